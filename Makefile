@@ -1,0 +1,94 @@
+# Pleura: builds every filters/*.c into bin/, the library, the tests and the manual pages.
+# `make help` lists the targets.
+
+CC ?= cc
+CXX ?= c++
+PREFIX ?= /usr/local
+VERSION := 0.1.0
+
+ifdef SANITIZE
+BUILD ?= build/sanitize
+BIN ?= $(BUILD)/bin
+SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPTIMISE ?= -O1 -g
+else
+BUILD ?= build
+BIN ?= bin
+OPTIMISE ?= -O3 -g
+endif
+
+WARN := -Wall -Wextra -Wshadow -Werror
+WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
+CPPFLAGS += -Ilib -D_GNU_SOURCE -DPLEURA_VERSION='"$(VERSION)"'
+CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) -pthread
+CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) -isystem $(GDCM)
+LDFLAGS += $(SANITIZER) -pthread -Wl,--as-needed
+LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -lz -lm
+
+# ---- what there is: every file found is built; nothing is listed by hand
+LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(wildcard lib/*/*.c lib/*/*.cc)))
+PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+PARITY := $(BUILD)/parity
+PAGES := $(patsubst filters/%.c,$(BUILD)/man/pleura-%.1,$(filter-out filters/pleura.c,$(wildcard filters/*.c))) \
+    $(BUILD)/man/pleura.1
+LIBRARY := $(BUILD)/libpleura.a
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help deps man test unit-test filter-test parity-test bench lint format fuzz install uninstall clean
+
+all: $(PROGRAMS) $(PARITY) man
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make              all programs into bin/, the manual pages into build/man/
+#: make deps         install the Debian packages that are missing
+#: make test         every test; SANITIZE=1 under AddressSanitizer and UBSan
+#: make bench        speed and memory, as ratios
+#: make lint         format, clang-tidy, cppcheck, who includes whom
+#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG and DICOM
+#: make install PREFIX=/usr/local
+#: make clean
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(LIBRARY): $(LIB_OBJECTS)
+	@rm -f $@
+	$(AR) crs $@ $^
+
+$(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(PARITY): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+man: $(PAGES)
+
+$(BUILD)/man/pleura-%.1: $(BIN)/%
+	@mkdir -p $(@D)
+	$< --man > $@
+
+$(BUILD)/man/pleura.1: $(BIN)/pleura
+	@mkdir -p $(@D)
+	$< --man > $@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

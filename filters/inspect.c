@@ -1,0 +1,65 @@
+// inspect: what a tensor stream holds, as a table or as JSON; or only whether it is whole.
+#include "core/cli.h"
+#include "core/progress.h"
+#include "stream/summary.h"
+#include "stream/reader.h"
+
+struct options {
+    bool check, json;
+    struct common_options common;
+};
+
+static void inspect(const char *path, const struct options *options, struct output *output) {
+    struct stream_reader *reader =
+        stream_open_or_die(path, NULL, options->common.max_record);
+    struct progress progress = progress_start("records", 0, options->common.quiet);
+    struct record record;
+    if (!options->check) {
+        summary_header(output, reader, options->json);
+    }
+    while (stream_read(reader, &record)) {
+        if (!options->check) {
+            summary_record(output, &record, options->json);
+        }
+        progress_step(&progress);
+    }
+    progress_end(&progress);
+    stream_close(reader);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.common = common_defaults()};
+    const struct option_row rows[] = {
+        {"check", 'c', OPTION_FLAG, &options.check, NULL,
+         "verify counts, shapes and hashes only; print nothing when all is well", 0, 0,
+         OPTION_SILENT},
+        {"json", 'j', OPTION_FLAG, &options.json, NULL,
+         "one JSON line a header and a record", 0, 0, OPTION_SILENT},
+    };
+    const struct program program = {
+        .name = "inspect",
+        .summary = "show what tensor streams hold",
+        .usage = "[OPTION]... [STREAM]...",
+        .description =
+            "Prints one line a value: record, name, type, shape, and of tensors the least, the "
+            "mean and the greatest element. Reads stdin when no STREAM is named, or for '-'.\n\n"
+            "A stream that is cut short, damaged or malformed ends it with status 1 and a line "
+            "that names file, record and byte.",
+        .examples = "decode xrays/ | inspect\ninspect --check shards/*.mpk",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_STREAM,
+        .operands_most = -1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    struct output *output = output_open(options.common.output, OUTPUT_TEXT);
+    for (int i = 0; i < operands.count; i++) {
+        inspect(operands.at[i], &options, output);
+    }
+    if (operands.count == 0) {
+        inspect("-", &options, output);
+    }
+    output_close(output);
+    return 0;
+}

@@ -1,0 +1,229 @@
+// Parsing of the command line from a program's table of options.
+#include "core/cli.h"
+
+#include "core/cli_help.h"
+#include "core/error.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_OPTIONS 64
+#define VALUE_TEXT_SIZE 300
+
+// Room for the values as text, to find out which the user changed.
+struct value_texts {
+    char at[MAX_OPTIONS][VALUE_TEXT_SIZE];
+};
+
+struct common_options common_defaults(void) {
+    cpu_set_t set;
+    int processors = 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        processors = CPU_COUNT(&set);
+    }
+    return (struct common_options){.threads = processors, .max_record = (size_t)1 << 30};
+}
+
+size_t cli_all_options(const struct program *program, struct option_row *rows) {
+    size_t count = 0;
+    for (; count < program->option_count; count++) {
+        rows[count] = program->options[count];
+    }
+    struct common_options *common = program->common;
+    const struct option_row shared[] = {
+        {"output", 'o', OPTION_FILE, common ? &common->output : NULL, "FILE",
+         "write to FILE instead of stdout; FILE is whole or absent", 0, 0, OPTION_SILENT},
+        {"threads", 't', OPTION_INTEGER, common ? &common->threads : NULL, "N",
+         "work on N cores (default: all there are)", 1, 1024, OPTION_SILENT},
+        {"max-record", 0, OPTION_BYTES, common ? &common->max_record : NULL, "SIZE",
+         "refuse records above SIZE (default: 1G)", 1024, 1e15, OPTION_SILENT},
+        {"quiet", 'q', OPTION_FLAG, common ? &common->quiet : NULL, NULL,
+         "no progress and no notices", 0, 0, OPTION_SILENT},
+    };
+    const unsigned bits[] = {COMMON_OUTPUT, COMMON_THREADS, COMMON_MAX_RECORD, COMMON_QUIET};
+    for (size_t i = 0; i < COUNT_OF(shared); i++) {
+        if (program->common_options & bits[i]) {
+            rows[count++] = shared[i];
+        }
+    }
+    const struct option_row answers[] = {
+        {"help", 0, OPTION_FLAG, NULL, NULL, "print this text", 0, 0, OPTION_SILENT},
+        {"man", 0, OPTION_FLAG, NULL, NULL, "print this text as a manual page", 0, 0,
+         OPTION_SILENT},
+        {"version", 0, OPTION_FLAG, NULL, NULL, "print the version", 0, 0, OPTION_SILENT},
+    };
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        rows[count++] = answers[i];
+    }
+    return count;
+}
+
+static void value_text(const struct option_row *row, char *text) {
+    text[0] = 0;
+    if (row->target == NULL) {
+        return;
+    }
+    switch (row->type) {
+    case OPTION_FLAG: (void)snprintf(text, VALUE_TEXT_SIZE, "%d", *(bool *)row->target); break;
+    case OPTION_TEXT:
+    case OPTION_CHOICE:
+    case OPTION_FILE: {
+        const char *value = *(const char **)row->target;
+        (void)snprintf(text, VALUE_TEXT_SIZE, "%s", value ? value : "");
+        break;
+    }
+    case OPTION_INTEGER:
+        (void)snprintf(text, VALUE_TEXT_SIZE, "%" PRId64, *(int64_t *)row->target);
+        break;
+    case OPTION_NUMBER:
+        (void)snprintf(text, VALUE_TEXT_SIZE, "%.17g", *(double *)row->target);
+        break;
+    case OPTION_BYTES: (void)snprintf(text, VALUE_TEXT_SIZE, "%zu", *(size_t *)row->target); break;
+    }
+}
+
+static void check_range(const struct option_row *row, double value, const char *text) {
+    if (row->minimum < row->maximum && !(value >= row->minimum && value <= row->maximum)) {
+        die_usage("--%s %s: must be from %.15g to %.15g", row->name, text, row->minimum,
+                  row->maximum);
+    }
+}
+
+static void set_number(const struct option_row *row, const char *text) {
+    char *end = NULL;
+    errno = 0;
+    const double number = strtod(text, &end);
+    double scale = 1;
+    if (row->type == OPTION_BYTES && end != text && *end != 0) {
+        const char *units = "KMG";
+        const char *unit = strchr(units, *end);
+        if (unit != NULL) {
+            scale = exp2(10.0 * (double)(unit - units + 1));
+            end++;
+        }
+    }
+    if (end == text || *end != 0 || !isfinite(number)) {
+        die_usage("--%s '%s': not a %s", row->name, text,
+                  row->type == OPTION_BYTES ? "size such as 500, 64K or 1G" : "number");
+    }
+    check_range(row, number * scale, text);
+    if (row->type == OPTION_NUMBER) {
+        *(double *)row->target = number;
+    } else {
+        *(size_t *)row->target = (size_t)(number * scale);
+    }
+}
+
+static void set_integer(const struct option_row *row, const char *text) {
+    char *end = NULL;
+    errno = 0;
+    const intmax_t number = strtoimax(text, &end, 10);
+    if (end == text || *end != 0 || errno != 0) {
+        die_usage("--%s '%s': not a whole number", row->name, text);
+    }
+    check_range(row, (double)number, text);
+    *(int64_t *)row->target = number;
+}
+
+static void set_choice(const struct option_row *row, const char *text) {
+    const size_t length = strlen(text);
+    for (const char *word = row->argument; word != NULL && length > 0;) {
+        const char *end = strchrnul(word, '|');
+        if ((size_t)(end - word) == length && memcmp(word, text, length) == 0) {
+            *(const char **)row->target = text;
+            return;
+        }
+        word = *end ? end + 1 : NULL;
+    }
+    die_usage("--%s '%s': must be one of %s", row->name, text, row->argument);
+}
+
+static void set_value(const struct program *program, const struct option_row *row,
+                      const char *text) {
+    if (row->target == NULL) {
+        if (strcmp(row->name, "version") == 0) {
+            (void)printf("%s (Pleura) %s\n", program->name, PLEURA_VERSION);
+        } else {
+            cli_print_help(program, strcmp(row->name, "man") == 0);
+        }
+        exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1);
+    }
+    switch (row->type) {
+    case OPTION_FLAG: *(bool *)row->target = true; break;
+    case OPTION_FILE:
+    case OPTION_TEXT: *(const char **)row->target = text; break;
+    case OPTION_CHOICE: set_choice(row, text); break;
+    case OPTION_INTEGER: set_integer(row, text); break;
+    case OPTION_NUMBER:
+    case OPTION_BYTES: set_number(row, text); break;
+    }
+}
+
+// "NAME VERSION" and every recorded option whose value is not the default.
+static void write_history(const struct program *program, const struct option_row *rows,
+                          size_t count, const struct value_texts *defaults,
+                          struct operands *operands) {
+    char *out = operands->history;
+    const size_t size = sizeof operands->history;
+    int used = snprintf(out, size, "%s %s", program->name, PLEURA_VERSION);
+    for (size_t i = 0; i < count && used >= 0 && (size_t)used < size; i++) {
+        char now[VALUE_TEXT_SIZE];
+        value_text(&rows[i], now);
+        if (rows[i].trace == OPTION_SILENT || strcmp(now, defaults->at[i]) == 0) {
+            continue;
+        }
+        const bool bare = rows[i].type == OPTION_FLAG || rows[i].type == OPTION_FILE;
+        used += snprintf(out + used, size - (size_t)used, " --%s%s%s", rows[i].name,
+                         bare ? "" : " ", bare ? "" : now);
+    }
+}
+
+struct operands cli_parse(const struct program *program, int argc, char **argv) {
+    struct option_row rows[MAX_OPTIONS];
+    struct option long_options[MAX_OPTIONS + 1] = {{0}};
+    struct value_texts defaults;
+    char letters[2 * MAX_OPTIONS + 2] = ":";
+    const size_t count = cli_all_options(program, rows);
+    (void)signal(SIGPIPE, SIG_DFL);
+    for (size_t i = 0; i < count; i++) {
+        const bool bare = rows[i].type == OPTION_FLAG;
+        value_text(&rows[i], defaults.at[i]);
+        long_options[i] = (struct option){rows[i].name, bare ? no_argument : required_argument,
+                                          NULL, 1000 + (int)i};
+        if (rows[i].letter != 0) {
+            const size_t used = strlen(letters);
+            (void)snprintf(letters + used, sizeof letters - used, "%c%s", rows[i].letter,
+                           bare ? "" : ":");
+        }
+    }
+    for (int found; (found = getopt_long(argc, argv, letters, long_options, NULL)) != -1;) {
+        size_t i = found >= 1000 ? (size_t)(found - 1000) : 0;
+        while (found < 1000 && i < count && rows[i].letter != found) {
+            i++;
+        }
+        if (found == ':') {
+            die_usage("%s: a value is missing", argv[optind - 1]);
+        }
+        if (found == '?' || i == count) {
+            die_usage("%s: no such option, or a value it does not take", argv[optind - 1]);
+        }
+        set_value(program, &rows[i], optarg);
+    }
+    struct operands operands = {.count = argc - optind, .at = argv + optind};
+    if (operands.count < program->operands_least) {
+        die_usage("an operand is missing: %s %s", program->name, program->usage);
+    }
+    if (program->operands_most >= 0 && operands.count > program->operands_most) {
+        die_usage("'%s': one operand too many", operands.at[program->operands_most]);
+    }
+    write_history(program, rows, count, &defaults, &operands);
+    return operands;
+}

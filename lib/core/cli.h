@@ -1,0 +1,80 @@
+// The command line: one table of options gives parsing, --help, the manual page and the history
+// line.
+#ifndef PLEURA_CORE_CLI_H
+#define PLEURA_CORE_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+    OPTION_FLAG,    // bool
+    OPTION_TEXT,    // const char *
+    OPTION_FILE,    // const char *, a path: history tells that it was given, not which
+    OPTION_CHOICE,  // const char *, one of the words of `argument`, separated by |
+    OPTION_INTEGER, // int64_t, decimal
+    OPTION_NUMBER,  // double
+    OPTION_BYTES,   // size_t, a number with K, M, G (powers of 1024) behind it if wanted
+};
+
+// What an option does to the history line of the stream that comes out.
+enum option_trace { OPTION_SILENT, OPTION_RECORDED };
+
+struct option_row {
+    const char *name; // long name without dashes
+    char letter;      // or 0
+    enum option_type type;
+    void *target;         // holds the default before, the user's value after
+    const char *argument; // how --help calls the value; NULL for a flag
+    const char *help;
+    double minimum, maximum; // of INTEGER, NUMBER and BYTES, both included; equal: any value
+    enum option_trace trace;
+};
+
+// Options that most programs share; `program.common_options` says which of them one has.
+struct common_options {
+    const char *output; // NULL or "-": stdout
+    bool quiet;
+    int64_t threads;   // as many as the machine has
+    size_t max_record; // bytes
+};
+
+enum {
+    COMMON_OUTPUT = 1,
+    COMMON_QUIET = 2,
+    COMMON_THREADS = 4,
+    COMMON_MAX_RECORD = 8,
+    COMMON_STREAM = COMMON_OUTPUT | COMMON_QUIET | COMMON_MAX_RECORD,
+};
+
+struct program {
+    const char *name;
+    const char *summary;     // one line, no full stop
+    const char *usage;       // what follows the name
+    const char *description; // paragraphs separated by empty lines
+    const char *examples;    // shell lines
+    const struct option_row *options;
+    size_t option_count;
+    struct common_options *common;
+    unsigned common_options;
+    int operands_least, operands_most; // most < 0: any number
+};
+
+struct operands {
+    int count;
+    char **at;
+    char history[1000]; // "NAME VERSION --option value ...": for the header of the stream that
+                        // comes out
+};
+
+// The defaults: stdout, one thread a processor, records of at most 1 GiB.
+struct common_options common_defaults(void);
+
+// Reads the command line into the options' targets. Answers --help, --man and --version and ends
+// the program with 0; ends it with 2 and a hint where the command line is wrong. A closed pipe ends
+// the program quietly from here on, whatever the parent process arranged.
+struct operands cli_parse(const struct program *program, int argc, char **argv);
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+#endif

@@ -1,0 +1,140 @@
+// --help and the manual page, both printed from a program's table so that they cannot disagree.
+#include "core/cli_help.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static int option_heading(const struct option_row *row, char *text, size_t size) {
+    char letter[8] = "    ";
+    if (row->letter != 0) {
+        (void)snprintf(letter, sizeof letter, "-%c, ", row->letter);
+    }
+    return snprintf(text, size, "%s--%s%s%s", letter, row->name, row->argument ? " " : "",
+                    row->argument ? row->argument : "");
+}
+
+// Words of one paragraph, broken before column 80 and indented.
+static void print_wrapped(const char *text, size_t length, size_t indent, size_t column) {
+    for (size_t at = 0; at < length;) {
+        while (at < length && isspace((unsigned char)text[at])) {
+            at++;
+        }
+        size_t word = 0;
+        while (at + word < length && !isspace((unsigned char)text[at + word])) {
+            word++;
+        }
+        if (word == 0) {
+            break;
+        }
+        if (column > indent && column + 1 + word > 79) {
+            (void)printf("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            (void)putchar(' ');
+            column++;
+        }
+        (void)printf("%.*s", (int)word, text + at);
+        column += word;
+        at += word;
+    }
+    (void)putchar('\n');
+}
+
+static void print_text(const struct program *program) {
+    (void)printf("Usage: %s %s\n\n", program->name, program->usage);
+    print_wrapped(program->summary, strlen(program->summary), 0, 0);
+    for (const char *at = program->description; at != NULL && *at;) {
+        const char *end = strstr(at, "\n\n");
+        const size_t length = end ? (size_t)(end - at) : strlen(at);
+        (void)putchar('\n');
+        print_wrapped(at, length, 0, 0);
+        at = end ? end + 2 : NULL;
+    }
+    (void)printf("\nOptions:\n");
+    struct option_row rows[64];
+    const size_t count = cli_all_options(program, rows);
+    for (size_t i = 0; i < count; i++) {
+        char heading[100];
+        int width = option_heading(&rows[i], heading, sizeof heading);
+        (void)printf("  %-26s", heading);
+        if (width > 25) {
+            (void)printf("\n%28s", "");
+        }
+        print_wrapped(rows[i].help, strlen(rows[i].help), 28, 28);
+    }
+    if (program->examples != NULL) {
+        (void)printf("\nExamples:\n");
+        for (const char *at = program->examples; *at;) {
+            const size_t length = strcspn(at, "\n");
+            (void)printf("  %.*s\n", (int)length, at);
+            at += length + (at[length] == '\n');
+        }
+    }
+}
+
+// Text for roff: backslashes and hyphens escaped, no line begins with a control character.
+static void print_roff(const char *text, size_t length) {
+    bool line_start = true;
+    for (size_t i = 0; i < length; i++) {
+        if (line_start && (text[i] == '.' || text[i] == '\'')) {
+            (void)printf("\\&");
+        }
+        if (text[i] == '\\') {
+            (void)printf("\\e");
+        } else if (text[i] == '-') {
+            (void)printf("\\-");
+        } else {
+            (void)putchar(text[i]);
+        }
+        line_start = text[i] == '\n';
+    }
+    (void)putchar('\n');
+}
+
+static void print_manual(const struct program *program) {
+    (void)printf(".TH PLEURA-");
+    for (const char *letter = program->name; *letter; letter++) {
+        (void)putchar(toupper((unsigned char)*letter));
+    }
+    (void)printf(" 1 \"\" \"Pleura %s\" \"Pleura Manual\"\n.SH NAME\n", PLEURA_VERSION);
+    (void)printf("pleura\\-");
+    print_roff(program->name, strlen(program->name));
+    (void)printf("\\- ");
+    print_roff(program->summary, strlen(program->summary));
+    (void)printf(".SH SYNOPSIS\n.B pleura %s\n", program->name);
+    print_roff(program->usage, strlen(program->usage));
+    (void)printf(".SH DESCRIPTION\n");
+    for (const char *at = program->description; at != NULL && *at;) {
+        const char *end = strstr(at, "\n\n");
+        print_roff(at, end ? (size_t)(end - at) : strlen(at));
+        (void)printf(".PP\n");
+        at = end ? end + 2 : NULL;
+    }
+    (void)printf(".SH OPTIONS\n");
+    struct option_row rows[64];
+    const size_t count = cli_all_options(program, rows);
+    for (size_t i = 0; i < count; i++) {
+        char heading[100];
+        (void)option_heading(&rows[i], heading, sizeof heading);
+        const char *bare = heading + strspn(heading, " ");
+        (void)printf(".TP\n.B ");
+        print_roff(bare, strlen(bare));
+        print_roff(rows[i].help, strlen(rows[i].help));
+    }
+    (void)printf(".SH EXIT STATUS\n0 done, 1 failed (data, disk, device), 2 wrong usage.\n");
+    if (program->examples != NULL) {
+        (void)printf(".SH EXAMPLES\n.nf\n");
+        print_roff(program->examples, strlen(program->examples));
+        (void)printf(".fi\n");
+    }
+    (void)printf(".SH SEE ALSO\n.BR pleura (1)\n");
+}
+
+void cli_print_help(const struct program *program, bool manual) {
+    if (manual) {
+        print_manual(program);
+    } else {
+        print_text(program);
+    }
+}

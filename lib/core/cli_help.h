@@ -1,0 +1,14 @@
+// --help and the manual page, both from a program's table.
+#ifndef PLEURA_CORE_CLI_HELP_H
+#define PLEURA_CORE_CLI_HELP_H
+
+#include "core/cli.h"
+
+// Fills `rows` (64 at most) with a program's own options, the shared ones it has, and --help,
+// --man, --version, whose targets are NULL. Returns how many.
+size_t cli_all_options(const struct program *program, struct option_row *rows);
+
+// Prints the help text, or the same as a manual page (man(7) macros), on stdout.
+void cli_print_help(const struct program *program, bool manual);
+
+#endif

@@ -1,0 +1,70 @@
+// Errors as values, and the two ways for a program to end on one.
+#include "core/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool fail(struct error *error, const char *format, ...) {
+    if (error == NULL) {
+        return false;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool fail_within(struct error *error, const char *format, ...) {
+    if (error == NULL) {
+        return false;
+    }
+    const struct error inner = *error;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    const size_t used = strlen(error->text);
+    (void)snprintf(error->text + used, sizeof error->text - used, ": %s", inner.text);
+    return false;
+}
+
+// One write a message, so that the lines of programs in a pipe do not mix.
+static void say(const char *format, va_list arguments, const char *more) {
+    char line[1400];
+    int used = snprintf(line, sizeof line, "%s: ", program_invocation_short_name);
+    if (used < 0 || (size_t)used >= sizeof line) {
+        used = 0;
+    }
+    (void)vsnprintf(line + used, sizeof line - (size_t)used, format, arguments);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s\n%s", line, more);
+}
+
+void warn(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, "");
+    va_end(arguments);
+}
+
+void die(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, "");
+    va_end(arguments);
+    exit(1);
+}
+
+void die_usage(const char *format, ...) {
+    char hint[300];
+    (void)snprintf(hint, sizeof hint, "Try '%s --help'.\n", program_invocation_short_name);
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments, hint);
+    va_end(arguments);
+    exit(2);
+}

@@ -1,0 +1,41 @@
+// Errors as values: library functions return false and say in words what is wrong; filters die with
+// it.
+#ifndef PLEURA_CORE_ERROR_H
+#define PLEURA_CORE_ERROR_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The compiler insists that the result is read.
+#define CHECKED __attribute__((warn_unused_result))
+
+// What went wrong, in words for a user, without a program's or a file's name in front.
+struct error {
+    char text[512];
+};
+
+// Fills *error (which may be NULL) with a formatted text. Always false: `return fail(error, ...)`.
+bool fail(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Puts a formatted text and ": " before what *error says already. Always false.
+bool fail_within(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Says `NAME: text` on stderr.
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Says `NAME: text` on stderr and ends the program with status 1.
+__attribute__((noreturn)) void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// The same with status 2 and a hint at --help: the command line was wrong.
+__attribute__((noreturn)) void die_usage(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

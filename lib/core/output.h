@@ -1,0 +1,34 @@
+// Where a program's result goes: stdout, or a file that is whole or absent.
+#ifndef PLEURA_CORE_OUTPUT_H
+#define PLEURA_CORE_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct output;
+
+// What comes out: bytes are refused on a terminal, text is not.
+enum output_content { OUTPUT_BYTES, OUTPUT_TEXT };
+
+// Opens `path`, or stdout for NULL and "-". A regular file is written without a name (or, where the
+// file system cannot, under a temporary one beside `path`) and gets its name in output_close, so
+// that neither an error nor kill -9 leaves a part of it, and an older file stays until then.
+// Devices, pipes and sockets are written directly. Ends the program on any error.
+struct output *output_open(const char *path, enum output_content content);
+
+// Appends; small pieces are gathered. Ends the program on a failed write.
+void output_write(struct output *output, const void *bytes, size_t length);
+
+void output_printf(struct output *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Hands on what has been gathered, so that a reader of the pipe sees it now.
+void output_flush(struct output *output);
+
+// Flushes, syncs to disk, gives the file its name and frees. Ends the program on any error.
+void output_close(struct output *output);
+
+// The path for messages ("stdout" where there is none).
+const char *output_name(const struct output *output);
+
+#endif

@@ -1,0 +1,52 @@
+// The progress line.
+#include "core/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+double clock_seconds(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+struct progress progress_start(const char *unit, uint64_t total, bool quiet) {
+    return (struct progress){.unit = unit,
+                             .total = total,
+                             .started = clock_seconds(),
+                             .visible = !quiet && isatty(STDERR_FILENO)};
+}
+
+static void show(struct progress *progress, double now) {
+    const double seconds = now - progress->started;
+    const double rate = seconds > 0 ? (double)progress->done / seconds : 0;
+    progress->shown = now;
+    if (progress->total > 0) {
+        const double left = rate > 0 ? (double)(progress->total - progress->done) / rate : 0;
+        (void)fprintf(stderr, "\r%" PRIu64 "/%" PRIu64 " %s, %.1f/s, %.0f s left \033[K",
+                      progress->done, progress->total, progress->unit, rate, left);
+    } else {
+        (void)fprintf(stderr, "\r%" PRIu64 " %s, %.1f/s \033[K", progress->done, progress->unit,
+                      rate);
+    }
+}
+
+void progress_step(struct progress *progress) {
+    progress->done++;
+    if (!progress->visible) {
+        return;
+    }
+    const double now = clock_seconds();
+    if (now - progress->shown > 0.1) {
+        show(progress, now);
+    }
+}
+
+void progress_end(struct progress *progress) {
+    if (progress->visible && progress->done > 0) {
+        show(progress, clock_seconds());
+        (void)fputc('\n', stderr);
+    }
+}

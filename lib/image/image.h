@@ -1,0 +1,34 @@
+// An 8-bit gray image in memory.
+#ifndef PLEURA_IMAGE_IMAGE_H
+#define PLEURA_IMAGE_IMAGE_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Images are refused above this side and this number of pixels before anything is allocated.
+#define IMAGE_MAX_SIDE 65535
+#define IMAGE_MAX_PIXELS ((size_t)1 << 28)
+
+// height x width pixels, row-major, no padding. Masks are images of 0 and 1.
+struct image {
+    uint8_t *pixels;
+    size_t height, width;
+};
+
+// Makes an image of zeros. False for a size of 0, above the limits, or without memory.
+CHECKED bool image_alloc(struct image *image, size_t height, size_t width, struct error *error);
+
+// Frees the pixels and leaves an empty image; an empty image may be freed again.
+void image_free(struct image *image);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,16 @@
+// The 64-bit XXH3 hash of a stream's bytes, piece by piece.
+#ifndef PLEURA_STREAM_DIGEST_H
+#define PLEURA_STREAM_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct digest;
+
+struct digest *digest_new(void); // ends the program without memory
+void digest_free(struct digest *digest);
+void digest_reset(struct digest *digest);
+void digest_add(struct digest *digest, const void *bytes, size_t length);
+uint64_t digest_value(const struct digest *digest);
+
+#endif

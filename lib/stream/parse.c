@@ -1,0 +1,202 @@
+// From items to a record: field names, values, tensors, each checked.
+#include "stream/parse.h"
+
+#include <stdlib.h>
+
+static bool is_word(const struct item *item, const char *word) {
+    return (item->type == ITEM_TEXT || item->type == ITEM_BYTES) && text_is(item->text, word);
+}
+
+static bool find_dtype(const struct item *item, enum dtype *type) {
+    for (int i = 0; i < DTYPE_COUNT; i++) {
+        if (is_word(item, dtype_code((enum dtype)i))) {
+            *type = (enum dtype)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_shape(struct tensor *tensor, const struct item *item, const struct item *items,
+                        size_t *elements, struct error *error) {
+    if (item->type != ITEM_LIST || item->range.count > TENSOR_MAX_RANK) {
+        return fail(error, "a tensor's shape is not a list of at most %d numbers", TENSOR_MAX_RANK);
+    }
+    tensor->rank = item->range.count;
+    *elements = 1;
+    for (size_t i = 0; i < tensor->rank; i++) {
+        const struct item *side = &items[item->range.first + i];
+        if (side->type != ITEM_INTEGER || side->integer < 0) {
+            return fail(error, "a side of a tensor's shape is negative or no whole number");
+        }
+        tensor->shape[i] = (size_t)side->integer;
+        if (__builtin_mul_overflow(*elements, tensor->shape[i], elements)) {
+            return fail(error, "a tensor's shape is too large for any memory");
+        }
+    }
+    return true;
+}
+
+// A map as msgpack-numpy writes it: "nd", "type", "kind", "shape", "data".
+static bool parse_tensor(struct tensor *tensor, const struct item *map, const struct item *items,
+                         struct error *error) {
+    const struct item *type = NULL;
+    const struct item *shape = NULL;
+    const struct item *data = NULL;
+    bool is_array = false;
+    for (size_t i = 0; i < map->range.count; i += 2) {
+        const struct item *key = &items[map->range.first + i];
+        const struct item *value = key + 1;
+        if (is_word(key, "nd")) {
+            is_array = value->type == ITEM_BOOLEAN && value->integer == 1;
+        } else if (is_word(key, "type")) {
+            type = value;
+        } else if (is_word(key, "shape")) {
+            shape = value;
+        } else if (is_word(key, "data")) {
+            data = value;
+        } else if (!is_word(key, "kind") || value->type != ITEM_BYTES || value->text.length > 0) {
+            return fail(error, "a map that is not a plain tensor");
+        }
+    }
+    size_t elements = 0;
+    size_t bytes = 0;
+    if (!is_array || type == NULL || shape == NULL || data == NULL) {
+        return fail(error, "a map that is not a tensor (nd, type, kind, shape, data)");
+    }
+    if (!find_dtype(type, &tensor->type)) {
+        return fail(error, "a tensor's type is none of |u1 <u2 <i4 <i8 <f2 <f4 <f8");
+    }
+    if (!parse_shape(tensor, shape, items, &elements, error)) {
+        return false;
+    }
+    if (data->type != ITEM_BYTES ||
+        __builtin_mul_overflow(elements, dtype_size(tensor->type), &bytes) ||
+        bytes != data->text.length) {
+        return fail(error, "a tensor's shape does not match its bytes (%zu elements, %zu bytes)",
+                    elements, data->type == ITEM_BYTES ? data->text.length : 0);
+    }
+    tensor->data = data->text.at;
+    tensor->bytes = bytes;
+    return true;
+}
+
+static bool parse_value(struct parsed *parsed, struct value *value, const struct item *item,
+                        const struct item *items, struct error *error);
+
+// Items are reserved before any is read: nested lists come behind.
+static bool parse_list(struct parsed *parsed, struct value *value, const struct item *item,
+                       const struct item *items, struct error *error) {
+    struct value *values = parsed->values + parsed->value_count;
+    parsed->value_count += item->range.count;
+    for (size_t i = 0; i < item->range.count; i++) {
+        const struct item *entry = &items[item->range.first + i];
+        if (entry->type == ITEM_MAP) {
+            return fail(error, "a map in a list");
+        }
+        if (!parse_value(parsed, &values[i], entry, items, error)) {
+            return false;
+        }
+    }
+    *value = value_list(values, item->range.count);
+    return true;
+}
+
+static bool parse_value(struct parsed *parsed, struct value *value, const struct item *item,
+                        const struct item *items, struct error *error) {
+    switch (item->type) {
+    case ITEM_INTEGER: *value = value_integer(item->integer); return true;
+    case ITEM_UNSIGNED:
+        *value = (struct value){.type = VALUE_UNSIGNED, .natural = item->natural};
+        return true;
+    case ITEM_NUMBER: *value = value_number(item->number); return true;
+    case ITEM_TEXT: *value = value_text(item->text); return true;
+    case ITEM_LIST: return parse_list(parsed, value, item, items, error);
+    case ITEM_MAP:
+        *value = value_tensor(&parsed->tensors[parsed->tensor_count]);
+        return parse_tensor(&parsed->tensors[parsed->tensor_count++], item, items, error);
+    default: return fail(error, "neither tensor, number, text nor list");
+    }
+}
+
+static bool reserve_values(struct parsed *parsed, size_t count, struct error *error) {
+    parsed->value_count = 0;
+    if (count > parsed->value_capacity) {
+        struct value *values = realloc(parsed->values, count * sizeof *values);
+        if (values == NULL) {
+            return fail(error, "no memory for a record of %zu values", count);
+        }
+        parsed->values = values;
+        parsed->value_capacity = count;
+    }
+    return true;
+}
+
+static bool check_names(const struct parsed *parsed, struct error *error) {
+    for (size_t i = 0; i < parsed->field_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (text_equal(parsed->fields[i].name, parsed->fields[j].name)) {
+                return fail(error, "'%.*s' twice", TEXT_ARG(parsed->fields[i].name));
+            }
+        }
+    }
+    return true;
+}
+
+static bool parse_fields(struct parsed *parsed, const struct tokens *tokens, bool *has_id,
+                         struct error *error) {
+    const struct item *map = &tokens->root;
+    *has_id = false;
+    parsed->field_count = parsed->tensor_count = 0;
+    for (size_t i = 0; i < map->range.count; i += 2) {
+        const struct item *key = &tokens->items[map->range.first + i];
+        if (key->type != ITEM_TEXT) {
+            return fail(error, "a name that is not a text");
+        }
+        if (text_is(key->text, "id")) {
+            if (*has_id || key[1].type != ITEM_TEXT) {
+                return fail(error, "'id' twice, or not a text");
+            }
+            *has_id = true;
+            parsed->record.id = key[1].text;
+            continue;
+        }
+        if (parsed->field_count == RECORD_MAX_FIELDS) {
+            return fail(error, "more than %d names", RECORD_MAX_FIELDS);
+        }
+        struct field *field = &parsed->fields[parsed->field_count++];
+        field->name = key->text;
+        if (!parse_value(parsed, &field->value, &key[1], tokens->items, error)) {
+            return fail_within(error, "'%.*s'", TEXT_ARG(key->text));
+        }
+    }
+    return check_names(parsed, error);
+}
+
+bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct error *error) {
+    bool has_id = false;
+    if (tokens->root.type != ITEM_MAP) {
+        return fail(error, "not a map");
+    }
+    parsed->record = (struct record){.fields = parsed->fields};
+    if (!reserve_values(parsed, tokens->count, error) ||
+        !parse_fields(parsed, tokens, &has_id, error)) {
+        return false;
+    }
+    parsed->record.count = parsed->field_count;
+    if (has_id) {
+        parsed->kind = OBJECT_RECORD;
+    } else if (record_find(&parsed->record, "pleura") != NULL) {
+        parsed->kind = OBJECT_HEADER;
+    } else if (record_find(&parsed->record, "end") != NULL) {
+        parsed->kind = OBJECT_END;
+    } else {
+        return fail(error, "a map that is no record (it has no 'id'), no header and no end");
+    }
+    return true;
+}
+
+void parse_free(struct parsed *parsed) {
+    free(parsed->values);
+    parsed->values = NULL;
+}

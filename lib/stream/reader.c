@@ -1,0 +1,364 @@
+// A buffer that grows with the bytes that come, a hash over them, and the grammar of a stream:
+// (header record* end)+.
+#include "stream/reader.h"
+
+#include "stream/digest.h"
+#include "stream/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_CAPACITY ((size_t)128 << 10)
+#define PIPE_SIZE (1 << 20)
+
+struct stream_reader {
+    char *path; // for messages: "stdin" for "-"
+    int descriptor;
+    bool finished; // the input has ended
+    unsigned char *buffer;
+    size_t capacity, start, filled; // the current object lies at buffer[start ..]
+    size_t length;                  // of the object read last, at buffer[start - length ..]
+    size_t max_record;
+    uint64_t offset;         // of buffer[start] in the input
+    uint64_t records;        // read so far, of all streams
+    uint64_t records_before; // of the streams before this one
+    struct digest *digest;
+    struct tokens tokens;
+    struct parsed parsed;
+    char kind[32];
+    char *history_bytes;
+    struct history history;
+    char place[300];
+};
+
+const char *stream_kind(const struct stream_reader *reader) {
+    return reader->kind;
+}
+
+const struct history *stream_history(const struct stream_reader *reader) {
+    return &reader->history;
+}
+
+uint64_t stream_record_offset(const struct stream_reader *reader) {
+    return reader->offset - reader->length;
+}
+
+size_t stream_record_length(const struct stream_reader *reader) {
+    return reader->length;
+}
+
+const char *stream_place(struct stream_reader *reader) {
+    (void)snprintf(reader->place, sizeof reader->place, "%s: record %" PRIu64 ", byte %" PRIu64,
+                   reader->path, reader->records, stream_record_offset(reader));
+    return reader->place;
+}
+
+// ---- bytes
+
+// Room for more bytes behind buffer[filled]: moves the rest to the front, or doubles.
+static bool make_room(struct stream_reader *reader, struct error *error) {
+    if (reader->start > 0) {
+        reader->filled -= reader->start;
+        memmove(reader->buffer, reader->buffer + reader->start, reader->filled);
+        reader->start = 0;
+        reader->length = 0;
+    }
+    if (reader->filled < reader->capacity) {
+        return true;
+    }
+    const size_t capacity = reader->capacity > 0 ? 2 * reader->capacity : FIRST_CAPACITY;
+    unsigned char *buffer = realloc(reader->buffer, capacity);
+    if (buffer == NULL) {
+        return fail(error, "no memory for a record of %zu bytes", capacity);
+    }
+    reader->buffer = buffer;
+    reader->capacity = capacity;
+    return true;
+}
+
+// Reads until the current object has `needed` bytes or the input ends. Reads no further than
+// that in a large object, so that the next one starts at the front without being moved there.
+static bool fill(struct stream_reader *reader, size_t needed, struct error *error) {
+    while (reader->filled - reader->start < needed && !reader->finished) {
+        if (!make_room(reader, error)) {
+            return false;
+        }
+        size_t room = reader->capacity - reader->filled;
+        const size_t missing = needed - reader->filled;
+        if (missing > FIRST_CAPACITY / 2 && room > missing) {
+            room = missing;
+        }
+        const ssize_t got = read(reader->descriptor, reader->buffer + reader->filled, room);
+        if (got < 0 && errno != EINTR) {
+            return fail(error, "%s", strerror(errno));
+        }
+        reader->finished = got == 0;
+        reader->filled += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+// ---- objects
+
+// Finds the next object: DONE with reader->length its length; MORE means a clean end of input.
+static enum tokens_status next_object(struct stream_reader *reader, struct error *error) {
+    size_t needed = 1;
+    for (;;) {
+        if (needed > reader->max_record) {
+            (void)fail(error, "a record of more than %zu bytes (see --max-record)",
+                       reader->max_record);
+            return TOKENS_BAD;
+        }
+        if (!fill(reader, needed, error)) {
+            return TOKENS_BAD;
+        }
+        const size_t available = reader->filled - reader->start;
+        if (available == 0) {
+            return TOKENS_MORE;
+        }
+        if (available < needed) {
+            (void)fail(error, "the input ends in the middle, at byte %" PRIu64,
+                       reader->offset + available);
+            return TOKENS_BAD;
+        }
+        const enum tokens_status status =
+            tokens_read(&reader->tokens, reader->buffer + reader->start, available, &needed, error);
+        if (status == TOKENS_BAD) {
+            return TOKENS_BAD;
+        }
+        if (status == TOKENS_DONE) {
+            reader->length = needed;
+            return TOKENS_DONE;
+        }
+    }
+}
+
+static void consume(struct stream_reader *reader, bool hashed) {
+    if (hashed) {
+        digest_add(reader->digest, reader->buffer + reader->start, reader->length);
+    }
+    reader->start += reader->length;
+    reader->offset += reader->length;
+}
+
+// Copies the header's history, which must outlive the buffer.
+static bool keep_history(struct stream_reader *reader, const struct list *lines,
+                         struct error *error) {
+    size_t total = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        if (lines->items[i].type != VALUE_TEXT) {
+            return fail(error, "the header's history is not a list of texts");
+        }
+        total += lines->items[i].text.length;
+    }
+    char *bytes = malloc(total + 1);
+    if (bytes == NULL) {
+        return fail(error, "no memory for the header's history");
+    }
+    free(reader->history_bytes);
+    reader->history_bytes = bytes;
+    reader->history.count = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        const struct text line = lines->items[i].text;
+        memcpy(bytes, line.at, line.length);
+        history_add(&reader->history, (struct text){bytes, line.length});
+        bytes += line.length;
+    }
+    return true;
+}
+
+static bool read_header(struct stream_reader *reader, struct error *error) {
+    const struct record *header = &reader->parsed.record;
+    const struct value *version = record_find(header, "pleura");
+    const struct value *kind = record_find(header, "kind");
+    const struct value *history = record_find(header, "history");
+    if (version->type != VALUE_INTEGER || version->integer != STREAM_VERSION) {
+        return fail(error, "a tensor stream of a version that is not %d", STREAM_VERSION);
+    }
+    if (kind == NULL || kind->type != VALUE_TEXT || kind->text.length >= sizeof reader->kind ||
+        history == NULL || history->type != VALUE_LIST) {
+        return fail(error, "a header without a kind or a history");
+    }
+    if (reader->kind[0] != 0 && !text_is(kind->text, reader->kind)) {
+        return fail(error, "a stream of %.*s behind one of %s", TEXT_ARG(kind->text), reader->kind);
+    }
+    // The history of the first of several streams stands for all.
+    if (reader->kind[0] == 0 && !keep_history(reader, &history->list, error)) {
+        return false;
+    }
+    memcpy(reader->kind, kind->text.at, kind->text.length);
+    reader->kind[kind->text.length] = 0;
+    digest_reset(reader->digest);
+    reader->records_before = reader->records;
+    consume(reader, true);
+    return true;
+}
+
+// The end mark must be, byte for byte, the one that belongs to what was read.
+static bool check_end(struct stream_reader *reader, struct error *error) {
+    unsigned char mark[32];
+    const uint64_t count = reader->records - reader->records_before;
+    const struct value *claimed = record_find(&reader->parsed.record, "end");
+    if (claimed->type != VALUE_INTEGER || (uint64_t)claimed->integer != count) {
+        return fail(error, "the end mark does not count %" PRIu64 " records", count);
+    }
+    const size_t length = stream_end_mark(mark, sizeof mark, count, digest_value(reader->digest));
+    if (length != reader->length || memcmp(mark, reader->buffer + reader->start, length) != 0) {
+        return fail(error, "damaged: the hash (xxh3) does not match the bytes");
+    }
+    consume(reader, false);
+    return true;
+}
+
+static bool place_error(struct stream_reader *reader, const char *what, struct error *error) {
+    return fail_within(error, "%s: %s %" PRIu64 ", byte %" PRIu64, reader->path, what,
+                       reader->records + 1, reader->offset);
+}
+
+// Reads an object that must be a header.
+static bool next_header(struct stream_reader *reader, struct error *error) {
+    const enum tokens_status status = next_object(reader, error);
+    if (status == TOKENS_MORE) {
+        return fail(error, "empty: not a tensor stream");
+    }
+    if (status == TOKENS_BAD) {
+        return fail_within(error, "not a tensor stream");
+    }
+    if (!parse_object(&reader->parsed, &reader->tokens, error)) {
+        return fail_within(error, "not a tensor stream");
+    }
+    if (reader->parsed.kind != OBJECT_HEADER) {
+        return fail(error, "not a tensor stream: it does not start with a header");
+    }
+    return read_header(reader, error);
+}
+
+// After an end mark: nothing, or another stream.
+static enum stream_status after_end(struct stream_reader *reader, struct error *error) {
+    const size_t available = reader->filled - reader->start;
+    if (!fill(reader, 1, error)) {
+        (void)place_error(reader, "behind the end mark, record", error);
+        return STREAM_FAILED;
+    }
+    if (available == 0 && reader->filled == reader->start) {
+        return STREAM_END;
+    }
+    if (!next_header(reader, error)) {
+        (void)place_error(reader, "behind the end mark, record", error);
+        return STREAM_FAILED;
+    }
+    return STREAM_RECORD;
+}
+
+enum stream_status stream_next(struct stream_reader *reader, struct record *record,
+                               struct error *error) {
+    for (;;) {
+        const enum tokens_status status = next_object(reader, error);
+        if (status == TOKENS_MORE) {
+            (void)fail(error, "the input ends without an end mark");
+        }
+        if (status != TOKENS_DONE || !parse_object(&reader->parsed, &reader->tokens, error)) {
+            (void)place_error(reader, "record", error);
+            return STREAM_FAILED;
+        }
+        if (reader->parsed.kind == OBJECT_RECORD) {
+            reader->records++;
+            *record = reader->parsed.record;
+            consume(reader, true);
+            return STREAM_RECORD;
+        }
+        if (reader->parsed.kind == OBJECT_HEADER) {
+            (void)fail(error, "a header before the end mark of the stream before it");
+            (void)place_error(reader, "record", error);
+            return STREAM_FAILED;
+        }
+        if (!check_end(reader, error)) {
+            (void)place_error(reader, "end mark in place of record", error);
+            return STREAM_FAILED;
+        }
+        const enum stream_status next = after_end(reader, error);
+        if (next != STREAM_RECORD) {
+            return next;
+        }
+    }
+}
+
+// ---- opening and closing
+
+struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error) {
+    struct stat status;
+    struct stream_reader *reader = calloc(1, sizeof *reader);
+    const bool standard = strcmp(path, "-") == 0;
+    if (reader == NULL || (reader->path = strdup(standard ? "stdin" : path)) == NULL) {
+        free(reader);
+        (void)fail(error, "%s: no memory", path);
+        return NULL;
+    }
+    reader->max_record = max_record;
+    reader->digest = digest_new();
+    reader->descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0) {
+        (void)fail(error, "%s: %s", path, strerror(errno));
+        stream_close(reader);
+        return NULL;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        (void)fail(error, "%s: is a directory", reader->path);
+        stream_close(reader);
+        return NULL;
+    }
+    (void)fcntl(reader->descriptor, F_SETPIPE_SZ, PIPE_SIZE);
+    if (!next_header(reader, error)) {
+        (void)fail_within(error, "%s: header, byte %" PRIu64, reader->path, reader->offset);
+        stream_close(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void stream_close(struct stream_reader *reader) {
+    if (reader == NULL) {
+        return;
+    }
+    if (reader->descriptor > STDIN_FILENO) {
+        (void)close(reader->descriptor);
+    }
+    digest_free(reader->digest);
+    tokens_free(&reader->tokens);
+    parse_free(&reader->parsed);
+    free(reader->buffer);
+    free(reader->history_bytes);
+    free(reader->path);
+    free(reader);
+}
+
+struct stream_reader *stream_open_or_die(const char *path, const char *kind, size_t max_record) {
+    struct error error;
+    struct stream_reader *reader = stream_open(path, max_record, &error);
+    if (reader == NULL) {
+        die("%s", error.text);
+    }
+    if (kind != NULL && strcmp(kind, reader->kind) != 0) {
+        die("%s: holds %s, and %s are needed here", reader->path, reader->kind, kind);
+    }
+    return reader;
+}
+
+bool stream_read(struct stream_reader *reader, struct record *record) {
+    struct error error;
+    const enum stream_status status = stream_next(reader, record, &error);
+    if (status == STREAM_FAILED) {
+        die("%s", error.text);
+    }
+    return status == STREAM_RECORD;
+}
+
+void stream_die(struct stream_reader *reader, const struct error *error) {
+    die("%s: %s", stream_place(reader), error->text);
+}

@@ -1,0 +1,45 @@
+// Reading tensor streams, concatenated ones included, with every check the format asks for.
+#ifndef PLEURA_STREAM_READER_H
+#define PLEURA_STREAM_READER_H
+
+#include "stream/record.h"
+#include "stream/writer.h"
+
+struct stream_reader;
+
+enum stream_status { STREAM_RECORD, STREAM_END, STREAM_FAILED };
+
+// Opens `path` ("-": stdin) and reads the first header. NULL with *error on failure.
+// Records above `max_record` bytes are refused. Every error names file, record and byte.
+CHECKED struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error);
+
+// "samples", "probabilities", ...
+const char *stream_kind(const struct stream_reader *reader);
+const struct history *stream_history(const struct stream_reader *reader);
+
+// The next record; it lives until the next call. STREAM_END only when the last stream's count and
+// hash are right and nothing follows. After FAILED the reader may only be closed.
+CHECKED enum stream_status stream_next(struct stream_reader *reader, struct record *record,
+                                       struct error *error);
+
+// "FILE: record N, byte M": where the record read last stands, for messages about it.
+const char *stream_place(struct stream_reader *reader);
+
+// Byte offset of the record read last, and its length.
+uint64_t stream_record_offset(const struct stream_reader *reader);
+size_t stream_record_length(const struct stream_reader *reader);
+
+void stream_close(struct stream_reader *reader);
+
+// ---- for filters, which end on an error
+
+// Opens a stream that must be of this kind (NULL: any).
+struct stream_reader *stream_open_or_die(const char *path, const char *kind, size_t max_record);
+
+// False at the end.
+bool stream_read(struct stream_reader *reader, struct record *record);
+
+// Ends the program: `PLACE: what`, for an error in the record read last.
+__attribute__((noreturn)) void stream_die(struct stream_reader *reader, const struct error *error);
+
+#endif

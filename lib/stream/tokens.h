@@ -1,0 +1,56 @@
+// One msgpack object as a tree of items, by msgpack-c's tokeniser; no length is trusted before its
+// bytes.
+#ifndef PLEURA_STREAM_TOKENS_H
+#define PLEURA_STREAM_TOKENS_H
+
+#include "stream/record.h"
+
+// One object holds at most this many values, so that what it costs in memory stays near its own
+// size.
+#define TOKENS_MAX ((size_t)1 << 20)
+
+enum item_type {
+    ITEM_NIL,
+    ITEM_BOOLEAN,
+    ITEM_INTEGER,
+    ITEM_UNSIGNED,
+    ITEM_NUMBER,
+    ITEM_TEXT,
+    ITEM_BYTES,
+    ITEM_EXTENSION,
+    ITEM_LIST,
+    ITEM_MAP
+};
+
+// A container's items lie at items[first .. first + count); a map has keys and values in turn.
+struct item {
+    enum item_type type;
+    union {
+        int64_t integer;
+        uint64_t natural;
+        double number;
+        struct text text;
+        struct {
+            size_t first, count, filled;
+        } range;
+    };
+};
+
+// The items of one object; the memory serves one object after the other.
+struct tokens {
+    struct item root;
+    struct item *items;
+    size_t count, capacity;
+};
+
+enum tokens_status { TOKENS_DONE, TOKENS_MORE, TOKENS_BAD };
+
+// Looks for one object at the start of `bytes`, which the items' texts then point into.
+// DONE: it takes *used bytes. MORE: it goes on behind them, *used bytes at the least are needed.
+// BAD: *error says why.
+enum tokens_status tokens_read(struct tokens *tokens, const void *bytes, size_t length,
+                               size_t *used, struct error *error);
+
+void tokens_free(struct tokens *tokens);
+
+#endif

@@ -1,0 +1,151 @@
+// msgpack-c's packer into an output, with a running hash.
+#include "stream/writer.h"
+
+#include "stream/digest.h"
+
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stream_writer {
+    struct output *output;
+    struct digest *digest;
+    uint64_t records, bytes;
+    msgpack_packer packer;
+};
+
+static int write_bytes(void *data, const char *bytes, size_t length) {
+    struct stream_writer *writer = data;
+    digest_add(writer->digest, bytes, length);
+    output_write(writer->output, bytes, length);
+    writer->bytes += length;
+    return 0;
+}
+
+static void pack_text(msgpack_packer *packer, struct text text) {
+    (void)msgpack_pack_str(packer, text.length);
+    (void)msgpack_pack_str_body(packer, text.at, text.length);
+}
+
+static void pack_word(msgpack_packer *packer, const char *word) {
+    pack_text(packer, text_of(word));
+}
+
+static void pack_key(msgpack_packer *packer, const char *key) {
+    (void)msgpack_pack_bin(packer, strlen(key));
+    (void)msgpack_pack_bin_body(packer, key, strlen(key));
+}
+
+static void pack_tensor(msgpack_packer *packer, const struct tensor *tensor) {
+    (void)msgpack_pack_map(packer, 5);
+    pack_key(packer, "nd");
+    (void)msgpack_pack_true(packer);
+    pack_key(packer, "type");
+    pack_word(packer, dtype_code(tensor->type));
+    pack_key(packer, "kind");
+    pack_key(packer, "");
+    pack_key(packer, "shape");
+    (void)msgpack_pack_array(packer, tensor->rank);
+    for (size_t i = 0; i < tensor->rank; i++) {
+        (void)msgpack_pack_uint64(packer, tensor->shape[i]);
+    }
+    pack_key(packer, "data");
+    (void)msgpack_pack_bin(packer, tensor->bytes);
+    (void)msgpack_pack_bin_body(packer, tensor->data, tensor->bytes);
+}
+
+static void pack_value(msgpack_packer *packer, const struct value *value) {
+    switch (value->type) {
+    case VALUE_INTEGER: (void)msgpack_pack_int64(packer, value->integer); break;
+    case VALUE_UNSIGNED: (void)msgpack_pack_uint64(packer, value->natural); break;
+    case VALUE_NUMBER: (void)msgpack_pack_double(packer, value->number); break;
+    case VALUE_TEXT: pack_text(packer, value->text); break;
+    case VALUE_LIST:
+        (void)msgpack_pack_array(packer, value->list.count);
+        for (size_t i = 0; i < value->list.count; i++) {
+            pack_value(packer, &value->list.items[i]);
+        }
+        break;
+    case VALUE_TENSOR: pack_tensor(packer, value->tensor); break;
+    }
+}
+
+void history_add(struct history *history, struct text line) {
+    for (size_t i = 0; i < history->count; i++) {
+        if (text_equal(history->lines[i], line)) {
+            return;
+        }
+    }
+    if (history->count < HISTORY_MAX) {
+        history->lines[history->count++] = line;
+    }
+}
+
+void history_add_all(struct history *history, const struct history *more) {
+    for (size_t i = 0; i < more->count; i++) {
+        history_add(history, more->lines[i]);
+    }
+}
+
+struct stream_writer *stream_create(struct output *output, const char *kind,
+                                    const struct history *history) {
+    struct stream_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL) {
+        die("no memory");
+    }
+    writer->output = output;
+    writer->digest = digest_new();
+    msgpack_packer_init(&writer->packer, writer, write_bytes);
+    msgpack_packer *packer = &writer->packer;
+    (void)msgpack_pack_map(packer, 3);
+    pack_word(packer, "pleura");
+    (void)msgpack_pack_int(packer, STREAM_VERSION);
+    pack_word(packer, "kind");
+    pack_word(packer, kind);
+    pack_word(packer, "history");
+    (void)msgpack_pack_array(packer, history->count);
+    for (size_t i = 0; i < history->count; i++) {
+        pack_text(packer, history->lines[i]);
+    }
+    return writer;
+}
+
+void stream_write(struct stream_writer *writer, const struct record *record) {
+    msgpack_packer *packer = &writer->packer;
+    (void)msgpack_pack_map(packer, record->count + 1);
+    pack_word(packer, "id");
+    pack_text(packer, record->id);
+    for (size_t i = 0; i < record->count; i++) {
+        pack_text(packer, record->fields[i].name);
+        pack_value(packer, &record->fields[i].value);
+    }
+    writer->records++;
+}
+
+uint64_t stream_offset(const struct stream_writer *writer) {
+    return writer->bytes;
+}
+
+size_t stream_end_mark(unsigned char *mark, size_t size, uint64_t count, uint64_t hash) {
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&buffer);
+    msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+    (void)msgpack_pack_map(&packer, 2);
+    pack_word(&packer, "end");
+    (void)msgpack_pack_uint64(&packer, count);
+    pack_word(&packer, "xxh3");
+    (void)msgpack_pack_uint64(&packer, hash);
+    const size_t length = buffer.size <= size ? buffer.size : 0;
+    memcpy(mark, buffer.data, length);
+    msgpack_sbuffer_destroy(&buffer);
+    return length;
+}
+
+void stream_finish(struct stream_writer *writer) {
+    unsigned char mark[32];
+    const uint64_t hash = digest_value(writer->digest);
+    output_write(writer->output, mark, stream_end_mark(mark, sizeof mark, writer->records, hash));
+    digest_free(writer->digest);
+    free(writer);
+}
