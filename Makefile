@@ -92,3 +92,59 @@ $(BUILD)/man/pleura.1: $(BIN)/pleura
 	$< --man > $@
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- tests
+$(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+
+test: deps
+	@+$(MAKE) --no-print-directory run-tests
+
+.PHONY: run-tests
+run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS)
+	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
+
+bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS)
+	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
+
+# ---- lint
+SOURCES := $(wildcard lib/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)
+HEADERS := $(wildcard lib/*/*.h tests/*/*.h)
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh pipelines/*.sh) .ci/run
+
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+
+lint: deps
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	shellcheck $(SCRIPTS)
+	tests/arrows.sh
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
+	    --inline-suppr --error-exitcode=1 --suppress=missingInclude -Ilib -D_GNU_SOURCE -D__x86_64__ -j2 $(filter %.c,$(SOURCES))
+	@printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P2 -n4 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=c11 $(subst ",\",$(CPPFLAGS)) 2>/dev/null' sh
+
+# ---- packages
+PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
+    libjansson-dev zlib1g-dev jq zstd parallel
+TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils
+
+deps:
+	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES)
+
+# ---- installation: short names behind one front command
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pleura $(DESTDIR)$(PREFIX)/share/man/man1
+	install $(BIN)/pleura $(DESTDIR)$(PREFIX)/bin/
+	install $(filter-out $(BIN)/pleura,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/libexec/pleura/
+	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/pleura $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(PAGES)))
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/pleura
+
+clean:
+	rm -rf bin build

@@ -1,8 +1,8 @@
 // inspect: what a tensor stream holds, as a table or as JSON; or only whether it is whole.
 #include "core/cli.h"
 #include "core/progress.h"
-#include "stream/summary.h"
 #include "stream/reader.h"
+#include "stream/summary.h"
 
 struct options {
     bool check, json;
@@ -10,8 +10,7 @@ struct options {
 };
 
 static void inspect(const char *path, const struct options *options, struct output *output) {
-    struct stream_reader *reader =
-        stream_open_or_die(path, NULL, options->common.max_record);
+    struct stream_reader *reader = stream_open_or_die(path, NULL, options->common.max_record);
     struct progress progress = progress_start("records", 0, options->common.quiet);
     struct record record;
     if (!options->check) {
@@ -33,8 +32,8 @@ int main(int argc, char **argv) {
         {"check", 'c', OPTION_FLAG, &options.check, NULL,
          "verify counts, shapes and hashes only; print nothing when all is well", 0, 0,
          OPTION_SILENT},
-        {"json", 'j', OPTION_FLAG, &options.json, NULL,
-         "one JSON line a header and a record", 0, 0, OPTION_SILENT},
+        {"json", 'j', OPTION_FLAG, &options.json, NULL, "one JSON line a header and a record", 0, 0,
+         OPTION_SILENT},
     };
     const struct program program = {
         .name = "inspect",

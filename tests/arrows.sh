@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Who may include whom: the house's arrows, the libraries that stand behind one file, and the size of rooms.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bad=0
+complain() { echo "arrows: $*" >&2; bad=1; }
+
+allowed() { # rooms that a room of lib/ may know besides itself
+    case $1 in
+    core) echo "" ;;
+    stream | image) echo "core" ;;
+    data) echo "core stream image" ;;
+    backend) echo "core" ;;
+    nn) echo "core backend" ;;
+    ops) echo "core nn backend" ;;
+    models) echo "core nn ops" ;;
+    train) echo "core nn backend" ;;
+    *) complain "lib/$1: a room the plan does not know" ;;
+    esac
+}
+
+for room in lib/*/; do
+    room=$(basename "$room")
+    for known in $(grep -rhoE '#include "[a-z]+/' "lib/$room" | sed 's/.*"//; s|/||' | sort -u); do
+        [ "$known" = "$room" ] && continue
+        case " $(allowed "$room") " in
+        *" $known "*) ;;
+        *) complain "lib/$room includes $known/: $(grep -rlE "#include \"$known/" "lib/$room" | tr '\n' ' ')" ;;
+        esac
+    done
+done
+# Only the programs that train and predict know networks.
+for file in $(grep -lE '#include "(nn|ops|models|backend)/' filters/*.c 2>/dev/null); do
+    case $file in
+    filters/train-fold.c | filters/predict-fold.c) ;;
+    *) complain "$file knows networks" ;;
+    esac
+done
+grep -lE '#include "(\.\./)?filters/' filters/*.c lib/*/*.c && complain "a filter or a room includes a filter"
+# Each library has one file (msgpack two: reading and writing) that knows its header.
+while read -r header most; do
+    count=$(grep -rlE "#include <([a-zA-Z0-9.-]+/)?$header>" lib filters | grep -c .)
+    [ "$count" -le "$most" ] || complain "$header is included in $count files, $most at most"
+done <<'TABLE'
+msgpack.h 2
+png.h 1
+turbojpeg.h 1
+xxhash.h 1
+gdcmImageReader.h 1
+dnnl.h 1
+cuda_runtime.h 1
+cudnn.h 1
+TABLE
+grep -rnE '#\s*if.*CUDA' lib filters | grep -v '^lib/backend/' && complain "CUDA is the loader's business"
+for file in $(git ls-files lib filters tests pipelines Makefile | grep -E '\.(c|cc|h|cu|mk|sh)$|Makefile'); do
+    [ -f "$file" ] || continue
+    lines=$(wc -l <"$file")
+    [ "$lines" -le 400 ] || complain "$file has $lines lines: 400 at most"
+done
+exit $bad
