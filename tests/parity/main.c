@@ -1,0 +1,90 @@
+// parity FIXTURE.json...: does this library compute the recorded figures? One JSON line a figure; exit 1
+// when one differs. The kind of a fixture is read off its members.
+#include "parity.h"
+
+#include "core/error.h"
+
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void parity_figure(struct parity *parity, const char *figure, bool equal) {
+    (void)printf("{\"fixture\":\"%s\",\"figure\":\"%s\",\"ok\":%s}\n", parity->fixture, figure,
+                 equal ? "true" : "false");
+    parity->passed += equal;
+    parity->failed += !equal;
+}
+
+void hash_uniform(const char *name, size_t count, double *values) {
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (const char *at = name; *at; at++) {
+        hash = (hash ^ (unsigned char)*at) * 0x100000001B3u;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint64_t z = hash + (i + 1) * 0x9E3779B97F4A7C15u;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+        z ^= z >> 31;
+        values[i] = (double)(z >> 11) * 0x1p-52 - 1.0;
+    }
+}
+
+const json_t *member(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    if (value == NULL) {
+        die("a fixture lacks '%s'", name);
+    }
+    return value;
+}
+
+const char *text_member(const json_t *object, const char *name) {
+    const char *text = json_string_value(member(object, name));
+    if (text == NULL) {
+        die("'%s' of a fixture is not a text", name);
+    }
+    return text;
+}
+
+double number_member(const json_t *object, const char *name) {
+    const json_t *value = member(object, name);
+    if (!json_is_number(value)) {
+        die("'%s' of a fixture is not a number", name);
+    }
+    return json_number_value(value);
+}
+
+int64_t integer_member(const json_t *object, const char *name) {
+    const json_t *value = member(object, name);
+    if (!json_is_integer(value)) {
+        die("'%s' of a fixture is not a whole number", name);
+    }
+    return json_integer_value(value);
+}
+
+static void compare(struct parity *parity, char *path) {
+    json_error_t problem;
+    json_t *fixture = json_load_file(path, 0, &problem);
+    if (fixture == NULL) {
+        die("%s: line %d: %s", path, problem.line, problem.text);
+    }
+    parity->fixture = basename(path);
+    if (json_object_get(fixture, "permutation") != NULL) {
+        parity_data(parity, fixture);
+    } else {
+        die("%s: a kind of fixture that is not known here", path);
+    }
+    json_decref(fixture);
+}
+
+int main(int argc, char **argv) {
+    struct parity parity = {.passed = 0};
+    if (argc < 2) {
+        die_usage("name the fixtures: parity FIXTURE.json...");
+    }
+    for (int i = 1; i < argc; i++) {
+        compare(&parity, argv[i]);
+    }
+    return parity.failed == 0 ? 0 : 1;
+}

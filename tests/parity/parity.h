@@ -1,0 +1,32 @@
+// Comparing our figures with recorded ones: shared by the kinds of fixture.
+#ifndef PLEURA_TESTS_PARITY_H
+#define PLEURA_TESTS_PARITY_H
+
+#include "image/image.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+// The fixture at hand and what has been found so far.
+struct parity {
+    const char *fixture;
+    size_t passed, failed;
+};
+
+// Prints one JSON line for a figure and counts it.
+void parity_figure(struct parity *parity, const char *figure, bool equal);
+
+// Fills `values` with count numbers in [-1, 1): element i is SplitMix64 of FNV-1a(name) + (i + 1) * golden.
+void hash_uniform(const char *name, size_t count, double *values);
+
+// A member that must be there; ends the program where the fixture lacks it.
+const json_t *member(const json_t *object, const char *name);
+const char *text_member(const json_t *object, const char *name);
+double number_member(const json_t *object, const char *name);
+int64_t integer_member(const json_t *object, const char *name);
+
+// data.json: permutation, resize, nearest, dilation, run lengths, area threshold, learning rate.
+void parity_data(struct parity *parity, const json_t *fixture);
+
+#endif
