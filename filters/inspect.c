@@ -4,6 +4,8 @@
 #include "stream/reader.h"
 #include "stream/summary.h"
 
+#include <string.h>
+
 struct options {
     bool check, json;
     struct common_options common;
@@ -12,15 +14,20 @@ struct options {
 static void inspect(const char *path, const struct options *options, struct output *output) {
     struct stream_reader *reader = stream_open_or_die(path, NULL, options->common.max_record);
     struct progress progress = progress_start("records", 0, options->common.quiet);
+    struct summary summary;
     struct record record;
     if (!options->check) {
-        summary_header(output, reader, options->json);
+        summary = summary_start(output, options->json, strcmp(path, "-") == 0 ? "stdin" : path,
+                                stream_kind(reader), stream_history(reader));
     }
     while (stream_read(reader, &record)) {
         if (!options->check) {
-            summary_record(output, &record, options->json);
+            summary_record(&summary, &record);
         }
         progress_step(&progress);
+    }
+    if (!options->check) {
+        summary_end(&summary);
     }
     progress_end(&progress);
     stream_close(reader);

@@ -21,21 +21,21 @@ allowed() { # rooms that a room of lib/ may know besides itself
 
 for room in lib/*/; do
     room=$(basename "$room")
-    for known in $(grep -rhoE '#include "[a-z]+/' "lib/$room" | sed 's/.*"//; s|/||' | sort -u); do
+    while IFS= read -r known; do
         [ "$known" = "$room" ] && continue
         case " $(allowed "$room") " in
         *" $known "*) ;;
         *) complain "lib/$room includes $known/: $(grep -rlE "#include \"$known/" "lib/$room" | tr '\n' ' ')" ;;
         esac
-    done
+    done < <(grep -rhoE '#include "[a-z]+/' "lib/$room" | sed 's/.*"//; s|/||' | sort -u)
 done
 # Only the programs that train and predict know networks.
-for file in $(grep -lE '#include "(nn|ops|models|backend)/' filters/*.c 2>/dev/null); do
+while IFS= read -r file; do
     case $file in
     filters/train-fold.c | filters/predict-fold.c) ;;
     *) complain "$file knows networks" ;;
     esac
-done
+done < <(grep -lE '#include "(nn|ops|models|backend)/' filters/*.c)
 grep -lE '#include "(\.\./)?filters/' filters/*.c lib/*/*.c && complain "a filter or a room includes a filter"
 # Each library has one file (msgpack two: reading and writing) that knows its header.
 while read -r header most; do

@@ -3,8 +3,11 @@
 
 #include "core/cli_help.h"
 #include "core/error.h"
+#include "core/number.h"
+#include "core/utf8.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
@@ -16,6 +19,8 @@
 #include <unistd.h>
 
 #define MAX_OPTIONS 64
+#define MAX_THREADS 1024
+#define FIRST_LONG 1000 // getopt's number of the first long option, above every letter
 #define VALUE_TEXT_SIZE 300
 
 // Room for the values as text, to find out which the user changed.
@@ -25,10 +30,11 @@ struct value_texts {
 
 struct common_options common_defaults(void) {
     cpu_set_t set;
-    int processors = 1;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         processors = CPU_COUNT(&set);
     }
+    processors = processors < 1 ? 1 : processors > MAX_THREADS ? MAX_THREADS : processors;
     return (struct common_options){.threads = processors, .max_record = (size_t)1 << 30};
 }
 
@@ -42,7 +48,7 @@ size_t cli_all_options(const struct program *program, struct option_row *rows) {
         {"output", 'o', OPTION_FILE, common ? &common->output : NULL, "FILE",
          "write to FILE instead of stdout; FILE is whole or absent", 0, 0, OPTION_SILENT},
         {"threads", 't', OPTION_INTEGER, common ? &common->threads : NULL, "N",
-         "work on N cores (default: all there are)", 1, 1024, OPTION_SILENT},
+         "work on N cores (default: all there are)", 1, MAX_THREADS, OPTION_SILENT},
         {"max-record", 0, OPTION_BYTES, common ? &common->max_record : NULL, "SIZE",
          "refuse records above SIZE (default: 1G)", 1024, 1e15, OPTION_SILENT},
         {"quiet", 'q', OPTION_FLAG, common ? &common->quiet : NULL, NULL,
@@ -83,9 +89,7 @@ static void value_text(const struct option_row *row, char *text) {
     case OPTION_INTEGER:
         (void)snprintf(text, VALUE_TEXT_SIZE, "%" PRId64, *(int64_t *)row->target);
         break;
-    case OPTION_NUMBER:
-        (void)snprintf(text, VALUE_TEXT_SIZE, "%.17g", *(double *)row->target);
-        break;
+    case OPTION_NUMBER: number_text(text, *(double *)row->target); break;
     case OPTION_BYTES: (void)snprintf(text, VALUE_TEXT_SIZE, "%zu", *(size_t *)row->target); break;
     }
 }
@@ -99,7 +103,6 @@ static void check_range(const struct option_row *row, double value, const char *
 
 static void set_number(const struct option_row *row, const char *text) {
     char *end = NULL;
-    errno = 0;
     const double number = strtod(text, &end);
     double scale = 1;
     if (row->type == OPTION_BYTES && end != text && *end != 0) {
@@ -110,7 +113,8 @@ static void set_number(const struct option_row *row, const char *text) {
             end++;
         }
     }
-    if (end == text || *end != 0 || !isfinite(number)) {
+    const bool fits = row->type == OPTION_NUMBER || (number >= 0 && number * scale <= 0x1p62);
+    if (end == text || *end != 0 || !isfinite(number) || !fits) {
         die_usage("--%s '%s': not a %s", row->name, text,
                   row->type == OPTION_BYTES ? "size such as 500, 64K or 1G" : "number");
     }
@@ -154,7 +158,10 @@ static void set_value(const struct program *program, const struct option_row *ro
         } else {
             cli_print_help(program, strcmp(row->name, "man") == 0);
         }
-        exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            die("stdout: %s", strerror(errno));
+        }
+        exit(0);
     }
     switch (row->type) {
     case OPTION_FLAG: *(bool *)row->target = true; break;
@@ -164,6 +171,18 @@ static void set_value(const struct program *program, const struct option_row *ro
     case OPTION_INTEGER: set_integer(row, text); break;
     case OPTION_NUMBER:
     case OPTION_BYTES: set_number(row, text); break;
+    }
+}
+
+// A stream's texts are UTF-8, and a line of its history is one line; arguments are any bytes.
+static void make_line(char *text) {
+    for (size_t i = 0, length = strlen(text); i < length;) {
+        const size_t bytes = utf8_character(text + i, length - i);
+        if (bytes == 0 || (unsigned char)text[i] < ' ' || text[i] == 0x7F) {
+            text[i++] = '?';
+        } else {
+            i += bytes;
+        }
     }
 }
 
@@ -184,20 +203,42 @@ static void write_history(const struct program *program, const struct option_row
         used += snprintf(out + used, size - (size_t)used, " --%s%s%s", rows[i].name,
                          bare ? "" : " ", bare ? "" : now);
     }
+    make_line(out);
+}
+
+// A file opened later must not get the number of a closed stdin, stdout or stderr, and messages
+// with it. What stands in for them fails where it is used.
+static void reserve_standard_files(void) {
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) < 0) {
+            (void)open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+// `found` is getopt's answer to an argument that no row of the table fits.
+__attribute__((noreturn)) static void die_of_option(int found, char **argv) {
+    const char *why =
+        found == ':' ? "a value is missing" : "no such option, or a value it does not take";
+    if (optopt > 0 && optopt < FIRST_LONG) {
+        die_usage("-%c: %s", optopt, why);
+    }
+    die_usage("%s: %s", argv[optind - 1], why);
 }
 
 struct operands cli_parse(const struct program *program, int argc, char **argv) {
     struct option_row rows[MAX_OPTIONS];
     struct option long_options[MAX_OPTIONS + 1] = {{0}};
-    struct value_texts defaults;
+    struct value_texts defaults = {{{0}}};
     char letters[2 * MAX_OPTIONS + 2] = ":";
     const size_t count = cli_all_options(program, rows);
     (void)signal(SIGPIPE, SIG_DFL);
+    reserve_standard_files();
     for (size_t i = 0; i < count; i++) {
         const bool bare = rows[i].type == OPTION_FLAG;
         value_text(&rows[i], defaults.at[i]);
         long_options[i] = (struct option){rows[i].name, bare ? no_argument : required_argument,
-                                          NULL, 1000 + (int)i};
+                                          NULL, FIRST_LONG + (int)i};
         if (rows[i].letter != 0) {
             const size_t used = strlen(letters);
             (void)snprintf(letters + used, sizeof letters - used, "%c%s", rows[i].letter,
@@ -205,15 +246,12 @@ struct operands cli_parse(const struct program *program, int argc, char **argv) 
         }
     }
     for (int found; (found = getopt_long(argc, argv, letters, long_options, NULL)) != -1;) {
-        size_t i = found >= 1000 ? (size_t)(found - 1000) : 0;
-        while (found < 1000 && i < count && rows[i].letter != found) {
+        size_t i = found >= FIRST_LONG ? (size_t)(found - FIRST_LONG) : 0;
+        while (found < FIRST_LONG && i < count && rows[i].letter != found) {
             i++;
         }
-        if (found == ':') {
-            die_usage("%s: a value is missing", argv[optind - 1]);
-        }
-        if (found == '?' || i == count) {
-            die_usage("%s: no such option, or a value it does not take", argv[optind - 1]);
+        if (found == ':' || found == '?' || i == count) {
+            die_of_option(found, argv);
         }
         set_value(program, &rows[i], optarg);
     }

@@ -55,7 +55,7 @@ static void print_text(const struct program *program) {
     struct option_row rows[64];
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
-        char heading[100];
+        char heading[200];
         int width = option_heading(&rows[i], heading, sizeof heading);
         (void)printf("  %-26s", heading);
         if (width > 25) {
@@ -115,7 +115,7 @@ static void print_manual(const struct program *program) {
     struct option_row rows[64];
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
-        char heading[100];
+        char heading[200];
         (void)option_heading(&rows[i], heading, sizeof heading);
         const char *bare = heading + strspn(heading, " ");
         (void)printf(".TP\n.B ");

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -21,8 +22,10 @@
 struct output {
     int descriptor;
     const char *path; // as given, or "stdout"
-    char *target;     // what the finished file is renamed to; NULL: written directly
-    char *temporary;  // its name until then; empty while it has none
+    bool terminal;    // text for a person, who sees it at once
+    char *target;     // what the finished file will be called; NULL: written directly
+    char *temporary;  // its name until then; NULL while it has none
+    pid_t owner;      // the process that made the temporary name
     bool kept;        // the exit handler knows this struct, so it is not freed
     size_t used;
     char buffer[BUFFER_SIZE];
@@ -36,78 +39,102 @@ const char *output_name(const struct output *output) {
     return output->path;
 }
 
-static void open_stdout(struct output *output, enum output_content content) {
-    output->path = "stdout";
-    output->descriptor = STDOUT_FILENO;
-    if (content == OUTPUT_BYTES && isatty(STDOUT_FILENO)) {
-        die_usage("stdout is a terminal: name a file with -o, or pipe into another program");
+// ---- opening
+
+// For what is written as it comes: stdout, devices, named pipes.
+static void open_directly(struct output *output, int descriptor, enum output_content content) {
+    output->descriptor = descriptor;
+    output->terminal = isatty(descriptor);
+    if (content == OUTPUT_BYTES && output->terminal) {
+        die_usage("%s is a terminal: name a file with -o, or pipe into another program",
+                  output->path);
     }
     // A wider pipe costs fewer switches between the two programs; without it all works as well.
-    (void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_SIZE);
+    (void)fcntl(descriptor, F_SETPIPE_SZ, PIPE_SIZE);
 }
 
-// Runs at exit where the file had to have a temporary name: after an error that name goes.
+// Runs at exit where the file had to have a temporary name: after an error that name goes. A
+// process forked from this one must not take it away.
 static void remove_temporary(int status, void *argument) {
     const struct output *output = argument;
-    if (status != 0 && output->temporary[0] != 0) {
+    if (status != 0 && output->temporary != NULL && output->owner == getpid()) {
         (void)unlink(output->temporary);
     }
 }
 
-static char *concatenate(const char *a, const char *b) {
-    char *text = NULL;
-    if (asprintf(&text, "%s%s", a, b) < 0) {
+// A name beside the target that no other process has, whatever its number or its machine. The end
+// of a long one is left out.
+static char *temporary_name(const struct output *output) {
+    uint64_t random = 0;
+    char *name = NULL;
+    const char *slash = strrchr(output->target, '/');
+    const size_t folder = slash != NULL ? (size_t)(slash + 1 - output->target) : 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random ||
+        asprintf(&name, "%.*s%.200s.%016" PRIx64 ".part", (int)folder, output->target,
+                 output->target + folder, random) < 0) {
+        die("%s: no temporary name", output->path);
+    }
+    return name;
+}
+
+static int open_unnamed(const struct output *output) {
+    char *copy = strdup(output->target);
+    if (copy == NULL) {
         die("no memory");
     }
-    return text;
-}
-
-static char *temporary_name(const struct output *output) {
-    char suffix[40];
-    (void)snprintf(suffix, sizeof suffix, ".%ld.part", (long)getpid());
-    return concatenate(output->target, suffix);
-}
-
-// A link is followed to the file it names, so that the link itself stays.
-static char *resolve_target(const char *path) {
-    char *real = realpath(path, NULL);
-    return real != NULL ? real : concatenate(path, "");
+    // Without /proc the file could not get its name in the end.
+    const bool nameable = access("/proc/self/fd", X_OK) == 0;
+    const int descriptor =
+        nameable ? open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+    errno = nameable ? errno : EOPNOTSUPP;
+    free(copy);
+    return descriptor;
 }
 
 static void open_beside(struct output *output) {
-    char *copy = concatenate(output->target, "");
-    const char *folder = dirname(copy);
-    char *temporary = temporary_name(output);
-    output->descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    if (output->descriptor >= 0) {
-        output->temporary = concatenate("", "");
-    } else if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) {
-        output->temporary = concatenate(temporary, "");
-        output->descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-        output->kept = on_exit(remove_temporary, output) == 0;
+    output->descriptor = open_unnamed(output);
+    if (output->descriptor < 0 &&
+        (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOSYS)) {
+        output->temporary = temporary_name(output);
+        output->descriptor = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+        output->owner = getpid();
+        output->kept = output->descriptor >= 0 && on_exit(remove_temporary, output) == 0;
     }
     if (output->descriptor < 0) {
         fail_output(output);
     }
-    free(temporary);
-    free(copy);
 }
 
-static void open_file(struct output *output, const char *path) {
+static void open_file(struct output *output, enum output_content content) {
     struct stat status;
-    output->path = path;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        die("%s: is a directory", path);
+    const char *path = output->path;
+    const size_t length = strlen(path);
+    const bool exists = stat(path, &status) == 0;
+    // Later than here it would be too late to learn that the name is of no use. (A link to nothing
+    // exists for lstat only.)
+    if (!exists && (errno != ENOENT || lstat(path, &status) == 0)) {
+        fail_output(output);
     }
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        output->descriptor = open(path, O_WRONLY | O_CLOEXEC);
-        if (output->descriptor < 0) {
+    if ((exists && S_ISDIR(status.st_mode)) || length == 0 || path[length - 1] == '/') {
+        die("%s: is a directory or no name of a file", path);
+    }
+    if (exists && !S_ISREG(status.st_mode)) {
+        const int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (descriptor < 0) {
             fail_output(output);
         }
+        open_directly(output, descriptor, content);
         return;
     }
-    output->target = resolve_target(path);
+    // A link is followed to the file it names, so that the link itself stays.
+    output->target = exists ? realpath(path, NULL) : strdup(path);
+    if (output->target == NULL) {
+        fail_output(output);
+    }
     open_beside(output);
+    if (exists) { // what others might not read before, they may not read now
+        (void)fchmod(output->descriptor, status.st_mode & 0777);
+    }
 }
 
 struct output *output_open(const char *path, enum output_content content) {
@@ -116,12 +143,16 @@ struct output *output_open(const char *path, enum output_content content) {
         die("no memory");
     }
     if (path == NULL || strcmp(path, "-") == 0) {
-        open_stdout(output, content);
+        output->path = "stdout";
+        open_directly(output, STDOUT_FILENO, content);
     } else {
-        open_file(output, path);
+        output->path = path;
+        open_file(output, content);
     }
     return output;
 }
+
+// ---- writing
 
 static void write_all(struct output *output, struct iovec *parts, int count) {
     while (count > 0) {
@@ -152,11 +183,15 @@ void output_write(struct output *output, const void *bytes, size_t length) {
     if (length <= BUFFER_SIZE - output->used) {
         memcpy(output->buffer + output->used, bytes, length);
         output->used += length;
-        return;
+    } else {
+        struct iovec parts[2] = {{output->buffer, output->used},
+                                 {(void *)(uintptr_t)bytes, length}};
+        write_all(output, parts, 2);
+        output->used = 0;
     }
-    struct iovec parts[2] = {{output->buffer, output->used}, {(void *)(uintptr_t)bytes, length}};
-    write_all(output, parts, 2);
-    output->used = 0;
+    if (output->terminal) {
+        output_flush(output);
+    }
 }
 
 void output_flush(struct output *output) {
@@ -180,15 +215,29 @@ void output_printf(struct output *output, const char *format, ...) {
     free(text);
 }
 
-// Gives an unnamed file a name beside its target; rename(2) then replaces an older file at once.
+// ---- closing
+
+// Links the file to `name`: false when there is a file of that name.
+static bool link_to(const struct output *output, const char *name) {
+    char source[64];
+    (void)snprintf(source, sizeof source, "/proc/self/fd/%d", output->descriptor);
+    if (linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
+        return true;
+    }
+    if (errno != EEXIST) {
+        fail_output(output);
+    }
+    return false;
+}
+
+// Gives the file its name. An older file of that name is replaced at once, by rename(2).
 static void name_file(struct output *output) {
-    const bool unnamed = output->temporary[0] == 0;
-    if (unnamed) {
-        char source[64];
-        (void)snprintf(source, sizeof source, "/proc/self/fd/%d", output->descriptor);
-        free(output->temporary);
+    if (output->temporary == NULL) {
+        if (link_to(output, output->target)) {
+            return;
+        }
         output->temporary = temporary_name(output);
-        if (linkat(AT_FDCWD, source, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) != 0) {
+        if (!link_to(output, output->temporary)) {
             fail_output(output);
         }
     }
@@ -198,7 +247,8 @@ static void name_file(struct output *output) {
         errno = reason;
         fail_output(output);
     }
-    output->temporary[0] = 0;
+    free(output->temporary);
+    output->temporary = NULL;
 }
 
 void output_close(struct output *output) {
@@ -214,7 +264,6 @@ void output_close(struct output *output) {
     }
     free(output->target);
     if (!output->kept) {
-        free(output->temporary);
         free(output);
     }
 }

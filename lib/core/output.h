@@ -10,13 +10,15 @@ struct output;
 // What comes out: bytes are refused on a terminal, text is not.
 enum output_content { OUTPUT_BYTES, OUTPUT_TEXT };
 
-// Opens `path`, or stdout for NULL and "-". A regular file is written without a name (or, where the
-// file system cannot, under a temporary one beside `path`) and gets its name in output_close, so
-// that neither an error nor kill -9 leaves a part of it, and an older file stays until then.
-// Devices, pipes and sockets are written directly. Ends the program on any error.
+// Opens `path` (which must outlive the output), or stdout for NULL and "-". A regular file is
+// written without a name and gets it in output_close, so that neither an error nor kill -9 leaves a
+// part of it, and an older file stays until then; the new one takes over its permissions. Where the
+// file system has no nameless files, it is written under a temporary name, PATH.<digits>.part,
+// which goes on an error and stays only after a kill. Devices and pipes are written directly. Ends
+// the program on any error.
 struct output *output_open(const char *path, enum output_content content);
 
-// Appends; small pieces are gathered. Ends the program on a failed write.
+// Appends; small pieces are gathered, except on a terminal. Ends the program on a failed write.
 void output_write(struct output *output, const void *bytes, size_t length);
 
 void output_printf(struct output *output, const char *format, ...)

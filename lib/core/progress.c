@@ -24,7 +24,9 @@ static void show(struct progress *progress, double now) {
     const double rate = seconds > 0 ? (double)progress->done / seconds : 0;
     progress->shown = now;
     if (progress->total > 0) {
-        const double left = rate > 0 ? (double)(progress->total - progress->done) / rate : 0;
+        const uint64_t missing =
+            progress->total > progress->done ? progress->total - progress->done : 0;
+        const double left = rate > 0 ? (double)missing / rate : 0;
         (void)fprintf(stderr, "\r%" PRIu64 "/%" PRIu64 " %s, %.1f/s, %.0f s left \033[K",
                       progress->done, progress->total, progress->unit, rate, left);
     } else {

@@ -1,4 +1,4 @@
-// From items to a record: field names, values, tensors, each checked.
+// From items to a record: field names, values, tensors.
 #include "stream/parse.h"
 
 #include <stdlib.h>
@@ -18,67 +18,57 @@ static bool find_dtype(const struct item *item, enum dtype *type) {
 }
 
 static bool parse_shape(struct tensor *tensor, const struct item *item, const struct item *items,
-                        size_t *elements, struct error *error) {
+                        struct error *error) {
     if (item->type != ITEM_LIST || item->range.count > TENSOR_MAX_RANK) {
         return fail(error, "a tensor's shape is not a list of at most %d numbers", TENSOR_MAX_RANK);
     }
     tensor->rank = item->range.count;
-    *elements = 1;
     for (size_t i = 0; i < tensor->rank; i++) {
         const struct item *side = &items[item->range.first + i];
         if (side->type != ITEM_INTEGER || side->integer < 0) {
             return fail(error, "a side of a tensor's shape is negative or no whole number");
         }
         tensor->shape[i] = (size_t)side->integer;
-        if (__builtin_mul_overflow(*elements, tensor->shape[i], elements)) {
-            return fail(error, "a tensor's shape is too large for any memory");
-        }
     }
     return true;
 }
 
-// A map as msgpack-numpy writes it: "nd", "type", "kind", "shape", "data".
-static bool parse_tensor(struct tensor *tensor, const struct item *map, const struct item *items,
-                         struct error *error) {
-    const struct item *type = NULL;
-    const struct item *shape = NULL;
-    const struct item *data = NULL;
-    bool is_array = false;
+enum part { PART_ND, PART_TYPE, PART_KIND, PART_SHAPE, PART_DATA, PART_COUNT };
+
+// A tensor is a map as msgpack-numpy writes it: these five names, each once.
+static bool find_parts(const struct item *map, const struct item *items,
+                       const struct item *parts[PART_COUNT], struct error *error) {
+    static const char *const names[PART_COUNT] = {"nd", "type", "kind", "shape", "data"};
+    size_t found = 0;
     for (size_t i = 0; i < map->range.count; i += 2) {
         const struct item *key = &items[map->range.first + i];
-        const struct item *value = key + 1;
-        if (is_word(key, "nd")) {
-            is_array = value->type == ITEM_BOOLEAN && value->integer == 1;
-        } else if (is_word(key, "type")) {
-            type = value;
-        } else if (is_word(key, "shape")) {
-            shape = value;
-        } else if (is_word(key, "data")) {
-            data = value;
-        } else if (!is_word(key, "kind") || value->type != ITEM_BYTES || value->text.length > 0) {
-            return fail(error, "a map that is not a plain tensor");
+        for (int part = 0; part < PART_COUNT; part++) {
+            if (parts[part] == NULL && is_word(key, names[part])) {
+                parts[part] = key + 1;
+                found++;
+            }
         }
     }
-    size_t elements = 0;
-    size_t bytes = 0;
-    if (!is_array || type == NULL || shape == NULL || data == NULL) {
-        return fail(error, "a map that is not a tensor (nd, type, kind, shape, data)");
-    }
-    if (!find_dtype(type, &tensor->type)) {
-        return fail(error, "a tensor's type is none of |u1 <u2 <i4 <i8 <f2 <f4 <f8");
-    }
-    if (!parse_shape(tensor, shape, items, &elements, error)) {
+    return (found == PART_COUNT && map->range.count == 2 * PART_COUNT) ||
+           fail(error, "a map that is not a tensor (nd, type, kind, shape and data, each once)");
+}
+
+static bool parse_tensor(struct tensor *tensor, const struct item *map, const struct item *items,
+                         struct error *error) {
+    const struct item *parts[PART_COUNT] = {NULL};
+    if (!find_parts(map, items, parts, error)) {
         return false;
     }
-    if (data->type != ITEM_BYTES ||
-        __builtin_mul_overflow(elements, dtype_size(tensor->type), &bytes) ||
-        bytes != data->text.length) {
-        return fail(error, "a tensor's shape does not match its bytes (%zu elements, %zu bytes)",
-                    elements, data->type == ITEM_BYTES ? data->text.length : 0);
+    if (parts[PART_ND]->type != ITEM_BOOLEAN || parts[PART_ND]->integer != 1 ||
+        !is_word(parts[PART_KIND], "") || parts[PART_DATA]->type != ITEM_BYTES) {
+        return fail(error, "a tensor whose nd is not true, kind not empty or data not bytes");
     }
-    tensor->data = data->text.at;
-    tensor->bytes = bytes;
-    return true;
+    if (!find_dtype(parts[PART_TYPE], &tensor->type)) {
+        return fail(error, "a tensor's type is none of |u1 <u2 <i4 <i8 <f2 <f4 <f8");
+    }
+    tensor->data = parts[PART_DATA]->text.at;
+    tensor->bytes = parts[PART_DATA]->text.length;
+    return parse_shape(tensor, parts[PART_SHAPE], items, error);
 }
 
 static bool parse_value(struct parsed *parsed, struct value *value, const struct item *item,
@@ -132,17 +122,6 @@ static bool reserve_values(struct parsed *parsed, size_t count, struct error *er
     return true;
 }
 
-static bool check_names(const struct parsed *parsed, struct error *error) {
-    for (size_t i = 0; i < parsed->field_count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (text_equal(parsed->fields[i].name, parsed->fields[j].name)) {
-                return fail(error, "'%.*s' twice", TEXT_ARG(parsed->fields[i].name));
-            }
-        }
-    }
-    return true;
-}
-
 static bool parse_fields(struct parsed *parsed, const struct tokens *tokens, bool *has_id,
                          struct error *error) {
     const struct item *map = &tokens->root;
@@ -170,7 +149,7 @@ static bool parse_fields(struct parsed *parsed, const struct tokens *tokens, boo
             return fail_within(error, "'%.*s'", TEXT_ARG(key->text));
         }
     }
-    return check_names(parsed, error);
+    return true;
 }
 
 bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct error *error) {
@@ -184,6 +163,9 @@ bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct err
         return false;
     }
     parsed->record.count = parsed->field_count;
+    if (!record_check(&parsed->record, error)) {
+        return false;
+    }
     if (has_id) {
         parsed->kind = OBJECT_RECORD;
     } else if (record_find(&parsed->record, "pleura") != NULL) {
@@ -199,4 +181,5 @@ bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct err
 void parse_free(struct parsed *parsed) {
     free(parsed->values);
     parsed->values = NULL;
+    parsed->value_capacity = 0;
 }

@@ -18,8 +18,8 @@ struct parsed {
 };
 
 // Reads one object: a map with text keys that has an "id" (a record), or else "pleura" (a header),
-// or else "end". Tensors are checked: known type, rank, shape that matches the bytes. What comes
-// out points into the tokens' bytes and into *parsed.
+// or else "end". What comes out follows the rules of record_check and points into the tokens' bytes
+// and into *parsed, which starts as zeros.
 CHECKED bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct error *error);
 
 void parse_free(struct parsed *parsed);

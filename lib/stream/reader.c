@@ -16,9 +16,11 @@
 
 #define FIRST_CAPACITY ((size_t)128 << 10)
 #define PIPE_SIZE (1 << 20)
+#define KIND_MAX 31
+#define PATH_SHOWN 160 // bytes of a long path's end in messages, so that record and byte fit in
 
 struct stream_reader {
-    char *path; // for messages: "stdin" for "-"
+    char *path; // for messages: "stdin" for "-", and only the end of a long one
     int descriptor;
     bool finished; // the input has ended
     unsigned char *buffer;
@@ -31,7 +33,7 @@ struct stream_reader {
     struct digest *digest;
     struct tokens tokens;
     struct parsed parsed;
-    char kind[32];
+    char kind[KIND_MAX + 1];
     char *history_bytes;
     struct history history;
     char place[300];
@@ -82,19 +84,18 @@ static bool make_room(struct stream_reader *reader, struct error *error) {
     return true;
 }
 
-// Reads until the current object has `needed` bytes or the input ends. Reads no further than
-// that in a large object, so that the next one starts at the front without being moved there.
+// Reads until the current object has `needed` bytes or the input ends. Not much further than that,
+// so that the next object need not be moved to the front.
 static bool fill(struct stream_reader *reader, size_t needed, struct error *error) {
     while (reader->filled - reader->start < needed && !reader->finished) {
         if (!make_room(reader, error)) {
             return false;
         }
-        size_t room = reader->capacity - reader->filled;
+        const size_t room = reader->capacity - reader->filled;
         const size_t missing = needed - reader->filled;
-        if (missing > FIRST_CAPACITY / 2 && room > missing) {
-            room = missing;
-        }
-        const ssize_t got = read(reader->descriptor, reader->buffer + reader->filled, room);
+        const size_t wanted = missing > FIRST_CAPACITY ? missing : FIRST_CAPACITY;
+        const ssize_t got = read(reader->descriptor, reader->buffer + reader->filled,
+                                 wanted < room ? wanted : room);
         if (got < 0 && errno != EINTR) {
             return fail(error, "%s", strerror(errno));
         }
@@ -108,16 +109,13 @@ static bool fill(struct stream_reader *reader, size_t needed, struct error *erro
 
 // Finds the next object: DONE with reader->length its length; MORE means a clean end of input.
 static enum tokens_status next_object(struct stream_reader *reader, struct error *error) {
+    enum tokens_status status = TOKENS_MORE;
     size_t needed = 1;
-    for (;;) {
-        if (needed > reader->max_record) {
-            (void)fail(error, "a record of more than %zu bytes (see --max-record)",
-                       reader->max_record);
-            return TOKENS_BAD;
-        }
+    for (bool first = true; status == TOKENS_MORE; first = false) {
         if (!fill(reader, needed, error)) {
             return TOKENS_BAD;
         }
+        const unsigned char *object = reader->buffer + reader->start;
         const size_t available = reader->filled - reader->start;
         if (available == 0) {
             return TOKENS_MORE;
@@ -127,16 +125,16 @@ static enum tokens_status next_object(struct stream_reader *reader, struct error
                        reader->offset + available);
             return TOKENS_BAD;
         }
-        const enum tokens_status status =
-            tokens_read(&reader->tokens, reader->buffer + reader->start, available, &needed, error);
-        if (status == TOKENS_BAD) {
+        status = first ? tokens_read(&reader->tokens, object, available, &needed, error)
+                       : tokens_continue(&reader->tokens, object, available, &needed, error);
+        if (status != TOKENS_BAD && needed > reader->max_record) {
+            (void)fail(error, "a record of more than %zu bytes (see --max-record)",
+                       reader->max_record);
             return TOKENS_BAD;
         }
-        if (status == TOKENS_DONE) {
-            reader->length = needed;
-            return TOKENS_DONE;
-        }
     }
+    reader->length = needed;
+    return status;
 }
 
 static void consume(struct stream_reader *reader, bool hashed) {
@@ -151,6 +149,9 @@ static void consume(struct stream_reader *reader, bool hashed) {
 static bool keep_history(struct stream_reader *reader, const struct list *lines,
                          struct error *error) {
     size_t total = 0;
+    if (lines->count > HISTORY_MAX) {
+        return fail(error, "a history of more than %d lines", HISTORY_MAX);
+    }
     for (size_t i = 0; i < lines->count; i++) {
         if (lines->items[i].type != VALUE_TEXT) {
             return fail(error, "the header's history is not a list of texts");
@@ -161,14 +162,26 @@ static bool keep_history(struct stream_reader *reader, const struct list *lines,
     if (bytes == NULL) {
         return fail(error, "no memory for the header's history");
     }
-    free(reader->history_bytes);
     reader->history_bytes = bytes;
-    reader->history.count = 0;
     for (size_t i = 0; i < lines->count; i++) {
         const struct text line = lines->items[i].text;
         memcpy(bytes, line.at, line.length);
         history_add(&reader->history, (struct text){bytes, line.length});
         bytes += line.length;
+    }
+    return true;
+}
+
+// A kind is a word that fits into messages.
+static bool is_kind(const struct value *kind) {
+    if (kind->type != VALUE_TEXT || kind->text.length == 0 || kind->text.length > KIND_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < kind->text.length; i++) {
+        if (strchr("abcdefghijklmnopqrstuvwxyz-", kind->text.at[i]) == NULL ||
+            kind->text.at[i] == 0) {
+            return false;
+        }
     }
     return true;
 }
@@ -181,9 +194,9 @@ static bool read_header(struct stream_reader *reader, struct error *error) {
     if (version->type != VALUE_INTEGER || version->integer != STREAM_VERSION) {
         return fail(error, "a tensor stream of a version that is not %d", STREAM_VERSION);
     }
-    if (kind == NULL || kind->type != VALUE_TEXT || kind->text.length >= sizeof reader->kind ||
-        history == NULL || history->type != VALUE_LIST) {
-        return fail(error, "a header without a kind or a history");
+    if (header->count != 3 || kind == NULL || !is_kind(kind) || history == NULL ||
+        history->type != VALUE_LIST) {
+        return fail(error, "a header that is not pleura, kind (a word) and history (a list)");
     }
     if (reader->kind[0] != 0 && !text_is(kind->text, reader->kind)) {
         return fail(error, "a stream of %.*s behind one of %s", TEXT_ARG(kind->text), reader->kind);
@@ -241,19 +254,15 @@ static bool next_header(struct stream_reader *reader, struct error *error) {
 
 // After an end mark: nothing, or another stream.
 static enum stream_status after_end(struct stream_reader *reader, struct error *error) {
-    const size_t available = reader->filled - reader->start;
-    if (!fill(reader, 1, error)) {
-        (void)place_error(reader, "behind the end mark, record", error);
-        return STREAM_FAILED;
-    }
-    if (available == 0 && reader->filled == reader->start) {
+    bool sound = fill(reader, 1, error);
+    if (sound && reader->filled == reader->start) {
         return STREAM_END;
     }
-    if (!next_header(reader, error)) {
+    sound = sound && next_header(reader, error);
+    if (!sound) {
         (void)place_error(reader, "behind the end mark, record", error);
-        return STREAM_FAILED;
     }
-    return STREAM_RECORD;
+    return sound ? STREAM_RECORD : STREAM_FAILED;
 }
 
 enum stream_status stream_next(struct stream_reader *reader, struct record *record,
@@ -291,31 +300,43 @@ enum stream_status stream_next(struct stream_reader *reader, struct record *reco
 
 // ---- opening and closing
 
-struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error) {
+static char *shown_path(const char *path) {
+    const size_t length = strlen(path);
+    char *shown = NULL;
+    if (strcmp(path, "-") == 0) {
+        return strdup("stdin");
+    }
+    if (length <= PATH_SHOWN) {
+        return strdup(path);
+    }
+    return asprintf(&shown, "...%s", path + length - PATH_SHOWN) < 0 ? NULL : shown;
+}
+
+static bool open_input(struct stream_reader *reader, const char *path, struct error *error) {
     struct stat status;
+    reader->descriptor = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0) {
+        return fail(error, "%s: %s", reader->path, strerror(errno));
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return fail(error, "%s: is a directory", reader->path);
+    }
+    // A wider pipe costs fewer switches between the two programs; without it all works as well.
+    (void)fcntl(reader->descriptor, F_SETPIPE_SZ, PIPE_SIZE);
+    return next_header(reader, error) ||
+           fail_within(error, "%s: header (record 0), byte %" PRIu64, reader->path, reader->offset);
+}
+
+struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error) {
     struct stream_reader *reader = calloc(1, sizeof *reader);
-    const bool standard = strcmp(path, "-") == 0;
-    if (reader == NULL || (reader->path = strdup(standard ? "stdin" : path)) == NULL) {
+    if (reader == NULL || (reader->path = shown_path(path)) == NULL) {
         free(reader);
-        (void)fail(error, "%s: no memory", path);
+        (void)fail(error, "no memory");
         return NULL;
     }
     reader->max_record = max_record;
     reader->digest = digest_new();
-    reader->descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0) {
-        (void)fail(error, "%s: %s", path, strerror(errno));
-        stream_close(reader);
-        return NULL;
-    }
-    if (S_ISDIR(status.st_mode)) {
-        (void)fail(error, "%s: is a directory", reader->path);
-        stream_close(reader);
-        return NULL;
-    }
-    (void)fcntl(reader->descriptor, F_SETPIPE_SZ, PIPE_SIZE);
-    if (!next_header(reader, error)) {
-        (void)fail_within(error, "%s: header, byte %" PRIu64, reader->path, reader->offset);
+    if (!open_input(reader, path, error)) {
         stream_close(reader);
         return NULL;
     }

@@ -1,5 +1,7 @@
-// Values, tensors and records: making them and finding things in them.
+// Values, tensors and records: making them, finding things in them, checking them.
 #include "stream/record.h"
+
+#include "core/utf8.h"
 
 #include <string.h>
 
@@ -81,9 +83,12 @@ bool record_tensor(const struct record *record, const char *name, size_t rank,
     if (value == NULL) {
         return fail(error, "%.*s: no '%s' in it", TEXT_ARG(record->id), name);
     }
-    if (value->type != VALUE_TENSOR || (rank > 0 && value->tensor->rank != rank)) {
-        return fail(error, "%.*s: '%s' is not a tensor of rank %zu", TEXT_ARG(record->id), name,
-                    rank);
+    if (value->type != VALUE_TENSOR) {
+        return fail(error, "%.*s: '%s' is not a tensor", TEXT_ARG(record->id), name);
+    }
+    if (rank > 0 && value->tensor->rank != rank) {
+        return fail(error, "%.*s: '%s' has rank %zu, and %zu is needed", TEXT_ARG(record->id), name,
+                    value->tensor->rank, rank);
     }
     *tensor = value->tensor;
     return true;
@@ -96,5 +101,105 @@ bool record_integer(const struct record *record, const char *name, int64_t *inte
         return fail(error, "%.*s: no whole number '%s' in it", TEXT_ARG(record->id), name);
     }
     *integer = value->integer;
+    return true;
+}
+
+// ---- rules
+
+static bool check_text(struct text text, struct error *error) {
+    if (text.length > UINT32_MAX) {
+        return fail(error, "a text of more than 4 GiB");
+    }
+    return utf8_valid(text.at, text.length) || fail(error, "a text that is not UTF-8");
+}
+
+// Sides of zero are left out of the first product: the others must fit into memory all the same.
+static bool check_tensor(const struct tensor *tensor, struct error *error) {
+    size_t span = dtype_size(tensor->type);
+    size_t bytes = span;
+    if (tensor->rank > TENSOR_MAX_RANK) {
+        return fail(error, "a tensor of a rank above %d", TENSOR_MAX_RANK);
+    }
+    for (size_t i = 0; i < tensor->rank; i++) {
+        const size_t side = tensor->shape[i];
+        if (__builtin_mul_overflow(span, side > 0 ? side : 1, &span) || span > PTRDIFF_MAX) {
+            return fail(error, "a tensor's shape is too large for any memory");
+        }
+        bytes = side > 0 ? bytes * side : 0;
+    }
+    if (bytes != tensor->bytes) {
+        return fail(error, "a tensor's shape does not match its bytes (%zu are needed, %zu there)",
+                    bytes, tensor->bytes);
+    }
+    return bytes <= UINT32_MAX || fail(error, "a tensor of more than 4 GiB");
+}
+
+static bool count_values(size_t *values, size_t more, struct error *error) {
+    if (more > RECORD_MAX_VALUES - *values) {
+        return fail(error, "more than %zu values in one record", RECORD_MAX_VALUES);
+    }
+    *values += more;
+    return true;
+}
+
+// `nesting`: how many lists and maps are around it; *values: how many came before it.
+static bool check_value(const struct value *value, size_t nesting, size_t *values,
+                        struct error *error) {
+    switch (value->type) {
+    case VALUE_TEXT: return check_text(value->text, error);
+    case VALUE_TENSOR:
+        return check_tensor(value->tensor, error) &&
+               count_values(values, 10 + value->tensor->rank, error);
+    case VALUE_LIST:
+        if (nesting == RECORD_MAX_NESTING) {
+            return fail(error, "lists nested too deep");
+        }
+        if (!count_values(values, value->list.count, error)) {
+            return false;
+        }
+        for (size_t i = 0; i < value->list.count; i++) {
+            if (value->list.items[i].type == VALUE_TENSOR) {
+                return fail(error, "a tensor in a list");
+            }
+            if (!check_value(&value->list.items[i], nesting + 1, values, error)) {
+                return false;
+            }
+        }
+        return true;
+    default: return true;
+    }
+}
+
+static bool check_name(struct text name, struct error *error) {
+    if (name.length > RECORD_MAX_NAME) {
+        return fail(error, "an id or a name of more than %d bytes", RECORD_MAX_NAME);
+    }
+    return utf8_valid(name.at, name.length) || fail(error, "an id or a name that is not UTF-8");
+}
+
+bool record_check(const struct record *record, struct error *error) {
+    size_t values = 2 * record->count + 2;
+    if (record->count > RECORD_MAX_FIELDS) {
+        return fail(error, "more than %d names", RECORD_MAX_FIELDS);
+    }
+    if (!check_name(record->id, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+        if (!check_name(field->name, error)) {
+            return false;
+        }
+        bool twice = text_is(field->name, "id");
+        for (size_t j = 0; j < i && !twice; j++) {
+            twice = text_equal(field->name, record->fields[j].name);
+        }
+        if (twice) {
+            return fail(error, "'%.*s' twice", TEXT_ARG(field->name));
+        }
+        if (!check_value(&field->value, 1, &values, error)) {
+            return fail_within(error, "'%.*s'", TEXT_ARG(field->name));
+        }
+    }
     return true;
 }

@@ -21,7 +21,7 @@ struct tensor {
     size_t rank;
     size_t shape[TENSOR_MAX_RANK];
     const void *data;
-    size_t bytes;
+    size_t bytes; // at most 4 GiB less one, as msgpack has it
 };
 
 // Bytes of UTF-8, not terminated.
@@ -63,7 +63,11 @@ struct field {
     struct value value;
 };
 
+// What one record may hold at most, so that what it costs in memory stays near its own size.
 #define RECORD_MAX_FIELDS 256
+#define RECORD_MAX_NAME 1024                // bytes of an id or of a name
+#define RECORD_MAX_NESTING 8                // the record itself, and lists within lists
+#define RECORD_MAX_VALUES ((size_t)1 << 20) // keys, values, items of lists, sides of shapes
 
 struct record {
     struct text id;
@@ -95,6 +99,10 @@ CHECKED bool record_tensor(const struct record *record, const char *name, size_t
 // The integer called `name`, which must be there.
 CHECKED bool record_integer(const struct record *record, const char *name, int64_t *integer,
                             struct error *error);
+
+// The rules that every record, read or written, follows: the limits above; names that differ from
+// each other and from "id"; ids, names and texts of UTF-8; shapes that match their bytes.
+CHECKED bool record_check(const struct record *record, struct error *error);
 
 // A printf argument pair for "%.*s", cut where a message would get too long.
 #define TEXT_ARG(text) (int)((text).length < 200 ? (text).length : 200), (text).at

@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-// Deeper nesting is refused: a tensor's shape in a record in a list is four levels.
-#define MSGPACK_EMBED_STACK_SIZE 8
+#define MSGPACK_EMBED_STACK_SIZE RECORD_MAX_NESTING
 #include <msgpack.h>
 #include <msgpack/unpack_define.h>
 
@@ -22,8 +21,8 @@ static int set_container(struct tokens_user *user, enum item_type type, size_t e
     struct tokens *tokens = user->tokens;
     const size_t count = type == ITEM_MAP ? 2 * entries : entries;
     *item = (struct item){.type = type, .range = {tokens->count, count, 0}};
-    if (count > TOKENS_MAX - tokens->count) {
-        (void)fail(user->error, "more than %zu values in one record", TOKENS_MAX);
+    if (count > RECORD_MAX_VALUES - tokens->count) {
+        (void)fail(user->error, "more than %zu values in one record", RECORD_MAX_VALUES);
         return -1;
     }
     tokens->count += count;
@@ -112,32 +111,34 @@ static int on_map_item(struct tokens_user *user, struct item *container, struct 
     return failed ? failed : on_array_item(user, container, value);
 }
 
-static void set_text(enum item_type type, const char *at, unsigned int length, struct item *item) {
-    *item = (struct item){.type = type, .text = {at, length}};
+// `at` means nothing for an empty text.
+static void set_text(enum item_type type, const char *base, const char *at, unsigned int length,
+                     struct item *item) {
+    *item = (struct item){.type = type, .span = {length > 0 ? (size_t)(at - base) : 0, length}};
 }
 
 static int on_str(struct tokens_user *user, const char *base, const char *at, unsigned int length,
                   struct item *item) {
     (void)user;
-    (void)base;
-    set_text(ITEM_TEXT, at, length, item);
+    set_text(ITEM_TEXT, base, at, length, item);
     return 0;
 }
 
 static int on_bin(struct tokens_user *user, const char *base, const char *at, unsigned int length,
                   struct item *item) {
     (void)user;
-    (void)base;
-    set_text(ITEM_BYTES, at, length, item);
+    set_text(ITEM_BYTES, base, at, length, item);
     return 0;
 }
 
 static int on_ext(struct tokens_user *user, const char *base, const char *at, unsigned int length,
                   struct item *item) {
-    (void)user;
     (void)base;
-    set_text(ITEM_EXTENSION, at, length, item);
-    return 0;
+    (void)at;
+    (void)length;
+    (void)item;
+    (void)fail(user->error, "an extension type of msgpack");
+    return -1;
 }
 
 #define on_uint8 on_unsigned
@@ -165,17 +166,32 @@ static int on_ext(struct tokens_user *user, const char *base, const char *at, un
 #include <msgpack/unpack_template.h>
 #pragma GCC diagnostic pop
 
-enum tokens_status tokens_read(struct tokens *tokens, const void *bytes, size_t length,
-                               size_t *used, struct error *error) {
-    struct tokeniser_context context = {.user = {.tokens = tokens, .error = error}};
-    tokeniser_init(&context);
-    tokens->count = 0;
-    size_t offset = 0;
+struct tokeniser {
+    struct tokeniser_context context;
+    size_t offset;
+};
+
+// The object is complete and its bytes stay: places become pointers.
+static void resolve_texts(struct tokens *tokens, const char *bytes) {
+    for (size_t i = 0; i < tokens->count; i++) {
+        struct item *item = &tokens->items[i];
+        if (item->type == ITEM_TEXT || item->type == ITEM_BYTES) {
+            item->text = (struct text){bytes + item->span.offset, item->span.length};
+        }
+    }
+}
+
+enum tokens_status tokens_continue(struct tokens *tokens, const void *bytes, size_t length,
+                                   size_t *used, struct error *error) {
+    struct tokeniser *tokeniser = tokens->tokeniser;
+    struct tokeniser_context *context = &tokeniser->context;
+    context->user = (struct tokens_user){.tokens = tokens, .error = error};
     error->text[0] = 0;
-    const int result = tokeniser_execute(&context, bytes, length, &offset);
+    const int result = tokeniser_execute(context, bytes, length, &tokeniser->offset);
+    *used = tokeniser->offset;
     if (result > 0) {
-        tokens->root = tokeniser_data(&context);
-        *used = offset;
+        tokens->root = tokeniser_data(context);
+        resolve_texts(tokens, bytes);
         return TOKENS_DONE;
     }
     if (result < 0) {
@@ -186,12 +202,27 @@ enum tokens_status tokens_read(struct tokens *tokens, const void *bytes, size_t 
         return TOKENS_BAD;
     }
     // Inside a text or a block of bytes the tokeniser knows how much is still to come.
-    const size_t trail = context.cs != MSGPACK_CS_HEADER ? context.trail : 1;
-    *used = offset + trail > length ? offset + trail : length + 1;
+    *used += context->cs != MSGPACK_CS_HEADER ? context->trail : 1;
     return TOKENS_MORE;
+}
+
+enum tokens_status tokens_read(struct tokens *tokens, const void *bytes, size_t length,
+                               size_t *used, struct error *error) {
+    if (tokens->tokeniser == NULL) {
+        tokens->tokeniser = calloc(1, sizeof *tokens->tokeniser);
+    }
+    if (tokens->tokeniser == NULL) {
+        (void)fail(error, "no memory");
+        return TOKENS_BAD;
+    }
+    tokeniser_init(&tokens->tokeniser->context);
+    tokens->tokeniser->offset = 0;
+    tokens->count = 0;
+    return tokens_continue(tokens, bytes, length, used, error);
 }
 
 void tokens_free(struct tokens *tokens) {
     free(tokens->items);
+    free(tokens->tokeniser);
     *tokens = (struct tokens){.items = NULL};
 }

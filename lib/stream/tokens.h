@@ -5,10 +5,6 @@
 
 #include "stream/record.h"
 
-// One object holds at most this many values, so that what it costs in memory stays near its own
-// size.
-#define TOKENS_MAX ((size_t)1 << 20)
-
 enum item_type {
     ITEM_NIL,
     ITEM_BOOLEAN,
@@ -17,7 +13,6 @@ enum item_type {
     ITEM_NUMBER,
     ITEM_TEXT,
     ITEM_BYTES,
-    ITEM_EXTENSION,
     ITEM_LIST,
     ITEM_MAP
 };
@@ -31,16 +26,22 @@ struct item {
         double number;
         struct text text;
         struct {
+            size_t offset, length;
+        } span; // a text's place until the object is complete: its bytes may still move
+        struct {
             size_t first, count, filled;
         } range;
     };
 };
 
-// The items of one object; the memory serves one object after the other.
+struct tokeniser;
+
+// The items of one object; the memory serves one object after the other. Starts as zeros.
 struct tokens {
     struct item root;
     struct item *items;
     size_t count, capacity;
+    struct tokeniser *tokeniser; // how far it has come in an object
 };
 
 enum tokens_status { TOKENS_DONE, TOKENS_MORE, TOKENS_BAD };
@@ -50,6 +51,11 @@ enum tokens_status { TOKENS_DONE, TOKENS_MORE, TOKENS_BAD };
 // BAD: *error says why.
 enum tokens_status tokens_read(struct tokens *tokens, const void *bytes, size_t length,
                                size_t *used, struct error *error);
+
+// After MORE: goes on where that call stopped. `bytes` are the ones it had, here or elsewhere in
+// memory, and more behind them; `length` counts all.
+enum tokens_status tokens_continue(struct tokens *tokens, const void *bytes, size_t length,
+                                   size_t *used, struct error *error);
 
 void tokens_free(struct tokens *tokens);
 

@@ -1,6 +1,7 @@
 // msgpack-c's packer into an output, with a running hash.
 #include "stream/writer.h"
 
+#include "core/utf8.h"
 #include "stream/digest.h"
 
 #include <msgpack.h>
@@ -93,6 +94,11 @@ struct stream_writer *stream_create(struct output *output, const char *kind,
     if (writer == NULL) {
         die("no memory");
     }
+    for (size_t i = 0; i < history->count; i++) {
+        if (!utf8_valid(history->lines[i].at, history->lines[i].length)) {
+            die("%s: a line of history that is not UTF-8", output_name(output));
+        }
+    }
     writer->output = output;
     writer->digest = digest_new();
     msgpack_packer_init(&writer->packer, writer, write_bytes);
@@ -111,6 +117,11 @@ struct stream_writer *stream_create(struct output *output, const char *kind,
 }
 
 void stream_write(struct stream_writer *writer, const struct record *record) {
+    struct error error;
+    if (!record_check(record, &error)) {
+        die("%s: '%.*s' cannot be written: %s", output_name(writer->output), TEXT_ARG(record->id),
+            error.text);
+    }
     msgpack_packer *packer = &writer->packer;
     (void)msgpack_pack_map(packer, record->count + 1);
     pack_word(packer, "id");
@@ -126,20 +137,31 @@ uint64_t stream_offset(const struct stream_writer *writer) {
     return writer->bytes;
 }
 
+struct mark {
+    unsigned char *at;
+    size_t size, used;
+};
+
+static int append_to_mark(void *data, const char *bytes, size_t length) {
+    struct mark *mark = data;
+    if (length > mark->size - mark->used) {
+        return -1;
+    }
+    memcpy(mark->at + mark->used, bytes, length);
+    mark->used += length;
+    return 0;
+}
+
 size_t stream_end_mark(unsigned char *mark, size_t size, uint64_t count, uint64_t hash) {
-    msgpack_sbuffer buffer;
+    struct mark form = {.at = mark, .size = size};
     msgpack_packer packer;
-    msgpack_sbuffer_init(&buffer);
-    msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+    msgpack_packer_init(&packer, &form, append_to_mark);
     (void)msgpack_pack_map(&packer, 2);
     pack_word(&packer, "end");
     (void)msgpack_pack_uint64(&packer, count);
     pack_word(&packer, "xxh3");
     (void)msgpack_pack_uint64(&packer, hash);
-    const size_t length = buffer.size <= size ? buffer.size : 0;
-    memcpy(mark, buffer.data, length);
-    msgpack_sbuffer_destroy(&buffer);
-    return length;
+    return form.used;
 }
 
 void stream_finish(struct stream_writer *writer) {

@@ -31,6 +31,7 @@ struct stream_writer;
 struct stream_writer *stream_create(struct output *output, const char *kind,
                                     const struct history *history);
 
+// Ends the program, too, for a record that no reader would take (see record_check).
 void stream_write(struct stream_writer *writer, const struct record *record);
 
 // Bytes written so far: where the next record starts.

@@ -17,7 +17,8 @@ struct parity {
 // Prints one JSON line for a figure and counts it.
 void parity_figure(struct parity *parity, const char *figure, bool equal);
 
-// Fills `values` with count numbers in [-1, 1): element i is SplitMix64 of FNV-1a(name) + (i + 1) * golden.
+// Fills `values` with count numbers in [-1, 1): element i is SplitMix64 of FNV-1a(name) + (i + 1) *
+// golden.
 void hash_uniform(const char *name, size_t count, double *values);
 
 // A member that must be there; ends the program where the fixture lacks it.

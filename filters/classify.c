@@ -1,0 +1,154 @@
+// classify: probabilities become decisions: which images are taken to have a lesion.
+#include "core/cli.h"
+#include "core/progress.h"
+#include "data/ensemble.h"
+#include "data/ids.h"
+#include "image/mask.h"
+#include "stream/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NOT_GIVEN (-1)
+
+struct options {
+    double ratio, threshold;
+    int64_t area;
+    struct common_options common;
+};
+
+struct areas {
+    struct ids ids;
+    int64_t *at;
+    size_t capacity;
+};
+
+static void write_decision(struct stream_writer *writer, struct text id, int64_t area,
+                           int64_t least) {
+    const struct field fields[] = {{text_of("area"), value_integer(area)},
+                                   {text_of("keep"), value_integer(area > least)}};
+    const struct record record = {id, COUNT_OF(fields), fields};
+    stream_write(writer, &record);
+}
+
+static void add_area(struct areas *areas, struct stream_reader *reader, struct text id,
+                     int64_t area) {
+    struct error error;
+    size_t place = 0;
+    bool added = false;
+    if (!ids_add(&areas->ids, id, &place, &added, &error)) {
+        die("%s", error.text);
+    }
+    if (!added) {
+        (void)fail(&error, "'%.*s' a second time", TEXT_ARG(id));
+        stream_die(reader, &error);
+    }
+    if (place >= areas->capacity) {
+        areas->capacity = areas->capacity > 0 ? 2 * areas->capacity : 1024;
+        areas->at = realloc(areas->at, areas->capacity * sizeof *areas->at);
+        if (areas->at == NULL) {
+            die("no memory for %zu areas", areas->capacity);
+        }
+    }
+    areas->at[place] = area;
+}
+
+// Measures all images; with --area, decides on each at once.
+static void measure(struct areas *areas, struct stream_reader *reader,
+                    const struct options *options, struct stream_writer *writer,
+                    struct output *output) {
+    struct progress progress = progress_start("images", 0, options->common.quiet);
+    struct image mask = {.pixels = NULL};
+    struct record record;
+    struct error error;
+    while (stream_read(reader, &record)) {
+        if (!mask_from_probability(&record, options->threshold, &mask, &error)) {
+            stream_die(reader, &error);
+        }
+        const int64_t area = (int64_t)mask_area(&mask);
+        add_area(areas, reader, record.id, area);
+        if (options->area != NOT_GIVEN) {
+            write_decision(writer, record.id, area, options->area);
+            output_flush(output);
+        }
+        progress_step(&progress);
+    }
+    progress_end(&progress);
+    image_free(&mask);
+}
+
+// Decides on all images when the last area is known.
+static void decide(const struct areas *areas, double ratio, struct stream_writer *writer) {
+    const size_t count = areas->ids.count;
+    int64_t *sorted = malloc((count + 1) * sizeof *sorted);
+    if (sorted == NULL) {
+        die("no memory for %zu areas", count);
+    }
+    if (count > 0) {
+        memcpy(sorted, areas->at, count * sizeof *sorted);
+    }
+    const int64_t least = area_threshold(sorted, count, ratio);
+    for (size_t i = 0; i < count; i++) {
+        write_decision(writer, areas->ids.at[i], areas->at[i], least);
+    }
+    free(sorted);
+}
+
+static void run(const struct options *options, const struct operands *operands) {
+    struct output *output = output_open(options->common.output, OUTPUT_BYTES);
+    struct stream_reader *reader =
+        stream_open_or_die(operands->count > 0 ? operands->at[0] : "-", KIND_PROBABILITIES,
+                           options->common.max_record);
+    struct history history = *stream_history(reader);
+    history_add(&history, text_of(operands->history));
+    struct stream_writer *writer = stream_create(output, KIND_DECISIONS, &history);
+    struct areas areas = {.at = NULL};
+    measure(&areas, reader, options, writer, output);
+    if (options->area == NOT_GIVEN) {
+        decide(&areas, options->ratio, writer);
+    }
+    stream_finish(writer);
+    output_close(output);
+    stream_close(reader);
+    ids_free(&areas.ids);
+    free(areas.at);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {
+        .ratio = NOT_GIVEN, .area = NOT_GIVEN, .threshold = 0.5, .common = common_defaults()};
+    const struct option_row rows[] = {
+        {"ratio", 'r', OPTION_NUMBER, &options.ratio, "R",
+         "keep the images whose area is above the one at rank int(images x R) of the descending "
+         "order, or above 0 where there is no such rank",
+         0, 1, OPTION_RECORDED},
+        {"area", 'a', OPTION_INTEGER, &options.area, "N",
+         "keep the images whose area is above N pixels", 0, 1e15, OPTION_RECORDED},
+        {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
+         "a pixel counts where its probability is above P (default: 0.5)", 0, 1, OPTION_RECORDED},
+    };
+    const struct program program = {
+        .name = "classify",
+        .summary = "decide which images have a lesion at all",
+        .usage = "--ratio R | --area N [OPTION]... [STREAM]",
+        .description =
+            "Reads probabilities and writes a decision for each image, in their order: its `area` "
+            "(pixels above the threshold) and `keep`, 1 for a lesion and 0 for none.\n\n"
+            "--ratio needs all areas before it decides, and holds ids and areas until then; images "
+            "of equal area at the limit are not kept. --area decides on each image as it comes.\n\n"
+            "Reads stdin when no STREAM is named, or for '-'.",
+        .examples = "merge fold*.mpk | classify --ratio 0.18 -o decisions.mpk\n"
+                    "classify --area 600 probabilities.mpk | inspect --json",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_STREAM,
+        .operands_most = 1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    if ((options.ratio < 0) == (options.area < 0)) {
+        die_usage("exactly one of --ratio and --area must be given");
+    }
+    run(&options, &operands);
+    return 0;
+}

@@ -1,0 +1,217 @@
+// merge: the mean of several streams in step, record by record, in constant memory.
+#include "data/merge.h"
+#include "core/cli.h"
+#include "core/progress.h"
+#include "stream/reader.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIMIZER "optimizer/"
+
+struct options {
+    const char *weights, *type;
+    struct common_options common;
+};
+
+struct inputs {
+    size_t count;
+    const char **names; // for messages
+    struct stream_reader **readers;
+    struct record *records;
+    double *weights;
+};
+
+static void parse_weights(const char *text, struct inputs *inputs) {
+    double total = 0;
+    size_t count = 0;
+    for (const char *at = text;;) {
+        char *end = NULL;
+        const double weight = strtod(at, &end);
+        if (end == at || (*end != ',' && *end != 0) || !(weight >= 0) || !isfinite(weight)) {
+            die_usage("--weights '%s': not numbers from 0 up, separated by commas", text);
+        }
+        if (count < inputs->count) {
+            inputs->weights[count] = weight;
+        }
+        total += weight;
+        count++;
+        if (*end == 0) {
+            break;
+        }
+        at = end + 1;
+    }
+    if (count != inputs->count) {
+        die_usage("--weights '%s': %zu weights for %zu streams", text, count, inputs->count);
+    }
+    if (!(total > 0) || !isfinite(total)) {
+        die_usage("--weights '%s': their sum must be above 0", text);
+    }
+}
+
+static struct inputs prepare(const struct operands *operands, const char *weights) {
+    const size_t count = operands->count > 0 ? (size_t)operands->count : 1;
+    struct inputs inputs = {.count = count,
+                            .names = calloc(count, sizeof(char *)),
+                            .readers = calloc(count, sizeof(struct stream_reader *)),
+                            .records = calloc(count, sizeof(struct record)),
+                            .weights = calloc(count, sizeof(double))};
+    if (!inputs.names || !inputs.readers || !inputs.records || !inputs.weights) {
+        die("no memory for %zu streams", count);
+    }
+    size_t standard = 0;
+    for (size_t k = 0; k < count; k++) {
+        const char *path = operands->count > 0 ? operands->at[k] : "-";
+        inputs.names[k] = path;
+        inputs.weights[k] = 1;
+        standard += strcmp(path, "-") == 0;
+    }
+    if (standard > 1) {
+        die_usage("'-' twice: stdin can be read once only");
+    }
+    if (weights != NULL) {
+        parse_weights(weights, &inputs);
+    }
+    return inputs;
+}
+
+static void open_inputs(struct inputs *inputs, size_t max_record) {
+    for (size_t k = 0; k < inputs->count; k++) {
+        const char *path = inputs->names[k];
+        inputs->readers[k] = stream_open_or_die(path, NULL, max_record);
+        inputs->names[k] = strcmp(path, "-") == 0 ? "stdin" : path;
+        const char *kind = stream_kind(inputs->readers[k]);
+        if (strcmp(kind, stream_kind(inputs->readers[0])) != 0) {
+            die("%s: holds %s, and %s holds %s", inputs->names[k], kind, inputs->names[0],
+                stream_kind(inputs->readers[0]));
+        }
+    }
+}
+
+// The next record of one stream. What an optimizer remembers has no mean that would be of use.
+static bool read_one(struct stream_reader *reader, bool checkpoint, struct record *record) {
+    while (stream_read(reader, record)) {
+        if (!checkpoint || record->id.length < strlen(OPTIMIZER) ||
+            memcmp(record->id.at, OPTIMIZER, strlen(OPTIMIZER)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The next record of every stream; false where all have ended.
+static bool read_all(struct inputs *inputs, bool checkpoint, uint64_t number) {
+    const size_t none = inputs->count;
+    size_t ended = none;
+    size_t going = none;
+    for (size_t k = 0; k < inputs->count; k++) {
+        if (read_one(inputs->readers[k], checkpoint, &inputs->records[k])) {
+            going = going == none ? k : going;
+        } else {
+            ended = ended == none ? k : ended;
+        }
+    }
+    if (ended != none && going != none) {
+        die("%s: ends after %" PRIu64 " records, and %s goes on with '%.*s'", inputs->names[ended],
+            number, inputs->names[going], TEXT_ARG(inputs->records[going].id));
+    }
+    return going != none;
+}
+
+static enum dtype type_named(const char *name, const char *kind) {
+    if (name == NULL) {
+        return strcmp(kind, KIND_PROBABILITIES) == 0 ? DTYPE_F2 : DTYPE_COUNT;
+    }
+    return strcmp(name, "f2") == 0 ? DTYPE_F2 : strcmp(name, "f4") == 0 ? DTYPE_F4 : DTYPE_F8;
+}
+
+static void merge_streams(struct inputs *inputs, const struct options *options,
+                          struct stream_writer *writer) {
+    const char *kind = stream_kind(inputs->readers[0]);
+    const bool checkpoint = strcmp(kind, KIND_WEIGHTS) == 0;
+    const bool unchanged = inputs->count == 1 && options->type == NULL;
+    struct progress progress = progress_start("records", 0, options->common.quiet);
+    struct error error;
+    struct merge *merge = calloc(1, sizeof *merge);
+    if (merge == NULL) {
+        die("no memory");
+    }
+    merge->count = inputs->count;
+    merge->names = inputs->names;
+    merge->weights = inputs->weights;
+    merge->type = type_named(options->type, kind);
+    merge->from_first = checkpoint ? "state" : NULL;
+    for (uint64_t number = 0; read_all(inputs, checkpoint && !unchanged, number); number++) {
+        if (!unchanged && !merge_records(merge, inputs->records, number + 1, &error)) {
+            die("%s", error.text);
+        }
+        stream_write(writer, unchanged ? &inputs->records[0] : &merge->record);
+        progress_step(&progress);
+    }
+    progress_end(&progress);
+    merge_free(merge);
+    free(merge);
+}
+
+static void close_inputs(struct inputs *inputs) {
+    for (size_t k = 0; k < inputs->count; k++) {
+        stream_close(inputs->readers[k]);
+    }
+    free(inputs->names);
+    free(inputs->readers);
+    free(inputs->records);
+    free(inputs->weights);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.common = common_defaults()};
+    const struct option_row rows[] = {
+        {"weights", 'w', OPTION_TEXT, &options.weights, "W1,W2,...",
+         "weigh the streams; only the ratios count (default: all alike)", 0, 0, OPTION_RECORDED},
+        {"type", 0, OPTION_CHOICE, &options.type, "f2|f4|f8",
+         "element type of the means (default: f2 for probabilities, else as in the first stream)",
+         0, 0, OPTION_RECORDED},
+    };
+    const struct program program = {
+        .name = "merge",
+        .summary = "average several tensor streams record by record",
+        .usage = "[OPTION]... [STREAM]...",
+        .description =
+            "Reads all streams in step and writes one record for each step: tensors of floating "
+            "type become their mean, summed in double in the order of the streams and rounded "
+            "once. Other tensors must be equal in all streams. Numbers, texts and lists are taken "
+            "from the first stream, and so is the order of the fields.\n\n"
+            "The streams must be of one kind, with the same ids in the same order and equal "
+            "shapes. Memory holds one record of each stream. One stream alone passes "
+            "unchanged.\n\n"
+            "Of checkpoints the parameters are averaged, the record 'state' is the first "
+            "stream's, and records 'optimizer/...' are left out.\n\n"
+            "Reads stdin when no STREAM is named, or for '-'. Compressed files are zstd(1)'s "
+            "business.",
+        .examples = "merge fold0.mpk fold1.mpk fold2.mpk -o mean.mpk\n"
+                    "merge <(zstd -dc a.mpk.zst) <(zstd -dc b.mpk.zst) | rle-encode -o rle.csv\n"
+                    "merge --weights 2,1 unet.mpk bisenet.mpk | inspect",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_STREAM,
+        .operands_most = -1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    struct inputs inputs = prepare(&operands, options.weights);
+    struct output *output = output_open(options.common.output, OUTPUT_BYTES);
+    open_inputs(&inputs, options.common.max_record);
+    struct history history = {.count = 0};
+    for (size_t k = 0; k < inputs.count; k++) {
+        history_add_all(&history, stream_history(inputs.readers[k]));
+    }
+    history_add(&history, text_of(operands.history));
+    struct stream_writer *writer = stream_create(output, stream_kind(inputs.readers[0]), &history);
+    merge_streams(&inputs, &options, writer);
+    stream_finish(writer);
+    output_close(output);
+    close_inputs(&inputs);
+    return 0;
+}

@@ -1,0 +1,228 @@
+// overlay: samples as PNG pictures, with the true lesion and the predicted one outlined.
+#include "core/cli.h"
+#include "core/progress.h"
+#include "data/ensemble.h"
+#include "data/sample.h"
+#include "image/outline.h"
+#include "image/png.h"
+#include "image/resize.h"
+#include "stream/reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct colour TRUTH = {64, 220, 96};
+static const struct colour PREDICTION = {255, 96, 64};
+
+struct options {
+    const char *directory, *predictions;
+    double threshold;
+    int64_t side, thickness;
+    struct common_options common;
+};
+
+static void must(bool good, struct stream_reader *reader, const struct error *error) {
+    if (!good) {
+        stream_die(reader, error);
+    }
+}
+
+// The longer side becomes options->side pixels; 0 keeps the size.
+static void scale_image(struct image *image, const struct options *options,
+                        struct stream_reader *samples) {
+    struct error error;
+    struct image scaled;
+    const size_t longer = image->height > image->width ? image->height : image->width;
+    if (options->side == 0 || longer == (size_t)options->side) {
+        return;
+    }
+    const double scale = (double)options->side / (double)longer;
+    const size_t height = (size_t)((double)image->height * scale + 0.5);
+    const size_t width = (size_t)((double)image->width * scale + 0.5);
+    must(image_alloc(&scaled, height > 0 ? height : 1, width > 0 ? width : 1, &error), samples,
+         &error);
+    const struct view view = view_of(image);
+    must(resize_bilinear(&scaled, &view, &error), samples, &error);
+    image_free(image);
+    *image = scaled;
+}
+
+// Brings a mask to the picture's size and draws its outline.
+static void draw_mask(struct picture *picture, struct image *mask, struct colour colour,
+                      const struct options *options, struct stream_reader *reader) {
+    struct error error;
+    struct image scaled;
+    const struct view view = view_of(mask);
+    const size_t longer = picture->height > picture->width ? picture->height : picture->width;
+    const size_t thickness = options->thickness > 0 ? (size_t)options->thickness : longer / 400 + 1;
+    must(image_alloc(&scaled, picture->height, picture->width, &error), reader, &error);
+    must(resize_nearest(&scaled, &view, &error), reader, &error);
+    must(picture_outline(picture, &scaled, colour, thickness, &error), reader, &error);
+    image_free(&scaled);
+}
+
+// The sample's truth: its `mask`, or its run lengths at the size they refer to; false when unlabelled.
+static bool truth_of(struct image *mask, const struct record *sample,
+                     struct stream_reader *samples) {
+    struct error error;
+    if (record_find(sample, "mask") != NULL) {
+        must(mask_from_sample(sample, mask, &error), samples, &error);
+        return true;
+    }
+    struct sample_mask label = {0};
+    must(sample_mask_read(&label, sample, &error), samples, &error);
+    const bool labelled = label.labelled;
+    if (labelled) {
+        must(image_alloc(mask, label.height, label.width, &error), samples, &error);
+        runs_draw(mask, &label.runs);
+    }
+    sample_mask_free(&label);
+    return labelled;
+}
+
+// The prediction's record must be the sample's: both streams go in step.
+static void prediction_of(struct image *mask, const struct record *sample,
+                          struct stream_reader *predictions, double threshold) {
+    struct error error;
+    struct record record;
+    if (!stream_read(predictions, &record)) {
+        die("%.*s: the predictions end before it", TEXT_ARG(sample->id));
+    }
+    if (!text_equal(record.id, sample->id)) {
+        (void)fail(&error, "%.*s, where the samples have %.*s", TEXT_ARG(record.id),
+                   TEXT_ARG(sample->id));
+        stream_die(predictions, &error);
+    }
+    must(mask_from_probability(&record, threshold, mask, &error), predictions, &error);
+}
+
+// DIR/ID.png; an id must not lead out of DIR.
+static char *picture_path(const char *directory, struct text id) {
+    char *path = NULL;
+    if (id.length == 0 || id.at[0] == '.' || memchr(id.at, '/', id.length) != NULL ||
+        memchr(id.at, 0, id.length) != NULL || id.length > 250) {
+        die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
+    }
+    if (asprintf(&path, "%s/%.*s.png", directory, (int)id.length, id.at) < 0) {
+        die("no memory");
+    }
+    return path;
+}
+
+static void write_picture(const struct picture *picture, struct text id,
+                          const struct options *options) {
+    struct error error;
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    char *path = options->directory != NULL ? picture_path(options->directory, id) : NULL;
+    if (!png_encode_rgb(picture->height, picture->width, picture->rgb, 6, &bytes, &length,
+                        &error)) {
+        die("%.*s: %s", TEXT_ARG(id), error.text);
+    }
+    struct output *output = output_open(path != NULL ? path : options->common.output, OUTPUT_BYTES);
+    output_write(output, bytes, length);
+    output_close(output);
+    free(bytes);
+    free(path);
+}
+
+static void draw_sample(const struct record *sample, struct stream_reader *samples,
+                        struct stream_reader *predictions, const struct options *options) {
+    struct error error;
+    const struct tensor *tensor = NULL;
+    struct image image;
+    struct image mask = {NULL, 0, 0};
+    struct picture picture;
+    must(record_tensor(sample, "image", 2, &tensor, &error), samples, &error);
+    if (tensor->type != DTYPE_U1) {
+        must(fail(&error, "'image' is not of type |u1"), samples, &error);
+    }
+    must(image_alloc(&image, tensor->shape[0], tensor->shape[1], &error), samples, &error);
+    memcpy(image.pixels, tensor->data, tensor->bytes);
+    scale_image(&image, options, samples);
+    must(picture_from_gray(&picture, &image, &error), samples, &error);
+    if (truth_of(&mask, sample, samples)) {
+        draw_mask(&picture, &mask, TRUTH, options, samples);
+        image_free(&mask);
+    }
+    if (predictions != NULL) {
+        prediction_of(&mask, sample, predictions, options->threshold);
+        draw_mask(&picture, &mask, PREDICTION, options, predictions);
+        image_free(&mask);
+    }
+    write_picture(&picture, sample->id, options);
+    picture_free(&picture);
+    image_free(&image);
+}
+
+static void draw_all(const char *path, const struct options *options) {
+    struct stream_reader *samples =
+        stream_open_or_die(path, KIND_SAMPLES, options->common.max_record);
+    struct stream_reader *predictions = NULL;
+    if (options->predictions != NULL) {
+        predictions = stream_open_or_die(options->predictions, KIND_PROBABILITIES,
+                                         options->common.max_record);
+    }
+    struct progress progress = progress_start("pictures", 0, options->common.quiet);
+    struct record record;
+    while (stream_read(samples, &record)) {
+        if (progress.done == 1 && options->directory == NULL) {
+            die("more than one sample: name a folder for the pictures with --directory");
+        }
+        draw_sample(&record, samples, predictions, options);
+        progress_step(&progress);
+    }
+    if (progress.done == 0) {
+        die("%s: no samples in it", path);
+    }
+    if (predictions != NULL && stream_read(predictions, &record)) {
+        die("%s: goes on with %.*s behind the last sample", options->predictions,
+            TEXT_ARG(record.id));
+    }
+    progress_end(&progress);
+    stream_close(samples);
+    stream_close(predictions);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.threshold = 0.5, .common = common_defaults()};
+    const struct option_row rows[] = {
+        {"directory", 'd', OPTION_FILE, &options.directory, "DIR",
+         "write DIR/ID.png for each sample; DIR is made if need be", 0, 0, OPTION_SILENT},
+        {"predictions", 'p', OPTION_FILE, &options.predictions, "FILE",
+         "probabilities in the order of the samples, outlined in red", 0, 0, OPTION_SILENT},
+        {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
+         "a pixel is predicted above this probability (default: 0.5)", 0, 1, OPTION_SILENT},
+        {"side", 's', OPTION_INTEGER, &options.side, "N",
+         "bring the longer side to N pixels (default: as it is)", 0, 16384, OPTION_SILENT},
+        {"thickness", 0, OPTION_INTEGER, &options.thickness, "N",
+         "of the outlines, in pixels (default: by the size)", 0, 100, OPTION_SILENT},
+    };
+    const struct program program = {
+        .name = "overlay",
+        .summary = "pictures of samples with lesions outlined",
+        .usage = "[OPTION]... [SAMPLES]",
+        .description =
+            "Draws each sample's image with the outline of its true lesion (green; from mask or "
+            "rle) and of the predicted one (red). One sample goes to stdout or to -o as a PNG; "
+            "several go to a folder. Reads stdin when no SAMPLES are named.",
+        .examples = "decode --labels train-rle.csv xray.dcm | overlay -o xray.png\n"
+                    "overlay --predictions mean.mpk --directory pictures samples.mpk",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_STREAM,
+        .operands_most = 1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    if (options.directory != NULL && options.common.output != NULL) {
+        die_usage("--directory and --output: one of them");
+    }
+    if (options.directory != NULL) {
+        (void)mkdir(options.directory, 0777);
+    }
+    draw_all(operands.count > 0 ? operands.at[0] : "-", &options);
+    return 0;
+}

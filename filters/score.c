@@ -1,0 +1,161 @@
+// score: how good a submission is.
+#include "core/cli.h"
+#include "core/output.h"
+#include "data/submission.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    double weight;
+    int64_t resamples, seed;
+    bool json;
+    const char *size, *per_image;
+    struct common_options common;
+};
+
+static void print_json(struct output *output, const struct scores *scores,
+                       const struct interval *interval, const struct options *options) {
+    output_printf(output, "{\"images\":%zu,\"empty\":%zu,\"lesion\":%zu", scores->images,
+                  scores->empty, scores->lesion);
+    output_printf(output, ",\"dice\":%.17g,\"dice_low\":%.17g,\"dice_high\":%.17g", scores->dice,
+                  interval->low, interval->high);
+    output_printf(output, ",\"dice_empty\":%.17g,\"dice_lesion\":%.17g", scores->dice_empty,
+                  scores->dice_lesion);
+    output_printf(output, ",\"accuracy\":%.17g,\"accuracy_empty\":%.17g,\"accuracy_lesion\":%.17g",
+                  scores->accuracy, scores->accuracy_empty, scores->accuracy_lesion);
+    output_printf(output, ",\"mean_iou\":%.17g,\"weight_non_empty\":%.17g", scores->mean_iou,
+                  options->weight);
+    output_printf(output, ",\"resamples\":%" PRId64 ",\"seed\":%" PRId64 "}\n", options->resamples,
+                  options->seed);
+}
+
+static void print_row(struct output *output, const char *name, double value) {
+    output_printf(output, "%-22s %.6f\n", name, value);
+}
+
+static void print_table(struct output *output, const struct scores *scores,
+                        const struct interval *interval, const struct options *options) {
+    output_printf(output, "%-22s %zu (%zu empty, %zu with a lesion)\n", "images", scores->images,
+                  scores->empty, scores->lesion);
+    print_row(output, "Dice", scores->dice);
+    output_printf(output, "%-22s %.6f .. %.6f (%" PRId64 " resamples)\n", "  95 % interval",
+                  interval->low, interval->high, options->resamples);
+    print_row(output, "  of empty", scores->dice_empty);
+    print_row(output, "  of lesion", scores->dice_lesion);
+    print_row(output, "weighted accuracy", scores->accuracy);
+    print_row(output, "  of empty", scores->accuracy_empty);
+    print_row(output, "  of lesion", scores->accuracy_lesion);
+    print_row(output, "mean IoU", scores->mean_iou);
+}
+
+static void write_images(const char *path, const struct labels *truth,
+                         const struct overlap *overlaps) {
+    const char *const names[] = {COLUMN_ID, "Dice", "Truth", "Prediction", "Both"};
+    struct output *output = output_open(path, OUTPUT_TEXT);
+    struct text fields[COUNT_OF(names)];
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        fields[i] = text_of(names[i]);
+    }
+    csv_write(output, fields, COUNT_OF(names));
+    for (size_t i = 0; i < truth->ids.count; i++) {
+        char numbers[COUNT_OF(names)][40];
+        const struct overlap *overlap = &overlaps[i];
+        (void)snprintf(numbers[1], sizeof *numbers, "%.17g", overlap_dice(*overlap));
+        (void)snprintf(numbers[2], sizeof *numbers, "%" PRIu64, overlap->truth);
+        (void)snprintf(numbers[3], sizeof *numbers, "%" PRIu64, overlap->prediction);
+        (void)snprintf(numbers[4], sizeof *numbers, "%" PRIu64, overlap->both);
+        fields[0] = truth->ids.at[i];
+        for (size_t j = 1; j < COUNT_OF(names); j++) {
+            fields[j] = text_of(numbers[j]);
+        }
+        csv_write(output, fields, COUNT_OF(names));
+    }
+    output_close(output);
+}
+
+static void run(const struct options *options, const char *truth_path, const char *path) {
+    struct error error;
+    size_t height = 0;
+    size_t width = 0;
+    struct labels truth = {.name = NULL};
+    struct interval interval;
+    if (!labels_parse_size(options->size, &height, &width, &error)) {
+        die_usage("--size %s", error.text);
+    }
+    if (!labels_read(&truth, truth_path, true, &error)) {
+        die("%s", error.text);
+    }
+    if (truth.ids.count == 0) {
+        die("%s: no images", truth.name);
+    }
+    struct overlap *overlaps = calloc(truth.ids.count, sizeof *overlaps);
+    if (overlaps == NULL) {
+        die("no memory for %zu images", truth.ids.count);
+    }
+    if (!submission_compare(&truth, path, height, width, overlaps, &error) ||
+        !score_interval(overlaps, truth.ids.count, (size_t)options->resamples,
+                        (uint64_t)options->seed, &interval, &error)) {
+        die("%s", error.text);
+    }
+    const struct scores scores =
+        score_images(overlaps, truth.ids.count, height * width, options->weight);
+    struct output *output = output_open(options->common.output, OUTPUT_TEXT);
+    (options->json ? print_json : print_table)(output, &scores, &interval, options);
+    if (options->per_image != NULL) {
+        write_images(options->per_image, &truth, overlaps);
+    }
+    output_close(output);
+    free(overlaps);
+    labels_free(&truth);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.weight = 1,
+                              .resamples = 2000,
+                              .seed = 1234,
+                              .size = "1024x1024",
+                              .common = common_defaults()};
+    const struct option_row rows[] = {
+        {"json", 'j', OPTION_FLAG, &options.json, NULL, "one line of JSON", 0, 0, OPTION_SILENT},
+        {"per-image", 'p', OPTION_FILE, &options.per_image, "FILE",
+         "write each image's Dice and pixels to FILE, a CSV", 0, 0, OPTION_SILENT},
+        {"size", 's', OPTION_TEXT, &options.size, "HxW",
+         "height and width of the images (default: 1024x1024)", 0, 0, OPTION_SILENT},
+        {"weight-non-empty", 'w', OPTION_NUMBER, &options.weight, "W",
+         "what a found lesion counts in the weighted accuracy (default: 1)", 0, 1e9, OPTION_SILENT},
+        {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N",
+         "resamples of the bootstrap (default: 2000)", 1, 1e7, OPTION_SILENT},
+        {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap (default: 1234)", 0,
+         9e15, OPTION_SILENT},
+    };
+    const struct program program = {
+        .name = "score",
+        .summary = "score a submission against the truth",
+        .usage = "[OPTION]... TRUTH.csv SUBMISSION.csv",
+        .description =
+            "Prints the mean Dice over the images (two empty masks count 1, one empty mask 0) with "
+            "its 95 % percentile bootstrap interval; the mean over the images that are truly empty "
+            "and over those with a lesion; the weighted accuracy of the question whether there is "
+            "a lesion at all; and the mean over background and lesion of the intersection over "
+            "union of all pixels. The mean over no images is 0.\n\n"
+            "The truth may have several rows an id, which are united. The submission must have one "
+            "row for every id of the truth and no other. One of the two may be '-', stdin.",
+        .examples = "score train-rle.csv submission.csv\n"
+                    "rle-encode mean.mpk | score --json train-rle.csv - | jq .dice",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_OUTPUT,
+        .operands_least = 2,
+        .operands_most = 2,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    if (strcmp(operands.at[0], "-") == 0 && strcmp(operands.at[1], "-") == 0) {
+        die_usage("'-' twice: stdin can be read once only");
+    }
+    run(&options, operands.at[0], operands.at[1]);
+    return 0;
+}

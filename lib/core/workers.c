@@ -1,0 +1,341 @@
+// Worker processes, the parent's half: a ring of jobs (a slot each) that are put at the head, handed
+// to the worker with the least to do, and taken from the tail in order. A worker has at most two
+// jobs: the one it is at, and one that waits in its socket so that it never idles.
+#include "core/workers.h"
+
+#include "core/workers_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { QUEUE = 2, SLOTS_PER_WORKER = 4 };
+
+// Results above this, and what a failed job may have left, go back to the system at once.
+#define KEPT_RESULT ((size_t)16 << 20)
+
+struct slot {
+    char *job;
+    size_t job_length;
+    bool done;
+    struct worker_answer answer;
+    void *map; // the result, as far as it has been mapped
+    size_t mapped;
+};
+
+struct worker {
+    pid_t process; // 0: none
+    int socket;
+    size_t queue[QUEUE]; // slots; the first is the job it is at
+    size_t queued;
+    double deadline;
+};
+
+struct workers {
+    struct workers_limits limits;
+    work_function *work;
+    void *context;
+    int memory;                          // every slot has WORKERS_MAX_RESULT of it
+    size_t count, depth;                 // workers, slots
+    size_t put, handed, taken, released; // counts since the start; slot = count % depth
+    struct slot *slots;
+    struct worker *worker;
+    struct pollfd *polls;
+};
+
+static double now(void) {
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void finish(struct slot *slot, const struct worker_answer *answer) {
+    slot->answer = *answer;
+    slot->done = true;
+}
+
+static void finish_badly(struct slot *slot, const char *says) {
+    struct worker_answer answer = {.succeeded = false};
+    (void)fail(&answer.says, "%s", says);
+    finish(slot, &answer);
+}
+
+// ---- processes
+
+static void start(struct workers *workers, struct worker *worker) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        die("cannot start a %s process: %s", workers->limits.what, strerror(errno));
+    }
+    const pid_t parent = getpid();
+    const pid_t process = fork();
+    if (process < 0) {
+        die("cannot start a %s process: %s", workers->limits.what, strerror(errno));
+    }
+    if (process == 0) {
+        worker_process(ends[1], workers->memory, parent, workers->limits.memory, workers->work,
+                       workers->context);
+    }
+    (void)close(ends[1]);
+    worker->process = process;
+    worker->socket = ends[0];
+}
+
+static void hand(struct workers *workers, struct worker *worker, size_t number) {
+    if (worker->process == 0) {
+        start(workers, worker);
+    }
+    if (worker->queued == 0) {
+        worker->deadline = now() + workers->limits.seconds;
+    }
+    worker->queue[worker->queued++] = number;
+    const struct slot *slot = &workers->slots[number];
+    struct iovec pieces[] = {{&number, sizeof number}, {slot->job, slot->job_length}};
+    const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    // A worker that has died meanwhile is found by poll, which then hands its jobs to the next.
+    while (sendmsg(worker->socket, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
+
+// Buries a worker and answers the job it was at with `why`, or with how it ended where that is
+// NULL; a job that only waited goes to a new worker.
+static void replace(struct workers *workers, struct worker *worker, const char *why) {
+    int status = 0;
+    (void)kill(worker->process, SIGKILL); // it may have closed its socket and live on
+    while (waitpid(worker->process, &status, 0) < 0 && errno == EINTR) {
+    }
+    (void)close(worker->socket);
+    worker->process = 0;
+    struct error ended;
+    if (why != NULL) {
+        (void)fail(&ended, "%s", why);
+    } else if (WIFSIGNALED(status)) {
+        const char *name = sigabbrev_np(WTERMSIG(status));
+        (void)fail(&ended, "the %s crashed (SIG%s)", workers->limits.what, name ? name : "?");
+    } else {
+        (void)fail(&ended, "the %s ended by itself (exit status %d)", workers->limits.what,
+                   WEXITSTATUS(status));
+    }
+    const size_t queued = worker->queued;
+    worker->queued = 0;
+    if (queued > 0) {
+        finish_badly(&workers->slots[worker->queue[0]], ended.text);
+    }
+    if (queued > 1) {
+        hand(workers, worker, worker->queue[1]);
+    }
+}
+
+// Reads what a worker has answered.
+static void receive(struct workers *workers, struct worker *worker) {
+    struct worker_answer answer;
+    for (;;) {
+        const ssize_t got = recv(worker->socket, &answer, sizeof answer, MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got <= 0) {
+            replace(workers, worker, NULL);
+            return;
+        }
+        if (got != sizeof answer || worker->queued == 0 || answer.slot != worker->queue[0] ||
+            answer.length > WORKERS_MAX_RESULT) {
+            replace(workers, worker, "the worker's answer makes no sense");
+            return;
+        }
+        answer.says.text[sizeof answer.says.text - 1] = '\0';
+        finish(&workers->slots[answer.slot], &answer);
+        worker->queue[0] = worker->queue[1];
+        worker->queued--;
+        worker->deadline = now() + workers->limits.seconds;
+    }
+}
+
+// ---- the ring
+
+static void hand_out(struct workers *workers) {
+    for (; workers->handed < workers->put; workers->handed++) {
+        const size_t number = workers->handed % workers->depth;
+        if (workers->slots[number].done) {
+            continue;
+        }
+        struct worker *least = &workers->worker[0];
+        for (size_t i = 1; i < workers->count; i++) {
+            if (workers->worker[i].queued < least->queued) {
+                least = &workers->worker[i];
+            }
+        }
+        if (least->queued == QUEUE) {
+            return;
+        }
+        hand(workers, least, number);
+    }
+}
+
+// Takes in answers, waiting for one when `wait`, and keeps the time limit.
+static void attend(struct workers *workers, bool wait) {
+    double first = -1;
+    for (size_t i = 0; i < workers->count; i++) {
+        const struct worker *worker = &workers->worker[i];
+        workers->polls[i] =
+            (struct pollfd){.fd = worker->process == 0 ? -1 : worker->socket, .events = POLLIN};
+        if (worker->queued > 0 && (first < 0 || worker->deadline < first)) {
+            first = worker->deadline;
+        }
+    }
+    int milliseconds = wait ? -1 : 0;
+    if (wait && workers->limits.seconds > 0) {
+        const double left = first - now();
+        milliseconds = left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(1000 * left) + 1;
+    }
+    const int ready = poll(workers->polls, workers->count, milliseconds);
+    for (size_t i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->worker[i];
+        if (ready > 0 && workers->polls[i].revents != 0) {
+            receive(workers, worker);
+        }
+        if (worker->queued > 0 && workers->limits.seconds > 0 && now() > worker->deadline) {
+            struct error late;
+            (void)fail(&late, "took longer than %g s", workers->limits.seconds);
+            replace(workers, worker, late.text);
+        }
+    }
+    hand_out(workers);
+}
+
+struct workers *workers_start(size_t count, struct workers_limits limits, work_function *work,
+                              void *context) {
+    struct workers *workers = calloc(1, sizeof *workers);
+    const size_t depth = SLOTS_PER_WORKER * count + 1; // one is with the caller
+    if (count == 0 || workers == NULL ||
+        (workers->worker = calloc(count, sizeof *workers->worker)) == NULL ||
+        (workers->slots = calloc(depth, sizeof *workers->slots)) == NULL ||
+        (workers->polls = calloc(count, sizeof *workers->polls)) == NULL) {
+        die("no memory for %zu %s processes", count, limits.what);
+    }
+    workers->limits = limits;
+    workers->work = work;
+    workers->context = context;
+    workers->count = count;
+    workers->depth = depth;
+    // Sparse: only what is written takes memory. Sealed, so that a worker gone wild cannot take
+    // away pages that the parent is reading.
+    workers->memory = memfd_create("results", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (workers->memory < 0 ||
+        ftruncate(workers->memory, (off_t)(depth * WORKERS_MAX_RESULT)) != 0 ||
+        fcntl(workers->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        die("no shared memory for %zu %s processes: %s", count, limits.what, strerror(errno));
+    }
+    return workers;
+}
+
+bool workers_full(const struct workers *workers) {
+    return workers->put - workers->released == workers->depth - 1;
+}
+
+void workers_put(struct workers *workers, const void *job, size_t length) {
+    struct slot *slot = &workers->slots[workers->put++ % workers->depth];
+    slot->job = malloc(length + 1);
+    if (slot->job == NULL) {
+        die("no memory for a job of %zu bytes", length);
+    }
+    memcpy(slot->job, job, length);
+    slot->job[length] = '\0';
+    slot->job_length = length;
+    slot->done = false;
+    if (length > WORKERS_MAX_JOB) {
+        finish_badly(slot, "the name is too long");
+    }
+    hand_out(workers);
+}
+
+// The slot of the reply that the caller has had is free again.
+static void release(struct workers *workers) {
+    for (; workers->released < workers->taken; workers->released++) {
+        const size_t number = workers->released % workers->depth;
+        struct slot *slot = &workers->slots[number];
+        free(slot->job);
+        slot->job = NULL;
+        if (slot->mapped > KEPT_RESULT || !slot->answer.succeeded) {
+            if (slot->mapped > 0) {
+                (void)munmap(slot->map, slot->mapped);
+            }
+            slot->map = NULL;
+            slot->mapped = 0;
+            (void)fallocate(workers->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                            (off_t)(number * WORKERS_MAX_RESULT), (off_t)WORKERS_MAX_RESULT);
+        }
+    }
+}
+
+static const void *map_result(struct workers *workers, size_t number) {
+    struct slot *slot = &workers->slots[number];
+    if (slot->answer.length > slot->mapped) {
+        if (slot->mapped > 0) {
+            (void)munmap(slot->map, slot->mapped);
+        }
+        slot->mapped = 0;
+        slot->map = mmap(NULL, slot->answer.length, PROT_READ, MAP_SHARED, workers->memory,
+                         (off_t)(number * WORKERS_MAX_RESULT));
+        if (slot->map == MAP_FAILED) {
+            die("no memory for a result of %zu bytes", slot->answer.length);
+        }
+        slot->mapped = slot->answer.length;
+    }
+    return slot->map;
+}
+
+bool workers_take(struct workers *workers, struct workers_reply *reply) {
+    release(workers);
+    if (workers->taken == workers->put) {
+        return false;
+    }
+    const size_t number = workers->taken % workers->depth;
+    struct slot *slot = &workers->slots[number];
+    attend(workers, false); // whatever has finished meanwhile makes room for more
+    while (!slot->done) {
+        attend(workers, true);
+    }
+    workers->taken++;
+    *reply = (struct workers_reply){
+        .succeeded = slot->answer.succeeded,
+        .job = slot->job,
+        .job_length = slot->job_length,
+        .result = slot->answer.length > 0 ? map_result(workers, number) : NULL,
+        .length = slot->answer.length,
+        .says = slot->answer.says.text,
+    };
+    return true;
+}
+
+void workers_stop(struct workers *workers) {
+    for (size_t i = 0; i < workers->count; i++) {
+        workers->worker[i].queued = 0;
+        if (workers->worker[i].process != 0) {
+            replace(workers, &workers->worker[i], NULL);
+        }
+    }
+    workers->taken = workers->put;
+    release(workers);
+    for (size_t i = 0; i < workers->depth; i++) {
+        if (workers->slots[i].mapped > 0) {
+            (void)munmap(workers->slots[i].map, workers->slots[i].mapped);
+        }
+    }
+    (void)close(workers->memory);
+    free(workers->polls);
+    free(workers->slots);
+    free(workers->worker);
+    free(workers);
+}

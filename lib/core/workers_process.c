@@ -1,0 +1,165 @@
+// Worker processes, the worker's half.
+#include "core/workers_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#endif
+
+// What a worker keeps open.
+enum { ORDERS = 3, RESULTS = 4, FIRST_CLOSED = 5 };
+
+struct mapping {
+    void *address;
+    size_t length;
+};
+
+struct workers_space {
+    size_t slot, length;
+    size_t known; // mappings that there is room for: one a slot, so that pages are faulted once
+    struct mapping *mappings;
+};
+
+static void close_the_rest(void) {
+    if (close_range(FIRST_CLOSED, ~0U, 0) == 0) {
+        return;
+    }
+    const long most = sysconf(_SC_OPEN_MAX); // a kernel before 5.9
+    for (int i = FIRST_CLOSED; i < most; i++) {
+        (void)close(i);
+    }
+}
+
+// False when something that keeps the worker apart could not be had.
+static bool cut_off(int socket, int results, pid_t parent) {
+    // Dies with the parent; which may have died before this line.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+        return false;
+    }
+    const int orders = fcntl(socket, F_DUPFD, FIRST_CLOSED);
+    const int shared = fcntl(results, F_DUPFD, FIRST_CLOSED);
+    if (dup2(orders, ORDERS) < 0 || dup2(shared, RESULTS) < 0) {
+        return false;
+    }
+    const int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0) {
+        return false;
+    }
+    close_the_rest();
+    const struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_CORE, &none) == 0;
+}
+
+static bool limit_memory(size_t memory) {
+#ifdef ADDRESS_SANITIZER
+    (void)memory;
+    return true;
+#else
+    if (memory == 0) {
+        return true;
+    }
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%zu", &pages) != 1) { // NOLINT(cert-err34-c): the kernel's number
+            pages = 0;
+        }
+        (void)fclose(file);
+    }
+    const rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + memory;
+    const struct rlimit limit = {most, most};
+    return setrlimit(RLIMIT_AS, &limit) == 0;
+#endif
+}
+
+// Room for one more slot's mapping.
+static bool know(struct workers_space *space, size_t slot) {
+    if (slot < space->known) {
+        return true;
+    }
+    struct mapping *more = realloc(space->mappings, (slot + 1) * sizeof *more);
+    if (more == NULL) {
+        return false;
+    }
+    for (size_t i = space->known; i <= slot; i++) {
+        more[i] = (struct mapping){NULL, 0};
+    }
+    space->mappings = more;
+    space->known = slot + 1;
+    return true;
+}
+
+void *work_result(struct work *work, size_t length) {
+    struct workers_space *space = work->space;
+    space->length = 0;
+    if (length > WORKERS_MAX_RESULT || !know(space, space->slot)) {
+        (void)fail(&work->says, "no memory for a result of %zu bytes", length);
+        return NULL;
+    }
+    struct mapping *mapping = &space->mappings[space->slot];
+    if (mapping->length < length) {
+        if (mapping->address != NULL) {
+            (void)munmap(mapping->address, mapping->length);
+        }
+        mapping->length = 0;
+        mapping->address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, RESULTS,
+                                (off_t)(space->slot * WORKERS_MAX_RESULT));
+        if (mapping->address == MAP_FAILED) {
+            mapping->address = NULL;
+            (void)fail(&work->says, "no memory for a result of %zu bytes", length);
+            return NULL;
+        }
+        mapping->length = length;
+    }
+    space->length = length;
+    return mapping->address;
+}
+
+void worker_process(int socket, int results, pid_t parent, size_t memory, work_function *work,
+                    void *context) {
+    struct {
+        size_t slot;
+        char job[WORKERS_MAX_JOB + 1];
+    } *order = malloc(sizeof *order);
+    if (order == NULL || !cut_off(socket, results, parent) || !limit_memory(memory)) {
+        _exit(1);
+    }
+    struct workers_space space = {.mappings = NULL};
+    for (;;) {
+        const ssize_t got = recv(ORDERS, order, sizeof order->slot + WORKERS_MAX_JOB, 0);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < (ssize_t)sizeof order->slot) {
+            _exit(0);
+        }
+        const size_t length = (size_t)got - sizeof order->slot;
+        order->job[length] = '\0';
+        space.slot = order->slot;
+        space.length = 0;
+        struct work job = {.job = order->job, .length = length, .space = &space};
+        struct worker_answer answer = {.slot = order->slot};
+        answer.succeeded = work(context, &job);
+        answer.length = answer.succeeded ? space.length : 0;
+        answer.says = job.says;
+        if (send(ORDERS, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) {
+            _exit(1);
+        }
+    }
+}

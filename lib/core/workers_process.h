@@ -1,0 +1,23 @@
+// What workers.c (the parent's half) and workers_process.c (the worker's half) say to each other.
+#ifndef PLEURA_CORE_WORKERS_PROCESS_H
+#define PLEURA_CORE_WORKERS_PROCESS_H
+
+#include "core/workers.h"
+
+#include <sys/types.h>
+
+// An order is one packet: the slot's number (size_t), then the job's text. The answer is this
+// packet; the result lies in the shared memory, from slot * WORKERS_MAX_RESULT on.
+struct worker_answer {
+    size_t slot;
+    size_t length; // of the result
+    bool succeeded;
+    struct error says;
+};
+
+// The life of a worker after the fork: cuts itself off from what it has inherited, then answers
+// the orders that come by `socket` until its end is closed. `memory`: workers_limits.memory.
+__attribute__((noreturn)) void worker_process(int socket, int results, pid_t parent, size_t memory,
+                                              work_function *work, void *context);
+
+#endif

@@ -1,0 +1,34 @@
+// The X-ray files a person names: single ones, whole folders, lists; each with the id it stands
+// for.
+#ifndef PLEURA_DATA_FILES_H
+#define PLEURA_DATA_FILES_H
+
+#include "data/ids.h"
+
+#include <stddef.h>
+
+struct xray_file {
+    char *path;
+    char *id;
+    bool found; // in a folder: may be something else than an X-ray
+};
+
+// Starts as zeros.
+struct xray_files {
+    struct xray_file *at;
+    size_t count, capacity;
+};
+
+// Adds a file, or every regular file below a folder in the bytewise order of the paths; hidden ones
+// and links to folders are left out.
+CHECKED bool files_add(struct xray_files *files, const char *path, struct error *error);
+
+// Adds the paths of a list on stdin, each ended by `separator` ('\n' or 0).
+CHECKED bool files_add_list(struct xray_files *files, char separator, struct error *error);
+
+// Keeps the files with these ids, in the order of the ids. Fails for an id that has no file.
+CHECKED bool files_select(struct xray_files *files, const struct ids *ids, struct error *error);
+
+void files_free(struct xray_files *files);
+
+#endif

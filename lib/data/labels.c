@@ -1,0 +1,216 @@
+// The rows of the CSV, sorted by image with a counting sort that keeps the file's order.
+#include "data/labels.h"
+
+#include "core/utf8.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 1024
+
+struct csv *labels_open(const char *path, bool runs_needed, struct error *error) {
+    static const char *const columns[] = {COLUMN_ID, COLUMN_RUNS};
+    return csv_open(path, columns, 2, runs_needed ? 2 : 1, error);
+}
+
+static bool check_id(struct text id, struct error *error) {
+    if (id.length == 0) {
+        return fail(error, "an empty id");
+    }
+    if (id.length > RECORD_MAX_NAME) {
+        return fail(error, "an id of more than %d bytes", RECORD_MAX_NAME);
+    }
+    return utf8_valid(id.at, id.length) || fail(error, "an id that is not UTF-8");
+}
+
+// Inside quotes the blanks around a value are part of it; run lengths have none.
+static struct text strip(struct text text) {
+    while (text.length > 0 && text.at[0] == ' ') {
+        text.at++;
+        text.length--;
+    }
+    while (text.length > 0 && text.at[text.length - 1] == ' ') {
+        text.length--;
+    }
+    return text;
+}
+
+static bool check_row(struct text id, struct text *runs, struct error *error) {
+    if (!check_id(id, error)) {
+        return false;
+    }
+    if (runs->at == NULL) {
+        return true;
+    }
+    *runs = strip(*runs);
+    if (runs->length == 0) {
+        return fail(error, "%.*s: no run lengths: write -1 for an image without a lesion",
+                    TEXT_ARG(id));
+    }
+    if (text_is(*runs, "-1")) {
+        runs->length = 0;
+    }
+    return true;
+}
+
+enum csv_status labels_next(struct csv *csv, struct text *id, struct text *runs,
+                            struct error *error) {
+    struct text fields[2];
+    const enum csv_status status = csv_next(csv, fields, error);
+    if (status != CSV_ROW) {
+        return status;
+    }
+    *id = fields[0];
+    *runs = fields[1];
+    if (!check_row(*id, runs, error)) {
+        (void)fail_within(error, "%s: line %" PRIu64, csv_name(csv), csv_line(csv));
+        return CSV_FAILED;
+    }
+    return CSV_ROW;
+}
+
+// ---- all rows
+
+// A row while it is not known yet how many its image has.
+struct loose_row {
+    struct label_row row;
+    size_t place;
+};
+
+struct loose_rows {
+    struct loose_row *at;
+    size_t count, capacity;
+};
+
+static bool add_row(struct labels *labels, struct loose_rows *rows, struct text id,
+                    struct text runs, uint64_t line, struct error *error) {
+    struct loose_row row = {.row = {.line = line}};
+    bool added = false;
+    if (!ids_add(&labels->ids, id, &row.place, &added, error)) {
+        return false;
+    }
+    if (runs.length == 0) {
+        return true;
+    }
+    if (rows->count == rows->capacity) {
+        const size_t capacity = rows->capacity > 0 ? 2 * rows->capacity : FIRST_CAPACITY;
+        struct loose_row *at = realloc(rows->at, capacity * sizeof *at);
+        if (at == NULL) {
+            return fail(error, "no memory for %zu rows", capacity);
+        }
+        rows->at = at;
+        rows->capacity = capacity;
+    }
+    if (!texts_keep(&labels->texts, runs, &row.row.runs, error)) {
+        return false;
+    }
+    rows->at[rows->count++] = row;
+    return true;
+}
+
+static bool read_rows(struct labels *labels, struct loose_rows *rows, struct csv *csv,
+                      struct error *error) {
+    struct text id;
+    struct text runs;
+    enum csv_status status;
+    while ((status = labels_next(csv, &id, &runs, error)) == CSV_ROW) {
+        if (!add_row(labels, rows, id, runs, csv_line(csv), error)) {
+            return fail_within(error, "%s", csv_name(csv));
+        }
+    }
+    return status == CSV_END;
+}
+
+static bool sort_rows(struct labels *labels, const struct loose_rows *rows, struct error *error) {
+    const size_t images = labels->ids.count;
+    labels->rows = malloc((rows->count + 1) * sizeof *labels->rows);
+    labels->first = calloc(images + 2, sizeof *labels->first);
+    if (labels->rows == NULL || labels->first == NULL) {
+        return fail(error, "no memory for %zu rows", rows->count);
+    }
+    // first[i + 2] counts image i's rows, then first[i + 1] is where they start, then where they
+    // end.
+    for (size_t i = 0; i < rows->count; i++) {
+        labels->first[rows->at[i].place + 2]++;
+    }
+    for (size_t i = 2; i < images + 2; i++) {
+        labels->first[i] += labels->first[i - 1];
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        labels->rows[labels->first[rows->at[i].place + 1]++] = rows->at[i].row;
+    }
+    return true;
+}
+
+bool labels_read(struct labels *labels, const char *path, bool runs_needed, struct error *error) {
+    struct loose_rows rows = {.count = 0};
+    struct csv *csv = labels_open(path, runs_needed, error);
+    if (csv == NULL) {
+        return false;
+    }
+    labels->name = strdup(csv_name(csv));
+    const bool read = labels->name != NULL ? read_rows(labels, &rows, csv, error)
+                                           : fail(error, "%s: no memory", path);
+    csv_close(csv);
+    const bool sorted =
+        read && (sort_rows(labels, &rows, error) || fail_within(error, "%s", labels->name));
+    free(rows.at);
+    return sorted;
+}
+
+const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count) {
+    *count = labels->first[place + 1] - labels->first[place];
+    return labels->rows + labels->first[place];
+}
+
+bool labels_unite(const struct labels *labels, size_t place, size_t height, size_t width,
+                  struct label_mask *mask, struct error *error) {
+    size_t count = 0;
+    const struct label_row *rows = labels_rows(labels, place, &count);
+    mask->runs.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct runs *target = i == 0 ? &mask->runs : &mask->row;
+        if (!runs_parse(target, rows[i].runs.at, rows[i].runs.length, height, width, error) ||
+            (i > 0 && !runs_unite(&mask->runs, &mask->row, &mask->scratch, error))) {
+            return fail_within(error, "%s: line %" PRIu64 ": %.*s", labels->name, rows[i].line,
+                               TEXT_ARG(labels->ids.at[place]));
+        }
+    }
+    return true;
+}
+
+void label_mask_free(struct label_mask *mask) {
+    runs_free(&mask->runs);
+    runs_free(&mask->row);
+    runs_free(&mask->scratch);
+}
+
+void labels_free(struct labels *labels) {
+    ids_free(&labels->ids);
+    texts_free(&labels->texts);
+    free(labels->rows);
+    free(labels->first);
+    free(labels->name);
+    *labels = (struct labels){.name = NULL};
+}
+
+// ---- sizes
+
+static bool parse_side(const char **at, size_t *side) {
+    *side = 0;
+    const char *first = *at;
+    while (**at >= '0' && **at <= '9' && *side <= IMAGE_MAX_SIDE) {
+        *side = 10 * *side + (size_t)(*(*at)++ - '0');
+    }
+    return *at > first && *side >= 1 && *side <= IMAGE_MAX_SIDE;
+}
+
+bool labels_parse_size(const char *text, size_t *height, size_t *width, struct error *error) {
+    const char *at = text;
+    if (!parse_side(&at, height) || *at++ != 'x' || !parse_side(&at, width) || *at != 0 ||
+        *height * *width > IMAGE_MAX_PIXELS) {
+        return fail(error, "'%s': not a size such as 1024x1024 (height, width)", text);
+    }
+    return true;
+}

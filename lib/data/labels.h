@@ -1,0 +1,67 @@
+// Labels and submissions: CSV rows `ImageId,EncodedPixels`, gathered by image.
+#ifndef PLEURA_DATA_LABELS_H
+#define PLEURA_DATA_LABELS_H
+
+#include "data/csv.h"
+#include "data/ids.h"
+#include "image/runs.h"
+
+#define COLUMN_ID "ImageId"
+#define COLUMN_RUNS "EncodedPixels"
+
+// ---- row by row
+
+// Opens a CSV with the columns ImageId and EncodedPixels; with `runs_needed` false the second may
+// lack (a list of ids).
+CHECKED struct csv *labels_open(const char *path, bool runs_needed, struct error *error);
+
+// The next row: a valid id (UTF-8, 1 to RECORD_MAX_NAME bytes), and its run lengths as text, empty
+// for -1 and where the column lacks. The run lengths themselves are not looked at.
+CHECKED enum csv_status labels_next(struct csv *csv, struct text *id, struct text *runs,
+                                    struct error *error);
+
+// ---- all rows
+
+struct label_row {
+    struct text runs; // "gap run gap run ...", never empty
+    uint64_t line;    // in the file, from 1
+};
+
+// Starts as zeros.
+struct labels {
+    char *name;             // of the file, for messages
+    struct ids ids;         // in the order in which they first appear
+    struct label_row *rows; // those of image i, in file order, are rows[first[i] .. first[i + 1])
+    size_t *first;
+    struct texts texts;
+};
+
+// Reads a CSV to its end. An image's mask is the union of its rows; -1 adds nothing to it. An image
+// without rows here has no lesion. *labels is to be freed in any case.
+CHECKED bool labels_read(struct labels *labels, const char *path, bool runs_needed,
+                         struct error *error);
+
+// The rows of image number `place`; *count is how many.
+const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count);
+
+// A mask read from rows, and the memory that this takes; starts as zeros and serves again and
+// again.
+struct label_mask {
+    struct runs runs;
+    struct runs row, scratch;
+};
+
+// Reads the union of the rows of image number `place`, whose size is height x width, into
+// mask->runs. Errors name file, line and id.
+CHECKED bool labels_unite(const struct labels *labels, size_t place, size_t height, size_t width,
+                          struct label_mask *mask, struct error *error);
+
+void label_mask_free(struct label_mask *mask);
+
+void labels_free(struct labels *labels);
+
+// Reads "HxW", the size of an image that the limits of image.h allow.
+CHECKED bool labels_parse_size(const char *text, size_t *height, size_t *width,
+                               struct error *error);
+
+#endif

@@ -1,0 +1,200 @@
+// PNG by libpng's classic interface, from and to memory. libpng reports errors by longjmp: every
+// function that it may jump out of keeps its state behind pointers, so that nothing is lost.
+#include "image/png.h"
+
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SIGNATURE = 8,
+    // Deflate makes at most 258 bytes of 2 bits: a file too short for its image is refused before
+    // the image is allocated.
+    DEFLATE_MOST = 1032,
+};
+
+// The largest ancillary data that libpng may hold; they are skipped, so this is a second lock.
+static const size_t CHUNK_MOST = (size_t)8 << 20;
+
+struct source {
+    const uint8_t *bytes;
+    size_t left;
+};
+
+struct sink {
+    uint8_t *bytes;
+    size_t length, size;
+};
+
+static void on_error(png_structp png, png_const_charp message) {
+    (void)fail(png_get_error_ptr(png), "%s", message);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message) {
+    (void)png;
+    (void)message;
+}
+
+static void read_bytes(png_structp png, png_bytep out, size_t count) {
+    struct source *source = png_get_io_ptr(png);
+    if (count > source->left) {
+        png_error(png, "the file is cut short");
+    }
+    memcpy(out, source->bytes, count);
+    source->bytes += count;
+    source->left -= count;
+}
+
+bool png_sniff(const uint8_t *bytes, size_t length) {
+    return length >= SIGNATURE && png_sig_cmp(bytes, 0, SIGNATURE) == 0;
+}
+
+// Transformations to one 8-bit channel, whatever the file has.
+static void ask_for_gray(png_structp png, png_infop info) {
+    const int colour = png_get_color_type(png, info);
+    png_set_scale_16(png);
+    if (colour == PNG_COLOR_TYPE_PALETTE) {
+        png_set_palette_to_rgb(png);
+    }
+    png_set_expand_gray_1_2_4_to_8(png);
+    png_set_strip_alpha(png);
+    if ((colour & PNG_COLOR_MASK_COLOR) != 0) {
+        png_set_rgb_to_gray_fixed(png, PNG_ERROR_ACTION_NONE, PNG_RGB_TO_GRAY_DEFAULT,
+                                  PNG_RGB_TO_GRAY_DEFAULT);
+    }
+    (void)png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+}
+
+static bool read_image(png_structp png, png_infop info, const struct source *source,
+                       struct image *out, png_bytep **rows, struct error *error) {
+    if (setjmp(png_jmpbuf(png)) != 0) {
+        return false;
+    }
+    png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    png_set_chunk_malloc_max(png, CHUNK_MOST);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    const size_t whole = source->left;
+    png_read_info(png, info);
+    const size_t height = png_get_image_height(png, info);
+    const size_t width = png_get_image_width(png, info);
+    if (height * png_get_rowbytes(png, info) / DEFLATE_MOST > whole) {
+        return fail(error, "the file is cut short: %zu bytes cannot hold %zu x %zu pixels", whole,
+                    height, width);
+    }
+    ask_for_gray(png, info);
+    if (png_get_rowbytes(png, info) != width) {
+        return fail(error, "libpng does not turn it into 8-bit gray");
+    }
+    if (!image_alloc(out, height, width, error)) {
+        return false;
+    }
+    *rows = malloc(height * sizeof **rows);
+    if (*rows == NULL) {
+        return fail(error, "no memory for %zu rows", height);
+    }
+    for (size_t y = 0; y < height; y++) {
+        (*rows)[y] = out->pixels + y * width;
+    }
+    png_read_image(png, *rows);
+    png_read_end(png, NULL);
+    return true;
+}
+
+bool png_decode(const uint8_t *bytes, size_t length, struct image *out, struct image_note *note,
+                struct error *error) {
+    *out = (struct image){NULL, 0, 0};
+    note->text[0] = '\0';
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, error, on_error, on_warning);
+    png_infop info = png == NULL ? NULL : png_create_info_struct(png);
+    if (info == NULL) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return fail(error, "no memory for libpng");
+    }
+    struct source source = {bytes, length};
+    png_bytep *rows = NULL;
+    png_set_read_fn(png, &source, read_bytes);
+    const bool read = read_image(png, info, &source, out, &rows, error);
+    png_destroy_read_struct(&png, &info, NULL);
+    free(rows);
+    if (!read) {
+        image_free(out);
+    }
+    return read;
+}
+
+static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
+    struct sink *sink = png_get_io_ptr(png);
+    if (count > sink->size - sink->length) {
+        const size_t size = 2 * (sink->size + count);
+        uint8_t *larger = realloc(sink->bytes, size);
+        if (larger == NULL) {
+            png_error(png, "no memory for the file");
+        }
+        sink->bytes = larger;
+        sink->size = size;
+    }
+    memcpy(sink->bytes + sink->length, bytes, count);
+    sink->length += count;
+}
+
+static void flush_nothing(png_structp png) {
+    (void)png;
+}
+
+static bool write_image(png_structp png, png_infop info, size_t height, size_t width, int channels,
+                        const uint8_t *pixels, int level) {
+    if (setjmp(png_jmpbuf(png)) != 0) {
+        return false;
+    }
+    png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8,
+                 channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_compression_level(png, level);
+    // One filter is enough for the fast levels; trying all five takes longer than zlib there.
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, level < 3 ? PNG_FILTER_UP : PNG_ALL_FILTERS);
+    png_write_info(png, info);
+    for (size_t y = 0; y < height; y++) {
+        png_write_row(png, pixels + y * width * (size_t)channels);
+    }
+    png_write_end(png, NULL);
+    return true;
+}
+
+static bool encode(size_t height, size_t width, int channels, const uint8_t *pixels, int level,
+                   uint8_t **bytes, size_t *length, struct error *error) {
+    *bytes = NULL;
+    *length = 0;
+    if (height == 0 || width == 0 || height > IMAGE_MAX_SIDE || width > IMAGE_MAX_SIDE) {
+        return fail(error, "a PNG cannot have %zu x %zu pixels", height, width);
+    }
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, error, on_error, on_warning);
+    png_infop info = png == NULL ? NULL : png_create_info_struct(png);
+    if (info == NULL) {
+        png_destroy_write_struct(&png, NULL);
+        return fail(error, "no memory for libpng");
+    }
+    struct sink sink = {NULL, 0, 0};
+    png_set_write_fn(png, &sink, write_bytes, flush_nothing);
+    const bool written = write_image(png, info, height, width, channels, pixels, level);
+    png_destroy_write_struct(&png, &info);
+    if (!written) {
+        free(sink.bytes);
+        return false;
+    }
+    *bytes = sink.bytes;
+    *length = sink.length;
+    return true;
+}
+
+bool png_encode_gray(const struct image *image, int level, uint8_t **bytes, size_t *length,
+                     struct error *error) {
+    return encode(image->height, image->width, 1, image->pixels, level, bytes, length, error);
+}
+
+bool png_encode_rgb(size_t height, size_t width, const uint8_t *rgb, int level, uint8_t **bytes,
+                    size_t *length, struct error *error) {
+    return encode(height, width, 3, rgb, level, bytes, length, error);
+}

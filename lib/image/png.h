@@ -1,0 +1,29 @@
+// PNG files to 8-bit gray, and 8-bit gray or RGB to PNG files.
+#ifndef PLEURA_IMAGE_PNG_H
+#define PLEURA_IMAGE_PNG_H
+
+#include "image/format.h"
+
+// The 8-byte signature.
+bool png_sniff(const uint8_t *bytes, size_t length);
+
+// Any PNG to 8-bit gray by libpng's own transformations: 1, 2 and 4 bits are expanded to 0..255;
+// 16 bits scaled (png_set_scale_16: round(v * 255 / 65535)); palettes expanded; colour becomes
+// luma with libpng's default weights (Rec. 709: 0.2126 R + 0.7152 G + 0.0722 B, on the values as
+// stored); Adam7 is undone. Alpha and tRNS are dropped, not composed, so that a gray value is what
+// the file holds whatever its transparency: an 8-bit gray PNG comes out byte for byte. gAMA, sBIT,
+// iCCP and every other ancillary chunk are skipped unread: no gamma change. False, with libpng's
+// reason, for damage in a critical chunk or what is cut short.
+CHECKED bool png_decode(const uint8_t *bytes, size_t length, struct image *out,
+                        struct image_note *note, struct error *error);
+
+// An 8-bit gray PNG in *bytes (the caller frees). `level` is zlib's: 0 stores, 1 is fast, 9 small.
+// The same image and level give the same bytes with the same zlib: no time or text inside.
+CHECKED bool png_encode_gray(const struct image *image, int level, uint8_t **bytes, size_t *length,
+                             struct error *error);
+
+// The same for height x width x 3 bytes, R G B interleaved.
+CHECKED bool png_encode_rgb(size_t height, size_t width, const uint8_t *rgb, int level,
+                            uint8_t **bytes, size_t *length, struct error *error);
+
+#endif

@@ -1,0 +1,192 @@
+// Run lengths as sorted lists: reading, writing, uniting, comparing.
+#include "image/runs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void runs_free(struct runs *runs) {
+    free(runs->at);
+    *runs = (struct runs){NULL, 0, 0};
+}
+
+bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
+    if (runs->count > 0 && start <= runs->at[runs->count - 1].end) {
+        struct run *last = &runs->at[runs->count - 1];
+        last->end = end > last->end ? end : last->end;
+        return true;
+    }
+    if (runs->count == runs->capacity) {
+        const size_t capacity = runs->capacity > 0 ? 2 * runs->capacity : 256;
+        struct run *grown = realloc(runs->at, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return fail(error, "no memory for %zu runs", capacity);
+        }
+        runs->at = grown;
+        runs->capacity = capacity;
+    }
+    runs->at[runs->count++] = (struct run){start, end};
+    return true;
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+// Reads the next number of a text: 1 found, 0 the text ends, -1 neither a number nor a blank, or
+// too large.
+static int next_number(const char **at, const char *end, uint64_t *number) {
+    while (*at < end && is_blank(**at)) {
+        ++*at;
+    }
+    if (*at == end) {
+        return 0;
+    }
+    const char *start = *at;
+    *number = 0;
+    for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
+        *number = *number * 10 + (uint64_t)(**at - '0');
+        if (*number > UINT32_MAX) {
+            return -1;
+        }
+    }
+    return *at > start && (*at == end || is_blank(**at)) ? 1 : -1;
+}
+
+static bool is_empty_mask(const char *text, size_t length) {
+    while (length > 0 && is_blank(text[length - 1])) {
+        length--;
+    }
+    while (length > 0 && is_blank(*text)) {
+        text++;
+        length--;
+    }
+    return length == 2 && memcmp(text, "-1", 2) == 0;
+}
+
+bool runs_parse(struct runs *runs, const char *text, size_t length, size_t height, size_t width,
+                struct error *error) {
+    const char *at = text;
+    const char *end = text + length;
+    const uint64_t pixels = (uint64_t)height * width;
+    uint64_t position = 0;
+    size_t pairs = 0;
+    runs->count = 0;
+    if (pixels > IMAGE_MAX_PIXELS) {
+        return fail(error, "an image of %zu x %zu is too large", height, width);
+    }
+    if (is_empty_mask(text, length)) {
+        return true;
+    }
+    for (;; pairs++) {
+        uint64_t gap = 0;
+        uint64_t run = 0;
+        const int has_gap = next_number(&at, end, &gap);
+        const int has_run = has_gap > 0 ? next_number(&at, end, &run) : 0;
+        if (has_gap < 0 || has_run < 0) {
+            return fail(error, "run lengths: pair %zu is not two whole numbers", pairs + 1);
+        }
+        if (has_gap == 0) {
+            break;
+        }
+        if (has_run == 0) {
+            return fail(error, "run lengths: pair %zu lacks its second number", pairs + 1);
+        }
+        position += gap + run;
+        if (position > pixels) {
+            return fail(error, "run lengths: run %zu ends at pixel %llu of %llu (%zu x %zu)",
+                        pairs + 1, (unsigned long long)position, (unsigned long long)pixels, height,
+                        width);
+        }
+        if (run > 0 && !runs_append(runs, (uint32_t)(position - run), (uint32_t)position, error)) {
+            return false;
+        }
+    }
+    return pairs > 0 || fail(error, "run lengths: no number (an empty mask is -1)");
+}
+
+bool runs_unite(struct runs *runs, const struct runs *more, struct runs *scratch,
+                struct error *error) {
+    scratch->count = 0;
+    for (size_t i = 0, j = 0; i < runs->count || j < more->count;) {
+        const bool mine =
+            j == more->count || (i < runs->count && runs->at[i].start <= more->at[j].start);
+        const struct run *next = mine ? &runs->at[i++] : &more->at[j++];
+        if (!runs_append(scratch, next->start, next->end, error)) {
+            return false;
+        }
+    }
+    const struct runs united = *scratch;
+    *scratch = *runs;
+    *runs = united;
+    return true;
+}
+
+uint64_t runs_area(const struct runs *runs) {
+    uint64_t area = 0;
+    for (size_t i = 0; i < runs->count; i++) {
+        area += runs->at[i].end - runs->at[i].start;
+    }
+    return area;
+}
+
+uint64_t runs_common(const struct runs *a, const struct runs *b) {
+    uint64_t common = 0;
+    for (size_t i = 0, j = 0; i < a->count && j < b->count;) {
+        const struct run x = a->at[i];
+        const struct run y = b->at[j];
+        const uint32_t start = x.start > y.start ? x.start : y.start;
+        const uint32_t end = x.end < y.end ? x.end : y.end;
+        common += end > start ? end - start : 0;
+        if (x.end < y.end) {
+            i++;
+        } else {
+            j++;
+        }
+    }
+    return common;
+}
+
+bool runs_equal(const struct runs *a, const struct runs *b) {
+    return a->count == b->count &&
+           (a->count == 0 || memcmp(a->at, b->at, a->count * sizeof *a->at) == 0);
+}
+
+static char *write_number(char *at, uint32_t number) {
+    char digits[10];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
+bool runs_format(struct runs_text *text, const struct runs *runs, struct error *error) {
+    const size_t needed = runs->count * 22 + 3; // two numbers of ten digits and their blanks
+    if (needed > text->capacity) {
+        char *grown = realloc(text->at, needed);
+        if (grown == NULL) {
+            return fail(error, "no memory for %zu runs", runs->count);
+        }
+        text->at = grown;
+        text->capacity = needed;
+    }
+    char *at = text->at;
+    uint32_t last = 0;
+    for (size_t i = 0; i < runs->count; i++) {
+        at = write_number(at, runs->at[i].start - last);
+        *at++ = ' ';
+        at = write_number(at, runs->at[i].end - runs->at[i].start);
+        *at++ = ' ';
+        last = runs->at[i].end;
+    }
+    if (runs->count == 0) {
+        memcpy(at, "-1 ", 3);
+        at += 3;
+    }
+    text->length = (size_t)(at - text->at) - 1;
+    return true;
+}

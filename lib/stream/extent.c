@@ -1,0 +1,97 @@
+// Elements of every type become doubles, a block at a time, and go through one loop.
+#include "stream/extent.h"
+
+#include "core/half.h"
+#include "core/simd.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK 512
+#define LANES 8 // running values side by side, so that the loop is a loop over vectors
+
+struct running {
+    double least[LANES], greatest[LANES], sum[LANES], nan[LANES];
+};
+
+size_t tensor_elements(const struct tensor *tensor) {
+    return tensor->bytes / dtype_size(tensor->type);
+}
+
+// The bytes have no alignment, so they are copied into an array of their type first.
+#define WIDEN(type)                                                                                \
+    {                                                                                              \
+        type block[BLOCK];                                                                         \
+        memcpy(block, bytes, count * sizeof *block);                                               \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            numbers[i] = (double)block[i];                                                         \
+        }                                                                                          \
+        break;                                                                                     \
+    }
+
+static void widen(double *numbers, enum dtype type, const unsigned char *bytes, size_t count) {
+    switch (type) {
+    case DTYPE_U1: WIDEN(uint8_t)
+    case DTYPE_U2: WIDEN(uint16_t)
+    case DTYPE_I4: WIDEN(int32_t)
+    case DTYPE_I8: WIDEN(int64_t)
+    case DTYPE_F4: WIDEN(float)
+    case DTYPE_F8: WIDEN(double)
+    default: {
+        float block[BLOCK];
+        half_read(block, bytes, count);
+        for (size_t i = 0; i < count; i++) {
+            numbers[i] = (double)block[i];
+        }
+    }
+    }
+}
+
+static inline void take(struct running *running, size_t lane, double number) {
+    running->least[lane] = number < running->least[lane] ? number : running->least[lane];
+    running->greatest[lane] = number > running->greatest[lane] ? number : running->greatest[lane];
+    running->nan[lane] = number == number ? running->nan[lane] : number;
+    running->sum[lane] += number;
+}
+
+VECTORISED static void reduce(struct running *running, const double *numbers, size_t count) {
+    const size_t whole = count - count % LANES;
+    for (size_t i = 0; i < whole; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            take(running, lane, numbers[i + lane]);
+        }
+    }
+    for (size_t i = whole; i < count; i++) {
+        take(running, i - whole, numbers[i]);
+    }
+}
+
+bool tensor_extent(const struct tensor *tensor, struct extent *extent) {
+    const size_t elements = tensor_elements(tensor);
+    const unsigned char *bytes = tensor->data;
+    struct running running = {.nan = {0}};
+    double numbers[BLOCK];
+    double sum = 0;
+    double nan = 0;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        running.least[lane] = INFINITY;
+        running.greatest[lane] = -INFINITY;
+    }
+    for (size_t i = 0; i < elements; i += BLOCK) {
+        const size_t count = elements - i < BLOCK ? elements - i : BLOCK;
+        widen(numbers, tensor->type, bytes + i * dtype_size(tensor->type), count);
+        reduce(&running, numbers, count);
+    }
+    *extent = (struct extent){.least = INFINITY, .greatest = -INFINITY};
+    for (size_t lane = 0; lane < LANES; lane++) {
+        extent->least = fmin(extent->least, running.least[lane]);
+        extent->greatest = fmax(extent->greatest, running.greatest[lane]);
+        sum += running.sum[lane];
+        nan += running.nan[lane];
+    }
+    extent->mean = sum / (double)elements;
+    if (isnan(nan)) {
+        *extent = (struct extent){NAN, NAN, NAN};
+    }
+    return elements > 0;
+}

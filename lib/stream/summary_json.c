@@ -1,0 +1,103 @@
+// JSON lines.
+#include "stream/summary_json.h"
+
+#include "core/number.h"
+#include "core/utf8.h"
+#include "stream/extent.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static void put(struct output *output, const char *word) {
+    output_write(output, word, strlen(word));
+}
+
+// Bytes that form no character (only a path can have some) become U+FFFD. DEL and the C1 controls
+// are escaped, too, since a line may end up on a terminal.
+static void put_text(struct output *output, struct text text) {
+    put(output, "\"");
+    for (size_t i = 0; i < text.length;) {
+        const unsigned char *at = (const unsigned char *)text.at + i;
+        const size_t bytes = utf8_character(text.at + i, text.length - i);
+        if (bytes == 0) {
+            put(output, "\\ufffd");
+        } else if (bytes == 1 && (*at == '"' || *at == '\\')) {
+            output_printf(output, "\\%c", *at);
+        } else if (bytes == 1 && (*at < ' ' || *at == 0x7F)) {
+            output_printf(output, "\\u%04x", *at);
+        } else if (bytes == 2 && at[0] == 0xC2 && at[1] < 0xA0) {
+            output_printf(output, "\\u%04x", at[1]);
+        } else {
+            output_write(output, at, bytes);
+        }
+        i += bytes > 0 ? bytes : 1;
+    }
+    put(output, "\"");
+}
+
+static void put_number(struct output *output, double number) {
+    char text[NUMBER_TEXT_SIZE];
+    number_text(text, number);
+    put(output, isfinite(number) ? text : "null");
+}
+
+static void put_tensor(struct output *output, const struct tensor *tensor) {
+    struct extent extent;
+    const bool some = tensor_extent(tensor, &extent);
+    output_printf(output, "{\"type\": \"%s\", \"shape\": [", dtype_code(tensor->type));
+    for (size_t i = 0; i < tensor->rank; i++) {
+        output_printf(output, "%s%zu", i > 0 ? ", " : "", tensor->shape[i]);
+    }
+    put(output, "], \"min\": ");
+    put_number(output, some ? extent.least : NAN);
+    put(output, ", \"mean\": ");
+    put_number(output, some ? extent.mean : NAN);
+    put(output, ", \"max\": ");
+    put_number(output, some ? extent.greatest : NAN);
+    put(output, "}");
+}
+
+static void put_value(struct output *output, const struct value *value) {
+    switch (value->type) {
+    case VALUE_INTEGER: output_printf(output, "%" PRId64, value->integer); break;
+    case VALUE_UNSIGNED: output_printf(output, "%" PRIu64, value->natural); break;
+    case VALUE_NUMBER: put_number(output, value->number); break;
+    case VALUE_TEXT: put_text(output, value->text); break;
+    case VALUE_LIST:
+        put(output, "[");
+        for (size_t i = 0; i < value->list.count; i++) {
+            put(output, i > 0 ? ", " : "");
+            put_value(output, &value->list.items[i]);
+        }
+        put(output, "]");
+        break;
+    case VALUE_TENSOR: put_tensor(output, value->tensor); break;
+    }
+}
+
+void json_header(struct output *output, const char *path, const char *kind,
+                 const struct history *history) {
+    put(output, "{\"file\": ");
+    put_text(output, text_of(path));
+    output_printf(output, ", \"pleura\": %d, \"kind\": ", STREAM_VERSION);
+    put_text(output, text_of(kind));
+    put(output, ", \"history\": [");
+    for (size_t i = 0; i < history->count; i++) {
+        put(output, i > 0 ? ", " : "");
+        put_text(output, history->lines[i]);
+    }
+    put(output, "]}\n");
+}
+
+void json_record(struct output *output, const struct record *record) {
+    put(output, "{\"id\": ");
+    put_text(output, record->id);
+    for (size_t i = 0; i < record->count; i++) {
+        put(output, ", ");
+        put_text(output, record->fields[i].name);
+        put(output, ": ");
+        put_value(output, &record->fields[i].value);
+    }
+    put(output, "}\n");
+}

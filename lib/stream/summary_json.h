@@ -1,0 +1,14 @@
+// A stream's header and records as lines of JSON (RFC 8259); see summary.h.
+#ifndef PLEURA_STREAM_SUMMARY_JSON_H
+#define PLEURA_STREAM_SUMMARY_JSON_H
+
+#include "core/output.h"
+#include "stream/record.h"
+#include "stream/writer.h"
+
+void json_header(struct output *output, const char *path, const char *kind,
+                 const struct history *history);
+
+void json_record(struct output *output, const struct record *record);
+
+#endif
