@@ -89,31 +89,48 @@ static void start(struct workers *workers, struct worker *worker) {
     worker->socket = ends[0];
 }
 
-static void hand(struct workers *workers, struct worker *worker, size_t number) {
-    if (worker->process == 0) {
-        start(workers, worker);
-    }
-    if (worker->queued == 0) {
-        worker->deadline = now() + workers->limits.seconds;
-    }
-    worker->queue[worker->queued++] = number;
-    const struct slot *slot = &workers->slots[number];
-    struct iovec pieces[] = {{&number, sizeof number}, {slot->job, slot->job_length}};
-    const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
-    // A worker that has died meanwhile is found by poll, which then hands its jobs to the next.
-    while (sendmsg(worker->socket, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
-}
-
-// Buries a worker and answers the job it was at with `why`, or with how it ended where that is
-// NULL; a job that only waited goes to a new worker.
-static void replace(struct workers *workers, struct worker *worker, const char *why) {
+// Ends a worker if it has not ended yet, and returns its wait status.
+static int bury(struct worker *worker) {
     int status = 0;
     (void)kill(worker->process, SIGKILL); // it may have closed its socket and live on
     while (waitpid(worker->process, &status, 0) < 0 && errno == EINTR) {
     }
     (void)close(worker->socket);
     worker->process = 0;
+    return status;
+}
+
+static bool send_job(const struct worker *worker, size_t number, const struct slot *slot) {
+    struct iovec pieces[] = {{&number, sizeof number}, {slot->job, slot->job_length}};
+    const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    ssize_t sent = -1;
+    do {
+        sent = sendmsg(worker->socket, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent >= 0;
+}
+
+static void hand(struct workers *workers, struct worker *worker, size_t number) {
+    if (worker->queued == 0) {
+        worker->deadline = now() + workers->limits.seconds;
+    }
+    const struct slot *slot = &workers->slots[number];
+    // A worker that has died idle is replaced; of one that died at a job, or died at once, poll will
+    // tell.
+    if (worker->process != 0 && !send_job(worker, number, slot) && worker->queued == 0) {
+        (void)bury(worker);
+    }
+    if (worker->process == 0) {
+        start(workers, worker);
+        (void)send_job(worker, number, slot);
+    }
+    worker->queue[worker->queued++] = number;
+}
+
+// Buries a worker and answers the job it was at with `why`, or with how it ended where that is
+// NULL; a job that only waited goes to a new worker.
+static void replace(struct workers *workers, struct worker *worker, const char *why) {
+    const int status = bury(worker);
     struct error ended;
     if (why != NULL) {
         (void)fail(&ended, "%s", why);
@@ -321,9 +338,8 @@ bool workers_take(struct workers *workers, struct workers_reply *reply) {
 
 void workers_stop(struct workers *workers) {
     for (size_t i = 0; i < workers->count; i++) {
-        workers->worker[i].queued = 0;
         if (workers->worker[i].process != 0) {
-            replace(workers, &workers->worker[i], NULL);
+            (void)bury(&workers->worker[i]);
         }
     }
     workers->taken = workers->put;

@@ -113,19 +113,20 @@ void *work_result(struct work *work, size_t length) {
         return NULL;
     }
     struct mapping *mapping = &space->mappings[space->slot];
-    if (mapping->length < length) {
+    if (mapping->address == NULL || mapping->length < length) {
+        const size_t mapped = length > 0 ? length : 1;
         if (mapping->address != NULL) {
             (void)munmap(mapping->address, mapping->length);
         }
         mapping->length = 0;
-        mapping->address = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, RESULTS,
+        mapping->address = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, RESULTS,
                                 (off_t)(space->slot * WORKERS_MAX_RESULT));
         if (mapping->address == MAP_FAILED) {
             mapping->address = NULL;
             (void)fail(&work->says, "no memory for a result of %zu bytes", length);
             return NULL;
         }
-        mapping->length = length;
+        mapping->length = mapped;
     }
     space->length = length;
     return mapping->address;

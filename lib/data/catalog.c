@@ -284,13 +284,14 @@ bool catalog_sampler(const struct catalog *catalog, struct fold fold, enum split
     uint32_t *order = calloc(count + 1, sizeof *order);
     bool *has_lesion = calloc(count + 1, sizeof *has_lesion);
     size_t selected = 0;
-    bool good = (order != NULL && has_lesion != NULL) ||
-                fail(error, "no memory for the order of %zu samples", count);
-    good = good && fold_order(catalog->ids.at, count, fold, split, order, &selected, error);
-    if (good && (options->lesion_only || options->balance >= 0)) {
-        good = find_lesions(catalog, order, selected, has_lesion, error);
+    bool good = false;
+    if (order == NULL || has_lesion == NULL) {
+        (void)fail(error, "no memory for the order of %zu samples", count);
+    } else if (fold_order(catalog->ids.at, count, fold, split, order, &selected, error)) {
+        const bool asked = options->lesion_only || options->balance >= 0;
+        good = (!asked || find_lesions(catalog, order, selected, has_lesion, error)) &&
+               sampler_init(sampler, options, order, selected, has_lesion, error);
     }
-    good = good && sampler_init(sampler, options, order, selected, has_lesion, error);
     free(has_lesion);
     free(order);
     return good;

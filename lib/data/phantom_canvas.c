@@ -58,8 +58,10 @@ static struct box stretch_box(const struct stretch *s, size_t side) {
                         clip(larger(s->ay, s->by) + reach + 1.0f, side)};
 }
 
-static inline __attribute__((always_inline)) void
-stretch_rows(struct layer *layer, const struct stretch *s, struct box box, enum profile profile) {
+static inline __attribute__((always_inline)) void stretch_rows(struct layer *layer,
+                                                               const struct stretch *s,
+                                                               struct box box,
+                                                               enum profile profile) {
     const float pixel = 1.0f / larger(smaller(s->radius_a, s->radius_b), 0.5f);
     for (size_t row = box.top; row < box.bottom; row++) {
         float *out = layer->values + row * layer->side;
@@ -67,8 +69,7 @@ stretch_rows(struct layer *layer, const struct stretch *s, struct box box, enum 
         for (size_t column = box.left; column < box.right; column++) {
             const float x = (float)(int)column + 0.5f - s->ax;
             const float after = x * s->nax + y * s->nay;
-            const float before =
-                (s->bx - s->ax - x) * s->nbx + (s->by - s->ay - y) * s->nby;
+            const float before = (s->bx - s->ax - x) * s->nbx + (s->by - s->ay - y) * s->nby;
             const float sum = after + before;
             const float t = after / (sum > 1e-6f ? sum : 1e-6f);
             const float radius = between(s->radius_a, s->radius_b, t);
@@ -114,8 +115,8 @@ void layer_stroke(struct layer *layer, const struct stroke_point *points, size_t
     float nx = 0, ny = 0;
     for (size_t i = 0; i + 1 < count; i++) {
         const struct stroke_point *a = points + i, *b = points + i + 1;
-        struct stretch s = {a->x * side, a->y * side, b->x * side, b->y * side, 0, 0, 0, 0,
-                            0,           0,           0,           0,           0, 0};
+        struct stretch s = {a->x * side, a->y * side, b->x * side, b->y * side, 0, 0, 0,
+                            0,           0,           0,           0,           0, 0, 0};
         direction(&s.dx, &s.dy, b->x - a->x, b->y - a->y);
         s.nax = i == 0 ? s.dx : nx;
         s.nay = i == 0 ? s.dy : ny;

@@ -6,9 +6,9 @@
 #define STEPS 6
 
 static float spline(float a, float b, float c, float d, float t) {
-    return b + 0.5f * t *
-                   (c - a + t * (2.0f * a - 5.0f * b + 4.0f * c - d +
-                                 t * (3.0f * (b - c) + d - a)));
+    return b +
+           0.5f * t *
+               (c - a + t * (2.0f * a - 5.0f * b + 4.0f * c - d + t * (3.0f * (b - c) + d - a)));
 }
 
 void outline_through(struct outline *outline, const float (*knots)[2], size_t count) {

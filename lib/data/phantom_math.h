@@ -15,13 +15,21 @@
 
 #define PHANTOM_PI 3.14159265f
 
-static inline float smaller(float a, float b) { return a < b ? a : b; }
+static inline float smaller(float a, float b) {
+    return a < b ? a : b;
+}
 
-static inline float larger(float a, float b) { return a > b ? a : b; }
+static inline float larger(float a, float b) {
+    return a > b ? a : b;
+}
 
-static inline float clamp01(float x) { return smaller(larger(x, 0.0f), 1.0f); }
+static inline float clamp01(float x) {
+    return smaller(larger(x, 0.0f), 1.0f);
+}
 
-static inline float between(float from, float to, float t) { return from + (to - from) * t; }
+static inline float between(float from, float to, float t) {
+    return from + (to - from) * t;
+}
 
 // Smooth step from 0 at x <= 0 to 1 at x >= 1.
 static inline float smooth01(float x) {
@@ -49,7 +57,9 @@ static inline float sine(float radians) {
     return x * (1.0f + s * (-1.0f / 6 + s * (1.0f / 120 + s * (-1.0f / 5040 + s / 362880))));
 }
 
-static inline float cosine(float radians) { return sine(radians + PHANTOM_PI / 2); }
+static inline float cosine(float radians) {
+    return sine(radians + PHANTOM_PI / 2);
+}
 
 // exp(x) for |x| below about 4 as (1 + x/256)^256: within some per cent, which is enough for draws.
 static inline float exponential(float x) {

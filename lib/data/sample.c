@@ -22,7 +22,7 @@ bool sample_image(const struct record *sample, struct view *image, struct error 
 // The height and width that the run lengths refer to.
 static bool read_size(struct sample_mask *mask, const struct record *sample, struct error *error) {
     const struct value *size = record_find(sample, "size");
-    struct view image;
+    struct view image = {NULL, 0, 0, 0, false};
     if (!sample_image(sample, &image, error)) {
         return false;
     }

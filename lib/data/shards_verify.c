@@ -109,19 +109,16 @@ static bool is_listed(const struct catalog *catalog, const char *folder, const c
 
 static bool check_surplus(const struct catalog *catalog, const char *folder, struct error *error) {
     DIR *listing = opendir(folder);
-    bool good = listing != NULL || fail(error, "%s: %s", folder, strerror(errno));
-    while (good) {
-        const struct dirent *file = readdir(listing);
-        if (file == NULL) {
-            break;
-        }
+    bool good = true;
+    if (listing == NULL) {
+        return fail(error, "%s: %s", folder, strerror(errno));
+    }
+    for (const struct dirent *file; good && (file = readdir(listing)) != NULL;) {
         if (shard_name_valid(text_of(file->d_name)) && !is_listed(catalog, folder, file->d_name)) {
             good = fail(error, "%s/%s: the index does not name this shard", folder, file->d_name);
         }
     }
-    if (listing != NULL) {
-        (void)closedir(listing);
-    }
+    (void)closedir(listing);
     return good;
 }
 

@@ -157,7 +157,7 @@ bool dicom_write_gray(const struct image *image, const char *id, int quality, ui
     *bytes = NULL;
     *length = 0;
     if (image->height == 0 || image->width == 0 || image->height > IMAGE_MAX_SIDE ||
-        image->width > IMAGE_MAX_SIDE) {
+        image->width > IMAGE_MAX_SIDE || image->height * image->width > IMAGE_MAX_PIXELS) {
         return fail(error, "a DICOM file cannot have %zu x %zu pixels", image->height,
                     image->width);
     }

@@ -167,7 +167,8 @@ static bool encode(size_t height, size_t width, int channels, const uint8_t *pix
                    uint8_t **bytes, size_t *length, struct error *error) {
     *bytes = NULL;
     *length = 0;
-    if (height == 0 || width == 0 || height > IMAGE_MAX_SIDE || width > IMAGE_MAX_SIDE) {
+    if (height == 0 || width == 0 || height > IMAGE_MAX_SIDE || width > IMAGE_MAX_SIDE ||
+        height * width > IMAGE_MAX_PIXELS) {
         return fail(error, "a PNG cannot have %zu x %zu pixels", height, width);
     }
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, error, on_error, on_warning);

@@ -7,7 +7,7 @@
 void sources_open(struct sources *sources, char *const *paths, size_t count, const char *kind,
                   size_t max_record) {
     *sources = (struct sources){.count = count > 0 ? count : 1, .paths = count > 0 ? paths : NULL};
-    sources->readers = calloc(sources->count, sizeof *sources->readers);
+    sources->readers = calloc(sources->count, sizeof(struct stream_reader *));
     if (sources->readers == NULL) {
         die("no memory for %zu streams", count);
     }

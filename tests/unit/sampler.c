@@ -44,7 +44,7 @@ static void test_each_once(void **state) {
     options.epochs = 3;
     struct sampler sampler = start(&options, &images);
     assert_int_equal(sampler.total, 3 * IMAGES);
-    uint32_t first[IMAGES];
+    uint32_t first[IMAGES] = {0};
     int moved = 0;
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         int seen[2 * IMAGES] = {0};

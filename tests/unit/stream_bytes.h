@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define RAW_MOST ((size_t)900 << 10) // less than a pipe holds
+#define RAW_MOST ((size_t)2 << 20) // what goes through write_start must fit into a pipe of 1 MiB
 
 struct raw {
     size_t length;
@@ -89,8 +89,8 @@ static inline struct stream_reader *open_bytes(int descriptor, const void *bytes
                                                size_t max_record, struct error *error) {
     char path[40];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    assert_int_equal(ftruncate(descriptor, 0), 0);
     assert_int_equal(pwrite(descriptor, bytes, length, 0), length);
+    assert_int_equal(ftruncate(descriptor, (off_t)length), 0);
     return stream_open(path, max_record, error);
 }
 

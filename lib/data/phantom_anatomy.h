@@ -1,0 +1,19 @@
+// The large shapes of a chest: silhouettes as distances, and smooth haze.
+#ifndef PLEURA_DATA_PHANTOM_ANATOMY_H
+#define PLEURA_DATA_PHANTOM_ANATOMY_H
+
+#include "data/phantom_canvas.h"
+#include "data/phantom_patient.h"
+
+// Distances in image sides, positive inside, at the grid's nodes.
+struct anatomy {
+    float body[GRID_SIZE];
+    float lungs[GRID_SIZE]; // both hemithoraces, behind the diaphragm too
+    float heart[GRID_SIZE]; // heart and great vessels
+    float abdomen[GRID_SIZE];
+    float haze[GRID_SIZE]; // brightness of breasts, infiltrates, uneven exposure
+};
+
+void anatomy_draw(struct anatomy *anatomy, const struct patient *patient);
+
+#endif

@@ -1,0 +1,17 @@
+// What is drawn in strokes: bones, vessels, and what lies on or in a patient.
+#ifndef PLEURA_DATA_PHANTOM_STROKES_H
+#define PLEURA_DATA_PHANTOM_STROKES_H
+
+#include "data/phantom_canvas.h"
+#include "data/phantom_patient.h"
+
+// Spine, ribs, clavicles, scapulae, humeri, and the windpipe, which is dark.
+void bones_draw(struct layer *layer, const struct patient *patient);
+
+// The trees of vessels from both hila, which only air-filled lung shows.
+void vessels_draw(struct layer *layer, const struct patient *patient);
+
+// Marker, tubes, wires, electrodes, skin folds: where chance puts them.
+void objects_draw(struct layer *layer, const struct patient *patient);
+
+#endif

@@ -1,0 +1,60 @@
+# overlay: pictures with outlines.
+load helpers
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    synth -q --train 4 --test 0 --side 128 --lesions 1 --format png xrays
+    decode -q --labels xrays/train-rle.csv xrays/train -o samples
+    decode -q xrays/train -o unlabelled
+    decode -q --labels xrays/train-rle.csv xrays/train/*0.png -o one
+    rle-decode --size 128x128 xrays/train-rle.csv -o masks
+}
+
+setup() { cd "$BATS_FILE_TMPDIR"; }
+
+# The value of a picture's statistic after it has been read back as gray.
+mean() { decode "$1" | inspect --json | jq -r 'select(.id) | .image.mean // .values.image.mean // .fields.image.mean'; }
+
+@test "one sample becomes one PNG of its size" {
+    overlay one -o "$BATS_TEST_TMPDIR/a.png"
+    file "$BATS_TEST_TMPDIR/a.png" | grep -q '128 x 128, 8-bit/color RGB'
+    overlay one | cmp - "$BATS_TEST_TMPDIR/a.png"
+    overlay --side 64 one -o "$BATS_TEST_TMPDIR/b.png"
+    file "$BATS_TEST_TMPDIR/b.png" | grep -q '64 x 64, 8-bit/color RGB'
+}
+
+@test "several samples become a folder of pictures named by id" {
+    overlay -d "$BATS_TEST_TMPDIR/x" samples
+    [ "$(ls "$BATS_TEST_TMPDIR/x" | tr '\n' ' ')" = "synth-1-000000.png synth-1-000001.png synth-1-000002.png synth-1-000003.png " ]
+    fails 1 "more than one sample" overlay samples -o "$BATS_TEST_TMPDIR/out.png"
+}
+
+@test "the outline is there exactly when there are labels" {
+    overlay -d "$BATS_TEST_TMPDIR/with" samples
+    overlay -d "$BATS_TEST_TMPDIR/without" unlabelled
+    for file in "$BATS_TEST_TMPDIR"/with/*.png; do
+        no cmp -s "$file" "$BATS_TEST_TMPDIR/without/$(basename "$file")"
+    done
+    # Without an outline the picture is the X-ray itself.
+    decode "$BATS_TEST_TMPDIR/without" | inspect --json >"$BATS_TEST_TMPDIR/a"
+    decode xrays/train | inspect --json | cmp - "$BATS_TEST_TMPDIR/a"
+}
+
+@test "predictions must be probabilities" {
+    fails 1 "probabilities are needed" overlay -d "$BATS_TEST_TMPDIR/x" -p masks samples
+}
+
+@test "an id that would lead out of the folder is refused" {
+    make-samples --count 1 --prefix ../x >"$BATS_TEST_TMPDIR/evil"
+    mkdir "$BATS_TEST_TMPDIR/y"
+    fails 1 "cannot be a file's name" overlay -d "$BATS_TEST_TMPDIR/y" "$BATS_TEST_TMPDIR/evil"
+    [ "$(ls "$BATS_TEST_TMPDIR/y" | wc -l)" = 0 ]
+    [ "$(find "$BATS_TEST_TMPDIR" -name 'x*' | wc -l)" = 0 ]
+}
+
+@test "no samples, a stream cut short, a folder that cannot be" {
+    head -c 3000 samples >"$BATS_TEST_TMPDIR/cut"
+    fails 1 "cut: record 1" overlay -d "$BATS_TEST_TMPDIR/z" "$BATS_TEST_TMPDIR/cut"
+    fails 1 "nowhere" overlay -d "$BATS_TEST_TMPDIR/nowhere/deep" samples
+    fails 2 "one of them" overlay -d "$BATS_TEST_TMPDIR/z" -o "$BATS_TEST_TMPDIR/o" samples
+}

@@ -1,0 +1,47 @@
+# pleura, --help, manual pages, and what README shows.
+load helpers
+
+setup() {
+    BIN=$(dirname "$(command -v pleura)")
+    ROOT=$BATS_TEST_DIRNAME/../..
+}
+
+@test "pleura runs, lists and refuses" {
+    pleura | grep -qx inspect
+    no grep -qx pleura <(pleura)
+    [ "$(pleura inspect --version)" = "$(inspect --version)" ]
+    fails 2 "no program 'nothing'" pleura nothing
+    fails 2 "not the name" pleura ../bin/inspect
+}
+
+@test "every program has --help, --version, a manual page and a row in README" {
+    [ "$(pleura | wc -l)" -ge 10 ]
+    for program in $(pleura); do
+        "$program" --help | grep -q "^Usage: $program"
+        "$program" --version | grep -qE "^$program \(Pleura\) [0-9.]+$"
+        "$program" --man >"$BATS_TEST_TMPDIR/page"
+        grep -q '^\.SH OPTIONS' "$BATS_TEST_TMPDIR/page"
+        grep -q "^| $program |" "$ROOT/README.md"
+        # What --help names, the manual names too.
+        for option in $("$program" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE '\-\-[a-z0-9-]+'); do
+            grep -qF -- "${option//-/\\-}" "$BATS_TEST_TMPDIR/page"
+        done
+    done
+}
+
+@test "an unknown option is wrong usage everywhere" {
+    [ "$(pleura | wc -l)" -ge 10 ]
+    for program in $(pleura); do
+        fails 2 "--help" "$program" --no-such-option
+    done
+}
+
+@test "README's shell examples run as printed" {
+    cd "$BATS_TEST_TMPDIR"
+    mkdir bin
+    ln -s "$BIN"/* bin/
+    sed -n '/^```sh$/,/^```$/p' "$ROOT/README.md" | grep -v '^```' >examples.sh
+    [ "$(wc -l <examples.sh)" -ge 5 ]
+    bash -euo pipefail examples.sh </dev/null
+    [ -s lesion.png ]
+}

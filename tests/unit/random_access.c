@@ -1,0 +1,160 @@
+// Records by their place in a file, and copies of records.
+#include "stream/random_access.h"
+
+#include "stream/writer.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RECORDS 5
+
+struct file {
+    char path[64];
+    int descriptor;
+    uint64_t offsets[RECORDS + 1]; // of the records, and of the end mark
+};
+
+static struct text id_of(int number) {
+    static const char *const ids[RECORDS] = {"a", "bb", "c c", "d", "e"};
+    return text_of(ids[number]);
+}
+
+static int make_file(void **state) {
+    static struct file file;
+    const char *folder = getenv("TMPDIR");
+    (void)snprintf(file.path, sizeof file.path, "%.40s/pleura-XXXXXX", folder ? folder : "/tmp");
+    (void)close(mkstemp(file.path));
+    struct output *output = output_open(file.path, OUTPUT_BYTES);
+    const struct history history = {0};
+    struct stream_writer *writer = stream_create(output, KIND_SAMPLES, &history);
+    for (int i = 0; i < RECORDS; i++) {
+        const unsigned char bytes[3] = {(unsigned char)i, 2, 3};
+        const struct tensor tensor = tensor_plane(DTYPE_U1, 1, 3, bytes);
+        const struct value inner[] = {value_number(0.5), value_text(text_of("deep"))};
+        const struct value outer[] = {value_list(inner, 2), value_text(text_of("")),
+                                      value_list(NULL, 0)};
+        const struct field fields[] = {{text_of("image"), value_tensor(&tensor)},
+                                       {text_of("list"), value_list(outer, 3)},
+                                       {text_of("n"), value_integer(-i)}};
+        const struct record record = {id_of(i), 3, fields};
+        file.offsets[i] = stream_offset(writer);
+        stream_write(writer, &record);
+    }
+    file.offsets[RECORDS] = stream_offset(writer);
+    stream_finish(writer);
+    output_close(output);
+    file.descriptor = open(file.path, O_RDONLY);
+    *state = &file;
+    return file.descriptor < 0;
+}
+
+static int remove_file(void **state) {
+    const struct file *file = *state;
+    (void)close(file->descriptor);
+    return unlink(file->path);
+}
+
+static void check_record(const struct record *record, int number) {
+    const struct tensor *tensor = NULL;
+    struct error error = {{0}};
+    assert_true(text_equal(record->id, id_of(number)));
+    assert_int_equal(record->count, 3);
+    assert_true(record_tensor(record, "image", 2, &tensor, &error));
+    assert_int_equal(*(const unsigned char *)tensor->data, number);
+    assert_int_equal(tensor->shape[1], 3);
+    const struct list list = record_find(record, "list")->list;
+    assert_int_equal(list.count, 3);
+    assert_true(list.items[0].list.items[0].number == 0.5);
+    assert_true(text_is(list.items[0].list.items[1].text, "deep"));
+    assert_int_equal(list.items[1].text.length, 0);
+    assert_int_equal(list.items[2].list.count, 0);
+    assert_int_equal(record_find(record, "n")->integer, -number);
+}
+
+static void test_any_order(void **state) {
+    const struct file *file = *state;
+    static struct loaded_record loaded;
+    struct error error = {{0}};
+    const int order[] = {4, 0, 2, 2, 1, 3};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        const int number = order[i];
+        const uint64_t length = file->offsets[number + 1] - file->offsets[number];
+        assert_true(record_read_at(&loaded, file->descriptor, file->offsets[number], length,
+                                   id_of(number), &error));
+        check_record(&loaded.record, number);
+    }
+    loaded_record_free(&loaded);
+}
+
+static void test_copy(void **state) {
+    const struct file *file = *state;
+    static struct loaded_record loaded;
+    static struct loaded_record copy;
+    struct error error = {{0}};
+    for (int number = 0; number < 2; number++) {
+        const uint64_t length = file->offsets[number + 1] - file->offsets[number];
+        assert_true(record_read_at(&loaded, file->descriptor, file->offsets[number], length,
+                                   id_of(number), &error));
+        assert_true(record_copy(&copy, &loaded.record, &error));
+        memset(loaded.bytes, 0xFF, loaded.capacity);
+        loaded_record_free(&loaded);
+        check_record(&copy.record, number);
+    }
+    loaded_record_free(&copy);
+}
+
+static void refuse(const struct file *file, uint64_t offset, uint64_t length, const char *id,
+                   const char *why) {
+    static struct loaded_record loaded;
+    struct error error = {{0}};
+    assert_false(record_read_at(&loaded, file->descriptor, offset, length, text_of(id), &error));
+    if (strstr(error.text, why) == NULL) {
+        fail_msg("'%s' is not in '%s'", why, error.text);
+    }
+    loaded_record_free(&loaded);
+}
+
+static void test_wrong_places(void **state) {
+    const struct file *file = *state;
+    const uint64_t *at = file->offsets;
+    const uint64_t length = at[1] - at[0];
+    refuse(file, at[0], length, "b", "not the record of 'b'");
+    refuse(file, at[1], at[2] - at[1], "a", "not the record of 'a'");
+    refuse(file, at[0], length - 1, "a", "not one of");
+    refuse(file, at[0], at[2] - at[0], "a", "not one of");
+    refuse(file, at[0] + 1, length, "a", "");
+    refuse(file, 0, at[0], "a", "not the record of 'a'"); // the header
+    refuse(file, at[0], UINT64_MAX, "a", "beyond its end");
+    refuse(file, at[0], (uint64_t)1 << 50, "a", "beyond its end");
+    refuse(file, UINT64_MAX - 1, 5, "a", "beyond its end");
+    refuse(file, at[0], 0, "a", "not one of");
+}
+
+static void test_end_mark(void **state) {
+    const struct file *file = *state;
+    struct error error = {{0}};
+    uint64_t hash = 0;
+    assert_true(end_mark_read_at(file->descriptor, file->offsets[RECORDS], &hash, &error));
+    assert_true(hash != 0);
+    assert_false(end_mark_read_at(file->descriptor, file->offsets[0], &hash, &error));
+    assert_false(end_mark_read_at(file->descriptor, UINT64_MAX, &hash, &error));
+    assert_false(end_mark_read_at(file->descriptor, 1 << 20, &hash, &error));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_wrong_places),
+        cmocka_unit_test(test_end_mark),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}
