@@ -17,22 +17,26 @@ struct scene {
     struct lesion lesion;
     bool has_lesion;
     struct layer bones, vessels;
-    float *coarse, *fine; // lattices of the lungs' texture
-    float *rows;          // ROW_COUNT rows of `side`
+    float *broad, *coarse, *fine; // lattices of the lungs' texture
+    float *rows;                  // ROW_COUNT rows of `side`
     size_t side;
 };
 
 enum row {
     ROW_BODY,
     ROW_LUNGS,
+    ROW_CAGE,
+
     ROW_HEART,
     ROW_ABDOMEN,
     ROW_HAZE,
     ROW_DEPTH,
     ROW_TEXTURE,
+    ROW_MUSCLE,
     ROW_COUNT
 };
 
+#define BROAD 11
 #define COARSE 48
 #define FINE 160
 
@@ -49,25 +53,29 @@ VECTORISED static void compose(float *restrict out, const float *restrict rows,
     const float fat = p->fat, air = p->air, gain = p->gain, fog = p->fog, gamma = p->gamma;
     const float thin = larger(0.0028f, 0.8f / (float)side);
     for (size_t i = 0; i < side; i++) {
+        const float cage = rows[ROW_CAGE * side + i];
         const float body = rows[ROW_BODY * side + i], lungs = rows[ROW_LUNGS * side + i];
         const float heart = rows[ROW_HEART * side + i], belly = rows[ROW_ABDOMEN * side + i];
         const float depth = rows[ROW_DEPTH * side + i];
         const float flesh = inside(body, 0.004f), below = inside(belly, BORDER);
-        const float thick = clamp01(body / 0.17f), deep = clamp01(lungs / 0.08f);
-        const float lung = inside(lungs, BORDER) * (1.0f - below);
+        const float thick = clamp01(body / 0.14f), deep = clamp01(lungs / 0.08f);
         const float blood = inside(heart, 0.005f);
+        const float lung = inside(lungs, BORDER) * (1.0f - below) * (1.0f - 0.65f * blood);
         const float rim = lung * (1.0f - blood) * inside(depth, 0.0025f);
         float value = flesh * (0.13f + fat * 0.42f * thick * (2.0f - thick));
-        value += 0.07f * bump((lungs + 0.014f) / 0.022f) * flesh * (1.0f - 0.5f * below);
+        value += 0.07f * bump((cage + 0.014f) / 0.022f) * flesh * (1.0f - below);
         value -= lung * air * (0.68f + 0.32f * deep * (2.0f - deep));
-        value += blood * (0.20f + 0.12f * clamp01(heart / 0.08f)) * flesh;
-        value += flesh * below * (0.07f + 0.30f * smooth01(belly / 0.2f));
-        value += flesh * rows[ROW_HAZE * side + i];
-        value += lung * (1.0f - rim) * (vessels[i] + rows[ROW_TEXTURE * side + i]);
+        value += flesh * blood *
+                 (0.04f + 0.10f * clamp01(heart / 0.03f) + 0.12f * clamp01(heart / 0.12f)) *
+                 (1.0f - 0.8f * smooth01(belly / 0.06f));
+        value += flesh * below * (0.05f * (1.0f - blood) + 0.30f * smooth01(belly / 0.17f));
+        value += flesh * (rows[ROW_HAZE * side + i] + thick * rows[ROW_MUSCLE * side + i]);
+        value += lung * (1.0f - rim) *
+                 ((1.0f - 0.4f * blood) * vessels[i] + rows[ROW_TEXTURE * side + i]);
         value -= rim * contrast;
         value += lung * (1.0f - blood) * line * bump(depth / thin);
         value += lung * (1.0f - rim) * collapse * smooth01(1.0f + depth / 0.15f);
-        value += bones[i];
+        value += bones[i] * (1.0f - 0.55f * below * smooth01(belly / 0.05f));
         value = larger(value * gain + fog, 0.0f);
         const float square = value * value;
         value = value / sqrtf(sqrtf(1.0f + square * square));
@@ -77,8 +85,10 @@ VECTORISED static void compose(float *restrict out, const float *restrict rows,
 
 static void compose_rows(struct scene *scene, float *brightness) {
     const size_t side = scene->side;
-    const float *grids[] = {scene->anatomy.body,    scene->anatomy.lungs, scene->anatomy.heart,
-                            scene->anatomy.abdomen, scene->anatomy.haze,  scene->lesion.depth};
+    const float *grids[] = {scene->anatomy.body,    scene->anatomy.lungs,
+                            scene->anatomy.cage,    scene->anatomy.heart,
+
+                            scene->anatomy.abdomen, scene->anatomy.haze};
     const struct lesion *lesion = scene->has_lesion ? &scene->lesion : NULL;
     for (size_t row = 0; row < side; row++) {
         for (size_t i = 0; i < ROW_DEPTH; i++) {
@@ -92,7 +102,11 @@ static void compose_rows(struct scene *scene, float *brightness) {
             }
         }
         float *texture = scene->rows + ROW_TEXTURE * side;
+        float *muscle = scene->rows + ROW_MUSCLE * side;
         memset(texture, 0, side * sizeof *texture);
+        memset(muscle, 0, side * sizeof *muscle);
+        noise_row(muscle, scene->broad, BROAD, 0.03f, row, side);
+        noise_row(muscle, scene->coarse, COARSE, 0.012f, row, side);
         noise_row(texture, scene->coarse, COARSE, 0.018f, row, side);
         noise_row(texture, scene->fine, FINE, 0.016f, row, side);
         compose(brightness + row * side, scene->rows, scene->bones.values + row * side,
@@ -159,6 +173,7 @@ static void scene_free(struct scene *scene) {
     if (scene != NULL) {
         free(scene->bones.values);
         free(scene->vessels.values);
+        free(scene->broad);
         free(scene->coarse);
         free(scene->fine);
         free(scene->rows);
@@ -174,11 +189,12 @@ static struct scene *scene_make(size_t side) {
     scene->side = side;
     scene->bones = (struct layer){calloc(side * side, sizeof(float)), side};
     scene->vessels = (struct layer){calloc(side * side, sizeof(float)), side};
+    scene->broad = malloc((BROAD + 1) * (BROAD + 1) * sizeof(float));
     scene->coarse = malloc((COARSE + 1) * (COARSE + 1) * sizeof(float));
     scene->fine = malloc((FINE + 1) * (FINE + 1) * sizeof(float));
     scene->rows = malloc(ROW_COUNT * side * sizeof(float));
-    if (scene->bones.values == NULL || scene->vessels.values == NULL || scene->coarse == NULL ||
-        scene->fine == NULL || scene->rows == NULL) {
+    if (scene->bones.values == NULL || scene->vessels.values == NULL || scene->broad == NULL ||
+        scene->coarse == NULL || scene->fine == NULL || scene->rows == NULL) {
         scene_free(scene);
         return NULL;
     }
@@ -192,6 +208,7 @@ static void scene_draw(struct scene *scene, uint64_t seed, uint64_t index, bool 
     bones_draw(&scene->bones, &scene->patient);
     objects_draw(&scene->bones, &scene->patient);
     vessels_draw(&scene->vessels, &scene->patient);
+    noise_fill(scene->broad, BROAD, random_next(&noise), 0);
     noise_fill(scene->coarse, COARSE, random_next(&noise), 0);
     noise_fill(scene->fine, FINE, random_next(&noise), 0);
     scene->has_lesion = lesion;

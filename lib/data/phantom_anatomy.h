@@ -9,6 +9,7 @@
 struct anatomy {
     float body[GRID_SIZE];
     float lungs[GRID_SIZE]; // both hemithoraces, behind the diaphragm too
+    float cage[GRID_SIZE];  // both and what lies between: the distance to the outer chest wall
     float heart[GRID_SIZE]; // heart and great vessels
     float abdomen[GRID_SIZE];
     float haze[GRID_SIZE]; // brightness of breasts, infiltrates, uneven exposure

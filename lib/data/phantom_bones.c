@@ -26,7 +26,7 @@ static void draw_rib(struct layer *layer, const struct patient *p, float hand, f
         const float x = extent * (1.0f - 0.62f * t * t);
         const float y = wall + reach * t * (1.0f - 0.2f * t);
         points[BACK + i] = patient_point(p, hand * x, y, thickness * between(1.0f, 1.3f, t),
-                                         strength * 0.85f * (1.0f - t) + 0.0f);
+                                         strength * 0.6f * (1.0f - t));
     }
     layer_stroke(layer, points, BACK + FRONT, PROFILE_BONE);
 }
@@ -48,13 +48,13 @@ static void draw_ribs(struct layer *layer, const struct patient *p, struct rando
 static void draw_spine(struct layer *layer, const struct patient *p, struct random *random) {
     struct stroke_point line[9];
     for (int i = 0; i < 9; i++) {
-        const float y = -0.5f + 0.28f * (float)i;
+        const float y = -1.0f + 0.34f * (float)i;
         line[i] = patient_point(p, p->lean * (1.0f - 0.2f * (float)i), y,
-                                between(0.105f, 0.15f, (float)i / 8), 0.13f);
+                                between(0.105f, 0.15f, (float)i / 8), 0.085f);
     }
     layer_stroke(layer, line, 9, PROFILE_CYLINDER);
     const float pitch = 0.092f;
-    for (int i = -4; i < 18; i++) {
+    for (int i = -9; i < 18; i++) {
         const float y = 0.02f + pitch * (float)i + 0.003f * normal(random);
         const float wide = between(0.085f, 0.125f, clamp01((float)(i + 4) / 20));
         const float x = p->lean, s = p->bone;
@@ -79,13 +79,29 @@ static void draw_spine(struct layer *layer, const struct patient *p, struct rand
     }
 }
 
+// Upper arm: bone and flesh, from the shoulder out of the image.
+static void draw_arm(struct layer *layer, const struct patient *p, float hand, float out,
+                     float drop, struct random *random) {
+    const float angle = uniform(random, 0.08f, 0.75f);
+    struct stroke_point bone[4], flesh[4];
+    for (int i = 0; i < 4; i++) {
+        const float t = 0.75f * (float)i;
+        const float x = hand * (1.36f + out + t * sine(angle));
+        const float y = 0.12f + drop + t * cosine(angle) * p->width / p->height;
+        bone[i] = patient_point(p, x, y, 0.062f, p->bone * (i == 0 ? 0.03f : 0.09f));
+        flesh[i] = patient_point(p, x + hand * 0.02f, y + 0.06f, 0.23f, i == 0 ? 0.0f : 0.36f);
+    }
+    layer_stroke(layer, bone, 4, PROFILE_BONE);
+    layer_stroke(layer, flesh, 4, PROFILE_CYLINDER);
+}
+
 static void draw_shoulder(struct layer *layer, const struct patient *p, float hand,
                           struct random *random) {
-    const float lift = 0.03f * normal(random), s = p->bone * 0.13f;
-    const float knots[][4] = {{0.10f, 0.10f, 0.055f, 0.9f},  {0.22f, 0.075f, 0.05f, 1.0f},
-                              {0.42f, 0.055f, 0.04f, 1.0f},  {0.62f, 0.02f, 0.036f, 1.0f},
-                              {0.85f, -0.03f, 0.038f, 1.0f}, {1.08f, -0.045f, 0.045f, 0.9f},
-                              {1.22f, -0.03f, 0.04f, 0.7f}};
+    const float lift = 0.03f * normal(random), s = p->bone * 0.15f;
+    const float knots[][4] = {{0.09f, 0.115f, 0.058f, 0.5f},  {0.20f, 0.095f, 0.052f, 1.0f},
+                              {0.40f, 0.075f, 0.040f, 1.0f},  {0.60f, 0.035f, 0.034f, 1.0f},
+                              {0.80f, -0.025f, 0.036f, 0.9f}, {1.02f, -0.055f, 0.046f, 0.7f},
+                              {1.20f, -0.045f, 0.04f, 0.15f}};
     struct stroke_point points[8];
     for (size_t i = 0; i < 7; i++) {
         points[i] = patient_point(p, hand * knots[i][0], knots[i][1] + lift * knots[i][0],
@@ -94,18 +110,8 @@ static void draw_shoulder(struct layer *layer, const struct patient *p, float ha
     layer_stroke(layer, points, 7, PROFILE_BONE);
     const float drop = lift + 0.02f * normal(random), out = 0.03f * normal(random);
     struct stroke_point head = patient_point(p, hand * (1.33f + out), 0.10f + drop, 0, 0);
-    layer_blob(layer, head.x, head.y, 0.048f, 0.052f, 0, 0.1f * p->bone, 0.12f);
-    const float shaft[][2] = {{1.37f, 0.14f}, {1.45f, 0.35f}, {1.55f, 0.7f}, {1.64f, 1.2f}};
-    for (size_t i = 0; i < 4; i++) {
-        points[i] = patient_point(p, hand * (shaft[i][0] + out), shaft[i][1] + drop, 0.065f,
-                                  p->bone * (i == 0 ? 0.04f : 0.11f));
-    }
-    layer_stroke(layer, points, 4, PROFILE_BONE);
-    for (size_t i = 0; i < 4; i++) { // the arm's flesh
-        points[i] = patient_point(p, hand * (shaft[i][0] + out + 0.02f), shaft[i][1] + drop + 0.1f,
-                                  0.24f, i == 0 ? 0.0f : 0.36f);
-    }
-    layer_stroke(layer, points, 4, PROFILE_CYLINDER);
+    layer_blob(layer, head.x, head.y, 0.046f, 0.05f, 0, 0.07f * p->bone, 0.25f);
+    draw_arm(layer, p, hand, out, drop, random);
     const float blade[][2] = {
         {1.16f, 0.08f}, {1.08f, 0.2f}, {0.98f, 0.35f}, {0.90f, 0.50f}, {0.88f, 0.54f}};
     const float turned = 0.06f * normal(random);

@@ -26,9 +26,9 @@ static struct pocket pocket_draw(struct random *random) {
         pocket.angle = uniform(random, 1.7f, 2.2f);
     }
     pocket.area = smaller(larger(pocket.area, SMALLEST), LARGEST);
-    pocket.span = uniform(random, 0.55f, 1.0f) + 6.0f * pocket.area;
+    pocket.span = smaller(uniform(random, 0.9f, 1.35f) + 15.0f * pocket.area, 2.6f);
     pocket.phase = uniform(random, 0.0f, 6.0f);
-    pocket.wobble = uniform(random, 0.05f, 0.25f);
+    pocket.wobble = uniform(random, 0.03f, 0.14f);
     return pocket;
 }
 
@@ -45,8 +45,8 @@ static void pocket_shape(float *shape, const struct pocket *pocket, const struct
         const float dy = (float)(i / GRID_NODES) / GRID_CELLS - v;
         const float length = sqrtf(dx * dx + dy * dy) + 1e-6f;
         const float along = (dx * toward_x + dy * toward_y) / length;
-        const float rise = smooth01((along - widest) / (1.0f - widest) * 1.25f);
-        const float wave = sine(pocket->phase + 14.0f * (dx + 2.0f * dy) / p->height * 0.5f);
+        const float rise = smooth01((along - widest) / (1.0f - widest));
+        const float wave = sine(pocket->phase + 10.0f * (dx + 2.0f * dy) / p->height * 0.5f);
         const bool here = dx * pocket->hand > -0.42f * p->width;
         shape[i] = here ? rise * (1.0f + pocket->wobble * wave) - 0.04f : -1.0f;
     }
@@ -56,7 +56,7 @@ static void pocket_shape(float *shape, const struct pocket *pocket, const struct
 static float covered(const float *shape, float thickness, const struct anatomy *anatomy) {
     float sum = 0.0f;
     for (size_t i = 0; i < GRID_SIZE; i++) {
-        const float air = thickness * shape[i] - anatomy->lungs[i];
+        const float air = thickness * shape[i] - anatomy->cage[i];
         const float within = smaller(smaller(air, anatomy->lungs[i]),
                                      smaller(-anatomy->abdomen[i], -anatomy->heart[i]));
         sum += clamp01(within * GRID_CELLS + 0.5f);
@@ -78,7 +78,7 @@ static void pocket_depth(float *depth, const struct pocket *pocket, const struct
         }
     }
     for (size_t i = 0; i < GRID_SIZE; i++) {
-        depth[i] = high * depth[i] - anatomy->lungs[i];
+        depth[i] = high * depth[i] - anatomy->cage[i];
     }
 }
 
@@ -86,21 +86,22 @@ void lesion_draw(struct lesion *lesion, const struct anatomy *anatomy,
                  const struct patient *patient) {
     struct random random = part_random(patient->seed, patient->index, PART_LESION);
     struct pocket pocket = pocket_draw(&random);
-    lesion->contrast = uniform(&random, 0.035f, 0.13f);
+    lesion->contrast =
+        between(0.02f, 0.14f, (float)(random_uniform(&random) * random_uniform(&random)));
     lesion->line = uniform(&random, 0.04f, 0.11f);
-    lesion->collapse = uniform(&random, 0.01f, 0.03f) + 0.6f * pocket.area;
+    lesion->collapse = uniform(&random, 0.01f, 0.03f) + 0.9f * pocket.area;
     lesion->count = 1;
     pocket_depth(lesion->marked[0], &pocket, anatomy, patient);
     memcpy(lesion->depth, lesion->marked[0], sizeof lesion->depth);
     const bool two_pockets = chance(&random, 0.13f);
     if (two_pockets) {
         struct pocket other = pocket_draw(&random);
-        other.area = smaller(other.area, 0.03f);
+        other.area = smaller(other.area, 0.02f);
         other.hand = chance(&random, 0.3f) ? -pocket.hand : pocket.hand;
         if (other.hand * pocket.hand > 0) { // elsewhere in the same lung
             other.angle =
                 pocket.angle < 0.9f ? uniform(&random, 1.75f, 2.2f) : uniform(&random, -0.1f, 0.1f);
-            other.span = 0.6f;
+            other.span = 0.85f;
         }
         pocket_depth(lesion->marked[1], &other, anatomy, patient);
         for (size_t i = 0; i < GRID_SIZE; i++) {

@@ -9,8 +9,8 @@
 
 #define LESION_ANNOTATIONS 2
 
-// A depth grid holds the thickness of the air minus the distance to the chest wall, in image sides:
-// air where it is positive and the place lies in a lung, the pleural line where it is 0.
+// A depth grid holds the thickness of the air minus the distance to the outer chest wall, in image
+// sides: air where it is positive and the place lies in a lung, the pleural line where it is 0.
 struct lesion {
     float depth[GRID_SIZE];                      // what is drawn: all pockets
     float marked[LESION_ANNOTATIONS][GRID_SIZE]; // what each annotation says

@@ -78,8 +78,30 @@ static void draw_pacemaker(struct layer *layer, const struct patient *p, struct 
     layer_stroke(layer, points, WIRE + 1, PROFILE_SOFT);
 }
 
+// The collimator's border: a bright or dark strip along one edge of the image.
+static void draw_border(struct layer *layer, struct random *random) {
+    const float tilt = 0.006f * normal(random), radius = uniform(random, 0.01f, 0.035f);
+    const float strength = chance(random, 0.6f) ? 1.2f : -2.0f;
+    const uint64_t edge = random_below(random, 4);
+    const float place = edge < 2 ? 0.0f : 1.0f;
+    struct stroke_point points[2] = {{-0.1f, place - tilt, radius, strength},
+                                     {1.1f, place + tilt, radius, strength}};
+    if (edge % 2 == 1) {
+        for (int i = 0; i < 2; i++) {
+            const float kept = points[i].x;
+            points[i].x = points[i].y;
+            points[i].y = kept;
+        }
+    }
+    layer_stroke(layer, points, 2, PROFILE_FLAT);
+}
+
 void objects_draw(struct layer *layer, const struct patient *patient) {
     struct random random = part_random(patient->seed, patient->index, PART_OBJECTS);
+    if (chance(&random, 0.18f)) {
+        draw_border(layer, &random);
+    }
+
     if (chance(&random, 0.75f)) {
         draw_marker(layer, &random);
     }

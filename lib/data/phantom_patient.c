@@ -11,28 +11,32 @@ struct random part_random(uint64_t seed, uint64_t index, enum part part) {
 
 void patient_draw(struct patient *p, uint64_t seed, uint64_t index) {
     struct random random = part_random(seed, index, PART_PATIENT);
-    const float zoom = uniform(&random, 0.92f, 1.08f);
+    const float zoom = uniform(&random, 0.88f, 1.12f);
     p->seed = seed;
     p->index = index;
-    p->width = 0.352f * zoom * uniform(&random, 0.93f, 1.06f);
-    p->height = 0.61f * zoom * uniform(&random, 0.84f, 1.10f);
-    p->centre_x = 0.5f + 0.018f * normal(&random);
-    p->centre_y = 0.445f + 0.022f * normal(&random);
-    const float angle = 0.028f * normal(&random);
+    p->width = 0.365f * zoom * uniform(&random, 0.93f, 1.06f);
+    p->height = 0.64f * zoom * uniform(&random, 0.80f, 1.10f);
+    p->centre_x = 0.5f + 0.022f * normal(&random);
+    p->centre_y = 0.455f + 0.022f * normal(&random);
+    const float angle = 0.036f * normal(&random);
     p->cosine = cosine(angle);
     p->sine = sine(angle);
-    p->lean = 0.018f * normal(&random);
-    p->dome[0] = 0.855f + 0.03f * normal(&random);
+    p->lean = 0.025f * normal(&random);
+    p->dome[0] = 0.85f + 0.04f * normal(&random);
     p->dome[1] = p->dome[0] + 0.045f + 0.02f * normal(&random);
     p->heart = 1.0f + 0.12f * normal(&random);
     p->fat = 1.0f + 0.14f * normal(&random);
-    p->air = 0.36f + 0.035f * normal(&random);
+    p->air = 0.345f + 0.045f * normal(&random);
     p->bone = uniform(&random, 0.75f, 1.25f);
     p->vessels = uniform(&random, 0.7f, 1.3f);
     p->breasts = chance(&random, 0.4f);
-    p->gain = 1.0f + 0.09f * normal(&random);
-    p->gamma = 0.12f * normal(&random);
+    p->gain = 1.03f + 0.10f * normal(&random);
+    p->gamma = 0.05f + 0.18f * normal(&random);
     p->fog = uniform(&random, 0.0f, 0.05f);
+    if (chance(&random, 0.25f)) { /* scattered rays: pale and flat */
+        p->fog += uniform(&random, 0.0f, 0.12f);
+        p->gain *= uniform(&random, 0.75f, 0.95f);
+    }
     p->grain = uniform(&random, 0.006f, 0.02f);
     p->blur = uniform(&random, 0.0f, 1.0f);
 }

@@ -22,17 +22,17 @@ static void draw_branch(struct tree *tree, struct branch *branch) {
     struct stroke_point points[PIECES + 1];
     const float bend = 0.5f * normal(&tree->random) / PIECES;
     const float aspect = tree->patient->width / tree->patient->height;
-    const float bright = 0.11f * tree->patient->vessels;
+    const float bright = 0.08f * tree->patient->vessels;
     for (int i = 0; i <= PIECES; i++) {
         const float taper = 1.0f - 0.25f * (float)i / PIECES;
-        const float fade = between(1.0f, 0.45f, (float)branch->depth / DEPTH);
+        const float fade = between(1.0f, 0.4f, (float)branch->depth / DEPTH);
         points[i] = patient_point(tree->patient, tree->hand * branch->x, branch->y,
                                   branch->radius * taper, bright * fade);
         if (i < PIECES) {
             const float step = branch->length / PIECES;
             branch->x += step * cosine(branch->angle);
             branch->y += step * sine(branch->angle) * aspect;
-            branch->angle += bend + 0.12f * normal(&tree->random);
+            branch->angle += bend + 0.2f * normal(&tree->random);
         }
     }
     layer_stroke(tree->layer, points, PIECES + 1, PROFILE_SOFT);
@@ -54,7 +54,7 @@ static void draw_tree(struct tree *tree, struct branch root) {
             child.depth++;
             child.angle += (float)k * uniform(&tree->random, 0.15f, 0.6f);
             child.radius *= uniform(&tree->random, 0.68f, 0.84f);
-            child.length *= uniform(&tree->random, 0.7f, 1.0f);
+            child.length *= uniform(&tree->random, 0.6f, 1.0f);
             waiting[count++] = child;
         }
     }
@@ -71,7 +71,7 @@ void vessels_draw(struct layer *layer, const struct patient *patient) {
         for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
             const struct branch root = {
                 uniform(&tree.random, 0.17f, 0.22f),        roots[i][1] - (hand > 0 ? 0.02f : 0.0f),
-                roots[i][0] + 0.12f * normal(&tree.random), uniform(&tree.random, 0.022f, 0.03f),
+                roots[i][0] + 0.12f * normal(&tree.random), uniform(&tree.random, 0.026f, 0.038f),
                 uniform(&tree.random, 0.19f, 0.25f),        0};
             draw_tree(&tree, root);
         }

@@ -112,7 +112,7 @@ static void put_identity(struct bytes *out, const char *uid, const char *id) {
     put_text(out, DICOM_TAG(0x0008, 0x0060), "CS", "CR");
     put_text(out, DICOM_TAG(0x0008, 0x0064), "CS", "SYN"); // a synthetic image
     put_text(out, DICOM_TAG(0x0008, 0x0090), "PN", "");
-    put_text(out, DICOM_TAG(0x0010, 0x0010), "PN", "synthetic");
+    put_text(out, DICOM_TAG(0x0010, 0x0010), "PN", "synthetic^");
     put_text(out, DICOM_TAG(0x0010, 0x0020), "LO", "synthetic");
     put_text(out, DICOM_TAG(0x0010, 0x0030), "DA", "");
     put_text(out, DICOM_TAG(0x0010, 0x0040), "CS", "");

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    SIGNATURE = 8,
+    IHDR = 12, // where the first chunk has its name
     // Deflate makes at most 258 bytes of 2 bits: a file too short for its image is refused before
     // the image is allocated.
     DEFLATE_MOST = 1032,
@@ -26,14 +26,23 @@ struct sink {
     size_t length, size;
 };
 
+// libpng says what is wrong with a header in a warning, and then only that something is.
+struct complaint {
+    struct error *error;
+    struct error warning;
+};
+
 static void on_error(png_structp png, png_const_charp message) {
-    (void)fail(png_get_error_ptr(png), "%s", message);
+    const struct complaint *complaint = png_get_error_ptr(png);
+    const char *warning = complaint->warning.text;
+    (void)fail(complaint->error, "%s%s%s%s", message, *warning ? " (" : "", warning,
+               *warning ? ")" : "");
     png_longjmp(png, 1);
 }
 
 static void on_warning(png_structp png, png_const_charp message) {
-    (void)png;
-    (void)message;
+    struct complaint *complaint = png_get_error_ptr(png);
+    (void)fail(&complaint->warning, "%.100s", message);
 }
 
 static void read_bytes(png_structp png, png_bytep out, size_t count) {
@@ -47,7 +56,8 @@ static void read_bytes(png_structp png, png_bytep out, size_t count) {
 }
 
 bool png_sniff(const uint8_t *bytes, size_t length) {
-    return length >= SIGNATURE && png_sig_cmp(bytes, 0, SIGNATURE) == 0;
+    return length >= 4 && (memcmp(bytes + 1, "PNG", 3) == 0 ||
+                           (length >= IHDR + 4 && memcmp(bytes + IHDR, "IHDR", 4) == 0));
 }
 
 // Transformations to one 8-bit channel, whatever the file has.
@@ -106,7 +116,9 @@ bool png_decode(const uint8_t *bytes, size_t length, struct image *out, struct i
                 struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, error, on_error, on_warning);
+    struct complaint complaint = {.error = error};
+    png_structp png =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, &complaint, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     if (info == NULL) {
         png_destroy_read_struct(&png, NULL, NULL);
@@ -171,7 +183,9 @@ static bool encode(size_t height, size_t width, int channels, const uint8_t *pix
         height * width > IMAGE_MAX_PIXELS) {
         return fail(error, "a PNG cannot have %zu x %zu pixels", height, width);
     }
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, error, on_error, on_warning);
+    struct complaint complaint = {.error = error};
+    png_structp png =
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, &complaint, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     if (info == NULL) {
         png_destroy_write_struct(&png, NULL);

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_CAPACITY ((size_t)128 << 10)
+#define FIRST_CAPACITY ((size_t)64 << 10)
 #define PIPE_SIZE (1 << 20)
 #define KIND_MAX 31
 #define PATH_SHOWN 160 // bytes of a long path's end in messages, so that record and byte fit in

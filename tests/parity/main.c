@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <libgen.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,39 @@ int64_t integer_member(const json_t *object, const char *name) {
     return json_integer_value(value);
 }
 
+double described_error(const json_t *description, const float *values) {
+    const json_t *shape = member(description, "shape");
+    const json_t *samples = member(description, "at");
+    const double norm = number_member(description, "norm");
+    size_t count = 1;
+    for (size_t i = 0; i < json_array_size(shape); i++) {
+        count *= (size_t)json_integer_value(json_array_get(shape, i));
+    }
+    double squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        squares += (double)values[i] * (double)values[i];
+    }
+    double distance = 0;
+    double length = 0;
+    const size_t sampled = json_array_size(samples);
+    for (size_t i = 0; i < sampled; i++) {
+        const json_t *sample = json_array_get(samples, i);
+        const size_t at = (size_t)json_integer_value(json_array_get(sample, 0));
+        const double wanted = json_number_value(json_array_get(sample, 1));
+        if (at >= count) {
+            die("a sample of a fixture lies outside of its tensor");
+        }
+        distance += ((double)values[at] - wanted) * ((double)values[at] - wanted);
+        length += wanted * wanted;
+    }
+    // Where the samples happen to be small, what such a number of elements weighs on average.
+    const double usual = norm * norm * (double)sampled / (double)count;
+    const double scale = sqrt(length > usual ? length : usual) + 1e-300;
+    const double of_norm = fabs(sqrt(squares) - norm) / (norm + 1e-300);
+    const double of_samples = sqrt(distance) / scale;
+    return of_norm > of_samples ? of_norm : of_samples;
+}
+
 static void compare(struct parity *parity, char *path) {
     json_error_t problem;
     json_t *fixture = json_load_file(path, 0, &problem);
@@ -72,6 +106,8 @@ static void compare(struct parity *parity, char *path) {
     parity->fixture = basename(path);
     if (json_object_get(fixture, "permutation") != NULL) {
         parity_data(parity, fixture);
+    } else if (json_object_get(fixture, "cases") != NULL) {
+        parity_losses(parity, fixture);
     } else {
         die("%s: a kind of fixture that is not known here", path);
     }

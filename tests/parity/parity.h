@@ -27,6 +27,13 @@ const char *text_member(const json_t *object, const char *name);
 double number_member(const json_t *object, const char *name);
 int64_t integer_member(const json_t *object, const char *name);
 
+// How far `values` are from a recorded description (shape, norm, mean, sampled elements): the
+// greater of the relative errors of the L2 norm and, over the samples, of the L2 distance.
+double described_error(const json_t *description, const float *values);
+
+// losses.json: balanced BCE and Lovasz hinges, with gradients.
+void parity_losses(struct parity *parity, const json_t *fixture);
+
 // data.json: permutation, resize, nearest, dilation, run lengths, area threshold, learning rate.
 void parity_data(struct parity *parity, const json_t *fixture);
 

@@ -1,148 +1,130 @@
-// make-stream KIND: a stream of any kind from a description on stdin, for the tests of programs.
-//
-// A line is a record: its id, then NAME=VALUE for each field, separated by blanks (an id or a text
-// holds no blanks; "%" and two hexadecimal digits stand for any byte). A VALUE is
-//   TYPE:SHAPE:NUMBERS   a tensor: "f2:2x3:0.25", "u1:4:1*2,0": N*K stands for N, K times, and the
-//                        last number fills the rest
-//   5                    an integer
-//   text:WORD            a text
+// make-stream: tensor streams of any kind and size for the tests of programs.
 #include "core/cli.h"
 #include "core/half.h"
+#include "core/random.h"
 #include "stream/writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FIELDS 8
-
 struct options {
+    int64_t records, seed;
+    size_t bytes;
+    const char *kind, *id, *line;
+    bool everything;
     struct common_options common;
 };
 
-static enum dtype type_named(const char *word, size_t length) {
-    for (int i = 0; i < DTYPE_COUNT; i++) {
-        const char *code = dtype_code((enum dtype)i) + 1;
-        if (strlen(code) == length && memcmp(code, word, length) == 0) {
-            return (enum dtype)i;
-        }
-    }
-    die("'%.*s': no type of tensor", (int)length, word);
-}
-
-static void store(unsigned char *to, enum dtype type, double number) {
-    const uint16_t half = half_from_float((float)number);
-    const float single = (float)number;
-    const int64_t whole = (int64_t)number;
-    switch (type) {
-    case DTYPE_F2: memcpy(to, &half, sizeof half); break;
-    case DTYPE_F4: memcpy(to, &single, sizeof single); break;
-    case DTYPE_F8: memcpy(to, &number, sizeof number); break;
-    default: memcpy(to, &whole, dtype_size(type)); break;
-    }
-}
-
-static void fill(struct tensor *tensor, const char *numbers) {
-    const size_t size = dtype_size(tensor->type);
-    unsigned char *data = calloc(tensor->bytes + 1, 1);
-    char *at = NULL;
-    double number = 0;
-    size_t times = 0;
-    if (data == NULL) {
+// Records of one tensor `value` of |u1.
+static void write_plain(struct stream_writer *writer, const struct options *options) {
+    struct random random = random_seed((uint64_t)options->seed, 0, 0);
+    unsigned char *bytes = calloc(1, options->bytes + 8);
+    if (bytes == NULL) {
         die("no memory");
     }
-    for (size_t i = 0; i < tensor->bytes; i += size) {
-        if (times == 0) {
-            number = strtod(numbers, &at);
-            times = *at == '*' ? strtoul(at + 1, &at, 10) : 1;
-            times = *at == ',' ? times : tensor->bytes;
-            numbers = at + 1;
-        }
-        store(data + i, tensor->type, number);
-        times--;
+    // Enough of it is random to differ from record to record.
+    for (size_t i = 0; i + 8 <= options->bytes && i < 65536; i += 8) {
+        const uint64_t word = random_next(&random);
+        memcpy(bytes + i, &word, sizeof word);
     }
-    tensor->data = data;
+    const struct tensor value = {.type = DTYPE_U1,
+                                 .rank = 1,
+                                 .shape = {options->bytes},
+                                 .data = bytes,
+                                 .bytes = options->bytes};
+    const struct field field = {text_of("value"), value_tensor(&value)};
+    for (int64_t i = 0; i < options->records; i++) {
+        char id[1100];
+        (void)snprintf(id, sizeof id, "%s%lld", options->id, (long long)i);
+        bytes[0] = (unsigned char)i;
+        stream_write(writer, &(struct record){text_of(id), 1, &field});
+    }
+    free(bytes);
 }
 
-static struct value parse_value(const char *text, struct tensor *tensor) {
-    const char *colon = strchr(text, ':');
-    if (colon == NULL) {
-        return value_integer(strtoll(text, NULL, 10));
-    }
-    if (strncmp(text, "text:", 5) == 0) {
-        return value_text(text_of(colon + 1));
-    }
-    *tensor = (struct tensor){.type = type_named(text, (size_t)(colon - text))};
-    tensor->bytes = dtype_size(tensor->type);
-    char *at = NULL;
-    for (const char *side = colon + 1;; side = at + 1) {
-        tensor->shape[tensor->rank] = strtoul(side, &at, 10);
-        tensor->bytes *= tensor->shape[tensor->rank++];
-        if (*at != 'x' || tensor->rank == TENSOR_MAX_RANK) {
-            break;
-        }
-    }
-    fill(tensor, *at == ':' ? at + 1 : "0");
-    return value_tensor(tensor);
-}
-
-// Puts "%41" back to "A", in place; returns the length.
-static size_t unescape(char *text) {
-    char *to = text;
-    for (const char *from = text; *from != 0; to++) {
-        unsigned byte = (unsigned char)*from;
-        from += *from == '%' && sscanf(from + 1, "%2x", &byte) == 1 ? 3 : 1;
-        *to = (char)byte;
-    }
-    return (size_t)(to - text);
-}
-
-static void write_record(struct stream_writer *writer, char *line) {
-    struct tensor tensors[MAX_FIELDS] = {{.rank = 0}};
-    struct field fields[MAX_FIELDS];
-    char *rest = NULL;
-    char *id = strtok_r(line, " \n", &rest);
-    if (id == NULL) {
-        return;
-    }
-    struct record record = {{id, unescape(id)}, 0, fields};
-    for (char *word; (word = strtok_r(NULL, " \n", &rest)) != NULL; record.count++) {
-        char *equals = strchr(word, '=');
-        if (equals == NULL || record.count == MAX_FIELDS) {
-            die("'%s': not NAME=VALUE, or too many", word);
-        }
-        *equals = 0;
-        fields[record.count] =
-            (struct field){text_of(word), parse_value(equals + 1, &tensors[record.count])};
-    }
-    stream_write(writer, &record);
-    for (size_t i = 0; i < MAX_FIELDS; i++) {
-        free((void *)(uintptr_t)tensors[i].data);
-    }
+// Two records with a value of every type, among them what is hard to print.
+static void write_everything(struct stream_writer *writer) {
+    const unsigned char u1[6] = {0, 1, 2, 3, 4, 250};
+    const uint16_t u2[2] = {1, 65535};
+    const int32_t i4[2] = {-2147483647, 5};
+    const int64_t i8[1] = {-9007199254740993};
+    const float halves[4] = {0.5f, -2, 0, 65504};
+    const uint32_t f4[3] = {0x3F800000, 0x7FC00000, 0}; // 1, NaN, 0
+    const double f8[3] = {1e300, -1e-300, 0.1};
+    uint16_t f2[4];
+    half_write(f2, halves, 4);
+    const struct tensor tensors[] = {
+        tensor_plane(DTYPE_U1, 2, 3, u1),
+        {.type = DTYPE_U2, .rank = 1, .shape = {2}, .data = u2, .bytes = sizeof u2},
+        {.type = DTYPE_I4, .rank = 1, .shape = {2}, .data = i4, .bytes = sizeof i4},
+        {.type = DTYPE_I8, .data = i8, .bytes = sizeof i8},
+        tensor_plane(DTYPE_F2, 2, 2, f2),
+        {.type = DTYPE_F4, .rank = 1, .shape = {3}, .data = f4, .bytes = sizeof f4},
+        {.type = DTYPE_F8, .rank = 4, .shape = {1, 1, 3, 1}, .data = f8, .bytes = sizeof f8},
+        tensor_plane(DTYPE_F4, 0, 7, NULL),
+    };
+    const struct value nested[] = {value_number(0.1), value_list(NULL, 0)};
+    const struct value items[] = {value_text(text_of("1 2")), value_integer(-3),
+                                  value_list(nested, 2)};
+    const struct field fields[] = {
+        {text_of("u1"), value_tensor(&tensors[0])},
+        {text_of("u2"), value_tensor(&tensors[1])},
+        {text_of("i4"), value_tensor(&tensors[2])},
+        {text_of("i8"), value_tensor(&tensors[3])},
+        {text_of("f2"), value_tensor(&tensors[4])},
+        {text_of("f4"), value_tensor(&tensors[5])},
+        {text_of("f8"), value_tensor(&tensors[6])},
+        {text_of("none"), value_tensor(&tensors[7])},
+        {text_of("list"), value_list(items, 3)},
+        {text_of("no list"), value_list(NULL, 0)},
+        {text_of("text \"\\\n\x1b[31m\xC2\x9B"), value_text(text_of("\xCE\xA9\t\x7F"))},
+        {text_of("huge"), {.type = VALUE_UNSIGNED, .natural = UINT64_MAX}},
+        {text_of("integer"), value_integer(-9007199254740993)},
+        {text_of("number"), value_number(0.17)},
+    };
+    stream_write(writer, &(struct record){text_of("first"), COUNT_OF(fields), fields});
+    stream_write(writer, &(struct record){text_of("\xCE\xA9 2\n"), 0, NULL});
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.common = common_defaults()};
+    struct options options = {.records = 3,
+                              .bytes = 16,
+                              .kind = KIND_SAMPLES,
+                              .id = "r",
+                              .line = "make-stream",
+                              .common = common_defaults()};
+    const struct option_row rows[] = {
+        {"records", 'n', OPTION_INTEGER, &options.records, "N", "how many", 0, 1e9, OPTION_SILENT},
+        {"bytes", 'b', OPTION_BYTES, &options.bytes, "SIZE", "of each record's tensor", 0, 4e9,
+         OPTION_SILENT},
+        {"kind", 'k', OPTION_TEXT, &options.kind, "WORD", "of the stream", 0, 0, OPTION_SILENT},
+        {"id", 'i', OPTION_TEXT, &options.id, "TEXT", "in front of each id's number", 0, 0,
+         OPTION_SILENT},
+        {"line", 'l', OPTION_TEXT, &options.line, "TEXT", "the history", 0, 0, OPTION_SILENT},
+        {"seed", 's', OPTION_INTEGER, &options.seed, "N", "of the bytes", 0, 1e9, OPTION_SILENT},
+        {"everything", 'e', OPTION_FLAG, &options.everything, NULL,
+         "two records with values of all types instead", 0, 0, OPTION_SILENT},
+    };
     const struct program program = {
         .name = "make-stream",
-        .summary = "a stream from a description on stdin",
-        .usage = "KIND",
+        .summary = "tensor streams of any kind and size",
+        .usage = "[OPTION]...",
         .description = "For tests.",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_OUTPUT,
-        .operands_least = 1,
-        .operands_most = 1,
     };
-    const struct operands operands = cli_parse(&program, argc, argv);
+    (void)cli_parse(&program, argc, argv);
     struct output *output = output_open(options.common.output, OUTPUT_BYTES);
-    const struct history history = {1, {text_of("make-stream")}};
-    struct stream_writer *writer = stream_create(output, operands.at[0], &history);
-    char *line = NULL;
-    size_t size = 0;
-    while (getline(&line, &size, stdin) > 0) {
-        write_record(writer, line);
+    const struct history history = {1, {text_of(options.line)}};
+    struct stream_writer *writer = stream_create(output, options.kind, &history);
+    if (options.everything) {
+        write_everything(writer);
+    } else {
+        write_plain(writer, &options);
     }
-    free(line);
     stream_finish(writer);
     output_close(output);
     return 0;

@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 
-#define MUTATIONS 240000
+#define MUTATIONS 200000
 #define SMALL 1200 // bytes of a stream that is mutated, at most
 
 // Two streams with something of everything in them, in few bytes.

@@ -1,0 +1,42 @@
+// The losses on logit maps, with their gradients.
+#ifndef PLEURA_TRAIN_LOSS_H
+#define PLEURA_TRAIN_LOSS_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Maps of `images` images of `pixels` pixels each, one behind the other. Masks hold 0 and 1.
+struct loss_maps {
+    const float *logits;
+    const uint8_t *masks;
+    size_t images, pixels;
+};
+
+// alpha * (mean BCE over the lesion's pixels) + (1 - alpha) * (mean BCE over the others), pixels of
+// the whole batch; a class without a pixel adds 0. Adds `weight` * its gradient to gradient[images
+// * pixels].
+double balanced_bce(const struct loss_maps *maps, double alpha, double weight, float *gradient);
+
+// Memory that is used again for every image; starts as zeros.
+struct lovasz_scratch {
+    uint64_t *entries; // two buffers
+    size_t capacity;
+};
+
+void lovasz_scratch_free(struct lovasz_scratch *scratch);
+
+// Mean over the images of (Lovasz hinge of the lesion + Lovasz hinge of the background) / 2
+// (Berman, Triki, Blaschko 2018; symmetric as in Yakubovskiy's and others' use), with a margin for
+// each class. Adds `weight` * its gradient to gradient[images * pixels]. Where errors are equal
+// their order is free: the value does not depend on it. False without memory.
+CHECKED bool symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
+                                    double margin_lesion, double weight, double *value,
+                                    float *gradient, struct lovasz_scratch *scratch,
+                                    struct error *error);
+
+// BCE of one logit against a target of 0 or 1, and its derivative.
+double bce_with_logits(double logit, double target, double *derivative);
+
+#endif

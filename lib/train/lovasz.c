@@ -1,0 +1,130 @@
+// The symmetric Lovasz hinge.
+//
+// The errors are e = margin(t) - z (2t - 1). The hinge of the lesion and that of the background
+// sort the same errors in the same order, so one sort serves both. An error that is not positive
+// adds nothing, whatever its weight, and weights depend only on what comes before: so only the
+// violators (e > 0) are sorted, which in a trained network are few.
+#include "train/loss.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void lovasz_scratch_free(struct lovasz_scratch *scratch) {
+    free(scratch->entries);
+    *scratch = (struct lovasz_scratch){NULL, 0};
+}
+
+// An entry is the error's bits above the pixel's index: positive floats are ordered like their
+// bits.
+static size_t collect_violators(const float *logits, const uint8_t *mask, size_t pixels,
+                                float margin_empty, float margin_lesion, uint64_t *entries) {
+    size_t count = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        const float error = mask[i] ? margin_lesion - logits[i] : margin_empty + logits[i];
+        uint32_t bits;
+        memcpy(&bits, &error, sizeof bits);
+        entries[count] = (uint64_t)bits << 32 | (uint32_t)i;
+        count += error > 0;
+    }
+    return count;
+}
+
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
+
+static unsigned digit_of(uint64_t entry, int pass) {
+    // Complemented: the greatest error comes first.
+    return (unsigned)(~entry >> (32 + pass * DIGIT_BITS)) & (DIGITS - 1);
+}
+
+// Radix sort by error, descending; equal errors keep the order of the pixels. Returns the buffer
+// that holds the result.
+static uint64_t *sort_entries(uint64_t *entries, uint64_t *other, size_t count) {
+    size_t starts[PASSES][DIGITS];
+    memset(starts, 0, sizeof starts);
+    for (size_t i = 0; i < count; i++) {
+        for (int pass = 0; pass < PASSES; pass++) {
+            starts[pass][digit_of(entries[i], pass)]++;
+        }
+    }
+    for (int pass = 0; pass < PASSES; pass++) {
+        size_t total = 0;
+        for (size_t digit = 0; digit < DIGITS; digit++) {
+            const size_t here = starts[pass][digit];
+            starts[pass][digit] = total;
+            total += here;
+        }
+        for (size_t i = 0; i < count; i++) {
+            other[starts[pass][digit_of(entries[i], pass)]++] = entries[i];
+        }
+        uint64_t *sorted = other;
+        other = entries;
+        entries = sorted;
+    }
+    return entries;
+}
+
+static float error_of(uint64_t entry) {
+    const uint32_t bits = (uint32_t)(entry >> 32);
+    float error;
+    memcpy(&error, &bits, sizeof error);
+    return error;
+}
+
+// One image: the Jaccard losses of both classes rise along the sorted violators; each violator's
+// error counts by how much they rise at it. Returns the sum of both hinges.
+static double add_image(const uint64_t *sorted, size_t count, const uint8_t *mask, size_t pixels,
+                        double lesion, double scale, float *gradient) {
+    const double empty = (double)pixels - lesion;
+    double seen_lesion = 0;
+    double seen_empty = 0;
+    double last = 0;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t pixel = (uint32_t)sorted[i];
+        const bool is_lesion = mask[pixel];
+        seen_lesion += is_lesion;
+        seen_empty += !is_lesion;
+        const double jaccard = 2 - (lesion - seen_lesion) / (lesion + seen_empty) -
+                               (empty - seen_empty) / (empty + seen_lesion);
+        const double rise = jaccard - last;
+        last = jaccard;
+        sum += (double)error_of(sorted[i]) * rise;
+        gradient[pixel] += (float)((is_lesion ? -scale : scale) * rise);
+    }
+    return sum;
+}
+
+bool symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty, double margin_lesion,
+                            double weight, double *value, float *gradient,
+                            struct lovasz_scratch *scratch, struct error *error) {
+    const size_t pixels = maps->pixels;
+    if (pixels >= UINT32_MAX || pixels > SIZE_MAX / 16 - 1) {
+        return fail(error, "maps of %zu pixels are too large", pixels);
+    }
+    if (scratch->capacity < pixels + 1) {
+        lovasz_scratch_free(scratch);
+        scratch->entries = malloc(2 * (pixels + 1) * sizeof *scratch->entries);
+        if (scratch->entries == NULL) {
+            return fail(error, "no memory to sort %zu pixels", pixels);
+        }
+        scratch->capacity = pixels + 1;
+    }
+    double total = 0;
+    const double scale = weight / (2 * (double)maps->images);
+    for (size_t image = 0; image < maps->images; image++) {
+        const float *logits = maps->logits + image * pixels;
+        const uint8_t *mask = maps->masks + image * pixels;
+        uint64_t lesion = 0;
+        for (size_t i = 0; i < pixels; i++) {
+            lesion += mask[i];
+        }
+        const size_t count = collect_violators(logits, mask, pixels, (float)margin_empty,
+                                               (float)margin_lesion, scratch->entries);
+        const uint64_t *sorted =
+            sort_entries(scratch->entries, scratch->entries + scratch->capacity, count);
+        total += add_image(sorted, count, mask, pixels, (double)lesion, scale,
+                           gradient + image * pixels);
+    }
+    *value = total / (2 * (double)maps->images);
+    return true;
+}

@@ -1,0 +1,113 @@
+// The figures of losses.json: values and gradients of the losses on hash-made logits.
+#include "parity.h"
+
+#include "core/error.h"
+#include "image/runs.h"
+#include "train/loss.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_TOLERANCE 1e-5    // relative
+#define GRADIENT_TOLERANCE 1e-4 // of the L2 norm
+
+struct loss_case {
+    struct loss_maps maps;
+    float *logits;
+    uint8_t *masks;
+    float *gradient;
+};
+
+static void *need(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    if (memory == NULL) {
+        die("no memory");
+    }
+    return memory;
+}
+
+static void draw_masks(struct loss_case *made, const json_t *entry, size_t height, size_t width) {
+    struct runs runs = {0};
+    struct error error;
+    for (size_t image = 0; image < made->maps.images; image++) {
+        const char *text = json_string_value(json_array_get(member(entry, "mask"), image));
+        struct image mask = {made->masks + image * height * width, height, width};
+        if (text == NULL || !runs_parse(&runs, text, strlen(text), height, width, &error)) {
+            die("a mask of a fixture cannot be read");
+        }
+        runs_draw(&mask, &runs);
+    }
+    runs_free(&runs);
+}
+
+static struct loss_case make_case(const json_t *entry) {
+    const json_t *shape = member(entry, "shape");
+    const size_t images = (size_t)json_integer_value(json_array_get(shape, 0));
+    const size_t height = (size_t)json_integer_value(json_array_get(shape, 2));
+    const size_t width = (size_t)json_integer_value(json_array_get(shape, 3));
+    const size_t count = images * height * width;
+    struct loss_case made = {{NULL, NULL, images, height * width},
+                             need(count, sizeof(float)),
+                             need(count, 1),
+                             need(count, sizeof(float))};
+    double *values = need(count, sizeof *values);
+    hash_uniform(text_member(entry, "logits"), count, values);
+    for (size_t i = 0; i < count; i++) {
+        made.logits[i] = (float)(values[i] * number_member(entry, "scale"));
+    }
+    free(values);
+    made.maps.logits = made.logits;
+    made.maps.masks = made.masks;
+    draw_masks(&made, entry, height, width);
+    return made;
+}
+
+static void compare_loss(struct parity *parity, const char *name, const json_t *recorded,
+                         const struct loss_case *made, double value) {
+    const json_t *gradient = json_object_get(recorded, "gradient");
+    const double wanted = number_member(recorded, "value");
+    const double value_error = fabs(value - wanted) / (fabs(wanted) + 1e-300);
+    const double gradient_error = gradient != NULL ? described_error(gradient, made->gradient) : 0;
+    char figure[200];
+    (void)snprintf(figure, sizeof figure, "%s: value %.1e, gradient %.1e", name, value_error,
+                   gradient_error);
+    parity_figure(parity, figure,
+                  value_error <= VALUE_TOLERANCE && gradient_error <= GRADIENT_TOLERANCE);
+}
+
+static void compare_case(struct parity *parity, const json_t *entry) {
+    static const struct {
+        const char *name;
+        double margin_lesion; // 0: the balanced BCE
+    } losses[] = {{"balanced_bce", 0}, {"lovasz_margin_1_5", 5}, {"lovasz_margin_1_1", 1}};
+    struct loss_case made = make_case(entry);
+    struct lovasz_scratch scratch = {0};
+    struct error error;
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        double value = 0;
+        char name[100];
+        memset(made.gradient, 0, made.maps.images * made.maps.pixels * sizeof(float));
+        if (losses[i].margin_lesion <= 0) {
+            value = balanced_bce(&made.maps, 0.25, 1, made.gradient);
+        } else if (!symmetric_lovasz_hinge(&made.maps, 1, losses[i].margin_lesion, 1, &value,
+                                           made.gradient, &scratch, &error)) {
+            die("%s", error.text);
+        }
+        (void)snprintf(name, sizeof name, "%s of %s", losses[i].name, text_member(entry, "name"));
+        compare_loss(parity, name, member(entry, losses[i].name), &made, value);
+    }
+    lovasz_scratch_free(&scratch);
+    free(made.logits);
+    free(made.masks);
+    free(made.gradient);
+}
+
+void parity_losses(struct parity *parity, const json_t *fixture) {
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(member(fixture, "cases"), i, entry) {
+        compare_case(parity, entry);
+    }
+}
