@@ -63,7 +63,8 @@ static void draw_mask(struct picture *picture, struct image *mask, struct colour
     image_free(&scaled);
 }
 
-// The sample's truth: its `mask`, or its run lengths at the size they refer to; false when unlabelled.
+// The sample's truth: its `mask`, or its run lengths at the size they refer to; false when
+// unlabelled.
 static bool truth_of(struct image *mask, const struct record *sample,
                      struct stream_reader *samples) {
     struct error error;

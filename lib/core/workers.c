@@ -1,6 +1,6 @@
-// Worker processes, the parent's half: a ring of jobs (a slot each) that are put at the head, handed
-// to the worker with the least to do, and taken from the tail in order. A worker has at most two
-// jobs: the one it is at, and one that waits in its socket so that it never idles.
+// Worker processes, the parent's half: a ring of jobs (a slot each) that are put at the head,
+// handed to the worker with the least to do, and taken from the tail in order. A worker has at most
+// two jobs: the one it is at, and one that waits in its socket so that it never idles.
 #include "core/workers.h"
 
 #include "core/workers_process.h"
@@ -115,8 +115,8 @@ static void hand(struct workers *workers, struct worker *worker, size_t number) 
         worker->deadline = now() + workers->limits.seconds;
     }
     const struct slot *slot = &workers->slots[number];
-    // A worker that has died idle is replaced; of one that died at a job, or died at once, poll will
-    // tell.
+    // A worker that has died idle is replaced; of one that died at a job, or died at once, poll
+    // will tell.
     if (worker->process != 0 && !send_job(worker, number, slot) && worker->queued == 0) {
         (void)bury(worker);
     }

@@ -27,10 +27,10 @@ void *work_result(struct work *work, size_t length);
 typedef bool work_function(void *context, struct work *work);
 
 struct workers_limits {
-    const char *what;  // how messages call a worker: "decoder"
-    double seconds;    // a job's longest time; 0: no limit
-    size_t memory;     // bytes that a worker may take above what it starts with; 0: no limit.
-                       // Not kept under AddressSanitizer, which reserves terabytes
+    const char *what; // how messages call a worker: "decoder"
+    double seconds;   // a job's longest time; 0: no limit
+    size_t memory;    // bytes that a worker may take above what it starts with; 0: no limit.
+                      // Not kept under AddressSanitizer, which reserves terabytes
 };
 
 // An answer, in the order of the jobs. Everything in it stays until the next workers_take.

@@ -266,7 +266,7 @@ static bool find_columns(struct csv *csv, const struct text *names, const char *
             csv->places[i] = j;
             known++;
         }
-        if (csv->places[i] == ABSENT && i < required) {
+        if (i < required && csv->places[i] == ABSENT) {
             return fail(error, "no column '%s': the first line must name the columns", columns[i]);
         }
     }

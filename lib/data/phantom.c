@@ -8,7 +8,6 @@
 #include "data/phantom_strokes.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 // What a drawing needs while it is made.
 struct scene {
@@ -16,9 +15,9 @@ struct scene {
     struct anatomy anatomy;
     struct lesion lesion;
     bool has_lesion;
-    struct layer bones, vessels;
-    float *broad, *coarse, *fine; // lattices of the lungs' texture
-    float *rows;                  // ROW_COUNT rows of `side`
+    struct layer bones, vessels, objects;
+    float *coarse, *fine; // lattices of the lungs' texture
+    float *rows;          // ROW_COUNT rows of `side`
     size_t side;
 };
 
@@ -31,12 +30,11 @@ enum row {
     ROW_ABDOMEN,
     ROW_HAZE,
     ROW_DEPTH,
-    ROW_TEXTURE,
-    ROW_MUSCLE,
+    ROW_COARSE,
+    ROW_FINE,
     ROW_COUNT
 };
 
-#define BROAD 11
 #define COARSE 48
 #define FINE 160
 
@@ -46,7 +44,8 @@ enum row {
 // Brightness of one row from its shapes: air, body, lungs within it, heart and abdomen over them.
 VECTORISED static void compose(float *restrict out, const float *restrict rows,
                                const float *restrict bones, const float *restrict vessels,
-                               size_t side, const struct patient *p, const struct lesion *lesion) {
+                               const float *restrict objects, size_t side, const struct patient *p,
+                               const struct lesion *lesion) {
     const float contrast = lesion != NULL ? lesion->contrast : 0.0f;
     const float line = lesion != NULL ? lesion->line : 0.0f;
     const float collapse = lesion != NULL ? lesion->collapse : 0.0f;
@@ -57,6 +56,7 @@ VECTORISED static void compose(float *restrict out, const float *restrict rows,
         const float body = rows[ROW_BODY * side + i], lungs = rows[ROW_LUNGS * side + i];
         const float heart = rows[ROW_HEART * side + i], belly = rows[ROW_ABDOMEN * side + i];
         const float depth = rows[ROW_DEPTH * side + i];
+        const float coarse = rows[ROW_COARSE * side + i], fine = rows[ROW_FINE * side + i];
         const float flesh = inside(body, 0.004f), below = inside(belly, BORDER);
         const float thick = clamp01(body / 0.14f), deep = clamp01(lungs / 0.08f);
         const float blood = inside(heart, 0.005f);
@@ -67,15 +67,15 @@ VECTORISED static void compose(float *restrict out, const float *restrict rows,
         value -= lung * air * (0.68f + 0.32f * deep * (2.0f - deep));
         value += flesh * blood *
                  (0.04f + 0.10f * clamp01(heart / 0.03f) + 0.12f * clamp01(heart / 0.12f)) *
-                 (1.0f - 0.8f * smooth01(belly / 0.06f));
-        value += flesh * below * (0.05f * (1.0f - blood) + 0.30f * smooth01(belly / 0.17f));
-        value += flesh * (rows[ROW_HAZE * side + i] + thick * rows[ROW_MUSCLE * side + i]);
-        value += lung * (1.0f - rim) *
-                 ((1.0f - 0.4f * blood) * vessels[i] + rows[ROW_TEXTURE * side + i]);
+                 (1.0f - smooth01(belly / 0.08f));
+        value += flesh * below *
+                 (0.05f * (1.0f - blood) * inside(cage, 0.01f) + 0.30f * smooth01(belly / 0.17f));
+        value += flesh * (rows[ROW_HAZE * side + i] + 0.7f * thick * coarse);
+        value += lung * (1.0f - rim) * ((1.0f - 0.4f * blood) * vessels[i] + coarse + fine);
         value -= rim * contrast;
         value += lung * (1.0f - blood) * line * bump(depth / thin);
         value += lung * (1.0f - rim) * collapse * smooth01(1.0f + depth / 0.15f);
-        value += bones[i] * (1.0f - 0.55f * below * smooth01(belly / 0.05f));
+        value += bones[i] * flesh * (1.0f - 0.55f * below * smooth01(belly / 0.05f)) + objects[i];
         value = larger(value * gain + fog, 0.0f);
         const float square = value * value;
         value = value / sqrtf(sqrtf(1.0f + square * square));
@@ -101,16 +101,12 @@ static void compose_rows(struct scene *scene, float *brightness) {
                 scene->rows[ROW_DEPTH * side + i] = -1.0f;
             }
         }
-        float *texture = scene->rows + ROW_TEXTURE * side;
-        float *muscle = scene->rows + ROW_MUSCLE * side;
-        memset(texture, 0, side * sizeof *texture);
-        memset(muscle, 0, side * sizeof *muscle);
-        noise_row(muscle, scene->broad, BROAD, 0.03f, row, side);
-        noise_row(muscle, scene->coarse, COARSE, 0.012f, row, side);
-        noise_row(texture, scene->coarse, COARSE, 0.018f, row, side);
-        noise_row(texture, scene->fine, FINE, 0.016f, row, side);
+        noise_row(scene->rows + ROW_COARSE * side, scene->coarse, COARSE, 0.018f, row, side);
+        noise_row(scene->rows + ROW_FINE * side, scene->fine, FINE, 0.022f, row, side);
+
         compose(brightness + row * side, scene->rows, scene->bones.values + row * side,
-                scene->vessels.values + row * side, side, &scene->patient, lesion);
+                scene->vessels.values + row * side, scene->objects.values + row * side, side,
+                &scene->patient, lesion);
     }
 }
 
@@ -173,7 +169,8 @@ static void scene_free(struct scene *scene) {
     if (scene != NULL) {
         free(scene->bones.values);
         free(scene->vessels.values);
-        free(scene->broad);
+        free(scene->objects.values);
+
         free(scene->coarse);
         free(scene->fine);
         free(scene->rows);
@@ -189,12 +186,14 @@ static struct scene *scene_make(size_t side) {
     scene->side = side;
     scene->bones = (struct layer){calloc(side * side, sizeof(float)), side};
     scene->vessels = (struct layer){calloc(side * side, sizeof(float)), side};
-    scene->broad = malloc((BROAD + 1) * (BROAD + 1) * sizeof(float));
+    scene->objects = (struct layer){calloc(side * side, sizeof(float)), side};
+
     scene->coarse = malloc((COARSE + 1) * (COARSE + 1) * sizeof(float));
     scene->fine = malloc((FINE + 1) * (FINE + 1) * sizeof(float));
     scene->rows = malloc(ROW_COUNT * side * sizeof(float));
-    if (scene->bones.values == NULL || scene->vessels.values == NULL || scene->broad == NULL ||
-        scene->coarse == NULL || scene->fine == NULL || scene->rows == NULL) {
+    if (scene->bones.values == NULL || scene->vessels.values == NULL ||
+        scene->objects.values == NULL || scene->coarse == NULL || scene->fine == NULL ||
+        scene->rows == NULL) {
         scene_free(scene);
         return NULL;
     }
@@ -206,9 +205,10 @@ static void scene_draw(struct scene *scene, uint64_t seed, uint64_t index, bool 
     patient_draw(&scene->patient, seed, index);
     anatomy_draw(&scene->anatomy, &scene->patient);
     bones_draw(&scene->bones, &scene->patient);
-    objects_draw(&scene->bones, &scene->patient);
+    arms_draw(&scene->objects, &scene->patient);
+    objects_draw(&scene->objects, &scene->patient);
     vessels_draw(&scene->vessels, &scene->patient);
-    noise_fill(scene->broad, BROAD, random_next(&noise), 0);
+
     noise_fill(scene->coarse, COARSE, random_next(&noise), 0);
     noise_fill(scene->fine, FINE, random_next(&noise), 0);
     scene->has_lesion = lesion;

@@ -22,7 +22,7 @@ static void trace(float *grid, const struct patient *patient, const float (*knot
 static void draw_body(float *grid, const struct patient *patient, struct random *random) {
     static const float half[][2] = {
         {0.34f, -1.2f}, {0.35f, -0.35f}, {0.46f, -0.17f}, {0.80f, -0.10f}, {1.15f, -0.06f},
-        {1.40f, 0.02f}, {1.56f, 0.20f},  {1.50f, 0.42f},  {1.30f, 0.52f},  {1.21f, 0.62f},
+        {1.36f, 0.01f}, {1.48f, 0.18f},  {1.43f, 0.38f},  {1.29f, 0.50f},  {1.21f, 0.62f},
         {1.18f, 0.85f}, {1.19f, 1.2f},   {1.20f, 1.7f},   {1.20f, 2.4f},   {1.20f, 3.2f}};
     const size_t count = sizeof half / sizeof *half;
     float knots[KNOTS_MAX][2];
@@ -151,6 +151,20 @@ static void add_hill(float *grid, const struct patient *patient, float x, float 
     }
 }
 
+#define BROAD 11
+
+// Uneven soft tissue.
+static void add_unevenness(float *grid, struct random *random) {
+    float lattice[(BROAD + 1) * (BROAD + 1)], row[GRID_NODES];
+    noise_fill(lattice, BROAD, random_next(random), 0);
+    for (size_t y = 0; y < GRID_NODES; y++) {
+        noise_row(row, lattice, BROAD, 0.025f, y, GRID_NODES);
+        for (size_t x = 0; x < GRID_NODES; x++) {
+            grid[y * GRID_NODES + x] += row[x];
+        }
+    }
+}
+
 static void draw_haze(float *grid, const struct patient *patient) {
     struct random random = part_random(patient->seed, patient->index, PART_HAZE);
     const float tilt_x = 0.06f * normal(&random), tilt_y = 0.05f * normal(&random);
@@ -158,6 +172,7 @@ static void draw_haze(float *grid, const struct patient *patient) {
         grid[i] = tilt_x * ((float)(i % GRID_NODES) / GRID_CELLS - 0.5f) +
                   tilt_y * ((float)(i / GRID_NODES) / GRID_CELLS - 0.5f);
     }
+    add_unevenness(grid, &random);
     for (int hand = -1; hand <= 1; hand += 2) {
         const float side = (float)hand;
         add_hill(grid, patient, side * 0.24f, 0.46f, 0.22f, 0.36f, 0.13f, 1.0f); // hilum

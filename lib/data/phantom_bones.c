@@ -10,7 +10,7 @@
 static void draw_rib(struct layer *layer, const struct patient *p, float hand, float spine,
                      float wall, float reach, float strength, float thickness) {
     struct stroke_point points[BACK + FRONT];
-    const float fall = wall - spine, extent = patient_wall(wall) * 1.005f;
+    const float fall = wall - spine, extent = patient_wall(wall) * 0.985f;
     for (int i = 0; i < BACK; i++) {
         const float t = (float)i / (BACK - 1), s = t * (2.0f - t);
         const float x = between(0.09f, extent, s), part = x / extent;
@@ -18,8 +18,9 @@ static void draw_rib(struct layer *layer, const struct patient *p, float hand, f
                         fall * (0.45f * part * part +
                                 0.55f * (1.0f - sqrtf(larger(1.0f - part * part, 0.0f)))) -
                         0.055f * bump((part - 0.33f) / 0.4f);
-        points[i] = patient_point(p, hand * x, y, thickness * between(0.9f, 1.0f, part),
-                                  strength * between(0.75f, 1.1f, part));
+        points[i] =
+            patient_point(p, hand * x, y, thickness * between(0.9f, 1.0f, part),
+                          strength * between(0.8f, 1.1f, part) * smooth01((x - 0.08f) / 0.09f));
     }
     for (int i = 0; i < FRONT; i++) {
         const float t = (float)(i + 1) / FRONT;
@@ -79,55 +80,63 @@ static void draw_spine(struct layer *layer, const struct patient *p, struct rand
     }
 }
 
-// Upper arm: bone and flesh, from the shoulder out of the image.
-static void draw_arm(struct layer *layer, const struct patient *p, float hand, float out,
-                     float drop, struct random *random) {
-    const float angle = uniform(random, 0.08f, 0.75f);
-    struct stroke_point bone[4], flesh[4];
-    for (int i = 0; i < 4; i++) {
-        const float t = 0.75f * (float)i;
-        const float x = hand * (1.36f + out + t * sine(angle));
-        const float y = 0.12f + drop + t * cosine(angle) * p->width / p->height;
-        bone[i] = patient_point(p, x, y, 0.062f, p->bone * (i == 0 ? 0.03f : 0.09f));
-        flesh[i] = patient_point(p, x + hand * 0.02f, y + 0.06f, 0.23f, i == 0 ? 0.0f : 0.36f);
+// A line through knots of (X, Y, radius, strength).
+static void draw_knots(struct layer *layer, const struct patient *p, float hand, float dx, float dy,
+                       const float (*knots)[4], size_t count, enum profile profile) {
+    struct stroke_point points[8];
+    for (size_t i = 0; i < count; i++) {
+        points[i] = patient_point(p, hand * (knots[i][0] + dx), knots[i][1] + dy, knots[i][2],
+                                  p->bone * knots[i][3]);
     }
-    layer_stroke(layer, bone, 4, PROFILE_BONE);
-    layer_stroke(layer, flesh, 4, PROFILE_CYLINDER);
+    layer_stroke(layer, points, count, profile);
 }
 
 static void draw_shoulder(struct layer *layer, const struct patient *p, float hand,
                           struct random *random) {
-    const float lift = 0.03f * normal(random), s = p->bone * 0.15f;
-    const float knots[][4] = {{0.09f, 0.115f, 0.058f, 0.5f},  {0.20f, 0.095f, 0.052f, 1.0f},
-                              {0.40f, 0.075f, 0.040f, 1.0f},  {0.60f, 0.035f, 0.034f, 1.0f},
-                              {0.80f, -0.025f, 0.036f, 0.9f}, {1.02f, -0.055f, 0.046f, 0.7f},
-                              {1.20f, -0.045f, 0.04f, 0.15f}};
-    struct stroke_point points[8];
-    for (size_t i = 0; i < 7; i++) {
-        points[i] = patient_point(p, hand * knots[i][0], knots[i][1] + lift * knots[i][0],
-                                  knots[i][2], s * knots[i][3]);
+    static const float clavicle[][4] = {
+        {0.08f, 0.120f, 0.056f, 0.03f},  {0.13f, 0.110f, 0.058f, 0.15f},
+        {0.22f, 0.095f, 0.050f, 0.16f},  {0.40f, 0.075f, 0.038f, 0.15f},
+        {0.60f, 0.035f, 0.034f, 0.15f},  {0.80f, -0.02f, 0.036f, 0.14f},
+        {1.02f, -0.045f, 0.048f, 0.11f}, {1.18f, -0.03f, 0.045f, 0.02f}};
+    static const float border[][4] = {{1.13f, 0.05f, 0.02f, 0.0f},   {1.08f, 0.15f, 0.02f, 0.05f},
+                                      {1.01f, 0.27f, 0.02f, 0.06f},  {0.95f, 0.38f, 0.018f, 0.06f},
+                                      {0.91f, 0.47f, 0.018f, 0.05f}, {0.90f, 0.52f, 0.018f, 0.0f}};
+    static const float pillar[][4] = {{0.90f, 0.53f, 0.03f, 0.0f},   {0.97f, 0.50f, 0.03f, 0.06f},
+                                      {1.06f, 0.41f, 0.035f, 0.07f}, {1.14f, 0.30f, 0.04f, 0.07f},
+                                      {1.20f, 0.20f, 0.05f, 0.07f},  {1.24f, 0.12f, 0.06f, 0.02f}};
+    static const float spine[][4] = {{1.0f, 0.16f, 0.03f, 0.0f},
+                                     {1.1f, 0.10f, 0.03f, 0.05f},
+                                     {1.2f, 0.04f, 0.04f, 0.07f},
+                                     {1.3f, 0.0f, 0.05f, 0.05f}};
+    const float slope = 0.03f * normal(random), turned = 0.05f * normal(random);
+    const float drop = slope + 0.02f * normal(random);
+    draw_knots(layer, p, hand, 0.0f, slope, clavicle, 8, PROFILE_BONE);
+    draw_knots(layer, p, hand, turned, drop, border, 6, PROFILE_SOFT);
+    draw_knots(layer, p, hand, turned, drop, pillar, 6, PROFILE_SOFT);
+    draw_knots(layer, p, hand, 0.5f * turned, drop, spine, 4, PROFILE_SOFT);
+    const struct stroke_point plate = patient_point(p, hand * (1.06f + turned), 0.28f + drop, 0, 0);
+    layer_blob(layer, plate.x, plate.y, 0.05f, 0.13f, 0.3f * hand, 0.04f * p->bone, 0.9f);
+}
+
+static void draw_arm(struct layer *layer, const struct patient *p, float hand,
+                     struct random *random) {
+    const float angle = uniform(random, 0.08f, 0.75f), out = 0.03f * normal(random);
+    const float drop = 0.03f * normal(random);
+    const struct stroke_point head = patient_point(p, hand * (1.31f + out), 0.09f + drop, 0, 0);
+    layer_blob(layer, head.x, head.y, 0.138f * p->width, 0.145f * p->width, 0, 0.06f * p->bone,
+               0.2f);
+    struct stroke_point bone[8], flesh[8];
+    for (int i = 0; i < 8; i++) {
+        const float t = 0.3f * (float)i;
+        const float x = 1.34f + out + t * sine(angle);
+        const float y = 0.12f + drop + t * cosine(angle) * p->width / p->height;
+        bone[i] = patient_point(p, hand * x, y, between(0.1f, 0.06f, clamp01(t)),
+                                i == 0 ? 0.0f : 0.09f * p->bone);
+        flesh[i] = patient_point(p, hand * (x - 0.01f), y, between(0.18f, 0.23f, clamp01(t)),
+                                 0.42f * smooth01(t / 1.2f));
     }
-    layer_stroke(layer, points, 7, PROFILE_BONE);
-    const float drop = lift + 0.02f * normal(random), out = 0.03f * normal(random);
-    struct stroke_point head = patient_point(p, hand * (1.33f + out), 0.10f + drop, 0, 0);
-    layer_blob(layer, head.x, head.y, 0.046f, 0.05f, 0, 0.07f * p->bone, 0.25f);
-    draw_arm(layer, p, hand, out, drop, random);
-    const float blade[][2] = {
-        {1.16f, 0.08f}, {1.08f, 0.2f}, {0.98f, 0.35f}, {0.90f, 0.50f}, {0.88f, 0.54f}};
-    const float turned = 0.06f * normal(random);
-    for (size_t i = 0; i < 5; i++) {
-        points[i] = patient_point(p, hand * (blade[i][0] + turned), blade[i][1] + drop, 0.014f,
-                                  p->bone * (i == 4 ? 0.0f : 0.075f));
-    }
-    layer_stroke(layer, points, 5, PROFILE_SOFT);
-    const float border[][2] = {{0.88f, 0.54f}, {1.0f, 0.47f}, {1.12f, 0.32f}, {1.2f, 0.17f}};
-    for (size_t i = 0; i < 4; i++) {
-        points[i] = patient_point(p, hand * (border[i][0] + turned), border[i][1] + drop, 0.03f,
-                                  p->bone * (i == 0 ? 0.0f : 0.08f));
-    }
-    layer_stroke(layer, points, 4, PROFILE_SOFT);
-    const struct stroke_point plate = patient_point(p, hand * (1.05f + turned), 0.3f + drop, 0, 0);
-    layer_blob(layer, plate.x, plate.y, 0.05f, 0.13f, 0.25f * hand, 0.04f * p->bone, 0.8f);
+    layer_stroke(layer, bone, 8, PROFILE_BONE);
+    layer_stroke(layer, flesh, 8, PROFILE_CYLINDER);
 }
 
 // Trachea and main bronchi: air.
@@ -156,4 +165,10 @@ void bones_draw(struct layer *layer, const struct patient *patient) {
     draw_ribs(layer, patient, &random);
     draw_shoulder(layer, patient, -1.0f, &random);
     draw_shoulder(layer, patient, 1.0f, &random);
+}
+
+void arms_draw(struct layer *layer, const struct patient *patient) {
+    struct random random = part_random(patient->seed, patient->index, PART_ARMS);
+    draw_arm(layer, patient, -1.0f, &random);
+    draw_arm(layer, patient, 1.0f, &random);
 }

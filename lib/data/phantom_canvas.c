@@ -43,6 +43,14 @@ struct box {
     size_t left, top, right, bottom; // right and bottom excluded
 };
 
+static size_t larger_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static size_t smaller_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
 static size_t clip(float x, size_t side) {
     if (!(x > 0.0f)) {
         return 0;
@@ -63,10 +71,19 @@ static inline __attribute__((always_inline)) void stretch_rows(struct layer *lay
                                                                struct box box,
                                                                enum profile profile) {
     const float pixel = 1.0f / larger(smaller(s->radius_a, s->radius_b), 0.5f);
+    const float size = s->dy < 0 ? -s->dy : s->dy;
+    const bool steep = size > 0.2f;
+    const float reach = larger(s->radius_a, s->radius_b) / larger(size, 0.2f) + 1.0f;
     for (size_t row = box.top; row < box.bottom; row++) {
         float *out = layer->values + row * layer->side;
         const float y = (float)row + 0.5f - s->ay;
-        for (size_t column = box.left; column < box.right; column++) {
+        size_t from = box.left, to = box.right;
+        if (steep) { // only where the row crosses the strip
+            const float middle = s->ax + y * s->dx / s->dy - 0.5f;
+            from = larger_size(from, clip(middle - reach, layer->side));
+            to = smaller_size(to, clip(middle + reach + 2.0f, layer->side));
+        }
+        for (size_t column = from; column < to; column++) {
             const float x = (float)(int)column + 0.5f - s->ax;
             const float after = x * s->nax + y * s->nay;
             const float before = (s->bx - s->ax - x) * s->nbx + (s->by - s->ay - y) * s->nby;

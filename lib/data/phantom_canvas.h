@@ -61,10 +61,14 @@ void grid_distance(float *grid, const struct outline *outline);
 // One image row (y = (row + 0.5) / side) of a grid, bilinear, `side` values.
 void grid_row(float *out, const float *grid, size_t row, size_t side);
 
-// Value noise in -1..1 with `cells` cells a side: (cells + 1)^2 lattice values.
+#define NOISE_CELLS_MAX 192
+
+// Value noise in -1..1 with `cells` cells a side, NOISE_CELLS_MAX at most: (cells + 1)^2 lattice
+// values.
+
 void noise_fill(float *lattice, size_t cells, uint64_t seed, uint64_t index);
 
-// Adds `strength` times one image row of the noise.
+// One image row of the noise, times `strength`: `side` values.
 void noise_row(float *out, const float *lattice, size_t cells, float strength, size_t row,
                size_t side);
 

@@ -63,7 +63,7 @@ void grid_distance(float *grid, const struct outline *outline) {
     }
 }
 
-void grid_row(float *out, const float *grid, size_t row, size_t side) {
+VECTORISED void grid_row(float *out, const float *grid, size_t row, size_t side) {
     float nodes[GRID_NODES];
     const float step = (float)GRID_CELLS / (float)side;
     const float y = ((float)row + 0.5f) * step;
@@ -87,19 +87,21 @@ void noise_fill(float *lattice, size_t cells, uint64_t seed, uint64_t index) {
     }
 }
 
-void noise_row(float *out, const float *lattice, size_t cells, float strength, size_t row,
-               size_t side) {
+VECTORISED void noise_row(float *out, const float *lattice, size_t cells, float strength,
+                          size_t row, size_t side) {
+    float nodes[NOISE_CELLS_MAX + 1];
     const float step = (float)cells / (float)side;
     const float y = ((float)row + 0.5f) * step;
     const size_t above = (size_t)y;
     const float *upper = lattice + above * (cells + 1), *lower = upper + cells + 1;
     const float down = smooth01(y - (float)above);
+    for (size_t i = 0; i <= cells; i++) {
+        nodes[i] = strength * between(upper[i], lower[i], down);
+    }
     for (size_t column = 0; column < side; column++) {
         const float x = ((float)(int)column + 0.5f) * step;
         const int before = (int)x;
         const float part = x - (float)before, t = part * part * (3.0f - 2.0f * part);
-        const float a = between(upper[before], lower[before], down);
-        const float b = between(upper[before + 1], lower[before + 1], down);
-        out[column] += strength * between(a, b, t);
+        out[column] = between(nodes[before], nodes[before + 1], t);
     }
 }

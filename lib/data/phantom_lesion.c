@@ -20,10 +20,10 @@ struct pocket {
 static struct pocket pocket_draw(struct random *random) {
     struct pocket pocket = {0};
     pocket.hand = chance(random, 0.5f) ? 1.0f : -1.0f;
-    pocket.angle = between(-0.05f, 1.2f, (float)random_uniform(random));
+    pocket.angle = uniform(random, 0.15f, 1.25f);
     pocket.area = 0.021f * exponential(0.85f * normal(random));
     if (chance(random, 0.08f)) { // at the base
-        pocket.angle = uniform(random, 1.7f, 2.2f);
+        pocket.angle = uniform(random, 1.75f, 2.1f);
     }
     pocket.area = smaller(larger(pocket.area, SMALLEST), LARGEST);
     pocket.span = smaller(uniform(random, 0.9f, 1.35f) + 15.0f * pocket.area, 2.6f);
@@ -35,7 +35,7 @@ static struct pocket pocket_draw(struct random *random) {
 // The thickness of a pocket's air at every node, as a part of its greatest one.
 static void pocket_shape(float *shape, const struct pocket *pocket, const struct patient *p) {
     float u, v;
-    patient_place(p, pocket->hand * 0.42f, 0.56f, &u, &v);
+    patient_place(p, pocket->hand * 0.10f, 0.62f, &u, &v);
     // Straight up is the apex; the patient's own rotation comes on top.
     const float x = pocket->hand * sine(pocket->angle), y = -cosine(pocket->angle);
     const float toward_x = x * p->cosine - y * p->sine, toward_y = x * p->sine + y * p->cosine;
@@ -47,7 +47,7 @@ static void pocket_shape(float *shape, const struct pocket *pocket, const struct
         const float along = (dx * toward_x + dy * toward_y) / length;
         const float rise = smooth01((along - widest) / (1.0f - widest));
         const float wave = sine(pocket->phase + 10.0f * (dx + 2.0f * dy) / p->height * 0.5f);
-        const bool here = dx * pocket->hand > -0.42f * p->width;
+        const bool here = dx * pocket->hand > -0.10f * p->width;
         shape[i] = here ? rise * (1.0f + pocket->wobble * wave) - 0.04f : -1.0f;
     }
 }
@@ -100,7 +100,7 @@ void lesion_draw(struct lesion *lesion, const struct anatomy *anatomy,
         other.hand = chance(&random, 0.3f) ? -pocket.hand : pocket.hand;
         if (other.hand * pocket.hand > 0) { // elsewhere in the same lung
             other.angle =
-                pocket.angle < 0.9f ? uniform(&random, 1.75f, 2.2f) : uniform(&random, -0.1f, 0.1f);
+                pocket.angle < 0.9f ? uniform(&random, 1.75f, 2.1f) : uniform(&random, 0.2f, 0.4f);
             other.span = 0.85f;
         }
         pocket_depth(lesion->marked[1], &other, anatomy, patient);

@@ -28,7 +28,7 @@ void patient_draw(struct patient *p, uint64_t seed, uint64_t index) {
     p->fat = 1.0f + 0.14f * normal(&random);
     p->air = 0.345f + 0.045f * normal(&random);
     p->bone = uniform(&random, 0.75f, 1.25f);
-    p->vessels = uniform(&random, 0.7f, 1.3f);
+    p->vessels = uniform(&random, 0.55f, 1.1f);
     p->breasts = chance(&random, 0.4f);
     p->gain = 1.03f + 0.10f * normal(&random);
     p->gamma = 0.05f + 0.18f * normal(&random);

@@ -13,6 +13,7 @@ enum part {
     PART_PATIENT,
     PART_SILHOUETTE,
     PART_BONES,
+    PART_ARMS,
     PART_VESSELS,
     PART_OBJECTS,
     PART_HAZE,

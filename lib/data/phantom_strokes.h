@@ -5,8 +5,11 @@
 #include "data/phantom_canvas.h"
 #include "data/phantom_patient.h"
 
-// Spine, ribs, clavicles, scapulae, humeri, and the windpipe, which is dark.
+// Spine, ribs, clavicles, scapulae, and the windpipe, which is dark: only the body shows them.
 void bones_draw(struct layer *layer, const struct patient *patient);
+
+// Upper arms, bone and flesh, which reach out of the body's silhouette.
+void arms_draw(struct layer *layer, const struct patient *patient);
 
 // The trees of vessels from both hila, which only air-filled lung shows.
 void vessels_draw(struct layer *layer, const struct patient *patient);

@@ -40,8 +40,8 @@ static size_t big32(const uint8_t *bytes) {
 }
 
 static bool is_frame_header(unsigned marker) {
-    return marker == SOF55 || (marker >= SOF0 && marker <= SOF15 && marker != DHT &&
-                               marker != JPG && marker != DAC);
+    return marker == SOF55 ||
+           (marker >= SOF0 && marker <= SOF15 && marker != DHT && marker != JPG && marker != DAC);
 }
 
 bool codestream_read_jpeg(const uint8_t *bytes, size_t length, struct codestream *out,
@@ -89,8 +89,7 @@ bool codestream_read_jpeg2000(const uint8_t *bytes, size_t length, struct codest
     static const uint8_t start[] = {0xFF, 0x4F, 0xFF, 0x51};
     const bool boxed = length >= sizeof jp2 && memcmp(bytes, jp2, sizeof jp2) == 0;
     const size_t searched = boxed ? JP2_BOXES : sizeof start;
-    const uint8_t *siz =
-        memmem(bytes, length < searched ? length : searched, start, sizeof start);
+    const uint8_t *siz = memmem(bytes, length < searched ? length : searched, start, sizeof start);
     if (siz == NULL) {
         return fail(error, "the JPEG 2000 stream does not start like one");
     }

@@ -27,10 +27,14 @@ static const struct {
     enum dicom_colour colour;
     bool halved; // without compression
 } PHOTOMETRIC_INTERPRETATIONS[] = {
-    {"MONOCHROME1", 1, DICOM_MONOCHROME1, false}, {"MONOCHROME2", 1, DICOM_MONOCHROME2, false},
-    {"PALETTE COLOR", 1, DICOM_PALETTE, false},   {"RGB", 3, DICOM_RGB, false},
-    {"YBR_FULL", 3, DICOM_YBR, false},            {"YBR_FULL_422", 3, DICOM_YBR, true},
-    {"YBR_ICT", 3, DICOM_RGB, false},             {"YBR_RCT", 3, DICOM_RGB, false},
+    {"MONOCHROME1", 1, DICOM_MONOCHROME1, false},
+    {"MONOCHROME2", 1, DICOM_MONOCHROME2, false},
+    {"PALETTE COLOR", 1, DICOM_PALETTE, false},
+    {"RGB", 3, DICOM_RGB, false},
+    {"YBR_FULL", 3, DICOM_YBR, false},
+    {"YBR_FULL_422", 3, DICOM_YBR, true},
+    {"YBR_ICT", 3, DICOM_RGB, false},
+    {"YBR_RCT", 3, DICOM_RGB, false},
 };
 
 static unsigned number_or(const struct dicom_set *set, uint32_t tag, unsigned otherwise) {
@@ -44,8 +48,8 @@ static bool read_colour(const struct dicom_set *set, struct dicom_frame *frame,
     if (!dicom_text(set, PHOTOMETRIC_INTERPRETATION, name, sizeof name)) {
         (void)snprintf(name, sizeof name, "%s", frame->samples == 1 ? "MONOCHROME2" : "RGB");
     }
-    for (size_t i = 0;
-         i < sizeof PHOTOMETRIC_INTERPRETATIONS / sizeof *PHOTOMETRIC_INTERPRETATIONS; i++) {
+    for (size_t i = 0; i < sizeof PHOTOMETRIC_INTERPRETATIONS / sizeof *PHOTOMETRIC_INTERPRETATIONS;
+         i++) {
         if (strcmp(name, PHOTOMETRIC_INTERPRETATIONS[i].name) == 0) {
             frame->colour = PHOTOMETRIC_INTERPRETATIONS[i].colour;
             frame->halved = PHOTOMETRIC_INTERPRETATIONS[i].halved;

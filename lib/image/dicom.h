@@ -7,8 +7,9 @@
 // 'DICM' behind a preamble, or no preamble and an element of group 0002 or 0008.
 bool dicom_sniff(const uint8_t *bytes, size_t length);
 
-// The image of a DICOM file, the first frame of many (a note says so), as 8-bit gray by the rules of
-// dicom_gray.h. Only pixels leave: nothing of the header, which has a patient's name, is returned.
+// The image of a DICOM file, the first frame of many (a note says so), as 8-bit gray by the rules
+// of dicom_gray.h. Only pixels leave: nothing of the header, which has a patient's name, is
+// returned.
 // - Transfer syntaxes: implicit and explicit VR, little and big endian, deflated; RLE, deflated
 //   frames, JPEG baseline, extended, progressive, lossless, JPEG-LS, JPEG 2000.
 // - 1, 8 and 16 bits allocated; BitsStored, HighBit and sign are kept. A compressed stream's own

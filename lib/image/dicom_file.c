@@ -288,8 +288,7 @@ static bool find_pixels(struct dicom_file *file, struct error *error) {
     return true;
 }
 
-bool dicom_open(const uint8_t *bytes, size_t length, struct dicom_file *file,
-                struct error *error) {
+bool dicom_open(const uint8_t *bytes, size_t length, struct dicom_file *file, struct error *error) {
     *file = (struct dicom_file){.inflated = NULL};
     const bool preamble = length >= PREAMBLE + 4 && memcmp(bytes + PREAMBLE, "DICM", 4) == 0;
     size_t position = preamble ? PREAMBLE + 4 : 0;

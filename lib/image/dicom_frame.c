@@ -52,8 +52,7 @@ struct coded {
     uint8_t *owned;
 };
 
-static bool find_compression(const char *uid, enum compression *compression,
-                             struct error *error) {
+static bool find_compression(const char *uid, enum compression *compression, struct error *error) {
     for (size_t i = 0; i < sizeof TRANSFER_SYNTAXES / sizeof *TRANSFER_SYNTAXES; i++) {
         if (strcmp(uid, TRANSFER_SYNTAXES[i].uid) == 0) {
             *compression = TRANSFER_SYNTAXES[i].compression;
@@ -110,8 +109,7 @@ static bool take_native(const struct dicom_element *pixels, struct dicom_frame *
 
 // How many fragments, from *position on, the first frame has: one where there are as many as
 // frames; else it goes on until a fragment starts as the first one does.
-static size_t count_fragments(const struct dicom_element *pixels, size_t position,
-                              size_t frames) {
+static size_t count_fragments(const struct dicom_element *pixels, size_t position, size_t frames) {
     const uint8_t *bytes = NULL, *first = NULL;
     size_t length = 0, count = 0, frame = 0;
     for (; dicom_next_fragment(pixels, &position, &bytes, &length); count++) {
@@ -163,8 +161,7 @@ static bool join_fragments(const struct dicom_element *pixels, size_t frames, st
 // Reads a compressed stream's header, holds it against the file's, and makes *frame what the stream
 // will give.
 static bool read_stream(enum compression compression, const struct coded *coded,
-                        struct dicom_frame *frame, struct codestream *stream,
-                        struct error *error) {
+                        struct dicom_frame *frame, struct codestream *stream, struct error *error) {
     if (!(compression == JPEG_2000
               ? codestream_read_jpeg2000(coded->bytes, coded->length, stream, error)
               : codestream_read_jpeg(coded->bytes, coded->length, stream, error))) {
@@ -182,7 +179,8 @@ static bool read_stream(enum compression compression, const struct coded *coded,
         return fail(error, "its compressed stream has %u bits a sample, its header allocates %u",
                     stream->precision, frame->sample_bits);
     }
-    if (compression != JPEG_2000 && (stream->process == JPEG_LS_PROCESS) != (compression == JPEG_LS)) {
+    if (compression != JPEG_2000 &&
+        (stream->process == JPEG_LS_PROCESS) != (compression == JPEG_LS)) {
         return fail(error, "is not compressed as its transfer syntax says");
     }
     frame->sample_bits = stream->precision <= 8 ? 8 : 16;
@@ -290,12 +288,11 @@ bool dicom_take_frame(const struct dicom_file *file, size_t frames, struct dicom
         return take_native(&file->pixels, frame, out, owned, error);
     }
     struct coded coded = {NULL, 0, NULL};
-    const bool taken =
-        join_fragments(&file->pixels, frames, &coded, error) &&
-        (compression == RLE               ? take_rle(&coded, frame, out, owned, error)
-         : compression == DEFLATED_FRAMES ? take_deflated(&coded, frame, out, owned, error)
-                                          : take_stream(compression, &coded, frame, out, owned,
-                                                        error));
+    const bool taken = join_fragments(&file->pixels, frames, &coded, error) &&
+                       (compression == RLE ? take_rle(&coded, frame, out, owned, error)
+                        : compression == DEFLATED_FRAMES
+                            ? take_deflated(&coded, frame, out, owned, error)
+                            : take_stream(compression, &coded, frame, out, owned, error));
     free(coded.owned);
     return taken;
 }

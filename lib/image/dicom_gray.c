@@ -1,5 +1,5 @@
-// The samples of a DICOM frame to 8-bit gray: one table for every value that a sample can have, then
-// one look-up a pixel.
+// The samples of a DICOM frame to 8-bit gray: one table for every value that a sample can have,
+// then one look-up a pixel.
 #include "image/dicom_gray.h"
 
 #include <math.h>
@@ -107,8 +107,7 @@ static bool read_sequence_lut(const struct dicom_set *set, uint32_t sequence, bo
 static struct modality read_modality(const struct dicom_set *dataset, bool is_signed) {
     struct modality modality = {.slope = 1, .intercept = 0};
     const struct dicom_set set = find_macro(dataset, PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
-    modality.has_lut =
-        read_sequence_lut(dataset, MODALITY_LUT_SEQUENCE, is_signed, &modality.lut);
+    modality.has_lut = read_sequence_lut(dataset, MODALITY_LUT_SEQUENCE, is_signed, &modality.lut);
     if (!dicom_decimal(&set, RESCALE_SLOPE, &modality.slope) || modality.slope == 0 ||
         !dicom_decimal(&set, RESCALE_INTERCEPT, &modality.intercept)) {
         modality.slope = 1;
@@ -151,9 +150,10 @@ static double window_value(const struct voi *voi, double value) {
     const double centre = voi->centre, width = voi->width;
     switch (voi->kind) {
     case VOI_LINEAR:
-        return value <= centre - 0.5 - (width - 1) / 2  ? 0
-               : value > centre - 0.5 + (width - 1) / 2 ? 1
-                                                        : (value - (centre - 0.5)) / (width - 1) + 0.5;
+        return value <= centre - 0.5 - (width - 1) / 2 ? 0
+               : value > centre - 0.5 + (width - 1) / 2
+                   ? 1
+                   : (value - (centre - 0.5)) / (width - 1) + 0.5;
     case VOI_LINEAR_EXACT: return (value - centre) / width + 0.5;
     case VOI_SIGMOID: return 1 / (1 + exp(-4 * (value - centre) / width));
     case VOI_LUT: {

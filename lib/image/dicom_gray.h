@@ -17,8 +17,8 @@ enum dicom_colour {
 struct dicom_frame {
     const uint8_t *bytes;
     size_t rows, columns;
-    unsigned samples;     // a pixel: 1 or 3
-    unsigned sample_bits; // allocated: 1, 8 or 16
+    unsigned samples;            // a pixel: 1 or 3
+    unsigned sample_bits;        // allocated: 1, 8 or 16
     unsigned stored_bits, shift; // the value's bits, and how many bits lie below them
     bool is_signed;
     bool planar; // one plane a sample; otherwise pixel by pixel
@@ -32,7 +32,8 @@ struct dicom_frame {
 // - 1 stored bit: 0 and 255.
 // - 8 stored bits, unsigned: the stored value, whatever window or rescale the dataset has, so that
 //   such images are what they are in the file (the challenge's are of this kind).
-// - Else the modality transformation, Modality LUT or value * RescaleSlope + RescaleIntercept (PS3.3
+// - Else the modality transformation, Modality LUT or value * RescaleSlope + RescaleIntercept
+// (PS3.3
 //   C.11.1); then the first of these that there is: the first Window Center and Width by its
 //   VOI LUT Function (C.11.2.1.2 LINEAR, C.11.2.1.3.1 SIGMOID, C.11.2.1.3.2 LINEAR_EXACT), the
 //   first VOI LUT, or the range from the least to the greatest value present in this frame (a frame

@@ -1,5 +1,5 @@
-// Writes small DICOM files: the dozen elements that a Secondary Capture object needs, in explicit VR
-// little endian.
+// Writes small DICOM files: the dozen elements that a Secondary Capture object needs, in explicit
+// VR little endian.
 #include "image/dicom.h"
 
 #include "image/dicom_file.h"

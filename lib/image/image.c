@@ -12,11 +12,12 @@ bool image_alloc(struct image *image, size_t height, size_t width, struct error 
         return fail(error, "an image of %zu x %zu is too large (at most %d a side and %zu pixels)",
                     height, width, IMAGE_MAX_SIDE, IMAGE_MAX_PIXELS);
     }
-    uint8_t *pixels = calloc(height, width);
-    if (pixels == NULL) {
+    image->pixels = calloc(height, width);
+    if (image->pixels == NULL) {
         return fail(error, "no memory for an image of %zu x %zu", height, width);
     }
-    *image = (struct image){pixels, height, width};
+    image->height = height;
+    image->width = width;
     return true;
 }
 

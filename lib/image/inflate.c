@@ -56,7 +56,7 @@ bool inflate_raw(const uint8_t *bytes, size_t length, size_t limit, uint8_t **ou
     free(*out);
     *out = NULL;
     return fail(error, "%s",
-                status == Z_MEM_ERROR                                    ? "no memory to inflate it"
-                : status == Z_BUF_ERROR && *out_length >= limit          ? "inflates to too much"
-                                                                         : "is damaged or cut short");
+                status == Z_MEM_ERROR                           ? "no memory to inflate it"
+                : status == Z_BUF_ERROR && *out_length >= limit ? "inflates to too much"
+                                                                : "is damaged or cut short");
 }

@@ -27,7 +27,8 @@ bool jpeg_decode_gray(const struct codestream *stream, bool rgb, struct image *o
     }
     // libjpeg takes three components for YCbCr unless an Adobe segment with transform 0 tells that
     // they are RGB: one goes in behind SOI.
-    static const uint8_t adobe[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
+    static const uint8_t adobe[] = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
+                                    'e',  0,    100, 0,  0,   0,   0,   0};
     uint8_t *told = malloc(stream->length + sizeof adobe);
     if (told == NULL) {
         return fail(error, "no memory for a JPEG stream of %zu bytes", stream->length);

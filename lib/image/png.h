@@ -4,8 +4,8 @@
 
 #include "image/format.h"
 
-// What is, or was before it was damaged, a PNG: "PNG" at byte 1 or IHDR as the first chunk. With the
-// whole signature gone wrong libpng can still say how.
+// What is, or was before it was damaged, a PNG: "PNG" at byte 1 or IHDR as the first chunk. With
+// the whole signature gone wrong libpng can still say how.
 bool png_sniff(const uint8_t *bytes, size_t length);
 
 // Any PNG to 8-bit gray by libpng's own transformations: 1, 2 and 4 bits are expanded to 0..255;

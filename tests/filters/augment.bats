@@ -17,7 +17,7 @@ ids() {
 }
 
 records() {
-    inspect --json "$@" | tail -n +2
+    inspect --json "$@" | jq -c 'select(has("id"))'
 }
 
 # whether the lesion pixels of the masks are zero, a letter a sample: L or -

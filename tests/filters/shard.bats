@@ -221,7 +221,7 @@ hostile() { # hostile JQ WORDS: entry 2 of 3, changed
     mapfile -t row1 < <(entry 1 .)
     mapfile -t row2 < <(entry 2 "$1")
     mapfile -t row3 < <(entry 3 .)
-    make-index "${row1[@]}" "${row2[@]}" "${row3[@]}" -o dir/index.mpk
+    make-index -o dir/index.mpk -- "${row1[@]}" "${row2[@]}" "${row3[@]}"
     damaged "$2"
 }
 

@@ -30,8 +30,8 @@ int main(int argc, char **argv) {
         struct record record = {text_of(row[0]), 0, fields};
         for (int j = 1; j < COLUMNS; j++) {
             const bool number = j > 1;
-            const struct value value = number ? value_integer(strtoll(row[j], NULL, 10))
-                                              : value_text(text_of(row[j]));
+            const struct value value =
+                number ? value_integer(strtoll(row[j], NULL, 10)) : value_text(text_of(row[j]));
             if (row[j][0] != '-' || row[j][1] != 0) {
                 fields[record.count++] = (struct field){text_of(names[j]), value};
             }

@@ -40,7 +40,7 @@ static inline void raw_add(struct raw *raw, const void *bytes, size_t length) {
 
 // The end mark of the stream that starts at byte `start`.
 static inline void raw_end(struct raw *raw, size_t start, uint64_t count) {
-    unsigned char mark[32];
+    unsigned char mark[32] = {0};
     struct digest *digest = digest_new();
     digest_add(digest, raw->at + start, raw->length - start);
     raw_add(raw, mark, stream_end_mark(mark, sizeof mark, count, digest_value(digest)));
