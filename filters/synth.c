@@ -91,8 +91,13 @@ static struct job *start_job(const struct options *options, uint64_t index) {
     return job;
 }
 
+struct table {
+    struct output *output;
+    char *path;
+};
+
 struct tables {
-    struct output *train, *test_truth, *sample;
+    struct table train, test_truth, sample;
 };
 
 static void write_rows(struct output *table, const struct job *job) {
@@ -118,10 +123,10 @@ static void finish_job(struct job *job, const char *folder, const struct tables 
     struct output *file = output_open(path, OUTPUT_BYTES);
     output_write(file, job->bytes, job->length);
     output_close(file);
-    write_rows(training ? tables->train : tables->test_truth, job);
+    write_rows(training ? tables->train.output : tables->test_truth.output, job);
     if (!training) {
         const struct text row[2] = {text_of(job->id), text_of("-1")};
-        csv_write(tables->sample, row, 2);
+        csv_write(tables->sample.output, row, 2);
     }
     for (size_t i = 0; i < job->annotation_count; i++) {
         free(job->annotations[i].at);
@@ -143,15 +148,20 @@ static void make_folder(const char *folder, const char *name) {
     free(path);
 }
 
-static struct output *open_table(const char *folder, const char *name) {
+static struct table open_table(const char *folder, const char *name) {
     const struct text header[2] = {text_of(COLUMN_ID), text_of(COLUMN_RUNS)};
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder, name) < 0) {
+    struct table table = {NULL, NULL};
+    if (asprintf(&table.path, "%s/%s", folder, name) < 0) {
         die("no memory");
     }
-    struct output *table = output_open(path, OUTPUT_TEXT);
-    csv_write(table, header, 2);
+    table.output = output_open(table.path, OUTPUT_TEXT);
+    csv_write(table.output, header, 2);
     return table;
+}
+
+static void close_table(struct table table) {
+    output_close(table.output);
+    free(table.path);
 }
 
 static void make_all(const char *folder, const struct options *options) {
@@ -173,9 +183,9 @@ static void make_all(const char *folder, const struct options *options) {
         progress_step(&progress);
     }
     pool_stop(pool);
-    output_close(tables.train);
-    output_close(tables.test_truth);
-    output_close(tables.sample);
+    close_table(tables.train);
+    close_table(tables.test_truth);
+    close_table(tables.sample);
     progress_end(&progress);
 }
 

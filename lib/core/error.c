@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#undef fail
+#undef fail_within
+
 bool fail(struct error *error, const char *format, ...) {
     if (error == NULL) {
         return false;
@@ -51,7 +54,20 @@ void warn(const char *format, ...) {
     va_end(arguments);
 }
 
+// A program that dies leaves its memory to the system; the leak checker asks here.
+#ifdef __SANITIZE_ADDRESS__
+static bool dying;
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) {
+    return dying;
+}
+#define DYING() (dying = true)
+#else
+#define DYING() (void)0
+#endif
+
 void die(const char *format, ...) {
+    DYING();
     va_list arguments;
     va_start(arguments, format);
     say(format, arguments, "");
@@ -60,6 +76,7 @@ void die(const char *format, ...) {
 }
 
 void die_usage(const char *format, ...) {
+    DYING();
     char hint[300];
     (void)snprintf(hint, sizeof hint, "Try '%s --help'.\n", program_invocation_short_name);
     va_list arguments;

@@ -301,7 +301,7 @@ static bool skip_mark(struct csv *csv, struct error *error) {
 
 static bool read_header(struct csv *csv, const char *const *columns, size_t required,
                         struct error *error) {
-    struct text names[CSV_MAX_COLUMNS];
+    struct text names[CSV_MAX_COLUMNS] = {{NULL, 0}};
     if (!skip_mark(csv, error)) {
         return fail_within(error, "%s", csv->path);
     }

@@ -225,7 +225,7 @@ bool phantom_draw(struct phantom *out, uint64_t seed, uint64_t index, size_t sid
                     PHANTOM_MAX_SIDE);
     }
     struct scene *scene = scene_make(side);
-    float *brightness = malloc(side * side * sizeof *brightness);
+    float *brightness = calloc(side * side, sizeof *brightness);
     bool drawn = false;
     if (scene == NULL || brightness == NULL) {
         (void)fail(error, "no memory for an image of side %zu", side);

@@ -61,7 +61,7 @@ static void fill_weights(struct weights *weights, size_t in, size_t out, double 
 static bool weights_make(struct weights *weights, size_t in, size_t out, struct error *error) {
     const double scale = (double)in / (double)out;
     const size_t most = (size_t)(2.0 * (scale > 1.0 ? scale : 1.0)) + 3;
-    double *raw = malloc(most * sizeof *raw);
+    double *raw = calloc(most, sizeof *raw);
     *weights = (struct weights){malloc(out * sizeof(size_t)), malloc(out * sizeof(size_t)),
                                 malloc(out * most * sizeof(int32_t)), most};
     const bool good =

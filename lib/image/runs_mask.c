@@ -97,7 +97,7 @@ bool runs_trace(struct runs *runs, const struct image *mask, struct error *error
         next[x] = (uint32_t)total;
         total += count;
     }
-    good = good && (edges = malloc((total + 1) * sizeof *edges)) != NULL;
+    good = good && (edges = calloc(total + 1, sizeof *edges)) != NULL;
     for (size_t y = 0; good && y < height; y++) {
         const uint8_t *row = mask->pixels + y * width;
         store_edges(edges, next, row, y > 0 ? row - width : nothing, width, (uint32_t)y);

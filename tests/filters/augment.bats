@@ -211,6 +211,7 @@ lesions() {
     command -v /usr/bin/time >/dev/null || skip "/usr/bin/time absent"
     make-samples -n 20 -h 500 -w 500 >few.mpk
     make-samples -n 400 -h 500 -w 500 >many.mpk
+    export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1 # what was freed is gone
     for name in few many; do
         /usr/bin/time -f %M -o $name augment --plain $small --threads 2 <$name.mpk >/dev/null
     done

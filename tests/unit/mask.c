@@ -50,7 +50,7 @@ static void test_dilate(void **state) {
             assert_true(mask_dilate(&out, &in, boxes[j], NULL));
             for (size_t at = 0; at < in.height * in.width; at++) {
                 assert_int_equal(out.pixels[at],
-                                 box_any(&in, at / in.width, at % in.width, boxes[j]));
+                                 box_any(&in, at / sizes[i][1], at % sizes[i][1], boxes[j]));
             }
         }
         image_free(&in);

@@ -13,7 +13,8 @@
 // open(2) of the whole program: can be made to know no nameless files, as some file systems do.
 static bool nameless_files = true;
 
-int open(const char *path, int flags, ...) {
+int open_instead(const char *path, int flags, ...) __asm__("open");
+int open_instead(const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
     const int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, int) : 0;
