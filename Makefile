@@ -6,7 +6,6 @@ Q := $(if $(V),,@)
 CC ?= cc
 CXX ?= c++
 PREFIX ?= /usr/local
-VERSION := 0.1.0
 
 ifdef SANITIZE
 BUILD ?= build/sanitize
@@ -22,7 +21,7 @@ endif
 WARN := -Wall -Wextra -Wshadow -Werror
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
-CPPFLAGS += -Ilib -D_GNU_SOURCE -DPLEURA_VERSION='"$(VERSION)"'
+CPPFLAGS += -Ilib -D_GNU_SOURCE
 CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) -pthread
 CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) -isystem $(GDCM)
 LDFLAGS += $(SANITIZER) -pthread -Wl,--as-needed
@@ -128,14 +127,14 @@ format:
 	clang-format -i $(SOURCES) $(HEADERS)
 
 lint: deps
-	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	shellcheck $(SCRIPTS)
-	tests/arrows.sh
-	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	@shellcheck $(SCRIPTS)
+	@tests/arrows.sh
+	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 --suppress=missingInclude \
 	    --suppress=syntaxError:lib/image/formats.def -Ilib -D_GNU_SOURCE -D__x86_64__ -j2 $(filter %.c,$(SOURCES))
 	@printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P2 -n4 sh -c \
-	    'clang-tidy --quiet "$$@" -- -std=c11 $(subst ",\",$(CPPFLAGS)) 2>/dev/null' sh
+	    'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS) 2>/dev/null' sh
 
 # ---- packages
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \

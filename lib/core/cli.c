@@ -1,5 +1,6 @@
 // Parsing of the command line from a program's table of options.
 #include "core/cli.h"
+#include "core/version.h"
 
 #include "core/cli_help.h"
 #include "core/error.h"

@@ -4,6 +4,7 @@
 #include "core/cli.h"
 #include "core/number.h"
 #include "core/utf8.h"
+#include "core/version.h"
 
 #include <errno.h>
 #include <math.h>
