@@ -22,13 +22,13 @@ WARN := -Wall -Wextra -Wshadow -Werror
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
 CPPFLAGS += -Ilib -D_GNU_SOURCE
-CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) -pthread
+CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) -pthread -fopenmp -fno-math-errno
 CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) -isystem $(GDCM)
-LDFLAGS += $(SANITIZER) -pthread -Wl,--as-needed
-LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -lz -lm
+LDFLAGS += $(SANITIZER) -pthread -fopenmp -Wl,--as-needed
+LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -ldnnl -lz -lm
 
 # ---- what there is: every file found is built; nothing is listed by hand
-LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(wildcard lib/*/*.c lib/*/*.cc)))
+LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
@@ -119,8 +119,8 @@ bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS)
 	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
 # ---- lint
-SOURCES := $(wildcard lib/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)
-HEADERS := $(wildcard lib/*/*.h tests/*/*.h)
+SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)
+HEADERS := $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh pipelines/*.sh) .ci/run
 
 format:
@@ -138,7 +138,7 @@ lint: deps
 
 # ---- packages
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
-    libjansson-dev zlib1g-dev jq zstd parallel
+    libjansson-dev libdnnl-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
     python3-numpy python3-msgpack python3-msgpack-numpy
 

@@ -1,4 +1,4 @@
-// parity FIXTURE.json...: does this library compute the recorded figures? One JSON line a figure;
+// parity [--device cpu] [--precision f32] FIXTURE.json...: does this library compute the recorded figures? One JSON line a figure;
 // exit 1 when one differs. The kind of a fixture is read off its members.
 #include "parity.h"
 
@@ -108,6 +108,10 @@ static void compare(struct parity *parity, char *path) {
         parity_data(parity, fixture);
     } else if (json_object_get(fixture, "cases") != NULL) {
         parity_losses(parity, fixture);
+    } else if (json_object_get(fixture, "trace") != NULL) {
+        parity_trace(parity, fixture);
+    } else if (json_object_get(fixture, "network") != NULL) {
+        parity_network(parity, fixture);
     } else {
         die("%s: a kind of fixture that is not known here", path);
     }
@@ -115,11 +119,21 @@ static void compare(struct parity *parity, char *path) {
 }
 
 int main(int argc, char **argv) {
-    struct parity parity = {.passed = 0};
-    if (argc < 2) {
+    struct parity parity = {.device = "cpu", .precision = "f32"};
+    int first = 1;
+    for (; first + 1 < argc && strncmp(argv[first], "--", 2) == 0; first += 2) {
+        if (strcmp(argv[first], "--device") == 0) {
+            parity.device = argv[first + 1];
+        } else if (strcmp(argv[first], "--precision") == 0) {
+            parity.precision = argv[first + 1];
+        } else {
+            die_usage("parity knows --device and --precision, not %s", argv[first]);
+        }
+    }
+    if (first >= argc) {
         die_usage("name the fixtures: parity FIXTURE.json...");
     }
-    for (int i = 1; i < argc; i++) {
+    for (int i = first; i < argc; i++) {
         compare(&parity, argv[i]);
     }
     return parity.failed == 0 ? 0 : 1;

@@ -8,9 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// The fixture at hand and what has been found so far.
+// The fixture at hand, where to compute, and what has been found so far.
 struct parity {
     const char *fixture;
+    const char *device, *precision;
     size_t passed, failed;
 };
 
@@ -30,6 +31,12 @@ int64_t integer_member(const json_t *object, const char *name);
 // How far `values` are from a recorded description (shape, norm, mean, sampled elements): the
 // greater of the relative errors of the L2 norm and, over the samples, of the L2 distance.
 double described_error(const json_t *description, const float *values);
+
+// NETWORK-eval.json, NETWORK-train.json: outputs, loss, gradients, running statistics.
+void parity_network(struct parity *parity, const json_t *fixture);
+
+// NETWORK-trace.json: losses and parameters over some steps of training.
+void parity_trace(struct parity *parity, const json_t *fixture);
 
 // losses.json: balanced BCE and Lovasz hinges, with gradients.
 void parity_losses(struct parity *parity, const json_t *fixture);

@@ -1,0 +1,118 @@
+// The CPU backend: memory of the process, threads of OpenMP.
+#include "backend/cpu.h"
+
+#include "backend/onednn.h"
+#include "core/simd.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *cpu_alloc(struct backend *backend, size_t bytes) {
+    (void)backend;
+    const size_t whole = (bytes + 63) / 64 * 64;
+    void *memory = whole < bytes ? NULL : aligned_alloc(64, whole > 0 ? whole : 64);
+    if (memory != NULL) {
+        memset(memory, 0, whole);
+    }
+    return memory;
+}
+
+static void cpu_release(struct backend *backend, void *memory) {
+    (void)backend;
+    free(memory);
+}
+
+static void cpu_copy(struct backend *backend, void *to, const void *from, size_t bytes) {
+    (void)backend;
+    memcpy(to, from, bytes);
+}
+
+static void cpu_clear(struct backend *backend, void *memory, size_t bytes) {
+    (void)backend;
+    memset(memory, 0, bytes);
+}
+
+static void cpu_close(struct backend *backend) {
+    onednn_close(backend->engine);
+    free(backend);
+}
+
+static const struct backend_calls cpu_calls = {cpu_alloc, cpu_release, cpu_copy,
+                                               cpu_copy,  cpu_clear,   cpu_close};
+
+// The processors that this process may run on.
+static int processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+struct backend *cpu_open(enum precision precision, int threads, struct error *error) {
+    struct backend *backend = calloc(1, sizeof *backend);
+    if (backend == NULL) {
+        (void)fail(error, "no memory for the CPU backend");
+        return NULL;
+    }
+    *backend = (struct backend){.kind = BACKEND_CPU,
+                                .precision = precision,
+                                .threads = threads > 0 ? threads : processors(),
+                                .calls = &cpu_calls};
+    omp_set_num_threads(backend->threads); // oneDNN's threads, too
+    backend->engine = onednn_open(error);
+    if (backend->engine == NULL) {
+        free(backend);
+        return NULL;
+    }
+    return backend;
+}
+
+// bfloat16: the upper half of a float32, rounded to nearest, ties to even.
+static inline uint16_t bf16_from(float number) {
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    const uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1)) >> 16;
+    const uint32_t nan = (bits >> 16) | 0x40u;
+    return (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? nan : rounded);
+}
+
+static inline float bf16_to(uint16_t half) {
+    const uint32_t bits = (uint32_t)half << 16;
+    float number;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+VECTORISED const float *cpu_read(enum precision precision, const void *numbers, size_t first,
+                                 size_t count, float *temporary) {
+    if (precision == PRECISION_F32) {
+        return (const float *)numbers + first;
+    }
+    const uint16_t *halves = (const uint16_t *)numbers + first;
+    for (size_t i = 0; i < count; i++) {
+        temporary[i] = bf16_to(halves[i]);
+    }
+    return temporary;
+}
+
+float *cpu_target(enum precision precision, void *numbers, size_t first, size_t count, bool add,
+                  float *temporary) {
+    float *target = precision == PRECISION_F32 ? (float *)numbers + first : temporary;
+    if (!add) {
+        memset(target, 0, count * sizeof *target);
+    } else if (precision != PRECISION_F32) {
+        (void)cpu_read(precision, numbers, first, count, temporary);
+    }
+    return target;
+}
+
+VECTORISED void cpu_write(enum precision precision, void *numbers, size_t first, size_t count,
+                          const float *made) {
+    if (precision == PRECISION_F32) {
+        return;
+    }
+    uint16_t *halves = (uint16_t *)numbers + first;
+    for (size_t i = 0; i < count; i++) {
+        halves[i] = bf16_from(made[i]);
+    }
+}

@@ -1,0 +1,70 @@
+// The CPU backend's engine, for the operations' CPU sides: memory, activations as floats, matrix
+// products, convolutions. Activations lie as images x height x width x channels.
+#ifndef PLEURA_BACKEND_CPU_H
+#define PLEURA_BACKEND_CPU_H
+
+#include "backend/backend.h"
+
+CHECKED struct backend *cpu_open(enum precision precision, int threads, struct error *error);
+
+// ---- activations as floats, whatever they are stored as. Kernels work through them in blocks of
+// at most CPU_BLOCK numbers, which stay in the first-level cache.
+
+#define CPU_BLOCK 4096
+
+// `count` numbers from number `first` on: the memory itself for float32, else converted into
+// `temporary`.
+const float *cpu_read(enum precision precision, const void *numbers, size_t first, size_t count,
+                      float *temporary);
+
+// Where to make `count` numbers: what is there so far if `add`, zeros if not. cpu_write stores
+// them.
+float *cpu_target(enum precision precision, void *numbers, size_t first, size_t count, bool add,
+                  float *temporary);
+void cpu_write(enum precision precision, void *numbers, size_t first, size_t count,
+               const float *made);
+
+// ---- matrix products on the calling thread: C (rows x columns) = alpha A B + beta C, row-major, A
+// or B transposed if asked; leading dimensions in floats.
+void cpu_gemm(bool transpose_a, bool transpose_b, size_t rows, size_t columns, size_t inner,
+              float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
+              float *c, size_t ldc);
+
+// ---- convolutions
+
+struct cpu_convolution_shape {
+    size_t images, height, width, channels; // of the input
+    size_t out_height, out_width, out_channels;
+    size_t kernel, stride, pad;
+    bool bias;
+    bool relu; // of the output, in the forward pass
+    bool sum;  // the forward pass adds to what the output holds (before relu)
+    bool train;
+    bool input_gradient; // backward is asked for the input's
+};
+
+struct cpu_convolution;
+
+// Plans the forward pass, and with `train` the backward ones.
+CHECKED struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
+                                                     const struct cpu_convolution_shape *shape,
+                                                     struct error *error);
+void cpu_convolution_release(struct cpu_convolution *convolution);
+
+// Scratch memory that a pass needs, in bytes.
+size_t cpu_convolution_scratch(const struct cpu_convolution *convolution);
+
+// Takes new weights, OIHW: reorders them into the layouts that the passes want.
+void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights);
+
+// `bias` holds out_channels floats, NULL without.
+void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
+                             const float *bias, void *output, void *scratch);
+
+// input_gradient (or NULL) is written; weight (OIHW) and bias gradients are added to, NULL: not
+// wanted.
+void cpu_convolution_backward(struct cpu_convolution *convolution, const void *input,
+                              const void *output_gradient, void *input_gradient,
+                              float *weight_gradient, float *bias_gradient, void *scratch);
+
+#endif

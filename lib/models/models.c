@@ -1,0 +1,101 @@
+// The table of networks, and the parts that they share.
+#include "models/models.h"
+
+#include "models/networks.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+static const struct {
+    void (*build)(struct graph *graph, value_id x, const struct model_options *options);
+    const char *name;
+    size_t least;
+} models[] = {
+#define MODEL(function, name, least) {function, name, least},
+#include "models/models.def"
+#undef MODEL
+};
+
+const char *model_names(void) {
+    return
+#define MODEL(function, name, least) name " "
+#include "models/models.def"
+#undef MODEL
+        ;
+}
+
+static bool size_fits(const struct model_options *options, size_t least, struct error *error) {
+    const size_t sides[] = {options->height, options->width};
+    if (options->images == 0) {
+        return fail(error, "a batch of no images");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (sides[i] < least || sides[i] % 32 != 0 || sides[i] > 8192) {
+            return fail(error, "sides of %zu x %zu: this network takes multiples of 32 from %zu",
+                        options->height, options->width, least);
+        }
+    }
+    return true;
+}
+
+struct graph *model_build(const char *name, enum graph_mode mode,
+                          const struct model_options *options, struct error *error) {
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        if (strcmp(models[i].name, name) != 0) {
+            continue;
+        }
+        if (!size_fits(options, models[i].least, error)) {
+            return NULL;
+        }
+        struct graph *graph = graph_new(mode);
+        if (graph == NULL) {
+            (void)fail(error, "no memory");
+            return NULL;
+        }
+        const struct shape shape = {options->images, options->height, options->width,
+                                    options->gray ? 1 : 3};
+        const value_id x = graph_input(graph, shape, options->gray ? STORAGE_BYTE : STORAGE_FLOAT);
+        models[i].build(graph, image(graph, x), options);
+        if (!graph_check(graph, error)) {
+            graph_free(graph);
+            return NULL;
+        }
+        return graph;
+    }
+    (void)fail(error, "there is no network '%s'; there are: %s", name, model_names());
+    return NULL;
+}
+
+// ---- parts
+
+static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
+                     size_t channels, size_t kernel, size_t stride) {
+    const struct name full = name_of("%s.%s_unit.0", name, kind);
+    const struct name norm = name_of("%s.%s_unit.1", name, kind);
+    const struct convolution layer = {.name = full.text,
+                                      .channels = channels,
+                                      .kernel = kernel,
+                                      .stride = stride,
+                                      .pad = kernel / 2};
+    return convolution_norm(graph, x, &layer, norm.text, NO_VALUE, strcmp(kind, "cbr") == 0);
+}
+
+value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+             size_t stride) {
+    return unit(graph, x, name, "cbr", channels, kernel, stride);
+}
+
+value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel) {
+    return unit(graph, x, name, "cb", channels, kernel, 1);
+}
+
+value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+              double dropout) {
+    const value_id y = cbr(graph, x, name_of("%s.0", name).text, channels, kernel, 1);
+    return logits(graph, y, name_of("%s.2", name).text, dropout);
+}
+
+value_id upsample_to(struct graph *graph, value_id x, value_id like) {
+    const struct shape shape = graph_shape(graph, like);
+    return upsample(graph, x, shape.h, shape.w);
+}

@@ -1,0 +1,43 @@
+// ResNet18 (He et al. 2016), as torchvision names its layers.
+#include "models/models.h"
+#include "ops/ops.h"
+
+#include <stdio.h>
+
+// A convolution without bias, and its norm, both below `at`.
+static value_id layer(struct graph *graph, value_id x, const char *at, const char *convolution_name,
+                      const char *norm_name, size_t channels, size_t kernel, size_t stride,
+                      value_id residual, bool relu) {
+    const struct name full = name_of("%s.%s", at, convolution_name);
+    const struct name norm = name_of("%s.%s", at, norm_name);
+    const struct convolution made = {.name = full.text,
+                                     .channels = channels,
+                                     .kernel = kernel,
+                                     .stride = stride,
+                                     .pad = kernel / 2};
+    return convolution_norm(graph, x, &made, norm.text, residual, relu);
+}
+
+static value_id basic_block(struct graph *graph, value_id x, const char *at, size_t channels,
+                            size_t stride) {
+    const value_id y = layer(graph, x, at, "conv1", "bn1", channels, 3, stride, NO_VALUE, true);
+    if (stride == 2) {
+        x = layer(graph, x, at, "downsample.0", "downsample.1", channels, 1, 2, NO_VALUE, false);
+    }
+    return layer(graph, y, at, "conv2", "bn2", channels, 3, 1, x, true);
+}
+
+struct resnet18_maps resnet18(struct graph *graph, value_id x, const char *name) {
+    const size_t widths[] = {64, 128, 256, 512};
+    value_id maps[4];
+    const value_id at2 = layer(graph, x, name, "conv1", "bn1", 64, 7, 2, NO_VALUE, true);
+    value_id y = max_pool(graph, at2);
+    for (size_t stage = 0; stage < 4; stage++) {
+        for (size_t block = 0; block < 2; block++) {
+            const struct name at = name_of("%s.layer%zu.%zu", name, stage + 1, block);
+            y = basic_block(graph, y, at.text, widths[stage], stage > 0 && block == 0 ? 2 : 1);
+        }
+        maps[stage] = y;
+    }
+    return (struct resnet18_maps){at2, maps[0], maps[1], maps[2], maps[3]};
+}

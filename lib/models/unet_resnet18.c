@@ -1,0 +1,45 @@
+// unet-resnet18: ResNet18, pyramid pooling, a U-shaped decoder with dual attention at 1/8.
+#include "models/networks.h"
+#include "ops/ops.h"
+
+// A level of the decoder: the skip through a 1 x 1, the map below brought to its size, two 3 x 3.
+static value_id join(struct graph *graph, value_id skip, value_id below, const char *level,
+                     size_t skip_channels, size_t channels) {
+    const value_id lateral = cbr(graph, skip, name_of("c1br_%s", level).text, skip_channels, 1, 1);
+    value_id y = concat(graph, lateral, upsample_to(graph, below, skip));
+    for (int i = 0; i < 2; i++) {
+        y = cbr(graph, y, name_of("c3br2_%s.%d", level, i).text, channels, 3, 1);
+    }
+    return y;
+}
+
+void unet_resnet18(struct graph *graph, value_id x, const struct model_options *options) {
+    const size_t height = options->out_height;
+    const size_t width = options->out_width;
+    const double dropout = options->dropout;
+    const struct resnet18_maps f = resnet18(graph, x, "backbone");
+    const value_id p = cbr(graph, pyramid_pool(graph, f.at32), "c3br_ppm", 128, 3, 1);
+    const value_id any = head(graph, global_pool(graph, p), "aux_cls_gap", 32, 1, dropout);
+
+    const value_id d16 = join(graph, f.at16, p, "16x", 128, 64);
+    value_id d8 = join(graph, f.at8, d16, "8x", 64, 32);
+    const value_id by_position =
+        cbr(graph, position_branch(graph, d8, "pam"), "c3br_pam", 32, 3, 1);
+    const value_id by_channel = cbr(graph, channel_branch(graph, d8, "cam"), "c3br_cam", 32, 3, 1);
+    d8 = add(graph, by_position, by_channel);
+    const value_id d4 = join(graph, f.at4, d8, "4x", 32, 16);
+    const value_id d2 = join(graph, f.at2, d4, "2x", 16, 8);
+
+    const value_id d1 = upsample(graph, d2, options->height, options->width);
+    const value_id main =
+        add_scaled(graph, head(graph, d1, "cls", 8, 3, dropout), any, "gamma_gap");
+    graph_output(graph, upsample(graph, main, height, width));
+    if (options->auxiliary) {
+        const value_id at4 =
+            head(graph, upsample_to(graph, d8, f.at4), "aux_cls_4x", 8, 3, dropout);
+        const value_id ppm = head(graph, p, "aux_cls_ppm", 32, 3, dropout);
+        graph_output(graph, upsample(graph, at4, height, width));
+        graph_output(graph, upsample(graph, ppm, height, width));
+    }
+    graph_output(graph, any);
+}

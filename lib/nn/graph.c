@@ -1,0 +1,227 @@
+// Building a graph.
+#include "nn/graph.h"
+
+#include "nn/operation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NODES 512
+#define MAX_PARAMETERS 1024
+#define MAX_OUTPUTS 8
+
+struct graph {
+    enum graph_mode mode;
+    struct error error; // empty: none
+    int node_count, value_count, parameter_count, output_count;
+    struct node nodes[MAX_NODES];
+    struct value_info values[MAX_NODES + 1];
+    struct parameter parameters[MAX_PARAMETERS];
+    value_id outputs[MAX_OUTPUTS];
+};
+
+size_t shape_count(struct shape shape) {
+    return shape.n * shape.h * shape.w * shape.c;
+}
+
+bool shape_equal(struct shape a, struct shape b) {
+    return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
+}
+
+struct name name_of(const char *format, ...) {
+    struct name name;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(name.text, sizeof name.text, format, arguments);
+    va_end(arguments);
+    return name;
+}
+
+struct graph *graph_new(enum graph_mode mode) {
+    struct graph *graph = calloc(1, sizeof *graph);
+    if (graph != NULL) {
+        graph->mode = mode;
+    }
+    return graph;
+}
+
+void graph_free(struct graph *graph) {
+    for (int i = 0; graph != NULL && i < graph->node_count; i++) {
+        free(graph->nodes[i].attributes);
+    }
+    free(graph);
+}
+
+enum graph_mode graph_mode_of(const struct graph *graph) {
+    return graph->mode;
+}
+
+void graph_fail(struct graph *graph, const char *format, ...) {
+    va_list arguments;
+    if (graph->error.text[0] != 0) {
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(graph->error.text, sizeof graph->error.text, format, arguments);
+    va_end(arguments);
+}
+
+bool graph_check(const struct graph *graph, struct error *error) {
+    return graph->error.text[0] == 0 || fail(error, "%s", graph->error.text);
+}
+
+static value_id add_value(struct graph *graph, struct value_info info) {
+    if (graph->value_count > MAX_NODES) {
+        graph_fail(graph, "the network has more than %d layers", MAX_NODES);
+        return NO_VALUE;
+    }
+    graph->values[graph->value_count] = info;
+    return graph->value_count++;
+}
+
+bool role_is_learned(enum parameter_role role) {
+    return role != ROLE_MEAN && role != ROLE_VARIANCE;
+}
+
+value_id graph_input(struct graph *graph, struct shape shape, enum storage storage) {
+    if (graph->value_count > 0) {
+        graph_fail(graph, "a network has one input");
+    }
+    return add_value(graph, (struct value_info){shape, storage, -1, false});
+}
+
+int graph_parameter(struct graph *graph, const char *name, enum parameter_role role, size_t rank,
+                    const size_t *shape) {
+    const struct parameter *known = graph_parameter_named(graph, name);
+    if (known != NULL) {
+        if (known->rank != rank || memcmp(known->shape, shape, rank * sizeof *shape) != 0) {
+            graph_fail(graph, "parameter %s has two shapes", name);
+        }
+        return (int)(known - graph->parameters);
+    }
+    if (graph->parameter_count == MAX_PARAMETERS || strlen(name) >= NAME_SIZE) {
+        graph_fail(graph, "parameter %s: one too many, or too long a name", name);
+        return -1;
+    }
+    struct parameter *parameter = &graph->parameters[graph->parameter_count];
+    *parameter = (struct parameter){.rank = rank, .role = role, .count = 1};
+    (void)snprintf(parameter->name, sizeof parameter->name, "%s", name);
+    for (size_t i = 0; i < rank; i++) {
+        parameter->shape[i] = shape[i];
+        parameter->count *= shape[i];
+    }
+    return graph->parameter_count++;
+}
+
+value_id graph_node(struct graph *graph, const struct node_spec *spec) {
+    if (graph->error.text[0] != 0) {
+        return NO_VALUE;
+    }
+    if (graph->node_count == MAX_NODES || shape_count(spec->shape) == 0) {
+        graph_fail(graph, "%s: one layer too many, or an output without elements", spec->name);
+        return NO_VALUE;
+    }
+    struct node *node = &graph->nodes[graph->node_count];
+    *node = (struct node){.operation = spec->operation,
+                          .cheap = spec->cheap,
+                          .input_count = spec->input_count,
+                          .parameter_count = spec->parameter_count};
+    (void)snprintf(node->name, sizeof node->name, "%s", spec->name);
+    bool needs_gradient = false;
+    for (int i = 0; i < spec->input_count; i++) {
+        node->inputs[i] = spec->inputs[i];
+        needs_gradient = needs_gradient || graph->values[spec->inputs[i]].needs_gradient;
+    }
+    for (int i = 0; i < spec->parameter_count; i++) {
+        node->parameters[i] = spec->parameters[i];
+        needs_gradient =
+            needs_gradient || role_is_learned(graph->parameters[spec->parameters[i]].role);
+    }
+    if (spec->attribute_bytes > 0) {
+        node->attributes = malloc(spec->attribute_bytes);
+        if (node->attributes == NULL) {
+            graph_fail(graph, "%s: no memory", spec->name);
+            return NO_VALUE;
+        }
+        memcpy(node->attributes, spec->attributes, spec->attribute_bytes);
+    }
+    const struct value_info made = {spec->shape, spec->storage, graph->node_count,
+                                    needs_gradient && graph->mode == GRAPH_TRAIN};
+    node->output = add_value(graph, made);
+    graph->node_count++;
+    return node->output;
+}
+
+void graph_output(struct graph *graph, value_id value) {
+    if (value == NO_VALUE || graph->error.text[0] != 0) {
+        return;
+    }
+    if (graph->output_count == MAX_OUTPUTS || graph->values[value].storage != STORAGE_FLOAT) {
+        graph_fail(graph, "one output too many, or one that is not of floats");
+        return;
+    }
+    graph->outputs[graph->output_count++] = value;
+}
+
+struct shape graph_shape(const struct graph *graph, value_id value) {
+    return value == NO_VALUE ? (struct shape){0, 0, 0, 0} : graph->values[value].shape;
+}
+
+int graph_node_count(const struct graph *graph) {
+    return graph->node_count;
+}
+
+const struct node *graph_node_at(const struct graph *graph, int index) {
+    return &graph->nodes[index];
+}
+
+int graph_value_count(const struct graph *graph) {
+    return graph->value_count;
+}
+
+const struct value_info *graph_value_at(const struct graph *graph, value_id value) {
+    return &graph->values[value];
+}
+
+int graph_parameter_count(const struct graph *graph) {
+    return graph->parameter_count;
+}
+
+const struct parameter *graph_parameter_at(const struct graph *graph, int index) {
+    return &graph->parameters[index];
+}
+
+const struct parameter *graph_parameter_named(const struct graph *graph, const char *name) {
+    for (int i = 0; i < graph->parameter_count; i++) {
+        if (strcmp(graph->parameters[i].name, name) == 0) {
+            return &graph->parameters[i];
+        }
+    }
+    return NULL;
+}
+
+size_t graph_lay_out(struct graph *graph, size_t *learned) {
+    size_t offset = 0;
+    *learned = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < graph->parameter_count; i++) {
+            struct parameter *parameter = &graph->parameters[i];
+            if (role_is_learned(parameter->role) == (pass == 0)) {
+                parameter->offset = offset;
+                offset += parameter->count;
+            }
+        }
+        *learned = pass == 0 ? offset : *learned;
+    }
+    return offset;
+}
+
+int graph_output_count(const struct graph *graph) {
+    return graph->output_count;
+}
+
+value_id graph_output_at(const struct graph *graph, int index) {
+    return graph->outputs[index];
+}

@@ -1,0 +1,132 @@
+// A network as a static graph: values with shapes, nodes that make them, parameters by name.
+#ifndef PLEURA_NN_GRAPH_H
+#define PLEURA_NN_GRAPH_H
+
+#include "backend/backend.h"
+
+// Images x height x width x channels; activations lie in that order.
+struct shape {
+    size_t n, h, w, c;
+};
+
+size_t shape_count(struct shape shape);
+bool shape_equal(struct shape a, struct shape b);
+
+enum graph_mode { GRAPH_TRAIN, GRAPH_PREDICT };
+
+struct graph;
+struct node;
+struct operation;
+
+#define NODE_INPUTS 4
+#define NODE_PARAMETERS 6
+#define NAME_SIZE 96
+
+// A name put together; one that is too long is cut, and then known to nobody:
+// name_of("%s.weight", at).text lives to the end of the expression.
+struct name {
+    char text[NAME_SIZE];
+};
+struct name name_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// A value of the graph: the input image, or what a node makes.
+typedef int value_id;
+#define NO_VALUE (-1)
+
+// In the backend's precision; always float32; bytes (a gray image).
+enum storage { STORAGE_ACTIVATION, STORAGE_FLOAT, STORAGE_BYTE };
+
+struct value_info {
+    struct shape shape;
+    enum storage storage;
+    int producer; // node, or -1 for the input
+    bool needs_gradient;
+};
+
+// What a parameter is for: convolutions' weights decay; running means and variances are not
+// learned.
+enum parameter_role {
+    ROLE_CONVOLUTION, // starts Kaiming-normal: fan out, ReLU
+    ROLE_SCALE,       // of a norm: starts at 1
+    ROLE_SHIFT,       // biases, gammas: start at 0
+    ROLE_MEAN,
+    ROLE_VARIANCE, // starts at 1
+};
+
+bool role_is_learned(enum parameter_role role);
+
+// A parameter as a checkpoint has it: its PyTorch name and shape (OIHW for convolutions). Values of
+// all parameters lie one behind the other, `offset` numbers from the start; learned ones come
+// first.
+struct parameter {
+    char name[NAME_SIZE];
+    size_t rank, shape[4], count, offset;
+    enum parameter_role role;
+};
+
+struct node {
+    const struct operation *operation;
+    void *attributes; // the operation's own; freed with the graph
+    bool cheap;
+    int inputs[NODE_INPUTS], input_count;
+    value_id output;
+    int parameters[NODE_PARAMETERS], parameter_count;
+    char name[NAME_SIZE];
+};
+
+// ---- building, by operations and models. The first error sticks: later calls then do nothing and
+// return NO_VALUE, so that a model reads as a list of layers; graph_check tells at the end.
+
+CHECKED struct graph *graph_new(enum graph_mode mode);
+void graph_free(struct graph *graph);
+enum graph_mode graph_mode_of(const struct graph *graph);
+
+// Notes what is wrong with the model that is being built.
+void graph_fail(struct graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+CHECKED bool graph_check(const struct graph *graph, struct error *error);
+
+// The network's input; one a graph.
+value_id graph_input(struct graph *graph, struct shape shape, enum storage storage);
+
+// A parameter by name; a name that was given before is the same parameter and must have the same
+// shape.
+int graph_parameter(struct graph *graph, const char *name, enum parameter_role role, size_t rank,
+                    const size_t *shape);
+
+struct node_spec {
+    const struct operation *operation;
+    const char *name; // for messages and profiles
+    value_id inputs[NODE_INPUTS];
+    int input_count;
+    int parameters[NODE_PARAMETERS], parameter_count;
+    struct shape shape; // of the output
+    enum storage storage;
+    const void *attributes; // copied
+    size_t attribute_bytes;
+    bool cheap; // in training the output is made again for the backward pass instead of kept
+};
+
+// Adds a node; returns the value it makes.
+value_id graph_node(struct graph *graph, const struct node_spec *spec);
+
+// Marks a value that is read from outside (a head's logits), and whose gradient comes from there;
+// STORAGE_FLOAT.
+void graph_output(struct graph *graph, value_id value);
+
+// ---- looking at it
+
+struct shape graph_shape(const struct graph *graph, value_id value); // zeros after an error
+int graph_node_count(const struct graph *graph);
+const struct node *graph_node_at(const struct graph *graph, int index);
+int graph_value_count(const struct graph *graph);
+const struct value_info *graph_value_at(const struct graph *graph, value_id value);
+int graph_parameter_count(const struct graph *graph);
+const struct parameter *graph_parameter_at(const struct graph *graph, int index);
+const struct parameter *graph_parameter_named(const struct graph *graph, const char *name);
+
+// Numbers in all parameters, and in the learned ones; gives every parameter its offset.
+size_t graph_lay_out(struct graph *graph, size_t *learned);
+int graph_output_count(const struct graph *graph);
+value_id graph_output_at(const struct graph *graph, int index);
+
+#endif

@@ -1,0 +1,67 @@
+// Memory planning, greedy by size.
+#include "nn/memory_plan.h"
+
+#include <stdlib.h>
+
+static int larger_first(const void *a, const void *b) {
+    const struct buffer *one = *(struct buffer *const *)a;
+    const struct buffer *other = *(struct buffer *const *)b;
+    if (one->bytes != other->bytes) {
+        return one->bytes > other->bytes ? -1 : 1;
+    }
+    return one < other ? -1 : 1;
+}
+
+static int lower_first(const void *a, const void *b) {
+    const struct buffer *one = *(struct buffer *const *)a;
+    const struct buffer *other = *(struct buffer *const *)b;
+    return one->offset < other->offset ? -1 : one->offset > other->offset;
+}
+
+static size_t whole(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+// The lowest offset with room, between neighbours in order of offset.
+static size_t lowest(size_t bytes, struct buffer *const *neighbours, size_t count) {
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (neighbours[i]->offset >= at + whole(bytes)) {
+            break;
+        }
+        const size_t end = neighbours[i]->offset + whole(neighbours[i]->bytes);
+        at = end > at ? end : at;
+    }
+    return at;
+}
+
+bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error) {
+    struct buffer **order = malloc((count + 1) * sizeof(struct buffer *));
+    struct buffer **neighbours = malloc((count + 1) * sizeof(struct buffer *));
+    if (order == NULL || neighbours == NULL) {
+        free(order);
+        free(neighbours);
+        return fail(error, "no memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        order[i] = &buffers[i];
+    }
+    qsort(order, count, sizeof *order, larger_first);
+    *bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct buffer *placed = order[i];
+        size_t found = 0;
+        for (size_t k = 0; k < i; k++) {
+            if (order[k]->first <= placed->last && placed->first <= order[k]->last) {
+                neighbours[found++] = order[k];
+            }
+        }
+        qsort(neighbours, found, sizeof *neighbours, lower_first);
+        placed->offset = lowest(placed->bytes, neighbours, found);
+        const size_t end = placed->offset + whole(placed->bytes);
+        *bytes = end > *bytes ? end : *bytes;
+    }
+    free(order);
+    free(neighbours);
+    return true;
+}

@@ -1,0 +1,20 @@
+// Where buffers with known lifetimes lie in one block of memory.
+#ifndef PLEURA_NN_MEMORY_PLAN_H
+#define PLEURA_NN_MEMORY_PLAN_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+
+// Used from step `first` to step `last`, both included.
+struct buffer {
+    size_t bytes, offset;
+    int first, last;
+};
+
+// Gives every buffer an offset such that those alive together never overlap: largest first, each at
+// the lowest place that is free (greedy by size; Pisarchyk and Lee 2020). Offsets are multiples of
+// 64. Returns the block's size in *bytes.
+CHECKED bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error);
+
+#endif

@@ -1,0 +1,64 @@
+// What an operation is to the graph, and what each backend gives for it.
+#ifndef PLEURA_NN_OPERATION_H
+#define PLEURA_NN_OPERATION_H
+
+#include "nn/graph.h"
+
+enum run_mode {
+    RUN_FORWARD, // in training: batch statistics, dropout; what backward needs is saved
+    RUN_AGAIN,   // a second forward in the backward pass, for an output that was not kept
+};
+
+// One run of a node. Addresses are the device's.
+struct call {
+    void *state;
+    void *scratch; // as much as was planned, for this call only
+    void *saved;   // as much as was planned, from forward to backward
+    const void *in[NODE_INPUTS];
+    void *out;
+    const void *out_gradient;
+    void *in_gradient[NODE_INPUTS]; // NULL: not wanted
+    bool add[NODE_INPUTS];          // add to what the gradient holds
+    float *parameter[NODE_PARAMETERS];
+    float *gradient[NODE_PARAMETERS]; // added to; NULL: not learned
+    uint64_t version;                 // of the parameters' values
+    uint64_t seed;                    // of this step's random draws, another one for each node
+    enum run_mode mode;
+};
+
+// What a kernel is asked to plan, and what it answers.
+struct kernel_plan {
+    struct backend *backend;
+    const struct graph *graph;
+    const struct node *node;
+    bool add[NODE_INPUTS]; // the gradients that backward adds to
+    void *state;           // answers: the kernel's own,
+    size_t scratch, saved; // and bytes
+};
+
+// A backend's way to do an operation. A kernel without backward is for prediction only. `plan`
+// leaves *error and releases what it made where it fails; without it there is no state.
+struct kernel {
+    bool (*plan)(struct kernel_plan *plan, struct error *error);
+    void (*forward)(const struct call *call);
+    void (*backward)(const struct call *call);
+    void (*release)(void *state);
+};
+
+struct operation {
+    const char *name;
+    const struct kernel *kernels[BACKEND_COUNT];
+    bool reads_input[NODE_INPUTS]; // backward reads these inputs,
+    bool reads_output;             // and the output
+    int over_input;                // 1 + the input whose place the output may take; 0: none
+    bool over_gradient;            // the first input's gradient may take the output's gradient's
+};
+
+// The precision that a value is stored with on a backend; not for bytes.
+enum precision value_precision(const struct kernel_plan *plan, value_id value);
+
+// The shape of the node's input.
+struct shape input_shape(const struct kernel_plan *plan, int input);
+struct shape output_shape(const struct kernel_plan *plan);
+
+#endif

@@ -1,0 +1,37 @@
+// The order in which a graph's nodes run, and for how long each buffer is needed.
+#ifndef PLEURA_NN_SCHEDULE_H
+#define PLEURA_NN_SCHEDULE_H
+
+#include "nn/memory_plan.h"
+#include "nn/operation.h"
+
+enum step_kind { STEP_FORWARD, STEP_AGAIN, STEP_BACKWARD };
+
+#define NO_BUFFER (-1)
+
+// One run of a node. Buffers are numbers in the schedule's table.
+struct step {
+    enum step_kind kind;
+    int node;
+    int in[NODE_INPUTS], out, out_gradient, in_gradient[NODE_INPUTS];
+    bool add[NODE_INPUTS];
+    int scratch;
+};
+
+struct schedule {
+    struct step *steps; // forward ones first, one a node
+    int step_count, forward_count;
+    struct buffer *buffers;
+    int buffer_count;
+    int input;                               // buffers of the graph's input,
+    int *outputs, *output_gradients, *saved; // of each output, and of each node
+};
+
+// Orders the nodes: forward in the graph's order, backward in reverse; outputs of cheap nodes are
+// made again right before the first backward step that reads them. Sizes of scratch and saved
+// buffers are left at 0 for the kernels' plans to fill.
+CHECKED bool schedule_make(struct schedule *schedule, const struct graph *graph,
+                           enum precision precision, struct error *error);
+void schedule_free(struct schedule *schedule);
+
+#endif

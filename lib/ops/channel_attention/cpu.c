@@ -1,0 +1,200 @@
+// channel_attention on the CPU. With X (pixels x channels) of one image: E = X^T X, A = softmax of
+// -E a row (the maximum that the formula adds drops out), Y = X A^T. Backward: dA = dY^T X,
+// dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
+// Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
+#include "backend/cpu.h"
+#include "ops/kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS 8 // of an image's pixels
+
+struct state {
+    size_t images, pixels, channels;
+    size_t part; // pixels
+    enum precision precision;
+    int threads;
+};
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape in = input_shape(plan, 0);
+    struct state *state = malloc(sizeof *state);
+    if (state == NULL || in.c > CPU_BLOCK) {
+        free(state);
+        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    }
+    *state = (struct state){.images = in.n,
+                            .pixels = in.h * in.w,
+                            .channels = in.c,
+                            .part = (in.h * in.w + PARTS - 1) / PARTS,
+                            .precision = plan->backend->precision,
+                            .threads = plan->backend->threads};
+    // Each part: its square of channels, and three copies of its pixels.
+    plan->scratch =
+        in.n * PARTS * (in.c * in.c + 3 * state->part * in.c + in.c * in.c) * sizeof(float);
+    plan->saved = in.n * in.c * in.c * sizeof(float);
+    plan->state = state;
+    return true;
+}
+
+// Some pixels of one image, and the scratch memory that goes with them.
+struct part {
+    size_t image, first, pixels; // number of the first element
+    float *square, *more, *one, *two, *three;
+};
+
+static struct part find_part(const struct state *state, const struct call *call, size_t number) {
+    const size_t square = state->channels * state->channels;
+    const size_t plane = state->part * state->channels;
+    const size_t pixel = number % PARTS * state->part;
+    float *room = (float *)call->scratch + number * (2 * square + 3 * plane);
+    struct part part = {.image = number / PARTS,
+                        .square = room,
+                        .more = room + square,
+                        .one = room + 2 * square,
+                        .two = room + 2 * square + plane,
+                        .three = room + 2 * square + 2 * plane};
+    if (pixel < state->pixels) {
+        const size_t left = state->pixels - pixel;
+        part.pixels = left < state->part ? left : state->part;
+        part.first = (part.image * state->pixels + pixel) * state->channels;
+    }
+    return part;
+}
+
+// The part's A^T B into its square.
+static void part_product(const struct state *state, const struct part *part, const float *a,
+                         const float *b) {
+    const size_t channels = state->channels;
+    if (part->pixels == 0) {
+        memset(part->square, 0, channels * channels * sizeof *part->square);
+        return;
+    }
+    cpu_gemm(true, false, channels, channels, part->pixels, 1, a, channels, b, channels, 0,
+             part->square, channels);
+}
+
+// Sum over the parts of one image of row `row` of their squares.
+static void sum_row(const struct state *state, const struct call *call, size_t image, size_t row,
+                    double *sum) {
+    const size_t channels = state->channels;
+    memset(sum, 0, channels * sizeof *sum);
+    for (size_t i = 0; i < PARTS; i++) {
+        const struct part part = find_part(state, call, image * PARTS + i);
+        for (size_t c = 0; c < channels; c++) {
+            sum[c] += part.square[row * channels + c];
+        }
+    }
+}
+
+// A row of A from one of E: softmax(-E).
+static void softmax_row(const double *energy, size_t channels, float *attention) {
+    double least = energy[0];
+    double total = 0;
+    for (size_t c = 1; c < channels; c++) {
+        least = energy[c] < least ? energy[c] : least;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        total += exp(least - energy[c]);
+    }
+    for (size_t c = 0; c < channels; c++) {
+        attention[c] = (float)(exp(least - energy[c]) / total);
+    }
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t channels = state->channels;
+    const size_t parts = state->images * PARTS;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t number = 0; number < parts; number++) {
+        const struct part part = find_part(state, call, number);
+        const float *x =
+            cpu_read(state->precision, call->in[0], part.first, part.pixels * channels, part.one);
+        part_product(state, &part, x, x);
+    }
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t row = 0; row < state->images * channels; row++) {
+        double energy[CPU_BLOCK];
+        sum_row(state, call, row / channels, row % channels, energy);
+        softmax_row(energy, channels, (float *)call->saved + row * channels);
+    }
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t number = 0; number < parts; number++) {
+        const struct part part = find_part(state, call, number);
+        const size_t count = part.pixels * channels;
+        const float *attention = (float *)call->saved + part.image * channels * channels;
+        if (count > 0) {
+            const float *x = cpu_read(state->precision, call->in[0], part.first, count, part.one);
+            float *y = cpu_target(state->precision, call->out, part.first, count, false, part.two);
+            cpu_gemm(false, true, part.pixels, channels, channels, 1, x, channels, attention,
+                     channels, 0, y, channels);
+            cpu_write(state->precision, call->out, part.first, count, y);
+        }
+    }
+}
+
+// A row of dE, into the image's first part's second square.
+static void energy_row(const struct state *state, const struct call *call, size_t row) {
+    const size_t channels = state->channels;
+    const struct part first = find_part(state, call, row / channels * PARTS);
+    const float *attention = (const float *)call->saved + row * channels;
+    float *made = first.more + row % channels * channels;
+    double of_attention[CPU_BLOCK];
+    double mean = 0;
+    sum_row(state, call, row / channels, row % channels, of_attention);
+    for (size_t c = 0; c < channels; c++) {
+        mean += of_attention[c] * attention[c];
+    }
+    for (size_t c = 0; c < channels; c++) {
+        made[c] = (float)(attention[c] * (mean - of_attention[c]));
+    }
+}
+
+static void write_gradient(const struct state *state, const struct call *call,
+                           const struct part *part) {
+    const size_t channels = state->channels;
+    const size_t count = part->pixels * channels;
+    const float *attention = (const float *)call->saved + part->image * channels * channels;
+    const float *energy = find_part(state, call, part->image * PARTS).more;
+    const float *x = cpu_read(state->precision, call->in[0], part->first, count, part->one);
+    const float *dy = cpu_read(state->precision, call->out_gradient, part->first, count, part->two);
+    float *dx = cpu_target(state->precision, call->in_gradient[0], part->first, count, call->add[0],
+                           part->three);
+    cpu_gemm(false, false, part->pixels, channels, channels, 1, dy, channels, attention, channels,
+             1, dx, channels);
+    cpu_gemm(false, false, part->pixels, channels, channels, 1, x, channels, energy, channels, 1,
+             dx, channels);
+    cpu_gemm(false, true, part->pixels, channels, channels, 1, x, channels, energy, channels, 1, dx,
+             channels);
+    cpu_write(state->precision, call->in_gradient[0], part->first, count, dx);
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t channels = state->channels;
+    const size_t parts = state->images * PARTS;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t number = 0; number < parts; number++) {
+        const struct part part = find_part(state, call, number);
+        const size_t count = part.pixels * channels;
+        part_product(state, &part,
+                     cpu_read(state->precision, call->out_gradient, part.first, count, part.two),
+                     cpu_read(state->precision, call->in[0], part.first, count, part.one));
+    }
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t row = 0; row < state->images * channels; row++) {
+        energy_row(state, call, row);
+    }
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t number = 0; number < parts; number++) {
+        const struct part part = find_part(state, call, number);
+        if (part.pixels > 0) {
+            write_gradient(state, call, &part);
+        }
+    }
+}
+
+const struct kernel channel_attention_cpu = {plan, forward, backward, free};

@@ -1,0 +1,69 @@
+// concat on the CPU.
+#include "backend/cpu.h"
+#include "ops/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct state {
+    size_t pixels, channels[2];
+    enum precision precision;
+    int threads;
+};
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    struct state *state = malloc(sizeof *state);
+    const struct shape out = output_shape(plan);
+    if (state == NULL || out.c > CPU_BLOCK) {
+        free(state);
+        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    }
+    *state = (struct state){out.n * out.h * out.w,
+                            {input_shape(plan, 0).c, input_shape(plan, 1).c},
+                            plan->backend->precision,
+                            plan->backend->threads};
+    plan->state = state;
+    return true;
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t size = precision_size(state->precision);
+    const size_t one = state->channels[0] * size;
+    const size_t other = state->channels[1] * size;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+        char *out = (char *)call->out + pixel * (one + other);
+        memcpy(out, (const char *)call->in[0] + pixel * one, one);
+        memcpy(out + one, (const char *)call->in[1] + pixel * other, other);
+    }
+}
+
+static void backward_part(const struct state *state, const struct call *call, int part) {
+    const size_t wide = state->channels[0] + state->channels[1];
+    const size_t channels = state->channels[part];
+    const size_t before = part == 0 ? 0 : state->channels[0];
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+        float one[CPU_BLOCK];
+        float other[CPU_BLOCK];
+        const float *dy =
+            cpu_read(state->precision, call->out_gradient, pixel * wide + before, channels, one);
+        float *dx = cpu_target(state->precision, call->in_gradient[part], pixel * channels,
+                               channels, call->add[part], other);
+        for (size_t c = 0; c < channels; c++) {
+            dx[c] += dy[c];
+        }
+        cpu_write(state->precision, call->in_gradient[part], pixel * channels, channels, dx);
+    }
+}
+
+static void backward(const struct call *call) {
+    for (int part = 0; part < 2; part++) {
+        if (call->in_gradient[part] != NULL) {
+            backward_part(call->state, call, part);
+        }
+    }
+}
+
+const struct kernel concat_cpu = {plan, forward, backward, free};

@@ -1,0 +1,74 @@
+// convolution: what it is, and how norms and ReLUs join it.
+#include "ops/convolution/convolution.h"
+
+#include "ops/kernels.h"
+#include "ops/norm/norm.h"
+#include "ops/ops.h"
+#include "ops/relu/relu.h"
+
+const struct operation convolution_operation = {
+    .name = "convolution", .kernels = {&convolution_cpu}, .reads_input = {true}, .over_input = 2};
+
+static struct shape out_shape(struct shape in, const struct convolution *layer) {
+    return (struct shape){in.n, (in.h + 2 * layer->pad - layer->kernel) / layer->stride + 1,
+                          (in.w + 2 * layer->pad - layer->kernel) / layer->stride + 1,
+                          layer->channels};
+}
+
+// What all kinds share; `residual` is added, `norm` folded in prediction.
+static value_id add_layer(struct graph *graph, value_id x, const struct convolution *layer,
+                          const char *norm, value_id residual, bool relu) {
+    const struct shape in = graph_shape(graph, x);
+    if (x == NO_VALUE) {
+        return NO_VALUE;
+    }
+    if (in.h + 2 * layer->pad < layer->kernel || in.w + 2 * layer->pad < layer->kernel) {
+        graph_fail(graph, "%s: an image of %zu x %zu is too small", layer->name, in.h, in.w);
+        return NO_VALUE;
+    }
+    const struct convolution_attributes attributes = {.kernel = layer->kernel,
+                                                      .stride = layer->stride,
+                                                      .pad = layer->pad,
+                                                      .bias = layer->bias,
+                                                      .norm = norm != NULL,
+                                                      .relu = relu};
+    struct node_spec spec = {.operation = &convolution_operation,
+                             .name = layer->name,
+                             .inputs = {x, residual},
+                             .input_count = residual == NO_VALUE ? 1 : 2,
+                             .shape = out_shape(in, layer),
+                             .attributes = &attributes,
+                             .attribute_bytes = sizeof attributes};
+    const size_t shape[] = {layer->channels, in.c, layer->kernel, layer->kernel};
+    spec.parameters[spec.parameter_count++] =
+        graph_parameter(graph, name_of("%s.weight", layer->name).text, ROLE_CONVOLUTION, 4, shape);
+    if (layer->bias) {
+        spec.parameters[spec.parameter_count++] = graph_parameter(
+            graph, name_of("%s.bias", layer->name).text, ROLE_SHIFT, 1, &layer->channels);
+    }
+    if (norm != NULL) {
+        norm_parameters(graph, norm, layer->channels, spec.parameters + spec.parameter_count);
+        spec.parameter_count += NORM_PARAMETERS;
+    }
+    return graph_node(graph, &spec);
+}
+
+value_id convolution(struct graph *graph, value_id x, const struct convolution *layer) {
+    return add_layer(graph, x, layer, NULL, NO_VALUE, false);
+}
+
+value_id convolution_norm(struct graph *graph, value_id x, const struct convolution *layer,
+                          const char *norm_name, value_id residual, bool relu) {
+    if (graph_mode_of(graph) == GRAPH_PREDICT) {
+        return add_layer(graph, x, layer, norm_name, residual, relu);
+    }
+    const value_id y = add_layer(graph, x, layer, NULL, NO_VALUE, false);
+    return norm(graph, y, norm_name, residual, relu);
+}
+
+value_id convolution_relu(struct graph *graph, value_id x, const struct convolution *layer) {
+    if (graph_mode_of(graph) == GRAPH_PREDICT) {
+        return add_layer(graph, x, layer, NULL, NO_VALUE, true);
+    }
+    return relu(graph, add_layer(graph, x, layer, NULL, NO_VALUE, false));
+}

@@ -1,0 +1,152 @@
+// convolution on the CPU, by oneDNN.
+#include "backend/cpu.h"
+#include "ops/convolution/convolution.h"
+#include "ops/kernels.h"
+#include "ops/norm/norm.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct state {
+    struct cpu_convolution *convolution;
+    struct cpu_convolution_shape shape;
+    bool own_bias, norm, residual, add;
+    enum precision precision;
+    int threads;
+    uint64_t version; // of the weights that the passes have
+    float *folded;    // weights, then biases, with the norm in them
+    size_t inner;     // weights of one output channel
+    size_t output_bytes, input_count;
+};
+
+static void release(void *made) {
+    struct state *state = made;
+    cpu_convolution_release(state->convolution);
+    free(state->folded);
+    free(state);
+}
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct convolution_attributes *layer = plan->node->attributes;
+    const struct shape in = input_shape(plan, 0);
+    const struct shape out = output_shape(plan);
+    const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
+    struct state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = (struct state){
+        .shape = {.images = in.n,
+                  .height = in.h,
+                  .width = in.w,
+                  .channels = in.c,
+                  .out_height = out.h,
+                  .out_width = out.w,
+                  .out_channels = out.c,
+                  .kernel = layer->kernel,
+                  .stride = layer->stride,
+                  .pad = layer->pad,
+                  .bias = layer->bias || layer->norm,
+                  .relu = layer->relu,
+                  .sum = plan->node->input_count > 1,
+                  .train = train,
+                  .input_gradient =
+                      graph_value_at(plan->graph, plan->node->inputs[0])->needs_gradient},
+        .own_bias = layer->bias,
+        .norm = layer->norm,
+        .residual = plan->node->input_count > 1,
+        .add = plan->add[0],
+        .precision = plan->backend->precision,
+        .threads = plan->backend->threads,
+        .inner = in.c * layer->kernel * layer->kernel,
+        .output_bytes = shape_count(out) * precision_size(plan->backend->precision),
+        .input_count = shape_count(in)};
+    state->convolution = cpu_convolution_plan(plan->backend, &state->shape, error);
+    if (state->convolution == NULL) {
+        release(state);
+        return false;
+    }
+    if (layer->norm) {
+        state->folded = malloc((state->inner + 1) * out.c * sizeof(float));
+        if (state->folded == NULL) {
+            release(state);
+            return fail(error, "no memory");
+        }
+    }
+    plan->scratch = cpu_convolution_scratch(state->convolution);
+    if (state->add) { // the gradient is made there, then added
+        plan->scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
+    }
+    plan->state = state;
+    return true;
+}
+
+// w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
+static void fold(struct state *state, const float *weights, const float *bias, float *const *norm) {
+    const size_t channels = state->shape.out_channels;
+    float *biases = state->folded + state->inner * channels;
+    for (size_t c = 0; c < channels; c++) {
+        const double factor = norm[NORM_SCALE][c] / sqrt(norm[NORM_VARIANCE][c] + NORM_EPSILON);
+        const double own = bias != NULL ? bias[c] : 0;
+        for (size_t i = 0; i < state->inner; i++) {
+            state->folded[c * state->inner + i] = (float)(weights[c * state->inner + i] * factor);
+        }
+        biases[c] = (float)((own - norm[NORM_MEAN][c]) * factor + norm[NORM_SHIFT][c]);
+    }
+}
+
+static void forward(const struct call *call) {
+    struct state *state = call->state;
+    const float *bias = state->own_bias ? call->parameter[1] : NULL;
+    const float *weights = call->parameter[0];
+    if (state->version != call->version) {
+        if (state->norm) {
+            fold(state, weights, bias, call->parameter + 1 + state->own_bias);
+            weights = state->folded;
+        }
+        cpu_convolution_weights(state->convolution, weights);
+        state->version = call->version;
+    }
+    if (state->norm) {
+        bias = state->folded + state->inner * state->shape.out_channels;
+    }
+    if (state->residual && call->out != call->in[1]) {
+        memcpy(call->out, call->in[1], state->output_bytes);
+    }
+    cpu_convolution_forward(state->convolution, call->in[0], bias, call->out, call->scratch);
+}
+
+static void add_to(const struct state *state, void *gradient, const void *more) {
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t first = 0; first < state->input_count; first += CPU_BLOCK) {
+        const size_t left = state->input_count - first;
+        const size_t count = left < CPU_BLOCK ? left : CPU_BLOCK;
+        float one[CPU_BLOCK];
+        float other[CPU_BLOCK];
+        float *to = cpu_target(state->precision, gradient, first, count, true, one);
+        const float *from = cpu_read(state->precision, more, first, count, other);
+        for (size_t i = 0; i < count; i++) {
+            to[i] += from[i];
+        }
+        cpu_write(state->precision, gradient, first, count, to);
+    }
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    void *made = call->in_gradient[0];
+    char *scratch = call->scratch;
+    if (state->add) {
+        made = scratch;
+        scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
+    }
+    cpu_convolution_backward(state->convolution, call->in[0], call->out_gradient, made,
+                             call->gradient[0], state->own_bias ? call->gradient[1] : NULL,
+                             scratch);
+    if (state->add) {
+        add_to(state, call->in_gradient[0], made);
+    }
+}
+
+const struct kernel convolution_cpu = {plan, forward, backward, release};

@@ -1,0 +1,20 @@
+// image: what it is.
+#include "ops/kernels.h"
+#include "ops/ops.h"
+
+const struct operation image_operation = {.name = "image", .kernels = {&image_cpu}};
+
+value_id image(struct graph *graph, value_id x) {
+    struct shape shape = graph_shape(graph, x);
+    if (x != NO_VALUE && shape.c != 1 && shape.c != 3) {
+        graph_fail(graph, "an image has 1 or 3 channels, not %zu", shape.c);
+    }
+    shape.c = 3;
+    const struct node_spec spec = {.operation = &image_operation,
+                                   .name = "image",
+                                   .inputs = {x},
+                                   .input_count = 1,
+                                   .shape = shape,
+                                   .cheap = true};
+    return graph_node(graph, &spec);
+}

@@ -1,0 +1,157 @@
+// logits on the CPU. A dropped channel is a weight of 0 for that image, a kept one is scaled by
+// 1 / (1 - probability).
+#include "backend/cpu.h"
+#include "core/random.h"
+#include "core/simd.h"
+#include "ops/kernels.h"
+#include "ops/logits/logits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_CHANNELS 512
+
+struct state {
+    size_t images, pixels, channels; // pixels of one image
+    size_t block, blocks;            // pixels worked on at once; how often, in one image
+    double dropout;
+    enum precision precision;
+    int threads;
+};
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct logits_attributes *attributes = plan->node->attributes;
+    const struct shape in = input_shape(plan, 0);
+    struct state *state = malloc(sizeof *state);
+    if (state == NULL || in.c > MOST_CHANNELS) {
+        free(state);
+        return fail(error, "no memory, or more channels than %d", MOST_CHANNELS);
+    }
+    *state = (struct state){.images = in.n,
+                            .pixels = in.h * in.w,
+                            .channels = in.c,
+                            .block = CPU_BLOCK / in.c,
+                            .dropout = attributes->dropout,
+                            .precision = plan->backend->precision,
+                            .threads = plan->backend->threads};
+    state->blocks = (state->pixels + state->block - 1) / state->block;
+    plan->scratch = in.n * state->blocks * (in.c + 1) * sizeof(double); // backward's sums
+    plan->state = state;
+    return true;
+}
+
+// What each channel of an image is multiplied with by dropout.
+static void draw(const struct state *state, const struct call *call, size_t image, float *factors) {
+    struct random random = random_seed(call->seed, 0, image);
+    for (size_t c = 0; c < state->channels; c++) {
+        const bool dropped = state->dropout > 0 && random_uniform(&random) < state->dropout;
+        factors[c] = dropped ? 0.0F : (float)(1 / (1 - state->dropout));
+    }
+}
+
+VECTORISED static void products(const float *x, const float *weights, size_t pixels,
+                                size_t channels, float bias, float *out) {
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        const float *at = x + pixel * channels;
+        float sums[8] = {bias};
+        size_t c = 0;
+        for (; c + 8 <= channels; c += 8) {
+            for (size_t lane = 0; lane < 8; lane++) {
+                sums[lane] += at[c + lane] * weights[c + lane];
+            }
+        }
+        for (; c < channels; c++) {
+            sums[0] += at[c] * weights[c];
+        }
+        out[pixel] = ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
+                     ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+    }
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t number = 0; number < state->images * state->blocks; number++) {
+        const size_t image = number / state->blocks;
+        const size_t pixel = number % state->blocks * state->block;
+        const size_t left = state->pixels - pixel;
+        const size_t pixels = left < state->block ? left : state->block;
+        const size_t first = image * state->pixels + pixel;
+        float weights[MOST_CHANNELS];
+        float temporary[CPU_BLOCK];
+        draw(state, call, image, weights);
+        for (size_t c = 0; c < state->channels; c++) {
+            weights[c] *= call->parameter[0][c];
+        }
+        products(cpu_read(state->precision, call->in[0], first * state->channels,
+                          pixels * state->channels, temporary),
+                 weights, pixels, state->channels, *call->parameter[1], (float *)call->out + first);
+    }
+}
+
+// dx += dy * weights; sums over pixels of dy * x, a channel each.
+VECTORISED static void block_gradients(const float *x, const float *dy, const float *weights,
+                                       size_t pixels, size_t channels, float *sums, float *dx) {
+    memset(sums, 0, channels * sizeof *sums);
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        const size_t at = pixel * channels;
+        for (size_t c = 0; c < channels; c++) {
+            sums[c] += dy[pixel] * x[at + c];
+            dx[at + c] += dy[pixel] * weights[c];
+        }
+    }
+}
+
+static void backward_block(const struct state *state, const struct call *call, size_t number,
+                           double *sums) {
+    const size_t channels = state->channels;
+    const size_t image = number / state->blocks;
+    const size_t pixel = number % state->blocks * state->block;
+    const size_t left = state->pixels - pixel;
+    const size_t pixels = left < state->block ? left : state->block;
+    const size_t first = image * state->pixels + pixel;
+    const float *dy = (const float *)call->out_gradient + first;
+    float factors[MOST_CHANNELS];
+    float weights[MOST_CHANNELS];
+    float of_weights[MOST_CHANNELS];
+    float of_x[CPU_BLOCK];
+    float of_dx[CPU_BLOCK];
+    draw(state, call, image, factors);
+    for (size_t c = 0; c < channels; c++) {
+        weights[c] = factors[c] * call->parameter[0][c];
+    }
+    float *dx = cpu_target(state->precision, call->in_gradient[0], first * channels,
+                           pixels * channels, call->add[0], of_dx);
+    block_gradients(
+        cpu_read(state->precision, call->in[0], first * channels, pixels * channels, of_x), dy,
+        weights, pixels, channels, of_weights, dx);
+    cpu_write(state->precision, call->in_gradient[0], first * channels, pixels * channels, dx);
+    sums[channels] = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        sums[channels] += dy[i];
+    }
+    for (size_t c = 0; c < channels; c++) {
+        sums[c] = (double)of_weights[c] * factors[c];
+    }
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t blocks = state->images * state->blocks;
+    const size_t wide = state->channels + 1;
+    double *sums = call->scratch;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t number = 0; number < blocks; number++) {
+        backward_block(state, call, number, sums + number * wide);
+    }
+    for (size_t c = 0; c < wide; c++) {
+        double sum = 0;
+        for (size_t number = 0; number < blocks; number++) {
+            sum += sums[number * wide + c];
+        }
+        float *to = c < state->channels ? &call->gradient[0][c] : call->gradient[1];
+        *to += (float)sum;
+    }
+}
+
+const struct kernel logits_cpu = {plan, forward, backward, free};

@@ -1,0 +1,31 @@
+// logits: what it is.
+#include "ops/logits/logits.h"
+
+#include "ops/kernels.h"
+#include "ops/ops.h"
+
+const struct operation logits_operation = {
+    .name = "logits", .kernels = {&logits_cpu}, .reads_input = {true}};
+
+value_id logits(struct graph *graph, value_id x, const char *name, double dropout) {
+    const struct shape in = graph_shape(graph, x);
+    const size_t shape[] = {1, in.c, 1, 1};
+    const struct logits_attributes attributes = {graph_mode_of(graph) == GRAPH_TRAIN ? dropout : 0};
+    if (x == NO_VALUE) {
+        return NO_VALUE;
+    }
+    const int weights =
+        graph_parameter(graph, name_of("%s.weight", name).text, ROLE_CONVOLUTION, 4, shape);
+    const int shift = graph_parameter(graph, name_of("%s.bias", name).text, ROLE_SHIFT, 1, shape);
+    const struct node_spec spec = {.operation = &logits_operation,
+                                   .name = name,
+                                   .inputs = {x},
+                                   .input_count = 1,
+                                   .parameters = {weights, shift},
+                                   .parameter_count = 2,
+                                   .shape = {in.n, in.h, in.w, 1},
+                                   .storage = STORAGE_FLOAT,
+                                   .attributes = &attributes,
+                                   .attribute_bytes = sizeof attributes};
+    return graph_node(graph, &spec);
+}

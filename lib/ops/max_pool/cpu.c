@@ -1,0 +1,117 @@
+// max_pool on the CPU. Saved: which of the nine each maximum came from, so that backward can
+// gather: every input pixel asks the windows over it, and no two threads write to one place.
+#include "backend/cpu.h"
+#include "core/simd.h"
+#include "ops/kernels.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+struct state {
+    struct shape in, out;
+    enum precision precision;
+    int threads;
+};
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    struct state *state = malloc(sizeof *state);
+    const struct shape in = input_shape(plan, 0);
+    if (state == NULL || in.c > CPU_BLOCK) {
+        free(state);
+        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    }
+    *state =
+        (struct state){in, output_shape(plan), plan->backend->precision, plan->backend->threads};
+    plan->saved = shape_count(state->out);
+    plan->state = state;
+    return true;
+}
+
+VECTORISED static void keep_greater(const float *x, size_t channels, uint8_t number, float *most,
+                                    uint8_t *from) {
+    for (size_t c = 0; c < channels; c++) {
+        from[c] = x[c] > most[c] ? number : from[c];
+        most[c] = x[c] > most[c] ? x[c] : most[c];
+    }
+}
+
+static void pool_pixel(const struct state *state, const struct call *call, size_t row,
+                       size_t column, float *most, uint8_t *from) {
+    const struct shape in = state->in;
+    const size_t image = row / state->out.h;
+    const size_t y = row % state->out.h;
+    float temporary[CPU_BLOCK];
+    for (size_t c = 0; c < in.c; c++) {
+        most[c] = -INFINITY;
+        from[c] = 0;
+    }
+    for (size_t k = 0; k < 9; k++) { // unsigned arithmetic wraps above the image, too
+        const size_t iy = 2 * y + k / 3 - 1;
+        const size_t ix = 2 * column + k % 3 - 1;
+        if (iy < in.h && ix < in.w) {
+            const size_t at = ((image * in.h + iy) * in.w + ix) * in.c;
+            keep_greater(cpu_read(state->precision, call->in[0], at, in.c, temporary), in.c,
+                         (uint8_t)k, most, from);
+        }
+    }
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+    const struct shape out = state->out;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t row = 0; row < out.n * out.h; row++) {
+        for (size_t x = 0; x < out.w; x++) {
+            const size_t at = (row * out.w + x) * out.c;
+            float temporary[CPU_BLOCK];
+            float *most = cpu_target(state->precision, call->out, at, out.c, false, temporary);
+            pool_pixel(state, call, row, x, most, (uint8_t *)call->saved + at);
+            cpu_write(state->precision, call->out, at, out.c, most);
+        }
+    }
+}
+
+VECTORISED static void add_where(const float *dy, const uint8_t *from, uint8_t number,
+                                 size_t channels, float *dx) {
+    for (size_t c = 0; c < channels; c++) {
+        dx[c] += from[c] == number ? dy[c] : 0;
+    }
+}
+
+// Adds what reaches one input pixel from the at most four windows over it.
+static void gather(const struct state *state, const struct call *call, size_t row, size_t x,
+                   float *dx) {
+    const struct shape out = state->out;
+    const size_t image = row / state->in.h;
+    const size_t y = row % state->in.h;
+    float temporary[CPU_BLOCK];
+    for (size_t oy = y / 2; oy <= (y + 1) / 2; oy++) {
+        for (size_t ox = x / 2; ox <= (x + 1) / 2; ox++) {
+            if (oy < out.h && ox < out.w) {
+                const size_t at = ((image * out.h + oy) * out.w + ox) * out.c;
+                const size_t number = (y + 1 - 2 * oy) * 3 + (x + 1 - 2 * ox);
+                add_where(cpu_read(state->precision, call->out_gradient, at, out.c, temporary),
+                          (const uint8_t *)call->saved + at, (uint8_t)number, out.c, dx);
+            }
+        }
+    }
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    const struct shape in = state->in;
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t row = 0; row < in.n * in.h; row++) {
+        for (size_t x = 0; x < in.w; x++) {
+            const size_t at = (row * in.w + x) * in.c;
+            float temporary[CPU_BLOCK];
+            float *dx = cpu_target(state->precision, call->in_gradient[0], at, in.c, call->add[0],
+                                   temporary);
+            gather(state, call, row, x, dx);
+            cpu_write(state->precision, call->in_gradient[0], at, in.c, dx);
+        }
+    }
+}
+
+const struct kernel max_pool_cpu = {plan, forward, backward, free};

@@ -1,0 +1,56 @@
+// norm: what it is.
+#include "ops/norm/norm.h"
+
+#include "ops/kernels.h"
+
+// Without a residual the output is made again from the input; with one it is kept, and tells where
+// the ReLU was open.
+const struct operation norm_operation = {
+    .name = "norm", .kernels = {&norm_cpu}, .reads_input = {true}, .over_gradient = true};
+const struct operation norm_residual_operation = {.name = "norm_residual",
+                                                  .kernels = {&norm_residual_cpu},
+                                                  .reads_input = {true},
+                                                  .reads_output = true,
+                                                  .over_gradient = true};
+
+void norm_parameters(struct graph *graph, const char *name, size_t channels,
+                     int parameters[NORM_PARAMETERS]) {
+    static const struct {
+        const char *suffix;
+        enum parameter_role role;
+    } parts[NORM_PARAMETERS] = {{"weight", ROLE_SCALE},
+                                {"bias", ROLE_SHIFT},
+                                {"running_mean", ROLE_MEAN},
+                                {"running_var", ROLE_VARIANCE}};
+    for (int i = 0; i < NORM_PARAMETERS; i++) {
+        const struct name full = name_of("%s.%s", name, parts[i].suffix);
+        parameters[i] = graph_parameter(graph, full.text, parts[i].role, 1, &channels);
+    }
+}
+
+value_id norm(struct graph *graph, value_id x, const char *name, value_id residual, bool relu) {
+    const struct norm_attributes attributes = {relu};
+    const struct shape shape = graph_shape(graph, x);
+    if (x == NO_VALUE) {
+        return NO_VALUE;
+    }
+    if (shape.n * shape.h * shape.w == 1) {
+        graph_fail(graph,
+                   "%s: batch normalisation has nothing to normalise in a batch of 1: train with "
+                   "2 images or more",
+                   name);
+        return NO_VALUE;
+    }
+    struct node_spec spec = {.operation =
+                                 residual == NO_VALUE ? &norm_operation : &norm_residual_operation,
+                             .name = name,
+                             .inputs = {x, residual},
+                             .input_count = residual == NO_VALUE ? 1 : 2,
+                             .parameter_count = NORM_PARAMETERS,
+                             .shape = shape,
+                             .attributes = &attributes,
+                             .attribute_bytes = sizeof attributes,
+                             .cheap = residual == NO_VALUE};
+    norm_parameters(graph, name, shape.c, spec.parameters);
+    return graph_node(graph, &spec);
+}

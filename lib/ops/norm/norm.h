@@ -1,0 +1,23 @@
+// Batch normalisation in training, for convolution_norm and for its kernels.
+#ifndef PLEURA_OPS_NORM_NORM_H
+#define PLEURA_OPS_NORM_NORM_H
+
+#include "nn/graph.h"
+
+#define NORM_EPSILON 1e-5
+#define NORM_MOMENTUM 0.1
+
+enum { NORM_SCALE, NORM_SHIFT, NORM_MEAN, NORM_VARIANCE, NORM_PARAMETERS };
+
+struct norm_attributes {
+    bool relu;
+};
+
+// The parameters name.weight, .bias, .running_mean and .running_var.
+void norm_parameters(struct graph *graph, const char *name, size_t channels,
+                     int parameters[NORM_PARAMETERS]);
+
+// relu(norm(x) + residual); NO_VALUE: no residual.
+value_id norm(struct graph *graph, value_id x, const char *name, value_id residual, bool relu);
+
+#endif

@@ -1,0 +1,26 @@
+// position_attention: what it is.
+#include "ops/kernels.h"
+#include "ops/ops.h"
+
+const struct operation position_attention_operation = {.name = "position_attention",
+                                                       .kernels = {&position_attention_cpu},
+                                                       .reads_input = {true, true},
+                                                       .reads_output = true};
+
+value_id position_attention(struct graph *graph, value_id q, value_id v) {
+    const struct shape keys = graph_shape(graph, q);
+    const struct shape shape = graph_shape(graph, v);
+    if (q == NO_VALUE || v == NO_VALUE) {
+        return NO_VALUE;
+    }
+    if (keys.n != shape.n || keys.h != shape.h || keys.w != shape.w) {
+        graph_fail(graph, "position_attention: shapes differ");
+        return NO_VALUE;
+    }
+    const struct node_spec spec = {.operation = &position_attention_operation,
+                                   .name = "position_attention",
+                                   .inputs = {q, v},
+                                   .input_count = 2,
+                                   .shape = shape};
+    return graph_node(graph, &spec);
+}

@@ -1,0 +1,194 @@
+// pyramid_pool on the CPU. Pooling and interpolation are both linear along each axis: for a grid of
+// g, two matrices, down (g x n) and up (n x g). Backward is the same with up^T and down^T.
+#include "backend/cpu.h"
+#include "core/simd.h"
+#include "ops/kernels.h"
+#include "ops/upsample/axis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GRIDS 4
+#define MOST_CELLS 6
+#define CHANNELS 64 // worked on at once
+
+static const size_t grids[GRIDS] = {6, 3, 2, 1};
+
+// The matrices of one axis for one grid, each g x n: rows of cells.
+struct matrices {
+    float *down, *up;
+};
+
+struct state {
+    struct shape shape;
+    struct matrices tall[GRIDS], wide[GRIDS];
+    size_t groups; // of channels
+    size_t room;   // floats of scratch a thread
+    enum precision precision;
+    int threads;
+};
+
+static void release(void *made) {
+    struct state *state = made;
+    for (size_t i = 0; i < GRIDS; i++) {
+        free(state->tall[i].down);
+        free(state->tall[i].up);
+        free(state->wide[i].down);
+        free(state->wide[i].up);
+    }
+    free(state);
+}
+
+static bool make_matrices(struct matrices *made, size_t n, size_t cells, struct error *error) {
+    const size_t step = n / cells;
+    const size_t window = n - step * (cells - 1);
+    struct axis axis;
+    made->down = calloc(cells * n, sizeof *made->down);
+    made->up = calloc(cells * n, sizeof *made->up);
+    if (made->down == NULL || made->up == NULL) {
+        return fail(error, "no memory");
+    }
+    if (!axis_make(&axis, cells, n, error)) {
+        return false;
+    }
+    for (size_t cell = 0; cell < cells; cell++) {
+        for (size_t i = 0; i < window; i++) {
+            made->down[cell * n + cell * step + i] = 1.0F / (float)window;
+        }
+        for (size_t k = axis.first[cell]; k < axis.first[cell + 1]; k++) {
+            made->up[cell * n + axis.outputs[k]] = axis.weights[k];
+        }
+    }
+    axis_free(&axis);
+    return true;
+}
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape shape = input_shape(plan, 0);
+    struct state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    state->shape = shape;
+    state->groups = (shape.c + CHANNELS - 1) / CHANNELS;
+    state->precision = plan->backend->precision;
+    state->threads = plan->backend->threads;
+    for (size_t i = 0; i < GRIDS; i++) {
+        if (!make_matrices(&state->tall[i], shape.h, grids[i], error) ||
+            !make_matrices(&state->wide[i], shape.w, grids[i], error)) {
+            release(state);
+            return false;
+        }
+    }
+    // The group's pixels and their sum; rows and cells of the grid.
+    state->room =
+        (2 * shape.h * shape.w + MOST_CELLS * shape.w + MOST_CELLS * MOST_CELLS) * CHANNELS;
+    plan->scratch = (size_t)state->threads * state->room * sizeof(float);
+    plan->state = state;
+    return true;
+}
+
+VECTORISED static void add_times(const float *x, float weight, size_t count, float *sum) {
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += weight * x[i];
+    }
+}
+
+// sum (h x w pixels) += one grid's up down x.
+static void add_grid(const struct state *state, size_t cells, const struct matrices *tall,
+                     const struct matrices *wide, const float *x, float *room, float *sum) {
+    const size_t h = state->shape.h;
+    const size_t w = state->shape.w;
+    float *rows = room; // cells x w
+    float *grid = room + MOST_CELLS * w * CHANNELS;
+    memset(rows, 0, cells * w * CHANNELS * sizeof *rows);
+    memset(grid, 0, cells * cells * CHANNELS * sizeof *grid);
+    for (size_t cell = 0; cell < cells; cell++) {
+        for (size_t y = 0; y < h; y++) {
+            const float weight = tall->down[cell * h + y];
+            if (weight > 0) {
+                add_times(x + y * w * CHANNELS, weight, w * CHANNELS, rows + cell * w * CHANNELS);
+            }
+        }
+        for (size_t other = 0; other < cells; other++) {
+            for (size_t i = 0; i < w; i++) {
+                add_times(rows + (cell * w + i) * CHANNELS, wide->down[other * w + i], CHANNELS,
+                          grid + (cell * cells + other) * CHANNELS);
+            }
+        }
+    }
+    memset(rows, 0, cells * w * CHANNELS * sizeof *rows);
+    for (size_t cell = 0; cell < cells; cell++) {
+        for (size_t other = 0; other < cells; other++) {
+            for (size_t i = 0; i < w; i++) {
+                add_times(grid + (cell * cells + other) * CHANNELS, wide->up[other * w + i],
+                          CHANNELS, rows + (cell * w + i) * CHANNELS);
+            }
+        }
+        for (size_t y = 0; y < h; y++) {
+            const float weight = tall->up[cell * h + y];
+            if (weight > 0) {
+                add_times(rows + cell * w * CHANNELS, weight, w * CHANNELS, sum + y * w * CHANNELS);
+            }
+        }
+    }
+}
+
+// Transposed: up's and down's places changed.
+static struct matrices turned(struct matrices matrices) {
+    return (struct matrices){matrices.up, matrices.down};
+}
+
+static void run_group(const struct state *state, const void *from, void *to, bool add,
+                      bool transposed, size_t number, float *room) {
+    const struct shape s = state->shape;
+    const size_t pixels = s.h * s.w;
+    const size_t image = number / state->groups;
+    const size_t channel = number % state->groups * CHANNELS;
+    const size_t count = s.c - channel < CHANNELS ? s.c - channel : CHANNELS;
+    float *x = room;
+    float *sum = room + pixels * CHANNELS;
+    memset(room, 0, 2 * pixels * CHANNELS * sizeof *room);
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        const size_t at = (image * pixels + pixel) * s.c + channel;
+        float temporary[CHANNELS];
+        memcpy(x + pixel * CHANNELS, cpu_read(state->precision, from, at, count, temporary),
+               count * sizeof *x);
+    }
+    for (size_t i = 0; i < GRIDS; i++) {
+        const struct matrices tall = transposed ? turned(state->tall[i]) : state->tall[i];
+        const struct matrices wide = transposed ? turned(state->wide[i]) : state->wide[i];
+        add_grid(state, grids[i], &tall, &wide, x, room + 2 * pixels * CHANNELS, sum);
+    }
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        const size_t at = (image * pixels + pixel) * s.c + channel;
+        float temporary[CHANNELS];
+        float *out = cpu_target(state->precision, to, at, count, add, temporary);
+        for (size_t c = 0; c < count; c++) {
+            out[c] += sum[pixel * CHANNELS + c];
+        }
+        cpu_write(state->precision, to, at, count, out);
+    }
+}
+
+static void run(const struct state *state, const void *from, void *to, bool add, bool transposed,
+                float *scratch) {
+    const size_t groups = state->shape.n * state->groups;
+    const size_t threads = (size_t)state->threads;
+#pragma omp parallel for schedule(static, 1) num_threads(state->threads)
+    for (size_t t = 0; t < threads; t++) {
+        for (size_t i = groups * t / threads; i < groups * (t + 1) / threads; i++) {
+            run_group(state, from, to, add, transposed, i, scratch + t * state->room);
+        }
+    }
+}
+
+static void forward(const struct call *call) {
+    run(call->state, call->in[0], call->out, false, false, call->scratch);
+}
+
+static void backward(const struct call *call) {
+    run(call->state, call->out_gradient, call->in_gradient[0], call->add[0], true, call->scratch);
+}
+
+const struct kernel pyramid_pool_cpu = {plan, forward, backward, release};

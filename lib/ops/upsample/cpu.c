@@ -1,0 +1,150 @@
+// upsample on the CPU: first between two rows, then along the row; backward the same two ways as
+// sums, gathered by input row.
+#include "backend/cpu.h"
+#include "core/simd.h"
+#include "ops/kernels.h"
+#include "ops/upsample/axis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct state {
+    struct shape in, out;
+    struct axis down, along; // of rows, of pixels in a row
+    size_t in_row, out_row;  // numbers in a row
+    size_t room;             // floats of scratch a thread
+    enum precision precision;
+    int threads;
+};
+
+static void release(void *made) {
+    struct state *state = made;
+    axis_free(&state->down);
+    axis_free(&state->along);
+    free(state);
+}
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape in = input_shape(plan, 0);
+    const struct shape out = output_shape(plan);
+    struct state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = (struct state){.in = in,
+                            .out = out,
+                            .in_row = in.w * in.c,
+                            .out_row = out.w * out.c,
+                            .precision = value_precision(plan, plan->node->output),
+                            .threads = plan->backend->threads};
+    if (!axis_make(&state->down, in.h, out.h, error) ||
+        !axis_make(&state->along, in.w, out.w, error)) {
+        release(state);
+        return false;
+    }
+    state->room = 3 * (state->in_row + state->out_row);
+    plan->scratch = (size_t)state->threads * state->room * sizeof(float);
+    plan->state = state;
+    return true;
+}
+
+VECTORISED static void between(const float *a, const float *b, float share, size_t count,
+                               float *made) {
+    for (size_t i = 0; i < count; i++) {
+        made[i] = (1.0F - share) * a[i] + share * b[i];
+    }
+}
+
+VECTORISED static void add_times(const float *x, float weight, size_t count, float *sum) {
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += weight * x[i];
+    }
+}
+
+// A row of single numbers, without a call a pixel.
+static void stretch(const struct axis *along, const float *row, size_t channels, float *out) {
+    for (size_t o = 0; o < along->out; o++) {
+        const float *low = row + along->low[o] * channels;
+        const float *high = row + axis_high(along, o) * channels;
+        if (channels == 1) {
+            out[o] = (1.0F - along->share[o]) * *low + along->share[o] * *high;
+        } else {
+            between(low, high, along->share[o], channels, out + o * channels);
+        }
+    }
+}
+
+static void forward_row(const struct state *state, const struct call *call, size_t row,
+                        float *room) {
+    const size_t image = row / state->out.h;
+    const size_t y = row % state->out.h;
+    const size_t low = (image * state->in.h + state->down.low[y]) * state->in_row;
+    const size_t high = (image * state->in.h + axis_high(&state->down, y)) * state->in_row;
+    float *mixed = room + 2 * state->in_row;
+    const float *a = cpu_read(state->precision, call->in[0], low, state->in_row, room);
+    const float *b =
+        cpu_read(state->precision, call->in[0], high, state->in_row, room + state->in_row);
+    between(a, b, state->down.share[y], state->in_row, mixed);
+    const size_t at = row * state->out_row;
+    float *out =
+        state->precision == PRECISION_F32 ? (float *)call->out + at : room + 3 * state->in_row;
+    stretch(&state->along, mixed, state->in.c, out);
+    cpu_write(state->precision, call->out, at, state->out_row, out);
+}
+
+static void backward_row(const struct state *state, const struct call *call, size_t row,
+                         float *room) {
+    const struct axis *down = &state->down;
+    const struct axis *along = &state->along;
+    const size_t image = row / state->in.h;
+    const size_t y = row % state->in.h;
+    const size_t channels = state->in.c;
+    float *sum = room;
+    float *temporary = room + state->out_row;
+    memset(sum, 0, state->out_row * sizeof *sum);
+    for (size_t k = down->first[y]; k < down->first[y + 1]; k++) {
+        const size_t at = (image * state->out.h + down->outputs[k]) * state->out_row;
+        add_times(cpu_read(state->precision, call->out_gradient, at, state->out_row, temporary),
+                  down->weights[k], state->out_row, sum);
+    }
+    const size_t at = row * state->in_row;
+    float *dx = cpu_target(state->precision, call->in_gradient[0], at, state->in_row, call->add[0],
+                           room + 2 * state->out_row);
+    for (size_t i = 0; i < along->in; i++) {
+        for (size_t k = along->first[i]; k < along->first[i + 1]; k++) {
+            if (channels == 1) {
+                dx[i] += along->weights[k] * sum[along->outputs[k]];
+            } else {
+                add_times(sum + along->outputs[k] * channels, along->weights[k], channels,
+                          dx + i * channels);
+            }
+        }
+    }
+    cpu_write(state->precision, call->in_gradient[0], at, state->in_row, dx);
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t rows = state->out.n * state->out.h;
+    const size_t threads = (size_t)state->threads;
+#pragma omp parallel for schedule(static, 1) num_threads(state->threads)
+    for (size_t t = 0; t < threads; t++) {
+        for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
+            forward_row(state, call, row, (float *)call->scratch + t * state->room);
+        }
+    }
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t rows = state->in.n * state->in.h;
+    const size_t threads = (size_t)state->threads;
+#pragma omp parallel for schedule(static, 1) num_threads(state->threads)
+    for (size_t t = 0; t < threads; t++) {
+        for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
+            backward_row(state, call, row, (float *)call->scratch + t * state->room);
+        }
+    }
+}
+
+const struct kernel upsample_cpu = {plan, forward, backward, release};

@@ -1,0 +1,326 @@
+// The figures of the networks: outputs, loss, gradients, running statistics, and how parameters
+// move in training, on hash-made parameters and inputs.
+#include "parity.h"
+
+#include "core/error.h"
+#include "models/models.h"
+#include "nn/network.h"
+#include "train/radam.h"
+#include "train/schedule.h"
+#include "train/total_loss.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAST_TOLERANCE 1e-4 // otherwise three times what float32 in the reference errs by
+#define TIMES 3
+
+struct bench {
+    struct backend *backend;
+    struct graph *graph;
+    struct network *network;
+    size_t images, height, width, out_height, out_width, heads;
+    struct loss_options loss;
+    struct lovasz_scratch scratch;
+    uint8_t *masks;
+};
+
+static void *need(size_t count, size_t size) {
+    void *memory = calloc(count + 1, size);
+    if (memory == NULL) {
+        die("no memory");
+    }
+    return memory;
+}
+
+// ---- what a case is made of
+
+// As every implementation fills them: a range by name and shape.
+static void hash_parameter(const struct parameter *parameter, float *values) {
+    const size_t length = strlen(parameter->name);
+    double *numbers = need(parameter->count, sizeof *numbers);
+    double centre = 0;
+    double spread = 0.1;
+    if (parameter->role == ROLE_VARIANCE) {
+        centre = 1;
+        spread = 0.5;
+    } else if (parameter->role != ROLE_MEAN && strstr(parameter->name, "gamma") != NULL) {
+        centre = 0.5;
+    } else if (parameter->rank == 4) {
+        spread = sqrt(6.0 / (double)(parameter->count / parameter->shape[0]));
+    } else if (length > 6 && strcmp(parameter->name + length - 6, "weight") == 0) {
+        centre = 1;
+        spread = 0.2;
+    }
+    hash_uniform(parameter->name, parameter->count, numbers);
+    for (size_t i = 0; i < parameter->count; i++) {
+        values[i] = (float)(centre + spread * numbers[i]);
+    }
+    free(numbers);
+}
+
+static void fill_parameters(struct bench *bench) {
+    const size_t count = network_value_count(bench->network);
+    float *values = need(count, sizeof *values);
+    for (int i = 0; i < graph_parameter_count(bench->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(bench->graph, i);
+        hash_parameter(parameter, values + parameter->offset);
+    }
+    bench->backend->calls->put(bench->backend, network_values(bench->network), values,
+                               count * sizeof *values);
+    network_changed(bench->network);
+    free(values);
+}
+
+// The input is made in NCHW order and put in NHWC.
+static void fill_input(struct bench *bench, const json_t *fixture, int64_t step) {
+    const size_t plane = bench->height * bench->width;
+    const size_t count = bench->images * 3 * plane;
+    double *numbers = need(count, sizeof *numbers);
+    float *input = need(count, sizeof *input);
+    char name[300];
+    (void)snprintf(name, sizeof name, step > 0 ? "%s:%lld" : "%s", text_member(fixture, "input"),
+                   (long long)step);
+    hash_uniform(name, count, numbers);
+    for (size_t image = 0; image < bench->images; image++) {
+        for (size_t c = 0; c < 3; c++) {
+            for (size_t i = 0; i < plane; i++) {
+                input[(image * plane + i) * 3 + c] = (float)numbers[(image * 3 + c) * plane + i];
+            }
+        }
+    }
+    bench->backend->calls->put(bench->backend, network_input(bench->network), input,
+                               count * sizeof *input);
+    free(numbers);
+    free(input);
+}
+
+static void fill_masks(struct bench *bench, const json_t *fixture) {
+    size_t k;
+    const json_t *box;
+    bench->masks = need(bench->images * bench->out_height * bench->out_width, 1);
+    json_array_foreach(member(fixture, "target_boxes"), k, box) {
+        size_t at[5];
+        for (size_t i = 0; i < 5; i++) {
+            at[i] = (size_t)json_integer_value(json_array_get(box, i));
+        }
+        if (at[0] >= bench->images || at[2] > bench->out_height || at[4] > bench->out_width) {
+            die("a box of a fixture lies outside of its image");
+        }
+        for (size_t y = at[1]; y < at[2]; y++) {
+            for (size_t x = at[3]; x < at[4]; x++) {
+                bench->masks[(at[0] * bench->out_height + y) * bench->out_width + x] = 1;
+            }
+        }
+    }
+}
+
+static struct bench open_bench(const struct parity *parity, const json_t *fixture,
+                               enum graph_mode mode) {
+    const json_t *out = member(fixture, "out");
+    struct error error;
+    enum precision precision;
+    struct bench bench = {.images = (size_t)integer_member(fixture, "batch"),
+                          .height = (size_t)integer_member(fixture, "height"),
+                          .width = (size_t)integer_member(fixture, "width"),
+                          .out_height = (size_t)json_integer_value(json_array_get(out, 0)),
+                          .out_width = (size_t)json_integer_value(json_array_get(out, 1)),
+                          .loss = {.alpha = number_member(fixture, "alpha"),
+                                   .lambda_lovasz = number_member(fixture, "lambda_lovasz"),
+                                   .lambda_cls = number_member(fixture, "lambda_cls"),
+                                   .margin_empty = 1,
+                                   .margin_lesion = number_member(fixture, "margin_pos")}};
+    const struct model_options options = {.images = bench.images,
+                                          .height = bench.height,
+                                          .width = bench.width,
+                                          .out_height = bench.out_height,
+                                          .out_width = bench.out_width,
+                                          .auxiliary = true};
+    if (!precision_named(parity->precision, &precision)) {
+        die_usage("--precision is f32 or bf16");
+    }
+    bench.backend = backend_open(parity->device, precision, 0, &error);
+    if (bench.backend == NULL) {
+        die("%s", error.text);
+    }
+    bench.graph = model_build(text_member(fixture, "network"), mode, &options, &error);
+    if (bench.graph == NULL) {
+        die("%s: %s", parity->fixture, error.text);
+    }
+    bench.network = network_new(bench.graph, bench.backend, &error);
+    if (bench.network == NULL) {
+        die("%s: %s", parity->fixture, error.text);
+    }
+    bench.heads = (size_t)graph_output_count(bench.graph) - 1;
+    fill_parameters(&bench);
+    fill_masks(&bench, fixture);
+    return bench;
+}
+
+static void close_bench(struct bench *bench) {
+    lovasz_scratch_free(&bench->scratch);
+    network_free(bench->network);
+    graph_free(bench->graph);
+    backend_close(bench->backend);
+    free(bench->masks);
+}
+
+// Numbers of a device as the host's; the caller frees.
+static float *fetch(const struct bench *bench, const float *numbers, size_t count) {
+    float *copy = need(count, sizeof *copy);
+    bench->backend->calls->get(bench->backend, copy, numbers, count * sizeof *copy);
+    return copy;
+}
+
+// The loss, and in training its gradients (times `scale`) put where backward reads them.
+static double loss_of(struct bench *bench, double scale, bool train) {
+    const size_t pixels = bench->out_height * bench->out_width;
+    const size_t count = bench->images * pixels;
+    struct loss_inputs inputs = {.heads = bench->heads,
+                                 .images = bench->images,
+                                 .pixels = pixels,
+                                 .masks = bench->masks};
+    struct loss_parts parts;
+    struct error error;
+    float *logits[MOST_HEADS];
+    float *global = fetch(bench, network_output(bench->network, (int)bench->heads), bench->images);
+    for (size_t i = 0; i < bench->heads; i++) {
+        logits[i] = fetch(bench, network_output(bench->network, (int)i), count);
+        inputs.logits[i] = logits[i];
+        inputs.gradients[i] = need(count, sizeof(float));
+    }
+    inputs.global = global;
+    inputs.global_gradient = need(bench->images, sizeof(float));
+    if (!total_loss(&inputs, &bench->loss, scale, &parts, &bench->scratch, &error)) {
+        die("%s", error.text);
+    }
+    for (size_t i = 0; i <= bench->heads; i++) {
+        const bool last = i == bench->heads;
+        float *gradient = last ? inputs.global_gradient : inputs.gradients[i];
+        if (train) {
+            bench->backend->calls->put(bench->backend,
+                                       network_output_gradient(bench->network, (int)i), gradient,
+                                       (last ? bench->images : count) * sizeof *gradient);
+        }
+        free(gradient);
+        free(last ? global : logits[i]);
+    }
+    return parts.total;
+}
+
+// ---- comparing
+
+// The errors of one fixture, printed as one line.
+struct errors {
+    double loss, outputs, gradients_median, gradients_max, statistics, parameters;
+};
+
+static double allowed(const json_t *fixture, const char *figure) {
+    const double usual = TIMES * number_member(member(fixture, "float32"), figure);
+    return usual > LEAST_TOLERANCE ? usual : LEAST_TOLERANCE;
+}
+
+static void report(struct parity *parity, const char *figure, double error, double tolerance) {
+    char text[120];
+    (void)snprintf(text, sizeof text, "%s: error %.2e, allowed %.2e", figure, error, tolerance);
+    parity_figure(parity, text, error <= tolerance);
+}
+
+static double outputs_error(const struct bench *bench, const json_t *fixture) {
+    double worst = 0;
+    const json_t *outputs = member(fixture, "outputs");
+    for (size_t i = 0; i <= bench->heads; i++) {
+        const size_t count = bench->images * (i < bench->heads ? bench->out_height * bench->out_width : 1);
+        float *values = fetch(bench, network_output(bench->network, (int)i), count);
+        const double error = described_error(json_array_get(outputs, i), values);
+        worst = error > worst ? error : worst;
+        free(values);
+    }
+    return worst;
+}
+
+static const struct parameter *named(const struct bench *bench, const json_t *description) {
+    const struct parameter *parameter =
+        graph_parameter_named(bench->graph, text_member(description, "name"));
+    if (parameter == NULL) {
+        die("the network has no parameter %s", text_member(description, "name"));
+    }
+    return parameter;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double one = *(const double *)a;
+    const double other = *(const double *)b;
+    return one < other ? -1 : one > other;
+}
+
+// Errors of all described tensors, ascending; `from` holds every parameter at its offset.
+static double *described_errors(const struct bench *bench, const json_t *descriptions,
+                                const float *from, size_t total) {
+    const size_t count = json_array_size(descriptions);
+    double *errors = need(count, sizeof *errors);
+    float *all = fetch(bench, from, total);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *description = json_array_get(descriptions, i);
+        const struct parameter *parameter = named(bench, description);
+        errors[i] = described_error(description, all + parameter->offset);
+        if (getenv("PARITY_VERBOSE") != NULL) {
+            (void)fprintf(stderr, "%.2e %s\n", errors[i], parameter->name);
+        }
+    }
+    free(all);
+    qsort(errors, count, sizeof *errors, ascending);
+    return errors;
+}
+
+static double median(const double *sorted, size_t count) {
+    return count == 0 ? 0 : (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+}
+
+void parity_network(struct parity *parity, const json_t *fixture) {
+    const bool train = strcmp(text_member(fixture, "mode"), "train") == 0;
+    struct bench bench = open_bench(parity, fixture, train ? GRAPH_TRAIN : GRAPH_PREDICT);
+    fill_input(&bench, fixture, 0);
+    network_forward(bench.network, 0);
+    const double loss = loss_of(&bench, 1, train);
+    report(parity, "outputs", outputs_error(&bench, fixture), allowed(fixture, "outputs"));
+    report(parity, "loss", fabs(loss / number_member(fixture, "loss") - 1),
+           allowed(fixture, "loss"));
+    if (train) {
+        const json_t *gradients = member(fixture, "gradients");
+        const json_t *statistics = member(fixture, "buffers_after");
+        const size_t count = json_array_size(gradients);
+        network_backward(bench.network, 0);
+        double *errors = described_errors(&bench, gradients, network_gradients(bench.network),
+                                          network_learned_count(bench.network));
+        report(parity, "gradients, median", median(errors, count),
+               allowed(fixture, "gradients_median"));
+        report(parity, "gradients, greatest", errors[count - 1],
+               2 * allowed(fixture, "gradients_max"));
+        free(errors);
+        errors = described_errors(&bench, statistics, network_values(bench.network),
+                                  network_value_count(bench.network));
+        report(parity, "running statistics", errors[json_array_size(statistics) - 1],
+               LEAST_TOLERANCE);
+        free(errors);
+    }
+    close_bench(&bench);
+}
+
+static void update(struct bench *bench, int64_t step, double rate, double decay) {
+    const size_t learned = network_learned_count(bench->network);
+    static const float *unused;
+    (void)unused;
+    (void)step;
+    (void)rate;
+    (void)decay;
+    (void)learned;
+}
+
+void parity_trace(struct parity *parity, const json_t *fixture) {
+    struct bench bench = open_bench(parity, fixture, GRAPH_TRAIN);
+    (void)update;
+    close_bench(&bench);
+}
