@@ -1,5 +1,6 @@
-// parity [--device cpu] [--precision f32] FIXTURE.json...: does this library compute the recorded figures? One JSON line a figure;
-// exit 1 when one differs. The kind of a fixture is read off its members.
+// parity [--device cpu] [--precision f32] FIXTURE.json...: does this library compute the recorded
+// figures? One JSON line a figure; exit 1 when one differs. The kind of a fixture is read off its
+// members.
 #include "parity.h"
 
 #include "core/error.h"

@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "models/models.h"
 #include "nn/network.h"
-#include "train/radam.h"
+#include "train/optimizer.h"
 #include "train/schedule.h"
 #include "train/total_loss.h"
 
@@ -178,10 +178,8 @@ static float *fetch(const struct bench *bench, const float *numbers, size_t coun
 static double loss_of(struct bench *bench, double scale, bool train) {
     const size_t pixels = bench->out_height * bench->out_width;
     const size_t count = bench->images * pixels;
-    struct loss_inputs inputs = {.heads = bench->heads,
-                                 .images = bench->images,
-                                 .pixels = pixels,
-                                 .masks = bench->masks};
+    struct loss_inputs inputs = {
+        .heads = bench->heads, .images = bench->images, .pixels = pixels, .masks = bench->masks};
     struct loss_parts parts;
     struct error error;
     float *logits[MOST_HEADS];
@@ -232,7 +230,8 @@ static double outputs_error(const struct bench *bench, const json_t *fixture) {
     double worst = 0;
     const json_t *outputs = member(fixture, "outputs");
     for (size_t i = 0; i <= bench->heads; i++) {
-        const size_t count = bench->images * (i < bench->heads ? bench->out_height * bench->out_width : 1);
+        const size_t count =
+            bench->images * (i < bench->heads ? bench->out_height * bench->out_width : 1);
         float *values = fetch(bench, network_output(bench->network, (int)i), count);
         const double error = described_error(json_array_get(outputs, i), values);
         worst = error > worst ? error : worst;
@@ -309,18 +308,36 @@ void parity_network(struct parity *parity, const json_t *fixture) {
     close_bench(&bench);
 }
 
-static void update(struct bench *bench, int64_t step, double rate, double decay) {
-    const size_t learned = network_learned_count(bench->network);
-    static const float *unused;
-    (void)unused;
-    (void)step;
-    (void)rate;
-    (void)decay;
-    (void)learned;
-}
-
 void parity_trace(struct parity *parity, const json_t *fixture) {
     struct bench bench = open_bench(parity, fixture, GRAPH_TRAIN);
-    (void)update;
+    const json_t *trace = member(fixture, "trace");
+    const json_t *after = member(fixture, "parameters_after");
+    const int64_t accumulate = integer_member(fixture, "accumulate");
+    struct optimizer optimizer;
+    struct error error;
+    double worst = 0;
+    if (!optimizer_open(&optimizer, bench.backend, bench.graph, bench.network, &error)) {
+        die("%s", error.text);
+    }
+    for (int64_t step = 1; step <= integer_member(fixture, "steps"); step++) {
+        fill_input(&bench, fixture, step);
+        network_forward(bench.network, 0);
+        const double loss = loss_of(&bench, 1 / (double)accumulate, true);
+        const double wanted = number_member(json_array_get(trace, (size_t)step - 1), "loss");
+        worst = fmax(worst, fabs(loss / wanted - 1));
+        network_backward(bench.network, 0);
+        if (step % accumulate == 0) {
+            const double rate = learning_rate(step - accumulate, integer_member(fixture, "n_iter"),
+                                              number_member(fixture, "lr"));
+            optimizer_step(&optimizer, rate, number_member(fixture, "weight_decay"));
+        }
+    }
+    double *errors = described_errors(&bench, after, network_values(bench.network),
+                                      network_value_count(bench.network));
+    report(parity, "losses", worst, allowed(fixture, "loss_max"));
+    report(parity, "parameters", errors[json_array_size(after) - 1],
+           allowed(fixture, "parameters_max"));
+    free(errors);
+    optimizer_close(&optimizer);
     close_bench(&bench);
 }

@@ -1,5 +1,6 @@
 // norm on the CPU. Rows are pixels. Statistics are of float32 blocks with their own means, brought
-// together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change.
+// together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change. What
+// float32 leaves of a mean is kept as a correction: over two pixels 1 / deviation may be 300.
 #include "backend/cpu.h"
 #include "core/simd.h"
 #include "ops/kernels.h"
@@ -20,6 +21,16 @@ struct state {
     bool relu, residual;
     int threads;
 };
+
+// What is saved: the normalised input is (x - mean) * inverse + rest, a channel each.
+struct normal {
+    float *mean, *inverse, *rest;
+};
+
+static struct normal saved_normal(const struct state *state, const struct call *call) {
+    float *at = call->saved;
+    return (struct normal){at, at + state->channels, at + 2 * state->channels};
+}
 
 // Sums of one chunk, a channel each. Forward: mean and sum of squared differences; backward: sums
 // of the gradient and of its product with the normalised input.
@@ -54,7 +65,7 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
                             .residual = residual,
                             .threads = plan->backend->threads};
     plan->scratch = state->chunks * 2 * shape.c * sizeof(double) + 4 * shape.c * sizeof(float);
-    plan->saved = 2 * shape.c * sizeof(float); // mean, 1 / deviation
+    plan->saved = 3 * shape.c * sizeof(float);
     plan->state = state;
     return true;
 }
@@ -116,8 +127,7 @@ static void statistics_of_chunk(const struct state *state, const struct call *ca
 
 // The batch's statistics into call->saved; running ones follow, the variance unbiased.
 static void finish_statistics(const struct state *state, const struct call *call) {
-    float *means = call->saved;
-    float *inverses = means + state->channels;
+    const struct normal normal = saved_normal(state, call);
     const double rows = (double)state->rows;
     for (size_t c = 0; c < state->channels; c++) {
         double mean = 0;
@@ -133,8 +143,10 @@ static void finish_statistics(const struct state *state, const struct call *call
             squares += sums.second[c] + apart * apart * seen * here / (seen + here);
             seen += here;
         }
-        means[c] = (float)mean;
-        inverses[c] = (float)(1 / sqrt(squares / rows + NORM_EPSILON));
+        const double inverse = 1 / sqrt(squares / rows + NORM_EPSILON);
+        normal.mean[c] = (float)mean;
+        normal.inverse[c] = (float)inverse;
+        normal.rest[c] = (float)((normal.mean[c] - mean) * inverse);
         float *running_mean = &call->parameter[NORM_MEAN][c];
         float *running_variance = &call->parameter[NORM_VARIANCE][c];
         *running_mean += (float)(NORM_MOMENTUM * (mean - *running_mean));
@@ -142,29 +154,29 @@ static void finish_statistics(const struct state *state, const struct call *call
     }
 }
 
-// scale and shift such that the norm is x * scale + shift.
+// scale and shift such that the norm is (x - mean) * scale + shift.
 static void affine(const struct state *state, const struct call *call, float *scale, float *shift) {
-    const float *means = call->saved;
-    const float *inverses = means + state->channels;
+    const struct normal normal = saved_normal(state, call);
     for (size_t c = 0; c < state->channels; c++) {
-        scale[c] = call->parameter[NORM_SCALE][c] * inverses[c];
-        shift[c] = call->parameter[NORM_SHIFT][c] - means[c] * scale[c];
+        scale[c] = call->parameter[NORM_SCALE][c] * normal.inverse[c];
+        shift[c] = call->parameter[NORM_SHIFT][c] + call->parameter[NORM_SCALE][c] * normal.rest[c];
     }
 }
 
 VECTORISED static void apply(const float *x, const float *residual, size_t rows, size_t channels,
-                             const float *scale, const float *shift, bool relu, float *y) {
+                             const float *mean, const float *scale, const float *shift, bool relu,
+                             float *y) {
     const float least = relu ? 0 : -INFINITY;
     for (size_t row = 0; row < rows; row++) {
         const size_t at = row * channels;
         if (residual != NULL) {
             for (size_t c = 0; c < channels; c++) {
-                const float sum = x[at + c] * scale[c] + shift[c] + residual[at + c];
+                const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c] + residual[at + c];
                 y[at + c] = sum > least ? sum : least;
             }
         } else {
             for (size_t c = 0; c < channels; c++) {
-                const float sum = x[at + c] * scale[c] + shift[c];
+                const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c];
                 y[at + c] = sum > least ? sum : least;
             }
         }
@@ -196,7 +208,7 @@ static void forward(const struct call *call) {
                                                            rows * channels, of_residual)
                                                 : NULL;
         float *y = state->precision == PRECISION_F32 ? (float *)call->out + at : of_y;
-        apply(x, residual, rows, channels, scale, shift, state->relu, y);
+        apply(x, residual, rows, channels, call->saved, scale, shift, state->relu, y);
         cpu_write(state->precision, call->out, at, rows * channels, y);
     }
 }
@@ -217,12 +229,13 @@ VECTORISED static void mask_by_output(const float *dy, const float *y, size_t co
     }
 }
 
-VECTORISED static void mask_by_input(const float *dy, const float *x, const float *scale,
-                                     const float *shift, size_t rows, size_t channels, float *dz) {
+VECTORISED static void mask_by_input(const float *dy, const float *x, const float *mean,
+                                     const float *scale, const float *shift, size_t rows,
+                                     size_t channels, float *dz) {
     for (size_t row = 0; row < rows; row++) {
         const size_t at = row * channels;
         for (size_t c = 0; c < channels; c++) {
-            dz[at + c] = x[at + c] * scale[c] + shift[c] > 0 ? dy[at + c] : 0;
+            dz[at + c] = (x[at + c] - mean[c]) * scale[c] + shift[c] > 0 ? dy[at + c] : 0;
         }
     }
 }
@@ -244,12 +257,12 @@ static void read_block(const struct state *state, const struct call *call, const
         const float *y = cpu_read(state->precision, call->out, block->first, count, of_y);
         mask_by_output(dy, y, count, block->dz);
     } else {
-        mask_by_input(dy, block->x, scale, shift, block->rows, channels, block->dz);
+        mask_by_input(dy, block->x, call->saved, scale, shift, block->rows, channels, block->dz);
     }
 }
 
-VECTORISED static void add_block(const struct block *block, const float *means,
-                                 const float *inverses, size_t channels, struct sums sums) {
+VECTORISED static void add_block(const struct block *block, struct normal normal, size_t channels,
+                                 struct sums sums) {
     float plain[BLOCK];
     float product[BLOCK];
     memset(plain, 0, channels * sizeof *plain);
@@ -259,7 +272,7 @@ VECTORISED static void add_block(const struct block *block, const float *means,
         const float *dz = block->dz + row * channels;
         for (size_t c = 0; c < channels; c++) {
             plain[c] += dz[c];
-            product[c] += dz[c] * ((x[c] - means[c]) * inverses[c]);
+            product[c] += dz[c] * ((x[c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c]);
         }
     }
     for (size_t c = 0; c < channels; c++) {
@@ -286,20 +299,26 @@ static void finish_sums(const struct state *state, const struct call *call, floa
     }
 }
 
+// What the input's gradient is made of, a channel each.
+struct factors {
+    struct normal normal;
+    const float *scale, *mean_plain, *mean_product;
+};
+
 // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), scale with the deviation in it.
-VECTORISED static void input_gradient(const struct block *block, const float *const *of_channel,
+VECTORISED static void input_gradient(const struct block *block, const struct factors *factors,
                                       size_t channels, bool add, float *dx) {
-    const float *means = of_channel[0];
-    const float *inverses = of_channel[1];
-    const float *scale = of_channel[2];
-    const float *mean_plain = of_channel[3];
-    const float *mean_product = of_channel[4];
+    const struct normal normal = factors->normal;
+    const float *scale = factors->scale;
+    const float *mean_plain = factors->mean_plain;
+    const float *mean_product = factors->mean_product;
     for (size_t row = 0; row < block->rows; row++) {
         const size_t at = row * channels;
         for (size_t c = 0; c < channels; c++) {
-            const float normal = (block->x[at + c] - means[c]) * inverses[c];
+            const float xhat =
+                (block->x[at + c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c];
             const float made =
-                scale[c] * (block->dz[at + c] - mean_plain[c] - normal * mean_product[c]);
+                scale[c] * (block->dz[at + c] - mean_plain[c] - xhat * mean_product[c]);
             dx[at + c] = add ? dx[at + c] + made : made;
         }
     }
@@ -318,7 +337,7 @@ static void write_residual(const struct state *state, const struct call *call,
 }
 
 static void write_gradients(const struct state *state, const struct call *call,
-                            const struct block *block, const float *const *of_channel) {
+                            const struct block *block, const struct factors *factors) {
     const size_t count = block->rows * state->channels;
     if (call->in_gradient[0] != NULL) {
         float temporary[BLOCK];
@@ -329,7 +348,7 @@ static void write_gradients(const struct state *state, const struct call *call,
                 (void)cpu_read(state->precision, call->in_gradient[0], block->first, count, dx);
             }
         }
-        input_gradient(block, of_channel, state->channels, call->add[0], dx);
+        input_gradient(block, factors, state->channels, call->add[0], dx);
         cpu_write(state->precision, call->in_gradient[0], block->first, count, dx);
     }
     if (state->residual && call->in_gradient[1] != NULL) {
@@ -340,13 +359,11 @@ static void write_gradients(const struct state *state, const struct call *call,
 static void backward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
-    const float *means = call->saved;
-    const float *inverses = means + channels;
     float *scale = (float *)((double *)call->scratch + state->chunks * 2 * channels);
     float *shift = scale + channels;
     float *mean_plain = shift + channels;
     float *mean_product = mean_plain + channels;
-    const float *const of_channel[] = {means, inverses, scale, mean_plain, mean_product};
+    const struct factors factors = {saved_normal(state, call), scale, mean_plain, mean_product};
     affine(state, call, scale, shift);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t chunk = 0; chunk < state->chunks; chunk++) {
@@ -357,7 +374,7 @@ static void backward(const struct call *call) {
         memset(sums.first, 0, 2 * channels * sizeof *sums.first);
         for (size_t row = first; row < end; row += state->block) {
             read_block(state, call, scale, shift, row, &block);
-            add_block(&block, means, inverses, channels, sums);
+            add_block(&block, factors.normal, channels, sums);
         }
     }
     finish_sums(state, call, mean_plain, mean_product);
@@ -365,7 +382,7 @@ static void backward(const struct call *call) {
     for (size_t row = 0; row < state->rows; row += state->block) {
         struct block block;
         read_block(state, call, scale, shift, row, &block);
-        write_gradients(state, call, &block, of_channel);
+        write_gradients(state, call, &block, &factors);
     }
 }
 
