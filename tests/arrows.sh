@@ -14,7 +14,8 @@ allowed() { # rooms that a room of lib/ may know besides itself
     nn) echo "core backend" ;;
     ops) echo "core nn backend" ;;
     models) echo "core nn ops" ;;
-    train) echo "core nn backend" ;;
+    weights) echo "core stream" ;;
+    train) echo "core stream image data weights nn backend" ;;
     *) complain "lib/$1: a room the plan does not know" ;;
     esac
 }

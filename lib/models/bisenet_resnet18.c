@@ -24,8 +24,6 @@ static value_id fuse(struct graph *graph, value_id spatial, value_id context) {
 }
 
 void bisenet_resnet18(struct graph *graph, value_id x, const struct model_options *options) {
-    const size_t height = options->out_height;
-    const size_t width = options->out_width;
     const double dropout = options->dropout;
     value_id s = cbr(graph, x, "spatial_path.cbr1", 64, 3, 2);
     s = cbr(graph, s, "spatial_path.cbr2", 64, 3, 2);
@@ -45,13 +43,13 @@ void bisenet_resnet18(struct graph *graph, value_id x, const struct model_option
     const value_id any = head(graph, g, "aux_cls_gap", 32, 1, dropout);
     const value_id main =
         add_scaled(graph, head(graph, y, "cls", 32, 3, dropout), any, "gamma_gap");
-    graph_output(graph, upsample(graph, main, height, width));
+    output_logits(graph, main, options);
     if (options->auxiliary) {
         const value_id maps[] = {c8, c16, c32};
         const char *names[] = {"aux_cls_8x", "aux_cls_16x", "aux_cls_32x"};
         for (int i = 0; i < 3; i++) {
             const value_id z = head(graph, maps[i], names[i], 32, 3, dropout);
-            graph_output(graph, upsample(graph, z, height, width));
+            output_logits(graph, z, options);
         }
     }
     graph_output(graph, any);

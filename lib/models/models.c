@@ -95,6 +95,11 @@ value_id head(struct graph *graph, value_id x, const char *name, size_t channels
     return logits(graph, y, name_of("%s.2", name).text, dropout);
 }
 
+void output_logits(struct graph *graph, value_id z, const struct model_options *options) {
+    const bool as_is = options->out_height == 0;
+    graph_output(graph, as_is ? z : upsample(graph, z, options->out_height, options->out_width));
+}
+
 value_id upsample_to(struct graph *graph, value_id x, value_id like) {
     const struct shape shape = graph_shape(graph, like);
     return upsample(graph, x, shape.h, shape.w);

@@ -7,7 +7,7 @@
 struct model_options {
     size_t images, height, width; // of the input
     bool gray;                    // one plane of bytes, else three of floats as they are
-    size_t out_height, out_width; // of the logits
+    size_t out_height, out_width; // of the logits; 0: the heads' own sizes, for resizing outside
     bool auxiliary;               // all heads, else the main one only
     double dropout;               // of the heads' channels, in training
 };
@@ -43,6 +43,9 @@ value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, 
 // A head: cbr (name.0) of `channels`, dropout of whole channels, one logit a pixel (name.2).
 value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
               double dropout);
+
+// Marks a head's logits as an output, brought to the size that the options ask for.
+void output_logits(struct graph *graph, value_id z, const struct model_options *options);
 
 // Up-sampling to another value's size.
 value_id upsample_to(struct graph *graph, value_id x, value_id like);

@@ -14,8 +14,6 @@ static value_id join(struct graph *graph, value_id skip, value_id below, const c
 }
 
 void unet_resnet18(struct graph *graph, value_id x, const struct model_options *options) {
-    const size_t height = options->out_height;
-    const size_t width = options->out_width;
     const double dropout = options->dropout;
     const struct resnet18_maps f = resnet18(graph, x, "backbone");
     const value_id p = cbr(graph, pyramid_pool(graph, f.at32), "c3br_ppm", 128, 3, 1);
@@ -33,13 +31,13 @@ void unet_resnet18(struct graph *graph, value_id x, const struct model_options *
     const value_id d1 = upsample(graph, d2, options->height, options->width);
     const value_id main =
         add_scaled(graph, head(graph, d1, "cls", 8, 3, dropout), any, "gamma_gap");
-    graph_output(graph, upsample(graph, main, height, width));
+    output_logits(graph, main, options);
     if (options->auxiliary) {
         const value_id at4 =
             head(graph, upsample_to(graph, d8, f.at4), "aux_cls_4x", 8, 3, dropout);
         const value_id ppm = head(graph, p, "aux_cls_ppm", 32, 3, dropout);
-        graph_output(graph, upsample(graph, at4, height, width));
-        graph_output(graph, upsample(graph, ppm, height, width));
+        output_logits(graph, at4, options);
+        output_logits(graph, ppm, options);
     }
     graph_output(graph, any);
 }

@@ -265,9 +265,6 @@ static double *described_errors(const struct bench *bench, const json_t *descrip
         const json_t *description = json_array_get(descriptions, i);
         const struct parameter *parameter = named(bench, description);
         errors[i] = described_error(description, all + parameter->offset);
-        if (getenv("PARITY_VERBOSE") != NULL) {
-            (void)fprintf(stderr, "%.2e %s\n", errors[i], parameter->name);
-        }
     }
     free(all);
     qsort(errors, count, sizeof *errors, ascending);

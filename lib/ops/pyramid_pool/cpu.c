@@ -3,7 +3,7 @@
 #include "backend/cpu.h"
 #include "core/simd.h"
 #include "ops/kernels.h"
-#include "ops/upsample/axis.h"
+#include "nn/axis.h"
 
 #include <stdlib.h>
 #include <string.h>

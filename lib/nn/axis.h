@@ -1,6 +1,6 @@
 // Bilinear interpolation along one axis: which inputs each output takes, and the other way round.
-#ifndef PLEURA_OPS_UPSAMPLE_AXIS_H
-#define PLEURA_OPS_UPSAMPLE_AXIS_H
+#ifndef PLEURA_NN_AXIS_H
+#define PLEURA_NN_AXIS_H
 
 #include "core/error.h"
 

@@ -1,5 +1,5 @@
 // Tables of linear interpolation.
-#include "ops/upsample/axis.h"
+#include "nn/axis.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,306 @@
+// train-fold: trains a network on samples; leaves checkpoints and a log.
+#include "core/cli.h"
+#include "models/models.h"
+#include "train/parameters.h"
+#include "train/trainer.h"
+#include "weights/file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct options {
+    const char *network, *init, *keep, *device, *precision, *log;
+    int64_t batch, skipped;
+    double dropout;
+    bool resume;
+    struct trainer_options train;
+    struct common_options common;
+};
+
+// The signals that ask for an end wait until a step is done: for all threads, so before the first.
+static void hold_signals(void) {
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+static struct graph *build(const struct options *options, const struct batch *batch, bool train) {
+    const struct model_options model = {.images = batch->capacity,
+                                        .height = batch->height,
+                                        .width = batch->width,
+                                        .gray = true,
+                                        .out_height = train ? batch->mask_height : 0,
+                                        .out_width = train ? batch->mask_width : 0,
+                                        .auxiliary = train,
+                                        .dropout = options->dropout};
+    struct error error;
+    struct graph *graph =
+        model_build(options->network, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
+    if (graph == NULL) {
+        die("%s", error.text);
+    }
+    return graph;
+}
+
+// ---- where it starts
+
+static bool is_there(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+// First values: drawn, then those of --init over them: a whole network's, or a backbone's.
+static void start_parameters(const struct options *options, struct trainer *trainer) {
+    const struct optimizer *optimizer = &trainer->optimizer;
+    struct weight_table table = {.count = 0};
+    struct error error;
+    parameters_start(optimizer->backend, optimizer->graph, optimizer->network,
+                     (uint64_t)options->train.seed);
+    if (options->init == NULL) {
+        return;
+    }
+    if (!weights_read_file(options->init, &table, &error)) {
+        die("%s", error.text);
+    }
+    const bool backbone = weight_table_find(&table, "conv1.weight") != NULL;
+    const char *prefix = !backbone                                     ? ""
+                         : strstr(options->network, "bisenet") != NULL ? "context_path.backbone."
+                                                                       : "backbone.";
+    if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->network, &table, prefix,
+                         false, &error)) {
+        die("%s: %s", options->init, error.text);
+    }
+    weight_table_free(&table);
+}
+
+// Goes on from DIR/last.mpk, leaving out the samples that have been used.
+static void resume(const struct options *options, struct trainer *trainer, const char *path) {
+    struct error error;
+    if (!training_load(path, &trainer->optimizer, &trainer->state, &error)) {
+        die("%s", error.text);
+    }
+    if (trainer->state.samples < options->skipped) {
+        die("--skipped %" PRId64 ": the checkpoint has used %" PRId64 " samples only",
+            options->skipped, trainer->state.samples);
+    }
+    for (int64_t i = options->skipped; i < trainer->state.samples; i++) {
+        if (!trainer->first_waits && !sources_read(trainer->samples, trainer->record)) {
+            die("the samples end before the one to go on with; does --skipped lack?");
+        }
+        trainer->first_waits = false;
+    }
+}
+
+static void start(const struct options *options, struct trainer *trainer) {
+    char last[PATH_MAX];
+    (void)snprintf(last, sizeof last, "%s/last.mpk", options->train.folder);
+    if (mkdir(options->train.folder, 0777) != 0 && errno != EEXIST) {
+        die("%s: %s", options->train.folder, strerror(errno));
+    }
+    if (options->resume && is_there(last)) {
+        resume(options, trainer, last);
+        return;
+    }
+    if (!options->resume && is_there(last)) {
+        die("%s is there already: --resume goes on with it; else remove it", last);
+    }
+    if (options->skipped > 0) {
+        die("--skipped: there is no %s to go on from", last);
+    }
+    start_parameters(options, trainer);
+}
+
+// ---- all of it
+
+static void open_networks(const struct options *options, struct trainer *trainer) {
+    struct error error;
+    enum precision precision = PRECISION_F32;
+    (void)(precision_named(options->precision, &precision) || fail(&error, "?"));
+    struct backend *backend =
+        backend_open(options->device, precision, (int)options->common.threads, &error);
+    if (backend == NULL) {
+        die("%s", error.text);
+    }
+    struct graph *graph = build(options, &trainer->batch, true);
+    struct network *network = network_new(graph, backend, &error);
+    if (network == NULL || !optimizer_open(&trainer->optimizer, backend, graph, network, &error)) {
+        die("%s", error.text);
+    }
+    if (options->train.validation != NULL) {
+        trainer->check_graph = build(options, &trainer->batch, false);
+        trainer->check_network = network_new(trainer->check_graph, backend, &error);
+        if (trainer->check_network == NULL) {
+            die("%s", error.text);
+        }
+    }
+}
+
+static void close_networks(struct trainer *trainer) {
+    optimizer_close(&trainer->optimizer);
+    network_free(trainer->check_network);
+    graph_free(trainer->check_graph);
+    network_free(trainer->optimizer.network);
+    graph_free(trainer->optimizer.graph);
+    backend_close(trainer->optimizer.backend);
+}
+
+static void train(struct options *options, const struct operands *operands) {
+    struct sources sources;
+    struct record record;
+    struct error error;
+    char log[PATH_MAX];
+    sources_open(&sources, operands->at + 1, (size_t)operands->count - 1, KIND_SAMPLES,
+                 options->common.max_record);
+    struct history history = sources.history;
+    history_add(&history, text_of(operands->history));
+    if (!sources_read(&sources, &record)) {
+        die("no samples to learn from");
+    }
+    (void)snprintf(log, sizeof log, "%s/log.jsonl", options->train.folder);
+    options->train.log = options->log != NULL ? options->log : log;
+    struct trainer trainer = {.options = &options->train,
+                              .samples = &sources,
+                              .first_waits = true,
+                              .record = &record,
+                              .history = &history,
+                              .state = {.network = options->network,
+                                        .options = operands->history,
+                                        .seed = options->train.seed,
+                                        .score = -1,
+                                        .best = -1}};
+    if (!batch_open(&trainer.batch, (size_t)options->batch, &record, true, &error)) {
+        sources_die(&sources, &error);
+    }
+    trainer.state.side = (int64_t)trainer.batch.height;
+    open_networks(options, &trainer);
+    start(options, &trainer);
+    if (!trainer_run(&trainer) && !options->common.quiet) {
+        warn("stopped after iteration %" PRId64 " of %" PRId64
+             "; the same command with --resume goes on",
+             trainer.state.iteration, options->train.iterations);
+    }
+    close_networks(&trainer);
+    batch_free(&trainer.batch);
+    sources_close(&sources);
+}
+
+static const char description[] =
+    "Trains a network on the samples of STREAMs (stdin when none is named, or for '-'), which come "
+    "from augment: `image`, and `mask` or `rle`. Images must have one size, whose sides are "
+    "multiples of 32; the masks' size is that of the logits. DIR, made if need be, gets\n\n"
+    "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with the "
+    "best score on --val so far; log.jsonl: a line of JSON for some iterations and for each "
+    "evaluation.\n\n"
+    "The loss is summed over the heads with weights 1, 0.4, 0.4, 0.4: balanced BCE + 0.1 x "
+    "symmetric Lovasz hinge; + --lambda-cls x BCE of the global logit. RAdam takes a step every "
+    "--accumulate batches. The rate rises from a tenth over the first 5 % of the iterations and "
+    "falls to a tenth along half a cosine.\n\n"
+    "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume the "
+    "run goes on from last.mpk, to the same bytes as if it had never been stopped: give the same "
+    "options and the same samples, from their beginning, or from sample N on with --skipped N "
+    "(augment --skip N; N is `samples` in the checkpoint's state). Without last.mpk --resume "
+    "starts.\n\n"
+    "Same seed, device and threads: same bytes.";
+
+static const char examples[] =
+    "augment shards/ --fold 0/10 --split train --lesion-only --batch 6 --samples 242400 |\n"
+    "    train-fold --network unet-resnet18 --iterations 40400 --val val.mpk fold0\n"
+    "inspect --json fold0/last.mpk | jq 'select(.id==\"state\")'\n"
+    "jq -r 'select(.dice) | [.iteration, .dice] | @tsv' fold0/log.jsonl";
+
+int main(int argc, char **argv) {
+    struct options options = {.network = "unet-resnet18",
+                              .keep = "dice",
+                              .device = "auto",
+                              .precision = "f32",
+                              .batch = 6,
+                              .dropout = 0.1,
+                              .train = {.iterations = 40400,
+                                        .accumulate = 4,
+                                        .rate = 5e-4,
+                                        .decay = 1e-4,
+                                        .save_every = 100,
+                                        .log_every = 20,
+                                        .loss = loss_options_usual},
+                              .common = common_defaults()};
+    struct trainer_options *train_options = &options.train;
+    struct loss_options *loss = &options.train.loss;
+    const struct option_row rows[] = {
+        {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
+         "(default: unet-resnet18)", 0, 0, OPTION_RECORDED},
+        {"iterations", 'i', OPTION_INTEGER, &train_options->iterations, "N",
+         "batches, all in all (default: 40400)", 1, 1e12, OPTION_RECORDED},
+        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images a batch (default: 6)", 1, 4096,
+         OPTION_RECORDED},
+        {"accumulate", 'a', OPTION_INTEGER, &train_options->accumulate, "N",
+         "batches for one step of the optimiser (default: 4)", 1, 1e6, OPTION_RECORDED},
+        {"rate", 'r', OPTION_NUMBER, &train_options->rate, "R",
+         "the highest learning rate (default: 5e-4)", 0, 10, OPTION_RECORDED},
+        {"decay", 0, OPTION_NUMBER, &train_options->decay, "D",
+         "decoupled weight decay of convolutions (default: 1e-4)", 0, 1, OPTION_RECORDED},
+        {"margin", 0, OPTION_NUMBER, &loss->margin_lesion, "M",
+         "of the Lovasz hinge, for lesions (default: 5; 1 for classification)", 0, 100,
+         OPTION_RECORDED},
+        {"lambda-cls", 0, OPTION_NUMBER, &loss->lambda_cls, "L",
+         "of the global logit's BCE (default: 0; 0.1 for classification)", 0, 100, OPTION_RECORDED},
+        {"alpha", 0, OPTION_NUMBER, &loss->alpha, "A",
+         "the lesion's share of the balanced BCE (default: 0.25)", 0, 1, OPTION_RECORDED},
+        {"dropout", 0, OPTION_NUMBER, &options.dropout, "P",
+         "of channels before each head's last layer (default: 0.1)", 0, 0.9, OPTION_RECORDED},
+        {"seed", 's', OPTION_INTEGER, &train_options->seed, "N",
+         "of first weights and dropout (default: 0)", 0, 1e15, OPTION_RECORDED},
+        {"init", 0, OPTION_FILE, &options.init, "FILE",
+         "start from these weights: a checkpoint, .safetensors or .pth of the network, or of "
+         "torchvision's resnet18 for the backbone",
+         0, 0, OPTION_RECORDED},
+        {"val", 'v', OPTION_FILE, &train_options->validation, "FILE",
+         "evaluate on these samples (augment --plain), and keep the best weights", 0, 0,
+         OPTION_RECORDED},
+        {"eval-every", 'e', OPTION_INTEGER, &train_options->evaluate_every, "N",
+         "evaluate every N iterations (default: at the end)", 1, 1e12, OPTION_RECORDED},
+        {"keep", 'k', OPTION_CHOICE, &options.keep, "dice|wacc",
+         "the best by Dice, or by weighted accuracy (default: dice)", 0, 0, OPTION_RECORDED},
+        {"save-every", 0, OPTION_INTEGER, &train_options->save_every, "N",
+         "write last.mpk every N iterations (default: 100)", 1, 1e12, OPTION_SILENT},
+        {"log-every", 0, OPTION_INTEGER, &train_options->log_every, "N",
+         "a line of the log every N iterations (default: 20)", 1, 1e12, OPTION_SILENT},
+        {"log", 'l', OPTION_FILE, &options.log, "FILE", "the log (default: DIR/log.jsonl)", 0, 0,
+         OPTION_SILENT},
+        {"resume", 0, OPTION_FLAG, &options.resume, NULL, "go on from DIR/last.mpk", 0, 0,
+         OPTION_SILENT},
+        {"skipped", 0, OPTION_INTEGER, &options.skipped, "N",
+         "the first N samples have been left out of the stream", 0, 1e15, OPTION_SILENT},
+        {"device", 0, OPTION_TEXT, &options.device, "auto|cpu", "(default: auto)", 0, 0,
+         OPTION_SILENT},
+        {"precision", 0, OPTION_CHOICE, &options.precision, "f32|bf16",
+         "of activations (default: f32)", 0, 0, OPTION_RECORDED},
+    };
+    const struct program program = {
+        .name = "train-fold",
+        .summary = "train a network on samples",
+        .usage = "[OPTION]... DIR [STREAM]...",
+        .description = description,
+        .examples = examples,
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_QUIET | COMMON_THREADS | COMMON_MAX_RECORD,
+        .operands_least = 1,
+        .operands_most = -1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    train_options->folder = operands.at[0];
+    train_options->keep_accuracy = strcmp(options.keep, "wacc") == 0;
+    train_options->max_record = options.common.max_record;
+    train_options->quiet = options.common.quiet;
+    hold_signals();
+    train(&options, &operands);
+    return 0;
+}

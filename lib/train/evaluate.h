@@ -1,0 +1,14 @@
+// How good a network is: its scores on a stream of samples.
+#ifndef PLEURA_TRAIN_EVALUATE_H
+#define PLEURA_TRAIN_EVALUATE_H
+
+#include "data/score.h"
+#include "nn/network.h"
+
+// Scores a prediction network (output 0: the main head's logits, of any size) on the labelled
+// samples in a file: logits brought to the size that the labels refer to, and thresholded at 0 (a
+// probability of 0.5). `images` is the network's batch. Ends the program on bad samples.
+struct scores evaluate(struct backend *backend, const struct graph *graph, struct network *network,
+                       const char *path, size_t max_record);
+
+#endif

@@ -1,0 +1,27 @@
+// A network's parameters: first values, and values from files.
+#ifndef PLEURA_TRAIN_PARAMETERS_H
+#define PLEURA_TRAIN_PARAMETERS_H
+
+#include "nn/network.h"
+#include "weights/table.h"
+
+// First values: convolutions normal with deviation sqrt(2 / (out channels * kernel area))
+// (Kaiming, fan out, ReLU), norms' weights and variances 1, all else 0. Each parameter draws from
+// (seed, its number) alone.
+void parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
+                      uint64_t seed);
+
+// Puts a table's values into the parameters of the same names, after `prefix` ("" or "backbone.").
+// Every parameter must be there with its shape, and every tensor of the table be used; names that
+// are known to be of no use are left out (num_batches_tracked; fc.*; pam.key_conv.*, an alias of
+// pam.query_conv). With `partial` parameters that lack keep their values. *error lists what is
+// missing, surplus or of another shape.
+CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
+                             struct network *network, const struct weight_table *table,
+                             const char *prefix, bool partial, struct error *error);
+
+// Copies one network's values to another of the same parameters.
+void parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,
+                     struct network *from, const struct graph *from_graph);
+
+#endif

@@ -1,0 +1,232 @@
+// The training loop.
+#include "train/trainer.h"
+
+#include "core/random.h"
+#include "train/evaluate.h"
+#include "train/parameters.h"
+#include "train/schedule.h"
+#include "train/train_log.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DRAW_STEP 17 // the stream constant of random_seed for what is drawn in a step
+
+// What a session keeps: what is summed up since the last line of the log, and what the loss needs.
+struct session {
+    struct trainer *trainer;
+    FILE *log;
+    struct lovasz_scratch scratch;
+    struct loss_parts sums;
+    int64_t summed; // batches
+    double since;   // seconds
+};
+
+static void put_path(const struct trainer *trainer, const char *name, char path[4096]) {
+    if (snprintf(path, 4096, "%s/%s", trainer->options->folder, name) >= 4096) {
+        die("%s: too long a path", trainer->options->folder);
+    }
+}
+
+static void save(const struct trainer *trainer, const char *name, bool resumable) {
+    char path[4096];
+    put_path(trainer, name, path);
+    training_save(path, &trainer->optimizer, &trainer->state, resumable, trainer->history);
+}
+
+// ---- one step
+
+static void fill_batch(struct trainer *trainer) {
+    struct error error;
+    trainer->batch.count = 0;
+    while (trainer->batch.count < trainer->batch.capacity) {
+        if (!trainer->first_waits && !sources_read(trainer->samples, trainer->record)) {
+            die("the samples end after %" PRId64 " of %" PRId64
+                " iterations of %zu images; see augment --samples and --epochs",
+                trainer->state.iteration, trainer->options->iterations, trainer->batch.capacity);
+        }
+        trainer->first_waits = false;
+        if (!batch_add(&trainer->batch, trainer->record, &error)) {
+            sources_die(trainer->samples, &error);
+        }
+    }
+}
+
+static uint64_t step_seed(const struct trainer *trainer) {
+    struct random random = random_seed((uint64_t)trainer->options->seed, DRAW_STEP,
+                                       (uint64_t)trainer->state.iteration);
+    return random_next(&random);
+}
+
+// The loss of what the network made of the batch; its gradients go where backward reads them. The
+// CPU's addresses are ours: nothing is copied.
+static struct loss_parts loss_of_batch(struct session *session) {
+    struct trainer *trainer = session->trainer;
+    struct network *network = trainer->optimizer.network;
+    const int heads = graph_output_count(trainer->optimizer.graph) - 1;
+    struct loss_inputs inputs = {.heads = (size_t)heads,
+                                 .images = trainer->batch.count,
+                                 .pixels = trainer->batch.mask_height * trainer->batch.mask_width,
+                                 .global = network_output(network, heads),
+                                 .masks = trainer->batch.masks,
+                                 .global_gradient = network_output_gradient(network, heads)};
+    struct loss_parts parts;
+    struct error error;
+    for (int i = 0; i < heads; i++) {
+        inputs.logits[i] = network_output(network, i);
+        inputs.gradients[i] = network_output_gradient(network, i);
+    }
+    if (!total_loss(&inputs, &trainer->options->loss, 1.0 / (double)trainer->options->accumulate,
+                    &parts, &session->scratch, &error)) {
+        die("%s", error.text);
+    }
+    if (!isfinite(parts.total)) {
+        die("iteration %" PRId64
+            ": the loss is not finite (BCE %g, Lovasz %g, global %g); the last "
+            "checkpoint is kept: go on from it with a lower --rate",
+            trainer->state.iteration + 1, parts.bce, parts.lovasz, parts.global);
+    }
+    return parts;
+}
+
+static void check_gradients(const struct trainer *trainer) {
+    const float *gradients = network_gradients(trainer->optimizer.network);
+    for (int i = 0; i < graph_parameter_count(trainer->optimizer.graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(trainer->optimizer.graph, i);
+        double sum = 0;
+        for (size_t k = 0; role_is_learned(parameter->role) && k < parameter->count; k++) {
+            sum += fabsf(gradients[parameter->offset + k]);
+        }
+        if (!isfinite(sum)) {
+            die("iteration %" PRId64 ": the gradient of %s is not finite; the last checkpoint is "
+                "kept: go on from it with a lower --rate",
+                trainer->state.iteration + 1, parameter->name);
+        }
+    }
+}
+
+static void step(struct session *session) {
+    struct trainer *trainer = session->trainer;
+    struct training_state *state = &trainer->state;
+    const struct trainer_options *options = trainer->options;
+    const struct optimizer *optimizer = &trainer->optimizer;
+    const struct batch *batch = &trainer->batch;
+    const uint64_t seed = step_seed(trainer);
+    fill_batch(trainer);
+    optimizer->backend->calls->put(optimizer->backend, network_input(optimizer->network),
+                                   batch->images, batch->count * batch->height * batch->width);
+    network_forward(optimizer->network, seed);
+    const struct loss_parts parts = loss_of_batch(session);
+    network_backward(optimizer->network, seed);
+    session->sums.total += parts.total;
+    session->sums.bce += parts.bce;
+    session->sums.lovasz += parts.lovasz;
+    session->sums.global += parts.global;
+    session->summed++;
+    if ((state->iteration + 1) % options->accumulate == 0) {
+        check_gradients(trainer);
+        state->rate = learning_rate(state->iteration + 1 - options->accumulate, options->iterations,
+                                    options->rate);
+        optimizer_step(&trainer->optimizer, state->rate, options->decay);
+    }
+    state->iteration++;
+    state->samples += (int64_t)batch->count;
+    state->steps = optimizer->steps;
+}
+
+// ---- between steps
+
+static void write_log(struct session *session) {
+    const double share = 1 / (double)session->summed;
+    const struct loss_parts mean = {session->sums.total * share, session->sums.bce * share,
+                                    session->sums.lovasz * share, session->sums.global * share};
+    const double now = clock_seconds();
+    train_log_step(session->log, &session->trainer->state, &mean,
+                   (double)session->summed * (double)session->trainer->batch.capacity /
+                       (now - session->since + 1e-9));
+    session->sums = (struct loss_parts){0};
+    session->summed = 0;
+    session->since = now;
+}
+
+static void check(struct session *session) {
+    struct trainer *trainer = session->trainer;
+    struct training_state *state = &trainer->state;
+    const struct optimizer *optimizer = &trainer->optimizer;
+    parameters_copy(optimizer->backend, trainer->check_network, trainer->check_graph,
+                    optimizer->network, optimizer->graph);
+    const struct scores scores =
+        evaluate(optimizer->backend, trainer->check_graph, trainer->check_network,
+                 trainer->options->validation, trainer->options->max_record);
+    state->dice = scores.dice;
+    state->dice_empty = scores.dice_empty;
+    state->dice_lesion = scores.dice_lesion;
+    state->accuracy = scores.accuracy;
+    state->score = trainer->options->keep_accuracy ? scores.accuracy : scores.dice;
+    const bool best = state->score > state->best;
+    if (best) {
+        state->best = state->score;
+        state->best_iteration = state->iteration;
+        save(trainer, "best.mpk", false);
+    }
+    train_log_scores(session->log, state, best);
+    session->since = clock_seconds();
+}
+
+static bool due(int64_t iteration, int64_t every) {
+    return every > 0 && iteration % every == 0;
+}
+
+// Whether someone asks us to stop: the signals are blocked and wait.
+static bool asked_to_stop(void) {
+    const struct timespec now = {0, 0};
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    return sigtimedwait(&signals, NULL, &now) > 0;
+}
+
+// What follows a step; false: to stop.
+static bool after_step(struct session *session) {
+    struct trainer *trainer = session->trainer;
+    const struct trainer_options *options = trainer->options;
+    const int64_t iteration = trainer->state.iteration;
+    const bool last = iteration == options->iterations;
+    const bool stop = !last && asked_to_stop();
+    if (last || stop || due(iteration, options->log_every)) {
+        write_log(session);
+    }
+    if (trainer->check_network != NULL && (last || due(iteration, options->evaluate_every))) {
+        check(session);
+    }
+    if (last || stop || due(iteration, options->save_every)) {
+        save(trainer, "last.mpk", true);
+    }
+    return !stop;
+}
+
+bool trainer_run(struct trainer *trainer) {
+    struct session session = {.trainer = trainer,
+                      .log = train_log_open(trainer->options->log, trainer->state.iteration),
+                      .since = clock_seconds()};
+    const int64_t iterations = trainer->options->iterations;
+    struct progress progress = progress_start(
+        "iterations", (uint64_t)(iterations - trainer->state.iteration), trainer->options->quiet);
+    bool going = true;
+    while (going && trainer->state.iteration < iterations) {
+        step(&session);
+        progress_step(&progress);
+        going = after_step(&session);
+    }
+    progress_end(&progress);
+    lovasz_scratch_free(&session.scratch);
+    if (fclose(session.log) != 0) {
+        die("%s: the log cannot be written", trainer->options->log);
+    }
+    return going;
+}

@@ -1,0 +1,45 @@
+// The training loop: batches from samples, steps, evaluation, checkpoints, a log.
+#ifndef PLEURA_TRAIN_TRAINER_H
+#define PLEURA_TRAIN_TRAINER_H
+
+#include "core/progress.h"
+#include "stream/sources.h"
+#include "train/batch.h"
+#include "train/checkpoint.h"
+#include "train/total_loss.h"
+
+struct trainer_options {
+    int64_t iterations; // batches, all in all
+    int64_t accumulate; // batches for one step of the optimiser
+    int64_t seed;
+    int64_t evaluate_every, save_every, log_every; // iterations; 0: at the end only
+    double rate, decay;
+    struct loss_options loss;
+    bool keep_accuracy;     // best by weighted accuracy, else by Dice
+    const char *validation; // a file of samples, or NULL
+    const char *folder;     // where last.mpk and best.mpk go
+    const char *log;        // a file of JSON lines
+    size_t max_record;
+    bool quiet;
+};
+
+struct trainer {
+    const struct trainer_options *options;
+    struct optimizer optimizer; // with backend, graph and network
+    struct graph *check_graph;  // of the prediction network that evaluates; NULL without validation
+    struct network *check_network;
+    struct batch batch; // open
+    struct sources *samples;
+    bool first_waits; // the first sample is in *record, not used yet
+    struct record *record;
+    struct training_state state;
+    const struct history *history;
+};
+
+// Trains from state.iteration to the end; samples that the state says are used have been left out
+// of the stream. Saves and returns early on SIGINT and SIGTERM, which must be blocked in all
+// threads: false then. Ends the program on bad samples, where they end too early, and where a loss
+// or a gradient is not finite; the last checkpoint then stays as it is.
+bool trainer_run(struct trainer *trainer);
+
+#endif

@@ -1,0 +1,73 @@
+// Reading the weights of a checkpoint.
+#include "weights/checkpoint.h"
+
+#include "core/half.h"
+#include "stream/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool copy_numbers(const struct tensor *tensor, float *values, size_t count,
+                         struct error *error) {
+    switch (tensor->type) {
+    case DTYPE_F4: memcpy(values, tensor->data, count * sizeof *values); return true;
+    case DTYPE_F2: half_read(values, tensor->data, count); return true;
+    case DTYPE_F8:
+        for (size_t i = 0; i < count; i++) {
+            double number;
+            memcpy(&number, (const char *)tensor->data + i * sizeof number, sizeof number);
+            values[i] = (float)number;
+        }
+        return true;
+    default: return fail(error, "weights of type %s", dtype_code(tensor->type));
+    }
+}
+
+static bool read_state(struct weight_table *table, const struct record *record,
+                       struct error *error) {
+    const struct value *network = record_find(record, "network");
+    const struct value *side = record_find(record, "side");
+    if (network != NULL && network->type == VALUE_TEXT && table->network == NULL) {
+        table->network = strndup(network->text.at, network->text.length);
+        if (table->network == NULL) {
+            return fail(error, "no memory");
+        }
+    }
+    if (side != NULL && side->type == VALUE_INTEGER) {
+        table->side = side->integer;
+    }
+    return true;
+}
+
+static bool read_record(struct weight_table *table, const struct record *record,
+                        struct error *error) {
+    const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
+    const struct tensor *tensor = NULL;
+    if (text_is(record->id, CHECKPOINT_STATE)) {
+        return read_state(table, record, error);
+    }
+    if (record->id.length >= prefix && memcmp(record->id.at, CHECKPOINT_OPTIMIZER, prefix) == 0) {
+        return true;
+    }
+    if (!record_tensor(record, CHECKPOINT_VALUE, 0, &tensor, error)) {
+        return false;
+    }
+    struct weight *weight = weight_table_add(table, record->id, tensor->rank, tensor->shape, error);
+    return weight != NULL && copy_numbers(tensor, weight->values, weight->count, error);
+}
+
+bool checkpoint_read(const char *path, struct weight_table *table, struct error *error) {
+    struct record record;
+    struct stream_reader *reader = stream_open(path, (size_t)1 << 30, error);
+    if (reader == NULL) {
+        return false;
+    }
+    enum stream_status status = STREAM_END;
+    bool read = strcmp(stream_kind(reader), KIND_WEIGHTS) == 0 ||
+                fail(error, "%s: holds %s, not weights", path, stream_kind(reader));
+    while (read && (status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+        read = read_record(table, &record, error) || fail_within(error, "%s", stream_place(reader));
+    }
+    stream_close(reader);
+    return read && status == STREAM_END;
+}

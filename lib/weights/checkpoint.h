@@ -1,0 +1,15 @@
+// Checkpoints: streams of kind weights. One record a parameter (id: its name, `value`), then
+// perhaps what the optimiser remembers (id: optimizer/NAME), then one record `state`.
+#ifndef PLEURA_WEIGHTS_CHECKPOINT_H
+#define PLEURA_WEIGHTS_CHECKPOINT_H
+
+#include "weights/table.h"
+
+#define CHECKPOINT_VALUE "value"
+#define CHECKPOINT_STATE "state"
+#define CHECKPOINT_OPTIMIZER "optimizer/"
+
+// Reads a checkpoint's parameters, of any floating type, and what its state says of the network.
+CHECKED bool checkpoint_read(const char *path, struct weight_table *table, struct error *error);
+
+#endif
