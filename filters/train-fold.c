@@ -74,7 +74,7 @@ static void start_parameters(const struct options *options, struct trainer *trai
                          : strstr(options->network, "bisenet") != NULL ? "context_path.backbone."
                                                                        : "backbone.";
     if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->network, &table, prefix,
-                         false, &error)) {
+                         TAKE_ALL, &error)) {
         die("%s: %s", options->init, error.text);
     }
     weight_table_free(&table);

@@ -1,20 +1,16 @@
 // Scores on a stream of samples, in constant memory but for a few numbers an image.
 #include "train/evaluate.h"
 
-#include "nn/plane.h"
 #include "stream/reader.h"
 #include "train/batch.h"
+#include "train/inference.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct evaluation {
-    struct backend *backend;
-    struct network *network;
-    struct shape in, out; // of the network
+    struct inference inference;
     struct batch batch;
-    float *logits; // of a batch
-    struct plane_resize resize;
     struct overlap *overlaps;
     size_t count, capacity;
 };
@@ -42,17 +38,16 @@ static void add_overlap(struct evaluation *evaluation, const float *logits, cons
 // Runs the network on what the batch holds.
 static void score_batch(struct evaluation *evaluation) {
     struct batch *batch = &evaluation->batch;
-    struct backend *backend = evaluation->backend;
-    const size_t plane = evaluation->out.h * evaluation->out.w;
     const size_t pixels = batch->mask_height * batch->mask_width;
-    backend->calls->put(backend, network_input(evaluation->network), batch->images,
-                        batch->capacity * batch->height * batch->width);
-    network_forward(evaluation->network, 0);
-    backend->calls->get(backend, evaluation->logits, network_output(evaluation->network, 0),
-                        batch->capacity * plane * sizeof(float));
+    inference_run(&evaluation->inference, batch->images);
     for (size_t i = 0; i < batch->count; i++) {
-        const float *large = plane_resize_run(&evaluation->resize, evaluation->logits + i * plane);
-        add_overlap(evaluation, large, batch->masks + i * pixels, pixels);
+        const float *logits = NULL;
+        struct error error;
+        if (!inference_logits(&evaluation->inference, i, batch->mask_height, batch->mask_width,
+                              &logits, &error)) {
+            die("%s", error.text);
+        }
+        add_overlap(evaluation, logits, batch->masks + i * pixels, pixels);
     }
     batch->count = 0;
 }
@@ -60,7 +55,7 @@ static void score_batch(struct evaluation *evaluation) {
 static void open_batch(struct evaluation *evaluation, struct stream_reader *reader,
                        const struct record *record) {
     struct batch *batch = &evaluation->batch;
-    const struct shape in = evaluation->in;
+    const struct shape in = evaluation->inference.in;
     struct error error;
     if (!batch_open(batch, in.n, record, true, &error)) {
         stream_die(reader, &error);
@@ -70,24 +65,16 @@ static void open_batch(struct evaluation *evaluation, struct stream_reader *read
                    batch->width, in.h, in.w);
         stream_die(reader, &error);
     }
-    if (!plane_resize_open(&evaluation->resize, evaluation->out.h, evaluation->out.w,
-                           batch->mask_height, batch->mask_width, &error)) {
-        die("%s", error.text);
-    }
 }
 
 struct scores evaluate(struct backend *backend, const struct graph *graph, struct network *network,
                        const char *path, size_t max_record) {
-    struct evaluation evaluation = {.backend = backend,
-                                    .network = network,
-                                    .in = graph_shape(graph, 0),
-                                    .out = graph_shape(graph, graph_output_at(graph, 0))};
+    struct evaluation evaluation = {.count = 0};
     struct stream_reader *reader = stream_open_or_die(path, KIND_SAMPLES, max_record);
     struct record record;
     struct error error;
-    evaluation.logits = malloc(shape_count(evaluation.out) * sizeof(float));
-    if (evaluation.logits == NULL) {
-        die("no memory");
+    if (!inference_open(&evaluation.inference, backend, graph, network, false, &error)) {
+        die("%s", error.text);
     }
     while (stream_read(reader, &record)) {
         if (evaluation.batch.capacity == 0) {
@@ -109,9 +96,8 @@ struct scores evaluate(struct backend *backend, const struct graph *graph, struc
     const uint64_t pixels = (uint64_t)evaluation.batch.mask_height * evaluation.batch.mask_width;
     const struct scores scores = score_images(evaluation.overlaps, evaluation.count, pixels, 1);
     stream_close(reader);
-    plane_resize_close(&evaluation.resize);
+    inference_close(&evaluation.inference);
     batch_free(&evaluation.batch);
-    free(evaluation.logits);
     free(evaluation.overlaps);
     return scores;
 }

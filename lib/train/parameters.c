@@ -101,7 +101,7 @@ static bool same_shape(const struct parameter *parameter, const struct weight *w
 }
 
 bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
-                     const struct weight_table *table, const char *prefix, bool partial,
+                     const struct weight_table *table, const char *prefix, enum take take,
                      struct error *error) {
     struct complaints complaints = {.count = 0};
     float *values = host_values(backend, network);
@@ -111,7 +111,7 @@ bool parameters_take(struct backend *backend, const struct graph *graph, struct 
         const struct name name = name_of("%s%s", prefix, weight->name);
         const struct parameter *parameter = graph_parameter_named(graph, name.text);
         if (parameter == NULL) {
-            if (!of_no_use(weight->name)) {
+            if (take == TAKE_ALL && !of_no_use(weight->name)) {
                 complain(&complaints, "surplus", name.text);
             }
         } else if (!same_shape(parameter, weight)) {
@@ -121,7 +121,7 @@ bool parameters_take(struct backend *backend, const struct graph *graph, struct 
             taken++;
         }
     }
-    for (int i = 0; i < graph_parameter_count(graph) && !partial; i++) {
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         const size_t skip = strlen(prefix);
         if (strncmp(parameter->name, prefix, skip) == 0 &&

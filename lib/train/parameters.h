@@ -11,14 +11,18 @@
 void parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
                       uint64_t seed);
 
+// How a table and a network must fit: a prediction network lacks the auxiliary heads that a
+// checkpoint has.
+enum take { TAKE_ALL, TAKE_NEEDED };
+
 // Puts a table's values into the parameters of the same names, after `prefix` ("" or "backbone.").
-// Every parameter must be there with its shape, and every tensor of the table be used; names that
-// are known to be of no use are left out (num_batches_tracked; fc.*; pam.key_conv.*, an alias of
-// pam.query_conv). With `partial` parameters that lack keep their values. *error lists what is
-// missing, surplus or of another shape.
+// Every parameter below the prefix must be there with its shape, and with TAKE_ALL every tensor be
+// used; names that are known to be of no use are left out (num_batches_tracked; fc.*;
+// pam.key_conv.*, an alias of pam.query_conv). *error lists what is missing, surplus or of another
+// shape.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              struct network *network, const struct weight_table *table,
-                             const char *prefix, bool partial, struct error *error);
+                             const char *prefix, enum take take, struct error *error);
 
 // Copies one network's values to another of the same parameters.
 void parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,

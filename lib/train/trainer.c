@@ -212,8 +212,9 @@ static bool after_step(struct session *session) {
 
 bool trainer_run(struct trainer *trainer) {
     struct session session = {.trainer = trainer,
-                      .log = train_log_open(trainer->options->log, trainer->state.iteration),
-                      .since = clock_seconds()};
+                              .log =
+                                  train_log_open(trainer->options->log, trainer->state.iteration),
+                              .since = clock_seconds()};
     const int64_t iterations = trainer->options->iterations;
     struct progress progress = progress_start(
         "iterations", (uint64_t)(iterations - trainer->state.iteration), trainer->options->quiet);

@@ -1,0 +1,245 @@
+// predict-fold: a trained network's probabilities for samples.
+#include "core/cli.h"
+#include "core/half.h"
+#include "core/progress.h"
+#include "data/sample.h"
+#include "models/models.h"
+#include "stream/sources.h"
+#include "train/inference.h"
+#include "train/parameters.h"
+#include "weights/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    const char *model, *network, *device, *precision, *type;
+    int64_t batch, side;
+    bool flip;
+    struct common_options common;
+};
+
+// What is known of an image until its batch has run.
+struct waiting {
+    char *id;
+    size_t length, height, width; // of the id; of the probabilities
+};
+
+struct prediction {
+    const struct options *options;
+    struct sources *samples;
+    struct stream_writer *writer;
+    struct progress progress;
+    struct backend *backend;
+    struct graph *graph;
+    struct network *network;
+    struct inference inference;
+    uint8_t *images; // a batch
+    struct waiting *waiting;
+    size_t count, capacity;
+    void *halves;
+    size_t halves_room; // numbers
+    struct sample_mask mask;
+};
+
+// ---- the network
+
+static void open_network(struct prediction *prediction, const struct options *options) {
+    struct weight_table table = {.count = 0};
+    struct error error;
+    enum precision precision = PRECISION_F32;
+    if (!weights_read_file(options->model, &table, &error)) {
+        die("%s", error.text);
+    }
+    const char *name = options->network != NULL ? options->network : table.network;
+    const int64_t side = options->side > 0 ? options->side : table.side > 0 ? table.side : 768;
+    if (name == NULL) {
+        die("%s: does not say which network it is of: --network NAME (%s)", options->model,
+            model_names());
+    }
+    const struct model_options model = {.images = (size_t)options->batch,
+                                        .height = (size_t)side,
+                                        .width = (size_t)side,
+                                        .gray = true};
+    if (!precision_named(options->precision, &precision)) {
+        die_usage("--precision %s", options->precision);
+    }
+    prediction->backend =
+        backend_open(options->device, precision, (int)options->common.threads, &error);
+    prediction->graph =
+        prediction->backend == NULL ? NULL : model_build(name, GRAPH_PREDICT, &model, &error);
+    prediction->network = prediction->graph == NULL
+                              ? NULL
+                              : network_new(prediction->graph, prediction->backend, &error);
+    if (prediction->network == NULL ||
+        !inference_open(&prediction->inference, prediction->backend, prediction->graph,
+                        prediction->network, options->flip, &error)) {
+        die("%s", error.text);
+    }
+    if (!parameters_take(prediction->backend, prediction->graph, prediction->network, &table, "",
+                         TAKE_NEEDED, &error)) {
+        die("%s: %s", options->model, error.text);
+    }
+    weight_table_free(&table);
+}
+
+// ---- samples
+
+static void write_prediction(struct prediction *prediction, size_t i) {
+    const struct waiting *waiting = &prediction->waiting[i];
+    const size_t pixels = waiting->height * waiting->width;
+    const float *probability = NULL;
+    struct error error;
+    if (!inference_probability(&prediction->inference, i, waiting->height, waiting->width,
+                               &probability, &error)) {
+        die("%s", error.text);
+    }
+    struct tensor tensor = tensor_plane(DTYPE_F4, waiting->height, waiting->width, probability);
+    if (strcmp(prediction->options->type, "f2") == 0) {
+        if (pixels > prediction->halves_room) {
+            free(prediction->halves);
+            prediction->halves = malloc(pixels * 2);
+            prediction->halves_room = pixels;
+        }
+        if (prediction->halves == NULL) {
+            die("no memory");
+        }
+        half_write(prediction->halves, probability, pixels);
+        tensor = tensor_plane(DTYPE_F2, waiting->height, waiting->width, prediction->halves);
+    }
+    const struct field field = {text_of("probability"), value_tensor(&tensor)};
+    const struct record record = {{waiting->id, waiting->length}, 1, &field};
+    stream_write(prediction->writer, &record);
+    progress_step(&prediction->progress);
+}
+
+static void run_batch(struct prediction *prediction) {
+    inference_run(&prediction->inference, prediction->images);
+    for (size_t i = 0; i < prediction->count; i++) {
+        write_prediction(prediction, i);
+        free(prediction->waiting[i].id);
+    }
+    prediction->count = 0;
+}
+
+// The sample's image at the network's size, and the size of what is to come out.
+static bool add_sample(struct prediction *prediction, const struct record *sample,
+                       struct error *error) {
+    const struct shape in = prediction->inference.in;
+    struct waiting *waiting = &prediction->waiting[prediction->count];
+    struct image image = {prediction->images + prediction->count * in.h * in.w, in.h, in.w};
+    struct view view;
+    if (!sample_image(sample, &view, error) ||
+        !sample_mask_read(&prediction->mask, sample, error)) {
+        return false;
+    }
+    if (view.height == in.h && view.width == in.w) {
+        memcpy(image.pixels, view.pixels, in.h * in.w);
+    } else if (!resize_bilinear(&image, &view, error)) {
+        return false;
+    }
+    *waiting = (struct waiting){.id = malloc(sample->id.length + 1),
+                                .length = sample->id.length,
+                                .height = prediction->mask.height,
+                                .width = prediction->mask.width};
+    if (waiting->id == NULL) {
+        return fail(error, "no memory");
+    }
+    memcpy(waiting->id, sample->id.at, sample->id.length);
+    prediction->count++;
+    return true;
+}
+
+static void predict(const struct options *options, const struct operands *operands) {
+    struct prediction prediction = {.options = options, .capacity = (size_t)options->batch};
+    struct sources samples;
+    struct record record;
+    struct error error;
+    struct output *output = output_open(options->common.output, OUTPUT_BYTES);
+    open_network(&prediction, options);
+    sources_open(&samples, operands->at, (size_t)operands->count, KIND_SAMPLES,
+                 options->common.max_record);
+    struct history history = samples.history;
+    history_add(&history, text_of(operands->history));
+    prediction.writer = stream_create(output, KIND_PROBABILITIES, &history);
+    prediction.progress = progress_start("images", 0, options->common.quiet);
+    prediction.images = calloc(shape_count(prediction.inference.in), 1);
+    prediction.waiting = calloc(prediction.capacity, sizeof *prediction.waiting);
+    if (prediction.images == NULL || prediction.waiting == NULL) {
+        die("no memory");
+    }
+    while (sources_read(&samples, &record)) {
+        if (!add_sample(&prediction, &record, &error)) {
+            sources_die(&samples, &error);
+        }
+        if (prediction.count == prediction.capacity) {
+            run_batch(&prediction);
+        }
+    }
+    if (prediction.count > 0) {
+        run_batch(&prediction);
+    }
+    progress_end(&prediction.progress);
+    stream_finish(prediction.writer);
+    output_close(output);
+    sources_close(&samples);
+    inference_close(&prediction.inference);
+    network_free(prediction.network);
+    graph_free(prediction.graph);
+    backend_close(prediction.backend);
+    sample_mask_free(&prediction.mask);
+    free(prediction.images);
+    free(prediction.waiting);
+    free(prediction.halves);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.device = "auto",
+                              .precision = "f32",
+                              .type = "f2",
+                              .batch = 4,
+                              .common = common_defaults()};
+    const struct option_row rows[] = {
+        {"model", 'm', OPTION_FILE, &options.model, "FILE",
+         "the weights: a checkpoint, .safetensors or .pth", 0, 0, OPTION_RECORDED},
+        {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
+         "the weights' network (default: as the checkpoint says)", 0, 0, OPTION_RECORDED},
+        {"side", 0, OPTION_INTEGER, &options.side, "N",
+         "of the images in the network (default: as in training; else 768)", 32, 8192,
+         OPTION_RECORDED},
+        {"flip", 'f', OPTION_FLAG, &options.flip, NULL,
+         "average with the prediction for the mirrored image", 0, 0, OPTION_RECORDED},
+        {"type", 0, OPTION_CHOICE, &options.type, "f2|f4", "of the probabilities (default: f2)", 0,
+         0, OPTION_RECORDED},
+        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once (default: 4)", 1, 4096,
+         OPTION_SILENT},
+        {"device", 0, OPTION_TEXT, &options.device, "auto|cpu", "(default: auto)", 0, 0,
+         OPTION_SILENT},
+        {"precision", 0, OPTION_CHOICE, &options.precision, "f32|bf16",
+         "of activations (default: f32)", 0, 0, OPTION_RECORDED},
+    };
+    const struct program program = {
+        .name = "predict-fold",
+        .summary = "a trained network's probabilities for samples",
+        .usage = "[OPTION]... --model FILE [STREAM]...",
+        .description =
+            "Reads samples from STREAMs (stdin when none is named, or for '-') and writes "
+            "`probability`, at each image's own size: `size` where augment has resized, else the "
+            "image's. Images of another size than the network's are resized for it.\n\n"
+            "The probability is the sigmoid of the main head, brought to size between the logits "
+            "(bilinear, half-pixel centres).",
+        .examples = "decode xray.dcm | predict-fold --model best.mpk | rle-encode\n"
+                    "augment shards/ --plain | predict-fold -m best.mpk | zstd >fold0.mpk.zst",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_STREAM | COMMON_THREADS,
+        .operands_most = -1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    if (options.model == NULL) {
+        die_usage("--model FILE: which weights?");
+    }
+    predict(&options, &operands);
+    return 0;
+}

@@ -1,0 +1,121 @@
+// Prediction.
+#include "train/inference.h"
+
+#include "core/exponential.h"
+#include "core/simd.h"
+
+#include <stdlib.h>
+
+bool inference_open(struct inference *inference, struct backend *backend, const struct graph *graph,
+                    struct network *network, bool flip, struct error *error) {
+    const struct shape in = graph_shape(graph, 0);
+    const struct shape out = graph_shape(graph, graph_output_at(graph, 0));
+    *inference = (struct inference){.backend = backend,
+                                    .network = network,
+                                    .in = in,
+                                    .out = out,
+                                    .flip = flip,
+                                    .logits = malloc(shape_count(out) * sizeof(float)),
+                                    .mirrored = malloc(shape_count(out) * sizeof(float)),
+                                    .turned = malloc(shape_count(in))};
+    if (inference->logits == NULL || inference->mirrored == NULL || inference->turned == NULL) {
+        inference_close(inference);
+        return fail(error, "no memory");
+    }
+    return true;
+}
+
+void inference_close(struct inference *inference) {
+    plane_resize_close(&inference->resize);
+    free(inference->logits);
+    free(inference->mirrored);
+    free(inference->turned);
+    free(inference->probability);
+    *inference = (struct inference){.logits = NULL};
+}
+
+static void run_once(struct inference *inference, const uint8_t *images, float *logits) {
+    const struct backend_calls *calls = inference->backend->calls;
+    calls->put(inference->backend, network_input(inference->network), images,
+               shape_count(inference->in));
+    network_forward(inference->network, 0);
+    calls->get(inference->backend, logits, network_output(inference->network, 0),
+               shape_count(inference->out) * sizeof *logits);
+}
+
+void inference_run(struct inference *inference, const uint8_t *images) {
+    const struct shape in = inference->in;
+    run_once(inference, images, inference->logits);
+    if (!inference->flip) {
+        return;
+    }
+    for (size_t row = 0; row < in.n * in.h; row++) {
+        for (size_t x = 0; x < in.w; x++) {
+            inference->turned[row * in.w + x] = images[row * in.w + in.w - 1 - x];
+        }
+    }
+    run_once(inference, inference->turned, inference->mirrored);
+}
+
+static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,
+                   size_t width, const float **made, struct error *error) {
+    const struct shape out = inference->out;
+    if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
+        plane_resize_close(&inference->resize);
+        if (!plane_resize_open(&inference->resize, out.h, out.w, height, width, error)) {
+            return false;
+        }
+    }
+    *made = plane_resize_run(&inference->resize, logits + i * out.h * out.w);
+    return true;
+}
+
+bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
+                      const float **logits, struct error *error) {
+    return resize(inference, inference->logits, i, height, width, logits, error);
+}
+
+static inline float sigmoid(float z) {
+    const float below = exp_negative(z < 0 ? z : -z); // e^-|z|
+    return z < 0 ? below / (1.0F + below) : 1.0F / (1.0F + below);
+}
+
+VECTORISED static void sigmoids(const float *logits, size_t count, float *probability) {
+    for (size_t i = 0; i < count; i++) {
+        probability[i] = sigmoid(logits[i]);
+    }
+}
+
+static void add_mirrored(const float *logits, size_t height, size_t width, float *probability) {
+    for (size_t y = 0; y < height; y++) {
+        for (size_t x = 0; x < width; x++) {
+            float *at = &probability[y * width + x];
+            *at = 0.5F * (*at + sigmoid(logits[y * width + width - 1 - x]));
+        }
+    }
+}
+
+bool inference_probability(struct inference *inference, size_t i, size_t height, size_t width,
+                           const float **probability, struct error *error) {
+    const float *logits = NULL;
+    if (height * width > inference->room) {
+        free(inference->probability);
+        inference->probability = malloc(height * width * sizeof(float));
+        inference->room = inference->probability != NULL ? height * width : 0;
+    }
+    if (inference->probability == NULL) {
+        return fail(error, "no memory");
+    }
+    if (!resize(inference, inference->logits, i, height, width, &logits, error)) {
+        return false;
+    }
+    sigmoids(logits, height * width, inference->probability);
+    if (inference->flip) {
+        if (!resize(inference, inference->mirrored, i, height, width, &logits, error)) {
+            return false;
+        }
+        add_mirrored(logits, height, width, inference->probability);
+    }
+    *probability = inference->probability;
+    return true;
+}

@@ -1,0 +1,36 @@
+// Running a prediction network on batches of gray images: logits and probabilities at any size.
+#ifndef PLEURA_TRAIN_INFERENCE_H
+#define PLEURA_TRAIN_INFERENCE_H
+
+#include "nn/network.h"
+#include "nn/plane.h"
+
+struct inference {
+    struct backend *backend;
+    struct network *network;
+    struct shape in, out;     // of the network; output 0 is the main head's logits
+    float *logits, *mirrored; // of a batch; of the mirrored images
+    bool flip;                // whether `mirrored` counts
+    uint8_t *turned;          // images mirrored left to right
+    struct plane_resize resize;
+    float *probability;
+    size_t room; // numbers in `probability`
+};
+
+// With `flip`, every image also runs mirrored, and probabilities are the mean of both.
+CHECKED bool inference_open(struct inference *inference, struct backend *backend,
+                            const struct graph *graph, struct network *network, bool flip,
+                            struct error *error);
+void inference_close(struct inference *inference);
+
+// Runs in.n images of in.h x in.w bytes.
+void inference_run(struct inference *inference, const uint8_t *images);
+
+// The logits of image i, and the probabilities (sigmoid), brought to height x width; they live
+// until the next call.
+CHECKED bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
+                              const float **logits, struct error *error);
+CHECKED bool inference_probability(struct inference *inference, size_t i, size_t height,
+                                   size_t width, const float **probability, struct error *error);
+
+#endif
