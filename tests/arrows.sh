@@ -30,10 +30,10 @@ for room in lib/*/; do
         esac
     done < <(grep -rhoE '#include "[a-z]+/' "lib/$room" | sed 's/.*"//; s|/||' | sort -u)
 done
-# Only the programs that train and predict know networks.
+# Only the programs that train, predict and convert weights know networks.
 while IFS= read -r file; do
     case $file in
-    filters/train-fold.c | filters/predict-fold.c) ;;
+    filters/train-fold.c | filters/predict-fold.c | filters/weights.c) ;;
     *) complain "$file knows networks" ;;
     esac
 done < <(grep -lE '#include "(nn|ops|models|backend)/' filters/*.c)

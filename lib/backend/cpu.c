@@ -48,6 +48,18 @@ static int processors(void) {
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+// oneDNN has bfloat16 on processors with AVX-512 only.
+static bool knows_precision(struct backend *backend, struct error *error) {
+    const struct cpu_convolution_shape shape = {1, 1, 1, 16, 1, 1, 16, 1, 1, 0, .train = true};
+    struct cpu_convolution *trial =
+        backend->precision == PRECISION_F32 ? NULL : cpu_convolution_plan(backend, &shape, error);
+    if (backend->precision != PRECISION_F32 && trial == NULL) {
+        return fail(error, "this processor has no bf16; take f32");
+    }
+    cpu_convolution_release(trial);
+    return true;
+}
+
 struct backend *cpu_open(enum precision precision, int threads, struct error *error) {
     struct backend *backend = calloc(1, sizeof *backend);
     if (backend == NULL) {
@@ -60,8 +72,8 @@ struct backend *cpu_open(enum precision precision, int threads, struct error *er
                                 .calls = &cpu_calls};
     omp_set_num_threads(backend->threads); // oneDNN's threads, too
     backend->engine = onednn_open(error);
-    if (backend->engine == NULL) {
-        free(backend);
+    if (backend->engine == NULL || !knows_precision(backend, error)) {
+        cpu_close(backend);
         return NULL;
     }
     return backend;

@@ -72,7 +72,8 @@ struct complaints {
     size_t count;
 };
 
-static void complain(struct complaints *complaints, const char *what, const char *name) {
+static void note(void *context, const char *what, const char *name) {
+    struct complaints *complaints = context;
     const size_t at = strlen(complaints->text);
     complaints->count++;
     if (complaints->count <= 5) {
@@ -100,41 +101,51 @@ static bool same_shape(const struct parameter *parameter, const struct weight *w
            memcmp(parameter->shape, weight->shape, weight->rank * sizeof *weight->shape) == 0;
 }
 
-bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
-                     const struct weight_table *table, const char *prefix, enum take take,
-                     struct error *error) {
-    struct complaints complaints = {.count = 0};
-    float *values = host_values(backend, network);
-    size_t taken = 0;
+bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
+                    enum take take,
+                    void (*complain)(void *context, const char *what, const char *name),
+                    void *context) {
+    const size_t skip = strlen(prefix);
+    bool fits = true;
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
         const struct name name = name_of("%s%s", prefix, weight->name);
         const struct parameter *parameter = graph_parameter_named(graph, name.text);
-        if (parameter == NULL) {
-            if (take == TAKE_ALL && !of_no_use(weight->name)) {
-                complain(&complaints, "surplus", name.text);
-            }
-        } else if (!same_shape(parameter, weight)) {
-            complain(&complaints, "of another shape:", name.text);
-        } else {
-            memcpy(values + parameter->offset, weight->values, weight->count * sizeof *values);
-            taken++;
+        if (parameter == NULL && take == TAKE_ALL && !of_no_use(weight->name)) {
+            complain(context, "surplus:", name.text);
+            fits = false;
+        } else if (parameter != NULL && !same_shape(parameter, weight)) {
+            complain(context, "of another shape:", name.text);
+            fits = false;
         }
     }
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
-        const size_t skip = strlen(prefix);
         if (strncmp(parameter->name, prefix, skip) == 0 &&
             weight_table_find(table, parameter->name + skip) == NULL) {
-            complain(&complaints, "missing", parameter->name);
+            complain(context, "missing:", parameter->name);
+            fits = false;
         }
     }
-    if (complaints.count > 0 || taken == 0) {
-        free(values);
-        return complaints.count == 0
-                   ? fail(error, "no weights for this network")
-                   : fail(error, "weights that do not fit this network: %s%s", complaints.text,
-                          complaints.count > 5 ? ", and more" : "");
+    return fits;
+}
+
+bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
+                     const struct weight_table *table, const char *prefix, enum take take,
+                     struct error *error) {
+    struct complaints complaints = {.count = 0};
+    if (!parameters_fit(graph, table, prefix, take, note, &complaints)) {
+        return fail(error, "weights that do not fit this network: %s%s", complaints.text,
+                    complaints.count > 5 ? ", and more" : "");
+    }
+    float *values = host_values(backend, network);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct weight *weight = &table->weights[i];
+        const struct parameter *parameter =
+            graph_parameter_named(graph, name_of("%s%s", prefix, weight->name).text);
+        if (parameter != NULL) {
+            memcpy(values + parameter->offset, weight->values, weight->count * sizeof *values);
+        }
     }
     put_values(backend, network, values);
     return true;

@@ -15,11 +15,16 @@ void parameters_start(struct backend *backend, const struct graph *graph, struct
 // checkpoint has.
 enum take { TAKE_ALL, TAKE_NEEDED };
 
-// Puts a table's values into the parameters of the same names, after `prefix` ("" or "backbone.").
-// Every parameter below the prefix must be there with its shape, and with TAKE_ALL every tensor be
-// used; names that are known to be of no use are left out (num_batches_tracked; fc.*;
-// pam.key_conv.*, an alias of pam.query_conv). *error lists what is missing, surplus or of another
-// shape.
+// Whether a table's tensors are the parameters below `prefix` ("" or "backbone."): every parameter
+// must be there with its shape, and with TAKE_ALL every tensor be used; names that are known to be
+// of no use are left out (num_batches_tracked; fc.*; pam.key_conv.*, an alias of pam.query_conv).
+// `complain` is told of each that is missing, surplus or of another shape.
+bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
+                    enum take take,
+                    void (*complain)(void *context, const char *what, const char *name),
+                    void *context);
+
+// Puts the values of a table that fits into the parameters; *error lists the first few that do not.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              struct network *network, const struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);

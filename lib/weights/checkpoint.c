@@ -71,3 +71,30 @@ bool checkpoint_read(const char *path, struct weight_table *table, struct error 
     stream_close(reader);
     return read && status == STREAM_END;
 }
+
+void checkpoint_write(struct output *output, const struct weight_table *table,
+                      const struct history *history) {
+    struct stream_writer *writer = stream_create(output, KIND_WEIGHTS, history);
+    struct field state[2];
+    size_t count = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct weight *weight = &table->weights[i];
+        struct tensor tensor = {.type = DTYPE_F4,
+                                .rank = weight->rank,
+                                .data = weight->values,
+                                .bytes = weight->count * sizeof(float)};
+        memcpy(tensor.shape, weight->shape, weight->rank * sizeof *tensor.shape);
+        const struct field field = {text_of(CHECKPOINT_VALUE), value_tensor(&tensor)};
+        const struct record record = {text_of(weight->name), 1, &field};
+        stream_write(writer, &record);
+    }
+    if (table->network != NULL) {
+        state[count++] = (struct field){text_of("network"), value_text(text_of(table->network))};
+    }
+    if (table->side > 0) {
+        state[count++] = (struct field){text_of("side"), value_integer(table->side)};
+    }
+    const struct record record = {text_of(CHECKPOINT_STATE), count, state};
+    stream_write(writer, &record);
+    stream_finish(writer);
+}

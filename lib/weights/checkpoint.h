@@ -3,6 +3,7 @@
 #ifndef PLEURA_WEIGHTS_CHECKPOINT_H
 #define PLEURA_WEIGHTS_CHECKPOINT_H
 
+#include "stream/writer.h"
 #include "weights/table.h"
 
 #define CHECKPOINT_VALUE "value"
@@ -11,5 +12,9 @@
 
 // Reads a checkpoint's parameters, of any floating type, and what its state says of the network.
 CHECKED bool checkpoint_read(const char *path, struct weight_table *table, struct error *error);
+
+// Writes a table as a checkpoint of weights alone.
+void checkpoint_write(struct output *output, const struct weight_table *table,
+                      const struct history *history);
 
 #endif

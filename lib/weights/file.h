@@ -8,4 +8,8 @@
 // table is the caller's to free, on failure, too.
 CHECKED bool weights_read_file(const char *path, struct weight_table *table, struct error *error);
 
+// The same for .safetensors and .pth in memory.
+CHECKED bool weights_read_bytes(const unsigned char *bytes, size_t length,
+                                struct weight_table *table, struct error *error);
+
 #endif

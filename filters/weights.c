@@ -1,0 +1,123 @@
+// weights: files of weights into checkpoints, and checkpoints into .safetensors.
+#include "core/cli.h"
+#include "models/models.h"
+#include "train/parameters.h"
+#include "weights/checkpoint.h"
+#include "weights/file.h"
+#include "weights/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    const char *network, *to;
+    int64_t side;
+    struct common_options common;
+};
+
+struct place {
+    const char *path;
+};
+
+static void complain(void *context, const char *what, const char *name) {
+    const struct place *place = context;
+    warn("%s: %s %s", place->path, what, name);
+}
+
+// All names and shapes against the network's.
+static void check(const char *path, const struct weight_table *table, const char *network) {
+    const struct model_options model = {
+        .images = 2, .height = 256, .width = 256, .gray = true, .auxiliary = true};
+    struct error error;
+    struct place place = {path};
+    struct graph *graph = model_build(network, GRAPH_TRAIN, &model, &error);
+    if (graph == NULL) {
+        die("%s", error.text);
+    }
+    if (!parameters_fit(graph, table, "", TAKE_ALL, complain, &place)) {
+        die("%s: does not fit %s", path, network);
+    }
+    graph_free(graph);
+}
+
+static void set_network(struct weight_table *table, const char *network) {
+    free(table->network);
+    table->network = strdup(network);
+    if (table->network == NULL) {
+        die("no memory");
+    }
+}
+
+static bool to_safetensors(const struct options *options) {
+    const char *path = options->common.output;
+    const char *ending = path != NULL ? strrchr(path, '.') : NULL;
+    return options->to != NULL ? strcmp(options->to, "safetensors") == 0
+                               : ending != NULL && strcmp(ending, ".safetensors") == 0;
+}
+
+static void convert(const struct options *options, const struct operands *operands) {
+    struct weight_table table = {.count = 0};
+    struct history history = {.count = 0};
+    struct error error;
+    const char *path = operands->at[0];
+    struct output *output = output_open(options->common.output, OUTPUT_BYTES);
+    if (!weights_read_file(path, &table, &error)) {
+        die("%s", error.text);
+    }
+    if (options->network != NULL) {
+        set_network(&table, options->network);
+    }
+    if (options->side > 0) {
+        table.side = options->side;
+    }
+    if (table.network != NULL) {
+        check(path, &table, table.network);
+    }
+    history_add(&history, text_of(operands->history));
+    if (to_safetensors(options)) {
+        safetensors_write(output, &table);
+    } else {
+        checkpoint_write(output, &table, &history);
+    }
+    output_close(output);
+    weight_table_free(&table);
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.common = common_defaults()};
+    const struct option_row rows[] = {
+        {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
+         "what the weights are of (default: as the file says, else unknown)", 0, 0,
+         OPTION_RECORDED},
+        {"side", 0, OPTION_INTEGER, &options.side, "N",
+         "the images' side that the network was trained with", 32, 8192, OPTION_RECORDED},
+        {"to", 't', OPTION_CHOICE, &options.to, "checkpoint|safetensors",
+         "(default: by the ending of -o; else a checkpoint)", 0, 0, OPTION_RECORDED},
+    };
+    const struct program program = {
+        .name = "weights",
+        .summary = "convert weights from and to .pth, .safetensors and checkpoints",
+        .usage = "[OPTION]... FILE",
+        .description =
+            "Reads a checkpoint, a .safetensors file or a PyTorch .pth (a state_dict, in a zip "
+            "archive or the older form), told apart by content, and writes it as a checkpoint or "
+            "as .safetensors, in float32. Of a .pth only the table of tensors is read: nothing in "
+            "it is executed, and what asks for it is refused.\n\n"
+            "Where the network is known, names and shapes must be its own: what is missing, "
+            "surplus or of another shape is listed, and nothing is written. `pam.key_conv`, "
+            "`fc` and `num_batches_tracked` are of no use and allowed.\n\n"
+            "torchvision's resnet18 has no network of ours; train-fold --init takes it for the "
+            "backbone, from any of these files.",
+        .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
+                    "weights fold0/best.mpk -o fold0.safetensors",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_OUTPUT | COMMON_QUIET,
+        .operands_least = 1,
+        .operands_most = 1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    convert(&options, &operands);
+    return 0;
+}
