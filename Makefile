@@ -118,6 +118,38 @@ run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS)
 bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS)
 	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
+# ---- fuzzing: the rooms that read what comes from outside, built by clang with libFuzzer
+FUZZ := build/fuzz
+FUZZ_PACKAGES := clang libclang-rt-dev
+FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_LIBS := -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
+FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(wildcard $(patsubst %,lib/%/*.c,core stream image data)))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
+SECONDS ?= 60
+
+fuzz:
+	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES) $(FUZZ_PACKAGES)
+	@+$(MAKE) --no-print-directory run-fuzz
+
+.PHONY: run-fuzz
+run-fuzz: $(PROGRAMS) $(TOOLS) $(FUZZ_TARGETS)
+	@tests/fuzz/run.sh $(abspath $(BIN)) $(abspath $(BUILD))/tests/tools $(FUZZ) $(SECONDS)
+
+$(FUZZ)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CC  $< (fuzz)')
+	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(FUZZ)/libpleura.a: $(FUZZ_OBJECTS)
+	@rm -f $@
+	$(Q)$(AR) crs $@ $^
+
+$(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS) -o $@
+
+-include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
+
 # ---- lint
 SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)
 HEADERS := $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h)

@@ -18,8 +18,8 @@ bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stre
     PROMISE(codec <= DICOM_CODEC_JPEG_2000 && stream->length > 0);
     PROMISE(stream->height > 0 && stream->width > 0 && stream->components > 0);
     PROMISE(stream->precision >= 1 && stream->precision <= 16);
-    PROMISE(length == stream->height * stream->width * stream->components *
-                          (stream->precision <= 8 ? 1 : 2));
+    PROMISE(length ==
+            stream->height * stream->width * stream->components * (stream->precision <= 8 ? 1 : 2));
     if (length > SAMPLES_MOST) {
         return fail(error, "larger than is of interest here");
     }

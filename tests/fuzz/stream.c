@@ -5,6 +5,7 @@
 #include "data/catalog.h"
 #include "data/sample.h"
 #include "stream/digest.h"
+#include "stream/reader.h"
 #include "stream/summary.h"
 
 #include <string.h>
@@ -35,8 +36,7 @@ static bool next_object(struct walk *walk) {
 // Puts the end mark that belongs here in place of `old` bytes.
 static void put_mark(struct walk *walk, size_t old) {
     unsigned char mark[32];
-    const size_t size =
-        stream_end_mark(mark, sizeof mark, walk->count, digest_value(walk->digest));
+    const size_t size = stream_end_mark(mark, sizeof mark, walk->count, digest_value(walk->digest));
     const size_t behind = walk->length - walk->at - old;
     if (walk->at + size + behind <= walk->most) {
         uint8_t *to = walk->bytes + walk->at;

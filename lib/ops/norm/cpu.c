@@ -166,18 +166,18 @@ static void affine(const struct state *state, const struct call *call, float *sc
 VECTORISED static void apply(const float *x, const float *residual, size_t rows, size_t channels,
                              const float *mean, const float *scale, const float *shift, bool relu,
                              float *y) {
-    const float least = relu ? 0 : -INFINITY;
+    const float least = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
     for (size_t row = 0; row < rows; row++) {
         const size_t at = row * channels;
         if (residual != NULL) {
             for (size_t c = 0; c < channels; c++) {
                 const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c] + residual[at + c];
-                y[at + c] = sum > least ? sum : least;
+                y[at + c] = sum < least ? least : sum;
             }
         } else {
             for (size_t c = 0; c < channels; c++) {
                 const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c];
-                y[at + c] = sum > least ? sum : least;
+                y[at + c] = sum < least ? least : sum;
             }
         }
     }

@@ -2,8 +2,8 @@
 // g, two matrices, down (g x n) and up (n x g). Backward is the same with up^T and down^T.
 #include "backend/cpu.h"
 #include "core/simd.h"
-#include "ops/kernels.h"
 #include "nn/axis.h"
+#include "ops/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>

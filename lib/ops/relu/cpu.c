@@ -31,7 +31,7 @@ static void forward(const struct call *call) {
         const float *x = cpu_read(state->precision, call->in[0], first, count, of_x);
         float *y = cpu_target(state->precision, call->out, first, count, false, of_y);
         for (size_t i = 0; i < count; i++) {
-            y[i] = x[i] > 0 ? x[i] : 0;
+            y[i] = x[i] < 0 ? 0 : x[i];
         }
         cpu_write(state->precision, call->out, first, count, y);
     }

@@ -2,8 +2,8 @@
 // sums, gathered by input row.
 #include "backend/cpu.h"
 #include "core/simd.h"
-#include "ops/kernels.h"
 #include "nn/axis.h"
+#include "ops/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,257 @@
+#!/usr/bin/env bats
+# train-fold and predict-fold: runs that stop and go on, bad samples, predictions.
+
+load helpers
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    synth -q --format png --side 128 --train 12 --test 2 --lesions 0.5 xrays
+    decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
+    augment -q shards --side 64 --samples 60 >train.mpk
+    augment -q shards --side 64 --plain >val.mpk
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    HERE=$BATS_TEST_TMPDIR
+}
+
+# train DIR [OPTION]...: a short run, with gradients in flight at most iterations
+train() {
+    train-fold -q --network bisenet-resnet18 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
+        --threads 2 --val val.mpk --eval-every 4 --save-every 1 --log-every 1 "$@" train.mpk
+}
+
+whole_run() { # made once; its checkpoints are what the others must give
+    [ -d whole ] || train whole
+}
+
+@test "a run leaves checkpoints, and a log of JSON lines" {
+    whole_run
+    [ "$(ls whole)" = "best.mpk
+last.mpk
+log.jsonl" ]
+    inspect --check whole/last.mpk whole/best.mpk
+    [ "$(jq -s '[.[] | select(.loss)] | length' whole/log.jsonl)" = 14 ]
+    [ "$(jq -s -c '[.[] | select(.dice) | .iteration]' whole/log.jsonl)" = "[4,8,12,14]" ]
+    state=$(inspect --json whole/last.mpk | jq -c 'select(.id == "state")')
+    [[ $state == *bisenet-resnet18* ]]
+    # What best.mpk keeps is the greatest Dice of the log.
+    best=$(inspect --json whole/best.mpk | jq 'select(.id == "state") | .best | if type == "object" then .value else . end')
+    log=$(jq -s '[.[] | select(.dice) | .dice] | max' whole/log.jsonl)
+    jq -n "($best - $log) | fabs < 1e-6" | grep -q true
+}
+
+@test "same seed, same bytes; another seed, others" {
+    whole_run
+    train "$HERE/again"
+    cmp whole/last.mpk "$HERE/again/last.mpk"
+    cmp whole/best.mpk "$HERE/again/best.mpk"
+    train --seed 1 "$HERE/other"
+    no cmp -s whole/last.mpk "$HERE/other/last.mpk"
+}
+
+@test "killed with -9 again and again, a resumed run ends in the same bytes" {
+    whole_run
+    for i in 1 2 3 4 5 6; do
+        train --resume "$HERE/killed" &
+        pid=$!
+        sleep "0.$((2 + 3 * i % 7))"
+        pkill -9 -P $pid 2>/dev/null || kill -9 $pid 2>/dev/null || true
+        wait $pid || true
+        if [ -e "$HERE/killed/last.mpk" ]; then
+            inspect --check "$HERE/killed/last.mpk"
+        fi
+    done
+    train --resume "$HERE/killed"
+    cmp whole/last.mpk "$HERE/killed/last.mpk"
+    cmp whole/best.mpk "$HERE/killed/best.mpk"
+    [ "$(jq -s -c '[.[] | select(.loss) | .iteration]' "$HERE/killed/log.jsonl")" = \
+        "[1,2,3,4,5,6,7,8,9,10,11,12,13,14]" ]
+    [ "$(ls "$HERE/killed")" = "$(ls whole)" ]
+}
+
+@test "SIGTERM and SIGINT: the step is finished and saved, and the run goes on from there" {
+    whole_run
+    for signal in TERM INT; do
+        mkfifo "$HERE/pipe.$signal"
+        train-fold --network bisenet-resnet18 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
+            --threads 2 --val val.mpk --eval-every 4 --save-every 100 --log-every 1 \
+            "$HERE/$signal" "$HERE/pipe.$signal" 2>"$HERE/says" &
+        pid=$!
+        # All but the last bytes, so that the run is still there when the signal comes.
+        exec 7>"$HERE/pipe.$signal"
+        head -c 300000 train.mpk >&7
+        kill -s "$signal" $pid
+        tail -c +300001 train.mpk >&7 2>/dev/null || true
+        exec 7>&-
+        wait $pid
+        grep -q -- --resume "$HERE/says"
+        inspect --check "$HERE/$signal/last.mpk"
+        train --resume "$HERE/$signal"
+        cmp whole/last.mpk "$HERE/$signal/last.mpk"
+    done
+}
+
+@test "--skipped takes a stream that leaves out what has been used" {
+    whole_run
+    train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 --rate 1e-3 \
+        --threads 2 --log-every 1 --save-every 8 "$HERE/long" train.mpk
+    mkdir "$HERE/half"
+    train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 --rate 1e-3 \
+        --threads 2 --log-every 1 --save-every 7 "$HERE/half" <(head -c 500000 train.mpk) || true
+    augment -q shards --side 64 --samples 60 --skip 14 |
+        train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 \
+            --rate 1e-3 --threads 2 --log-every 1 --resume --skipped 14 "$HERE/half"
+    values() { inspect --json "$1" | tail -n +2 | jq -c 'del(.file)'; }
+    cmp <(values "$HERE/long/last.mpk") <(values "$HERE/half/last.mpk")
+}
+
+@test "a run is not mixed up with another" {
+    whole_run
+    cp -r whole "$HERE/mine"
+    fails 1 "is there already" train "$HERE/mine"
+    fails 1 "other options" train --resume --rate 1e-4 "$HERE/mine"
+    mv "$HERE/mine/best.mpk" "$HERE/mine/last.mpk"
+    fails 1 "weights only" train --resume "$HERE/mine"
+    head -c 100000 whole/last.mpk >"$HERE/mine/last.mpk"
+    fails 1 "last.mpk" train --resume "$HERE/mine"
+}
+
+@test "what cannot be learned from is refused, with the reason" {
+    small="train-fold -q --network bisenet-resnet18 --iterations 2"
+    fails 1 "a batch of 1" $small --batch 1 "$HERE/a" train.mpk
+    fails 1 "samples end after" train-fold -q -n bisenet-resnet18 --iterations 99 --batch 2 "$HERE/b" train.mpk
+    fails 1 "multiples of 32" train-fold -q -n unet-resnet18 --iterations 2 --batch 2 "$HERE/c" train.mpk
+    decode -q xrays/train | augment -q --plain --side 64 >unlabelled.mpk
+    fails 1 "neither 'mask' nor 'rle'" $small --batch 2 "$HERE/d" unlabelled.mpk
+    cat train.mpk <(augment -q shards --plain --side 96) >mixed.mpk
+    fails 1 "96 x 96" train-fold -q -n bisenet-resnet18 --iterations 40 --batch 2 "$HERE/e" mixed.mpk
+    fails 1 "no device" $small --batch 2 --device abacus "$HERE/f" train.mpk
+    fails 1 "No such file" $small --batch 2 --init absent.pth "$HERE/g" train.mpk
+    fails 2 "" train-fold --network lenet "$HERE/h" train.mpk
+}
+
+@test "a loss that is not finite stops the run and leaves the last good checkpoint" {
+    whole_run
+    weights -q whole/best.mpk -o "$HERE/bad.safetensors"
+    # A weight of the last bytes of the file becomes NaN.
+    size=$(stat -c %s "$HERE/bad.safetensors")
+    /usr/bin/python3 - "$HERE/bad.safetensors" <<'PYTHON'
+import json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+length = struct.unpack("<Q", data[:8])[0]
+at = json.loads(data[8:8 + length])["cls.0.cbr_unit.1.weight"]["data_offsets"][0] + 8 + length
+data[at:at + 4] = struct.pack("<f", float("nan"))
+open(sys.argv[1], "wb").write(data)
+PYTHON
+    [ "$size" = "$(stat -c %s "$HERE/bad.safetensors")" ]
+    fails 1 "not finite" train --init "$HERE/bad.safetensors" "$HERE/nan"
+    [ ! -e "$HERE/nan/last.mpk" ]
+}
+
+@test "--init starts from weights: a run's, or a backbone's" {
+    whole_run
+    # The first loss after a run's weights is below that of drawn ones.
+    train --init whole/last.mpk "$HERE/on"
+    first=$(head -n 1 whole/log.jsonl | jq .loss)
+    head -n 1 "$HERE/on/log.jsonl" | jq ".loss < $first" | grep -q true
+    weights -q whole/best.mpk -o "$HERE/all.safetensors"
+    /usr/bin/python3 - "$HERE" <<'PYTHON'
+import json, struct, sys
+data = open(sys.argv[1] + "/all.safetensors", "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + length])
+out, body = {}, b""
+for name, entry in header.items():
+    if name.startswith("context_path.backbone."):
+        part = data[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
+        out[name[len("context_path.backbone."):]] = {"dtype": "F32", "shape": entry["shape"],
+                                                     "data_offsets": [len(body), len(body) + len(part)]}
+        body += part
+out["fc.weight"] = {"dtype": "F32", "shape": [2], "data_offsets": [len(body), len(body) + 8]}
+text = json.dumps(out).encode()
+open(sys.argv[1] + "/backbone.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + body + bytes(8))
+PYTHON
+    train --init "$HERE/backbone.safetensors" "$HERE/backbone"
+    no cmp -s "$HERE/backbone/last.mpk" whole/last.mpk
+}
+
+# ---- predictions
+
+@test "predict-fold: each image at its own size, whatever the batch" {
+    whole_run
+    predict-fold -q -m whole/best.mpk val.mpk >p.mpk
+    [ "$(inspect --json p.mpk | jq -c 'select(has("id")) | .probability.shape' | sort -u)" = "[128,128]" ]
+    [ "$(inspect --json p.mpk | jq -r 'select(has("id")) | .id')" = "$(inspect --json val.mpk | jq -r 'select(has("id")) | .id')" ]
+    predict-fold -q -m whole/best.mpk --batch 1 val.mpk | cmp - p.mpk
+    predict-fold -q -m whole/best.mpk --batch 5 val.mpk | cmp - p.mpk
+    # An image as decoded is resized as augment does it.
+    decode -q xrays/train | predict-fold -q -m whole/best.mpk >direct.mpk
+    range() { inspect --json "$1" | jq -c 'select(has("id")) | [.id, .probability.min, .probability.max]' | sort; }
+    cmp <(range p.mpk) <(range direct.mpk)
+    rle-encode -q p.mpk | score --size 128x128 xrays/train-rle.csv - >/dev/null
+}
+
+@test "predict-fold: a mirrored image gives the mirrored answer with --flip" {
+    whole_run
+    mkdir -p "$HERE/mirror"
+    /usr/bin/python3 - "$HERE/mirror" <<'PYTHON'
+import glob, os, sys
+from PIL import Image, ImageOps
+for path in glob.glob("xrays/train/*.png"):
+    ImageOps.mirror(Image.open(path)).save(os.path.join(sys.argv[1], os.path.basename(path)))
+PYTHON
+    range() { inspect --json "$1" | jq -c 'select(has("id")) | [.id, (.probability.mean * 1e5 | round)]' | sort; }
+    decode -q xrays/train | predict-fold -q --flip --type f4 -m whole/best.mpk >one.mpk
+    decode -q "$HERE/mirror" | predict-fold -q --flip --type f4 -m whole/best.mpk >two.mpk
+    cmp <(range one.mpk) <(range two.mpk)
+}
+
+@test "predict-fold: bf16 stays near f32" {
+    whole_run
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk >f32.mpk
+    run predict-fold -q --type f4 --precision bf16 -m whole/best.mpk -o bf16.mpk val.mpk
+    if [ "$status" != 0 ]; then
+        [[ $output == *"no bf16"* ]]
+        skip "a processor without bf16"
+    fi
+    means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
+    paste <(means f32.mpk) <(means bf16.mpk) | awk '{d = $1 - $2; if (d * d > 4e-4) exit 1}'
+}
+
+@test "predict-fold: what it cannot do is said" {
+    whole_run
+    fails 2 "--model" predict-fold val.mpk
+    fails 1 "no weights" predict-fold -q -m xrays/train-rle.csv val.mpk
+    fails 1 "do not fit" predict-fold -q -n unet-resnet18 --side 192 -m whole/best.mpk val.mpk
+    weights -q whole/best.mpk -o w.safetensors
+    /usr/bin/python3 - <<'PYTHON'
+import json, struct
+data = open("w.safetensors", "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + length])
+del header["__metadata__"]
+text = json.dumps(header).encode()
+open("nameless.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
+PYTHON
+    fails 1 "--network" predict-fold -q -m nameless.safetensors val.mpk
+    predict-fold -q -n bisenet-resnet18 --side 64 -m nameless.safetensors val.mpk >n.mpk
+    predict-fold -q -m whole/best.mpk val.mpk >p.mpk
+    range() { inspect --json "$1" | jq -c 'select(has("id")) | .probability'; }
+    cmp <(range n.mpk) <(range p.mpk)
+    fails 1 "probabilities" predict-fold -q -m whole/best.mpk p.mpk
+}
+
+# ---- memory
+
+@test "training at 768 holds no matrix of positions by positions" {
+    if ldd "$(command -v train-fold)" | grep -q libasan; then
+        skip "sanitizers need memory of their own"
+    fi
+    augment -q shards --side 768 --samples 2 >large.mpk
+    # One image's matrix would be 9216 x 9216 x 4 bytes, 324 MiB; all of the step needs 1.2 GiB.
+    command time -f %M -o "$HERE/memory" train-fold -q --network bisenet-resnet18 --iterations 1 \
+        --batch 2 --accumulate 1 "$HERE/large" large.mpk
+    [ "$(cat "$HERE/memory")" -lt $((1350 * 1024)) ]
+}
