@@ -21,7 +21,7 @@ struct options {
 
 // What is known of an image until its batch has run.
 struct waiting {
-    char *id;
+    char id[RECORD_MAX_NAME];
     size_t length, height, width; // of the id; of the probabilities
 };
 
@@ -117,7 +117,6 @@ static void run_batch(struct prediction *prediction) {
     inference_run(&prediction->inference, prediction->images);
     for (size_t i = 0; i < prediction->count; i++) {
         write_prediction(prediction, i);
-        free(prediction->waiting[i].id);
     }
     prediction->count = 0;
 }
@@ -138,13 +137,9 @@ static bool add_sample(struct prediction *prediction, const struct record *sampl
     } else if (!resize_bilinear(&image, &view, error)) {
         return false;
     }
-    *waiting = (struct waiting){.id = malloc(sample->id.length + 1),
-                                .length = sample->id.length,
-                                .height = prediction->mask.height,
-                                .width = prediction->mask.width};
-    if (waiting->id == NULL) {
-        return fail(error, "no memory");
-    }
+    waiting->length = sample->id.length;
+    waiting->height = prediction->mask.height;
+    waiting->width = prediction->mask.width;
     memcpy(waiting->id, sample->id.at, sample->id.length);
     prediction->count++;
     return true;

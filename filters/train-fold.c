@@ -215,6 +215,67 @@ static const char examples[] =
     "inspect --json fold0/last.mpk | jq 'select(.id==\"state\")'\n"
     "jq -r 'select(.dice) | [.iteration, .dice] | @tsv' fold0/log.jsonl";
 
+#define OPTIONS 22
+
+struct option_rows {
+    struct option_row at[OPTIONS];
+};
+
+static struct option_rows rows_of(struct options *options) {
+    struct trainer_options *train_options = &options->train;
+    struct loss_options *loss = &options->train.loss;
+    return (struct option_rows){{
+        {"network", 'n', OPTION_CHOICE, &options->network, "unet-resnet18|bisenet-resnet18",
+         "(default: unet-resnet18)", 0, 0, OPTION_RECORDED},
+        {"iterations", 'i', OPTION_INTEGER, &train_options->iterations, "N",
+         "batches, all in all (default: 40400)", 1, 1e12, OPTION_RECORDED},
+        {"batch", 'b', OPTION_INTEGER, &options->batch, "N", "images a batch (default: 6)", 1, 4096,
+         OPTION_RECORDED},
+        {"accumulate", 'a', OPTION_INTEGER, &train_options->accumulate, "N",
+         "batches for one step of the optimiser (default: 4)", 1, 1e6, OPTION_RECORDED},
+        {"rate", 'r', OPTION_NUMBER, &train_options->rate, "R",
+         "the highest learning rate (default: 5e-4)", 0, 10, OPTION_RECORDED},
+        {"decay", 0, OPTION_NUMBER, &train_options->decay, "D",
+         "decoupled weight decay of convolutions (default: 1e-4)", 0, 1, OPTION_RECORDED},
+        {"margin", 0, OPTION_NUMBER, &loss->margin_lesion, "M",
+         "of the Lovasz hinge, for lesions (default: 5; 1 for classification)", 0, 100,
+         OPTION_RECORDED},
+        {"lambda-cls", 0, OPTION_NUMBER, &loss->lambda_cls, "L",
+         "of the global logit's BCE (default: 0; 0.1 for classification)", 0, 100, OPTION_RECORDED},
+        {"alpha", 0, OPTION_NUMBER, &loss->alpha, "A",
+         "the lesion's share of the balanced BCE (default: 0.25)", 0, 1, OPTION_RECORDED},
+        {"dropout", 0, OPTION_NUMBER, &options->dropout, "P",
+         "of channels before each head's last layer (default: 0.1)", 0, 0.9, OPTION_RECORDED},
+        {"seed", 's', OPTION_INTEGER, &train_options->seed, "N",
+         "of first weights and dropout (default: 0)", 0, 1e15, OPTION_RECORDED},
+        {"init", 0, OPTION_FILE, &options->init, "FILE",
+         "start from these weights: a checkpoint, .safetensors or .pth of the network, or of "
+         "torchvision's resnet18 for the backbone",
+         0, 0, OPTION_RECORDED},
+        {"val", 'v', OPTION_FILE, &train_options->validation, "FILE",
+         "evaluate on these samples (augment --plain), and keep the best weights", 0, 0,
+         OPTION_RECORDED},
+        {"eval-every", 'e', OPTION_INTEGER, &train_options->evaluate_every, "N",
+         "evaluate every N iterations (default: at the end)", 1, 1e12, OPTION_RECORDED},
+        {"keep", 'k', OPTION_CHOICE, &options->keep, "dice|wacc",
+         "the best by Dice, or by weighted accuracy (default: dice)", 0, 0, OPTION_RECORDED},
+        {"save-every", 0, OPTION_INTEGER, &train_options->save_every, "N",
+         "write last.mpk every N iterations (default: 100)", 1, 1e12, OPTION_SILENT},
+        {"log-every", 0, OPTION_INTEGER, &train_options->log_every, "N",
+         "a line of the log every N iterations (default: 20)", 1, 1e12, OPTION_SILENT},
+        {"log", 'l', OPTION_FILE, &options->log, "FILE", "the log (default: DIR/log.jsonl)", 0, 0,
+         OPTION_SILENT},
+        {"resume", 0, OPTION_FLAG, &options->resume, NULL, "go on from DIR/last.mpk", 0, 0,
+         OPTION_SILENT},
+        {"skipped", 0, OPTION_INTEGER, &options->skipped, "N",
+         "the first N samples have been left out of the stream", 0, 1e15, OPTION_SILENT},
+        {"device", 0, OPTION_TEXT, &options->device, "auto|cpu", "(default: auto)", 0, 0,
+         OPTION_SILENT},
+        {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16",
+         "of activations (default: f32)", 0, 0, OPTION_RECORDED},
+    }};
+}
+
 int main(int argc, char **argv) {
     struct options options = {.network = "unet-resnet18",
                               .keep = "dice",
@@ -230,72 +291,22 @@ int main(int argc, char **argv) {
                                         .log_every = 20,
                                         .loss = loss_options_usual},
                               .common = common_defaults()};
-    struct trainer_options *train_options = &options.train;
-    struct loss_options *loss = &options.train.loss;
-    const struct option_row rows[] = {
-        {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
-         "(default: unet-resnet18)", 0, 0, OPTION_RECORDED},
-        {"iterations", 'i', OPTION_INTEGER, &train_options->iterations, "N",
-         "batches, all in all (default: 40400)", 1, 1e12, OPTION_RECORDED},
-        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images a batch (default: 6)", 1, 4096,
-         OPTION_RECORDED},
-        {"accumulate", 'a', OPTION_INTEGER, &train_options->accumulate, "N",
-         "batches for one step of the optimiser (default: 4)", 1, 1e6, OPTION_RECORDED},
-        {"rate", 'r', OPTION_NUMBER, &train_options->rate, "R",
-         "the highest learning rate (default: 5e-4)", 0, 10, OPTION_RECORDED},
-        {"decay", 0, OPTION_NUMBER, &train_options->decay, "D",
-         "decoupled weight decay of convolutions (default: 1e-4)", 0, 1, OPTION_RECORDED},
-        {"margin", 0, OPTION_NUMBER, &loss->margin_lesion, "M",
-         "of the Lovasz hinge, for lesions (default: 5; 1 for classification)", 0, 100,
-         OPTION_RECORDED},
-        {"lambda-cls", 0, OPTION_NUMBER, &loss->lambda_cls, "L",
-         "of the global logit's BCE (default: 0; 0.1 for classification)", 0, 100, OPTION_RECORDED},
-        {"alpha", 0, OPTION_NUMBER, &loss->alpha, "A",
-         "the lesion's share of the balanced BCE (default: 0.25)", 0, 1, OPTION_RECORDED},
-        {"dropout", 0, OPTION_NUMBER, &options.dropout, "P",
-         "of channels before each head's last layer (default: 0.1)", 0, 0.9, OPTION_RECORDED},
-        {"seed", 's', OPTION_INTEGER, &train_options->seed, "N",
-         "of first weights and dropout (default: 0)", 0, 1e15, OPTION_RECORDED},
-        {"init", 0, OPTION_FILE, &options.init, "FILE",
-         "start from these weights: a checkpoint, .safetensors or .pth of the network, or of "
-         "torchvision's resnet18 for the backbone",
-         0, 0, OPTION_RECORDED},
-        {"val", 'v', OPTION_FILE, &train_options->validation, "FILE",
-         "evaluate on these samples (augment --plain), and keep the best weights", 0, 0,
-         OPTION_RECORDED},
-        {"eval-every", 'e', OPTION_INTEGER, &train_options->evaluate_every, "N",
-         "evaluate every N iterations (default: at the end)", 1, 1e12, OPTION_RECORDED},
-        {"keep", 'k', OPTION_CHOICE, &options.keep, "dice|wacc",
-         "the best by Dice, or by weighted accuracy (default: dice)", 0, 0, OPTION_RECORDED},
-        {"save-every", 0, OPTION_INTEGER, &train_options->save_every, "N",
-         "write last.mpk every N iterations (default: 100)", 1, 1e12, OPTION_SILENT},
-        {"log-every", 0, OPTION_INTEGER, &train_options->log_every, "N",
-         "a line of the log every N iterations (default: 20)", 1, 1e12, OPTION_SILENT},
-        {"log", 'l', OPTION_FILE, &options.log, "FILE", "the log (default: DIR/log.jsonl)", 0, 0,
-         OPTION_SILENT},
-        {"resume", 0, OPTION_FLAG, &options.resume, NULL, "go on from DIR/last.mpk", 0, 0,
-         OPTION_SILENT},
-        {"skipped", 0, OPTION_INTEGER, &options.skipped, "N",
-         "the first N samples have been left out of the stream", 0, 1e15, OPTION_SILENT},
-        {"device", 0, OPTION_TEXT, &options.device, "auto|cpu", "(default: auto)", 0, 0,
-         OPTION_SILENT},
-        {"precision", 0, OPTION_CHOICE, &options.precision, "f32|bf16",
-         "of activations (default: f32)", 0, 0, OPTION_RECORDED},
-    };
+    const struct option_rows rows = rows_of(&options);
     const struct program program = {
         .name = "train-fold",
         .summary = "train a network on samples",
         .usage = "[OPTION]... DIR [STREAM]...",
         .description = description,
         .examples = examples,
-        .options = rows,
-        .option_count = COUNT_OF(rows),
+        .options = rows.at,
+        .option_count = OPTIONS,
         .common = &options.common,
         .common_options = COMMON_QUIET | COMMON_THREADS | COMMON_MAX_RECORD,
         .operands_least = 1,
         .operands_most = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
+    struct trainer_options *train_options = &options.train;
     train_options->folder = operands.at[0];
     train_options->keep_accuracy = strcmp(options.keep, "wacc") == 0;
     train_options->max_record = options.common.max_record;

@@ -117,7 +117,8 @@ void tensor_mean(const struct tensor *const *inputs, const double *weights, size
 
 static bool resize_mask(struct image *mask, const struct tensor *tensor,
                         const struct record *record, struct error *error) {
-    if (mask->height == tensor->shape[0] && mask->width == tensor->shape[1]) {
+    if (mask->pixels != NULL && mask->height == tensor->shape[0] &&
+        mask->width == tensor->shape[1]) {
         return true;
     }
     image_free(mask);

@@ -26,7 +26,11 @@ float number_read(enum number_type type, const unsigned char *at) {
     case NUMBER_F32: return number.f32;
     case NUMBER_F64: return (float)number.f64;
     case NUMBER_F16: return half_to_float(number.half);
-    case NUMBER_BF16: number.bits = (uint32_t)number.half << 16; return number.f32;
+    case NUMBER_BF16: {
+        const uint32_t upper = (uint32_t)number.half << 16;
+        number.bits = upper;
+        return number.f32;
+    }
     case NUMBER_I64: return (float)number.i64;
     case NUMBER_I32: return (float)number.i32;
     case NUMBER_I16: return (float)number.i16;

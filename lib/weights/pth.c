@@ -224,8 +224,8 @@ static bool read_old(struct pickle *pickle, const unsigned char *bytes, size_t l
         values[4]->type != PICKLE_TUPLE) {
         return fail(error, "a version of PyTorch's old form that is not known");
     }
-    struct storages storages = {.keys = values[4],
-                                .numbers = calloc(values[4]->count + 1, sizeof(char *))};
+    struct storages storages = {
+        .keys = values[4], .numbers = calloc(values[4]->count + 1, sizeof(const unsigned char *))};
     const bool read = (storages.numbers != NULL || fail(error, "no memory")) &&
                       find_storages(pickle, values[4], bytes, length, storages.numbers, error) &&
                       add_tensors(&storages, values[3], table, error);

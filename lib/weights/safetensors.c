@@ -173,8 +173,9 @@ static json_t *entry_of(const struct weight *weight, uint64_t start) {
     for (size_t i = 0; i < weight->rank; i++) {
         (void)json_array_append_new(shape, json_integer((json_int_t)weight->shape[i]));
     }
+    const uint64_t end = start + weight->count * sizeof(float);
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)start, (json_int_t)(start + weight->count * sizeof(float)));
+                     (json_int_t)start, (json_int_t)end);
 }
 
 static json_t *header_of(const struct weight_table *table) {

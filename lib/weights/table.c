@@ -44,11 +44,11 @@ struct weight *weight_table_add(struct weight_table *table, struct text name, si
     for (size_t i = 0; i < rank; i++) {
         made.shape[i] = shape[i];
         if (__builtin_mul_overflow(made.count, shape[i], &made.count)) {
-            made.count = SIZE_MAX;
-            break;
+            (void)fail(error, "'%.*s' is too large", TEXT_ARG(name));
+            return NULL;
         }
     }
-    if (made.count > WEIGHTS_MAX_NUMBERS - table->numbers) {
+    if (made.count > WEIGHTS_MAX_NUMBERS || table->numbers > WEIGHTS_MAX_NUMBERS - made.count) {
         (void)fail(error, "'%.*s' is too large", TEXT_ARG(name));
         return NULL;
     }

@@ -13,9 +13,8 @@ enum {
     SIGNATURE = 8,
     CHUNK = 12, // bytes of length, name and checksum
     IHDR_END = SIGNATURE + 8 + 13,
+    COUNTERS = 1 << 10,
 };
-
-enum { COUNTERS = 1 << 10 };
 
 // libFuzzer's own: it clears them before each input and reads them after it.
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
@@ -25,8 +24,8 @@ __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[C
 static void count(const uint8_t *bytes, size_t length, const char *reason) {
     uint32_t hash = (uint32_t)crc32(0, (const Bytef *)reason, (uInt)strlen(reason));
     if (length >= IHDR_END) {
-        const uint8_t *depth = bytes + IHDR_END - 5;
-        const uint8_t sort[] = {*reason == 0 ? depth[0] : 0, depth[1] & 7, depth[4] & 1};
+        const uint8_t *form = bytes + IHDR_END - 5; // depth, colour, two methods, interlacing
+        const uint8_t sort[] = {*reason == 0 ? form[0] : 0, form[1] & 7, form[4] & 1};
         hash = (uint32_t)crc32(hash, sort, sizeof sort);
     }
     counters[hash % COUNTERS] = 1;

@@ -1,9 +1,11 @@
-// Fuzzes tensor streams: the reader with every check, the parts that other programs take from it
-// (extents, samples, both forms of inspect), and random access, which must see the same records.
+// Fuzzes tensor streams: the reader with every check, what programs make of its records (samples,
+// masks, both forms of inspect), and random access, which must see the same records.
 #include "fuzz.h"
 
+#include "data/augment.h"
 #include "data/catalog.h"
-#include "data/sample.h"
+#include "data/ensemble.h"
+#include "image/mask.h"
 #include "stream/digest.h"
 #include "stream/reader.h"
 #include "stream/summary.h"
@@ -139,10 +141,30 @@ static bool record_same(const struct record *a, const struct record *b) {
 struct state {
     const struct memory_file *file;
     struct loaded_record copy, loaded;
-    struct sample_mask mask;
+    struct sample_mask lesion;
+    struct augmented augmented;
+    struct image mask;
+    struct runs runs;
     struct output *nowhere;
     struct summary table, lines;
 };
+
+// As augment, shard, classify and rle-encode use it.
+static void use_record(struct state *state, const struct record *record) {
+    const struct augment_rule rule = {.seed = 1, .side = 8, .mask_side = 5, .dilation = 3};
+    struct error error;
+    if (sample_mask_read(&state->lesion, record, &error)) {
+        PROMISE(runs_area(&state->lesion.runs) <= state->lesion.height * state->lesion.width);
+    }
+    if (augment_sample(&rule, 0, record, &state->augmented, &error)) {
+        PROMISE(record_check(&state->augmented.record, &error));
+    }
+    if (mask_from_probability(record, 0.5, &state->mask, &error) ||
+        mask_from_sample(record, &state->mask, &error)) {
+        PROMISE(runs_trace(&state->runs, &state->mask, &error));
+        PROMISE(runs_area(&state->runs) == mask_area(&state->mask));
+    }
+}
 
 static void take_record(struct state *state, const struct stream_reader *reader,
                         const struct record *record) {
@@ -158,9 +180,7 @@ static void take_record(struct state *state, const struct stream_reader *reader,
                             length - 1, record->id, &error));
     summary_record(&state->table, record);
     summary_record(&state->lines, record);
-    if (sample_mask_read(&state->mask, record, &error)) {
-        PROMISE(runs_area(&state->mask.runs) <= state->mask.height * state->mask.width);
-    }
+    use_record(state, record);
 }
 
 static void read_in_order(struct state *state) {
@@ -204,7 +224,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     read_in_order(state);
     read_in_any_order(&file, &state->loaded);
     output_close(state->nowhere);
-    sample_mask_free(&state->mask);
+    sample_mask_free(&state->lesion);
+    augmented_free(&state->augmented);
+    image_free(&state->mask);
+    runs_free(&state->runs);
     loaded_record_free(&state->copy);
     loaded_record_free(&state->loaded);
     free(state);

@@ -262,6 +262,9 @@ static void test_masks(void **state) {
     assert_string_equal(error.text, "x: 'mask' is <f4, and must be |u1");
     tensor = tensor_plane(DTYPE_U1, 0, 2, bytes);
     assert_false(mask_from_sample(&record, &mask, &error));
+    tensor = tensor_plane(DTYPE_U1, 0, 0, bytes); // the size of a mask that is not there yet
+    assert_false(mask_from_sample(&record, &mask, &error));
+    assert_string_equal(error.text, "x: an image of 0 x 0 has no pixels");
     image_free(&mask);
 }
 

@@ -43,6 +43,12 @@ static struct sums chunk_sums(const struct state *state, void *scratch, size_t c
     return (struct sums){at, at + state->channels};
 }
 
+// Room for four floats a channel.
+static float *behind_sums(const struct state *state, void *scratch) {
+    void *at = (char *)scratch + state->chunks * 2 * state->channels * sizeof(double);
+    return at;
+}
+
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     const struct shape shape = output_shape(plan);
     const struct norm_attributes *attributes = plan->node->attributes;
@@ -186,7 +192,7 @@ VECTORISED static void apply(const float *x, const float *residual, size_t rows,
 static void forward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
-    float *scale = (float *)((double *)call->scratch + state->chunks * 2 * channels);
+    float *scale = behind_sums(state, call->scratch);
     float *shift = scale + channels;
     if (call->mode == RUN_FORWARD) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
@@ -359,7 +365,7 @@ static void write_gradients(const struct state *state, const struct call *call,
 static void backward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
-    float *scale = (float *)((double *)call->scratch + state->chunks * 2 * channels);
+    float *scale = behind_sums(state, call->scratch);
     float *shift = scale + channels;
     float *mean_plain = shift + channels;
     float *mean_product = mean_plain + channels;

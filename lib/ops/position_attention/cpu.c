@@ -74,13 +74,10 @@ static struct picture read_picture(const struct state *state, const struct call 
     float *room = call->scratch;
     const size_t keys = state->pixels * state->keys;
     const size_t values = state->pixels * state->channels;
-    struct picture picture = {.q = whole(state, call->in[0], image, keys, room),
-                              .v = whole(state, call->in[1], image, values, room + keys),
-                              .d = room + keys + 2 * values,
-                              .logs = (float *)call->saved + image * state->pixels};
-    if (call->out_gradient != NULL) {
-        picture.dy = whole(state, call->out_gradient, image, values, room + keys + values);
-    }
+    const struct picture picture = {.q = whole(state, call->in[0], image, keys, room),
+                                    .v = whole(state, call->in[1], image, values, room + keys),
+                                    .d = room + keys + 2 * values,
+                                    .logs = (float *)call->saved + image * state->pixels};
     return picture;
 }
 
@@ -288,7 +285,10 @@ static void backward(const struct call *call) {
     const size_t blocks = (state->pixels + ROWS - 1) / ROWS;
     const size_t threads = (size_t)state->threads;
     for (size_t image = 0; image < state->images; image++) {
-        const struct picture picture = read_picture(state, call, image);
+        struct picture picture = read_picture(state, call, image);
+        picture.dy =
+            whole(state, call->out_gradient, image, state->pixels * state->channels,
+                  (float *)call->scratch + state->pixels * (state->keys + state->channels));
 #pragma omp parallel for schedule(static, 1) num_threads(state->threads)
         for (size_t t = 0; t < threads; t++) {
             for (size_t i = blocks * t / threads; i < blocks * (t + 1) / threads; i++) {
