@@ -51,7 +51,7 @@ help:
 #: make test         every test; SANITIZE=1 under AddressSanitizer and UBSan
 #: make bench        speed and memory, as ratios
 #: make lint         format, clang-tidy, cppcheck, who includes whom
-#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG and DICOM
+#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, DICOM and weights, so long each
 #: make install PREFIX=/usr/local
 #: make clean
 
@@ -122,8 +122,8 @@ bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS)
 FUZZ := build/fuzz
 FUZZ_PACKAGES := clang libclang-rt-dev
 FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_LIBS := -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
-FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(wildcard $(patsubst %,lib/%/*.c,core stream image data)))
+FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
+FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(wildcard $(patsubst %,lib/%/*.c,core stream image data weights)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
 SECONDS ?= 60
 

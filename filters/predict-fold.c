@@ -34,7 +34,6 @@ struct prediction {
     struct graph *graph;
     struct network *network;
     struct inference inference;
-    uint8_t *images; // a batch
     struct waiting *waiting;
     size_t count, capacity;
     void *halves;
@@ -114,8 +113,9 @@ static void write_prediction(struct prediction *prediction, size_t i) {
 }
 
 static void run_batch(struct prediction *prediction) {
-    inference_run(&prediction->inference, prediction->images);
-    for (size_t i = 0; i < prediction->count; i++) {
+    const size_t count = prediction->count;
+    inference_run(&prediction->inference, prediction->inference.images);
+    for (size_t i = 0; i < count; i++) {
         write_prediction(prediction, i);
     }
     prediction->count = 0;
@@ -126,7 +126,8 @@ static bool add_sample(struct prediction *prediction, const struct record *sampl
                        struct error *error) {
     const struct shape in = prediction->inference.in;
     struct waiting *waiting = &prediction->waiting[prediction->count];
-    struct image image = {prediction->images + prediction->count * in.h * in.w, in.h, in.w};
+    struct image image = {prediction->inference.images + prediction->count * in.h * in.w, in.h,
+                          in.w};
     struct view view;
     if (!sample_image(sample, &view, error) ||
         !sample_mask_read(&prediction->mask, sample, error)) {
@@ -158,9 +159,8 @@ static void predict(const struct options *options, const struct operands *operan
     history_add(&history, text_of(operands->history));
     prediction.writer = stream_create(output, KIND_PROBABILITIES, &history);
     prediction.progress = progress_start("images", 0, options->common.quiet);
-    prediction.images = calloc(shape_count(prediction.inference.in), 1);
     prediction.waiting = calloc(prediction.capacity, sizeof *prediction.waiting);
-    if (prediction.images == NULL || prediction.waiting == NULL) {
+    if (prediction.waiting == NULL) {
         die("no memory");
     }
     while (sources_read(&samples, &record)) {
@@ -183,7 +183,6 @@ static void predict(const struct options *options, const struct operands *operan
     graph_free(prediction.graph);
     backend_close(prediction.backend);
     sample_mask_free(&prediction.mask);
-    free(prediction.images);
     free(prediction.waiting);
     free(prediction.halves);
 }

@@ -17,8 +17,10 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
                                     .flip = flip,
                                     .logits = malloc(shape_count(out) * sizeof(float)),
                                     .mirrored = malloc(shape_count(out) * sizeof(float)),
+                                    .images = calloc(shape_count(in), 1),
                                     .turned = malloc(shape_count(in))};
-    if (inference->logits == NULL || inference->mirrored == NULL || inference->turned == NULL) {
+    if (inference->logits == NULL || inference->mirrored == NULL || inference->images == NULL ||
+        inference->turned == NULL) {
         inference_close(inference);
         return fail(error, "no memory");
     }
@@ -29,6 +31,7 @@ void inference_close(struct inference *inference) {
     plane_resize_close(&inference->resize);
     free(inference->logits);
     free(inference->mirrored);
+    free(inference->images);
     free(inference->turned);
     free(inference->probability);
     *inference = (struct inference){.logits = NULL};

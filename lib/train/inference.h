@@ -11,6 +11,7 @@ struct inference {
     struct shape in, out;     // of the network; output 0 is the main head's logits
     float *logits, *mirrored; // of a batch; of the mirrored images
     bool flip;                // whether `mirrored` counts
+    uint8_t *images;          // room for a batch, for callers who gather one
     uint8_t *turned;          // images mirrored left to right
     struct plane_resize resize;
     float *probability;

@@ -132,7 +132,7 @@ int main(void) {
     struct error error;
     struct planes planes = {.halves = calloc(PIXELS, sizeof *planes.halves),
                             .floats = calloc(PIXELS, sizeof *planes.floats),
-                            .copy = malloc(PIXELS * sizeof(float)),
+                            .copy = calloc(4, PIXELS),
                             .digest = digest_new()};
     if (planes.halves == NULL || planes.floats == NULL || planes.copy == NULL ||
         !image_alloc(&planes.gray, SIDE, SIDE, &error) ||

@@ -243,6 +243,17 @@ PYTHON
     fails 1 "probabilities" predict-fold -q -m whole/best.mpk p.mpk
 }
 
+@test "activations are never reordered: only weights are, once" {
+    whole_run
+    reorders() {
+        DNNL_VERBOSE=1 ONEDNN_VERBOSE=1 predict-fold -q --batch 4 -m whole/best.mpk -o "$HERE/out.mpk" "$@" |
+            grep -c 'exec,cpu,reorder'
+    }
+    once=$(reorders val.mpk)
+    [ "$once" -gt 10 ]
+    [ "$(reorders val.mpk val.mpk val.mpk)" = "$once" ]
+}
+
 # ---- memory
 
 @test "training at 768 holds no matrix of positions by positions" {
