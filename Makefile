@@ -50,6 +50,7 @@ help:
 #: make deps         install the Debian packages that are missing
 #: make test         every test; SANITIZE=1 under AddressSanitizer and UBSan
 #: make bench        speed and memory, as ratios
+#: make overfit      both networks learn four images by heart, in ten minutes or so
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, DICOM and weights, so long each
 #: make install PREFIX=/usr/local
@@ -149,6 +150,10 @@ $(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS) -o $@
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: overfit
+overfit: deps $(PROGRAMS)
+	@tests/bench/overfit.sh $(abspath $(BIN))
 
 # ---- lint
 SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)

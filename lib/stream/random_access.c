@@ -172,7 +172,7 @@ static struct value keep_value(struct loaded_record *copy, size_t *used,
 static bool reserve_room(struct loaded_record *copy, const struct record *record,
                          struct error *error) {
     struct parsed *parsed = &copy->parsed;
-    struct room room = {record->id.length + 1, 0};
+    struct room room = {record->id.length + 1, 1}; // empty ones, too, have to lie somewhere
     for (size_t i = 0; i < record->count; i++) {
         room.bytes += record->fields[i].name.length;
         measure(&room, &record->fields[i].value);

@@ -111,6 +111,20 @@ static void test_copy(void **state) {
     loaded_record_free(&copy);
 }
 
+// Where nothing has to be kept but an empty list, that list still has a place.
+static void test_copy_of_an_empty_list(void **state) {
+    (void)state;
+    static struct loaded_record copy;
+    struct error error = {{0}};
+    const struct field field = {text_of("rle"), value_list(NULL, 0)};
+    assert_true(record_copy(&copy, &(struct record){text_of("a"), 1, &field}, &error));
+    const struct value *value = record_find(&copy.record, "rle");
+    assert_non_null(value);
+    assert_int_equal(value->list.count, 0);
+    assert_non_null(value->list.items);
+    loaded_record_free(&copy);
+}
+
 static void refuse(const struct file *file, uint64_t offset, uint64_t length, const char *id,
                    const char *why) {
     static struct loaded_record loaded;
@@ -153,6 +167,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_copy_of_an_empty_list),
         cmocka_unit_test(test_wrong_places),
         cmocka_unit_test(test_end_mark),
     };
