@@ -25,3 +25,10 @@ no() {
         return 1
     fi
 }
+
+# not_sanitized WHY: skips under the sanitizers.
+not_sanitized() {
+    if ldd "$(command -v train-fold)" | grep -q libasan; then
+        skip "sanitized: $1"
+    fi
+}

@@ -257,9 +257,7 @@ PYTHON
 # ---- memory
 
 @test "training at 768 holds no matrix of positions by positions" {
-    if ldd "$(command -v train-fold)" | grep -q libasan; then
-        skip "sanitizers need memory of their own"
-    fi
+    not_sanitized "they need memory of their own"
     augment -q shards --side 768 --samples 2 >large.mpk
     # One image's matrix would be 9216 x 9216 x 4 bytes, 324 MiB; all of the step needs 1.2 GiB.
     command time -f %M -o "$HERE/memory" train-fold -q --network bisenet-resnet18 --iterations 1 \
