@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 number=0 bad=0
 ldd "$parity" | grep -q libasan && sanitized=yes || sanitized=no
 for fixture in "$here"/../golden/*.json; do
-    if [ $sanitized = yes ] && [[ $fixture == *-trace.json ]]; then
+    if [ "$sanitized" = yes ] && [[ $fixture == *-trace.json ]]; then
         number=$((number + 1)) # the same code as one step, sixteen times
         echo "ok $number - ${fixture##*/} # SKIP sanitized"
         continue
