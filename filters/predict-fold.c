@@ -230,6 +230,7 @@ int main(int argc, char **argv) {
         .common_options = COMMON_STREAM | COMMON_THREADS,
         .operands_most = -1,
     };
+    backend_prepare(argv);
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.model == NULL) {
         die_usage("--model FILE: which weights?");

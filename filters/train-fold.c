@@ -305,6 +305,7 @@ int main(int argc, char **argv) {
         .operands_least = 1,
         .operands_most = -1,
     };
+    backend_prepare(argv);
     const struct operands operands = cli_parse(&program, argc, argv);
     struct trainer_options *train_options = &options.train;
     train_options->folder = operands.at[0];

@@ -33,6 +33,12 @@ struct backend {
     void *engine; // the device's own
 };
 
+// To be called first in main. Threads that wait for each other should sleep, not spin: beside other
+// programs on the same processors spinning costs ten times the work. libgomp reads
+// OMP_WAIT_POLICY when it is loaded, so where the user has not set it the program sets it and
+// starts itself anew.
+void backend_prepare(char **argv);
+
 // Opens a device: "auto" or "cpu". NULL with *error where there is none or it cannot do that
 // precision. 0 threads: as many as the machine lets this process have.
 CHECKED struct backend *backend_open(const char *device, enum precision precision, int threads,

@@ -103,6 +103,8 @@ decoding() {
     row "decode --threads 2" "$(race_ratio -n 7 "decode -q -t 2 many-dicom >/dev/null" \
         "codec many-dicom/[ab]-* & codec many-dicom/[cd]-* & wait")" \
         "two processes of libjpeg-turbo" 0.8
+    row "decode --threads 2, CPU seconds" "$(race_ratio -c -n 7 "decode -q -t 2 many-dicom >/dev/null" \
+        "decode -q -t 1 many-dicom >/dev/null")" "--threads 1: what two free cores lose" 0.9
 }
 
 masks() {

@@ -3,6 +3,7 @@
 // members.
 #include "parity.h"
 
+#include "backend/backend.h"
 #include "core/error.h"
 
 #include <inttypes.h>
@@ -122,6 +123,7 @@ static void compare(struct parity *parity, char *path) {
 int main(int argc, char **argv) {
     struct parity parity = {.device = "cpu", .precision = "f32"};
     int first = 1;
+    backend_prepare(argv);
     for (; first + 1 < argc && strncmp(argv[first], "--", 2) == 0; first += 2) {
         if (strcmp(argv[first], "--device") == 0) {
             parity.device = argv[first + 1];
