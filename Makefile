@@ -177,7 +177,7 @@ lint: deps
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
     libjansson-dev libdnnl-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
-    libomp-dev python3-pil python3-numpy python3-msgpack python3-msgpack-numpy
+    libomp-dev python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
 deps:
 	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES)
