@@ -18,7 +18,7 @@
 
 struct options {
     int64_t train, test, side, seed, quality;
-    double lesions;
+    double lesions, area, contrast;
     const char *format;
     struct common_options common;
 };
@@ -55,9 +55,11 @@ static void make_xray(void *context, void *argument) {
     (void)context;
     struct job *job = argument;
     const struct options *options = job->options;
+    const struct lesion_style style = {.area = (float)options->area,
+                                       .contrast = (float)options->contrast};
     struct phantom phantom;
     job->good = phantom_draw(&phantom, (uint64_t)options->seed, job->index, (size_t)options->side,
-                             job->lesion, &job->error);
+                             job->lesion ? &style : NULL, &job->error);
     if (!job->good) {
         return;
     }
@@ -205,6 +207,8 @@ int main(int argc, char **argv) {
                               .seed = 1,
                               .quality = 90,
                               .lesions = 0.22,
+                              .area = 0.021,
+                              .contrast = 1,
                               .format = "dicom",
                               .common = common_defaults()};
     const struct option_row rows[] = {
@@ -214,6 +218,12 @@ int main(int argc, char **argv) {
          1000000, OPTION_SILENT},
         {"lesions", 'l', OPTION_NUMBER, &options.lesions, "SHARE",
          "share of X-rays with a pneumothorax (default: 0.22)", 0, 1, OPTION_SILENT},
+        {"area", 0, OPTION_NUMBER, &options.area, "SHARE",
+         "of the image that the middle one of the lesions covers (default: 0.021)", 0.002, 0.1,
+         OPTION_SILENT},
+        {"contrast", 0, OPTION_NUMBER, &options.contrast, "X",
+         "darken the lesions' air X times as much (default: 1, which leaves many hard to see)", 0.1,
+         10, OPTION_SILENT},
         {"side", 's', OPTION_INTEGER, &options.side, "N", "width and height (default: 1024)", 64,
          4096, OPTION_SILENT},
         {"seed", 0, OPTION_INTEGER, &options.seed, "N", "other patients (default: 1)", 0, 1e15,

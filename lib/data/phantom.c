@@ -200,7 +200,8 @@ static struct scene *scene_make(size_t side) {
     return scene;
 }
 
-static void scene_draw(struct scene *scene, uint64_t seed, uint64_t index, bool lesion) {
+static void scene_draw(struct scene *scene, uint64_t seed, uint64_t index,
+                       const struct lesion_style *style) {
     struct random noise = part_random(seed, index, PART_NOISE);
     patient_draw(&scene->patient, seed, index);
     anatomy_draw(&scene->anatomy, &scene->patient);
@@ -211,14 +212,14 @@ static void scene_draw(struct scene *scene, uint64_t seed, uint64_t index, bool 
 
     noise_fill(scene->coarse, COARSE, random_next(&noise), 0);
     noise_fill(scene->fine, FINE, random_next(&noise), 0);
-    scene->has_lesion = lesion;
-    if (lesion) {
-        lesion_draw(&scene->lesion, &scene->anatomy, &scene->patient);
+    scene->has_lesion = style != NULL;
+    if (scene->has_lesion) {
+        lesion_draw(&scene->lesion, style, &scene->anatomy, &scene->patient);
     }
 }
 
-bool phantom_draw(struct phantom *out, uint64_t seed, uint64_t index, size_t side, bool lesion,
-                  struct error *error) {
+bool phantom_draw(struct phantom *out, uint64_t seed, uint64_t index, size_t side,
+                  const struct lesion_style *style, struct error *error) {
     *out = (struct phantom){0};
     if (side < PHANTOM_MIN_SIDE || side > PHANTOM_MAX_SIDE) {
         return fail(error, "side %zu is not within %d..%d", side, PHANTOM_MIN_SIDE,
@@ -230,10 +231,10 @@ bool phantom_draw(struct phantom *out, uint64_t seed, uint64_t index, size_t sid
     if (scene == NULL || brightness == NULL) {
         (void)fail(error, "no memory for an image of side %zu", side);
     } else if (image_alloc(&out->image, side, side, error)) {
-        scene_draw(scene, seed, index, lesion);
+        scene_draw(scene, seed, index, style);
         compose_rows(scene, brightness);
         develop(&out->image, brightness, &scene->patient);
-        drawn = !lesion || mark_all(out, scene, error);
+        drawn = style == NULL || mark_all(out, scene, error);
     }
     free(brightness);
     scene_free(scene);

@@ -1,6 +1,7 @@
 // Pockets of air along the chest wall, sized to cover a drawn share of the image.
 #include "data/phantom_lesion.h"
 
+#include "data/phantom.h"
 #include "data/phantom_math.h"
 
 #include <string.h>
@@ -17,11 +18,11 @@ struct pocket {
     float phase, wobble;
 };
 
-static struct pocket pocket_draw(struct random *random) {
+static struct pocket pocket_draw(struct random *random, float area) {
     struct pocket pocket = {0};
     pocket.hand = chance(random, 0.5f) ? 1.0f : -1.0f;
     pocket.angle = uniform(random, 0.15f, 1.25f);
-    pocket.area = 0.021f * exponential(0.85f * normal(random));
+    pocket.area = area * exponential(0.85f * normal(random));
     if (chance(random, 0.08f)) { // at the base
         pocket.angle = uniform(random, 1.75f, 2.1f);
     }
@@ -82,12 +83,12 @@ static void pocket_depth(float *depth, const struct pocket *pocket, const struct
     }
 }
 
-void lesion_draw(struct lesion *lesion, const struct anatomy *anatomy,
-                 const struct patient *patient) {
+void lesion_draw(struct lesion *lesion, const struct lesion_style *style,
+                 const struct anatomy *anatomy, const struct patient *patient) {
     struct random random = part_random(patient->seed, patient->index, PART_LESION);
-    struct pocket pocket = pocket_draw(&random);
-    lesion->contrast =
-        between(0.02f, 0.14f, (float)(random_uniform(&random) * random_uniform(&random)));
+    struct pocket pocket = pocket_draw(&random, style->area);
+    const float dark = (float)(random_uniform(&random) * random_uniform(&random));
+    lesion->contrast = style->contrast * between(0.02f, 0.14f, dark);
     lesion->line = uniform(&random, 0.04f, 0.11f);
     lesion->collapse = uniform(&random, 0.01f, 0.03f) + 0.9f * pocket.area;
     lesion->count = 1;
@@ -95,7 +96,7 @@ void lesion_draw(struct lesion *lesion, const struct anatomy *anatomy,
     memcpy(lesion->depth, lesion->marked[0], sizeof lesion->depth);
     const bool two_pockets = chance(&random, 0.13f);
     if (two_pockets) {
-        struct pocket other = pocket_draw(&random);
+        struct pocket other = pocket_draw(&random, style->area);
         other.area = smaller(other.area, 0.02f);
         other.hand = chance(&random, 0.3f) ? -pocket.hand : pocket.hand;
         if (other.hand * pocket.hand > 0) { // elsewhere in the same lung

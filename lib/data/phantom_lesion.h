@@ -20,7 +20,9 @@ struct lesion {
     float collapse;                              // how much denser the lung beside it is
 };
 
-void lesion_draw(struct lesion *lesion, const struct anatomy *anatomy,
-                 const struct patient *patient);
+// Style: see phantom.h.
+struct lesion_style;
+void lesion_draw(struct lesion *lesion, const struct lesion_style *style,
+                 const struct anatomy *anatomy, const struct patient *patient);
 
 #endif

@@ -15,10 +15,12 @@
 #define CASES 120
 #define SMALL 96
 
+static const struct lesion_style style = {.area = 0.021f, .contrast = 1};
+
 static struct phantom draw(uint64_t seed, uint64_t index, size_t side, bool lesion) {
     struct phantom phantom;
     struct error error;
-    assert_true(phantom_draw(&phantom, seed, index, side, lesion, &error));
+    assert_true(phantom_draw(&phantom, seed, index, side, lesion ? &style : NULL, &error));
     assert_int_equal(phantom.image.height, side);
     assert_int_equal(phantom.image.width, side);
     return phantom;
@@ -81,7 +83,7 @@ static void *draw_some(void *argument) {
         struct phantom phantom;
         struct error error;
         job->crc[i] = 0;
-        if (phantom_draw(&phantom, 5, (job->first + i) % 8, 128, true, &error)) {
+        if (phantom_draw(&phantom, 5, (job->first + i) % 8, 128, &style, &error)) {
             job->crc[i] = checksum(&phantom);
             phantom_free(&phantom);
         }
@@ -168,7 +170,7 @@ static void test_refused(void **state) {
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         struct phantom phantom;
         struct error error = {""};
-        assert_false(phantom_draw(&phantom, 1, 1, sides[i], true, &error));
+        assert_false(phantom_draw(&phantom, 1, 1, sides[i], &style, &error));
         assert_non_null(strstr(error.text, "side"));
         assert_null(phantom.image.pixels);
         phantom_free(&phantom);
