@@ -39,9 +39,11 @@ LIBRARY := $(BUILD)/libpleura.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps man test unit-test filter-test parity-test bench lint format fuzz install uninstall clean
+.PHONY: all programs help deps man test unit-test filter-test parity-test bench lint format fuzz install uninstall clean
 
 all: $(PROGRAMS) $(PARITY) man
+
+programs: $(PROGRAMS)
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -158,14 +160,14 @@ overfit: deps $(PROGRAMS)
 # ---- lint
 SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)
 HEADERS := $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h)
-SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh pipelines/*.sh) .ci/run
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh pipelines/*.sh pipelines/*.bash) .ci/run
 
 format:
 	clang-format -i $(SOURCES) $(HEADERS)
 
 lint: deps
 	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	@shellcheck $(SCRIPTS)
+	@shellcheck -x $(SCRIPTS)
 	@tests/arrows.sh
 	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 --suppress=missingInclude \
@@ -195,3 +197,5 @@ uninstall:
 
 clean:
 	rm -rf bin build
+
+include pipelines/*.mk

@@ -208,7 +208,7 @@ int main(int argc, char **argv) {
                               .quality = 90,
                               .lesions = 0.22,
                               .area = 0.021,
-                              .contrast = 1,
+                              .contrast = 0,
                               .format = "dicom",
                               .common = common_defaults()};
     const struct option_row rows[] = {
@@ -222,8 +222,8 @@ int main(int argc, char **argv) {
          "of the image that the middle one of the lesions covers (default: 0.021)", 0.002, 0.1,
          OPTION_SILENT},
         {"contrast", 0, OPTION_NUMBER, &options.contrast, "X",
-         "darken the lesions' air X times as much (default: 1, which leaves many hard to see)", 0.1,
-         10, OPTION_SILENT},
+         "darken the lesions' air by so much of the whole range (default: 0, hard to see in many)",
+         0, 0.5, OPTION_SILENT},
         {"side", 's', OPTION_INTEGER, &options.side, "N", "width and height (default: 1024)", 64,
          4096, OPTION_SILENT},
         {"seed", 0, OPTION_INTEGER, &options.seed, "N", "other patients (default: 1)", 0, 1e15,

@@ -14,7 +14,7 @@
 // What the lesions of a collection are like. Each is drawn from wide distributions around these.
 struct lesion_style {
     float area;     // median share of the image
-    float contrast; // how dark the air is against the lung, times what is drawn; 1 is hard to see
+    float contrast; // how much darker than drawn the air is, of the whole range; 0 is hard to see
 };
 
 // A drawn case. Each annotation of a lesion is a mask (0 and 1) of the image's size with at least

@@ -88,7 +88,7 @@ void lesion_draw(struct lesion *lesion, const struct lesion_style *style,
     struct random random = part_random(patient->seed, patient->index, PART_LESION);
     struct pocket pocket = pocket_draw(&random, style->area);
     const float dark = (float)(random_uniform(&random) * random_uniform(&random));
-    lesion->contrast = style->contrast * between(0.02f, 0.14f, dark);
+    lesion->contrast = style->contrast + between(0.02f, 0.14f, dark);
     lesion->line = uniform(&random, 0.04f, 0.11f);
     lesion->collapse = uniform(&random, 0.01f, 0.03f) + 0.9f * pocket.area;
     lesion->count = 1;

@@ -15,7 +15,7 @@
 #define CASES 120
 #define SMALL 96
 
-static const struct lesion_style style = {.area = 0.021f, .contrast = 1};
+static const struct lesion_style style = {.area = 0.021f, .contrast = 0};
 
 static struct phantom draw(uint64_t seed, uint64_t index, size_t side, bool lesion) {
     struct phantom phantom;

@@ -1,0 +1,9 @@
+# demo.mk: the whole method in small, from X-rays to a report, in one command.
+
+#: make demo         synthesise a small challenge, run every stage, score, write demo/report.html
+#: make demo DATA=FOLDER    the same on your own X-rays: train/, train-rle.csv, test/, sample_submission.csv
+.PHONY: demo
+demo:
+	@tests/deps.sh $(PACKAGES)
+	@+$(MAKE) --no-print-directory programs
+	@+$(MAKE) --no-print-directory report PROFILE=demo WORK=$(if $(filter file,$(origin WORK)),demo,$(WORK))

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# predict-fold.sh MODEL SHARDS OUT OPTIONS [OPTION]...: the MODEL's probabilities for all of SHARDS into OUT.mpk.zst.
+set -eu -o pipefail
+# shellcheck source=pipelines/settled.bash
+. "$(dirname "$0")/settled.bash"
+model=$1 shards=$2 out=$3
+read -ra options <<<"$4"
+shift 4
+key=$(digest "${options[*]}" "$@" "$(digest_file "$model")" "$(digest_file "$shards/index.mpk")")
+! settled "$out.mpk.zst" "$key" || exit 0
+use_gpu
+cat "$shards"/shard-*.mpk | predict-fold --model "$model" "${options[@]}" ${THREADS:+--threads "$THREADS"} "$@" |
+    zstd -q -f -o "$out.part"
+settle "$out.mpk.zst" "$key" "$out.part"

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [OPTION]...: trains fold K of N on SHARDS into OUT.mpk, with
+# its log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks. What was begun goes on where it
+# stopped; what is done is not repeated.
+set -eu -o pipefail
+# shellcheck source=pipelines/settled.bash
+. "$(dirname "$0")/settled.bash"
+fold=$1 shards=$2 out=$3 seed=$(($4 + ${1%/*}))
+read -ra augment <<<"$5"
+read -ra validation <<<"$6"
+read -ra train <<<"$7"
+shift 7
+begun=$out.part
+name=$(basename "$(dirname "$out")") # the stage
+
+key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "${train[*]}" "$@" "$(digest_file "$shards/index.mpk")")
+! settled "$out.mpk" "$key" || exit 0
+if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
+    rm -rf "$begun"
+    mkdir -p "$begun"
+    echo "$key" >"$begun/key"
+fi
+use_gpu
+
+state() { # state KEY: of the newest checkpoint; 0 before there is one
+    [ ! -e "$begun/last.mpk" ] || inspect --json "$begun/last.mpk" | jq "select(.id == \"state\") | .$1"
+    [ -e "$begun/last.mpk" ] || echo 0
+}
+
+iterations=$(grep -oP -- '--iterations \K\S+' <<<"${train[*]}")
+[ -e "$begun/val.mpk" ] ||
+    augment -q "$shards" --fold "$fold" --split val --plain "${validation[@]}" -o "$begun/val.mpk"
+if [ "$(state iteration)" -lt "$iterations" ]; then
+    skip=$(state samples)
+    augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
+        train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
+            ${THREADS:+--threads "$THREADS"} "$@" "$begun"
+fi
+if [ "$(state iteration)" -lt "$iterations" ]; then
+    echo "$out: stopped after iteration $(state iteration) of $iterations; make again to go on" >&2
+    exit 1
+fi
+jq -r --arg name "$name, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
+    "\(.dice_lesion | tostring | .[:6]), at iteration \(.iteration)"' "$begun/log.jsonl" | tail -n 1 >&2
+mv "$begun/log.jsonl" "$out.jsonl"
+settle "$out.mpk" "$key" "$begun/best.mpk"
+rm -rf "$begun"
