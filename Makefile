@@ -7,6 +7,12 @@ CC ?= cc
 CXX ?= c++
 PREFIX ?= /usr/local
 
+# PLAIN=1: what the GPU check needs, where there are compilers and CUDA but no other packages.
+ifdef PLAIN
+BUILD ?= build/plain
+BIN ?= $(BUILD)/bin
+endif
+
 ifdef SANITIZE
 BUILD ?= build/sanitize
 BIN ?= $(BUILD)/bin
@@ -18,30 +24,42 @@ BIN ?= bin
 OPTIMISE ?= -O3 -g
 endif
 
-WARN := -Wall -Wextra -Wshadow -Werror
+# The machine of a GPU check may have any compiler.
+WARN := -Wall -Wextra -Wshadow $(if $(PLAIN),,-Werror)
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
-CPPFLAGS += -Ilib -D_GNU_SOURCE
-CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) -pthread -fopenmp -fno-math-errno
-CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) -isystem $(GDCM)
+CPPFLAGS += -Ilib $(if $(PLAIN),-Itests/plain) -D_GNU_SOURCE
+# PIC: the CUDA backend takes what it needs of the library into a shared object.
+SHARED := -fPIC -fvisibility=hidden
+CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) $(SHARED) -pthread -fopenmp -fno-math-errno
+CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) $(SHARED) -isystem $(GDCM)
 LDFLAGS += $(SANITIZER) -pthread -fopenmp -Wl,--as-needed
-LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -ldnnl -lz -lm
+LDLIBS += $(if $(PLAIN),-lm,-lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash \
+    -ljansson -ldnnl -lz -lm)
+CMOCKA := $(if $(PLAIN),,-lcmocka)
 
 # ---- what there is: every file found is built; nothing is listed by hand
-LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)))
+LIB_SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)
+ifdef PLAIN
+LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/cpu_convolution.c lib/image/inflate.c lib/image/jpeg.c \
+    lib/image/png_codec.c lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors.c \
+    lib/weights/zip.c %.cc,$(LIB_SOURCES)) $(wildcard tests/plain/*.c)
+endif
+LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 PARITY := $(BUILD)/parity
+GPU_TOOLS := $(addprefix $(BUILD)/,parity tests/unit/cuda tests/unit/cuda_training tests/gpu/speed tests/gpu/learn)
 PAGES := $(patsubst filters/%.c,$(BUILD)/man/pleura-%.1,$(filter-out filters/pleura.c,$(wildcard filters/*.c))) \
     $(BUILD)/man/pleura.1
 LIBRARY := $(BUILD)/libpleura.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs help deps man test unit-test filter-test parity-test bench lint format fuzz install uninstall clean
+.PHONY: all programs module help deps man test unit-test filter-test parity-test bench lint format fuzz install uninstall clean
 
-all: $(PROGRAMS) $(PARITY) man
+all: $(PROGRAMS) $(PARITY) module man
 
 programs: $(PROGRAMS)
 
@@ -51,7 +69,8 @@ help:
 #: make              all programs into bin/, the manual pages into build/man/
 #: make deps         install the Debian packages that are missing
 #: make test         every test; SANITIZE=1 under AddressSanitizer and UBSan
-#: make bench        speed and memory, as ratios
+#: make bench        speed and memory, as ratios (PARTS=networks: of those only)
+#: make gpu-check    on a machine with a GPU: figures, sanitizers, speed; needs nvcc, cuDNN and PyTorch only
 #: make overfit      both networks learn four images by heart, in ten minutes or so
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, DICOM and weights, so long each
@@ -77,6 +96,55 @@ $(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
+# the system, in the toolkit, or in Python's packages. CUDA=0 leaves it out.
+CUDA_SOURCES := $(wildcard lib/*/*.cu lib/*/*/*.cu)
+ifneq ($(CUDA),0)
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDNN := $(firstword $(wildcard $(foreach at,$(if $(NVCC),$(dir $(NVCC))../include) /usr/include \
+    /usr/include/*-linux-gnu /usr/local/include $(if $(NVCC),$(shell python3 -c \
+    'import nvidia.cudnn; print(list(nvidia.cudnn.__path__)[0] + "/include")' 2>/dev/null)),$(at)/cudnn.h)))
+CUDNN_LIBRARY := $(firstword $(wildcard $(foreach at,$(dir $(CUDNN))../lib $(dir $(CUDNN))../lib64 \
+    /usr/lib/*-linux-gnu,$(at)/libcudnn.so.9)))
+MODULE := $(if $(and $(NVCC),$(CUDNN),$(CUDNN_LIBRARY)),$(if $(SANITIZE),,$(BIN)/pleura-cuda.so))
+endif
+module: $(MODULE)
+# Machine code for the generations that the compiler knows of these, PTX for what comes later.
+GENERATIONS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),70 75 80 90)
+NVCCFLAGS = -std=c++20 -O3 -Ilib -I$(dir $(CUDNN)) $(if $(PLAIN),,-Werror all-warnings -Xcompiler -Werror) \
+    -Xcompiler -Wall,-Wextra,-Wshadow,-Wno-missing-field-initializers,-fPIC,-fvisibility=hidden \
+    $(foreach g,$(GENERATIONS),-gencode arch=compute_$g,code=sm_$g) \
+    -gencode arch=compute_$(lastword $(GENERATIONS)),code=compute_$(lastword $(GENERATIONS))
+
+# The libraries are found at run time where they were when this was built.
+RPATHS = $(patsubst %,-Xlinker -rpath=%,$(sort $(realpath $(dir $(CUDNN_LIBRARY)) $(dir $(NVCC))../lib64)))
+
+$(BUILD)/obj/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CU  $<')
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+
+$(BIN)/pleura-cuda.so: $(patsubst %,$(BUILD)/obj/%.o,$(CUDA_SOURCES)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(NVCC) -shared -cudart static -Xlinker --no-undefined $(RPATHS) $^ -o $@ \
+	    -Xlinker $(CUDNN_LIBRARY) -lcublas -lm
+
+# The same on a stand-in for CUDA that runs kernels on the host, for the tests.
+FAKE := $(BUILD)/tests/fake-cuda.so
+FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -fopenmp -DPOSITION_CHUNK=65536 -Itests/fake_cuda -Ilib
+$(BUILD)/fake/%.o: %
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CXX $< (stand-in)')
+	$(Q)$(CXX) $(FAKE_FLAGS) -x c++ -MMD -MP -c $< -o $@
+
+$(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cuda/*.cc)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CXX) -shared $(LDFLAGS) $(if $(SANITIZE),,-Wl,--no-undefined) $^ -lm -o $@
+
+-include $(shell find $(BUILD)/fake -name '*.d' 2>/dev/null)
+
 $(PARITY): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -84,9 +152,14 @@ $(PARITY): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRA
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) $(CMOCKA) -o $@
 
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/tests/gpu/%: $(BUILD)/obj/tests/gpu/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -115,11 +188,18 @@ test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests
-run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS)
+run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(GPU_TOOLS)
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
-bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS)
-	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
+# ---- on a GPU
+.PHONY: gpu-tools gpu-check
+gpu-tools: $(GPU_TOOLS) module
+
+gpu-check:
+	@env -u PLEURA_CUDA tests/gpu/check.sh $(CHECK)
+
+bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS) $(BUILD)/tests/gpu/speed
+	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD)) $(PARTS)
 
 # ---- fuzzing: the rooms that read what comes from outside, built by clang with libFuzzer
 FUZZ := build/fuzz
@@ -158,12 +238,12 @@ overfit: deps $(PROGRAMS)
 	@tests/bench/overfit.sh $(abspath $(BIN))
 
 # ---- lint
-SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc filters/*.c tests/*/*.c)
+SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc lib/*/*.cu lib/*/*/*.cu filters/*.c tests/*/*.c tests/*/*.cc)
 HEADERS := $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h)
-SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh pipelines/*.sh pipelines/*.bash) .ci/run
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/bench/*.bash pipelines/*.sh pipelines/*.bash) .ci/run
 
 format:
-	clang-format -i $(SOURCES) $(HEADERS)
+	$(Q)clang-format -i $(SOURCES) $(HEADERS)
 
 lint: deps
 	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
@@ -179,7 +259,8 @@ lint: deps
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
     libjansson-dev libdnnl-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
-    libomp-dev python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
+    libomp-dev openssh-server iproute2 rsync \
+    python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
 deps:
 	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES)
@@ -188,7 +269,7 @@ deps:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pleura $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(BIN)/pleura $(DESTDIR)$(PREFIX)/bin/
-	install $(filter-out $(BIN)/pleura,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/libexec/pleura/
+	install $(filter-out $(BIN)/pleura,$(PROGRAMS)) $(MODULE) $(DESTDIR)$(PREFIX)/libexec/pleura/
 	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
 
 uninstall:

@@ -163,25 +163,21 @@ static struct augment_rule read_rule(const struct options *options) {
 
 static const char description[] =
     "Reads samples from the SOURCEs: shard folders (see shard), stream files, or stdin when none "
-    "is "
-    "named, or for '-'. Writes samples with `image` (side x side) and, where there are labels, "
+    "is named, or for '-'. Writes samples with `image` (side x side) and, where there are labels, "
     "`mask` (0 and 1).\n\n"
     "Each sample is a crop of 7/8 to all of the height, and of the width, mirrored with "
-    "probability "
-    "1/2, resized. The order is shuffled anew each epoch. With --balance, images with a lesion and "
-    "images without are two lists, each shuffled and gone through again and again on its own; an "
-    "epoch is then as many samples as there are images. Draws depend on --seed and a sample's "
-    "number "
-    "alone: any number of --threads gives the same samples, and --skip resumes anywhere.\n\n"
+    "probability 1/2, resized. The order is shuffled anew each epoch. With --balance, images with "
+    "a lesion and images without are two lists, each shuffled and gone through again and again on "
+    "its own; an epoch is then as many samples as there are images. Draws depend on --seed and a "
+    "sample's number alone: any number of --threads gives the same samples, and --skip resumes "
+    "anywhere.\n\n"
     "A fold is a part of the ids' bytewise order, permuted: image i of n is in val of fold K/N "
-    "when "
-    "n*K/N <= i < n*(K+1)/N, and else in train. --plain and --no-shuffle give train and val in the "
-    "permuted order, and all in the order of the SOURCEs. With --plain, `rle` stays, and `size` is "
-    "the height and width it refers to.\n\n"
+    "when n*K/N <= i < n*(K+1)/N, and else in train. --plain and --no-shuffle give train and val "
+    "in the permuted order, and all in the order of the SOURCEs. With --plain, `rle` stays, and "
+    "`size` is the height and width it refers to.\n\n"
     "A pipe gives its samples once and in order: with --plain or --no-shuffle that is enough, in "
     "constant memory. For a fold, balance, batches, shuffling or several epochs make a shard "
-    "folder "
-    "first.";
+    "folder first.";
 
 static const char examples[] =
     "augment shards/ --fold 0/10 --split train --lesion-only --batch 6 --samples "

@@ -182,9 +182,9 @@ static const char description[] =
     "else of a DICOM header leaves the file.\n\n"
     "A folder stands for all files below it; those that are neither DICOM nor PNG are left out. "
     "Without a FILE, and for '-', the names are read from stdin, one a line.\n\n"
-    "Files are decoded in processes of their own: one that crashes the decoder, or keeps it longer "
-    "than --timeout, is an error like any other. 8-bit pixels come out as they are; deeper ones "
-    "through the file's window, or else their own range; of many frames the first.";
+    "Files are decoded in processes of their own: one that crashes the decoder, or keeps it "
+    "longer than --timeout, is an error like any other. 8-bit pixels come out as they are; deeper "
+    "ones through the file's window, or else their own range; of many frames the first.";
 
 int main(int argc, char **argv) {
     struct options options = {.on_error = "fail", .seconds = 60, .common = common_defaults()};

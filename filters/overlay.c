@@ -4,7 +4,7 @@
 #include "data/ensemble.h"
 #include "data/sample.h"
 #include "image/outline.h"
-#include "image/png.h"
+#include "image/png_codec.h"
 #include "image/resize.h"
 #include "stream/reader.h"
 
@@ -83,7 +83,7 @@ static bool truth_of(struct image *mask, const struct record *sample,
     return labelled;
 }
 
-// The prediction's record must be the sample's: both streams go in step.
+// The prediction's record, a probability or a mask, must be the sample's: both streams go in step.
 static void prediction_of(struct image *mask, const struct record *sample,
                           struct stream_reader *predictions, double threshold) {
     struct error error;
@@ -96,7 +96,10 @@ static void prediction_of(struct image *mask, const struct record *sample,
                    TEXT_ARG(sample->id));
         stream_die(predictions, &error);
     }
-    must(mask_from_probability(&record, threshold, mask, &error), predictions, &error);
+    const bool read = strcmp(stream_kind(predictions), KIND_PROBABILITIES) == 0
+                          ? mask_from_probability(&record, threshold, mask, &error)
+                          : mask_from_sample(&record, mask, &error);
+    must(read, predictions, &error);
 }
 
 // DIR/ID.png; an id must not lead out of DIR.
@@ -158,13 +161,23 @@ static void draw_sample(const struct record *sample, struct stream_reader *sampl
     image_free(&image);
 }
 
+static struct stream_reader *open_predictions(const struct options *options) {
+    struct stream_reader *reader =
+        stream_open_or_die(options->predictions, NULL, options->common.max_record);
+    if (strcmp(stream_kind(reader), KIND_PROBABILITIES) != 0 &&
+        strcmp(stream_kind(reader), KIND_SAMPLES) != 0) {
+        die("%s: holds %s, and probabilities or samples are needed here", options->predictions,
+            stream_kind(reader));
+    }
+    return reader;
+}
+
 static void draw_all(const char *path, const struct options *options) {
     struct stream_reader *samples =
         stream_open_or_die(path, KIND_SAMPLES, options->common.max_record);
     struct stream_reader *predictions = NULL;
     if (options->predictions != NULL) {
-        predictions = stream_open_or_die(options->predictions, KIND_PROBABILITIES,
-                                         options->common.max_record);
+        predictions = open_predictions(options);
     }
     struct progress progress = progress_start("pictures", 0, options->common.quiet);
     struct record record;
@@ -193,7 +206,8 @@ int main(int argc, char **argv) {
         {"directory", 'd', OPTION_FILE, &options.directory, "DIR",
          "write DIR/ID.png for each sample; DIR is made if need be", 0, 0, OPTION_SILENT},
         {"predictions", 'p', OPTION_FILE, &options.predictions, "FILE",
-         "probabilities in the order of the samples, outlined in red", 0, 0, OPTION_SILENT},
+         "probabilities or masks in the order of the samples, outlined in red", 0, 0,
+         OPTION_SILENT},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
          "a pixel is predicted above this probability (default: 0.5)", 0, 1, OPTION_SILENT},
         {"side", 's', OPTION_INTEGER, &options.side, "N",
@@ -207,10 +221,13 @@ int main(int argc, char **argv) {
         .usage = "[OPTION]... [SAMPLES]",
         .description =
             "Draws each sample's image with the outline of its true lesion (green; from mask or "
-            "rle) and of the predicted one (red). One sample goes to stdout or to -o as a PNG; "
-            "several go to a folder. Reads stdin when no SAMPLES are named.",
+            "rle) and of the predicted one (red; from probabilities, or from masks as rle-decode "
+            "makes them). One sample goes to stdout or to -o as a PNG; several go to a folder. "
+            "Reads stdin when no SAMPLES are named.",
         .examples = "decode --labels train-rle.csv xray.dcm | overlay -o xray.png\n"
-                    "overlay --predictions mean.mpk --directory pictures samples.mpk",
+                    "overlay --predictions mean.mpk --directory pictures samples.mpk\n"
+                    "decode --ids submission.csv test/ | overlay -p <(rle-decode submission.csv) "
+                    "-d pictures",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,

@@ -27,7 +27,7 @@ static void find_programs(char *folder, size_t size) {
 }
 
 static int is_program(const struct dirent *entry) {
-    return entry->d_name[0] != '.' && strcmp(entry->d_name, "pleura") != 0;
+    return strpbrk(entry->d_name, ".") == NULL && strcmp(entry->d_name, "pleura") != 0;
 }
 
 static int list_programs(const char *folder) {

@@ -4,6 +4,7 @@
 #include "core/progress.h"
 #include "data/sample.h"
 #include "models/models.h"
+#include "nn/profile.h"
 #include "stream/sources.h"
 #include "train/inference.h"
 #include "train/parameters.h"
@@ -15,7 +16,7 @@
 struct options {
     const char *model, *network, *device, *precision, *type;
     int64_t batch, side;
-    bool flip;
+    bool flip, profile;
     struct common_options common;
 };
 
@@ -34,6 +35,7 @@ struct prediction {
     struct graph *graph;
     struct network *network;
     struct inference inference;
+    struct profile profile;
     struct waiting *waiting;
     size_t count, capacity;
     void *halves;
@@ -114,7 +116,10 @@ static void write_prediction(struct prediction *prediction, size_t i) {
 
 static void run_batch(struct prediction *prediction) {
     const size_t count = prediction->count;
-    inference_run(&prediction->inference, prediction->inference.images);
+    struct error error;
+    if (!inference_run(&prediction->inference, prediction->inference.images, &error)) {
+        die("%s", error.text);
+    }
     for (size_t i = 0; i < count; i++) {
         write_prediction(prediction, i);
     }
@@ -163,6 +168,7 @@ static void predict(const struct options *options, const struct operands *operan
     if (prediction.waiting == NULL) {
         die("no memory");
     }
+    prediction.backend->profile = options->profile ? &prediction.profile : NULL;
     while (sources_read(&samples, &record)) {
         if (!add_sample(&prediction, &record, &error)) {
             sources_die(&samples, &error);
@@ -175,6 +181,9 @@ static void predict(const struct options *options, const struct operands *operan
         run_batch(&prediction);
     }
     progress_end(&prediction.progress);
+    if (options->profile) {
+        profile_print(&prediction.profile, stderr);
+    }
     stream_finish(prediction.writer);
     output_close(output);
     sources_close(&samples);
@@ -207,10 +216,12 @@ int main(int argc, char **argv) {
          0, OPTION_RECORDED},
         {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once (default: 4)", 1, 4096,
          OPTION_SILENT},
-        {"device", 0, OPTION_TEXT, &options.device, "auto|cpu", "(default: auto)", 0, 0,
-         OPTION_SILENT},
+        {"device", 0, OPTION_TEXT, &options.device, "auto|cpu|cuda|cuda:N",
+         "(default: auto: the CPU)", 0, 0, OPTION_SILENT},
         {"precision", 0, OPTION_CHOICE, &options.precision, "f32|bf16",
          "of activations (default: f32)", 0, 0, OPTION_RECORDED},
+        {"profile", 0, OPTION_FLAG, &options.profile, NULL, "print on stderr where the time went",
+         0, 0, OPTION_SILENT},
     };
     const struct program program = {
         .name = "predict-fold",

@@ -6,7 +6,7 @@
 #include "data/labels.h"
 #include "data/phantom.h"
 #include "image/dicom.h"
-#include "image/png.h"
+#include "image/png_codec.h"
 #include "image/runs.h"
 
 #include <errno.h>

@@ -1,24 +1,19 @@
 // train-fold: trains a network on samples; leaves checkpoints and a log.
 #include "core/cli.h"
 #include "models/models.h"
-#include "train/parameters.h"
-#include "train/trainer.h"
-#include "weights/file.h"
+#include "train/start.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct options {
-    const char *network, *init, *keep, *device, *precision, *log;
-    int64_t batch, skipped;
+    const char *network, *keep, *device, *precision, *log;
+    int64_t batch;
     double dropout;
-    bool resume;
+    struct start_options start;
     struct trainer_options train;
     struct common_options common;
 };
@@ -49,75 +44,6 @@ static struct graph *build(const struct options *options, const struct batch *ba
     }
     return graph;
 }
-
-// ---- where it starts
-
-static bool is_there(const char *path) {
-    return access(path, F_OK) == 0;
-}
-
-// First values: drawn, then those of --init over them: a whole network's, or a backbone's.
-static void start_parameters(const struct options *options, struct trainer *trainer) {
-    const struct optimizer *optimizer = &trainer->optimizer;
-    struct weight_table table = {.count = 0};
-    struct error error;
-    parameters_start(optimizer->backend, optimizer->graph, optimizer->network,
-                     (uint64_t)options->train.seed);
-    if (options->init == NULL) {
-        return;
-    }
-    if (!weights_read_file(options->init, &table, &error)) {
-        die("%s", error.text);
-    }
-    const bool backbone = weight_table_find(&table, "conv1.weight") != NULL;
-    const char *prefix = !backbone                                     ? ""
-                         : strstr(options->network, "bisenet") != NULL ? "context_path.backbone."
-                                                                       : "backbone.";
-    if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->network, &table, prefix,
-                         TAKE_ALL, &error)) {
-        die("%s: %s", options->init, error.text);
-    }
-    weight_table_free(&table);
-}
-
-// Goes on from DIR/last.mpk, leaving out the samples that have been used.
-static void resume(const struct options *options, struct trainer *trainer, const char *path) {
-    struct error error;
-    if (!training_load(path, &trainer->optimizer, &trainer->state, &error)) {
-        die("%s", error.text);
-    }
-    if (trainer->state.samples < options->skipped) {
-        die("--skipped %" PRId64 ": the checkpoint has used %" PRId64 " samples only",
-            options->skipped, trainer->state.samples);
-    }
-    for (int64_t i = options->skipped; i < trainer->state.samples; i++) {
-        if (!trainer->first_waits && !sources_read(trainer->samples, trainer->record)) {
-            die("the samples end before the one to go on with; does --skipped lack?");
-        }
-        trainer->first_waits = false;
-    }
-}
-
-static void start(const struct options *options, struct trainer *trainer) {
-    char last[PATH_MAX];
-    (void)snprintf(last, sizeof last, "%s/last.mpk", options->train.folder);
-    if (mkdir(options->train.folder, 0777) != 0 && errno != EEXIST) {
-        die("%s: %s", options->train.folder, strerror(errno));
-    }
-    if (options->resume && is_there(last)) {
-        resume(options, trainer, last);
-        return;
-    }
-    if (!options->resume && is_there(last)) {
-        die("%s is there already: --resume goes on with it; else remove it", last);
-    }
-    if (options->skipped > 0) {
-        die("--skipped: there is no %s to go on from", last);
-    }
-    start_parameters(options, trainer);
-}
-
-// ---- all of it
 
 static void open_networks(const struct options *options, struct trainer *trainer) {
     struct error error;
@@ -180,7 +106,7 @@ static void train(struct options *options, const struct operands *operands) {
     }
     trainer.state.side = (int64_t)trainer.batch.height;
     open_networks(options, &trainer);
-    start(options, &trainer);
+    trainer_start(&trainer, &options->start);
     if (!trainer_run(&trainer) && !options->common.quiet) {
         warn("stopped after iteration %" PRId64 " of %" PRId64
              "; the same command with --resume goes on",
@@ -192,20 +118,20 @@ static void train(struct options *options, const struct operands *operands) {
 }
 
 static const char description[] =
-    "Trains a network on the samples of STREAMs (stdin when none is named, or for '-'), which come "
-    "from augment: `image`, and `mask` or `rle`. Images must have one size, whose sides are "
+    "Trains a network on the samples of STREAMs (stdin when none is named, or for '-'), which "
+    "come from augment: `image`, and `mask` or `rle`. Images must have one size, whose sides are "
     "multiples of 32; the masks' size is that of the logits. DIR, made if need be, gets\n\n"
-    "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with the "
-    "best score on --val so far; log.jsonl: a line of JSON for some iterations and for each "
+    "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with "
+    "the best score on --val so far; log.jsonl: a line of JSON for some iterations and for each "
     "evaluation.\n\n"
     "The loss is summed over the heads with weights 1, 0.4, 0.4, 0.4: balanced BCE + 0.1 x "
     "symmetric Lovasz hinge; + --lambda-cls x BCE of the global logit. RAdam takes a step every "
     "--accumulate batches. The rate rises from a tenth over the first 5 % of the iterations and "
     "falls to a tenth along half a cosine.\n\n"
-    "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume the "
-    "run goes on from last.mpk, to the same bytes as if it had never been stopped: give the same "
-    "options and the same samples, from their beginning, or from sample N on with --skipped N "
-    "(augment --skip N; N is `samples` in the checkpoint's state). Without last.mpk --resume "
+    "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume "
+    "the run goes on from last.mpk, to the same bytes as if it had never been stopped: give the "
+    "same options and the same samples, from their beginning, or from sample N on with --skipped "
+    "N (augment --skip N; N is `samples` in the checkpoint's state). Without last.mpk --resume "
     "starts.\n\n"
     "Same seed, device and threads: same bytes.";
 
@@ -215,7 +141,7 @@ static const char examples[] =
     "inspect --json fold0/last.mpk | jq 'select(.id==\"state\")'\n"
     "jq -r 'select(.dice) | [.iteration, .dice] | @tsv' fold0/log.jsonl";
 
-#define OPTIONS 22
+#define OPTIONS 23
 
 struct option_rows {
     struct option_row at[OPTIONS];
@@ -248,7 +174,7 @@ static struct option_rows rows_of(struct options *options) {
          "of channels before each head's last layer (default: 0.1)", 0, 0.9, OPTION_RECORDED},
         {"seed", 's', OPTION_INTEGER, &train_options->seed, "N",
          "of first weights and dropout (default: 0)", 0, 1e15, OPTION_RECORDED},
-        {"init", 0, OPTION_FILE, &options->init, "FILE",
+        {"init", 0, OPTION_FILE, &options->start.init, "FILE",
          "start from these weights: a checkpoint, .safetensors or .pth of the network, or of "
          "torchvision's resnet18 for the backbone",
          0, 0, OPTION_RECORDED},
@@ -265,14 +191,16 @@ static struct option_rows rows_of(struct options *options) {
          "a line of the log every N iterations (default: 20)", 1, 1e12, OPTION_SILENT},
         {"log", 'l', OPTION_FILE, &options->log, "FILE", "the log (default: DIR/log.jsonl)", 0, 0,
          OPTION_SILENT},
-        {"resume", 0, OPTION_FLAG, &options->resume, NULL, "go on from DIR/last.mpk", 0, 0,
+        {"resume", 0, OPTION_FLAG, &options->start.resume, NULL, "go on from DIR/last.mpk", 0, 0,
          OPTION_SILENT},
-        {"skipped", 0, OPTION_INTEGER, &options->skipped, "N",
+        {"skipped", 0, OPTION_INTEGER, &options->start.skipped, "N",
          "the first N samples have been left out of the stream", 0, 1e15, OPTION_SILENT},
-        {"device", 0, OPTION_TEXT, &options->device, "auto|cpu", "(default: auto)", 0, 0,
-         OPTION_SILENT},
+        {"device", 0, OPTION_TEXT, &options->device, "auto|cpu|cuda|cuda:N",
+         "(default: auto: the CPU)", 0, 0, OPTION_SILENT},
         {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16",
          "of activations (default: f32)", 0, 0, OPTION_RECORDED},
+        {"profile", 0, OPTION_FLAG, &train_options->profile, NULL,
+         "print on stderr where the time went", 0, 0, OPTION_SILENT},
     }};
 }
 

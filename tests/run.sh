@@ -1,37 +1,52 @@
 #!/usr/bin/env bash
-# run.sh BIN BUILD: runs the unit tests, the pipe tests and the figures; ends with `N passed, N failed`.
+# run.sh BIN BUILD: runs the unit tests, the pipe tests and the figures, two at a time; ends with `N passed, N failed`.
 set -u
 bin=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$bin:$build/tests/tools:$build:$PATH"
+export PLEURA_CUDA=$build/tests/fake-cuda.so # what --device cuda loads
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} CMOCKA_MESSAGE_OUTPUT=TAP
 log=$build/tests.log
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}
-: >"$log"
+sections=$build/sections
+rm -rf "$sections"
+mkdir -p "$sections"
 
-section() { # section NAME COMMAND...: its TAP lines go to the log, with NAME in front
-    local name=$1 status
+# section NAME COMMAND...: its TAP lines go to a file, with NAME in front; what fails is shown.
+section() {
+    local name=$1 own=$sections/${1//\//-} status start=$SECONDS
     shift
-    "$@" </dev/null >"$build/section.log" 2>&1
+    "$@" </dev/null >"$own.out" 2>&1
     status=$?
     # cmocka's skipped tests are not failed ones
-    sed -i -E 's/^not ok ([0-9]+) # SKIP (.*)/ok \1 - \2 # SKIP/' "$build/section.log"
-    sed -n -E "s|^(ok\|not ok) [0-9]+ (- )?|\1 $name: |p" "$build/section.log" | tee -a "$log" | grep '^not ok'
-    if ! grep -q -E '^(not )?ok ' "$build/section.log" || { [ $status != 0 ] && ! grep -q '^not ok' "$build/section.log"; }; then
-        echo "not ok $name: ended with status $status" | tee -a "$log"
+    sed -i -E 's/^not ok ([0-9]+) # SKIP (.*)/ok \1 - \2 # SKIP/' "$own.out"
+    sed -n -E "s|^(ok\|not ok) [0-9]+ (- )?|\1 $name: |p" "$own.out" >"$own.log"
+    if ! grep -q . "$own.log" || { [ $status != 0 ] && ! grep -q '^not ok' "$own.log"; }; then
+        echo "not ok $name: ended with status $status" >>"$own.log"
     fi
-    if grep -q '^not ok' "$build/section.log" || [ $status != 0 ]; then
-        sed 's/^/    /' "$build/section.log" | tail -n 60
+    if grep '^not ok' "$own.log"; then
+        sed 's/^/    /' "$own.out" | tail -n 60
     fi
+    echo "$((SECONDS - start)) s $name" >"$own.time"
 }
+export -f section
+export sections
 
-for test in "$here"/unit/*.c; do
-    name=$(basename "$test" .c)
-    CMOCKA_MESSAGE_OUTPUT=TAP section "unit/$name" "$build/tests/unit/$name"
-done
-for test in "$here"/filters/*.bats; do
-    section "filters/$(basename "$test" .bats)" bats --formatter tap "$test"
-done
-section parity "$here/parity/run.sh" "$build/parity"
+{ # the longest first
+    for name in pipeline hosts readme train plan cuda gpu_check; do
+        echo "section filters/$name bats --formatter tap $here/filters/$name.bats"
+    done
+    for test in "$here"/filters/*.bats; do
+        name=$(basename "$test" .bats)
+        echo "section filters/$name bats --formatter tap $test"
+    done
+    for test in "$here"/unit/*.c; do
+        name=$(basename "$test" .c)
+        echo "section unit/$name $build/tests/unit/$name"
+    done
+    echo "section parity $here/parity/run.sh $build/parity"
+    echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
+} | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-2}"
+cat "$sections"/*.log >"$log"
 
 skipped=$(grep -c -i '# skip' "$log")
 passed=$(($(grep -c '^ok' "$log") - skipped))

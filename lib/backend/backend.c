@@ -2,6 +2,7 @@
 #include "backend/backend.h"
 
 #include "backend/cpu.h"
+#include "backend/module.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +13,22 @@ struct backend *backend_open(const char *device, enum precision precision, int t
     if (strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0) {
         return cpu_open(precision, threads, error);
     }
-    (void)fail(error, "there is no device '%s' here; there is: cpu", device);
+    if (strncmp(device, "cuda", 4) == 0 && (device[4] == '\0' || device[4] == ':')) {
+        return module_open(device, precision, error);
+    }
+    (void)fail(error, "there is no device '%s'; there are cpu, cuda and cuda:N", device);
     return NULL;
 }
 
 void backend_prepare(char **argv) {
-    static const char policy[] = "OMP_WAIT_POLICY";
-    if (getenv(policy) == NULL && setenv(policy, "passive", 1) == 0) {
+    static const char *const wanted[][2] = {{"OMP_WAIT_POLICY", "passive"},
+                                            {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
+    bool changed = false;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        changed =
+            (getenv(wanted[i][0]) == NULL && setenv(wanted[i][0], wanted[i][1], 1) == 0) || changed;
+    }
+    if (changed) {
         (void)execv("/proc/self/exe", argv); // where that fails, slower is better than not at all
     }
 }
@@ -27,13 +37,4 @@ void backend_close(struct backend *backend) {
     if (backend != NULL) {
         backend->calls->close(backend);
     }
-}
-
-bool precision_named(const char *name, enum precision *precision) {
-    *precision = strcmp(name, "bf16") == 0 ? PRECISION_BF16 : PRECISION_F32;
-    return *precision == PRECISION_BF16 || strcmp(name, "f32") == 0;
-}
-
-size_t precision_size(enum precision precision) {
-    return precision == PRECISION_F32 ? 4 : 2;
 }

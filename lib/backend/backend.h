@@ -8,39 +8,60 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum backend_kind { BACKEND_CPU, BACKEND_COUNT };
-
 // How activations are stored; weights, statistics, softmax and losses are float32 in both.
 enum precision { PRECISION_F32, PRECISION_BF16 };
 
 struct backend;
 
-// What a device can do besides running kernels. Addresses are the device's own.
+// Work for a device, queued the same way each time: what `queue(context)` calls.
+struct recording;
+
+// What a device can do besides running kernels. Addresses are the device's own; calls are done in
+// their order, and may be under way when they return.
 struct backend_calls {
     void *(*alloc)(struct backend *backend, size_t bytes); // 64-byte aligned zeros; NULL: no memory
     void (*release)(struct backend *backend, void *memory);
+    size_t (*room)(struct backend *backend); // bytes that alloc has left; 0: not known
     void (*put)(struct backend *backend, void *to, const void *from, size_t bytes);
-    void (*get)(struct backend *backend, void *to, const void *from, size_t bytes);
+    void (*get)(struct backend *backend, void *to, const void *from, size_t bytes); // waits
+    void (*copy)(struct backend *backend, void *to, const void *from, size_t bytes);
     void (*clear)(struct backend *backend, void *memory, size_t bytes);
+    // Puts out of order: beside what is under way, before what is queued next.
+    void (*send)(struct backend *backend, void *to, const void *from, size_t bytes);
+    // Does queue(context), or what it queued before. *recording starts as NULL and ends with
+    // forget.
+    void (*repeat)(struct backend *backend, struct recording **recording,
+                   void (*queue)(void *context), void *context);
+    void (*forget)(struct backend *backend, struct recording *recording);
+    // Waits for all that is queued; false with *error where any of it has failed, from then on.
+    bool (*wait)(struct backend *backend, struct error *error);
     void (*close)(struct backend *backend);
 };
 
+struct kernel;
+struct profile;
+struct training_calls;
+
 struct backend {
-    enum backend_kind kind;
     enum precision precision;
     int threads;
+    const char *doing; // the layer whose kernel is called, for messages
     const struct backend_calls *calls;
-    void *engine; // the device's own
+    const struct kernel *const *kernels;   // by operation; NULL: the CPU's, which operations name
+    const struct training_calls *training; // losses and the optimiser; NULL: the CPU's
+    struct profile *profile;               // where times go; NULL: nobody asks. While there is one
+                                           // every kernel is waited for and nothing is recorded
+    void *engine;                          // the device's own
 };
 
 // To be called first in main. Threads that wait for each other should sleep, not spin: beside other
-// programs on the same processors spinning costs ten times the work. libgomp reads
-// OMP_WAIT_POLICY when it is loaded, so where the user has not set it the program sets it and
-// starts itself anew.
+// programs on the same processors spinning costs ten times the work; and large memory should come
+// in huge pages. libgomp and the C library read OMP_WAIT_POLICY and GLIBC_TUNABLES when they are
+// loaded, so where the user has not set them the program sets them and starts itself anew.
 void backend_prepare(char **argv);
 
-// Opens a device: "auto" or "cpu". NULL with *error where there is none or it cannot do that
-// precision. 0 threads: as many as the machine lets this process have.
+// Opens a device: "auto", "cpu", "cuda" or "cuda:N" (GPU number N). NULL with *error where there is
+// none or it cannot do that precision. 0 threads: as many as the machine lets this process have.
 CHECKED struct backend *backend_open(const char *device, enum precision precision, int threads,
                                      struct error *error);
 void backend_close(struct backend *backend);

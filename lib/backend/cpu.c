@@ -1,7 +1,6 @@
 // The CPU backend: memory of the process, threads of OpenMP.
 #include "backend/cpu.h"
 
-#include "backend/onednn.h"
 #include "core/simd.h"
 
 #include <omp.h>
@@ -34,13 +33,46 @@ static void cpu_clear(struct backend *backend, void *memory, size_t bytes) {
     memset(memory, 0, bytes);
 }
 
+static size_t cpu_room(struct backend *backend) {
+    (void)backend;
+    return 0;
+}
+
+static void cpu_repeat(struct backend *backend, struct recording **recording,
+                       void (*queue)(void *context), void *context) {
+    (void)backend;
+    (void)recording;
+    queue(context);
+}
+
+static void cpu_forget(struct backend *backend, struct recording *recording) {
+    (void)backend;
+    (void)recording;
+}
+
+static bool cpu_wait(struct backend *backend, struct error *error) {
+    (void)backend;
+    (void)error;
+    return true;
+}
+
 static void cpu_close(struct backend *backend) {
     onednn_close(backend->engine);
     free(backend);
 }
 
-static const struct backend_calls cpu_calls = {cpu_alloc, cpu_release, cpu_copy,
-                                               cpu_copy,  cpu_clear,   cpu_close};
+static const struct backend_calls cpu_calls = {.alloc = cpu_alloc,
+                                               .release = cpu_release,
+                                               .room = cpu_room,
+                                               .put = cpu_copy,
+                                               .get = cpu_copy,
+                                               .copy = cpu_copy,
+                                               .clear = cpu_clear,
+                                               .send = cpu_copy,
+                                               .repeat = cpu_repeat,
+                                               .forget = cpu_forget,
+                                               .wait = cpu_wait,
+                                               .close = cpu_close};
 
 // The processors that this process may run on.
 static int processors(void) {
@@ -66,8 +98,7 @@ struct backend *cpu_open(enum precision precision, int threads, struct error *er
         (void)fail(error, "no memory for the CPU backend");
         return NULL;
     }
-    *backend = (struct backend){.kind = BACKEND_CPU,
-                                .precision = precision,
+    *backend = (struct backend){.precision = precision,
                                 .threads = threads > 0 ? threads : processors(),
                                 .calls = &cpu_calls};
     omp_set_num_threads(backend->threads); // oneDNN's threads, too

@@ -7,6 +7,11 @@
 
 CHECKED struct backend *cpu_open(enum precision precision, int threads, struct error *error);
 
+// What products and convolutions are computed by.
+struct onednn;
+CHECKED struct onednn *onednn_open(struct error *error);
+void onednn_close(struct onednn *onednn);
+
 // ---- activations as floats, whatever they are stored as. Kernels work through them in blocks of
 // at most CPU_BLOCK numbers, which stay in the first-level cache.
 

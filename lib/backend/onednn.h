@@ -4,7 +4,7 @@
 #ifndef PLEURA_BACKEND_ONEDNN_H
 #define PLEURA_BACKEND_ONEDNN_H
 
-#include "core/error.h"
+#include "backend/cpu.h"
 
 #include <dnnl.h>
 
@@ -20,9 +20,6 @@ typedef const_dnnl_memory_desc_t const_layout;
 typedef dnnl_memory_desc_t *layout;
 typedef const dnnl_memory_desc_t *const_layout;
 #endif
-
-CHECKED struct onednn *onednn_open(struct error *error);
-void onednn_close(struct onednn *onednn);
 
 // False without memory, or for sides that oneDNN refuses.
 CHECKED bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,

@@ -3,12 +3,14 @@
 #ifndef PLEURA_CORE_EXPONENTIAL_H
 #define PLEURA_CORE_EXPONENTIAL_H
 
+#include "core/device.h"
+
 #include <stdint.h>
 #include <string.h>
 
 // exp(x) for x <= 0, within 3e-7 of it; 0 below -87: 2^n * e^r with |r| <= ln(2)/2, e^r to the
 // sixth power.
-static inline float exp_negative(float x) {
+ON_DEVICE static inline float exp_negative(float x) {
     const float clamped = x < -87.0f ? -87.0f : x;
     const float rounder = 0x1.8p23f; // adding it leaves the nearest integer in the low bits
     const float shifted = clamped * 0x1.715476p+0f + rounder;

@@ -1,21 +1,16 @@
 // SplitMix64, and MT19937 as far as the folds need it.
 #include "core/random.h"
 
-static uint64_t mix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-#define GOLDEN 0x9E3779B97F4A7C15u
+#include "core/random_draw.h"
 
 struct random random_seed(uint64_t seed, uint64_t stream, uint64_t index) {
-    return (struct random){mix(mix(mix(seed + GOLDEN) + stream + GOLDEN) + index + GOLDEN)};
+    return (struct random){random_start(seed, stream, index)};
 }
 
 uint64_t random_next(struct random *random) {
-    random->state += GOLDEN;
-    return mix(random->state);
+    const uint64_t drawn = random_draw(random->state, 0);
+    random->state += RANDOM_STEP;
+    return drawn;
 }
 
 uint64_t random_below(struct random *random, uint64_t bound) {

@@ -109,32 +109,34 @@ static void tidy_up(int status, void *argument) {
     }
 }
 
-static void open_folder(struct shard_writer *writer) {
-    writer->made = mkdir(writer->folder, 0777) == 0;
-    if (!writer->made && errno != EEXIST) {
-        die("%s: %s", writer->folder, strerror(errno));
+// The folder, locked; *made: whether it was not there.
+static int open_folder(const char *folder, bool *made) {
+    *made = mkdir(folder, 0777) == 0;
+    if (!*made && errno != EEXIST) {
+        die("%s: %s", folder, strerror(errno));
     }
-    writer->directory = open(writer->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (writer->directory < 0) {
-        die("%s: %s", writer->folder, strerror(errno));
+    const int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        die("%s: %s", folder, strerror(errno));
     }
-    if (flock(writer->directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        die("%s: another shard is writing there", writer->folder);
+    if (flock(directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        die("%s: another shard is writing there", folder);
     }
+    return directory;
 }
 
 struct shard_writer *shards_create(const char *folder, size_t size, const struct history *history) {
+    bool made;
+    const int directory = open_folder(folder, &made);
     struct shard_writer *writer = calloc(1, sizeof *writer);
-    if (writer == NULL) {
+    if (writer == NULL || on_exit(tidy_up, writer) != 0) {
         die("no memory");
     }
     writer->folder = folder;
+    writer->directory = directory;
+    writer->made = made;
     writer->size = size;
     writer->history = history;
-    open_folder(writer);
-    if (on_exit(tidy_up, writer) != 0) {
-        die("no memory");
-    }
     return writer;
 }
 

@@ -202,18 +202,21 @@ const struct parameter *graph_parameter_named(const struct graph *graph, const c
     return NULL;
 }
 
-size_t graph_lay_out(struct graph *graph, size_t *learned) {
+size_t graph_lay_out(struct graph *graph, size_t *learned, size_t *decaying) {
     size_t offset = 0;
-    *learned = 0;
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < 3; pass++) {
         for (int i = 0; i < graph->parameter_count; i++) {
             struct parameter *parameter = &graph->parameters[i];
-            if (role_is_learned(parameter->role) == (pass == 0)) {
+            const int turn = parameter->role == ROLE_CONVOLUTION ? 0
+                             : role_is_learned(parameter->role)  ? 1
+                                                                 : 2;
+            if (turn == pass) {
                 parameter->offset = offset;
                 offset += parameter->count;
             }
         }
-        *learned = pass == 0 ? offset : *learned;
+        *decaying = pass == 0 ? offset : *decaying;
+        *learned = pass == 1 ? offset : *learned;
     }
     return offset;
 }

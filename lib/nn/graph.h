@@ -56,8 +56,8 @@ enum parameter_role {
 bool role_is_learned(enum parameter_role role);
 
 // A parameter as a checkpoint has it: its PyTorch name and shape (OIHW for convolutions). Values of
-// all parameters lie one behind the other, `offset` numbers from the start; learned ones come
-// first.
+// all parameters lie one behind the other, `offset` numbers from the start; convolutions' weights
+// come first, then what else is learned.
 struct parameter {
     char name[NAME_SIZE];
     size_t rank, shape[4], count, offset;
@@ -124,8 +124,9 @@ int graph_parameter_count(const struct graph *graph);
 const struct parameter *graph_parameter_at(const struct graph *graph, int index);
 const struct parameter *graph_parameter_named(const struct graph *graph, const char *name);
 
-// Numbers in all parameters, and in the learned ones; gives every parameter its offset.
-size_t graph_lay_out(struct graph *graph, size_t *learned);
+// Numbers in all parameters, in the learned ones, and in those of them that decay; gives every
+// parameter its offset.
+size_t graph_lay_out(struct graph *graph, size_t *learned, size_t *decaying);
 int graph_output_count(const struct graph *graph);
 value_id graph_output_at(const struct graph *graph, int index);
 

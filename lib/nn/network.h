@@ -19,20 +19,24 @@ float *network_values(struct network *network);
 size_t network_value_count(const struct network *network);
 float *network_gradients(struct network *network); // of the learned ones; NULL in prediction
 size_t network_learned_count(const struct network *network);
+size_t network_decaying_count(const struct network *network); // of those: the first so many
 
 // To be called when values have been changed.
 void network_changed(struct network *network);
 
-// ---- a step: put the input, run forward, read outputs; in training put the outputs' gradients
-// (all of them) and run backward, which adds to the parameters' gradients
+// ---- a step: put the input, begin, run forward, read outputs; in training put the outputs'
+// gradients (all of them) and run backward, which adds to the parameters' gradients
 
 void *network_input(struct network *network);
 const float *network_output(struct network *network, int output);
 float *network_output_gradient(struct network *network, int output);
 
-// `seed`: of this step's random draws (dropout); the same for both passes.
-void network_forward(struct network *network, uint64_t seed);
-void network_backward(struct network *network, uint64_t seed);
+// `seed`: of this step's random draws (dropout). Takes parameters that have changed.
+void network_begin(struct network *network, uint64_t seed);
+
+// Only queue work for the device, always the same.
+void network_forward(struct network *network);
+void network_backward(struct network *network);
 
 // Bytes of activations, gradients of activations and scratch; not of parameters.
 size_t network_memory(const struct network *network);

@@ -21,8 +21,8 @@ struct call {
     bool add[NODE_INPUTS];          // add to what the gradient holds
     float *parameter[NODE_PARAMETERS];
     float *gradient[NODE_PARAMETERS]; // added to; NULL: not learned
-    uint64_t version;                 // of the parameters' values
-    uint64_t seed;                    // of this step's random draws, another one for each node
+    const uint64_t *seed;             // of this step's random draws, on the device;
+    uint64_t salt;                    // each node's own, to be mixed in
     enum run_mode mode;
 };
 
@@ -37,21 +37,25 @@ struct kernel_plan {
 };
 
 // A backend's way to do an operation. A kernel without backward is for prediction only. `plan`
-// leaves *error and releases what it made where it fails; without it there is no state.
+// leaves *error and releases what it made where it fails; without it there is no state. `prepare`,
+// if there is one, is called before the first forward step and when parameters have changed.
 struct kernel {
     bool (*plan)(struct kernel_plan *plan, struct error *error);
     void (*forward)(const struct call *call);
     void (*backward)(const struct call *call);
     void (*release)(void *state);
+    void (*prepare)(const struct call *call);
 };
 
 struct operation {
     const char *name;
-    const struct kernel *kernels[BACKEND_COUNT];
+    int number; // in tables of kernels
+    const struct kernel *cpu;
     bool reads_input[NODE_INPUTS]; // backward reads these inputs,
     bool reads_output;             // and the output
     int over_input;                // 1 + the input whose place the output may take; 0: none
     bool over_gradient;            // the first input's gradient may take the output's gradient's
+    double (*products)(const struct graph *graph, const struct node *node); // see nn/cost.h
 };
 
 // The precision that a value is stored with on a backend; not for bytes.

@@ -53,13 +53,23 @@ static struct step *new_step(struct planner *planner, enum step_kind kind, int n
 
 // ---- forward
 
+static bool reads_twice(const struct node *node, int input) {
+    for (int k = 0; k < node->input_count; k++) {
+        if (k != input && node->inputs[k] == node->inputs[input]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // The buffer of a node's output: a new one, or that of an input which nobody reads afterwards.
 static int output_buffer(struct planner *planner, const struct node *node, int time) {
     const int over = node->operation->over_input - 1;
     const size_t bytes = value_bytes(planner, node->output);
     if (over >= 0 && over < node->input_count && graph_mode_of(planner->graph) == GRAPH_PREDICT) {
         const value_id input = node->inputs[over];
-        if (planner->last_forward[input] == time && value_bytes(planner, input) == bytes &&
+        if (planner->last_forward[input] == time && !reads_twice(node, over) &&
+            value_bytes(planner, input) == bytes &&
             graph_value_at(planner->graph, input)->producer >= 0) {
             return planner->kept[input];
         }

@@ -4,10 +4,21 @@
 
 #include "nn/operation.h"
 
-#define OPERATION(name)                                                                            \
-    extern const struct operation name##_operation;                                                \
-    extern const struct kernel name##_cpu;
+enum {
+#define OPERATION(name) OPERATION_##name,
 #include "ops/ops.def"
 #undef OPERATION
+    OPERATIONS
+};
+
+#define OPERATION(name)                                                                            \
+    extern const struct operation name##_operation;                                                \
+    extern const struct kernel name##_cpu;                                                         \
+    extern const struct kernel name##_cuda;
+#include "ops/ops.def"
+#undef OPERATION
+
+// The CUDA backend's, by operation.
+extern const struct kernel *const cuda_kernels[OPERATIONS];
 
 #endif

@@ -39,10 +39,12 @@ static void add_overlap(struct evaluation *evaluation, const float *logits, cons
 static void score_batch(struct evaluation *evaluation) {
     struct batch *batch = &evaluation->batch;
     const size_t pixels = batch->mask_height * batch->mask_width;
-    inference_run(&evaluation->inference, batch->images);
+    struct error error;
+    if (!inference_run(&evaluation->inference, batch->images, &error)) {
+        die("%s", error.text);
+    }
     for (size_t i = 0; i < batch->count; i++) {
         const float *logits = NULL;
-        struct error error;
         if (!inference_logits(&evaluation->inference, i, batch->mask_height, batch->mask_width,
                               &logits, &error)) {
             die("%s", error.text);

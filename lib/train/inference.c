@@ -29,6 +29,7 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
 
 void inference_close(struct inference *inference) {
     plane_resize_close(&inference->resize);
+    inference->backend->calls->forget(inference->backend, inference->recording);
     free(inference->logits);
     free(inference->mirrored);
     free(inference->images);
@@ -37,27 +38,36 @@ void inference_close(struct inference *inference) {
     *inference = (struct inference){.logits = NULL};
 }
 
-static void run_once(struct inference *inference, const uint8_t *images, float *logits) {
+static void queue_forward(void *network) {
+    network_forward(network);
+}
+
+static bool run_once(struct inference *inference, const uint8_t *images, float *logits,
+                     struct error *error) {
     const struct backend_calls *calls = inference->backend->calls;
     calls->put(inference->backend, network_input(inference->network), images,
                shape_count(inference->in));
-    network_forward(inference->network, 0);
+    network_begin(inference->network, 0);
+    calls->repeat(inference->backend, &inference->recording, queue_forward, inference->network);
     calls->get(inference->backend, logits, network_output(inference->network, 0),
                shape_count(inference->out) * sizeof *logits);
+    return calls->wait(inference->backend, error);
 }
 
-void inference_run(struct inference *inference, const uint8_t *images) {
+bool inference_run(struct inference *inference, const uint8_t *images, struct error *error) {
     const struct shape in = inference->in;
-    run_once(inference, images, inference->logits);
+    if (!run_once(inference, images, inference->logits, error)) {
+        return false;
+    }
     if (!inference->flip) {
-        return;
+        return true;
     }
     for (size_t row = 0; row < in.n * in.h; row++) {
         for (size_t x = 0; x < in.w; x++) {
             inference->turned[row * in.w + x] = images[row * in.w + in.w - 1 - x];
         }
     }
-    run_once(inference, inference->turned, inference->mirrored);
+    return run_once(inference, inference->turned, inference->mirrored, error);
 }
 
 static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,

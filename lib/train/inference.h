@@ -8,11 +8,12 @@
 struct inference {
     struct backend *backend;
     struct network *network;
-    struct shape in, out;     // of the network; output 0 is the main head's logits
-    float *logits, *mirrored; // of a batch; of the mirrored images
-    bool flip;                // whether `mirrored` counts
-    uint8_t *images;          // room for a batch, for callers who gather one
-    uint8_t *turned;          // images mirrored left to right
+    struct recording *recording; // of the forward pass
+    struct shape in, out;        // of the network; output 0 is the main head's logits
+    float *logits, *mirrored;    // of a batch; of the mirrored images
+    bool flip;                   // whether `mirrored` counts
+    uint8_t *images;             // room for a batch, for callers who gather one
+    uint8_t *turned;             // images mirrored left to right
     struct plane_resize resize;
     float *probability;
     size_t room; // numbers in `probability`
@@ -24,8 +25,8 @@ CHECKED bool inference_open(struct inference *inference, struct backend *backend
                             struct error *error);
 void inference_close(struct inference *inference);
 
-// Runs in.n images of in.h x in.w bytes.
-void inference_run(struct inference *inference, const uint8_t *images);
+// Runs in.n images of in.h x in.w bytes. False with *error where the device fails.
+CHECKED bool inference_run(struct inference *inference, const uint8_t *images, struct error *error);
 
 // The logits of image i, and the probabilities (sigmoid), brought to height x width; they live
 // until the next call.

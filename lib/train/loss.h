@@ -19,22 +19,16 @@ struct loss_maps {
 // * pixels].
 double balanced_bce(const struct loss_maps *maps, double alpha, double weight, float *gradient);
 
-// Memory that is used again for every image; starts as zeros.
-struct lovasz_scratch {
-    uint64_t *entries; // two buffers
-    size_t capacity;
-};
-
-void lovasz_scratch_free(struct lovasz_scratch *scratch);
+// Bytes that the Lovasz hinge works with; at most LOVASZ_MOST_PIXELS an image.
+#define LOVASZ_MOST_PIXELS ((size_t)UINT32_MAX - 1)
+size_t lovasz_scratch_bytes(size_t pixels);
 
 // Mean over the images of (Lovasz hinge of the lesion + Lovasz hinge of the background) / 2
 // (Berman, Triki, Blaschko 2018; symmetric as in Yakubovskiy's and others' use), with a margin for
 // each class. Adds `weight` * its gradient to gradient[images * pixels]. Where errors are equal
-// their order is free: the value does not depend on it. False without memory.
-CHECKED bool symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
-                                    double margin_lesion, double weight, double *value,
-                                    float *gradient, struct lovasz_scratch *scratch,
-                                    struct error *error);
+// their order is free: the value does not depend on it.
+double symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
+                              double margin_lesion, double weight, float *gradient, void *scratch);
 
 // BCE of one logit against a target of 0 or 1, and its derivative.
 double bce_with_logits(double logit, double target, double *derivative);

@@ -5,13 +5,13 @@
 // adds nothing, whatever its weight, and weights depend only on what comes before: so only the
 // violators (e > 0) are sorted, which in a trained network are few.
 #include "train/loss.h"
+#include "train/loss_terms.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void lovasz_scratch_free(struct lovasz_scratch *scratch) {
-    free(scratch->entries);
-    *scratch = (struct lovasz_scratch){NULL, 0};
+size_t lovasz_scratch_bytes(size_t pixels) {
+    return 2 * (pixels + 1) * sizeof(uint64_t);
 }
 
 // An entry is the error's bits above the pixel's index: positive floats are ordered like their
@@ -20,7 +20,7 @@ static size_t collect_violators(const float *logits, const uint8_t *mask, size_t
                                 float margin_empty, float margin_lesion, uint64_t *entries) {
     size_t count = 0;
     for (size_t i = 0; i < pixels; i++) {
-        const float error = mask[i] ? margin_lesion - logits[i] : margin_empty + logits[i];
+        const float error = hinge_error(logits[i], mask[i], margin_empty, margin_lesion);
         uint32_t bits;
         memcpy(&bits, &error, sizeof bits);
         entries[count] = (uint64_t)bits << 32 | (uint32_t)i;
@@ -84,8 +84,7 @@ static double add_image(const uint64_t *sorted, size_t count, const uint8_t *mas
         const bool is_lesion = mask[pixel];
         seen_lesion += is_lesion;
         seen_empty += !is_lesion;
-        const double jaccard = 2 - (lesion - seen_lesion) / (lesion + seen_empty) -
-                               (empty - seen_empty) / (empty + seen_lesion);
+        const double jaccard = jaccard_losses(lesion, empty, seen_lesion, seen_empty);
         const double rise = jaccard - last;
         last = jaccard;
         sum += (double)error_of(sorted[i]) * rise;
@@ -94,21 +93,10 @@ static double add_image(const uint64_t *sorted, size_t count, const uint8_t *mas
     return sum;
 }
 
-bool symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty, double margin_lesion,
-                            double weight, double *value, float *gradient,
-                            struct lovasz_scratch *scratch, struct error *error) {
+double symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
+                              double margin_lesion, double weight, float *gradient, void *scratch) {
     const size_t pixels = maps->pixels;
-    if (pixels >= UINT32_MAX || pixels > SIZE_MAX / 16 - 1) {
-        return fail(error, "maps of %zu pixels are too large", pixels);
-    }
-    if (scratch->capacity < pixels + 1) {
-        lovasz_scratch_free(scratch);
-        scratch->entries = malloc(2 * (pixels + 1) * sizeof *scratch->entries);
-        if (scratch->entries == NULL) {
-            return fail(error, "no memory to sort %zu pixels", pixels);
-        }
-        scratch->capacity = pixels + 1;
-    }
+    uint64_t *entries = scratch;
     double total = 0;
     const double scale = weight / (2 * (double)maps->images);
     for (size_t image = 0; image < maps->images; image++) {
@@ -119,12 +107,10 @@ bool symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty, d
             lesion += mask[i];
         }
         const size_t count = collect_violators(logits, mask, pixels, (float)margin_empty,
-                                               (float)margin_lesion, scratch->entries);
-        const uint64_t *sorted =
-            sort_entries(scratch->entries, scratch->entries + scratch->capacity, count);
+                                               (float)margin_lesion, entries);
+        const uint64_t *sorted = sort_entries(entries, entries + pixels + 1, count);
         total += add_image(sorted, count, mask, pixels, (double)lesion, scale,
                            gradient + image * pixels);
     }
-    *value = total / (2 * (double)maps->images);
-    return true;
+    return total / (2 * (double)maps->images);
 }

@@ -1,55 +1,62 @@
-// RAdam over all parameters of a network.
+// The optimiser: RAdam over all parameters, and whether all gradients are numbers.
 #include "train/optimizer.h"
-
-#include "train/radam.h"
-
-#define BLOCK 65536 // numbers that a thread takes at once
 
 bool optimizer_open(struct optimizer *optimizer, struct backend *backend, struct graph *graph,
                     struct network *network, struct error *error) {
     const size_t bytes = network_learned_count(network) * sizeof(float);
-    *optimizer = (struct optimizer){.backend = backend,
-                                    .graph = graph,
-                                    .network = network,
-                                    .mean = backend->calls->alloc(backend, bytes),
-                                    .variance = backend->calls->alloc(backend, bytes)};
-    if (optimizer->mean == NULL || optimizer->variance == NULL) {
+    *optimizer =
+        (struct optimizer){.backend = backend,
+                           .graph = graph,
+                           .network = network,
+                           .mean = backend->calls->alloc(backend, bytes),
+                           .variance = backend->calls->alloc(backend, bytes),
+                           .factors = backend->calls->alloc(backend, 2 * sizeof(struct radam_step)),
+                           .bad = backend->calls->alloc(backend, sizeof(int64_t))};
+    if (optimizer->mean == NULL || optimizer->variance == NULL || optimizer->factors == NULL ||
+        optimizer->bad == NULL) {
         optimizer_close(optimizer);
-        return fail(error, "no memory for the optimiser");
+        return fail(error, "no memory for the optimiser; a smaller batch needs less");
     }
     return true;
 }
 
 void optimizer_close(struct optimizer *optimizer) {
-    optimizer->backend->calls->release(optimizer->backend, optimizer->mean);
-    optimizer->backend->calls->release(optimizer->backend, optimizer->variance);
+    const struct backend_calls *calls = optimizer->backend->calls;
+    calls->release(optimizer->backend, optimizer->mean);
+    calls->release(optimizer->backend, optimizer->variance);
+    calls->release(optimizer->backend, optimizer->factors);
+    calls->release(optimizer->backend, optimizer->bad);
 }
 
-static void update(const struct optimizer *optimizer, const struct radam_step *step, size_t first,
-                   size_t count) {
-    float *values = network_values(optimizer->network) + first;
-    const float *gradients = network_gradients(optimizer->network) + first;
-    const size_t blocks = (count + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(static) num_threads(optimizer->backend->threads)
-    for (size_t block = 0; block < blocks; block++) {
-        const size_t at = block * BLOCK;
-        radam_update(step, values + at, gradients + at, optimizer->mean + first + at,
-                     optimizer->variance + first + at, count - at < BLOCK ? count - at : BLOCK);
-    }
-}
-
-void optimizer_step(struct optimizer *optimizer, double rate, double decay) {
+void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
     optimizer->steps++;
-    const struct radam_step with_decay = radam_factors(optimizer->steps, rate, decay);
-    const struct radam_step without = radam_factors(optimizer->steps, rate, 0);
-    for (int i = 0; i < graph_parameter_count(optimizer->graph); i++) {
+    const struct radam_step factors[2] = {radam_factors(optimizer->steps, rate, decay),
+                                          radam_factors(optimizer->steps, rate, 0)};
+    optimizer->backend->calls->put(optimizer->backend, optimizer->factors, factors, sizeof factors);
+}
+
+void optimizer_queue(const struct optimizer *optimizer) {
+    const struct update update = {.values = network_values(optimizer->network),
+                                  .gradients = network_gradients(optimizer->network),
+                                  .mean = optimizer->mean,
+                                  .variance = optimizer->variance,
+                                  .decaying = network_decaying_count(optimizer->network),
+                                  .count = network_learned_count(optimizer->network),
+                                  .factors = optimizer->factors,
+                                  .bad = optimizer->bad};
+    optimizer->backend->doing = "the optimiser";
+    training_of(optimizer->backend)->update(optimizer->backend, &update);
+}
+
+const char *optimizer_fault(const struct optimizer *optimizer) {
+    int64_t bad = INT64_MAX;
+    optimizer->backend->calls->get(optimizer->backend, &bad, optimizer->bad, sizeof bad);
+    for (int i = 0; bad != INT64_MAX && i < graph_parameter_count(optimizer->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(optimizer->graph, i);
-        if (role_is_learned(parameter->role)) {
-            update(optimizer, parameter->role == ROLE_CONVOLUTION ? &with_decay : &without,
-                   parameter->offset, parameter->count);
+        const size_t at = (size_t)bad;
+        if (at >= parameter->offset && at < parameter->offset + parameter->count) {
+            return parameter->name;
         }
     }
-    optimizer->backend->calls->clear(optimizer->backend, network_gradients(optimizer->network),
-                                     network_learned_count(optimizer->network) * sizeof(float));
-    network_changed(optimizer->network);
+    return NULL;
 }

@@ -6,7 +6,9 @@
 const struct loss_options loss_options_usual = {
     .alpha = 0.25, .lambda_lovasz = 0.1, .margin_empty = 1, .margin_lesion = 5};
 
-static const double head_weights[MOST_HEADS] = {1, 0.4, 0.4, 0.4};
+double head_weight(size_t head) {
+    return head == 0 ? 1 : 0.4;
+}
 
 static void global_loss(const struct loss_inputs *inputs, const struct loss_options *options,
                         double scale, struct loss_parts *parts) {
@@ -22,25 +24,22 @@ static void global_loss(const struct loss_inputs *inputs, const struct loss_opti
     }
 }
 
-bool total_loss(const struct loss_inputs *inputs, const struct loss_options *options, double scale,
-                struct loss_parts *parts, struct lovasz_scratch *scratch, struct error *error) {
-    *parts = (struct loss_parts){0};
+struct loss_parts total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
+                             double scale, void *scratch) {
+    struct loss_parts parts = {0};
     for (size_t head = 0; head < inputs->heads; head++) {
         const struct loss_maps maps = {inputs->logits[head], inputs->masks, inputs->images,
                                        inputs->pixels};
-        const double weight = head_weights[head];
+        const double weight = head_weight(head);
         const double weight_lovasz = weight * options->lambda_lovasz;
         float *gradient = inputs->gradients[head];
-        double lovasz = 0;
         memset(gradient, 0, inputs->images * inputs->pixels * sizeof *gradient);
-        parts->bce += weight * balanced_bce(&maps, options->alpha, scale * weight, gradient);
-        if (!symmetric_lovasz_hinge(&maps, options->margin_empty, options->margin_lesion,
-                                    scale * weight_lovasz, &lovasz, gradient, scratch, error)) {
-            return false;
-        }
-        parts->lovasz += weight_lovasz * lovasz;
+        parts.bce += weight * balanced_bce(&maps, options->alpha, scale * weight, gradient);
+        parts.lovasz += weight_lovasz *
+                        symmetric_lovasz_hinge(&maps, options->margin_empty, options->margin_lesion,
+                                               scale * weight_lovasz, gradient, scratch);
     }
-    global_loss(inputs, options, scale, parts);
-    parts->total = parts->bce + parts->lovasz + parts->global;
-    return true;
+    global_loss(inputs, options, scale, &parts);
+    parts.total = parts.bce + parts.lovasz + parts.global;
+    return parts;
 }

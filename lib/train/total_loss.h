@@ -32,9 +32,11 @@ struct loss_inputs {
 
 // Sum over the heads, weights 1, 0.4, 0.4, 0.4, of balanced BCE + lambda_lovasz * symmetric Lovasz
 // hinge; + lambda_cls * mean BCE of the global logit against 'the mask has a pixel'. Gradients are
-// multiplied by `scale`, the loss is not. False with *error without memory.
-CHECKED bool total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
-                        double scale, struct loss_parts *parts, struct lovasz_scratch *scratch,
-                        struct error *error);
+// multiplied by `scale`, the loss is not. `scratch`: lovasz_scratch_bytes(pixels).
+struct loss_parts total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
+                             double scale, void *scratch);
+
+// The weight of a head's loss.
+double head_weight(size_t head);
 
 #endif

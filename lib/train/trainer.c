@@ -2,25 +2,27 @@
 #include "train/trainer.h"
 
 #include "core/random.h"
+#include "nn/profile.h"
 #include "train/evaluate.h"
 #include "train/parameters.h"
 #include "train/schedule.h"
+#include "train/step.h"
 #include "train/train_log.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 #include <time.h>
 
 #define DRAW_STEP 17 // the stream constant of random_seed for what is drawn in a step
 
-// What a session keeps: what is summed up since the last line of the log, and what the loss needs.
+// What a session keeps: the step that runs, and what is summed up since the last line of the log.
 struct session {
     struct trainer *trainer;
     FILE *log;
-    struct lovasz_scratch scratch;
+    struct step_runner runner;
+    struct profile profile;
     struct loss_parts sums;
     int64_t summed; // batches
     double since;   // seconds
@@ -40,14 +42,15 @@ static void save(const struct trainer *trainer, const char *name, bool resumable
 
 // ---- one step
 
-static void fill_batch(struct trainer *trainer) {
+// `have`: batches gathered so far.
+static void fill_batch(struct trainer *trainer, int64_t have) {
     struct error error;
     trainer->batch.count = 0;
     while (trainer->batch.count < trainer->batch.capacity) {
         if (!trainer->first_waits && !sources_read(trainer->samples, trainer->record)) {
             die("the samples end after %" PRId64 " of %" PRId64
                 " iterations of %zu images; see augment --samples and --epochs",
-                trainer->state.iteration, trainer->options->iterations, trainer->batch.capacity);
+                have, trainer->options->iterations, trainer->batch.capacity);
         }
         trainer->first_waits = false;
         if (!batch_add(&trainer->batch, trainer->record, &error)) {
@@ -62,80 +65,55 @@ static uint64_t step_seed(const struct trainer *trainer) {
     return random_next(&random);
 }
 
-// The loss of what the network made of the batch; its gradients go where backward reads them. The
-// CPU's addresses are ours: nothing is copied.
-static struct loss_parts loss_of_batch(struct session *session) {
-    struct trainer *trainer = session->trainer;
-    struct network *network = trainer->optimizer.network;
-    const int heads = graph_output_count(trainer->optimizer.graph) - 1;
-    struct loss_inputs inputs = {.heads = (size_t)heads,
-                                 .images = trainer->batch.count,
-                                 .pixels = trainer->batch.mask_height * trainer->batch.mask_width,
-                                 .global = network_output(network, heads),
-                                 .masks = trainer->batch.masks,
-                                 .global_gradient = network_output_gradient(network, heads)};
-    struct loss_parts parts;
-    struct error error;
-    for (int i = 0; i < heads; i++) {
-        inputs.logits[i] = network_output(network, i);
-        inputs.gradients[i] = network_output_gradient(network, i);
-    }
-    if (!total_loss(&inputs, &trainer->options->loss, 1.0 / (double)trainer->options->accumulate,
-                    &parts, &session->scratch, &error)) {
-        die("%s", error.text);
-    }
-    if (!isfinite(parts.total)) {
+static void check_numbers(const struct trainer *trainer, const struct loss_parts *parts,
+                          bool updated) {
+    const char *fault = updated ? optimizer_fault(&trainer->optimizer) : NULL;
+    if (!isfinite(parts->total)) {
         die("iteration %" PRId64
             ": the loss is not finite (BCE %g, Lovasz %g, global %g); the last "
             "checkpoint is kept: go on from it with a lower --rate",
-            trainer->state.iteration + 1, parts.bce, parts.lovasz, parts.global);
+            trainer->state.iteration + 1, parts->bce, parts->lovasz, parts->global);
     }
-    return parts;
-}
-
-static void check_gradients(const struct trainer *trainer) {
-    const float *gradients = network_gradients(trainer->optimizer.network);
-    for (int i = 0; i < graph_parameter_count(trainer->optimizer.graph); i++) {
-        const struct parameter *parameter = graph_parameter_at(trainer->optimizer.graph, i);
-        double sum = 0;
-        for (size_t k = 0; role_is_learned(parameter->role) && k < parameter->count; k++) {
-            sum += fabsf(gradients[parameter->offset + k]);
-        }
-        if (!isfinite(sum)) {
-            die("iteration %" PRId64 ": the gradient of %s is not finite; the last checkpoint is "
-                "kept: go on from it with a lower --rate",
-                trainer->state.iteration + 1, parameter->name);
-        }
+    if (fault != NULL) {
+        die("iteration %" PRId64 ": the gradient of %s is not finite; the last checkpoint is "
+            "kept: go on from it with a lower --rate",
+            trainer->state.iteration + 1, fault);
     }
 }
 
+// The batch waits in trainer->batch. While the step runs the next one is gathered there.
 static void step(struct session *session) {
     struct trainer *trainer = session->trainer;
     struct training_state *state = &trainer->state;
     const struct trainer_options *options = trainer->options;
-    const struct optimizer *optimizer = &trainer->optimizer;
-    const struct batch *batch = &trainer->batch;
-    const uint64_t seed = step_seed(trainer);
-    fill_batch(trainer);
-    optimizer->backend->calls->put(optimizer->backend, network_input(optimizer->network),
-                                   batch->images, batch->count * batch->height * batch->width);
-    network_forward(optimizer->network, seed);
-    const struct loss_parts parts = loss_of_batch(session);
-    network_backward(optimizer->network, seed);
+    const bool updates = (state->iteration + 1) % options->accumulate == 0;
+    struct loss_parts parts;
+    struct error error;
+    trainer->optimizer.backend->profile = options->profile ? &session->profile : NULL;
+    if (updates) {
+        state->rate = learning_rate(state->iteration + 1 - options->accumulate, options->iterations,
+                                    options->rate);
+        step_start_update(&session->runner, step_seed(trainer), state->rate, options->decay);
+    } else {
+        step_start(&session->runner, step_seed(trainer));
+    }
+    if (state->iteration + 1 < options->iterations) {
+        fill_batch(trainer, state->iteration + 1);
+        step_send(&session->runner, &trainer->batch);
+    }
+    if (!step_finish(&session->runner, &parts, &error)) {
+        die("iteration %" PRId64 ": %s", state->iteration + 1, error.text);
+    }
+    trainer->optimizer.backend->profile = NULL;
+    check_numbers(trainer, &parts, updates);
     session->sums.total += parts.total;
     session->sums.bce += parts.bce;
     session->sums.lovasz += parts.lovasz;
     session->sums.global += parts.global;
     session->summed++;
-    if ((state->iteration + 1) % options->accumulate == 0) {
-        check_gradients(trainer);
-        state->rate = learning_rate(state->iteration + 1 - options->accumulate, options->iterations,
-                                    options->rate);
-        optimizer_step(&trainer->optimizer, state->rate, options->decay);
-    }
     state->iteration++;
-    state->samples += (int64_t)batch->count;
-    state->steps = optimizer->steps;
+    state->samples += (int64_t)trainer->batch.capacity;
+    state->steps = trainer->optimizer.steps;
 }
 
 // ---- between steps
@@ -218,14 +196,26 @@ bool trainer_run(struct trainer *trainer) {
     const int64_t iterations = trainer->options->iterations;
     struct progress progress = progress_start(
         "iterations", (uint64_t)(iterations - trainer->state.iteration), trainer->options->quiet);
+    struct error error;
+    if (!step_open(&session.runner, &trainer->optimizer, &trainer->batch, &trainer->options->loss,
+                   trainer->options->accumulate, &error)) {
+        die("%s", error.text);
+    }
     bool going = true;
+    if (trainer->state.iteration < iterations) {
+        fill_batch(trainer, trainer->state.iteration);
+        step_send(&session.runner, &trainer->batch);
+    }
     while (going && trainer->state.iteration < iterations) {
         step(&session);
         progress_step(&progress);
         going = after_step(&session);
     }
     progress_end(&progress);
-    lovasz_scratch_free(&session.scratch);
+    step_close(&session.runner);
+    if (trainer->options->profile) {
+        profile_print(&session.profile, stderr);
+    }
     if (fclose(session.log) != 0) {
         die("%s: the log cannot be written", trainer->options->log);
     }

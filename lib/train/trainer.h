@@ -21,6 +21,7 @@ struct trainer_options {
     const char *log;        // a file of JSON lines
     size_t max_record;
     bool quiet;
+    bool profile; // at the end prints on stderr where the time went
 };
 
 struct trainer {

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# run.sh BIN BUILD: speed and memory of the data side's programs. Every figure is a ratio to a rival or a
-# limit measured in the same run, taken in turns, the median of several rounds. A bar that is missed is
-# printed as missed; only what breaks ends this with another status than 0.
+# run.sh BIN BUILD [PART]...: speed and memory, of all PARTs (data networks) or those that are named. Every figure is a
+# ratio to a rival or a limit measured in the same run, taken in turns, the median of several rounds. A bar that is
+# missed is printed as missed; only what breaks ends this with another status than 0.
 set -euo pipefail
 bin=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
-export PATH="$bin:$build/tests/bench:$build/tests/tools:$PATH"
+export PATH="$bin:$build/tests/bench:$build/tests/tools:$build/tests/gpu:$PATH"
 python=${PYTHON:-/usr/bin/python3} # one with Pillow or Pillow-SIMD
+parts=${*:3}
+# shellcheck source=tests/bench/networks.bash
+. "$here/networks.bash"
 work=$(mktemp -d "$build/bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -164,10 +167,19 @@ memory() {
     peak "merge of 20 streams of float16" merge -q "${twenty[@]}"
 }
 
+data() {
+    make_inputs
+    streams
+    decoding
+    masks
+    kernels_alone
+    memory
+}
+
 echo "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
-make_inputs
-streams
-decoding
-masks
-kernels_alone
-memory
+for part in ${parts:-data networks}; do
+    case $part in
+    data | networks) $part ;;
+    *) echo "bench: no part '$part'; there are data and networks" >&2; exit 2 ;;
+    esac
+done

@@ -40,8 +40,25 @@ mean() { decode "$1" | inspect --json | jq -r 'select(.id) | .image.mean // .val
     decode xrays/train | inspect --json | cmp - "$BATS_TEST_TMPDIR/a"
 }
 
-@test "predictions must be probabilities" {
-    fails 1 "probabilities are needed" overlay -d "$BATS_TEST_TMPDIR/x" -p masks samples
+@test "predictions may be masks: the same pictures as from probabilities" {
+    # The first 3 pixels of the first row, as probabilities and as runs down the columns
+    cd "$BATS_TEST_TMPDIR"
+    make-samples --count 1 --height 8 --width 8 --every 0 --prefix p -o sample
+    make-probabilities 3 -o probabilities
+    printf 'ImageId,EncodedPixels\np0,0 1 7 1 7 1\n' | rle-decode --size 8x8 -o masks
+    overlay sample -o none.png
+    overlay -p probabilities sample -o a.png
+    overlay -p masks sample | cmp - a.png
+    no cmp -s a.png none.png
+}
+
+@test "predictions must be probabilities or masks, of the samples and in their order" {
+    fails 1 "probabilities or samples are needed" overlay -d "$BATS_TEST_TMPDIR/x" samples \
+        -p <(make-probabilities 1 | classify --ratio 0)
+    fails 1 "mask" overlay -d "$BATS_TEST_TMPDIR/x" -p unlabelled samples
+    fails 1 "where the samples have" overlay -d "$BATS_TEST_TMPDIR/x" -p <(tac xrays/train-rle.csv |
+        sed '$d; 1iImageId,EncodedPixels' | rle-decode --size 128x128) samples
+    [ -z "$(ls "$BATS_TEST_TMPDIR/x")" ]
 }
 
 @test "an id that would lead out of the folder is refused" {

@@ -35,14 +35,3 @@ setup() {
         fails 2 "--help" "$program" --no-such-option
     done
 }
-
-@test "README's shell examples run as printed" {
-    not_sanitized "one of them trains for a minute"
-    cd "$BATS_TEST_TMPDIR"
-    mkdir bin
-    ln -s "$BIN"/* bin/
-    sed -n '/^```sh$/,/^```$/p' "$ROOT/README.md" | grep -v '^```' >examples.sh
-    [ "$(wc -l <examples.sh)" -ge 5 ]
-    bash -euo pipefail examples.sh </dev/null
-    [ -s lesion.png ]
-}

@@ -83,22 +83,18 @@ static void compare_case(struct parity *parity, const json_t *entry) {
         double margin_lesion; // 0: the balanced BCE
     } losses[] = {{"balanced_bce", 0}, {"lovasz_margin_1_5", 5}, {"lovasz_margin_1_1", 1}};
     struct loss_case made = make_case(entry);
-    struct lovasz_scratch scratch = {0};
-    struct error error;
+    void *scratch = need(lovasz_scratch_bytes(made.maps.pixels), 1);
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        double value = 0;
         char name[100];
         memset(made.gradient, 0, made.maps.images * made.maps.pixels * sizeof(float));
-        if (losses[i].margin_lesion <= 0) {
-            value = balanced_bce(&made.maps, 0.25, 1, made.gradient);
-        } else if (!symmetric_lovasz_hinge(&made.maps, 1, losses[i].margin_lesion, 1, &value,
-                                           made.gradient, &scratch, &error)) {
-            die("%s", error.text);
-        }
+        const double value = losses[i].margin_lesion <= 0
+                                 ? balanced_bce(&made.maps, 0.25, 1, made.gradient)
+                                 : symmetric_lovasz_hinge(&made.maps, 1, losses[i].margin_lesion, 1,
+                                                          made.gradient, scratch);
         (void)snprintf(name, sizeof name, "%s of %s", losses[i].name, text_member(entry, "name"));
         compare_loss(parity, name, member(entry, losses[i].name), &made, value);
     }
-    lovasz_scratch_free(&scratch);
+    free(scratch);
     free(made.logits);
     free(made.masks);
     free(made.gradient);

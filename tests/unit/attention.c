@@ -33,7 +33,8 @@ static void run_plain(struct shape shape, value_id (*make)(struct graph *graph, 
     assert_non_null(network);
     memcpy(network_values(network), weights, 3 * sizeof(float)); // the bias stays 0
     memcpy(network_input(network), pixels, shape_count(shape) * sizeof(float));
-    network_forward(network, 0);
+    network_begin(network, 0);
+    network_forward(network);
     memcpy(out, network_output(network, 0), shape.n * shape.h * shape.w * sizeof(float));
     network_free(network);
     graph_free(graph);

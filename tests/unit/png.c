@@ -1,5 +1,5 @@
 // PNG: what libpng's transformations must give, pixel by pixel; damage; what is written comes back.
-#include "image/png.h"
+#include "image/png_codec.h"
 
 #include "core/file.h"
 

@@ -2,10 +2,14 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation add_operation = {
-    .name = "add", .kernels = {&add_cpu}, .over_input = 1, .over_gradient = true};
+const struct operation add_operation = {.name = "add",
+                                        .number = OPERATION_add,
+                                        .cpu = &add_cpu,
+                                        .over_input = 1,
+                                        .over_gradient = true};
 const struct operation add_scaled_operation = {.name = "add_scaled",
-                                               .kernels = {&add_scaled_cpu},
+                                               .number = OPERATION_add_scaled,
+                                               .cpu = &add_scaled_cpu,
                                                .reads_input = {false, true},
                                                .over_input = 1,
                                                .over_gradient = true};

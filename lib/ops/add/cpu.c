@@ -188,5 +188,5 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel add_cpu = {plan, forward, backward, free};
-const struct kernel add_scaled_cpu = {plan_scaled, forward, backward, free};
+const struct kernel add_cpu = {plan, forward, backward, free, NULL};
+const struct kernel add_scaled_cpu = {plan_scaled, forward, backward, free, NULL};

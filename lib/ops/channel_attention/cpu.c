@@ -197,4 +197,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel channel_attention_cpu = {plan, forward, backward, free};
+const struct kernel channel_attention_cpu = {plan, forward, backward, free, NULL};

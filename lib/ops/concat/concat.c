@@ -2,7 +2,8 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation concat_operation = {.name = "concat", .kernels = {&concat_cpu}};
+const struct operation concat_operation = {
+    .name = "concat", .number = OPERATION_concat, .cpu = &concat_cpu};
 
 value_id concat(struct graph *graph, value_id a, value_id b) {
     const struct shape one = graph_shape(graph, a);

@@ -66,4 +66,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel concat_cpu = {plan, forward, backward, free};
+const struct kernel concat_cpu = {plan, forward, backward, free, NULL};

@@ -6,8 +6,19 @@
 #include "ops/ops.h"
 #include "ops/relu/relu.h"
 
-const struct operation convolution_operation = {
-    .name = "convolution", .kernels = {&convolution_cpu}, .reads_input = {true}, .over_input = 2};
+static double products(const struct graph *graph, const struct node *node) {
+    const struct convolution_attributes *layer = node->attributes;
+    const struct shape in = graph_shape(graph, node->inputs[0]);
+    const struct shape out = graph_shape(graph, node->output);
+    return (double)shape_count(out) * (double)(in.c * layer->kernel * layer->kernel);
+}
+
+const struct operation convolution_operation = {.name = "convolution",
+                                                .number = OPERATION_convolution,
+                                                .cpu = &convolution_cpu,
+                                                .reads_input = {true},
+                                                .over_input = 2,
+                                                .products = products};
 
 static struct shape out_shape(struct shape in, const struct convolution *layer) {
     return (struct shape){in.n, (in.h + 2 * layer->pad - layer->kernel) / layer->stride + 1,
@@ -63,7 +74,7 @@ value_id convolution_norm(struct graph *graph, value_id x, const struct convolut
         return add_layer(graph, x, layer, norm_name, residual, relu);
     }
     const value_id y = add_layer(graph, x, layer, NULL, NO_VALUE, false);
-    return norm(graph, y, norm_name, residual, relu);
+    return normalise(graph, y, norm_name, residual, relu);
 }
 
 value_id convolution_relu(struct graph *graph, value_id x, const struct convolution *layer) {

@@ -14,9 +14,8 @@ struct state {
     bool own_bias, norm, residual, add;
     enum precision precision;
     int threads;
-    uint64_t version; // of the weights that the passes have
-    float *folded;    // weights, then biases, with the norm in them
-    size_t inner;     // weights of one output channel
+    float *folded; // weights, then biases, with the norm in them
+    size_t inner;  // weights of one output channel
     size_t output_bytes, input_count;
 };
 
@@ -96,21 +95,23 @@ static void fold(struct state *state, const float *weights, const float *bias, f
     }
 }
 
-static void forward(const struct call *call) {
+static const float *own_bias(const struct call *call) {
+    const struct state *state = call->state;
+    return state->own_bias ? call->parameter[1] : NULL;
+}
+
+static void prepare(const struct call *call) {
     struct state *state = call->state;
-    const float *bias = state->own_bias ? call->parameter[1] : NULL;
-    const float *weights = call->parameter[0];
-    if (state->version != call->version) {
-        if (state->norm) {
-            fold(state, weights, bias, call->parameter + 1 + state->own_bias);
-            weights = state->folded;
-        }
-        cpu_convolution_weights(state->convolution, weights);
-        state->version = call->version;
-    }
     if (state->norm) {
-        bias = state->folded + state->inner * state->shape.out_channels;
+        fold(state, call->parameter[0], own_bias(call), call->parameter + 1 + state->own_bias);
     }
+    cpu_convolution_weights(state->convolution, state->norm ? state->folded : call->parameter[0]);
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+    const float *bias =
+        state->norm ? state->folded + state->inner * state->shape.out_channels : own_bias(call);
     if (state->residual && call->out != call->in[1]) {
         memcpy(call->out, call->in[1], state->output_bytes);
     }
@@ -149,4 +150,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel convolution_cpu = {plan, forward, backward, release};
+const struct kernel convolution_cpu = {plan, forward, backward, release, prepare};

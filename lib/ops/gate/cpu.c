@@ -115,4 +115,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel gate_cpu = {plan, forward, backward, free};
+const struct kernel gate_cpu = {plan, forward, backward, free, NULL};

@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 
 const struct operation gate_operation = {
-    .name = "gate", .kernels = {&gate_cpu}, .reads_input = {true, true}};
+    .name = "gate", .number = OPERATION_gate, .cpu = &gate_cpu, .reads_input = {true, true}};
 
 value_id gate(struct graph *graph, value_id x, value_id z, bool keep) {
     const struct gate_attributes attributes = {keep};

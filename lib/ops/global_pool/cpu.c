@@ -86,4 +86,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel global_pool_cpu = {plan, forward, backward, free};
+const struct kernel global_pool_cpu = {plan, forward, backward, free, NULL};

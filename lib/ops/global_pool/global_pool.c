@@ -2,8 +2,8 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation global_pool_operation = {.name = "global_pool",
-                                                .kernels = {&global_pool_cpu}};
+const struct operation global_pool_operation = {
+    .name = "global_pool", .number = OPERATION_global_pool, .cpu = &global_pool_cpu};
 
 value_id global_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

@@ -54,4 +54,4 @@ static void forward(const struct call *call) {
     }
 }
 
-const struct kernel image_cpu = {plan, forward, NULL, free};
+const struct kernel image_cpu = {plan, forward, NULL, free, NULL};

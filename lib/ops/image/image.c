@@ -2,7 +2,8 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation image_operation = {.name = "image", .kernels = {&image_cpu}};
+const struct operation image_operation = {
+    .name = "image", .number = OPERATION_image, .cpu = &image_cpu};
 
 value_id image(struct graph *graph, value_id x) {
     struct shape shape = graph_shape(graph, x);

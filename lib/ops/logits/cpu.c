@@ -42,7 +42,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
 
 // What each channel of an image is multiplied with by dropout.
 static void draw(const struct state *state, const struct call *call, size_t image, float *factors) {
-    struct random random = random_seed(call->seed, 0, image);
+    struct random random = random_seed(*call->seed ^ call->salt, 0, image);
     for (size_t c = 0; c < state->channels; c++) {
         const bool dropped = state->dropout > 0 && random_uniform(&random) < state->dropout;
         factors[c] = dropped ? 0.0F : (float)(1 / (1 - state->dropout));
@@ -154,4 +154,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel logits_cpu = {plan, forward, backward, free};
+const struct kernel logits_cpu = {plan, forward, backward, free, NULL};

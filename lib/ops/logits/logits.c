@@ -4,8 +4,15 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation logits_operation = {
-    .name = "logits", .kernels = {&logits_cpu}, .reads_input = {true}};
+static double products(const struct graph *graph, const struct node *node) {
+    return (double)shape_count(graph_shape(graph, node->inputs[0]));
+}
+
+const struct operation logits_operation = {.name = "logits",
+                                           .number = OPERATION_logits,
+                                           .cpu = &logits_cpu,
+                                           .reads_input = {true},
+                                           .products = products};
 
 value_id logits(struct graph *graph, value_id x, const char *name, double dropout) {
     const struct shape in = graph_shape(graph, x);

@@ -114,4 +114,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel max_pool_cpu = {plan, forward, backward, free};
+const struct kernel max_pool_cpu = {plan, forward, backward, free, NULL};

@@ -2,7 +2,8 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation max_pool_operation = {.name = "max_pool", .kernels = {&max_pool_cpu}};
+const struct operation max_pool_operation = {
+    .name = "max_pool", .number = OPERATION_max_pool, .cpu = &max_pool_cpu};
 
 value_id max_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

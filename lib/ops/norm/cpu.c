@@ -392,5 +392,5 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel norm_cpu = {plan, forward, backward, free};
-const struct kernel norm_residual_cpu = {plan_residual, forward, backward, free};
+const struct kernel norm_cpu = {plan, forward, backward, free, NULL};
+const struct kernel norm_residual_cpu = {plan_residual, forward, backward, free, NULL};

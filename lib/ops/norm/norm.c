@@ -5,10 +5,14 @@
 
 // Without a residual the output is made again from the input; with one it is kept, and tells where
 // the ReLU was open.
-const struct operation norm_operation = {
-    .name = "norm", .kernels = {&norm_cpu}, .reads_input = {true}, .over_gradient = true};
+const struct operation norm_operation = {.name = "norm",
+                                         .number = OPERATION_norm,
+                                         .cpu = &norm_cpu,
+                                         .reads_input = {true},
+                                         .over_gradient = true};
 const struct operation norm_residual_operation = {.name = "norm_residual",
-                                                  .kernels = {&norm_residual_cpu},
+                                                  .number = OPERATION_norm_residual,
+                                                  .cpu = &norm_residual_cpu,
                                                   .reads_input = {true},
                                                   .reads_output = true,
                                                   .over_gradient = true};
@@ -28,7 +32,8 @@ void norm_parameters(struct graph *graph, const char *name, size_t channels,
     }
 }
 
-value_id norm(struct graph *graph, value_id x, const char *name, value_id residual, bool relu) {
+value_id normalise(struct graph *graph, value_id x, const char *name, value_id residual,
+                   bool relu) {
     const struct norm_attributes attributes = {relu};
     const struct shape shape = graph_shape(graph, x);
     if (x == NO_VALUE) {

@@ -18,6 +18,6 @@ void norm_parameters(struct graph *graph, const char *name, size_t channels,
                      int parameters[NORM_PARAMETERS]);
 
 // relu(norm(x) + residual); NO_VALUE: no residual.
-value_id norm(struct graph *graph, value_id x, const char *name, value_id residual, bool relu);
+value_id normalise(struct graph *graph, value_id x, const char *name, value_id residual, bool relu);
 
 #endif

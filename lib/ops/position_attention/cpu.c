@@ -306,4 +306,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel position_attention_cpu = {plan, forward, backward, free};
+const struct kernel position_attention_cpu = {plan, forward, backward, free, NULL};

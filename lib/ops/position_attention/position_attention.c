@@ -2,10 +2,20 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
+// Every pixel's q with every other's, and the sum of all v.
+static double products(const struct graph *graph, const struct node *node) {
+    const struct shape q = graph_shape(graph, node->inputs[0]);
+    const struct shape v = graph_shape(graph, node->inputs[1]);
+    const double pixels = (double)(v.h * v.w);
+    return (double)v.n * pixels * pixels * (double)(q.c + v.c);
+}
+
 const struct operation position_attention_operation = {.name = "position_attention",
-                                                       .kernels = {&position_attention_cpu},
+                                                       .number = OPERATION_position_attention,
+                                                       .cpu = &position_attention_cpu,
                                                        .reads_input = {true, true},
-                                                       .reads_output = true};
+                                                       .reads_output = true,
+                                                       .products = products};
 
 value_id position_attention(struct graph *graph, value_id q, value_id v) {
     const struct shape keys = graph_shape(graph, q);

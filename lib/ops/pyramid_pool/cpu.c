@@ -191,4 +191,4 @@ static void backward(const struct call *call) {
     run(call->state, call->out_gradient, call->in_gradient[0], call->add[0], true, call->scratch);
 }
 
-const struct kernel pyramid_pool_cpu = {plan, forward, backward, release};
+const struct kernel pyramid_pool_cpu = {plan, forward, backward, release, NULL};

@@ -2,8 +2,8 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation pyramid_pool_operation = {.name = "pyramid_pool",
-                                                 .kernels = {&pyramid_pool_cpu}};
+const struct operation pyramid_pool_operation = {
+    .name = "pyramid_pool", .number = OPERATION_pyramid_pool, .cpu = &pyramid_pool_cpu};
 
 value_id pyramid_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

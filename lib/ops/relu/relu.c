@@ -3,8 +3,11 @@
 
 #include "ops/kernels.h"
 
-const struct operation relu_operation = {
-    .name = "relu", .kernels = {&relu_cpu}, .reads_output = true, .over_gradient = true};
+const struct operation relu_operation = {.name = "relu",
+                                         .number = OPERATION_relu,
+                                         .cpu = &relu_cpu,
+                                         .reads_output = true,
+                                         .over_gradient = true};
 
 value_id relu(struct graph *graph, value_id x) {
     const struct node_spec spec = {.operation = &relu_operation,

@@ -147,4 +147,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel upsample_cpu = {plan, forward, backward, release};
+const struct kernel upsample_cpu = {plan, forward, backward, release, NULL};

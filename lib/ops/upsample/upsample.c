@@ -2,7 +2,8 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation upsample_operation = {.name = "upsample", .kernels = {&upsample_cpu}};
+const struct operation upsample_operation = {
+    .name = "upsample", .number = OPERATION_upsample, .cpu = &upsample_cpu};
 
 value_id upsample(struct graph *graph, value_id x, size_t height, size_t width) {
     const struct shape in = graph_shape(graph, x);

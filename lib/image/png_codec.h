@@ -1,6 +1,6 @@
 // PNG files to 8-bit gray, and 8-bit gray or RGB to PNG files.
-#ifndef PLEURA_IMAGE_PNG_H
-#define PLEURA_IMAGE_PNG_H
+#ifndef PLEURA_IMAGE_PNG_CODEC_H
+#define PLEURA_IMAGE_PNG_CODEC_H
 
 #include "image/format.h"
 

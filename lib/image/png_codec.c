@@ -1,6 +1,6 @@
 // PNG by libpng's classic interface, from and to memory. libpng reports errors by longjmp: every
 // function that it may jump out of keeps its state behind pointers, so that nothing is lost.
-#include "image/png.h"
+#include "image/png_codec.h"
 
 #include <png.h>
 #include <stdlib.h>

@@ -1,0 +1,97 @@
+// cost: what networks cost, counted from their layers.
+#include "nn/cost.h"
+#include "core/cli.h"
+#include "core/error.h"
+#include "core/output.h"
+#include "models/models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    int64_t side, batch;
+    bool json;
+    struct common_options common;
+};
+
+static struct cost cost_of(const char *network, const struct options *options, bool train) {
+    const struct model_options model = {.images = (size_t)options->batch,
+                                        .height = (size_t)options->side,
+                                        .width = (size_t)options->side,
+                                        .gray = true,
+                                        .auxiliary = train};
+    struct error error;
+    struct graph *graph = model_build(network, GRAPH_PREDICT, &model, &error);
+    if (graph == NULL) {
+        die("%s: %s", network, error.text);
+    }
+    const struct cost cost = graph_cost(graph);
+    graph_free(graph);
+    return cost;
+}
+
+static void print(struct output *output, const char *network, const struct options *options) {
+    const struct cost main = cost_of(network, options, false);
+    const struct cost all = cost_of(network, options, true);
+    const double train = COST_TRAINING * all.flop;
+    if (options->json) {
+        output_printf(output,
+                      "{\"network\":\"%s\",\"side\":%lld,\"batch\":%lld,\"parameters\":%zu,"
+                      "\"predict\":%.0f,\"forward\":%.0f,\"train\":%.0f}\n",
+                      network, (long long)options->side, (long long)options->batch, all.parameters,
+                      main.flop, all.flop, train);
+    } else {
+        output_printf(output, "%-16s %12zu %14.4f %14.4f %14.4f\n", network, all.parameters,
+                      main.flop * 1e-9, all.flop * 1e-9, train * 1e-9);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct options options = {.side = 768, .batch = 1, .common = common_defaults()};
+    const struct option_row rows[] = {
+        {"side", 's', OPTION_INTEGER, &options.side, "N",
+         "of the images in the network (default: 768)", 32, 8192, OPTION_SILENT},
+        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once (default: 1)", 1, 4096,
+         OPTION_SILENT},
+        {"json", 'j', OPTION_FLAG, &options.json, NULL, "one JSON line a network, in FLOP", 0, 0,
+         OPTION_SILENT},
+    };
+    const struct program program = {
+        .name = "cost",
+        .summary = "what networks cost: parameters and arithmetic",
+        .usage = "[OPTION]... [NETWORK]...",
+        .description =
+            "Prints a line for each NETWORK, or for all there are: learned parameters, and the "
+            "GFLOP (10^9 operations) of a batch, to predict with the main head alone, forward with "
+            "all heads, and for a training step, which is taken for three times forward.\n\n"
+            "The arithmetic is counted from the layers' shapes, and nothing is run: two operations "
+            "for every multiply-add of convolutions and matrix products. Norms, pooling, resizing "
+            "and the loss, whose time goes to memory and not to arithmetic, count nothing.",
+        .examples = "cost --batch 6\ncost --json --side 192 unet-resnet18 | jq .train",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
+        .common = &options.common,
+        .common_options = COMMON_OUTPUT,
+        .operands_most = -1,
+    };
+    const struct operands operands = cli_parse(&program, argc, argv);
+    struct output *output = output_open(options.common.output, OUTPUT_TEXT);
+    if (!options.json) {
+        output_printf(output, "%-16s %12s %14s %14s %14s\n", "network", "parameters",
+                      "predict GFLOP", "forward GFLOP", "train GFLOP");
+    }
+    for (int i = 0; i < operands.count; i++) {
+        print(output, operands.at[i], &options);
+    }
+    if (operands.count == 0) {
+        char *names = strdup(model_names());
+        char *rest = NULL;
+        for (char *name = names == NULL ? NULL : strtok_r(names, " ", &rest); name != NULL;
+             name = strtok_r(NULL, " ", &rest)) {
+            print(output, name, &options);
+        }
+        free(names);
+    }
+    output_close(output);
+    return 0;
+}

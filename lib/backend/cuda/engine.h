@@ -1,0 +1,34 @@
+// Inside the CUDA backend: what its files share.
+#ifndef PLEURA_BACKEND_CUDA_ENGINE_H
+#define PLEURA_BACKEND_CUDA_ENGINE_H
+
+#include "backend/cuda.h"
+
+#define SENT_MOST 4 // copies on their way from memory that the device can read
+
+struct cuda_pinned {
+    void *memory;
+    size_t bytes;
+    cudaEvent_t gone; // it may be written again
+};
+
+struct cuda_engine {
+    cudaStream_t stream, side; // work; copies from the host beside it
+    cudaEvent_t sent, copied;  // on `side`: what was sent is there; on `stream`: it was copied on
+    struct cuda_pinned pinned[SENT_MOST];
+    size_t sends;
+    void *dnn, *blas; // cuDNN's and cuBLAS's handles
+    void *blas_room;  // memory that cuBLAS works with
+    bool failed;
+    struct error error; // the first failure
+};
+
+// Notes a failure in words.
+void cuda_fault(struct backend *backend, const char *what);
+
+CHECKED bool cuda_dnn_open(struct cuda_engine *engine, struct error *error);
+void cuda_dnn_close(struct cuda_engine *engine);
+CHECKED bool cuda_blas_open(struct cuda_engine *engine, struct error *error);
+void cuda_blas_close(struct cuda_engine *engine);
+
+#endif

@@ -1,0 +1,22 @@
+// The CUDA backend as a module: what lib/backend/module.c loads.
+#include "backend/cuda.h"
+
+extern "C" {
+#include "backend/module.h"
+#include "core/version.h"
+#include "ops/kernels.h"
+#include "train/training.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED module_version pleura_cuda_version;
+EXPORTED module_opener pleura_cuda_open;
+
+const char *pleura_cuda_version(void) {
+    return PLEURA_VERSION;
+}
+
+struct backend *pleura_cuda_open(int device, enum precision precision, struct error *error) {
+    return cuda_open(device, precision, cuda_kernels, &training_cuda, error);
+}
+}

@@ -1,0 +1,169 @@
+// channel_attention by CUDA: products by cuBLAS, a block for each row of the squares of channels.
+// With X (pixels x channels) of one image: E = X^T X, A = softmax of -E a row, Y = X A^T. Backward:
+// dA = dY^T X, dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
+#include "backend/cuda_block.h"
+
+extern "C" {
+#include "ops/kernels.h"
+}
+
+namespace {
+
+struct state {
+    struct backend *backend;
+    size_t images, pixels, channels;
+    size_t square; // numbers in all images' squares
+};
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape in = input_shape(plan, 0);
+    struct state *state = (struct state *)malloc(sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {plan->backend, in.n, in.h * in.w, in.c, in.n * in.c * in.c};
+    // Energies or dA, dE, and A and dE + dE^T in the activations' precision.
+    plan->scratch = 4 * (state->square * sizeof(float) + 256);
+    plan->saved = state->square * sizeof(float);
+    plan->state = state;
+    return true;
+}
+
+struct squares {
+    size_t channels, count;
+    float *energy;    // E, then dA
+    float *attention; // A
+    float *gradient;  // dE
+    void *rounded, *symmetric;
+};
+
+struct squares squares_of(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const size_t step = (state->square + 63) / 64 * 64;
+    float *scratch = (float *)call->scratch;
+    return {state->channels, state->square,      scratch,           (float *)call->saved,
+            scratch + step,  scratch + 2 * step, scratch + 3 * step};
+}
+
+// A row of A from one of E.
+template <typename T>
+__global__ void channel_softmax(const struct squares at) {
+    const size_t row = (size_t)blockIdx.x * at.channels;
+    float least = INFINITY;
+    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
+        least = at.energy[row + c] < least ? at.energy[row + c] : least;
+    }
+    least = -block_greatest(-least);
+    double total = 0;
+    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
+        total += exp((double)least - at.energy[row + c]);
+    }
+    total = block_sum(total);
+    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
+        const float made = (float)(exp((double)least - at.energy[row + c]) / total);
+        at.attention[row + c] = made;
+        from_float(made, (T *)at.rounded + row + c);
+    }
+}
+
+// A row of dE from one of dA; A rounded again.
+template <typename T>
+__global__ void channel_energy(const struct squares at) {
+    const size_t row = (size_t)blockIdx.x * at.channels;
+    double mean = 0;
+    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
+        mean += (double)at.energy[row + c] * at.attention[row + c];
+    }
+    mean = block_sum(mean);
+    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
+        at.gradient[row + c] = (float)(at.attention[row + c] * (mean - at.energy[row + c]));
+        from_float(at.attention[row + c], (T *)at.rounded + row + c);
+    }
+}
+
+template <typename T>
+__global__ void channel_symmetric(const struct squares at) {
+    const size_t i = thread_number();
+    if (i < at.count) {
+        const size_t column = i % at.channels;
+        const size_t row = i / at.channels % at.channels;
+        const size_t image = i / at.channels / at.channels * at.channels * at.channels;
+        from_float(at.gradient[i] + at.gradient[image + column * at.channels + row],
+                   (T *)at.symmetric + i);
+    }
+}
+
+// ---- products
+
+// X^T Y of all images: squares of float32.
+void transposed_product(const struct state *state, const void *x, const void *y, float *made) {
+    const size_t plane = state->pixels * state->channels;
+    const struct cuda_product product = {
+        .rows = state->channels,
+        .columns = state->channels,
+        .inner = state->pixels,
+        .batch = state->images,
+        .alpha = 1,
+        .a = {x, state->channels, plane, true},
+        .b = {y, state->channels, plane, false},
+        .c = {made, state->channels, state->channels * state->channels, false},
+        .precision = state->backend->precision,
+        .float_result = true};
+    cuda_gemm(state->backend, &product);
+}
+
+// made = before * made + X S, or X S^T.
+void pixel_product(const struct state *state, const void *x, const void *square, bool transposed,
+                   float before, void *made) {
+    const size_t plane = state->pixels * state->channels;
+    const struct cuda_product product = {
+        .rows = state->pixels,
+        .columns = state->channels,
+        .inner = state->channels,
+        .batch = state->images,
+        .alpha = 1,
+        .beta = before,
+        .a = {x, state->channels, plane, false},
+        .b = {square, state->channels, state->channels * state->channels, transposed},
+        .c = {made, state->channels, plane, false},
+        .precision = state->backend->precision};
+    cuda_gemm(state->backend, &product);
+}
+
+template <typename T>
+void run_forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const struct squares at = squares_of(call);
+    const unsigned rows = (unsigned)(state->images * state->channels);
+    transposed_product(state, call->in[0], call->in[0], at.energy);
+    launch(state->backend, channel_softmax<T>, rows, THREADS, at);
+    pixel_product(state, call->in[0], at.rounded, true, 0, call->out);
+}
+
+template <typename T>
+void run_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const struct squares at = squares_of(call);
+    const unsigned rows = (unsigned)(state->images * state->channels);
+    transposed_product(state, call->out_gradient, call->in[0], at.energy);
+    launch(state->backend, channel_energy<T>, rows, THREADS, at);
+    launch(state->backend, channel_symmetric<T>, blocks_for(state->square), THREADS, at);
+    pixel_product(state, call->out_gradient, at.rounded, false, call->add[0] ? 1 : 0,
+                  call->in_gradient[0]);
+    pixel_product(state, call->in[0], at.symmetric, false, 1, call->in_gradient[0]);
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? run_forward<float>(call) : run_forward<bf16>(call);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? run_backward<float>(call)
+                                               : run_backward<bf16>(call);
+}
+
+} // namespace
+
+const struct kernel channel_attention_cuda = {plan, forward, backward, free, NULL};

@@ -1,0 +1,118 @@
+// concat by CUDA: a thread moves a pack of one pixel.
+#include "backend/cuda.h"
+
+extern "C" {
+#include "ops/kernels.h"
+}
+
+namespace {
+
+struct state {
+    struct backend *backend;
+    size_t pixels, channels[2];
+};
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape out = output_shape(plan);
+    struct state *state = (struct state *)malloc(sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {
+        plan->backend, out.n * out.h * out.w, {input_shape(plan, 0).c, input_shape(plan, 1).c}};
+    plan->state = state;
+    return true;
+}
+
+template <typename T>
+struct parts {
+    size_t pixels, one, other; // channels of both
+    const T *a, *b, *dy;
+    T *made, *da, *db;
+    bool add_a, add_b;
+};
+
+template <typename T, int N>
+__global__ void concat_forward(const parts<T> at) {
+    const size_t first = thread_number() * N;
+    const size_t wide = at.one + at.other;
+    const size_t pixel = first / wide;
+    const size_t c = first % wide;
+    if (pixel < at.pixels) {
+        const T *from =
+            c < at.one ? at.a + pixel * at.one + c : at.b + pixel * at.other + c - at.one;
+        *(pack<T, N> *)(at.made + first) = *(const pack<T, N> *)from;
+    }
+}
+
+template <typename T, int N>
+__global__ void concat_backward(const parts<T> at) {
+    const size_t first = thread_number() * N;
+    const size_t wide = at.one + at.other;
+    const size_t pixel = first / wide;
+    const size_t c = first % wide;
+    T *to = c < at.one ? at.da : at.db;
+    if (pixel >= at.pixels || to == NULL) {
+        return;
+    }
+    to += c < at.one ? pixel * at.one + c : pixel * at.other + c - at.one;
+    float dy[N];
+    read_pack(at.dy + first, dy);
+    if (c < at.one ? at.add_a : at.add_b) {
+        float before[N];
+        read_pack(to, before);
+        for (int i = 0; i < N; i++) {
+            dy[i] += before[i];
+        }
+    }
+    write_pack(dy, to);
+}
+
+template <typename T>
+parts<T> parts_of(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    return {state->pixels,
+            state->channels[0],
+            state->channels[1],
+            (const T *)call->in[0],
+            (const T *)call->in[1],
+            (const T *)call->out_gradient,
+            (T *)call->out,
+            (T *)call->in_gradient[0],
+            (T *)call->in_gradient[1],
+            call->add[0],
+            call->add[1]};
+}
+
+template <typename T, int N>
+void run_forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const size_t packs = state->pixels * (state->channels[0] + state->channels[1]) / N;
+    launch(state->backend, concat_forward<T, N>, blocks_for(packs), THREADS, parts_of<T>(call));
+}
+
+template <typename T, int N>
+void run_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const size_t packs = state->pixels * (state->channels[0] + state->channels[1]) / N;
+    launch(state->backend, concat_backward<T, N>, blocks_for(packs), THREADS, parts_of<T>(call));
+}
+
+// A number that packs divide if they divide both parts' channels.
+size_t common(const struct state *state) {
+    return state->channels[0] | state->channels[1];
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->backend->precision, common(state), run_forward, call);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->backend->precision, common(state), run_backward, call);
+}
+
+} // namespace
+
+const struct kernel concat_cuda = {plan, forward, backward, free, NULL};

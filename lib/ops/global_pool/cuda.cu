@@ -1,0 +1,129 @@
+// global_pool by CUDA: sums over the rows of each image, a row a pixel; backward hands each image's
+// gradient to all of its pixels.
+#include "backend/cuda_rows.h"
+
+extern "C" {
+#include "ops/kernels.h"
+}
+
+namespace {
+
+struct state {
+    struct backend *backend;
+    size_t images, pixels, channels; // pixels of one image
+};
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape in = input_shape(plan, 0);
+    struct state *state = (struct state *)malloc(sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {plan->backend, in.n, in.h * in.w, in.c};
+    plan->scratch = image_sums_bytes(in.n, in.c);
+    plan->state = state;
+    return true;
+}
+
+template <typename T>
+struct pooling {
+    rows_walk walk;
+    const T *from; // the input, or the output's gradient
+    T *made;
+    double *partial;
+    size_t blocks;
+    bool add;
+};
+
+template <typename T, int N>
+__global__ void global_pool_sums(const pooling<T> at) {
+    const rows_place place = place_of_thread(at.walk, N);
+    const T *image = at.from + blockIdx.z * at.walk.rows * at.walk.channels + place.channel;
+    const float nothing[N] = {0};
+    float sum[N] = {0};
+    for (size_t row = place.first; row < place.end; row += place.step) {
+        float x[N];
+        read_pack(image + row * at.walk.channels, x);
+        for (int i = 0; i < N; i++) {
+            sum[i] += x[i];
+        }
+    }
+    write_partial_sums(at.walk, place, sum, nothing,
+                       partial_of_image(at.partial, at.walk, at.blocks));
+}
+
+template <typename T>
+__global__ void global_pool_means(const pooling<T> at) {
+    double sum;
+    double nothing;
+    sum_partials(partial_of_image(at.partial, at.walk, at.blocks), at.blocks, at.walk.channels,
+                 &sum, &nothing);
+    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
+    if (threadIdx.x < SUMS_CHANNELS && c < at.walk.channels) {
+        from_float((float)(sum / (double)at.walk.rows),
+                   &at.made[blockIdx.z * at.walk.channels + c]);
+    }
+}
+
+template <typename T, int N>
+__global__ void global_pool_backward(const pooling<T> at) {
+    const rows_place place = place_of_thread(at.walk, N);
+    if (place.first >= place.end) {
+        return;
+    }
+    const float share = 1.0F / (float)at.walk.rows;
+    T *image = at.made + blockIdx.z * at.walk.rows * at.walk.channels + place.channel;
+    float dy[N];
+    read_pack(at.from + blockIdx.z * at.walk.channels + place.channel, dy);
+    for (size_t row = place.first; row < place.end; row += place.step) {
+        float sum[N] = {0};
+        if (at.add) {
+            read_pack(image + row * at.walk.channels, sum);
+        }
+        for (int i = 0; i < N; i++) {
+            sum[i] += share * dy[i];
+        }
+        write_pack(sum, image + row * at.walk.channels);
+    }
+}
+
+template <typename T, int N>
+void run_forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    pooling<T> at = {
+        .walk = walk_rows(state->pixels, state->channels, N, image_blocks(state->images), 4),
+        .from = (const T *)call->in[0],
+        .made = (T *)call->out,
+        .partial = (double *)call->scratch};
+    const dim3 blocks = image_walk_blocks(at.walk, N, state->images);
+    at.blocks = blocks.x;
+    launch(state->backend, global_pool_sums<T, N>, blocks, walk_threads(at.walk), at);
+    launch(state->backend, global_pool_means<T>,
+           dim3(blocks_for(state->channels, SUMS_CHANNELS), 1, (unsigned)state->images), THREADS,
+           at);
+}
+
+template <typename T, int N>
+void run_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const pooling<T> at = {.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8),
+                           .from = (const T *)call->out_gradient,
+                           .made = (T *)call->in_gradient[0],
+                           .add = call->add[0]};
+    launch(state->backend, global_pool_backward<T, N>, image_walk_blocks(at.walk, N, state->images),
+           walk_threads(at.walk), at);
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
+}
+
+} // namespace
+
+const struct kernel global_pool_cuda = {plan, forward, backward, free, NULL};

@@ -1,0 +1,72 @@
+// image by CUDA: a thread makes a pixel, a block looks gray values up in a table of its own.
+#include "backend/cuda.h"
+
+extern "C" {
+#include "ops/kernels.h"
+}
+
+namespace {
+
+struct state {
+    struct backend *backend;
+    size_t pixels;
+    bool gray;
+    enum precision precision;
+};
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape shape = input_shape(plan, 0);
+    struct state *state = (struct state *)malloc(sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {plan->backend, shape.n * shape.h * shape.w, shape.c == 1,
+              value_precision(plan, plan->node->output)};
+    plan->state = state;
+    return true;
+}
+
+template <typename T>
+struct pixels {
+    const void *in;
+    T *out;
+    size_t count;
+    bool gray;
+};
+
+template <typename T>
+__global__ void image_forward(const pixels<T> at) {
+    const double mean[3] = {0.485, 0.456, 0.406};
+    const double deviation[3] = {0.229, 0.224, 0.225};
+    __shared__ float table[256][3];
+    for (unsigned i = threadIdx.x; at.gray && i < 256; i += blockDim.x) {
+        for (int c = 0; c < 3; c++) {
+            table[i][c] = (float)((i / 255.0 - mean[c]) / deviation[c]);
+        }
+    }
+    __syncthreads();
+    const size_t step = (size_t)gridDim.x * blockDim.x;
+    for (size_t i = thread_number(); i < at.count; i += step) {
+        for (int c = 0; c < 3; c++) {
+            const float value =
+                at.gray ? table[((const uint8_t *)at.in)[i]][c] : ((const float *)at.in)[3 * i + c];
+            from_float(value, &at.out[3 * i + c]);
+        }
+    }
+}
+
+template <typename T>
+void run(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const pixels<T> at = {call->in[0], (T *)call->out, state->pixels, state->gray};
+    launch(state->backend, image_forward<T>, blocks_for(state->pixels, 16 * THREADS), THREADS, at);
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->precision == PRECISION_F32 ? run<float>(call) : run<bf16>(call);
+}
+
+} // namespace
+
+const struct kernel image_cuda = {plan, forward, NULL, free, NULL};

@@ -1,0 +1,226 @@
+// logits by CUDA. First each image's weights are made, dropout's factors in them. Forward: some
+// lanes share a pixel, each takes packs of its channels, and what they have is added up across the
+// lanes. Backward walks down the rows, a row a pixel.
+#include "backend/cuda_rows.h"
+
+extern "C" {
+#include "core/random_draw.h"
+#include "ops/kernels.h"
+#include "ops/logits/logits.h"
+}
+
+namespace {
+
+struct state {
+    struct backend *backend;
+    size_t images, pixels, channels; // pixels of one image
+    double dropout;
+    size_t factor_bytes;
+};
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct logits_attributes *attributes =
+        (const struct logits_attributes *)plan->node->attributes;
+    const struct shape in = input_shape(plan, 0);
+    struct state *state = (struct state *)malloc(sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {plan->backend,       in.n,
+              in.h * in.w,         in.c,
+              attributes->dropout, (2 * in.n * in.c * sizeof(float) + 255) / 256 * 256};
+    plan->scratch = state->factor_bytes + ROWS_BLOCKS * 2 * in.c * sizeof(double);
+    plan->state = state;
+    return true;
+}
+
+// ---- dropout: a dropped channel is a weight of 0 for that image, a kept one is scaled by
+// 1 / (1 - probability)
+
+struct drawing {
+    const uint64_t *seed;
+    uint64_t salt;
+    size_t images, channels;
+    double dropout;
+    const float *weights;
+    float *factors, *products; // images x channels: of dropout, and weights times them
+};
+
+__global__ void logits_draw(const drawing at) {
+    const size_t i = thread_number();
+    if (i >= at.images * at.channels) {
+        return;
+    }
+    const size_t channel = i % at.channels;
+    const uint64_t start = random_start(*at.seed ^ at.salt, 0, i / at.channels);
+    const bool dropped = at.dropout > 0 && random_draw_uniform(start, channel) < at.dropout;
+    at.factors[i] = dropped ? 0 : (float)(1 / (1 - at.dropout));
+    at.products[i] = at.factors[i] * at.weights[channel];
+}
+
+drawing draw(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const size_t count = state->images * state->channels;
+    float *factors = (float *)call->scratch;
+    const drawing at = {call->seed,     call->salt,         state->images, state->channels,
+                        state->dropout, call->parameter[0], factors,       factors + count};
+    launch(state->backend, logits_draw, blocks_for(count), THREADS, at);
+    return at;
+}
+
+// ---- forward
+
+template <typename T>
+struct heads {
+    rows_walk walk; // of backward
+    size_t pixels, all, channels;
+    unsigned lanes; // a pixel; a power of 2
+    const T *x;
+    T *dx;
+    bool add;
+    const float *weights, *factors, *bias, *dy;
+    float *out;
+    double *partial;
+    size_t blocks;
+    float *weight_gradient, *bias_gradient;
+};
+
+template <typename T, int N>
+__global__ void logits_forward(const heads<T> at) {
+    const size_t thread = thread_number();
+    const size_t pixel = thread / at.lanes;
+    const size_t lane = thread % at.lanes;
+    float sum = 0;
+    if (pixel < at.all) {
+        const float *weights = at.weights + pixel / at.pixels * at.channels;
+        for (size_t c = lane * N; c < at.channels; c += at.lanes * N) {
+            float x[N];
+            read_pack(at.x + pixel * at.channels + c, x);
+            for (int i = 0; i < N; i++) {
+                sum += x[i] * weights[c + i];
+            }
+        }
+    }
+    for (unsigned apart = at.lanes / 2; apart > 0; apart /= 2) {
+        sum += __shfl_xor_sync(0xFFFFFFFFu, sum, apart);
+    }
+    if (pixel < at.all && lane == 0) {
+        at.out[pixel] = sum + *at.bias;
+    }
+}
+
+// ---- backward
+
+template <typename T, int N>
+__global__ void logits_backward(const heads<T> at) {
+    const rows_place place = place_of_thread(at.walk, N);
+    float of_weights[N] = {0};
+    float of_bias[N] = {0};
+    for (size_t row = place.first; row < place.end; row += place.step) {
+        const size_t here = row * at.channels + place.channel;
+        const size_t image = row / at.pixels * at.channels + place.channel;
+        const float dy = at.dy[row];
+        float x[N];
+        float before[N] = {0};
+        read_pack(at.x + here, x);
+        if (at.add) {
+            read_pack(at.dx + here, before);
+        }
+        for (int i = 0; i < N; i++) {
+            of_weights[i] += dy * x[i] * at.factors[image + i];
+            of_bias[i] += dy;
+            x[i] = before[i] + dy * at.weights[image + i];
+        }
+        if (at.dx != NULL) {
+            write_pack(x, at.dx + here);
+        }
+    }
+    write_partial_sums(at.walk, place, of_weights, of_bias, at.partial);
+}
+
+template <typename T>
+__global__ void logits_gradients(const heads<T> at) {
+    double of_weight;
+    double of_bias;
+    sum_partials(at.partial, at.blocks, at.channels, &of_weight, &of_bias);
+    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
+    if (threadIdx.x < SUMS_CHANNELS && c < at.channels) {
+        at.weight_gradient[c] += (float)of_weight;
+        if (c == 0) {
+            *at.bias_gradient += (float)of_bias;
+        }
+    }
+}
+
+// ---- both
+
+template <typename T>
+heads<T> heads_of(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const drawing drawn = draw(call);
+    heads<T> at = {};
+    at.pixels = state->pixels;
+    at.all = state->images * state->pixels;
+    at.channels = state->channels;
+    at.x = (const T *)call->in[0];
+    at.weights = drawn.products;
+    at.factors = drawn.factors;
+    at.bias = call->parameter[1];
+    return at;
+}
+
+template <typename T, int N>
+void run_forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    heads<T> at = heads_of<T>(call);
+    at.out = (float *)call->out;
+    at.lanes = 1;
+    while (at.lanes < 32 && 2 * at.lanes * N <= state->channels) {
+        at.lanes *= 2;
+    }
+    launch(state->backend, logits_forward<T, N>, blocks_for(at.all * at.lanes), THREADS, at);
+}
+
+template <typename T, int N>
+void run_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    heads<T> at = heads_of<T>(call);
+    at.dx = (T *)call->in_gradient[0];
+    at.add = call->add[0] && at.dx != NULL;
+    at.dy = (const float *)call->out_gradient;
+    at.partial = (double *)((char *)call->scratch + state->factor_bytes);
+    at.weight_gradient = call->gradient[0];
+    at.bias_gradient = call->gradient[1];
+    at.walk = walk_rows(at.all, state->channels, N, ROWS_BLOCKS, 4);
+    const dim3 blocks = walk_blocks(at.walk, N);
+    at.blocks = blocks.x;
+    launch(state->backend, logits_backward<T, N>, blocks, walk_threads(at.walk), at);
+    launch(state->backend, logits_gradients<T>, blocks_for(state->channels, SUMS_CHANNELS), THREADS,
+           at);
+}
+
+template <typename T>
+void by_width(const struct call *call, bool forward) {
+    const struct state *state = (const struct state *)call->state;
+    if (state->channels % pack_size<T> == 0) {
+        forward ? run_forward<T, pack_size<T>>(call) : run_backward<T, pack_size<T>>(call);
+    } else {
+        forward ? run_forward<T, 1>(call) : run_backward<T, 1>(call);
+    }
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? by_width<float>(call, true)
+                                               : by_width<bf16>(call, true);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? by_width<float>(call, false)
+                                               : by_width<bf16>(call, false);
+}
+
+} // namespace
+
+const struct kernel logits_cuda = {plan, forward, backward, free, NULL};

@@ -1,0 +1,197 @@
+// pyramid_pool by CUDA. Pooling and interpolation are linear along each axis, with matrices (cells
+// x pixels) a grid: one launch gathers the cells of all grids, a block each; the next makes each
+// pixel of all cells. Backward is the same with the matrices' places changed.
+#include "backend/cuda.h"
+
+extern "C" {
+#include "nn/axis.h"
+#include "ops/kernels.h"
+}
+
+namespace {
+
+#define GRIDS 4
+#define ROWS 12  // of the matrices of one axis: cells of all grids
+#define CELLS 50 // 36 + 9 + 4 + 1
+
+__host__ __device__ inline unsigned cells_of(unsigned grid) {
+    return grid == 0 ? 6 : GRIDS - grid;
+}
+
+struct state {
+    struct backend *backend;
+    struct shape shape;
+    float *matrices; // on the device: down and up of the rows' axis, then of the columns'
+};
+
+void release(void *made) {
+    struct state *state = (struct state *)made;
+    state->backend->calls->release(state->backend, state->matrices);
+    free(state);
+}
+
+// The matrices of one axis: ROWS x n that pool, ROWS x n that interpolate.
+bool make_matrices(float *down, float *up, size_t n, struct error *error) {
+    for (unsigned grid = 0; grid < GRIDS; grid++) {
+        const size_t cells = cells_of(grid);
+        const size_t step = n / cells;
+        const size_t window = n - step * (cells - 1);
+        struct axis axis;
+        if (!axis_make(&axis, cells, n, error)) {
+            return false;
+        }
+        for (size_t cell = 0; cell < cells; cell++) {
+            for (size_t i = 0; i < window; i++) {
+                down[cell * n + cell * step + i] = 1.0F / (float)window;
+            }
+            for (size_t k = axis.first[cell]; k < axis.first[cell + 1]; k++) {
+                up[cell * n + axis.outputs[k]] = axis.weights[k];
+            }
+        }
+        axis_free(&axis);
+        down += cells * n;
+        up += cells * n;
+    }
+    return true;
+}
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape shape = input_shape(plan, 0);
+    struct backend *backend = plan->backend;
+    const size_t tall = ROWS * shape.h;
+    const size_t wide = ROWS * shape.w;
+    struct state *state = (struct state *)calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {backend, shape, NULL};
+    float *numbers = (float *)calloc(2 * (tall + wide), sizeof *numbers);
+    if (numbers != NULL) {
+        state->matrices =
+            (float *)backend->calls->alloc(backend, 2 * (tall + wide) * sizeof *numbers);
+    }
+    if (numbers == NULL || state->matrices == NULL) {
+        free(numbers);
+        release(state);
+        return fail(error, "no memory");
+    }
+    const bool made = make_matrices(numbers, numbers + tall, shape.h, error) &&
+                      make_matrices(numbers + 2 * tall, numbers + 2 * tall + wide, shape.w, error);
+    backend->calls->put(backend, state->matrices, numbers, 2 * (tall + wide) * sizeof *numbers);
+    free(numbers);
+    if (!made) {
+        release(state);
+        return false;
+    }
+    plan->scratch = shape.n * CELLS * shape.c * sizeof(float);
+    plan->state = state;
+    return true;
+}
+
+template <typename T>
+struct pyramid {
+    struct shape shape;
+    const T *from;
+    T *made;
+    float *cells;                     // images x CELLS x channels
+    const float *gather_y, *gather_x; // matrices that make cells of pixels,
+    const float *spread_y, *spread_x; // and pixels of cells
+    bool add;
+};
+
+// A cell of one image: its rows of the matrices.
+struct cell_rows {
+    size_t y, x;
+};
+
+__device__ inline cell_rows rows_of_cell(unsigned cell) {
+    size_t before = 0;
+    for (unsigned grid = 0;; grid++) {
+        const unsigned cells = cells_of(grid);
+        if (cell < cells * cells) {
+            return {before + cell / cells, before + cell % cells};
+        }
+        cell -= cells * cells;
+        before += cells;
+    }
+}
+
+// A block for a cell of an image; a thread for a channel.
+template <typename T>
+__global__ void pyramid_gather(const pyramid<T> at) {
+    const cell_rows rows = rows_of_cell(blockIdx.x);
+    const float *down = at.gather_y + rows.y * at.shape.h;
+    const float *along = at.gather_x + rows.x * at.shape.w;
+    for (size_t c = threadIdx.x; c < at.shape.c; c += blockDim.x) {
+        float sum = 0;
+        for (size_t y = 0; y < at.shape.h; y++) {
+            if (down[y] == 0) {
+                continue;
+            }
+            const T *row = at.from + (blockIdx.y * at.shape.h + y) * at.shape.w * at.shape.c + c;
+            float of_row = 0;
+            for (size_t x = 0; x < at.shape.w; x++) {
+                of_row += along[x] == 0 ? 0 : along[x] * to_float(row[x * at.shape.c]);
+            }
+            sum += down[y] * of_row;
+        }
+        at.cells[(blockIdx.y * CELLS + blockIdx.x) * at.shape.c + c] = sum;
+    }
+}
+
+// A block for a pixel of an image; a thread for a channel.
+template <typename T>
+__global__ void pyramid_spread(const pyramid<T> at) {
+    const size_t y = blockIdx.x / at.shape.w;
+    const size_t x = blockIdx.x % at.shape.w;
+    const float *cells = at.cells + blockIdx.y * CELLS * at.shape.c;
+    T *to = at.made + (blockIdx.y * at.shape.h * at.shape.w + blockIdx.x) * at.shape.c;
+    for (size_t c = threadIdx.x; c < at.shape.c; c += blockDim.x) {
+        float sum = at.add ? to_float(to[c]) : 0;
+        for (unsigned cell = 0; cell < CELLS; cell++) {
+            const cell_rows rows = rows_of_cell(cell);
+            const float weight =
+                at.spread_y[rows.y * at.shape.h + y] * at.spread_x[rows.x * at.shape.w + x];
+            sum += weight == 0 ? 0 : weight * cells[cell * at.shape.c + c];
+        }
+        from_float(sum, &to[c]);
+    }
+}
+
+template <typename T>
+void run(const struct call *call, bool forward) {
+    const struct state *state = (const struct state *)call->state;
+    const size_t tall = ROWS * state->shape.h;
+    const size_t wide = ROWS * state->shape.w;
+    const float *down_y = state->matrices;
+    const float *up_y = down_y + tall;
+    const float *down_x = up_y + tall;
+    const float *up_x = down_x + wide;
+    const pyramid<T> at = {.shape = state->shape,
+                           .from = (const T *)(forward ? call->in[0] : call->out_gradient),
+                           .made = (T *)(forward ? call->out : call->in_gradient[0]),
+                           .cells = (float *)call->scratch,
+                           .gather_y = forward ? down_y : up_y,
+                           .gather_x = forward ? down_x : up_x,
+                           .spread_y = forward ? up_y : down_y,
+                           .spread_x = forward ? up_x : down_x,
+                           .add = !forward && call->add[0]};
+    const unsigned images = (unsigned)state->shape.n;
+    launch(state->backend, pyramid_gather<T>, dim3(CELLS, images), THREADS, at);
+    launch(state->backend, pyramid_spread<T>,
+           dim3((unsigned)(state->shape.h * state->shape.w), images), THREADS, at);
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? run<float>(call, true) : run<bf16>(call, true);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? run<float>(call, false) : run<bf16>(call, false);
+}
+
+} // namespace
+
+const struct kernel pyramid_pool_cuda = {plan, forward, backward, release, NULL};

@@ -1,0 +1,95 @@
+// relu by CUDA.
+#include "backend/cuda.h"
+
+extern "C" {
+#include "ops/kernels.h"
+}
+
+namespace {
+
+struct state {
+    struct backend *backend;
+    size_t count;
+};
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    struct state *state = (struct state *)malloc(sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = {plan->backend, shape_count(output_shape(plan))};
+    plan->state = state;
+    return true;
+}
+
+template <typename T>
+struct values {
+    const T *x; // forward: the input; backward: the output
+    const T *dy;
+    T *made;
+    size_t count;
+    bool add;
+};
+
+// A thread takes a pack; the last ones take what is left one by one.
+template <typename T>
+__global__ void relu_forward(const values<T> at) {
+    constexpr int N = pack_size<T>;
+    const size_t first = thread_number() * N;
+    if (first + N <= at.count) {
+        float x[N];
+        read_pack(at.x + first, x);
+        for (int i = 0; i < N; i++) {
+            x[i] = x[i] < 0 ? 0 : x[i]; // NaN is to stay, and to be found
+        }
+        write_pack(x, at.made + first);
+        return;
+    }
+    for (size_t i = first; i < at.count; i++) {
+        const float x = to_float(at.x[i]);
+        from_float(x < 0 ? 0 : x, &at.made[i]);
+    }
+}
+
+template <typename T>
+__global__ void relu_backward(const values<T> at) {
+    constexpr int N = pack_size<T>;
+    const size_t first = thread_number() * N;
+    const size_t end = first + N < at.count ? first + N : at.count;
+    for (size_t i = first; i < end; i++) {
+        const float before = at.add ? to_float(at.made[i]) : 0;
+        from_float(before + (to_float(at.x[i]) > 0 ? to_float(at.dy[i]) : 0), &at.made[i]);
+    }
+}
+
+template <typename T>
+void run_forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const values<T> at = {(const T *)call->in[0], NULL, (T *)call->out, state->count, false};
+    launch(state->backend, relu_forward<T>, blocks_for(state->count, THREADS * pack_size<T>),
+           THREADS, at);
+}
+
+template <typename T>
+void run_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const values<T> at = {(const T *)call->out, (const T *)call->out_gradient,
+                          (T *)call->in_gradient[0], state->count, call->add[0]};
+    launch(state->backend, relu_backward<T>, blocks_for(state->count, THREADS * pack_size<T>),
+           THREADS, at);
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? run_forward<float>(call) : run_forward<bf16>(call);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    state->backend->precision == PRECISION_F32 ? run_backward<float>(call)
+                                               : run_backward<bf16>(call);
+}
+
+} // namespace
+
+const struct kernel relu_cuda = {plan, forward, backward, free, NULL};

@@ -1,0 +1,203 @@
+// upsample by CUDA: a thread makes a pack of one pixel. Forward it mixes four pixels, backward it
+// gathers from the outputs that took of it, by tables of both axes.
+#include "backend/cuda.h"
+
+extern "C" {
+#include "nn/axis.h"
+#include "ops/kernels.h"
+}
+
+namespace {
+
+// An axis on the device, in 32-bit numbers.
+struct table {
+    const uint32_t *low, *high;      // of each output
+    const float *share;              // of the upper one
+    const uint32_t *first, *outputs; // of each input: its part of the list
+    const float *weights;
+};
+
+struct state {
+    struct backend *backend;
+    struct shape in, out;
+    enum precision precision;
+    struct table down, along;
+    void *memory[2];
+};
+
+void release(void *made) {
+    struct state *state = (struct state *)made;
+    state->backend->calls->release(state->backend, state->memory[0]);
+    state->backend->calls->release(state->backend, state->memory[1]);
+    free(state);
+}
+
+// Brings an axis to the device; the address of its memory there, or NULL.
+void *send_axis(struct backend *backend, const struct axis *axis, struct table *table) {
+    const size_t listed = axis->first[axis->in];
+    const size_t count = 3 * axis->out + axis->in + 1 + 2 * listed;
+    uint32_t *numbers = (uint32_t *)malloc(count * sizeof *numbers);
+    uint32_t *made = numbers == NULL
+                         ? NULL
+                         : (uint32_t *)backend->calls->alloc(backend, count * sizeof *numbers);
+    if (made == NULL) {
+        free(numbers);
+        return NULL;
+    }
+    uint32_t *at = numbers;
+    for (size_t o = 0; o < axis->out; o++) {
+        at[o] = (uint32_t)axis->low[o];
+        at[axis->out + o] = (uint32_t)axis_high(axis, o);
+    }
+    memcpy(at + 2 * axis->out, axis->share, axis->out * sizeof(float));
+    at += 3 * axis->out;
+    for (size_t i = 0; i <= axis->in; i++) {
+        at[i] = (uint32_t)axis->first[i];
+    }
+    at += axis->in + 1;
+    for (size_t k = 0; k < listed; k++) {
+        at[k] = (uint32_t)axis->outputs[k];
+    }
+    memcpy(at + listed, axis->weights, listed * sizeof(float));
+    backend->calls->put(backend, made, numbers, count * sizeof *numbers);
+    free(numbers);
+    const uint32_t *first = made + 3 * axis->out;
+    *table = {made,  made + axis->out,     (const float *)(made + 2 * axis->out),
+              first, first + axis->in + 1, (const float *)(first + axis->in + 1 + listed)};
+    return made;
+}
+
+bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct shape in = input_shape(plan, 0);
+    const struct shape out = output_shape(plan);
+    struct axis down = {};
+    struct axis along = {};
+    struct state *state = (struct state *)calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    state->backend = plan->backend;
+    state->in = in;
+    state->out = out;
+    state->precision = value_precision(plan, plan->node->output);
+    const bool made = axis_make(&down, in.h, out.h, error) && axis_make(&along, in.w, out.w, error);
+    if (made) {
+        state->memory[0] = send_axis(plan->backend, &down, &state->down);
+        state->memory[1] = send_axis(plan->backend, &along, &state->along);
+    }
+    axis_free(&down);
+    axis_free(&along);
+    if (!made || state->memory[0] == NULL || state->memory[1] == NULL) {
+        release(state);
+        return made ? fail(error, "no memory for the tables of an up-sampling") : false;
+    }
+    plan->state = state;
+    return true;
+}
+
+template <typename T>
+struct maps {
+    struct shape in, out;
+    struct table down, along;
+    const T *from; // the input, or the output's gradient
+    T *made;
+    bool add;
+};
+
+template <typename T, int N>
+__global__ void upsample_forward(const maps<T> at) {
+    const size_t packs = at.out.c / N;
+    const size_t thread = thread_number();
+    const size_t pixel = thread / packs;
+    if (pixel >= at.out.n * at.out.h * at.out.w) {
+        return;
+    }
+    const size_t c = thread % packs * N;
+    const size_t x = pixel % at.out.w;
+    const size_t y = pixel / at.out.w % at.out.h;
+    const T *image = at.from + pixel / at.out.w / at.out.h * at.in.h * at.in.w * at.in.c + c;
+    const size_t rows[2] = {at.down.low[y], at.down.high[y]};
+    const float along = at.along.share[x];
+    const float down = at.down.share[y];
+    float mixed[2][N];
+    for (int k = 0; k < 2; k++) {
+        float left[N];
+        read_pack(image + (rows[k] * at.in.w + at.along.low[x]) * at.in.c, left);
+        read_pack(image + (rows[k] * at.in.w + at.along.high[x]) * at.in.c, mixed[k]);
+        for (int i = 0; i < N; i++) {
+            mixed[k][i] = (1 - along) * left[i] + along * mixed[k][i];
+        }
+    }
+    for (int i = 0; i < N; i++) {
+        mixed[0][i] = (1 - down) * mixed[0][i] + down * mixed[1][i];
+    }
+    write_pack(mixed[0], at.made + thread * N);
+}
+
+template <typename T, int N>
+__global__ void upsample_backward(const maps<T> at) {
+    const size_t packs = at.in.c / N;
+    const size_t thread = thread_number();
+    const size_t pixel = thread / packs;
+    if (pixel >= at.in.n * at.in.h * at.in.w) {
+        return;
+    }
+    const size_t c = thread % packs * N;
+    const size_t x = pixel % at.in.w;
+    const size_t y = pixel / at.in.w % at.in.h;
+    const T *image = at.from + pixel / at.in.w / at.in.h * at.out.h * at.out.w * at.out.c + c;
+    float sum[N] = {0};
+    if (at.add) {
+        read_pack(at.made + thread * N, sum);
+    }
+    for (uint32_t j = at.down.first[y]; j < at.down.first[y + 1]; j++) {
+        const T *row = image + (size_t)at.down.outputs[j] * at.out.w * at.out.c;
+        for (uint32_t k = at.along.first[x]; k < at.along.first[x + 1]; k++) {
+            const float weight = at.down.weights[j] * at.along.weights[k];
+            float dy[N];
+            read_pack(row + (size_t)at.along.outputs[k] * at.out.c, dy);
+            for (int i = 0; i < N; i++) {
+                sum[i] += weight * dy[i];
+            }
+        }
+    }
+    write_pack(sum, at.made + thread * N);
+}
+
+template <typename T, int N>
+void run_forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const maps<T> at = {
+        state->in,      state->out, state->down, state->along, (const T *)call->in[0],
+        (T *)call->out, false};
+    launch(state->backend, upsample_forward<T, N>, blocks_for(shape_count(state->out) / N), THREADS,
+           at);
+}
+
+template <typename T, int N>
+void run_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const maps<T> at = {state->in,
+                        state->out,
+                        state->down,
+                        state->along,
+                        (const T *)call->out_gradient,
+                        (T *)call->in_gradient[0],
+                        call->add[0]};
+    launch(state->backend, upsample_backward<T, N>, blocks_for(shape_count(state->in) / N), THREADS,
+           at);
+}
+
+void forward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->precision, state->in.c, run_forward, call);
+}
+
+void backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->precision, state->in.c, run_backward, call);
+}
+
+} // namespace
+
+const struct kernel upsample_cuda = {plan, forward, backward, release, NULL};

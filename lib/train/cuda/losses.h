@@ -1,0 +1,60 @@
+// The losses on a device: what the launches share. Maps of all heads are one set: a segment is one
+// image's map of one head. A block takes a tile of a segment, a thread EACH numbers that lie
+// together.
+#ifndef PLEURA_TRAIN_CUDA_LOSSES_H
+#define PLEURA_TRAIN_CUDA_LOSSES_H
+
+#include "backend/cuda_block.h"
+
+extern "C" {
+#include "train/loss_terms.h"
+#include "train/training.h"
+}
+
+#define EACH 8
+#define TILE (THREADS * EACH)
+
+struct loss_work {
+    struct loss_inputs inputs;
+    struct loss_options options;
+    double scale;
+    double weights[MOST_HEADS];
+    size_t tiles; // of a segment
+    struct loss_parts *parts;
+    // Of an image: lesion pixels a tile, and in all; of all images: what a pixel's BCE counts.
+    unsigned *tile_lesions, *lesions;
+    double *per_lesion, *per_empty, *global;
+    // Of a segment's tiles: sums; violators, and how many the tiles before have.
+    double *tile_bce, *tile_hinge;
+    unsigned *tile_count, *tile_first;
+    // Of the segments: where their violators begin and end; keys (complements of errors) and
+    // pixels, as they come and sorted.
+    int *begins, *ends;
+    struct cuda_pairs found, sorted;
+    void *sort_room;
+    size_t sort_bytes;
+};
+
+__device__ inline size_t segment_of_block(const struct loss_work &at) {
+    return (size_t)blockIdx.z * at.inputs.images + blockIdx.y;
+}
+
+__device__ inline size_t tile_of_block(const struct loss_work &at) {
+    return segment_of_block(at) * at.tiles + blockIdx.x;
+}
+
+inline size_t segments_of(const struct loss_work *at) {
+    return at->inputs.heads * at->inputs.images;
+}
+
+inline dim3 tile_blocks(const struct loss_work *at) {
+    return dim3((unsigned)at->tiles, (unsigned)at->inputs.images, (unsigned)at->inputs.heads);
+}
+
+// training_calls.update.
+void cuda_update(struct backend *backend, const struct update *update);
+
+// Finds and sorts violators, adds their gradients, sums up tile_hinge; tile_count is given.
+void cuda_lovasz(struct backend *backend, const struct loss_work *at);
+
+#endif

@@ -1,0 +1,146 @@
+// The Lovasz hinge on a device: violators are brought together in the order of their pixels, sorted
+// by error in one go over all segments, and each takes how much the Jaccard losses of both classes
+// rise at its rank, which counts of lesion pixels before it tell.
+#include "train/cuda/losses.h"
+
+namespace {
+
+// A block for a segment: tile_first from tile_count. Returns what all its tiles have.
+__device__ unsigned scan_segment(const struct loss_work &at) {
+    unsigned before = 0;
+    for (size_t first = 0; first < at.tiles; first += THREADS) {
+        const size_t tile = blockIdx.x * at.tiles + first + threadIdx.x;
+        const bool inside = first + threadIdx.x < at.tiles;
+        unsigned all;
+        const unsigned earlier = block_scan(inside ? at.tile_count[tile] : 0, &all);
+        if (inside) {
+            at.tile_first[tile] = before + earlier;
+        }
+        before += all;
+    }
+    return before;
+}
+
+__global__ void locate_violators(const struct loss_work at) {
+    const unsigned violators = scan_segment(at);
+    if (threadIdx.x == 0) {
+        at.begins[blockIdx.x] = (int)(blockIdx.x * at.inputs.pixels);
+        at.ends[blockIdx.x] = at.begins[blockIdx.x] + (int)violators;
+    }
+}
+
+// Of the lesion's pixels among the sorted.
+__global__ void locate_lesions(const struct loss_work at) {
+    (void)scan_segment(at);
+}
+
+__global__ void collect_violators(const struct loss_work at) {
+    const size_t map = blockIdx.y * at.inputs.pixels;
+    const float *logits = at.inputs.logits[blockIdx.z] + map;
+    const uint8_t *mask = at.inputs.masks + map;
+    const size_t first = (size_t)blockIdx.x * TILE + threadIdx.x * EACH;
+    float errors[EACH];
+    unsigned count = 0;
+    for (int k = 0; k < EACH; k++) {
+        errors[k] = first + k < at.inputs.pixels ? hinge_error(logits[first + k], mask[first + k],
+                                                               (float)at.options.margin_empty,
+                                                               (float)at.options.margin_lesion)
+                                                 : 0;
+        count += errors[k] > 0;
+    }
+    unsigned all;
+    size_t to = block_scan(count, &all);
+    to += (size_t)at.begins[segment_of_block(at)] + at.tile_first[tile_of_block(at)];
+    for (int k = 0; k < EACH; k++) {
+        if (errors[k] > 0) {
+            uint32_t bits;
+            memcpy(&bits, &errors[k], sizeof bits);
+            at.found.keys[to] = ~bits; // positive floats are ordered like their bits
+            at.found.values[to] = (uint32_t)(first + k);
+            to++;
+        }
+    }
+}
+
+// The sorted violators of a thread: their ranks in the segment, and how many there are.
+struct ranks {
+    size_t first, count;
+};
+
+__device__ inline ranks ranks_of_thread(const struct loss_work &at) {
+    const size_t segment = segment_of_block(at);
+    const size_t all = (size_t)(at.ends[segment] - at.begins[segment]);
+    const size_t first = (size_t)blockIdx.x * TILE + threadIdx.x * EACH;
+    const size_t left = first < all ? all - first : 0;
+    return {first, left < EACH ? left : EACH};
+}
+
+__device__ inline unsigned lesions_among(const struct loss_work &at, ranks mine, bool (&is)[EACH]) {
+    const uint8_t *mask = at.inputs.masks + blockIdx.y * at.inputs.pixels;
+    const size_t from = (size_t)at.begins[segment_of_block(at)] + mine.first;
+    unsigned count = 0;
+    for (size_t k = 0; k < mine.count; k++) {
+        is[k] = mask[at.sorted.values[from + k]];
+        count += is[k];
+    }
+    return count;
+}
+
+__global__ void count_sorted(const struct loss_work at) {
+    bool is[EACH];
+    unsigned all;
+    (void)block_scan(lesions_among(at, ranks_of_thread(at), is), &all);
+    if (threadIdx.x == 0) {
+        at.tile_count[tile_of_block(at)] = all;
+    }
+}
+
+__global__ void add_rises(const struct loss_work at) {
+    const ranks mine = ranks_of_thread(at);
+    const size_t segment = segment_of_block(at);
+    const size_t tile = tile_of_block(at);
+    const double lesion = at.lesions[blockIdx.y];
+    const double empty = (double)at.inputs.pixels - lesion;
+    const double scale = at.scale * at.weights[blockIdx.z] * at.options.lambda_lovasz /
+                         (2 * (double)at.inputs.images);
+    float *gradient = at.inputs.gradients[blockIdx.z] + blockIdx.y * at.inputs.pixels;
+    const size_t from = (size_t)at.begins[segment] + mine.first;
+    bool is[EACH];
+    unsigned all;
+    const unsigned before = block_scan(lesions_among(at, mine, is), &all);
+    double seen_lesion = (double)at.tile_first[tile] + before;
+    double seen_empty = (double)mine.first - seen_lesion;
+    double last = mine.first > 0 && mine.count > 0
+                      ? jaccard_losses(lesion, empty, seen_lesion, seen_empty)
+                      : 0;
+    double sum = 0;
+    for (size_t k = 0; k < mine.count; k++) {
+        seen_lesion += is[k];
+        seen_empty += !is[k];
+        const double losses = jaccard_losses(lesion, empty, seen_lesion, seen_empty);
+        const double rise = losses - last;
+        const uint32_t bits = ~at.sorted.keys[from + k];
+        float error;
+        memcpy(&error, &bits, sizeof error);
+        last = losses;
+        sum += (double)error * rise;
+        gradient[at.sorted.values[from + k]] += (float)((is[k] ? -scale : scale) * rise);
+    }
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) {
+        at.tile_hinge[tile] = sum;
+    }
+}
+
+} // namespace
+
+void cuda_lovasz(struct backend *backend, const struct loss_work *at) {
+    const size_t segments = segments_of(at);
+    launch(backend, locate_violators, (unsigned)segments, THREADS, *at);
+    launch(backend, collect_violators, tile_blocks(at), THREADS, *at);
+    cuda_sort(backend, at->found, at->sorted, segments * at->inputs.pixels, segments, at->begins,
+              at->ends, at->sort_room, at->sort_bytes);
+    launch(backend, count_sorted, tile_blocks(at), THREADS, *at);
+    launch(backend, locate_lesions, (unsigned)segments, THREADS, *at);
+    launch(backend, add_rises, tile_blocks(at), THREADS, *at);
+}

@@ -1,0 +1,121 @@
+// A training step.
+#include "train/step.h"
+
+#include "core/progress.h"
+#include "nn/profile.h"
+
+bool step_open(struct step_runner *runner, struct optimizer *optimizer, const struct batch *batch,
+               const struct loss_options *options, int64_t accumulate, struct error *error) {
+    struct backend *backend = optimizer->backend;
+    struct network *network = optimizer->network;
+    const int heads = graph_output_count(optimizer->graph) - 1;
+    *runner = (struct step_runner){
+        .optimizer = optimizer,
+        .options = *options,
+        .scale = 1.0 / (double)accumulate,
+        .loss = {.heads = (size_t)heads,
+                 .images = batch->capacity,
+                 .pixels = batch->mask_height * batch->mask_width,
+                 .global = network_output(network, heads),
+                 .global_gradient = network_output_gradient(network, heads)},
+        .image_bytes = batch->capacity * batch->height * batch->width,
+        .mask_bytes = batch->capacity * batch->mask_height * batch->mask_width};
+    for (int i = 0; i < heads; i++) {
+        runner->loss.logits[i] = network_output(network, i);
+        runner->loss.gradients[i] = network_output_gradient(network, i);
+    }
+    runner->masks = backend->calls->alloc(backend, runner->mask_bytes);
+    runner->loss.masks = runner->masks;
+    runner->scratch =
+        backend->calls->alloc(backend, training_of(backend)->loss_scratch(backend, &runner->loss));
+    runner->parts = backend->calls->alloc(backend, sizeof *runner->parts);
+    runner->sent = backend->calls->alloc(backend, runner->image_bytes + runner->mask_bytes);
+    if (runner->masks == NULL || runner->scratch == NULL || runner->parts == NULL ||
+        runner->sent == NULL) {
+        step_close(runner);
+        return fail(error, "no memory for a training step; a smaller batch needs less");
+    }
+    return true;
+}
+
+void step_close(struct step_runner *runner) {
+    struct backend *backend = runner->optimizer->backend;
+    backend->calls->forget(backend, runner->recording[0]);
+    backend->calls->forget(backend, runner->recording[1]);
+    backend->calls->release(backend, runner->masks);
+    backend->calls->release(backend, runner->scratch);
+    backend->calls->release(backend, runner->parts);
+    backend->calls->release(backend, runner->sent);
+}
+
+void step_send(struct step_runner *runner, const struct batch *batch) {
+    struct backend *backend = runner->optimizer->backend;
+    backend->calls->send(backend, runner->sent, batch->images, runner->image_bytes);
+    backend->calls->send(backend, runner->sent + runner->image_bytes, batch->masks,
+                         runner->mask_bytes);
+}
+
+static void queue_losses(const struct step_runner *runner) {
+    struct backend *backend = runner->optimizer->backend;
+    backend->doing = "the losses";
+    training_of(backend)->loss(backend, &runner->loss, &runner->options, runner->scale,
+                               runner->parts, runner->scratch);
+}
+
+static void queue_update(const struct step_runner *runner) {
+    optimizer_queue(runner->optimizer);
+}
+
+// Does it, and where someone asks, waits and notes the time it took.
+static void watch(const struct step_runner *runner, const char *what,
+                  void (*queue)(const struct step_runner *runner)) {
+    struct backend *backend = runner->optimizer->backend;
+    const double start = clock_seconds();
+    struct error error; // comes again when the step is waited for
+    queue(runner);
+    if (backend->profile != NULL) {
+        (void)!backend->calls->wait(backend, &error);
+        const struct profile_row call = {
+            .what = what, .pass = "", .calls = 1, .seconds = clock_seconds() - start};
+        profile_add(backend->profile, &call);
+    }
+}
+
+static void queue_step(void *context) {
+    const struct step_runner *runner = context;
+    network_forward(runner->optimizer->network);
+    watch(runner, "losses", queue_losses);
+    network_backward(runner->optimizer->network);
+    if (runner->updates) {
+        watch(runner, "optimiser", queue_update);
+    }
+}
+
+static void start(struct step_runner *runner, uint64_t seed, bool updates) {
+    struct backend *backend = runner->optimizer->backend;
+    struct network *network = runner->optimizer->network;
+    runner->updates = updates;
+    backend->calls->copy(backend, network_input(network), runner->sent, runner->image_bytes);
+    backend->calls->copy(backend, runner->masks, runner->sent + runner->image_bytes,
+                         runner->mask_bytes);
+    network_begin(network, seed);
+    backend->calls->repeat(backend, &runner->recording[updates], queue_step, runner);
+    if (updates) {
+        network_changed(network);
+    }
+}
+
+void step_start(struct step_runner *runner, uint64_t seed) {
+    start(runner, seed, false);
+}
+
+void step_start_update(struct step_runner *runner, uint64_t seed, double rate, double decay) {
+    optimizer_begin(runner->optimizer, rate, decay);
+    start(runner, seed, true);
+}
+
+bool step_finish(struct step_runner *runner, struct loss_parts *parts, struct error *error) {
+    struct backend *backend = runner->optimizer->backend;
+    backend->calls->get(backend, parts, runner->parts, sizeof *parts);
+    return backend->calls->wait(backend, error);
+}

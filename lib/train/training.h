@@ -1,0 +1,33 @@
+// What training needs of a device beside its network: the losses and the optimiser's update.
+#ifndef PLEURA_TRAIN_TRAINING_H
+#define PLEURA_TRAIN_TRAINING_H
+
+#include "nn/network.h"
+#include "train/radam.h"
+#include "train/total_loss.h"
+
+// Arrays of all learned parameters, those that decay first.
+struct update {
+    float *values, *gradients, *mean, *variance;
+    size_t decaying, count;
+    const struct radam_step *factors; // two: of those that decay, of the others
+    int64_t *bad;                     // answer: the first gradient that is not finite, or INT64_MAX
+};
+
+// All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
+struct training_calls {
+    // Bytes that `loss` works with.
+    size_t (*loss_scratch)(struct backend *backend, const struct loss_inputs *inputs);
+    // total_loss.
+    void (*loss)(struct backend *backend, const struct loss_inputs *inputs,
+                 const struct loss_options *options, double scale, struct loss_parts *parts,
+                 void *scratch);
+    // radam_update; then the gradients are cleared.
+    void (*update)(struct backend *backend, const struct update *update);
+};
+
+extern const struct training_calls training_cpu, training_cuda;
+
+const struct training_calls *training_of(const struct backend *backend);
+
+#endif

@@ -1,0 +1,206 @@
+// bare NETWORK SIDE BATCH infer|train [f32|bf16] [THREADS]: the sum of what a network's
+// convolutions and matrix products take one by one, as bare calls of oneDNN on data that is there:
+// the limit that a whole step is held against. Prints milliseconds.
+#include "backend/cpu.h"
+#include "core/error.h"
+#include "core/progress.h"
+#include "models/models.h"
+#include "nn/operation.h"
+#include "ops/convolution/convolution.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS 5
+#define TILE_ROWS 64
+#define TILE_COLUMNS 256
+
+struct limit {
+    struct backend *backend;
+    const struct graph *graph;
+    bool train;
+    double seconds;
+};
+
+static void *room(size_t bytes) {
+    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    if (memory == NULL) {
+        die("no memory");
+    }
+    memset(memory, 0x3C, bytes); // small numbers in both precisions
+    return memory;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double one = *(const double *)a;
+    const double other = *(const double *)b;
+    return one < other ? -1 : one > other;
+}
+
+// ---- convolutions
+
+struct trial {
+    struct cpu_convolution *convolution;
+    void *input, *output, *gradient, *scratch;
+    float *weights, *bias, *bias_gradient;
+    bool train, input_gradient;
+};
+
+static void run_convolution(const struct trial *trial) {
+    cpu_convolution_forward(trial->convolution, trial->input, trial->bias, trial->output,
+                            trial->scratch);
+    if (trial->train) {
+        cpu_convolution_backward(trial->convolution, trial->input, trial->output,
+                                 trial->input_gradient ? trial->gradient : NULL, trial->weights,
+                                 trial->bias_gradient, trial->scratch);
+    }
+}
+
+static double time_convolution(const struct limit *limit,
+                               const struct cpu_convolution_shape *shape) {
+    struct error error;
+    const size_t size = precision_size(limit->backend->precision);
+    const size_t in = shape->images * shape->height * shape->width * shape->channels;
+    const size_t out = shape->images * shape->out_height * shape->out_width * shape->out_channels;
+    const size_t weights = shape->out_channels * shape->channels * shape->kernel * shape->kernel;
+    struct trial trial = {.convolution = cpu_convolution_plan(limit->backend, shape, &error),
+                          .input = room(in * size),
+                          .output = room(out * size),
+                          .gradient = room(in * size),
+                          .weights = room(weights * sizeof(float)),
+                          .bias = room(shape->out_channels * sizeof(float)),
+                          .bias_gradient = room(shape->out_channels * sizeof(float)),
+                          .train = limit->train,
+                          .input_gradient = shape->input_gradient};
+    if (trial.convolution == NULL) {
+        die("%s", error.text);
+    }
+    trial.scratch = room(cpu_convolution_scratch(trial.convolution));
+    cpu_convolution_weights(trial.convolution, trial.weights);
+    double seconds[ROUNDS];
+    run_convolution(&trial);
+    for (int i = 0; i < ROUNDS; i++) {
+        const double start = clock_seconds();
+        run_convolution(&trial);
+        seconds[i] = clock_seconds() - start;
+    }
+    qsort(seconds, ROUNDS, sizeof *seconds, ascending);
+    cpu_convolution_release(trial.convolution);
+    free(trial.input);
+    free(trial.output);
+    free(trial.gradient);
+    free(trial.weights);
+    free(trial.bias);
+    free(trial.bias_gradient);
+    free(trial.scratch);
+    return seconds[ROUNDS / 2];
+}
+
+static void add_convolution(struct limit *limit, const struct node *node) {
+    const struct convolution_attributes *layer = node->attributes;
+    const struct shape in = graph_shape(limit->graph, node->inputs[0]);
+    const struct shape out = graph_shape(limit->graph, node->output);
+    const struct cpu_convolution_shape shape = {
+        .images = in.n,
+        .height = in.h,
+        .width = in.w,
+        .channels = in.c,
+        .out_height = out.h,
+        .out_width = out.w,
+        .out_channels = out.c,
+        .kernel = layer->kernel,
+        .stride = layer->stride,
+        .pad = layer->pad,
+        .bias = layer->bias || layer->norm,
+        .relu = layer->relu,
+        .sum = node->input_count > 1,
+        .train = limit->train,
+        .input_gradient = graph_value_at(limit->graph, node->inputs[0])->needs_gradient};
+    limit->seconds += time_convolution(limit, &shape);
+}
+
+// ---- products of the position attention: tiles, as many threads as there are
+
+static double time_product(const struct limit *limit, size_t rows, size_t columns, size_t inner) {
+    const int threads = limit->backend->threads;
+    const int calls = 64 * threads;
+    double seconds[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+        const double start = clock_seconds();
+#pragma omp parallel num_threads(threads)
+        {
+            float *a = room(rows * inner * sizeof *a);
+            float *b = room(columns * inner * sizeof *b);
+            float *c = room(rows * columns * sizeof *c);
+#pragma omp for schedule(static)
+            for (int i = 0; i < calls; i++) {
+                cpu_gemm(false, true, rows, columns, inner, 1, a, inner, b, inner, 0, c, columns);
+            }
+            free(a);
+            free(b);
+            free(c);
+        }
+        seconds[round] = (clock_seconds() - start) / calls;
+    }
+    qsort(seconds, ROUNDS, sizeof *seconds, ascending);
+    return seconds[ROUNDS / 2];
+}
+
+// Forward: S = Q Q^T and P V a tile. Backward: S again, dY V^T, V dY^T, and the two gradients.
+static void add_attention(struct limit *limit, const struct node *node) {
+    const struct shape q = graph_shape(limit->graph, node->inputs[0]);
+    const struct shape v = graph_shape(limit->graph, node->inputs[1]);
+    const double pixels = (double)(q.h * q.w);
+    const double tiles = (double)q.n * pixels / TILE_ROWS * pixels / TILE_COLUMNS;
+    const double scores = time_product(limit, TILE_ROWS, TILE_COLUMNS, q.c);
+    const double wide = time_product(limit, TILE_ROWS, TILE_COLUMNS, v.c);
+    const double to_keys = time_product(limit, TILE_ROWS, q.c, TILE_COLUMNS);
+    const double to_values = time_product(limit, TILE_ROWS, v.c, TILE_COLUMNS);
+    limit->seconds += tiles * (scores + to_values);
+    if (limit->train) {
+        limit->seconds += tiles * (scores + 2 * wide + to_keys + to_values);
+    }
+}
+
+int main(int argc, char **argv) {
+    backend_prepare(argv);
+    if (argc < 5) {
+        die("usage: bare NETWORK SIDE BATCH infer|train [f32|bf16] [THREADS]");
+    }
+    struct error error;
+    enum precision precision = PRECISION_F32;
+    const size_t side = strtoul(argv[2], NULL, 10);
+    struct limit limit = {.train = strcmp(argv[4], "train") == 0};
+    const struct model_options options = {.images = strtoul(argv[3], NULL, 10),
+                                          .height = side,
+                                          .width = side,
+                                          .gray = true,
+                                          .out_height = limit.train ? side * 4 / 3 : 0,
+                                          .out_width = limit.train ? side * 4 / 3 : 0,
+                                          .auxiliary = limit.train};
+    if (argc > 5 && !precision_named(argv[5], &precision)) {
+        die("f32 or bf16");
+    }
+    limit.backend =
+        backend_open("cpu", precision, argc > 6 ? (int)strtol(argv[6], NULL, 10) : 0, &error);
+    struct graph *graph =
+        model_build(argv[1], limit.train ? GRAPH_TRAIN : GRAPH_PREDICT, &options, &error);
+    if (limit.backend == NULL || graph == NULL) {
+        die("%s", error.text);
+    }
+    limit.graph = graph;
+    for (int i = 0; i < graph_node_count(graph); i++) {
+        const struct node *node = graph_node_at(graph, i);
+        if (strcmp(node->operation->name, "convolution") == 0) {
+            add_convolution(&limit, node);
+        } else if (strcmp(node->operation->name, "position_attention") == 0) {
+            add_attention(&limit, node);
+        }
+    }
+    (void)printf("%.3f\n", limit.seconds * 1000);
+    graph_free(graph);
+    backend_close(limit.backend);
+    return 0;
+}

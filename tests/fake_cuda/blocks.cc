@@ -1,0 +1,200 @@
+// The threads of a launched kernel's blocks.
+//
+// A kernel without barriers runs thread after thread. One with barriers runs every thread of a
+// block on a stack of its own, switched at each barrier; a kernel's first launch runs so, and shows
+// which kind it is. Where a later launch comes to a barrier all the same, its block starts anew on
+// stacks.
+#include "blocks.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <setjmp.h>
+#include <ucontext.h>
+#include <vector>
+
+namespace {
+
+constexpr size_t stack_bytes = 96 << 10;
+
+struct late_barrier {};
+
+enum waiting { RUNS, AT_BARRIER, AT_SHUFFLE, ENDED };
+
+struct block_of_fibers {
+    const std::function<void()> *body;
+    ucontext_t starts[most_threads];
+    jmp_buf main, fibers[most_threads]; // to go on; unlike contexts they leave signals alone
+    bool started[most_threads];
+    std::vector<char> stacks;
+    waiting state[most_threads];
+    uint32_t handed[most_threads];
+    unsigned current;
+    bool waited; // some thread did
+};
+
+thread_local block_of_fibers *fibers; // NULL: threads run one after the other
+
+void leave(waiting why) {
+    block_of_fibers *all = fibers;
+    if (all == nullptr) {
+        throw late_barrier();
+    }
+    all->state[all->current] = why;
+    all->waited = true;
+    if (_setjmp(all->fibers[all->current]) == 0) {
+        _longjmp(all->main, 1);
+    }
+}
+
+void fiber_main() {
+    (*fibers->body)();
+    fibers->state[fibers->current] = ENDED;
+    _longjmp(fibers->main, 1);
+}
+
+// Runs a fiber until it waits or ends.
+void enter(block_of_fibers *all, unsigned i) {
+    all->current = i;
+    threadIdx = dim3(i);
+    if (_setjmp(all->main) == 0) {
+        if (all->started[i]) {
+            _longjmp(all->fibers[i], 1);
+        }
+        all->started[i] = true;
+        setcontext(&all->starts[i]);
+    }
+}
+
+// Whether all threads of [first, end) that have not ended wait for `why`.
+bool all_wait(const block_of_fibers *all, unsigned first, unsigned end, waiting why) {
+    bool some = false;
+    for (unsigned i = first; i < end; i++) {
+        if (all->state[i] != ENDED && all->state[i] != why) {
+            return false;
+        }
+        some = some || all->state[i] == why;
+    }
+    return some;
+}
+
+void release(block_of_fibers *all, unsigned first, unsigned end) {
+    for (unsigned i = first; i < end; i++) {
+        all->state[i] = all->state[i] == ENDED ? ENDED : RUNS;
+    }
+}
+
+void run_fibers(block_of_fibers *all, unsigned count, const std::function<void()> &body) {
+    all->body = &body;
+    all->stacks.resize(count * stack_bytes);
+    for (unsigned i = 0; i < count; i++) {
+        getcontext(&all->starts[i]);
+        all->starts[i].uc_stack.ss_sp = &all->stacks[i * stack_bytes];
+        all->starts[i].uc_stack.ss_size = stack_bytes;
+        all->starts[i].uc_link = nullptr;
+        makecontext(&all->starts[i], fiber_main, 0);
+        all->started[i] = false;
+        all->state[i] = RUNS;
+    }
+    fibers = all;
+    for (bool going = true; going;) {
+        going = false;
+        for (unsigned i = 0; i < count; i++) {
+            if (all->state[i] == RUNS) {
+                enter(all, i);
+                going = true;
+            }
+        }
+        for (unsigned warp = 0; warp < count; warp += 32) {
+            const unsigned end = warp + 32 < count ? warp + 32 : count;
+            if (all_wait(all, warp, end, AT_SHUFFLE)) {
+                release(all, warp, end);
+                going = true;
+            }
+        }
+        if (all_wait(all, 0, count, AT_BARRIER)) {
+            release(all, 0, count);
+            going = true;
+        }
+    }
+    fibers = nullptr;
+    for (unsigned i = 0; i < count; i++) {
+        if (all->state[i] != ENDED) {
+            fprintf(stderr, "fake CUDA: threads of a block wait for different things\n");
+            abort();
+        }
+    }
+}
+
+// False: the first thread has come to a barrier, having changed nothing before it.
+bool run_one_by_one(unsigned count, const std::function<void()> &body) {
+    for (unsigned i = 0; i < count; i++) {
+        threadIdx = dim3(i);
+        try {
+            body();
+        } catch (const late_barrier &) {
+            if (i > 0) {
+                fprintf(stderr, "fake CUDA: a barrier that not all threads of a block come to\n");
+                abort();
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+std::mutex kernels_lock;
+std::map<const void *, bool> kernels; // seen before; whether they wait
+
+} // namespace
+
+void fake_run_blocks(const void *kernel, dim3 blocks, dim3 threads,
+                     const std::function<void()> &body) {
+    bool known;
+    bool waits;
+    {
+        const std::lock_guard<std::mutex> lock(kernels_lock);
+        known = kernels.count(kernel) > 0;
+        waits = !known || kernels[kernel];
+    }
+    bool waited = false;
+    const size_t all = (size_t)blocks.x * blocks.y * blocks.z;
+#pragma omp parallel reduction(|| : waited)
+    {
+        block_of_fibers *room = waits ? new block_of_fibers() : nullptr;
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < all; i++) {
+            gridDim = blocks;
+            blockDim = threads;
+            blockIdx = dim3((unsigned)(i % blocks.x), (unsigned)(i / blocks.x % blocks.y),
+                            (unsigned)(i / blocks.x / blocks.y));
+            if (room == nullptr && !run_one_by_one(threads.x, body)) {
+                room = new block_of_fibers();
+            }
+            if (room != nullptr) {
+                run_fibers(room, threads.x, body);
+                waited = waited || room->waited;
+            }
+        }
+        delete room;
+    }
+    const std::lock_guard<std::mutex> lock(kernels_lock);
+    kernels[kernel] = waited || (known && kernels[kernel]);
+}
+
+void __syncthreads() {
+    leave(AT_BARRIER);
+}
+
+uint32_t fake_shuffle(uint32_t bits, unsigned from) {
+    const unsigned self = threadIdx.x;
+    block_of_fibers *all = fibers;
+    if (all != nullptr) {
+        all->handed[self] = bits;
+    }
+    leave(AT_SHUFFLE);
+    const uint32_t got = all->handed[(self & ~31u) + from];
+    leave(AT_SHUFFLE); // nobody hands the next before all have taken this
+    return got;
+}

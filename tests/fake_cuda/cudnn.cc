@@ -1,0 +1,341 @@
+// The stand-in for cuDNN. Scratch memory is filled with NaNs: nobody else may use it.
+#include "numbers.h"
+
+#include <cudnn.h>
+
+#include <cstring>
+#include <vector>
+
+struct fake_cudnn {
+    cudaStream_t stream;
+};
+struct fake_tensor { // a filter: n is its number
+    cudnnDataType_t type;
+    int n, h, w, c;
+};
+struct fake_layer {
+    int pad, stride;
+};
+struct fake_activation {
+    cudnnActivationMode_t mode;
+};
+
+namespace {
+
+constexpr size_t scratch_bytes = 4096;
+
+size_t count_of(const fake_tensor &tensor) {
+    return (size_t)tensor.n * tensor.h * tensor.w * tensor.c;
+}
+
+std::vector<float> floats(bool bf16, const void *from, size_t count) {
+    std::vector<float> made(count);
+    for (size_t i = 0; i < count; i++) {
+        made[i] = bf16 ? of_bf16(((const uint16_t *)from)[i]) : ((const float *)from)[i];
+    }
+    return made;
+}
+
+void store(bool bf16, const std::vector<float> &from, void *to) {
+    for (size_t i = 0; i < from.size(); i++) {
+        if (bf16) {
+            ((uint16_t *)to)[i] = to_bf16(from[i]);
+        } else {
+            ((float *)to)[i] = from[i];
+        }
+    }
+}
+
+bool is_bf16(const fake_tensor &tensor) {
+    return tensor.type == CUDNN_DATA_BFLOAT16;
+}
+
+// What the three passes share: for each image, output pixel and tap inside the image, `work` with
+// where the input's and the output's channels start, and the tap's number.
+template <typename W>
+void each_tap(const fake_tensor &x, const fake_tensor &w, const fake_layer &layer,
+              const fake_tensor &y, int n, W work) {
+    for (int oh = 0; oh < y.h; oh++) {
+        for (int ow = 0; ow < y.w; ow++) {
+            for (int r = 0; r < w.h; r++) {
+                for (int s = 0; s < w.w; s++) {
+                    const int ih = oh * layer.stride + r - layer.pad;
+                    const int iw = ow * layer.stride + s - layer.pad;
+                    if (ih >= 0 && ih < x.h && iw >= 0 && iw < x.w) {
+                        work((((size_t)n * x.h + ih) * x.w + iw) * x.c,
+                             (((size_t)n * y.h + oh) * y.w + ow) * y.c, r * w.w + s);
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Weights by tap, input channel, output channel: sums then run along the output channels.
+std::vector<float> by_tap(const fake_tensor &w, const std::vector<float> &weights) {
+    std::vector<float> made(weights.size());
+    const int taps = w.h * w.w;
+    for (int k = 0; k < w.n; k++) {
+        for (int i = 0; i < taps; i++) {
+            for (int c = 0; c < w.c; c++) {
+                made[((size_t)i * w.c + c) * w.n + k] = weights[((size_t)k * taps + i) * w.c + c];
+            }
+        }
+    }
+    return made;
+}
+
+std::vector<float> convolve(const fake_tensor &of_x, const void *x, const fake_tensor &of_w,
+                            const void *w, const fake_layer &layer, const fake_tensor &of_y) {
+    const std::vector<float> in = floats(is_bf16(of_x), x, count_of(of_x));
+    const std::vector<float> weights = by_tap(of_w, floats(is_bf16(of_w), w, count_of(of_w)));
+    std::vector<float> out(count_of(of_y));
+#pragma omp parallel for
+    for (int n = 0; n < of_x.n; n++) {
+        each_tap(of_x, of_w, layer, of_y, n, [&](size_t from, size_t to, int tap) {
+            for (int c = 0; c < of_x.c; c++) {
+                const float value = in[from + c];
+                const float *row = &weights[((size_t)tap * of_w.c + c) * of_w.n];
+                for (int k = 0; k < of_w.n; k++) {
+                    out[to + k] += value * row[k];
+                }
+            }
+        });
+    }
+    return out;
+}
+
+template <typename A>
+void offer(int *count, fake_found<A> *found, A uncertain, A certain) {
+    found[0] = {uncertain, CUDNN_STATUS_SUCCESS, 1, 0, CUDNN_NON_DETERMINISTIC, CUDNN_FMA_MATH};
+    found[1] = {certain,       CUDNN_STATUS_SUCCESS, 2,
+                scratch_bytes, CUDNN_DETERMINISTIC,  CUDNN_FMA_MATH};
+    *count = 2;
+}
+
+// Whether a pass may run, and what becomes of its scratch memory.
+bool fits(const fake_tensor &x, const fake_tensor &w, const fake_layer &layer, const fake_tensor &y,
+          bool algorithm, void *scratch, size_t bytes, cudaStream_t stream) {
+    fake_queue(stream, [=] { memset(scratch, 0xFF, scratch_bytes); });
+    return algorithm && bytes >= scratch_bytes && x.n == y.n && w.c == x.c && w.n == y.c &&
+           y.h == (x.h + 2 * layer.pad - w.h) / layer.stride + 1 &&
+           y.w == (x.w + 2 * layer.pad - w.w) / layer.stride + 1;
+}
+
+} // namespace
+
+// ---- cuDNN
+
+const char *cudnnGetErrorString(cudnnStatus_t status) {
+    return status == CUDNN_STATUS_SUCCESS     ? "CUDNN_STATUS_SUCCESS"
+           : status == CUDNN_STATUS_BAD_PARAM ? "CUDNN_STATUS_BAD_PARAM"
+                                              : "CUDNN_STATUS_NOT_SUPPORTED";
+}
+cudnnStatus_t cudnnCreate(cudnnHandle_t *handle) {
+    *handle = new fake_cudnn{nullptr};
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
+    delete handle;
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
+    handle->stream = stream;
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *made) {
+    *made = new fake_tensor{};
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t tensor) {
+    delete tensor;
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t tensor, cudnnTensorFormat_t,
+                                         cudnnDataType_t type, int n, int c, int h, int w) {
+    *tensor = {type, n, h, w, c};
+    return n > 0 && c > 0 && h > 0 && w > 0 ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
+}
+cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *made) {
+    return cudnnCreateTensorDescriptor(made);
+}
+cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filter) {
+    return cudnnDestroyTensorDescriptor(filter);
+}
+cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t filter, cudnnDataType_t type,
+                                         cudnnTensorFormat_t format, int k, int c, int h, int w) {
+    return cudnnSetTensor4dDescriptor(filter, format, type, k, c, h, w);
+}
+cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *made) {
+    *made = new fake_layer{};
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t layer) {
+    delete layer;
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t layer, int pad_h, int,
+                                              int stride_h, int, int, int, cudnnConvolutionMode_t,
+                                              cudnnDataType_t) {
+    *layer = {pad_h, stride_h};
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t, cudnnMathType_t) {
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *made) {
+    *made = new fake_activation{};
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t activation) {
+    delete activation;
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t activation,
+                                           cudnnActivationMode_t mode, cudnnNanPropagation_t,
+                                           double) {
+    activation->mode = mode;
+    return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t, cudnnTensorDescriptor_t,
+                                                      cudnnFilterDescriptor_t,
+                                                      cudnnConvolutionDescriptor_t,
+                                                      cudnnTensorDescriptor_t,
+                                                      cudnnConvolutionFwdAlgo_t, size_t *bytes) {
+    *bytes = scratch_bytes;
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, cudnnTensorDescriptor_t,
+                                                     cudnnFilterDescriptor_t,
+                                                     cudnnConvolutionDescriptor_t,
+                                                     cudnnTensorDescriptor_t, int, int *count,
+                                                     cudnnConvolutionFwdAlgoPerf_t *found) {
+    offer(count, found, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
+          CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM);
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
+    cudnnHandle_t, cudnnFilterDescriptor_t, cudnnTensorDescriptor_t, cudnnConvolutionDescriptor_t,
+    cudnnTensorDescriptor_t, int, int *count, cudnnConvolutionBwdDataAlgoPerf_t *found) {
+    offer(count, found, CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
+    return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+    cudnnHandle_t, cudnnTensorDescriptor_t, cudnnTensorDescriptor_t, cudnnConvolutionDescriptor_t,
+    cudnnFilterDescriptor_t, int, int *count, cudnnConvolutionBwdFilterAlgoPerf_t *found) {
+    offer(count, found, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+    return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void *,
+                                      cudnnTensorDescriptor_t of_x, const void *x,
+                                      cudnnFilterDescriptor_t of_w, const void *w,
+                                      cudnnConvolutionDescriptor_t layer,
+                                      cudnnConvolutionFwdAlgo_t algorithm, void *scratch,
+                                      size_t bytes, const void *, cudnnTensorDescriptor_t of_y,
+                                      void *y) {
+    if (!fits(*of_x, *of_w, *layer, *of_y,
+              algorithm == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, scratch, bytes,
+              handle->stream)) {
+        return CUDNN_STATUS_BAD_PARAM;
+    }
+    fake_queue(handle->stream, [=, x_ = *of_x, w_ = *of_w, layer_ = *layer, y_ = *of_y] {
+        store(is_bf16(y_), convolve(x_, x, w_, w, layer_, y_), y);
+    });
+    return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnConvolutionBiasActivationForward(
+    cudnnHandle_t handle, const void *, cudnnTensorDescriptor_t of_x, const void *x,
+    cudnnFilterDescriptor_t of_w, const void *w, cudnnConvolutionDescriptor_t layer,
+    cudnnConvolutionFwdAlgo_t algorithm, void *scratch, size_t bytes, const void *alpha2,
+    cudnnTensorDescriptor_t, const void *z, cudnnTensorDescriptor_t of_bias, const void *bias,
+    cudnnActivationDescriptor_t activation, cudnnTensorDescriptor_t of_y, void *y) {
+    const bool residual = *(const float *)alpha2 != 0;
+    const bool relu = activation->mode == CUDNN_ACTIVATION_RELU;
+    if (of_bias->c != of_y->c ||
+        !fits(*of_x, *of_w, *layer, *of_y,
+              algorithm == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, scratch, bytes,
+              handle->stream)) {
+        return CUDNN_STATUS_BAD_PARAM;
+    }
+    fake_queue(handle->stream, [=, x_ = *of_x, w_ = *of_w, layer_ = *layer, y_ = *of_y] {
+        std::vector<float> out = convolve(x_, x, w_, w, layer_, y_);
+        const std::vector<float> shift = floats(is_bf16(y_), bias, (size_t)y_.c);
+        const std::vector<float> more =
+            residual ? floats(is_bf16(y_), z, out.size()) : std::vector<float>(out.size());
+        for (size_t i = 0; i < out.size(); i++) {
+            out[i] += shift[i % (size_t)y_.c] + more[i];
+            out[i] = relu && out[i] < 0 ? 0 : out[i];
+        }
+        store(is_bf16(y_), out, y);
+    });
+    return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *,
+                                           cudnnFilterDescriptor_t of_w, const void *w,
+                                           cudnnTensorDescriptor_t of_dy, const void *dy,
+                                           cudnnConvolutionDescriptor_t layer,
+                                           cudnnConvolutionBwdDataAlgo_t algorithm, void *scratch,
+                                           size_t bytes, const void *beta,
+                                           cudnnTensorDescriptor_t of_dx, void *dx) {
+    const float before = *(const float *)beta;
+    if (!fits(*of_dx, *of_w, *layer, *of_dy, algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_1,
+              scratch, bytes, handle->stream)) {
+        return CUDNN_STATUS_BAD_PARAM;
+    }
+    fake_queue(handle->stream, [=, x_ = *of_dx, w_ = *of_w, layer_ = *layer, y_ = *of_dy] {
+        const std::vector<float> weights = floats(is_bf16(w_), w, count_of(w_));
+        const std::vector<float> from = floats(is_bf16(y_), dy, count_of(y_));
+        std::vector<float> made =
+            before != 0 ? floats(is_bf16(x_), dx, count_of(x_)) : std::vector<float>(count_of(x_));
+#pragma omp parallel for
+        for (int n = 0; n < x_.n; n++) {
+            each_tap(x_, w_, layer_, y_, n, [&](size_t in, size_t out, int tap) {
+                for (int k = 0; k < w_.n; k++) {
+                    const float value = from[out + k];
+                    const float *row = &weights[((size_t)k * w_.h * w_.w + tap) * w_.c];
+                    for (int c = 0; c < w_.c; c++) {
+                        made[in + c] += value * row[c];
+                    }
+                }
+            });
+        }
+        store(is_bf16(x_), made, dx);
+    });
+    return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void *,
+                                             cudnnTensorDescriptor_t of_x, const void *x,
+                                             cudnnTensorDescriptor_t of_dy, const void *dy,
+                                             cudnnConvolutionDescriptor_t layer,
+                                             cudnnConvolutionBwdFilterAlgo_t algorithm,
+                                             void *scratch, size_t bytes, const void *,
+                                             cudnnFilterDescriptor_t of_dw, void *dw) {
+    if (!fits(*of_x, *of_dw, *layer, *of_dy, algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1,
+              scratch, bytes, handle->stream)) {
+        return CUDNN_STATUS_BAD_PARAM;
+    }
+    fake_queue(handle->stream, [=, x_ = *of_x, w_ = *of_dw, layer_ = *layer, y_ = *of_dy] {
+        const std::vector<float> in = floats(is_bf16(x_), x, count_of(x_));
+        const std::vector<float> from = floats(is_bf16(y_), dy, count_of(y_));
+        std::vector<float> made(count_of(w_));
+#pragma omp parallel for
+        for (int k = 0; k < w_.n; k++) {
+            for (int n = 0; n < x_.n; n++) {
+                each_tap(x_, w_, layer_, y_, n, [&](size_t at, size_t out, int tap) {
+                    const float value = from[out + k];
+                    float *row = &made[((size_t)k * w_.h * w_.w + tap) * w_.c];
+                    for (int c = 0; c < w_.c; c++) {
+                        row[c] += value * in[at + c];
+                    }
+                });
+            }
+        }
+        store(is_bf16(w_), made, dw);
+    });
+    return CUDNN_STATUS_SUCCESS;
+}

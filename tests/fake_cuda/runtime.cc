@@ -1,0 +1,212 @@
+// The stand-in for CUDA's runtime.
+#include "blocks.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+struct fake_graph {
+    std::vector<std::function<void()>> work;
+};
+struct fake_stream {
+    fake_graph *captured;
+};
+struct fake_event {
+    int unused;
+};
+
+// ---- work
+
+void fake_queue(cudaStream_t stream, std::function<void()> work) {
+    if (stream->captured != nullptr) {
+        stream->captured->work.push_back(std::move(work));
+    } else {
+        work();
+    }
+}
+
+cudaError_t fake_launch(const void *kernel, dim3 blocks, dim3 threads, cudaStream_t stream,
+                        std::function<void()> body) {
+    if (threads.x == 0 || threads.x > most_threads || threads.y != 1 || threads.z != 1 ||
+        blocks.x == 0 || blocks.x > 0x7FFFFFFFu || blocks.y == 0 || blocks.y > 65535 ||
+        blocks.z == 0 || blocks.z > 65535) {
+        return cudaErrorInvalidConfiguration;
+    }
+    fake_queue(stream, [=] { fake_run_blocks(kernel, blocks, threads, body); });
+    return cudaSuccess;
+}
+
+// ---- memory
+
+static size_t used;
+static bool capturing;
+
+static size_t all_memory() {
+    const char *given = getenv("FAKE_CUDA_MEMORY"); // bytes
+    return given != nullptr ? strtoull(given, nullptr, 10) : (size_t)1 << 40;
+}
+
+cudaError_t cudaMemGetInfo(size_t *left, size_t *all) {
+    *all = all_memory();
+    *left = *all > used ? *all - used : 0;
+    return cudaSuccess;
+}
+
+static constexpr size_t head_bytes = 256; // holds the size
+
+cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    if (capturing) {
+        return cudaErrorStreamCaptureUnsupported;
+    }
+    const size_t whole = (bytes + 255) / 256 * 256 + head_bytes;
+    char *got = used + bytes > all_memory() ? nullptr : (char *)aligned_alloc(256, whole);
+    if (got == nullptr) {
+        return cudaErrorMemoryAllocation;
+    }
+    memset(got, 0xFF, whole);
+    memcpy(got, &bytes, sizeof bytes);
+    used += bytes;
+    *memory = got + head_bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *memory) {
+    if (capturing) {
+        return cudaErrorStreamCaptureUnsupported;
+    }
+    if (memory != nullptr) {
+        size_t bytes;
+        memcpy(&bytes, (char *)memory - head_bytes, sizeof bytes);
+        used -= bytes;
+        free((char *)memory - head_bytes);
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+    *memory = malloc(bytes);
+    return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *memory) {
+    free(memory);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+    if (stream->captured != nullptr && kind != cudaMemcpyDeviceToDevice) {
+        return cudaErrorStreamCaptureUnsupported; // the host's memory will be another's by then
+    }
+    fake_queue(stream, [=] { memmove(to, from, bytes); });
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *memory, int byte, size_t bytes, cudaStream_t stream) {
+    fake_queue(stream, [=] { memset(memory, byte, bytes); });
+    return cudaSuccess;
+}
+
+// ---- streams, graphs, events
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    *stream = new fake_stream{nullptr};
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    delete stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    return stream->captured != nullptr ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
+    return event == nullptr ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    if (stream->captured != nullptr) {
+        return cudaErrorInvalidValue;
+    }
+    stream->captured = new fake_graph();
+    capturing = true;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    *graph = stream->captured;
+    stream->captured = nullptr;
+    capturing = false;
+    return *graph == nullptr ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph, unsigned long long) {
+    *made = new fake_graph(*graph);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
+    for (const std::function<void()> &work : graph->work) {
+        fake_queue(stream, work);
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+    *event = new fake_event();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t) {
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    delete event;
+    return cudaSuccess;
+}
+
+// ---- the device
+
+cudaError_t cudaGetDeviceCount(int *count) {
+    *count = getenv("FAKE_CUDA_ABSENT") != nullptr ? 0 : 1;
+    return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+
+cudaError_t cudaSetDevice(int) {
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError() {
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t status) {
+    switch (status) {
+    case cudaSuccess: return "no error";
+    case cudaErrorMemoryAllocation: return "out of memory";
+    case cudaErrorInvalidValue: return "invalid argument";
+    case cudaErrorInvalidConfiguration: return "invalid configuration argument";
+    case cudaErrorStreamCaptureUnsupported:
+        return "operation not permitted when stream is capturing";
+    case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+    }
+    return "unknown error";
+}

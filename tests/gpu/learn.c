@@ -1,0 +1,230 @@
+// learn: a short training run on made-up X-rays, on any device. One JSON line: the losses, and a
+// checksum of the parameters at the end.
+#include "core/cli.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "data/phantom.h"
+#include "image/resize.h"
+#include "models/models.h"
+#include "train/parameters.h"
+#include "train/schedule.h"
+#include "train/step.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DECAY 1e-4
+enum { CASES = 16 };
+
+struct options {
+    const char *network, *device, *precision;
+    int64_t batch, side, accumulate, iterations, seed;
+    double rate;
+    struct common_options common;
+};
+
+// What is learned: images of side x side with their masks, every second with a lesion.
+struct lesson {
+    size_t side, mask_side;
+    uint8_t *images, *masks;
+};
+
+static void *need(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    if (memory == NULL) {
+        die("no memory");
+    }
+    return memory;
+}
+
+static void draw_case(const struct lesson *lesson, size_t i) {
+    const struct lesion_style style = {.area = 0.06F, .contrast = 1};
+    const size_t pixels = lesson->mask_side * lesson->mask_side;
+    uint8_t *mask = lesson->masks + i * pixels;
+    struct phantom phantom;
+    struct error error;
+    struct image image = {lesson->images + i * lesson->side * lesson->side, lesson->side,
+                          lesson->side};
+    if (!phantom_draw(&phantom, 1, i, lesson->mask_side, i % 2 == 0 ? &style : NULL, &error)) {
+        die("%s", error.text);
+    }
+    const struct view whole = view_of(&phantom.image);
+    if (!resize_bilinear(&image, &whole, &error)) {
+        die("%s", error.text);
+    }
+    for (size_t k = 0; k < phantom.lesion_count; k++) {
+        for (size_t at = 0; at < pixels; at++) {
+            mask[at] |= phantom.lesions[k].pixels[at];
+        }
+    }
+    phantom_free(&phantom);
+}
+
+static void fill(struct batch *batch, const struct lesson *lesson, int64_t seed,
+                 int64_t iteration) {
+    const size_t image = lesson->side * lesson->side;
+    const size_t mask = lesson->mask_side * lesson->mask_side;
+    struct random random = random_seed((uint64_t)seed, (uint64_t)iteration, 0);
+    for (size_t i = 0; i < batch->count; i++) {
+        const size_t drawn = (size_t)(random_next(&random) % CASES);
+        memcpy(batch->images + i * image, lesson->images + drawn * image, image);
+        memcpy(batch->masks + i * mask, lesson->masks + drawn * mask, mask);
+    }
+}
+
+// FNV-1a of all parameters' bytes.
+static uint64_t checksum(struct backend *backend, struct network *network) {
+    const size_t bytes = network_value_count(network) * sizeof(float);
+    unsigned char *values = need(bytes, 1);
+    uint64_t hash = 0xCBF29CE484222325u;
+    backend->calls->get(backend, values, network_values(network), bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        hash = (hash ^ values[i]) * 0x100000001B3u;
+    }
+    free(values);
+    return hash;
+}
+
+static void learn(const struct options *options, const struct lesson *lesson,
+                  struct optimizer *optimizer) {
+    const size_t count = (size_t)options->batch;
+    struct batch batch = {.capacity = count,
+                          .count = count,
+                          .height = lesson->side,
+                          .width = lesson->side,
+                          .mask_height = lesson->mask_side,
+                          .mask_width = lesson->mask_side,
+                          .images = need(count, lesson->side * lesson->side),
+                          .masks = need(count, lesson->mask_side * lesson->mask_side)};
+    struct step_runner runner;
+    struct loss_parts parts;
+    struct error error;
+    if (!step_open(&runner, optimizer, &batch, &loss_options_usual, options->accumulate, &error)) {
+        die("%s", error.text);
+    }
+    fill(&batch, lesson, options->seed, 0);
+    step_send(&runner, &batch);
+    for (int64_t i = 0; i < options->iterations; i++) {
+        const uint64_t seed = (uint64_t)(options->seed * 1000003 + i);
+        if ((i + 1) % options->accumulate == 0) {
+            step_start_update(&runner, seed, learning_rate(i, options->iterations, options->rate),
+                              DECAY);
+        } else {
+            step_start(&runner, seed);
+        }
+        fill(&batch, lesson, options->seed, i + 1);
+        step_send(&runner, &batch);
+        if (!step_finish(&runner, &parts, &error)) {
+            die("%s", error.text);
+        }
+        (void)printf("%s%.9g", i == 0 ? "" : ",", parts.total);
+    }
+    step_close(&runner);
+    free(batch.images);
+    free(batch.masks);
+}
+
+static struct graph *open_graph(const struct options *options, const struct lesson *lesson) {
+    const struct model_options model = {.images = (size_t)options->batch,
+                                        .height = lesson->side,
+                                        .width = lesson->side,
+                                        .gray = true,
+                                        .out_height = lesson->mask_side,
+                                        .out_width = lesson->mask_side,
+                                        .auxiliary = true,
+                                        .dropout = 0.1};
+    struct error error;
+    struct graph *graph = model_build(options->network, GRAPH_TRAIN, &model, &error);
+    if (graph == NULL) {
+        die("%s: %s", options->network, error.text);
+    }
+    return graph;
+}
+
+static void run(const struct options *options, const struct lesson *lesson) {
+    enum precision precision = PRECISION_F32;
+    struct error error;
+    struct optimizer optimizer;
+    struct graph *graph = open_graph(options, lesson);
+    if (!precision_named(options->precision, &precision)) {
+        die_usage("--precision %s", options->precision);
+    }
+    struct backend *backend =
+        backend_open(options->device, precision, (int)options->common.threads, &error);
+    if (backend == NULL) {
+        die("%s", error.text);
+    }
+    struct network *network = network_new(graph, backend, &error);
+    if (network == NULL || !optimizer_open(&optimizer, backend, graph, network, &error)) {
+        die("%s", error.text);
+    }
+    parameters_start(backend, graph, network, (uint64_t)options->seed);
+    (void)printf("{\"network\":\"%s\",\"device\":\"%s\",\"precision\":\"%s\",\"seed\":%" PRId64
+                 ",\"losses\":[",
+                 options->network, options->device, options->precision, options->seed);
+    learn(options, lesson, &optimizer);
+    (void)printf("],\"parameters\":\"%016" PRIx64 "\"}\n", checksum(backend, network));
+    optimizer_close(&optimizer);
+    network_free(network);
+    graph_free(graph);
+    backend_close(backend);
+}
+
+static void read_options(struct options *options, int argc, char **argv) {
+    const struct option_row rows[] = {
+        {"network", 'n', OPTION_TEXT, &options->network, "NAME", "default: unet-resnet18", 0, 0,
+         OPTION_SILENT},
+        {"device", 0, OPTION_TEXT, &options->device, "D", "cpu, cuda (default) or cuda:N", 0, 0,
+         OPTION_SILENT},
+        {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16", "default: f32", 0, 0,
+         OPTION_SILENT},
+        {"batch", 'b', OPTION_INTEGER, &options->batch, "N", "images (default: 6)", 2, 4096,
+         OPTION_SILENT},
+        {"side", 's', OPTION_INTEGER, &options->side, "N", "of the images (default: 192)", 64, 1024,
+         OPTION_SILENT},
+        {"accumulate", 0, OPTION_INTEGER, &options->accumulate, "N",
+         "steps for each update (default: 1)", 1, 1000, OPTION_SILENT},
+        {"iterations", 'i', OPTION_INTEGER, &options->iterations, "N", "default: 200", 0, 100000,
+         OPTION_SILENT},
+        {"seed", 0, OPTION_INTEGER, &options->seed, "N", "default: 1", 0, 1000000, OPTION_SILENT},
+        {"rate", 0, OPTION_NUMBER, &options->rate, "X", "default: 0.001", 0, 1, OPTION_SILENT},
+    };
+    const struct program program = {.name = "learn",
+                                    .summary = "a short training run on made-up X-rays",
+                                    .usage = "[OPTION]...",
+                                    .description = "Prints one JSON line.",
+                                    .examples = "learn --device cuda --precision bf16",
+                                    .options = rows,
+                                    .option_count = COUNT_OF(rows),
+                                    .common = &options->common,
+                                    .common_options = COMMON_THREADS};
+    (void)cli_parse(&program, argc, argv);
+}
+
+int main(int argc, char **argv) {
+    backend_prepare(argv);
+    struct options options = {.network = "unet-resnet18",
+                              .device = "cuda",
+                              .precision = "f32",
+                              .batch = 6,
+                              .side = 192,
+                              .accumulate = 1,
+                              .iterations = 200,
+                              .seed = 1,
+                              .rate = 1e-3,
+                              .common = common_defaults()};
+    read_options(&options, argc, argv);
+    struct lesson lesson = {.side = (size_t)options.side,
+                            .mask_side = (size_t)options.side * 4 / 3};
+    lesson.images = need(CASES, lesson.side * lesson.side);
+    lesson.masks = need(CASES, lesson.mask_side * lesson.mask_side);
+    for (size_t i = 0; i < CASES; i++) {
+        draw_case(&lesson, i);
+    }
+    run(&options, &lesson);
+    free(lesson.images);
+    free(lesson.masks);
+    return 0;
+}

@@ -1,0 +1,341 @@
+"""Both networks and the training loss in PyTorch: the rival that the CUDA backend is timed against.
+
+Written for speed: convolutions in channels_last, attention over positions by the fused kernel, one sort
+for all heads and images of a batch and for both halves of the Lovasz hinge, nothing that waits for the
+device. Parameters have the names of a checkpoint.
+"""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def norm(channels):
+    made = nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
+    made.num_batches_tracked = None  # of use to no one here, and a kernel a layer
+    return made
+
+
+class CBR(nn.Module):
+    """Convolution, norm, ReLU."""
+
+    def __init__(self, inputs, outputs, kernel, stride=1):
+        super().__init__()
+        self.cbr_unit = nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+                                      norm(outputs), nn.ReLU(inplace=True))
+
+    def forward(self, x):
+        return self.cbr_unit(x)
+
+
+class CB(nn.Module):
+    """Convolution, norm."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.cb_unit = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), norm(outputs))
+
+    def forward(self, x):
+        return self.cb_unit(x)
+
+
+def head(inputs, channels, kernel, dropout):
+    return nn.Sequential(CBR(inputs, channels, kernel), nn.Dropout2d(dropout), nn.Conv2d(channels, 1, 1))
+
+
+def pool(x):
+    return x.mean((2, 3), keepdim=True)
+
+
+def resize(x, size):
+    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = norm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = norm(outputs)
+        self.downsample = None
+        if stride > 1:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        skip = x if self.downsample is None else self.downsample(x)
+        return F.relu(y.add_(skip), inplace=True)
+
+
+class ResNet18(nn.Module):
+    """Maps at 1/2 (64 channels), 1/4 (64), 1/8 (128), 1/16 (256) and 1/32 (512)."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = norm(64)
+        inputs = 64
+        for stage, width in enumerate((64, 128, 256, 512), 1):
+            stride = 1 if stage == 1 else 2
+            self.add_module(f"layer{stage}", nn.Sequential(Block(inputs, width, stride), Block(width, width, 1)))
+            inputs = width
+
+    def forward(self, x):
+        at2 = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        at4 = self.layer1(F.max_pool2d(at2, 3, 2, 1))
+        at8 = self.layer2(at4)
+        at16 = self.layer3(at8)
+        return at2, at4, at8, at16, self.layer4(at16)
+
+
+class PositionAttention(nn.Module):
+    """Queries are keys. The fused kernels want values as wide as queries: with `padded` these get zeros."""
+
+    padded = False
+
+    def __init__(self, channels):
+        super().__init__()
+        self.query_conv = nn.Conv2d(channels, channels // 2, 1)
+        self.value_conv = nn.Conv2d(channels, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        n, c, h, w = x.shape
+        q = self.query_conv(x).permute(0, 2, 3, 1).reshape(n, 1, h * w, c // 2)
+        v = self.value_conv(x).permute(0, 2, 3, 1).reshape(n, 1, h * w, c)
+        y = attend(q, v, self.padded).reshape(n, h, w, c).permute(0, 3, 1, 2)
+        return x + self.gamma * y
+
+
+def attend(q, v, padded):
+    if padded:
+        q = F.pad(q, (0, v.shape[-1] - q.shape[-1]))
+    return F.scaled_dot_product_attention(q, q, v, scale=1.0)
+
+
+class ChannelAttention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        f = x.flatten(2)
+        energy = f @ f.transpose(1, 2)
+        shares = torch.softmax(energy.amax(-1, keepdim=True) - energy, dim=-1)
+        return x + self.gamma * (shares @ f).view_as(x)
+
+
+class DualAttention(nn.Module):
+    """To be mixed in: both attentions, and their sum."""
+
+    def add_attention(self, channels, prefix):
+        self.pam = PositionAttention(channels)
+        self.cam = ChannelAttention()
+        self.by_position, self.by_channel = prefix + "_pam", prefix + "_cam"
+        self.add_module(self.by_position, CBR(channels, channels, 3))
+        self.add_module(self.by_channel, CBR(channels, channels, 3))
+
+    def attention(self, x):
+        return getattr(self, self.by_position)(self.pam(x)) + getattr(self, self.by_channel)(self.cam(x))
+
+
+def pyramid(x):
+    """Sum over grids of 6, 3, 2 and 1 of average pooling, brought back to the size."""
+    h, w = x.shape[2:]
+    total = 0
+    for grid in (6, 3, 2, 1):
+        step = (h // grid, w // grid)
+        window = (h - step[0] * (grid - 1), w - step[1] * (grid - 1))
+        total = total + resize(F.avg_pool2d(x, window, step), (h, w))
+    return total
+
+
+class UNet(DualAttention):
+    """forward: the heads' logits, the main one first, at their own sizes; and the global logit."""
+
+    def __init__(self, dropout=0.1):
+        super().__init__()
+        self.backbone = ResNet18()
+        self.c3br_ppm = CBR(512, 128, 3)
+        self.aux_cls_gap = head(128, 32, 1, dropout)
+        below = 128
+        for level, skip, skip_to, out in (("16x", 256, 128, 64), ("8x", 128, 64, 32), ("4x", 64, 32, 16),
+                                          ("2x", 64, 16, 8)):
+            self.add_module(f"c1br_{level}", CBR(skip, skip_to, 1))
+            self.add_module(f"c3br2_{level}", nn.Sequential(CBR(skip_to + below, out, 3), CBR(out, out, 3)))
+            below = out
+        self.add_attention(32, "c3br")
+        self.cls = head(8, 8, 3, dropout)
+        self.aux_cls_4x = head(32, 8, 3, dropout)
+        self.aux_cls_ppm = head(128, 32, 3, dropout)
+        self.gamma_gap = nn.Parameter(torch.zeros(1))
+
+    def join(self, skip, below, level):
+        lateral = getattr(self, f"c1br_{level}")(skip)
+        return getattr(self, f"c3br2_{level}")(torch.cat([lateral, resize(below, skip.shape[2:])], 1))
+
+    def forward(self, x):
+        at2, at4, at8, at16, at32 = self.backbone(x)
+        p = self.c3br_ppm(pyramid(at32))
+        any_lesion = self.aux_cls_gap(pool(p)).float()
+        d8 = self.attention(self.join(at8, self.join(at16, p, "16x"), "8x"))
+        d2 = self.join(at2, self.join(at4, d8, "4x"), "2x")
+        heads = [self.cls(resize(d2, x.shape[2:])).float() + self.gamma_gap * any_lesion]
+        if self.training:
+            heads += [self.aux_cls_4x(resize(d8, at4.shape[2:])).float(), self.aux_cls_ppm(p).float()]
+        return heads, any_lesion
+
+
+class Refinement(nn.Module):
+    """Attention refinement: a gate over channels."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        self.cbr = CBR(inputs, 128, 3)
+        self.arm = nn.Sequential(nn.AdaptiveAvgPool2d(1), CB(128, 128))
+
+    def forward(self, x):
+        y = self.cbr(x)
+        return y * torch.sigmoid(self.arm(y))
+
+
+class ContextPath(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = ResNet18()
+        self.cbr_gap = CBR(512, 128, 1)
+        for level, width in (("32x", 512), ("16x", 256), ("8x", 128)):
+            self.add_module(f"arm_{level}", Refinement(width))
+            self.add_module(f"cbr_{level}", CBR(128, 128, 3))
+
+    def forward(self, x):
+        _, _, at8, at16, at32 = self.backbone(x)
+        g = self.cbr_gap(pool(at32))
+        c32 = self.cbr_32x(self.arm_32x(at32) + g)
+        c16 = self.cbr_16x(self.arm_16x(at16) + resize(c32, at16.shape[2:]))
+        return self.cbr_8x(self.arm_8x(at8) + resize(c16, at8.shape[2:])), c16, c32, g
+
+
+class Fusion(nn.Module):
+    """Both paths through a 1 x 1, and a gate over channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.cbr = CBR(256, 128, 1)
+        squeeze, excite = nn.Module(), nn.Module()
+        squeeze.cbr_unit = nn.Sequential(nn.Conv2d(128, 64, 1), nn.ReLU(inplace=True))
+        excite.cb_unit = nn.Sequential(nn.Conv2d(64, 128, 1))
+        self.cse = nn.ModuleList([nn.Identity(), squeeze, excite])
+
+    def forward(self, spatial, context):
+        y = self.cbr(torch.cat([spatial, context], 1))
+        z = self.cse[2].cb_unit(self.cse[1].cbr_unit(pool(y)))
+        return y + y * torch.sigmoid(z)
+
+
+class BiSeNet(DualAttention):
+    """As UNet."""
+
+    def __init__(self, dropout=0.1):
+        super().__init__()
+        self.spatial_path = nn.Sequential()
+        for i, (inputs, outputs) in enumerate(((3, 64), (64, 64), (64, 128)), 1):
+            self.spatial_path.add_module(f"cbr{i}", CBR(inputs, outputs, 3, 2))
+        self.context_path = ContextPath()
+        self.ffm = Fusion()
+        self.add_attention(128, "cbr")
+        self.cls = head(128, 32, 3, dropout)
+        self.aux_cls_gap = head(128, 32, 1, dropout)
+        for level in ("8x", "16x", "32x"):
+            self.add_module(f"aux_cls_{level}", head(128, 32, 3, dropout))
+        self.gamma_gap = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        c8, c16, c32, g = self.context_path(x)
+        y = self.attention(self.ffm(self.spatial_path(x), c8))
+        any_lesion = self.aux_cls_gap(g).float()
+        heads = [self.cls(y).float() + self.gamma_gap * any_lesion]
+        if self.training:
+            heads += [self.aux_cls_8x(c8).float(), self.aux_cls_16x(c16).float(), self.aux_cls_32x(c32).float()]
+        return heads, any_lesion
+
+
+NETWORKS = {"unet-resnet18": UNet, "bisenet-resnet18": BiSeNet}
+
+
+class FromGray(nn.Module):
+    """A network on bytes (images x 1 x height x width), with ImageNet's mean and deviation taken out."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+        deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+        self.register_buffer("scale", 1 / (255 * deviation), persistent=False)
+        self.register_buffer("shift", -mean / deviation, persistent=False)
+
+    def forward(self, gray):
+        x = gray * self.scale + self.shift
+        return self.network(x.contiguous(memory_format=torch.channels_last))
+
+
+def start(network):
+    """First values: convolutions Kaiming-normal (fan out, ReLU), biases 0, norms and gammas as they are made."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network
+
+
+# ---- the loss
+
+HEAD_WEIGHTS = (1.0, 0.4, 0.4, 0.4)
+ALPHA, LOVASZ, MARGIN_EMPTY, MARGIN_LESION = 0.25, 0.1, 1.0, 5.0
+
+
+def jaccard_steps(labels, total):
+    """What each entry adds to the Jaccard loss, along labels in descending order of error: counts are whole
+    numbers below 2^24, so float32 holds them."""
+    seen = labels.cumsum(-1)
+    rank = torch.arange(1, labels.shape[-1] + 1, device=labels.device, dtype=labels.dtype)
+    loss = 1 - (total - seen) / (total + rank - seen)
+    return torch.diff(loss, dim=-1, prepend=torch.zeros_like(loss[..., :1]))
+
+
+@torch.no_grad()
+def lovasz_shares(errors, targets):
+    """The hinge's derivative by each error, both halves: one sort of all maps at once."""
+    order = errors.argsort(-1, descending=True)
+    labels = targets.gather(-1, order)
+    total = targets.sum(-1, keepdim=True)
+    steps = jaccard_steps(labels, total) + jaccard_steps(1 - labels, labels.shape[-1] - total)
+    return torch.empty_like(errors).scatter_(-1, order, steps / 2)
+
+
+def total_loss(heads, masks):
+    """Logits at their own sizes (images x 1 x h x w) against masks (images x H x W) of 0 and 1: balanced BCE
+    and symmetric Lovasz hinge, weighted over the heads."""
+    n, height, width = masks.shape
+    z = torch.stack([resize(one, (height, width)).flatten(1) for one in heads])
+    t = masks.flatten(1).to(z.dtype)
+    weights = torch.tensor(HEAD_WEIGHTS[:len(heads)], device=z.device).view(-1, 1, 1)
+    lesion = t.sum()
+    empty = t.numel() - lesion
+    balance = ALPHA * t / lesion.clamp(min=1) + (1 - ALPHA) * (1 - t) / empty.clamp(min=1)
+    bce = F.binary_cross_entropy_with_logits(z, t.expand_as(z), weight=weights * balance, reduction="sum")
+    margins = MARGIN_EMPTY + (MARGIN_LESION - MARGIN_EMPTY) * t
+    errors = margins - z * (2 * t - 1)
+    flat = errors.detach().view(-1, height * width)
+    shares = lovasz_shares(flat, t.expand_as(z).reshape(flat.shape)).view_as(errors)
+    return bce + LOVASZ / n * (weights * F.relu(errors) * shares).sum()
+
+
+def optimizer(network, rate=5e-4, decay=1e-4):
+    """RAdam; weights of convolutions decay."""
+    decaying = [p for p in network.parameters() if p.dim() == 4]
+    others = [p for p in network.parameters() if p.dim() != 4]
+    groups = [{"params": decaying, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.RAdam(groups, lr=rate, betas=(0.9, 0.999), eps=1e-8, decoupled_weight_decay=True, foreach=True)

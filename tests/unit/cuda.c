@@ -1,0 +1,104 @@
+// The CUDA backend against the CPU's: every operation, in training and prediction, in odd shapes
+// and both precisions. PLEURA_CUDA says which device this is: the stand-in on the host, or a real
+// one.
+#include "trials.h"
+
+static const struct shape shapes[] = {{2, 7, 9, 4},   {3, 6, 13, 1}, {2, 1, 1, 3},
+                                      {2, 19, 18, 8}, {1, 8, 6, 40}, {1, 33, 31, 16},
+                                      {2, 12, 12, 64}};
+
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = 1 }; // slow: one shape tells
+#else
+enum { SANITIZED = 0 };
+#endif
+
+// Numbers of the device; the caller frees.
+static float *fetch(struct trial *trial, const void *from, size_t count) {
+    float *copy = memory_for(count);
+    trial->backend->calls->get(trial->backend, copy, from, count * sizeof *copy);
+    return copy;
+}
+
+static void compare(const char *what, size_t which, struct shape shape, const float *made,
+                    const float *wanted, size_t count, double most) {
+    const double apart = distance(made, wanted, count);
+    if (!(apart <= most)) {
+        fail_msg("%s of %s, %zu x %zu x %zu x %zu: off by %g", what, tried[which].name, shape.n,
+                 shape.h, shape.w, shape.c, apart);
+    }
+}
+
+static void compare_devices(size_t which, struct shape shape, enum graph_mode mode,
+                            enum precision precision, double most) {
+    struct trial here;
+    struct trial there;
+    open_trial(&here, "cpu", mode, which, shape, PRECISION_F32);
+    open_trial(&there, "cuda", mode, which, shape, precision);
+    if (mode == GRAPH_TRAIN) {
+        gradients_of(&here);
+        gradients_of(&there);
+        const size_t learned = network_learned_count(here.network);
+        const size_t all = network_value_count(here.network);
+        float *gradients = fetch(&there, network_gradients(there.network), learned);
+        float *values = fetch(&there, network_values(there.network), all);
+        compare("gradient", which, shape, gradients, network_gradients(here.network), learned,
+                3 * most);
+        compare("statistics", which, shape, values + learned,
+                network_values(here.network) + learned, all - learned, most);
+        free(gradients);
+        free(values);
+    } else {
+        (void)loss_of(&here);
+        (void)loss_of(&there);
+    }
+    compare("output", which, shape, there.made, here.made, here.outputs, most);
+    close_trial(&here);
+    close_trial(&there);
+}
+
+static void compare_all(enum graph_mode mode, enum precision precision, double most) {
+    const char *only = getenv("TRIAL"); // one operation's name
+    for (size_t which = 0; which < TRIED; which++) {
+        // Over a few numbers bf16's statistics are far off, over many the channels' energies.
+        const size_t first = precision == PRECISION_BF16 ? 3 : 0;
+        const size_t last = precision == PRECISION_BF16 ? 4 : sizeof shapes / sizeof *shapes - 1;
+        const size_t end = SANITIZED ? first + 1 : last + 1;
+        for (size_t i = first; i < end; i++) {
+            if (shapes[i].h >= tried[which].least && shapes[i].w >= tried[which].least &&
+                (only == NULL || strcmp(only, tried[which].name) == 0)) {
+                compare_devices(which, shapes[i], mode, precision, most);
+            }
+        }
+    }
+}
+
+static void training_agrees(void **state) {
+    (void)state;
+    compare_all(GRAPH_TRAIN, PRECISION_F32, 2e-5);
+}
+
+static void prediction_agrees(void **state) {
+    (void)state;
+    compare_all(GRAPH_PREDICT, PRECISION_F32, 2e-5);
+}
+
+static void training_in_bf16_is_near(void **state) {
+    (void)state;
+    compare_all(GRAPH_TRAIN, PRECISION_BF16, 0.05);
+}
+
+static void prediction_in_bf16_is_near(void **state) {
+    (void)state;
+    compare_all(GRAPH_PREDICT, PRECISION_BF16, 0.05);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_agrees),
+        cmocka_unit_test(prediction_agrees),
+        cmocka_unit_test(training_in_bf16_is_near),
+        cmocka_unit_test(prediction_in_bf16_is_near),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,342 @@
+// Losses and the optimiser of the CUDA backend against the CPU's. PLEURA_CUDA says which device
+// this is: the stand-in on the host, or a real one.
+#include "core/random.h"
+#include "train/training.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { DEVICES = 2, MOST = 3 * 5000 };
+static const char *const devices[DEVICES] = {"cpu", "cuda"};
+
+// ---- losses
+
+enum lesions { SOME, NONE, ALL, ONE_IMAGE };
+enum logits { DRAWN, TIED, SURE, WRONG };
+
+struct loss_case {
+    size_t heads, images, pixels;
+    enum lesions lesions;
+    enum logits logits;
+    struct loss_options options;
+};
+
+#define SEGMENTATION                                                                               \
+    { 0.5, 0.1, 0, 5, 1 }
+#define CLASSIFICATION                                                                             \
+    { 0.25, 0.5, 0.3, 1, 5 }
+
+static const struct loss_case loss_cases[] = {
+    {1, 2, 4000, SOME, DRAWN, SEGMENTATION},      {4, 3, 5000, SOME, DRAWN, CLASSIFICATION},
+    {4, 3, 2049, ONE_IMAGE, DRAWN, SEGMENTATION}, {2, 2, 2047, NONE, DRAWN, CLASSIFICATION},
+    {1, 2, 333, ALL, DRAWN, SEGMENTATION},        {1, 1, 1, ALL, DRAWN, SEGMENTATION},
+    {4, 2, 1, NONE, WRONG, CLASSIFICATION},       {1, 2, 4096, SOME, TIED, SEGMENTATION},
+    {2, 2, 4097, SOME, SURE, CLASSIFICATION},     {1, 3, 2048, SOME, WRONG, SEGMENTATION},
+};
+
+static uint8_t mask_of(enum lesions lesions, size_t image, struct random *random) {
+    switch (lesions) {
+    case SOME: return random_uniform(random) < 0.1;
+    case ONE_IMAGE: return image == 1 && random_uniform(random) < 0.3;
+    case ALL: return 1;
+    case NONE: break;
+    }
+    return 0;
+}
+
+static float logit_of(enum logits logits, uint8_t mask, struct random *random) {
+    const double drawn = 8 * random_uniform(random) - 4;
+    switch (logits) {
+    case DRAWN: return (float)drawn;
+    case TIED: return (float)(drawn > 0 ? 0.5 : -0.5);
+    case SURE: return mask ? 40 : -40;
+    case WRONG: return (float)((mask ? -30 : 30) + drawn);
+    }
+    return 0;
+}
+
+// What a device made of a case.
+struct answer {
+    struct loss_parts parts;
+    float gradients[MOST_HEADS][MOST];
+    float global[3];
+};
+
+static struct backend *opened(const char *device) {
+    struct error error;
+    struct backend *backend = backend_open(device, PRECISION_F32, 2, &error);
+    if (backend == NULL) {
+        fail_msg("%s", error.text);
+        abort();
+    }
+    return backend;
+}
+
+static void *room_for(struct backend *backend, const void *numbers, size_t bytes) {
+    void *memory = backend->calls->alloc(backend, bytes);
+    assert_non_null(memory);
+    if (numbers != NULL) {
+        backend->calls->put(backend, memory, numbers, bytes);
+    }
+    return memory;
+}
+
+struct loss_call {
+    struct backend *backend;
+    const struct loss_case *at;
+    struct loss_inputs inputs;
+    struct loss_parts *parts;
+    void *scratch;
+};
+
+static void queue_loss(void *context) {
+    struct loss_call *call = context;
+    training_of(call->backend)
+        ->loss(call->backend, &call->inputs, &call->at->options, 0.5, call->parts, call->scratch);
+}
+
+static void open_loss(struct loss_call *call, const struct loss_case *at, const char *device) {
+    static float logits[MOST];
+    static uint8_t masks[MOST];
+    struct random random = random_seed(3, at->pixels, at->heads);
+    const size_t count = at->images * at->pixels;
+    *call = (struct loss_call){.backend = opened(device), .at = at};
+    call->inputs.heads = at->heads;
+    call->inputs.images = at->images;
+    call->inputs.pixels = at->pixels;
+    for (size_t i = 0; i < count; i++) {
+        masks[i] = mask_of(at->lesions, i / at->pixels, &random);
+    }
+    call->inputs.masks = room_for(call->backend, masks, count);
+    for (size_t head = 0; head < at->heads; head++) {
+        for (size_t i = 0; i < count; i++) {
+            logits[i] = logit_of(at->logits, masks[i], &random);
+        }
+        call->inputs.logits[head] = room_for(call->backend, logits, count * sizeof *logits);
+        call->inputs.gradients[head] = room_for(call->backend, NULL, count * sizeof *logits);
+    }
+    call->inputs.global = room_for(call->backend, logits, at->images * sizeof *logits);
+    call->inputs.global_gradient = room_for(call->backend, NULL, at->images * sizeof *logits);
+    call->parts = room_for(call->backend, NULL, sizeof *call->parts);
+    call->scratch =
+        room_for(call->backend, NULL,
+                 training_of(call->backend)->loss_scratch(call->backend, &call->inputs));
+}
+
+static void fetch_loss(const struct loss_call *call, struct answer *answer) {
+    const struct backend_calls *calls = call->backend->calls;
+    const size_t bytes = call->at->images * call->at->pixels * sizeof(float);
+    memset(answer, 0, sizeof *answer);
+    for (size_t head = 0; head < call->at->heads; head++) {
+        calls->get(call->backend, answer->gradients[head], call->inputs.gradients[head], bytes);
+    }
+    calls->get(call->backend, answer->global, call->inputs.global_gradient,
+               call->at->images * sizeof(float));
+    calls->get(call->backend, &answer->parts, call->parts, sizeof answer->parts);
+}
+
+static void close_loss(struct loss_call *call) {
+    const struct backend_calls *calls = call->backend->calls;
+    for (size_t head = 0; head < call->at->heads; head++) {
+        calls->release(call->backend, (void *)call->inputs.logits[head]);
+        calls->release(call->backend, call->inputs.gradients[head]);
+    }
+    calls->release(call->backend, (void *)call->inputs.masks);
+    calls->release(call->backend, (void *)call->inputs.global);
+    calls->release(call->backend, call->inputs.global_gradient);
+    calls->release(call->backend, call->parts);
+    calls->release(call->backend, call->scratch);
+    backend_close(call->backend);
+}
+
+// |a - b| / |b| in L2; of two zeros 0.
+static double distance(const float *a, const float *b, size_t count) {
+    double apart = 0;
+    double size = 0;
+    for (size_t i = 0; i < count; i++) {
+        apart += pow((double)a[i] - b[i], 2);
+        size += pow(b[i], 2);
+    }
+    return apart == 0 ? 0 : sqrt(apart / size);
+}
+
+// Equal errors may be ranked either way: the sorted gradients of a tied case are the same.
+static int by_value(const void *a, const void *b) {
+    const float x = *(const float *)a;
+    const float y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static void compare_answers(size_t which, struct answer *made, struct answer *wanted) {
+    const struct loss_case *at = &loss_cases[which];
+    const double parts[] = {made->parts.total, made->parts.bce, made->parts.lovasz,
+                            made->parts.global};
+    const double want[] = {wanted->parts.total, wanted->parts.bce, wanted->parts.lovasz,
+                           wanted->parts.global};
+    for (size_t i = 0; i < 4; i++) {
+        if (!(fabs(parts[i] - want[i]) <= 1e-6 * fabs(want[i]) + 1e-12)) {
+            fail_msg("case %zu, part %zu: %.9g, on the CPU %.9g", which, i, parts[i], want[i]);
+        }
+    }
+    for (size_t head = 0; head < at->heads; head++) {
+        if (at->logits == TIED) {
+            qsort(made->gradients[head], at->images * at->pixels, sizeof(float), by_value);
+            qsort(wanted->gradients[head], at->images * at->pixels, sizeof(float), by_value);
+        }
+        const double apart =
+            distance(made->gradients[head], wanted->gradients[head], at->images * at->pixels);
+        if (!(apart <= 1e-6)) {
+            fail_msg("case %zu, gradient of head %zu: off by %g", which, head, apart);
+        }
+    }
+    assert_true(distance(made->global, wanted->global, at->images) <= 1e-6);
+}
+
+static void losses_agree(void **state) {
+    (void)state;
+    static struct answer answers[DEVICES];
+    for (size_t i = 0; i < sizeof loss_cases / sizeof *loss_cases; i++) {
+        for (int device = 0; device < DEVICES; device++) {
+            struct loss_call call;
+            open_loss(&call, &loss_cases[i], devices[device]);
+            queue_loss(&call);
+            fetch_loss(&call, &answers[device]);
+            close_loss(&call);
+        }
+        assert_true(isfinite(answers[0].parts.total));
+        compare_answers(i, &answers[1], &answers[0]);
+    }
+}
+
+static void a_recorded_loss_gives_the_same_bytes(void **state) {
+    (void)state;
+    static struct answer first;
+    static struct answer again;
+    struct error error;
+    struct loss_call call;
+    struct recording *recording = NULL;
+    open_loss(&call, &loss_cases[1], "cuda");
+    const struct backend_calls *calls = call.backend->calls;
+    queue_loss(&call);
+    fetch_loss(&call, &first);
+    assert_true(first.parts.total > 0);
+    for (int time = 0; time < 3; time++) {
+        calls->clear(call.backend, call.inputs.gradients[0], sizeof(float));
+        calls->repeat(call.backend, &recording, queue_loss, &call);
+        assert_true(calls->wait(call.backend, &error));
+        fetch_loss(&call, &again);
+        assert_memory_equal(&again, &first, sizeof first);
+    }
+    calls->forget(call.backend, recording);
+    close_loss(&call);
+}
+
+// ---- the optimiser
+
+enum { COUNT = 3001, DECAYING = 1777 };
+
+struct learner {
+    struct backend *backend;
+    struct update update;
+    struct radam_step *factors;
+};
+
+static struct learner open_learner(const char *device) {
+    static float numbers[COUNT];
+    struct random random = random_seed(5, 6, 7);
+    struct learner made = {.backend = opened(device)};
+    for (size_t i = 0; i < COUNT; i++) {
+        numbers[i] = (float)(2 * random_uniform(&random) - 1);
+    }
+    made.factors = room_for(made.backend, NULL, 2 * sizeof *made.factors);
+    made.update = (struct update){.values = room_for(made.backend, numbers, sizeof numbers),
+                                  .gradients = room_for(made.backend, NULL, sizeof numbers),
+                                  .mean = room_for(made.backend, NULL, sizeof numbers),
+                                  .variance = room_for(made.backend, NULL, sizeof numbers),
+                                  .decaying = DECAYING,
+                                  .count = COUNT,
+                                  .factors = made.factors,
+                                  .bad = room_for(made.backend, NULL, sizeof(int64_t))};
+    return made;
+}
+
+static void close_learner(struct learner *learner) {
+    const struct backend_calls *calls = learner->backend->calls;
+    calls->release(learner->backend, learner->update.values);
+    calls->release(learner->backend, learner->update.gradients);
+    calls->release(learner->backend, learner->update.mean);
+    calls->release(learner->backend, learner->update.variance);
+    calls->release(learner->backend, learner->update.bad);
+    calls->release(learner->backend, learner->factors);
+    backend_close(learner->backend);
+}
+
+// Step `step` with drawn gradients, of which number `bad` is not finite; the first that is not.
+static int64_t learn(struct learner *learner, int64_t step, size_t bad) {
+    static float gradients[COUNT];
+    struct random random = random_seed(8, (uint64_t)step, 9);
+    for (size_t i = 0; i < COUNT; i++) {
+        gradients[i] = (float)(2 * random_uniform(&random) - 1);
+    }
+    if (bad < COUNT) {
+        gradients[bad] = INFINITY;
+        gradients[COUNT - 1] = NAN;
+    }
+    const struct radam_step factors[] = {radam_factors(step, 1e-2, 1e-1),
+                                         radam_factors(step, 1e-2, 0)};
+    const struct backend_calls *calls = learner->backend->calls;
+    int64_t found;
+    calls->put(learner->backend, learner->factors, factors, sizeof factors);
+    calls->put(learner->backend, learner->update.gradients, gradients, sizeof gradients);
+    training_of(learner->backend)->update(learner->backend, &learner->update);
+    calls->get(learner->backend, &found, learner->update.bad, sizeof found);
+    return found;
+}
+
+static void the_optimiser_agrees(void **state) {
+    (void)state;
+    static float values[DEVICES][COUNT];
+    static float gradients[COUNT];
+    static const float zeros[COUNT];
+    assert_false(radam_factors(5, 1, 0).adapted);
+    assert_true(radam_factors(6, 1, 0).adapted);
+    for (int device = 0; device < DEVICES; device++) {
+        struct learner learner = open_learner(devices[device]);
+        for (int64_t step = 1; step <= 12; step++) {
+            assert_int_equal(learn(&learner, step, COUNT), INT64_MAX);
+        }
+        const struct backend_calls *calls = learner.backend->calls;
+        calls->get(learner.backend, values[device], learner.update.values, sizeof *values);
+        calls->get(learner.backend, gradients, learner.update.gradients, sizeof gradients);
+        assert_memory_equal(gradients, zeros, sizeof zeros);
+        close_learner(&learner);
+    }
+    assert_true(distance(values[1], values[0], DECAYING) <= 1e-6);
+    assert_true(distance(values[1] + DECAYING, values[0] + DECAYING, COUNT - DECAYING) <= 1e-6);
+}
+
+static void the_first_gradient_that_is_not_finite_is_told(void **state) {
+    (void)state;
+    for (int device = 0; device < DEVICES; device++) {
+        struct learner learner = open_learner(devices[device]);
+        assert_int_equal(learn(&learner, 1, 2000), 2000);
+        assert_int_equal(learn(&learner, 2, 0), 0);
+        assert_int_equal(learn(&learner, 3, COUNT), INT64_MAX);
+        close_learner(&learner);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_agree),
+        cmocka_unit_test(a_recorded_loss_gives_the_same_bytes),
+        cmocka_unit_test(the_optimiser_agrees),
+        cmocka_unit_test(the_first_gradient_that_is_not_finite_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
