@@ -9,16 +9,19 @@ def train: {
   "eval-every": "count", precision: "precision", seed: "natural"
 };
 def test_stage: { batch: "count", flip: "flag", precision: "precision" };
-def submission: { ratio: "share", threshold: "share" };
+def merging: { threshold: "share" };
+def submission: { ratio: "share" };
 def schema: {
-  data: { train: "path", labels: "path", test: "path", ids: "path", truth: "path", "on-error": "on-error" },
+  data: {
+    train: "path", labels: "path", test: "path", ids: "path", truth: "path", size: "size", "on-error": "on-error"
+  },
   synth: {
     train: "count", test: "count", lesions: "share", area: "share", contrast: "share", side: "count",
     format: "format", seed: "natural"
   },
   "train-seg-unet": train, "train-seg-bisenet": train, "train-cls-bisenet": train,
   "test-seg-unet": test_stage, "test-seg-bisenet": test_stage, "test-cls-bisenet": test_stage,
-  submission1: submission, submission2: submission
+  "merge-cls": merging, "merge-seg": merging, submission1: submission, submission2: submission
 };
 
 def choices: {
@@ -28,7 +31,7 @@ def choices: {
 def wanted($kind): {
   count: "a whole number from 1 up", natural: "a whole number from 0 up", positive: "a number above 0",
   number: "a number from 0 up", share: "a number from 0 to 1", side: "a multiple of 32 up to 4096",
-  flag: "true or false", path: "a path"
+  flag: "true or false", path: "a path", size: "HEIGHTxWIDTH"
 }[$kind] // (choices[$kind] | join(" or "));
 def whole: type == "number" and . == floor and . <= 1e9;
 def fits($kind):
@@ -39,6 +42,7 @@ def fits($kind):
   elif $kind == "share" then type == "number" and . >= 0 and . <= 1
   elif $kind == "side" then whole and . >= 32 and . <= 4096 and . % 32 == 0
   elif $kind == "flag" then type == "boolean"
+  elif $kind == "size" then type == "string" and test("^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")
   elif $kind == "path" then type == "string" and (test("[\\x00-\\x1f]") | not)
   else . as $value | any(choices[$kind][]; . == $value) end;
 
@@ -59,7 +63,7 @@ def override($text):
   ($text | capture("^(?<stage>[^.=]+)\\.(?<key>[^=]+)=(?<value>.*)$")) as $o
   | schema[$o.stage][$o.key] as $kind
   | if $kind == null then error("unknown setting '\($o.stage).\($o.key)'") else . end
-  | .[$o.stage][$o.key] = (if $kind == "path" then $o.value else $o.value | (try fromjson catch .) end);
+  | .[$o.stage][$o.key] = (if $kind | IN("path", "size") then $o.value else $o.value as $text | $text | (try fromjson catch $text) end);
 
 object("it") | known(block_names + ["profiles"]; "")
 | (.profiles // {} | object("profiles")) as $profiles

@@ -45,11 +45,12 @@ if [ -n "$folder" ]; then
     [ "$made_up" = true ] || [ -e "$truth" ] || truth=
     checked=$(jq --arg folder "$folder" --arg ids "$ids" --arg truth "$truth" --argjson made_up "$made_up" '
         .data += {train: "\($folder)/train", labels: "\($folder)/train-rle.csv", test: "\($folder)/test",
-                  ids: $ids, truth: $truth} | if $made_up then . else del(.synth) end' <<<"$checked")
+                  ids: $ids, truth: $truth}
+        | if $made_up then .data.size = "\(.synth.side)x\(.synth.side)" else del(.synth) end' <<<"$checked")
 fi
 
 mkdir -p "$work/options"
-jq . <<<"$checked" | settle "$work/config.json"
+jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked" | settle "$work/config.json"
 jq -r -f "$here/options.jq" <<<"$checked" | settle "$work/config.mk"
 for stage in $(jq -r 'keys[]' <<<"$checked"); do
     {

@@ -7,8 +7,9 @@ model=$1 shards=$2 out=$3
 read -ra options <<<"$4"
 shift 4
 key=$(digest "${options[*]}" "$@" "$(digest_file "$model")" "$(digest_file "$shards/index.mpk")")
-! settled "$out.mpk.zst" "$key" || exit 0
+leave_if_settled "$out.mpk.zst" "$key"
 use_gpu
-cat "$shards"/shard-*.mpk | predict-fold --model "$model" "${options[@]}" ${THREADS:+--threads "$THREADS"} "$@" |
+cat "$shards"/shard-*.mpk | predict-fold --model "$model" "${options[@]}" ${THREADS:+--threads "$THREADS"} \
+    ${GPUS:+--device cuda} "$@" |
     zstd -q -f -o "$out.part"
 settle "$out.mpk.zst" "$key" "$out.part"

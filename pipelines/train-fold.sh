@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [OPTION]...: trains fold K of N on SHARDS into OUT.mpk, with
-# its log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks. What was begun goes on where it
-# stopped; what is done is not repeated.
+# train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]: trains fold K of N on SHARDS into OUT.mpk, with its
+# log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
+# What was begun goes on where it stopped; what is done is not repeated.
 set -eu -o pipefail
 # shellcheck source=pipelines/settled.bash
 . "$(dirname "$0")/settled.bash"
@@ -9,12 +9,13 @@ fold=$1 shards=$2 out=$3 seed=$(($4 + ${1%/*}))
 read -ra augment <<<"$5"
 read -ra validation <<<"$6"
 read -ra train <<<"$7"
-shift 7
+init=${8-}
 begun=$out.part
 name=$(basename "$(dirname "$out")") # the stage
 
-key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "${train[*]}" "$@" "$(digest_file "$shards/index.mpk")")
-! settled "$out.mpk" "$key" || exit 0
+key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "${train[*]}" ${init:+"$(digest_file "$init")"} \
+    "$(digest_file "$shards/index.mpk")")
+leave_if_settled "$out.mpk" "$key"
 if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
     rm -rf "$begun"
     mkdir -p "$begun"
@@ -34,7 +35,7 @@ if [ "$(state iteration)" -lt "$iterations" ]; then
     skip=$(state samples)
     augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
         train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
-            ${THREADS:+--threads "$THREADS"} "$@" "$begun"
+            ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
 fi
 if [ "$(state iteration)" -lt "$iterations" ]; then
     echo "$out: stopped after iteration $(state iteration) of $iterations; make again to go on" >&2

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# hosts.sh HOSTS: checks the file HOSTS, of one [FOLDS/][USER@]NAME a line, and that there are programs to reach them.
+# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/host-fold.sh SCRIPT WORD... ::: MEMBER...: then gives the folds
+# that are not done to the hosts that answer. Each has a folder that stands for /: programs, scripts and what is SENT lie
+# below it at the same paths as here. Settings: WORK, JOBS (folds at a time on a host, where its line names no number),
+# HOSTS_DIR (where the folder is; from the home there, unless it begins with /).
+set -eu -o pipefail
+# shellcheck source=pipelines/settled.bash
+. "$(dirname "$0")/settled.bash"
+# A host that does not answer for 15 seconds is lost.
+export HOSTS_SSH='ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3'
+read -ra ssh <<<"$HOSTS_SSH"
+
+complain() {
+    echo "hosts: $1" >&2
+}
+
+die() {
+    complain "$1"
+    exit 1
+}
+
+lines_of() { # lines_of FILE: FOLDS/LOGIN a line
+    sed -E 's/[[:space:]]*(#.*)?$//; s/^[[:space:]]+//; /^$/d; /^[0-9]+\//!s/^/'"${JOBS:-1}"'\//' "$1"
+}
+
+check() { # check FILE
+    local line twice
+    if [ ! -f "$1" ] || [ ! -r "$1" ]; then die "$1: cannot be read"; fi
+    while read -r line; do
+        [[ $line =~ ^[1-9][0-9]*/([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]] ||
+            die "$1: '${line#*/}' is not [FOLDS/][USER@]NAME; ports, keys and the like belong in ~/.ssh/config"
+    done < <(lines_of "$1")
+    [ -n "$(lines_of "$1")" ] || die "$1: names no host"
+    twice=$(lines_of "$1" | cut -d / -f 2 | sort | uniq -d | head -n 1)
+    [ -z "$twice" ] || die "$1: $twice is named twice"
+    for program in ssh rsync; do
+        [ -x "$(command -v $program)" ] || die "$program is missing here (Debian: openssh-client, rsync)"
+    done
+}
+
+# On the host, before anything is sent. What a lost connection left at work there must not meet what comes now; a model
+# that is sent is not the one that the host may have trained itself, so that its key no longer holds.
+ready() { # ready ROOT SENT...
+    local program process
+    for program in rsync perl jq zstd flock; do
+        if [ ! -x "$(command -v "$program")" ]; then
+            echo "$program is missing there"
+            return 1
+        fi
+    done
+    mkdir -p "$1" && cd -P "$1" && set -- "$PWD" "${@:2}" && cd / || return 1
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/cwd")/ in
+        "$1"/*) kill -9 "${process##*/}" ;;
+        esac
+    done 2>/dev/null
+    for program in "${@:2}"; do rm -f "$1$program.key"; done
+}
+
+prepare() { # prepare FOLDS/LOGIN: sends what is needed there; the line goes to $run/alive when the host is ready
+    local login=${1#*/} answer
+    if answer=$("${ssh[@]}" "$login" bash -s <<<"$(declare -f ready); ready ${root@Q} ${sent[*]@Q}" 2>&1) &&
+        answer=$(rsync -rptLRs --no-implied-dirs --delete -e "$HOSTS_SSH" -- "${sent[@]}" "$login:$root/" 2>&1) &&
+        answer=$("${ssh[@]}" "$login" "${root@Q}${programs@Q}/train-fold --version" 2>&1); then
+        echo "$1" >>"$run/alive"
+    else
+        complain "$login: $(tail -n 1 <<<"${answer:-no answer}"); passed over"
+    fi
+}
+
+hosts=$1
+shift
+cd -P . # so that one path leads to the same place there
+check "$hosts"
+[ $# -gt 0 ] || exit 0
+
+programs=$(dirname "$(command -v train-fold)")
+sent=("$programs" "$PWD/pipelines")
+while [ "$1" != -- ]; do
+    [ -r "$1" ] || die "$1: cannot be read"
+    sent+=("$(realpath -s "$1")")
+    shift
+done
+shift
+parallel=()
+while [ "$1" != pipelines/host-fold.sh ]; do
+    parallel+=("$1")
+    shift
+done
+shift
+fold=()
+while [ "$1" != ::: ]; do
+    fold+=("$1")
+    shift
+done
+shift
+
+members=()
+for member in "$@"; do
+    ASK=1 "${fold[@]//"{}"/$member}" || members+=("$member")
+done
+[ ${#members[@]} -gt 0 ] || exit 0
+
+stage=$(dirname "${fold[3]}")
+run=$stage/hosts
+root=${HOSTS_DIR:-.cache/pleura}/$(basename "$WORK")-$(digest "$(hostname)" "$(realpath -s "$WORK")" | head -c 8)
+rm -rf "$run"
+mkdir -p "$run"
+while read -r line; do
+    prepare "$line" &
+done < <(lines_of "$hosts")
+wait
+[ -e "$run/alive" ] || die "$hosts: none of these hosts can be used"
+complain "$(basename "$stage"): ${#members[@]} of $# folds to do, on $(cut -d / -f 2 "$run/alive" | sort | paste -s -d ' ')"
+
+# A fold that fails on a host has a try on each of the others.
+export HOSTS_RUN=$run HOSTS_ROOT=$root HOSTS_PROGRAMS=$programs
+"${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh pipelines/host-ssh.sh \
+    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/host-fold.sh "${fold[@]}" ::: "${members[@]}" ||
+    die "$(basename "$stage"): not all folds came back; make again to go on"
+rm -r "$run"

@@ -1,0 +1,95 @@
+# plan.jq: the configuration and what plan.sh measured -> what each stage takes, as a table or as JSON.
+#   images: that go through the networks, or through the programs; of all folds together
+#   flop: see `cost`; training takes three forward passes, evaluation and prediction one
+#   disk: what stays, and the working files of the folds that run at a time
+#   memory: bytes that all programs of the stage have at most at once
+#   seconds: of a fold, times the number of rounds that its folds take
+
+$config[0] as $config | $images[0] as $images | ($measured | add) as $measured
+
+# An id's map, float16, packed by zstd(1): trained models' take from a third to four fifths of their size.
+| 0.7 as $packed
+| ($config.data.size | split("x") | map(tonumber) | .[0] * .[1]) as $pixels
+# last.mpk has weights, two moments and gradients; it is written beside the old one; and there is best.mpk.
+| 9 as $working
+
+| def rounds($folds): $folds / $jobs | ceil;
+def at_a_time($folds): [$folds, $jobs] | min;
+
+# Seconds of an image, apart from the programs' start where there was time to run twice; of that start.
+def image: if .times > 1 then (.last - .first) / (.times - 1) / .images else .first / .images end;
+def start: [.first - .images * image, 0] | max;
+
+def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["test-" + $stage[6:]] as $predict
+  | ((if $c.images == "lesion" then $images.lesion else $images.train end) / $c.folds) as $val
+  | ($c.iterations / $c."eval-every" | ceil) as $evaluations
+  | ($evaluations * $val) as $checked
+  | { stage: $stage,
+      images: ($c.folds * $c.iterations * $c.batch),
+      iterations: ($c.folds * $c.iterations),
+      flop: ($c.folds * ($c.iterations * $c.batch * $m.train + $checked * $m.predict)),
+      disk: ($c.folds * $m.checkpoint + at_a_time($c.folds) * ($working * $m.checkpoint + $val * $c.side * $c.side)),
+      memory: $m.memory,
+      seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step + $checked * ($predict | image))) };
+
+def test($stage): $config["train-" + $stage[5:]] as $c | $measured[$stage] as $m
+  | ($images.test * $c.folds) as $maps
+  | { stage: $stage,
+      images: $maps,
+      flop: ($maps * $measured["train-" + $stage[5:]].predict * (if $config[$stage].flip then 2 else 1 end)),
+      disk: ($maps * (if $m.trained == 1 then $m.bytes / $m.images else $packed * 2 * $pixels end)),
+      estimated: ($m.trained == 0),
+      memory: $m.memory,
+      seconds: (rounds($c.folds) * (($m | start) + $images.test * ($m | image))) };
+
+def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($images / $m.images * $m.bytes), memory: $m.memory,
+  seconds: ($images / $m.images * $m.seconds) };
+
+($images.train + $images.test) as $all
+| [ (select($config.synth) | program("xrays"; $all; $measured.xrays)),
+    program("data"; $all; $measured.data),
+    train("train-seg-unet", "train-seg-bisenet", "train-cls-bisenet"),
+    test("test-seg-unet", "test-seg-bisenet", "test-cls-bisenet"),
+    program("merge-cls1", "merge-cls2"; $images.test; $measured."merge-cls"),
+    program("merge-seg"; $images.test; $measured."merge-seg"),
+    program("submissions"; 2 * $images.test; $measured.submissions)
+  | {stage, images, iterations: (.iterations // 0), flop: (.flop // 0), disk: (.disk | round),
+     estimated: (.estimated // false), memory, seconds} ] as $stages
+| { profile: $profile, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
+    maps: ($stages | map(select(.stage | startswith("test-"))) |
+           {folds: (map(.images) | add / $images.test), bytes: (map(.disk) | add),
+            float16: (map(.images) | add * 2 * $pixels)}), stages: $stages,
+    total: { iterations: ($stages | map(.iterations) | add), flop: ($stages | map(.flop) | add),
+             disk: ($stages | map(.disk) | add), memory: ($stages | map(.memory) | max),
+             seconds: ($stages | map(.seconds) | add), estimated: ($stages | any(.estimated)) } }
+
+# ---- for people
+
+| def digits: if . < 9.95 then . * 10 | round / 10 else round end | tostring;
+def scaled($step; $units): {value: ., unit: 0}
+  | until(.value < $step * 0.9995 or .unit == ($units | length) - 1; .value /= $step | .unit += 1)
+  | "\(.value | digits) \($units[.unit])";
+def bytes: . / 1024 | scaled(1024; ["KiB", "MiB", "GiB", "TiB"]);
+def flop: if . == 0 then "" else . / 1e9 | scaled(1000; ["GFLOP", "TFLOP", "PFLOP", "EFLOP"]) end;
+def time: if . < 99.5 then "\(digits) s" elif . < 5970 then "\(. / 60 | digits) min"
+  elif . < 172800 then "\(. / 3600 | digits) hours" else "\(. / 86400 | digits) days" end;
+def grouped: if . == null or . == 0 then "" else tostring | [while(length > 0; .[:-3]) | .[-3:]] | reverse | join(",") end;
+def cells: [.stage, (.images | grouped), (.iterations | grouped), (.flop | flop),
+  (if .estimated then "~" else "" end) + (.disk | bytes), (.memory | bytes), (.seconds | time)];
+def padded($widths): [., $widths] | transpose | to_entries
+  | map((.value[1] - (.value[0] | length)) as $blanks | .value[0] as $text
+        | if .key == 0 then $text + " " * $blanks else " " * $blanks + $text end) | join("  ");
+def table: [["stage", "images", "iterations", "arithmetic", "disk", "memory", "time"], (.stages[] | cells),
+            (.total + {stage: "total"} | cells)]
+  | (transpose | map(map(length) | max)) as $widths | map(padded($widths) | sub(" +$"; "")) | join("\n");
+
+def counted($n; $what): "\($n) \($what)\(if $n == 1 then "" else "s" end)";
+def memory_of($stage): .stages[] | select(.stage == $stage) | .memory | bytes;
+def notes:
+  "X-rays (\(.data.from)): \(.data.train | grouped) to learn from, \(.data.lesion | grouped) of them with a lesion; \(.data.test | grouped) to predict.",
+  "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; merge-cls and merge-seg stream them in \(memory_of("merge-cls1")) and \(memory_of("merge-seg")).",
+  "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
+  (select(.load > 0.5) | "Other programs were at work (load \(.load)): alone it may be faster."),
+  (select(.total.estimated) | "~: no trained model is at hand; its maps are taken to pack to \($packed) of their size (0.35 to 0.8 were seen).");
+
+if $format == "json" then . else table, "", notes end

@@ -1,0 +1,286 @@
+#!/usr/bin/env bash
+# plan.sh CONFIG PROFILE WORK DATA JOBS table|json [STAGE.KEY=VALUE]...: what each stage will take on this machine. The
+# stages' own scripts run on a few made-up X-rays of the right size, for some seconds each, and plan.jq reckons from
+# that. Arithmetic comes from `cost`. WORK is only looked at: where a stage has a trained model there, its maps tell how
+# well maps pack.
+set -eu -o pipefail
+here=$(dirname "$0") config=$1 profile=$2 work=$3 data=$4 jobs=$5 format=$6
+shift 6
+spend=${PLAN_SECONDS:-8} # for each measurement; what takes longer is done once
+made_up=16               # X-rays
+copied=8                 # times, to be decoded: so many files that the programs' start counts little
+challenge='{"from": "the challenge", "train": 12047, "lesion": 2650, "test": 3205}' # where no data is at hand
+
+complain() {
+    echo "plan: $1" >&2
+    exit 1
+}
+
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || complain "JOBS: '$jobs' is not a whole number from 1 up"
+[[ $spend =~ ^[0-9]+$ ]] || complain "PLAN_SECONDS: '$spend' is not a whole number from 0 up"
+[[ $format =~ ^(table|json)$ ]] || complain "FORMAT: '$format' is not table or json"
+processors=$(nproc) load=$(cut -d ' ' -f 1 /proc/loadavg)
+export THREADS=${THREADS:-$((processors > jobs ? processors / jobs : 1))}
+
+measuring=0
+scratch=$(mktemp -d)
+finish() {
+    local i
+    for ((i = 0; i < 100 && measuring != 0; i++)); do # until none is left to write in there
+        kill -KILL -- "-$measuring" 2>/dev/null || break
+        wait "$measuring" 2>/dev/null || true
+        sleep 0.02
+    done
+    rm -rf "$scratch"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+"$here/config.sh" "$config" "$profile" "$scratch/plan" "$data" "$@"
+checked=$scratch/checked.json # stages only
+jq 'del(.profile)' "$scratch/plan/config.json" >"$checked"
+
+get() { # get JQ: of the configuration
+    jq -r "$1" "$checked"
+}
+
+# measure COMMAND...: $seconds that it took, and $memory, the sum in bytes of the largest that each of its processes has
+# been; it has a process group of its own to be known by.
+measure() {
+    local now pause=10 # milliseconds, more and more, since looking takes time, too
+    set -m
+    (TIMEFORMAT=%R && time "$@" >"$scratch/said" 2>&1) 2>"$scratch/seconds" </dev/null &
+    measuring=$!
+    set +m
+    # A shell at the least: what was over before it was looked at counts as that.
+    memory=$(awk '/^VmHWM:/ { printf "%.0f", $2 * 1024 }' /proc/$$/status)
+    while kill -0 "$measuring" 2>/dev/null; do
+        # Processes may end while they are listed.
+        now=$({ cat /proc/[0-9]*/status 2>/dev/null || true; } | awk -v group="$measuring" \
+            '/^NSpgid:/ { ours = $2 == group } /^VmHWM:/ && ours { sum += $2 } END { printf "%.0f", sum * 1024 }')
+        [ "$now" -le "$memory" ] || memory=$now
+        sleep "$(printf '0.%03d' $pause)"
+        pause=$((pause < 400 ? pause * 5 / 4 : pause))
+    done
+    wait "$measuring" || { cat "$scratch/said" >&2; complain "$* failed"; }
+    measuring=0
+    seconds=$(cat "$scratch/seconds")
+}
+
+at_once() { # at_once N COMMAND...: N of them in parallel, as GNU parallel would; SLOT at a word's end is each one's number
+    local n=$1 slot pids=() pid
+    shift
+    for ((slot = 1; slot <= n; slot++)); do
+        PARALLEL_JOBSLOT=$slot "${@/%SLOT/$slot}" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid"
+    done
+}
+
+copies() { # copies STAGE: how many of its folds run at a time
+    get "[.\"$1\".folds, $jobs] | min"
+}
+
+more() { # more SECONDS: how often that fits into what may be spent
+    awk -v spend="$spend" -v one="$1" 'BEGIN { n = int(spend / (one + 1e-3)); print n < 200 ? n : 200 }'
+}
+
+found() { # found STAGE KEY NUMBER...: what was measured of it
+    jq -n --arg stage "$1" --args '$ARGS.positional | [range(0; length; 2) as $i | {key: .[$i], value: .[$i + 1] | tonumber}]
+        | {($stage): from_entries}' "${@:2}" >>"$scratch/measured"
+}
+
+size() { # size FILE...: bytes
+    cat "$@" | wc -c
+}
+
+# ---- X-rays and shards
+
+count() { # the images of the data set
+    local paths
+    mapfile -t paths < <(get '.data | .train, .test, .labels, .ids')
+    if [ "$(get 'has("synth")')" = true ]; then
+        get '.synth | {from: "made up", train, lesion: (.train * .lesions | round), test}'
+    elif [ ! -d "${paths[0]}" ]; then
+        echo "$challenge"
+    else
+        local test=0 lesion=0
+        if [ -n "${paths[3]}" ]; then
+            test=$(tail -n +2 "${paths[3]}" | wc -l)
+        elif [ -d "${paths[1]}" ]; then
+            test=$(find -L "${paths[1]}" -type f | wc -l)
+        fi
+        lesion=$(tail -n +2 "${paths[2]}" | awk -F , '$2 !~ /-1/ && !known[$1]++ { n++ } END { print n + 0 }')
+        jq -n --arg from "${paths[0]}, ${paths[1]}" --argjson train "$(find -L "${paths[0]}" -type f | wc -l)" \
+            --argjson lesion "$lesion" --argjson test "$test" '{from: $from, train: $train, lesion: $lesion, test: $test}'
+    fi
+}
+
+make_data() { # make_data NAME [OPTION]...
+    decode "$scratch/$1/train" "${@:2}" | shard "$scratch/$1.shards"
+}
+
+measure_data() {
+    local type i file
+    side=$(get '.data.size | split("x") | map(tonumber) | (.[0] * .[1] | sqrt | round)')
+    type=$(get '.synth.format // "dicom"')
+    count >"$scratch/images"
+    # Lesions only, and both kinds, for the stages that learn from these.
+    synth -q --train $made_up --test 0 --lesions 1 --side "$side" --format "$type" "$scratch/lesion"
+    make_data lesion --labels "$scratch/lesion/train-rle.csv"
+    measure synth -q --train $made_up --test 0 --lesions 0.5 --side "$side" --format "$type" "$scratch/half"
+    found xrays memory "$memory" seconds "$seconds" images $made_up bytes "$(size "$scratch"/half/train/*)"
+    make_data half --labels "$scratch/half/train-rle.csv"
+    mkdir -p "$scratch/many/train"
+    for ((i = 0; i < copied; i++)); do
+        for file in "$scratch"/half/train/*; do
+            cp "$file" "$scratch/many/train/$i-${file##*/}"
+        done
+    done
+    measure make_data many
+    found data memory "$memory" seconds "$seconds" images $((copied * made_up)) bytes "$(size "$scratch"/many.shards/*.mpk)"
+    rm -r "$scratch"/many*
+}
+
+# ---- folds
+
+option() { # option STAGE.NAME ITERATIONS: the stage's options, for so few
+    jq --arg stage "${1%.*}" --argjson n "$2" '.[$stage] += if .[$stage] | has("iterations")
+        then {iterations: $n, "eval-every": $n, "whole-batches": false} else {} end' "$checked" |
+        jq -r -f "$here/options.jq" | sed -n "s/^$1 := //p"
+}
+
+train_copies() { # train_copies STAGE ITERATIONS: measures as many folds as run at a time
+    local shards=$scratch/half.shards
+    [ "$(get ".\"$1\".images")" != lesion ] || shards=$scratch/lesion.shards
+    mkdir "$scratch/$1.$2"
+    measure at_once "$(copies "$1")" "$here/train-fold.sh" 0/$made_up "$shards" "$scratch/$1.$2/SLOT" 0 \
+        "$(option "$1.augment" "$2")" "$(option "$1.validation" "$2")" "$(option "$1.options" "$2") --log-every 1"
+}
+
+steps() { # steps STAGE ITERATIONS: seconds of one, the median. The first begins with everything cold, and counts only
+    # where there is no other.
+    jq -s --argjson batch "$(get ".\"$1\".batch")" 'map(select(.images_per_second)) |
+        (map(select(.iteration > 1)) | select(length > 0)) // . | map($batch / .images_per_second) | sort |
+        (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2' "$scratch/$1.$2"/*.jsonl
+}
+
+measure_training() { # measure_training STAGE
+    local stage=$1 n=1 first one
+    train_copies "$stage" 1
+    one=$seconds first=$(steps "$stage" 1)
+    if [ "$(more "$first")" -gt 2 ]; then
+        n=$(more "$first")
+        train_copies "$stage" "$n"
+    fi
+    found "$stage" memory "$memory" one "$one" first "$first" step "$(steps "$stage" "$n")" \
+        checkpoint "$(size "$scratch/$stage.$n/1.mpk")" predict "$(cost_of "$stage" predict)" \
+        train "$(cost_of "$stage" train)"
+    mv "$scratch/$stage.$n/1.mpk" "$scratch/$stage.mpk"
+    rm -r "$scratch/$stage".[0-9]*
+}
+
+cost_of() { # cost_of STAGE predict|train: of one image
+    cost --json --side "$(get ".\"$1\".side")" "$(get ".\"$1\".network")" | jq ".$2"
+}
+
+trained_model() { # trained_model STAGE: $model is one that WORK has, of the very network
+    local wanted
+    wanted=$(get "[.\"$1\".network, .\"$1\".side] | @tsv")
+    for model in "$work/$1"/fold-*.mpk; do
+        if [ -e "$model" ] && [ "$(inspect --json "$model" | jq -r 'select(.id == "state") | [.network, .side] | @tsv')" = "$wanted" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+predict_copies() { # predict_copies STAGE TIMES: measures it on all X-rays, so many times
+    local i shards=$scratch/$1.$2
+    mkdir "$shards"
+    cp "$scratch/half.shards/index.mpk" "$shards"
+    for ((i = 0; i < $2; i++)); do
+        cat "$scratch"/half.shards/shard-*.mpk >"$shards/shard-$i.mpk"
+    done
+    measure at_once "$(copies "train-${1#test-}")" "$here/predict-fold.sh" "$model" "$shards" "$shards/SLOT" \
+        "$(option "$1.options" 1)"
+}
+
+measure_testing() { # measure_testing STAGE
+    local stage=$1 train=train-${1#test-} times=1 first trained=1
+    if ! trained_model "$train"; then
+        model=$scratch/$train.mpk trained=0
+    fi
+    predict_copies "$stage" 1
+    first=$seconds
+    if [ "$(more "$first")" -gt 2 ]; then
+        times=$(more "$first")
+        predict_copies "$stage" "$times"
+    fi
+    mv "$scratch/$stage.1/1.mpk.zst" "$scratch/$stage.zst"
+    found "$stage" memory "$memory" first "$first" last "$seconds" times "$times" trained $trained images $made_up \
+        bytes "$(size "$scratch/$stage.zst")"
+    rm -rf "$scratch/$stage".[0-9]*
+}
+
+# ---- the ensemble
+
+maps() { # maps NAME...: of each network, as many as it has folds
+    local name i
+    for name in "$@"; do
+        for ((i = 0; i < $(get ".\"train-$name\".folds"); i++)); do
+            echo "$scratch/test-$name.zst"
+        done
+    done
+}
+
+merge_maps() { # merge_maps MAP...
+    eval "merge --type f8 $(printf '<(zstd -dcq %q) ' "$@")"
+}
+
+merge_cls() { # merge_cls RATIO THRESHOLD MAP...
+    merge_maps "${@:3}" | classify --ratio "$1" --threshold "$2" -o "$scratch/merge-cls.mpk"
+}
+
+merge_seg() { # merge_seg THRESHOLD MAP...
+    merge_maps "${@:2}" | rle-encode --threshold "$1" -o "$scratch/merge-seg.csv"
+}
+
+submission() {
+    rle-decode --size "$side"x"$side" "$scratch/merge-seg.csv" |
+        rle-encode --decisions "$scratch/merge-cls.mpk" -o "$scratch/submission.csv"
+}
+
+measure_ensemble() { # measure_ensemble STAGE PRODUCT COMMAND...
+    measure "${@:3}"
+    found "$1" memory "$memory" seconds "$seconds" images $made_up bytes "$(size "$scratch/$2")"
+}
+
+# ---- all of it
+
+progress() {
+    if [ -t 2 ]; then
+        printf '\r\033[K%s' "${1:+measuring $1 ...}" >&2
+    fi
+}
+
+progress data
+measure_data
+for stage in $(get 'keys[] | select(startswith("train-"))'); do
+    progress "$stage"
+    measure_training "$stage"
+    progress "test-${stage#train-}"
+    measure_testing "test-${stage#train-}"
+done
+progress ensemble
+mapfile -t list < <(maps cls-bisenet)
+measure_ensemble merge-cls merge-cls.mpk merge_cls "$(get .submission1.ratio)" "$(get '."merge-cls".threshold')" "${list[@]}"
+mapfile -t list < <(maps seg-unet seg-bisenet)
+measure_ensemble merge-seg merge-seg.csv merge_seg "$(get '."merge-seg".threshold')" "${list[@]}"
+measure_ensemble submissions submission.csv submission
+progress ''
+
+jq -n -r --slurpfile config "$checked" --slurpfile measured "$scratch/measured" --slurpfile images "$scratch/images" \
+    --arg profile "$profile" --argjson jobs "$jobs" --argjson threads "$THREADS" --argjson processors "$processors" \
+    --arg format "$format" --argjson load "$load" -f "$here/plan.jq"

@@ -1,0 +1,214 @@
+# report.jq: what report.sh gathered -> the page. Whatever comes from files goes through @html.
+include "charts";
+
+$config[0] as $config | $train[0] as $train | $test[0] as $test | $areas[0] as $areas | $cases[0] as $cases
+| $groups[0] as $groups | $machine[0] as $machine | ($pictures | add // {}) as $pictures
+| ($scores | map({(.name): .}) | add) as $score
+| ($cases | map({(.id): .}) | add // {}) as $case
+
+| def number($n): "<td class=\"number\">\($n | @html)</td>";
+def text_cell: "<td>\(tostring | @html)</td>";
+# A column whose name starts with '#' holds numbers.
+def heads($names): "<tr>" + ($names | map(if startswith("#") then "<th class=\"number\">\(.[1:] | @html)</th>"
+  else "<th>\(@html)</th>" end) | add) + "</tr>";
+def table($heads; $rows):
+  "<div class=\"scroll\"><table><thead>\(heads($heads))</thead><tbody>\($rows | add // "")</tbody></table></div>";
+def section($name; $title; $intro; $body):
+  "<section id=\"\($name)\"><h2>\($title | @html)</h2>"
+  + (if $intro == "" then "" else "<p class=\"intro\">\($intro | @html)</p>" end) + "\($body)</section>";
+def legend: "<ul class=\"legend\">" + (map("<li><i class=\"\(.class)\"></i>\(.text | @html)</li>") | add) + "</ul>";
+def stages: $config | keys_unsorted | map(select(startswith("train-")));
+
+# ---- title
+def data_text:
+  if $config.synth then "made-up X-rays" else "X-rays of \($config.data.train)" end
+  + ": \($train.images | grouped) to train on"
+  + (if $train.lesion then " (\($train.lesion | grouped) with a lesion)" else "" end)
+  + ", \($test.images | grouped) to test";
+def title: "Pleura" + if $config.profile then ": " + $config.profile else "" end;
+def header:
+  "<header><h1>\(title | @html)</h1><p>Segmentation of pneumothorax in \(data_text | @html).<br>"
+  + "<time>\($machine.date | @html)</time></p></header>";
+
+# ---- tiles
+def tile($name; $value; $body):
+  "<div class=\"tile\"><h3>\($name | @html)</h3><p class=\"value\">\($value | @html)</p>\($body)</div>";
+def note($text): "<p class=\"note\">\($text | @html)</p>";
+def bar($class; $name; $value):
+  "<div class=\"bar \($class)\"><span>\($name | @html)</span><b><i style=\"width:\($value * 100 | rounded(1))%\"></i></b>"
+  + "<span class=\"number\">\($value | fixed(3))</span></div>";
+def whisker($low; $at; $high; $other):
+  "<div class=\"whisker\"><i class=\"range\" style=\"left:\($low * 100 | rounded(1))%;"
+  + "width:\(($high - $low) * 100 | rounded(1))%\"></i>"
+  + "<i class=\"at\" style=\"left:\($at * 100 | rounded(1))%\"></i>"
+  + "<i class=\"other\" style=\"left:\($other * 100 | rounded(1))%\"></i></div>"
+  + "<div class=\"ends\"><span>0</span><span>1</span></div>";
+def tiles_of_truth:
+  $score.submission1 as $s | $score.empty as $e
+  | tile("Dice of submission 1"; $s.dice | fixed(3);
+      bar("ours"; "submission 1"; $s.dice) + bar("ours"; "submission 2"; $score.submission2.dice)
+      + bar("empty"; "all empty"; $e.dice)),
+    tile("95 % interval"; "\($s.dice_low | fixed(3)) – \($s.dice_high | fixed(3))";
+      whisker($s.dice_low; $s.dice; $s.dice_high; $e.dice)
+      + note("bootstrap over \($s.images | grouped) images; the thin mark is the answer “all empty”")),
+    tile("Dice of lesions"; $s.dice_lesion | fixed(3);
+      note("mean over the \($s.lesion | grouped) images that show one; “all empty” has \($e.dice_lesion | fixed(3))")),
+    tile("Empty images left empty"; $s.accuracy_empty | percent;
+      note("of \($s.empty | grouped); lesions noticed: \($s.accuracy_lesion | percent) of \($s.lesion | grouped)"));
+def kept($n): [$areas[] | select(.keep[$n])] | length;
+def tiles_without_truth:
+  (0, 1 | . as $n | tile("Kept in submission \($n + 1)"; kept($n) | grouped;
+      note("of \($areas | length | grouped) images, with the ratio \($config["submission\($n + 1)"].ratio)"))),
+  tile("Models"; $folds | length | tostring; note(stages | map("\($config[.].folds) \(.)") | join(", ")));
+def tiles: "<div class=\"tiles\">" + ([if $score then tiles_of_truth else tiles_without_truth end] | add) + "</div>"
+  + if $score then "" else note("The truth is not known here, so there are no scores.") end;
+
+# ---- curves
+def of_stage($stage): [$folds[] | select(.stage == $stage)];
+def chart($high_x; $y): {width: 520, height: 300,
+  x: {high: $high_x, label: "iteration", ticks: ticks($high_x; 5)}, y: $y};
+def fold_class: "c\(.fold % 10)" + if .fold >= 10 then " more" else "" end;
+# Many dots would hide the lines.
+def few: if length > 12 then [] else . end;
+def loss_chart($stage; $high_x):
+  (of_stage($stage) | map(.loss[][1]) | max // 1) as $high
+  | chart($high_x; {high: ($high * 1.03), label: "loss", ticks: ticks($high * 1.03; 5)}) as $chart
+  | $chart | svg("loss of \($stage)"; of_stage($stage) | map(. as $fold
+      | ($fold.loss | curve($chart; "curve loss \($fold | fold_class)"; "fold \($fold.fold)"))
+        + ([$fold.loss | few[] | . as $at | dot($chart; "dot \($fold | fold_class)"; 3;
+            "fold \($fold.fold), iteration \($at[0]): loss \($at[1] | fixed(4))")] | add // "")) | add);
+def dots($chart): . as $fold
+  | ($fold.scores | few[] | . as $at | [.iteration, .dice] | dot($chart; "dot \($fold | fold_class)"; 3;
+       "fold \($fold.fold), iteration \($at.iteration): Dice \($at.dice | fixed(4))")),
+    ($fold.best | select(.) | . as $at | [.iteration, .dice] | dot($chart; "best \($fold | fold_class)"; 6;
+       "fold \($fold.fold), kept: iteration \($at.iteration), Dice \($at.dice | fixed(4)), accuracy \($at.accuracy | fixed(4))"));
+def dice_chart($stage; $high_x):
+  ($config[$stage].keep == "wacc") as $by_accuracy
+  | chart($high_x; {high: 1, label: (if $by_accuracy then "Dice, and accuracy (dashed)" else "Dice" end),
+      ticks: [range(6) / 5]}) as $chart
+  | $chart | svg("Dice of \($stage)"; of_stage($stage) | map(. as $fold
+      | ($fold.scores | map([.iteration, .dice])
+         | curve($chart; "curve dice \($fold | fold_class)"; "Dice of fold \($fold.fold)"))
+        + (if $by_accuracy then $fold.scores | map([.iteration, .accuracy])
+             | curve($chart; "curve accuracy \($fold | fold_class)"; "accuracy of fold \($fold.fold)") else "" end)
+        + ([dots($chart)] | add // "")) | add);
+def curves: stages | map(. as $stage | (of_stage($stage) | map(.loss[][0], .scores[].iteration) | max // 1) as $high_x
+  | "<article><h3>\($stage | @html)</h3><div class=\"pair\">\(loss_chart($stage; $high_x))\(dice_chart($stage; $high_x))</div>"
+    + (of_stage($stage) | map({class: fold_class, text: "fold \(.fold)"})
+       | . + [{class: "ring", text: "checkpoint kept"}] | legend)
+    + "</article>") | add;
+
+# ---- stages
+def settings_rows:
+  def row($name; f): "<tr><th>\($name | @html)</th>" + (stages | map($config[.] | f | text_cell) | add) + "</tr>";
+  row("network"; .network), row("starts from"; if .init == "" then "random weights" else .init end),
+  row("models (folds)"; .folds), row("images"; {lesion: "with a lesion", half: "half with, half without", all: "all"}[.images]),
+  row("side"; .side), row("masks dilated"; if .dilate > 0 then "\(.dilate) x \(.dilate)" else "no" end),
+  row("iterations"; .iterations | grouped), row("batch x accumulated"; "\(.batch) x \(.accumulate)"),
+  row("rate"; .rate), row("keeps the best"; {dice: "Dice", wacc: "accuracy"}[.keep]), row("precision"; .precision);
+def job($fold): [$times[] | select(.stage == $fold.stage) | .jobs[] | select(.fold == $fold.fold)] | last;
+def fold_rows: $folds[] | . as $fold
+  | "<tr><td>\(.stage | @html)</td>" + number(.fold)
+    + number(.best.iteration | if . then grouped else "–" end) + number(.best.dice | fixed(4))
+    + number(.best.dice_lesion | fixed(4)) + number(.best.accuracy | fixed(4)) + number("\(.memory | grouped) MiB")
+    + number(.seconds | duration) + number(job($fold).seconds | duration) + "</tr>";
+def stage_tables:
+  table([""] + stages; [settings_rows])
+  + table(["stage", "#fold", "#best iteration", "#Dice", "#Dice of lesions", "#accuracy", "#memory", "#training",
+      "#wall time"]; [fold_rows])
+  + note("Scores are those of the checkpoint that was kept, on the fold's validation images. "
+      + "Training: the time of the steps, by the fold's log. Wall time: of GNU parallel's last job for the fold, "
+      + "all included; a job that found its fold done, or went on with it, is shorter.");
+
+# ---- scores
+def score_rows: $scores[] | . as $s
+  | "<tr><th>\({submission1: "submission 1", submission2: "submission 2", empty: "all empty"}[.name])</th>"
+    + number(.dice | fixed(4)) + number("\(.dice_low | fixed(4)) – \(.dice_high | fixed(4))")
+    + ([.dice_empty, .dice_lesion, .accuracy, .accuracy_empty, .accuracy_lesion, .mean_iou]
+       | map(number(fixed(4))) | add) + "</tr>";
+def score_table: section("scores"; "Scores";
+  "Over all test images. Two empty masks count 1, one empty mask counts 0; “all empty” answers that no image shows a lesion.";
+  table(["", "#Dice", "#95 % interval", "#Dice of empty", "#Dice of lesions", "#accuracy",
+      "#accuracy of empty", "#accuracy of lesions", "#mean IoU"]; [score_rows]));
+
+# ---- ranking of areas
+def pixels: $config.data.size | split("x") | map(tonumber) | .[0] * .[1];
+def class_of: $case[.id] as $case
+  | if $case then (if $case.truth > 0 then "lesion" else "none" end) elif .keep[0] then "kept" else "left" end;
+def root_ticks($high): reduce (0, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 75, 100) as $tick ([];
+  if $tick <= $high and (length == 0 or (($tick | sqrt) - (last | sqrt)) / ($high | sqrt) > 0.09) then . + [$tick] else . end);
+def ratio($n): $config["submission\($n + 1)"].ratio;
+# A cut is behind the last image kept: at its ratio's rank, or before where images have the very area of that rank.
+# Names stand outside of the two cuts, so that they do not meet.
+def cut($chart; $n): at_x($chart; kept($n)) as $x
+  | (if ratio($n) < ratio(1 - $n) or (ratio(0) == ratio(1) and $n == 0) then "end" else "start" end) as $anchor
+  | "<line class=\"cut\" x1=\"\($x)\" x2=\"\($x)\" y1=\"28\" y2=\"\(at_y($chart; 0) + $chart.strip)\"/>"
+    + "<text class=\"name\" x=\"\($x + if $anchor == "end" then -6 else 6 end)\" y=\"40\" text-anchor=\"\($anchor)\">"
+    + "submission \($n + 1)</text>";
+def strokes($chart; $class): ($areas | length) as $n
+  | [range($n) as $i | $areas[$i] | select(class_of == $class) | [$i + 0.5, .area / pixels * 100]] as $points
+  | if $points == [] then "" else
+      at_y($chart; 0) as $base
+      | "<path class=\"area \($class)\" stroke-width=\"\([($chart | plot_width) / $n * 0.8, 0.5] | max | rounded(2))\" d=\""
+        + ($points | map(at_x($chart; .[0]) as $x
+            | "M\($x) \($base + 12)v-9M\($x) \($base)V\(at_y($chart; .[1]))") | add) + "\"/>" end;
+def cut_rows:
+  def row($name; f): "<tr><th>\($name | @html)</th>" + ([0, 1] | map(f | number(.)) | add) + "</tr>";
+  def kept_areas: . as $n | $areas | map(select(.keep[$n]));
+  def left_areas: . as $n | $areas | map(select(.keep[$n] | not));
+  def area_text: if . then .area / pixels | percent else "–" end;
+  def lesions: map(select(class_of == "lesion")) | length | grouped;
+  row("ratio"; ratio(.) | tostring), row("images kept"; kept_areas | length | grouped),
+  row("smallest area kept"; kept_areas | last | area_text),
+  row("largest not kept"; left_areas | first | area_text),
+  if $score then row("lesions kept"; kept_areas | lesions), row("lesions missed"; left_areas | lesions) else empty end;
+def names: if $score then [{class: "lesion", text: "truly a lesion"}, {class: "none", text: "truly none"}]
+  else [{class: "kept", text: "kept in submission 1"}, {class: "left", text: "not kept"}] end;
+def ranking: ([$areas[].area / pixels * 100] | max // 1 | if . > 0 then . * 1.05 else 1 end) as $high
+  | ([$areas | length, 1] | max) as $n
+  | {width: 640, height: 360, top: 50, strip: 14,
+     x: {high: $n, label: "images, by the area that the classification outlines", ticks: ticks($n; 8)},
+     y: {high: $high, scale: "root", unit: " %", label: "area of the image (square-root scale)",
+         ticks: root_ticks($high)}} as $chart
+  | section("ranking"; "Which images show a lesion";
+      "The classification models' mean map ranks the images by its area above \($config["merge-cls"].threshold); "
+      + "images to the left of a submission's cut keep their outlines, the others are answered “none”. The strip below the axis has one mark an image.";
+      "<div class=\"wide\"><div>" + ($chart
+        | svg("areas of the images, ranked"; (names | map(strokes($chart; .class)) | add) + cut($chart; 0) + cut($chart; 1)))
+      + (names | legend) + "</div>"
+      + table(["submission", "#1", "#2"]; [cut_rows]) + "</div>");
+
+# ---- pictures
+def caption: $case[.id] as $case
+  | if $case then "<b>Dice \($case.dice | fixed(3))</b> "
+      + "lesion \($case.truth / pixels | percent), outlined \($case.prediction / pixels | percent)"
+    else "<b>\(if .keep[0] then "kept" else "not kept" end)</b> area \(.area / pixels | percent)" end;
+def figure: ("<img alt=\"X-ray \(.id | @html)\" src=\"data:image/png;base64,\($pictures[.id])\">") as $image
+  | "<figure>\($image)<figcaption><span class=\"id\">\(.id | @html)</span>\(caption)</figcaption></figure>";
+def gallery: section("pictures"; "Pictures";
+  (if $score then "Green: the true lesion. Red: submission 1. In per cent: the share of the picture."
+   else "Red: submission 1. In per cent: the classification's share of the picture." end);
+  $groups | map("<h3>\(.title | @html) <small>\(.note | @html)</small></h3>"
+    + if .cases == [] then note("None.") else "<div class=\"gallery\">" + (.cases | map(figure) | add) + "</div>" end) | add);
+
+# ---- what it ran on
+def time_rows: $times[] | (.jobs | map(.start) | min) as $from | (.jobs | map(.start + .seconds) | max) as $to
+  | "<tr>" + (.stage | text_cell) + number(.jobs | length) + number($from | if . then strftime("%Y-%m-%d %H:%M") else "–" end)
+    + number(if $from then $to - $from | duration else "–" end) + number(.jobs | map(.seconds) | add | duration) + "</tr>";
+def machine_rows: (["Pleura", $machine.version], ["processor", "\($machine.processor), \($machine.cores) threads"],
+  ["memory", $machine.memory], ["system", $machine.system], ($machine.packages[]))
+  | "<tr><th>\(.[0] | @html)</th>\(.[1] | text_cell)</tr>";
+def colophon: section("made"; "Versions and times";
+  "Where this page was made. Times are those of GNU parallel's last job logs.";
+  "<div class=\"pair\"><div class=\"scroll\"><table><tbody>\([machine_rows] | add)</tbody></table></div>"
+  + table(["stage", "#jobs", "#began (UTC)", "#took", "#all jobs"]; [time_rows]) + "</div>");
+
+"<!DOCTYPE html>",
+"<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+"<title>\(title | @html)</title><style>\n\($css)</style></head><body><main>",
+header, tiles,
+section("curves"; "Training";
+  "A line a fold. Loss: the mean over the steps since the line before. Dice: on the fold's validation images."; curves),
+section("stages"; "Stages"; ""; stage_tables),
+(if $score then score_table else empty end), ranking, gallery, colophon,
+"<footer>Research software. It is not a medical device, and nothing here is a finding.</footer></main></body></html>"

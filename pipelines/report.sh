@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# report.sh WORK >report.html: a run of the method as one page that needs no other file: scores, curves, the ranking of
+# the areas, pictures. Nothing is written before all is there.
+# shellcheck disable=SC2016 # what stands in single quotes is for jq
+set -eu -o pipefail
+[ $# = 1 ] || { echo "usage: report.sh WORK" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd) work=$1
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+complain() {
+    echo "report: $1" >&2
+    exit 1
+}
+
+need() { # need FILE...
+    local file
+    for file in "$@"; do
+        [ -r "$file" ] || complain "$file: cannot be read"
+    done
+}
+
+setting() { # setting STAGE KEY
+    jq -r --arg stage "$1" --arg key "$2" '.[$stage][$key] | tostring' "$work/config.json"
+}
+
+figures() { # figures FILTER [OPTION]...: with the definitions of figures.jq
+    local filter=$1
+    shift
+    jq -c -n -L "$here" "include \"figures\"; $filter" "$@"
+}
+
+# ---- training: each fold's log, and how long GNU parallel says that its job took
+folds() {
+    local stage fold log
+    for stage in $(jq -r 'keys_unsorted[] | select(startswith("train-"))' "$work/config.json"); do
+        need "$work/$stage/joblog"
+        for ((fold = 0; fold < $(setting "$stage" folds); fold++)); do
+            log=$work/$stage/fold-$fold.jsonl
+            need "$log"
+            figures 'fold_log($fold; $batch) + {stage: $stage}' --arg stage "$stage" --argjson fold "$fold" \
+                --argjson batch "$(setting "$stage" batch)" "$log" || complain "$log: is not a log of train-fold"
+        done
+    done
+}
+
+times() {
+    local stage
+    for stage in $(jq -r 'keys_unsorted[] | select(test("^(train|test)-"))' "$work/config.json"); do
+        need "$work/$stage/joblog"
+        figures '{stage: $stage, jobs: jobs}' --arg stage "$stage" -R "$work/$stage/joblog" ||
+            complain "$work/$stage/joblog: is not a job log of GNU parallel"
+    done
+}
+
+# ---- scores and cases
+scores() {
+    local name
+    for name in submission1 submission2 empty; do
+        need "$work/score-$name.json"
+        jq -c --arg name "$name" '{name: $name} + .' "$work/score-$name.json"
+    done
+}
+
+inspected() { # inspected STREAM
+    need "$1"
+    inspect --json "$1"
+}
+
+# ---- pictures: the chosen cases' rows name the images for decode and hold the masks for overlay
+pictures() {
+    local labels=() chosen=$scratch/chosen.csv picture name
+    [ "$truth" = "" ] || labels=(--labels "$truth")
+    figures 'input as $groups | [$groups[].cases[] | {(.id): 1}] | add // {}' "$scratch/groups" >"$scratch/ids"
+    figures 'rows_of($ids[0])' --slurpfile ids "$scratch/ids" -r -R "$work/submission1.csv" >"$chosen"
+    [ "$(wc -l <"$chosen")" -gt 1 ] || return 0
+    decode -q "$(setting data test)" --ids "$chosen" "${labels[@]}" |
+        overlay -q --directory "$scratch/pictures" --side 300 --thickness 2 \
+            --predictions <(rle-decode -q --size "$(setting data size)" "$chosen")
+    for picture in "$scratch"/pictures/*.png; do
+        name=${picture##*/}
+        base64 -w 0 "$picture" | jq -c -R --arg id "${name%.png}" '{($id): .}'
+    done
+}
+
+# ---- what it ran on
+packages() { # of the libraries that the programs are linked with themselves, and of what runs them
+    local programs needed files=() owners=()
+    command -v dpkg-query readelf >/dev/null || return 0
+    mapfile -t programs < <(command -v decode train-fold merge)
+    needed=$(readelf -d "${programs[@]}" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1 =>/p')
+    # dpkg knows a file of /lib as one of /usr/lib, or the other way round.
+    mapfile -t files < <(ldd "${programs[@]}" | grep -F "$needed" |
+        sed -n -E 's|.*=> (/usr)?(/[^ ]*) .*|\2\n/usr\2|p' | sort -u)
+    mapfile -t owners < <(dpkg-query -S "${files[@]}" 2>/dev/null | cut -d : -f 1 | sort -u)
+    dpkg-query -W -f '${Package} ${Version}\n' "${owners[@]}" make parallel jq zstd 2>/dev/null | sort -u || true
+}
+
+machine() {
+    jq -n --arg processor "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --arg cores "$(nproc)" \
+        --arg memory "$(awk '/^MemTotal/ { printf "%.1f GiB", $2 / 1048576 }' /proc/meminfo)" \
+        --arg system "$(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r)" \
+        --arg version "$(decode --version | sed 's/.* //')" --arg packages "$(packages)" \
+        --arg date "$(date -u '+%Y-%m-%d %H:%M UTC')" \
+        '$ARGS.named + {packages: ($packages | split("\n") | map(split(" ") | select(length == 2)))}'
+}
+
+need "$work/config.json" "$work/submission1.csv"
+jq -e '.data.size' "$work/config.json" >/dev/null 2>&1 || complain "$work/config.json: is not a checked configuration"
+truth=$(jq -r '.data.truth // ""' "$work/config.json")
+folds >"$scratch/folds"
+times >"$scratch/times"
+for set in train test; do
+    inspected "$work/$set/index.mpk" | figures count_samples >"$scratch/$set"
+done
+for number in 1 2; do
+    inspected "$work/merge-cls$number.mpk" >"$scratch/decisions$number"
+done
+figures 'areas($one; $two)' --slurpfile one "$scratch/decisions1" --slurpfile two "$scratch/decisions2" >"$scratch/areas"
+if [ -n "$truth" ]; then
+    need "$truth" "$work/score-submission1.csv"
+    scores >"$scratch/scores"
+    figures cases -R "$work/score-submission1.csv" >"$scratch/cases" ||
+        complain "$work/score-submission1.csv: is not score's"
+    figures 'input | groups_by_truth' "$scratch/cases" >"$scratch/groups"
+else
+    : >"$scratch/scores"
+    echo '[]' >"$scratch/cases"
+    figures 'input | groups_by_area' "$scratch/areas" >"$scratch/groups"
+fi
+pictures >"$scratch/pictures.json"
+[ "$(wc -l <"$scratch/pictures.json")" = "$(jq length "$scratch/ids")" ] ||
+    complain "$work/submission1.csv: is of other images than the scores and decisions"
+machine >"$scratch/machine"
+
+jq -n -r -L "$here" --rawfile css "$here/report.css" --slurpfile config "$work/config.json" \
+    --slurpfile folds "$scratch/folds" --slurpfile times "$scratch/times" --slurpfile scores "$scratch/scores" \
+    --slurpfile train "$scratch/train" --slurpfile test "$scratch/test" --slurpfile areas "$scratch/areas" \
+    --slurpfile cases "$scratch/cases" --slurpfile groups "$scratch/groups" \
+    --slurpfile pictures "$scratch/pictures.json" --slurpfile machine "$scratch/machine" \
+    -f "$here/report.jq" >"$scratch/report.html"
+cat "$scratch/report.html"
