@@ -38,6 +38,18 @@ struct backend_calls {
     void (*close)(struct backend *backend);
 };
 
+// A convolution's passes, in numbers.
+struct convolution_shape {
+    size_t images, height, width, channels; // of the input
+    size_t out_height, out_width, out_channels;
+    size_t kernel, stride, pad;
+    bool bias; // forward: + bias,
+    bool sum;  // + what comes from elsewhere,
+    bool relu; // then ReLU
+    bool train;
+    bool input_gradient; // backward is asked for the input's
+};
+
 struct kernel;
 struct profile;
 struct training_calls;

@@ -82,7 +82,7 @@ static int processors(void) {
 
 // oneDNN has bfloat16 on processors with AVX-512 only.
 static bool knows_precision(struct backend *backend, struct error *error) {
-    const struct cpu_convolution_shape shape = {1, 1, 1, 16, 1, 1, 16, 1, 1, 0, .train = true};
+    const struct convolution_shape shape = {1, 1, 1, 16, 1, 1, 16, 1, 1, 0, .train = true};
     struct cpu_convolution *trial =
         backend->precision == PRECISION_F32 ? NULL : cpu_convolution_plan(backend, &shape, error);
     if (backend->precision != PRECISION_F32 && trial == NULL) {

@@ -37,22 +37,12 @@ void cpu_gemm(bool transpose_a, bool transpose_b, size_t rows, size_t columns, s
 
 // ---- convolutions
 
-struct cpu_convolution_shape {
-    size_t images, height, width, channels; // of the input
-    size_t out_height, out_width, out_channels;
-    size_t kernel, stride, pad;
-    bool bias;
-    bool relu; // of the output, in the forward pass
-    bool sum;  // the forward pass adds to what the output holds (before relu)
-    bool train;
-    bool input_gradient; // backward is asked for the input's
-};
-
 struct cpu_convolution;
 
-// Plans the forward pass, and with `train` the backward ones.
+// Plans the forward pass, and with `train` the backward ones. With `sum` the forward pass adds to
+// what the output holds.
 CHECKED struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
-                                                     const struct cpu_convolution_shape *shape,
+                                                     const struct convolution_shape *shape,
                                                      struct error *error);
 void cpu_convolution_release(struct cpu_convolution *convolution);
 

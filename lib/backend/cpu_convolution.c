@@ -19,7 +19,7 @@ void cpu_gemm(bool transpose_a, bool transpose_b, size_t rows, size_t columns, s
 // Memory whose address is given before each run, or that oneDNN keeps (weights).
 struct cpu_convolution {
     struct onednn *onednn;
-    struct cpu_convolution_shape shape;
+    struct convolution_shape shape;
     dnnl_primitive_t passes[PASS_COUNT];
     dnnl_primitive_t take[PASS_COUNT]; // OIHW weights into a pass's layout; the gradient out of it
     dnnl_memory_t source, destination, bias, scratch[PASS_COUNT];
@@ -37,7 +37,7 @@ static dnnl_data_type_t stored_as(enum precision precision) {
     return precision == PRECISION_F32 ? dnnl_f32 : dnnl_bf16;
 }
 
-static bool make_layouts(struct layouts *at, const struct cpu_convolution_shape *s,
+static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
                          enum precision precision, enum pass pass) {
     const dnnl_dim_t stride = (dnnl_dim_t)s->stride;
     const dnnl_dim_t kernel = (dnnl_dim_t)s->kernel;
@@ -70,7 +70,7 @@ static void free_layouts(struct layouts *at) {
 }
 
 // Scratch memory is ours; the forward pass may add to what is there and clip.
-static bool make_options(dnnl_primitive_attr_t *options, const struct cpu_convolution_shape *shape,
+static bool make_options(dnnl_primitive_attr_t *options, const struct convolution_shape *shape,
                          enum pass pass, struct error *error) {
     dnnl_post_ops_t operations = NULL;
     if (!good(dnnl_primitive_attr_create(options), error)) {
@@ -135,7 +135,7 @@ static bool make_memory(struct cpu_convolution *made, enum pass pass, const stru
     const_layout scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
     dnnl_engine_t engine = made->onednn->engine;
     void *own = pass == PASS_WEIGHTS ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE;
-    const struct cpu_convolution_shape *s = &made->shape;
+    const struct convolution_shape *s = &made->shape;
     const dnnl_dims_t sides = {(dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->channels,
                                (dnnl_dim_t)s->kernel, (dnnl_dim_t)s->kernel};
     layout plain = NULL;
@@ -185,7 +185,7 @@ static bool make_pass(struct cpu_convolution *made, enum pass pass, enum precisi
 }
 
 struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
-                                             const struct cpu_convolution_shape *shape,
+                                             const struct convolution_shape *shape,
                                              struct error *error) {
     struct cpu_convolution *made = calloc(1, sizeof *made);
     dnnl_primitive_desc_t descriptions[PASS_COUNT] = {NULL};

@@ -97,16 +97,25 @@ __device__ inline size_t thread_number() {
     return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-// Calls FUNCTION<T, N>(CALL): T the type of `precision`, N the numbers of a pack if channels fill
-// packs, else 1.
-#define BY_NUMBERS(precision, channels, function, call)                                            \
+// `bytes` up to where any array may begin.
+inline size_t rounded(size_t bytes) {
+    return (bytes + 255) / 256 * 256;
+}
+
+// Calls FUNCTION<T>(ARGUMENTS): T the type of `precision`.
+#define BY_PRECISION(precision, function, ...)                                                     \
+    ((precision) == PRECISION_F32 ? function<float>(__VA_ARGS__) : function<bf16>(__VA_ARGS__))
+
+// Calls FUNCTION<T, N>(ARGUMENTS): T the type of `precision`, N the numbers of a pack if channels
+// fill packs, else 1.
+#define BY_NUMBERS(precision, channels, function, ...)                                             \
     do {                                                                                           \
         if ((precision) == PRECISION_F32) {                                                        \
-            (channels) % pack_size<float> == 0 ? function<float, pack_size<float>>(call)           \
-                                               : function<float, 1>(call);                         \
+            (channels) % pack_size<float> == 0 ? function<float, pack_size<float>>(__VA_ARGS__)    \
+                                               : function<float, 1>(__VA_ARGS__);                  \
         } else {                                                                                   \
-            (channels) % pack_size<bf16> == 0 ? function<bf16, pack_size<bf16>>(call)              \
-                                              : function<bf16, 1>(call);                           \
+            (channels) % pack_size<bf16> == 0 ? function<bf16, pack_size<bf16>>(__VA_ARGS__)       \
+                                              : function<bf16, 1>(__VA_ARGS__);                    \
         }                                                                                          \
     } while (0)
 
@@ -141,18 +150,10 @@ void cuda_gemm(struct backend *backend, const struct cuda_product *product);
 
 // ---- convolutions by cuDNN
 
-struct cuda_convolution_shape {
-    size_t images, height, width, channels; // of the input
-    size_t out_height, out_width, out_channels;
-    size_t kernel, stride, pad;
-    bool joined;                // by a bias, whose forward pass is another one
-    bool train, input_gradient; // which passes are wanted
-};
-
 struct cuda_convolution;
 
 CHECKED struct cuda_convolution *cuda_convolution_plan(struct backend *backend,
-                                                       const struct cuda_convolution_shape *shape,
+                                                       const struct convolution_shape *shape,
                                                        struct error *error);
 void cuda_convolution_release(struct cuda_convolution *convolution);
 
@@ -165,6 +166,10 @@ struct cuda_joined {
     const void *residual; // or NULL
     bool relu;
 };
+
+inline bool cuda_convolution_joins(const struct convolution_shape *shape) {
+    return shape->bias || shape->sum || shape->relu;
+}
 
 // Weights, and their gradient, lie as out_channels x kernel x kernel x channels, in the backend's
 // precision.

@@ -105,31 +105,48 @@ __device__ inline double *partial_of_image(double *partial, const rows_walk &wal
     return partial + blockIdx.z * blocks * 2 * walk.channels;
 }
 
+// ---- the partial sums added up
+
 #define SUMS_CHANNELS 32 // a block of sum_partials
 
-// The sums of one channel over all blocks: those of this thread's channel, valid in the threads
-// below SUMS_CHANNELS. To be launched with THREADS threads and a block for SUMS_CHANNELS channels.
-__device__ inline void sum_partials(const double *partial, size_t blocks, size_t channels,
-                                    double *first, double *second) {
-    __shared__ double ones[THREADS];
-    __shared__ double others[THREADS];
+// How sum_partials is launched, with THREADS threads a block.
+inline dim3 sums_blocks(size_t channels, size_t images = 1) {
+    return dim3(blocks_for(channels, SUMS_CHANNELS), 1, (unsigned)images);
+}
+
+// One channel's sums over all blocks.
+struct channel_sums {
+    bool mine; // if not, the thread has no channel
+    size_t channel;
+    double first, second;
+};
+
+__device__ inline channel_sums sum_partials(const double *partial, size_t blocks, size_t channels) {
+    __shared__ double firsts[THREADS];
+    __shared__ double seconds[THREADS];
     const size_t channel = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x % SUMS_CHANNELS;
-    double one = 0;
-    double other = 0;
+    channel_sums sums = {threadIdx.x < SUMS_CHANNELS && channel < channels, channel, 0, 0};
+    double first = 0;
+    double second = 0;
     for (size_t block = threadIdx.x / SUMS_CHANNELS; channel < channels && block < blocks;
          block += THREADS / SUMS_CHANNELS) {
-        one += partial[block * 2 * channels + channel];
-        other += partial[(block * 2 + 1) * channels + channel];
+        first += partial[block * 2 * channels + channel];
+        second += partial[(block * 2 + 1) * channels + channel];
     }
-    ones[threadIdx.x] = one;
-    others[threadIdx.x] = other;
+    firsts[threadIdx.x] = first;
+    seconds[threadIdx.x] = second;
     __syncthreads();
-    *first = 0;
-    *second = 0;
     for (unsigned i = threadIdx.x % SUMS_CHANNELS; i < THREADS; i += SUMS_CHANNELS) {
-        *first += ones[i];
-        *second += others[i];
+        sums.first += firsts[i];
+        sums.second += seconds[i];
     }
+    return sums;
+}
+
+// Those of this block's image.
+__device__ inline channel_sums sum_image_partials(double *partial, const rows_walk &walk,
+                                                  size_t blocks) {
+    return sum_partials(partial_of_image(partial, walk, blocks), blocks, walk.channels);
 }
 
 #endif

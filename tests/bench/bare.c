@@ -58,8 +58,7 @@ static void run_convolution(const struct trial *trial) {
     }
 }
 
-static double time_convolution(const struct limit *limit,
-                               const struct cpu_convolution_shape *shape) {
+static double time_convolution(const struct limit *limit, const struct convolution_shape *shape) {
     struct error error;
     const size_t size = precision_size(limit->backend->precision);
     const size_t in = shape->images * shape->height * shape->width * shape->channels;
@@ -99,25 +98,7 @@ static double time_convolution(const struct limit *limit,
 }
 
 static void add_convolution(struct limit *limit, const struct node *node) {
-    const struct convolution_attributes *layer = node->attributes;
-    const struct shape in = graph_shape(limit->graph, node->inputs[0]);
-    const struct shape out = graph_shape(limit->graph, node->output);
-    const struct cpu_convolution_shape shape = {
-        .images = in.n,
-        .height = in.h,
-        .width = in.w,
-        .channels = in.c,
-        .out_height = out.h,
-        .out_width = out.w,
-        .out_channels = out.c,
-        .kernel = layer->kernel,
-        .stride = layer->stride,
-        .pad = layer->pad,
-        .bias = layer->bias || layer->norm,
-        .relu = layer->relu,
-        .sum = node->input_count > 1,
-        .train = limit->train,
-        .input_gradient = graph_value_at(limit->graph, node->inputs[0])->needs_gradient};
+    const struct convolution_shape shape = convolution_shape_of(limit->graph, node);
     limit->seconds += time_convolution(limit, &shape);
 }
 

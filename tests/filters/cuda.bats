@@ -5,10 +5,7 @@ load helpers
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
-    synth -q --format png --side 128 --train 8 --test 2 --lesions 0.5 xrays
-    decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
-    augment -q shards --side 64 --samples 20 >train.mpk
-    augment -q shards --side 64 --plain >val.mpk
+    small_training 8 20
 }
 
 setup() {

@@ -32,3 +32,11 @@ not_sanitized() {
         skip "sanitized: $1"
     fi
 }
+
+# small_training CASES SAMPLES: made-up X-rays as shards, train.mpk of SAMPLES drawn from CASES, and val.mpk.
+small_training() {
+    synth -q --format png --side 128 --train "$1" --test 2 --lesions 0.5 xrays
+    decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
+    augment -q shards --side 64 --samples "$2" >train.mpk
+    augment -q shards --side 64 --plain >val.mpk
+}

@@ -1,28 +1,23 @@
 // learn: a short training run on made-up X-rays, on any device. One JSON line: the losses, and a
 // checksum of the parameters at the end.
-#include "core/cli.h"
-#include "core/error.h"
+#include "network.h"
+
 #include "core/random.h"
 #include "data/phantom.h"
 #include "image/resize.h"
-#include "models/models.h"
-#include "train/parameters.h"
 #include "train/schedule.h"
-#include "train/step.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DECAY 1e-4
 enum { CASES = 16 };
 
 struct options {
-    const char *network, *device, *precision;
-    int64_t batch, side, accumulate, iterations, seed;
+    struct network_choice choice;
+    int64_t iterations, seed;
     double rate;
-    struct common_options common;
 };
 
 // What is learned: images of side x side with their masks, every second with a lesion.
@@ -30,14 +25,6 @@ struct lesson {
     size_t side, mask_side;
     uint8_t *images, *masks;
 };
-
-static void *need(size_t count, size_t size) {
-    void *memory = calloc(count, size);
-    if (memory == NULL) {
-        die("no memory");
-    }
-    return memory;
-}
 
 static void draw_case(const struct lesson *lesson, size_t i) {
     const struct lesion_style style = {.area = 0.06F, .contrast = 1};
@@ -89,26 +76,19 @@ static uint64_t checksum(struct backend *backend, struct network *network) {
 
 static void learn(const struct options *options, const struct lesson *lesson,
                   struct optimizer *optimizer) {
-    const size_t count = (size_t)options->batch;
-    struct batch batch = {.capacity = count,
-                          .count = count,
-                          .height = lesson->side,
-                          .width = lesson->side,
-                          .mask_height = lesson->mask_side,
-                          .mask_width = lesson->mask_side,
-                          .images = need(count, lesson->side * lesson->side),
-                          .masks = need(count, lesson->mask_side * lesson->mask_side)};
+    struct batch batch = open_batch(&options->choice);
     struct step_runner runner;
     struct loss_parts parts;
     struct error error;
-    if (!step_open(&runner, optimizer, &batch, &loss_options_usual, options->accumulate, &error)) {
+    if (!step_open(&runner, optimizer, &batch, &loss_options_usual, options->choice.accumulate,
+                   &error)) {
         die("%s", error.text);
     }
     fill(&batch, lesson, options->seed, 0);
     step_send(&runner, &batch);
     for (int64_t i = 0; i < options->iterations; i++) {
         const uint64_t seed = (uint64_t)(options->seed * 1000003 + i);
-        if ((i + 1) % options->accumulate == 0) {
+        if ((i + 1) % options->choice.accumulate == 0) {
             step_start_update(&runner, seed, learning_rate(i, options->iterations, options->rate),
                               DECAY);
         } else {
@@ -122,48 +102,22 @@ static void learn(const struct options *options, const struct lesson *lesson,
         (void)printf("%s%.9g", i == 0 ? "" : ",", parts.total);
     }
     step_close(&runner);
-    free(batch.images);
-    free(batch.masks);
-}
-
-static struct graph *open_graph(const struct options *options, const struct lesson *lesson) {
-    const struct model_options model = {.images = (size_t)options->batch,
-                                        .height = lesson->side,
-                                        .width = lesson->side,
-                                        .gray = true,
-                                        .out_height = lesson->mask_side,
-                                        .out_width = lesson->mask_side,
-                                        .auxiliary = true,
-                                        .dropout = 0.1};
-    struct error error;
-    struct graph *graph = model_build(options->network, GRAPH_TRAIN, &model, &error);
-    if (graph == NULL) {
-        die("%s: %s", options->network, error.text);
-    }
-    return graph;
+    close_batch(&batch);
 }
 
 static void run(const struct options *options, const struct lesson *lesson) {
-    enum precision precision = PRECISION_F32;
+    const struct network_choice *choice = &options->choice;
     struct error error;
     struct optimizer optimizer;
-    struct graph *graph = open_graph(options, lesson);
-    if (!precision_named(options->precision, &precision)) {
-        die_usage("--precision %s", options->precision);
-    }
-    struct backend *backend =
-        backend_open(options->device, precision, (int)options->common.threads, &error);
-    if (backend == NULL) {
+    struct graph *graph = open_graph(choice, true);
+    struct backend *backend = open_device(choice);
+    struct network *network = open_network(backend, graph, (uint64_t)options->seed);
+    if (!optimizer_open(&optimizer, backend, graph, network, &error)) {
         die("%s", error.text);
     }
-    struct network *network = network_new(graph, backend, &error);
-    if (network == NULL || !optimizer_open(&optimizer, backend, graph, network, &error)) {
-        die("%s", error.text);
-    }
-    parameters_start(backend, graph, network, (uint64_t)options->seed);
     (void)printf("{\"network\":\"%s\",\"device\":\"%s\",\"precision\":\"%s\",\"seed\":%" PRId64
                  ",\"losses\":[",
-                 options->network, options->device, options->precision, options->seed);
+                 choice->name, choice->device, choice->precision, options->seed);
     learn(options, lesson, &optimizer);
     (void)printf("],\"parameters\":\"%016" PRIx64 "\"}\n", checksum(backend, network));
     optimizer_close(&optimizer);
@@ -174,18 +128,7 @@ static void run(const struct options *options, const struct lesson *lesson) {
 
 static void read_options(struct options *options, int argc, char **argv) {
     const struct option_row rows[] = {
-        {"network", 'n', OPTION_TEXT, &options->network, "NAME", "default: unet-resnet18", 0, 0,
-         OPTION_SILENT},
-        {"device", 0, OPTION_TEXT, &options->device, "D", "cpu, cuda (default) or cuda:N", 0, 0,
-         OPTION_SILENT},
-        {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16", "default: f32", 0, 0,
-         OPTION_SILENT},
-        {"batch", 'b', OPTION_INTEGER, &options->batch, "N", "images (default: 6)", 2, 4096,
-         OPTION_SILENT},
-        {"side", 's', OPTION_INTEGER, &options->side, "N", "of the images (default: 192)", 64, 1024,
-         OPTION_SILENT},
-        {"accumulate", 0, OPTION_INTEGER, &options->accumulate, "N",
-         "steps for each update (default: 1)", 1, 1000, OPTION_SILENT},
+        NETWORK_ROWS(&options->choice, 2, 64),
         {"iterations", 'i', OPTION_INTEGER, &options->iterations, "N", "default: 200", 0, 100000,
          OPTION_SILENT},
         {"seed", 0, OPTION_INTEGER, &options->seed, "N", "default: 1", 0, 1000000, OPTION_SILENT},
@@ -198,26 +141,26 @@ static void read_options(struct options *options, int argc, char **argv) {
                                     .examples = "learn --device cuda --precision bf16",
                                     .options = rows,
                                     .option_count = COUNT_OF(rows),
-                                    .common = &options->common,
+                                    .common = &options->choice.common,
                                     .common_options = COMMON_THREADS};
     (void)cli_parse(&program, argc, argv);
 }
 
 int main(int argc, char **argv) {
     backend_prepare(argv);
-    struct options options = {.network = "unet-resnet18",
-                              .device = "cuda",
-                              .precision = "f32",
-                              .batch = 6,
-                              .side = 192,
-                              .accumulate = 1,
+    struct options options = {.choice = {.name = "unet-resnet18",
+                                         .device = "cuda",
+                                         .precision = "f32",
+                                         .batch = 6,
+                                         .side = 192,
+                                         .accumulate = 1,
+                                         .common = common_defaults()},
                               .iterations = 200,
                               .seed = 1,
-                              .rate = 1e-3,
-                              .common = common_defaults()};
+                              .rate = 1e-3};
     read_options(&options, argc, argv);
-    struct lesson lesson = {.side = (size_t)options.side,
-                            .mask_side = (size_t)options.side * 4 / 3};
+    struct lesson lesson = {.side = (size_t)options.choice.side,
+                            .mask_side = mask_side_of(&options.choice)};
     lesson.images = need(CASES, lesson.side * lesson.side);
     lesson.masks = need(CASES, lesson.mask_side * lesson.mask_side);
     for (size_t i = 0; i < CASES; i++) {

@@ -1,17 +1,13 @@
 // speed: times a network on a device as train-fold and predict-fold run it, beside the least time
 // that its arithmetic and its traffic with memory come to at given rates. One JSON line.
-#include "core/cli.h"
-#include "core/error.h"
+#include "network.h"
+
 #include "core/random.h"
 #include "core/version.h"
-#include "models/models.h"
 #include "nn/bound.h"
 #include "train/inference.h"
-#include "train/parameters.h"
-#include "train/step.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,11 +17,11 @@ enum { WARM = 4, MOST_REPEATS = 1000 };
 #define UPDATE_BYTES 32 // a parameter: values, means, variances, gradients, read and written
 
 struct options {
-    const char *task, *network, *device, *precision;
-    int64_t batch, side, accumulate, repeat;
+    struct network_choice choice;
+    const char *task;
+    int64_t repeat;
     double tera_flop, tera_bytes; // a second
     bool bound;
-    struct common_options common;
 };
 
 struct measured {
@@ -61,27 +57,6 @@ static bool trains(const struct options *options) {
     return strcmp(options->task, "train") == 0;
 }
 
-static struct graph *open_graph(const struct options *options) {
-    const bool train = trains(options);
-    const size_t side = (size_t)options->side;
-    const size_t out = train ? side * 4 / 3 : 0;
-    const struct model_options model = {.images = (size_t)options->batch,
-                                        .height = side,
-                                        .width = side,
-                                        .gray = true,
-                                        .out_height = out,
-                                        .out_width = out,
-                                        .auxiliary = train,
-                                        .dropout = 0.1};
-    struct error error;
-    struct graph *graph =
-        model_build(options->network, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
-    if (graph == NULL) {
-        die("%s: %s", options->network, error.text);
-    }
-    return graph;
-}
-
 // ---- what is run: gray noise; masks with a rectangle of lesion
 
 static void fill_noise(uint8_t *images, size_t count) {
@@ -114,8 +89,8 @@ static void accumulated(void *context) {
     struct training *training = context;
     struct error error;
     struct loss_parts parts = {0};
-    for (int64_t i = 1; i <= training->options->accumulate; i++) {
-        if (i == training->options->accumulate) {
+    for (int64_t i = 1; i <= training->options->choice.accumulate; i++) {
+        if (i == training->options->choice.accumulate) {
             step_start_update(&training->runner, training->seed++, RATE, DECAY);
         } else {
             step_start(&training->runner, training->seed++);
@@ -132,28 +107,15 @@ static void accumulated(void *context) {
 
 static double measure_training(const struct options *options, struct backend *backend,
                                struct graph *graph, struct network *network, size_t *left) {
-    const size_t side = (size_t)options->side;
-    const size_t mask_side = side * 4 / 3;
-    const size_t count = (size_t)options->batch;
-    struct training training = {.options = options,
-                                .batch = {.capacity = count,
-                                          .count = count,
-                                          .height = side,
-                                          .width = side,
-                                          .mask_height = mask_side,
-                                          .mask_width = mask_side,
-                                          .images = calloc(count, side * side),
-                                          .masks = calloc(count, mask_side * mask_side)}};
+    struct training training = {.options = options, .batch = open_batch(&options->choice)};
     struct optimizer optimizer;
     struct error error;
-    if (training.batch.images == NULL || training.batch.masks == NULL) {
-        die("no memory");
-    }
-    fill_noise(training.batch.images, count * side * side);
+    fill_noise(training.batch.images,
+               training.batch.count * training.batch.height * training.batch.width);
     fill_masks(&training.batch);
     if (!optimizer_open(&optimizer, backend, graph, network, &error) ||
         !step_open(&training.runner, &optimizer, &training.batch, &loss_options_usual,
-                   options->accumulate, &error)) {
+                   options->choice.accumulate, &error)) {
         die("%s", error.text);
     }
     step_send(&training.runner, &training.batch);
@@ -161,9 +123,8 @@ static double measure_training(const struct options *options, struct backend *ba
     *left = backend->calls->room(backend);
     step_close(&training.runner);
     optimizer_close(&optimizer);
-    free(training.batch.images);
-    free(training.batch.masks);
-    return ms / (double)options->accumulate;
+    close_batch(&training.batch);
+    return ms / (double)options->choice.accumulate;
 }
 
 // ---- prediction: with images in and logits out, and the forward pass alone
@@ -216,23 +177,10 @@ static double measure_prediction(const struct options *options, struct backend *
 
 static struct measured measure(const struct options *options, struct graph *graph) {
     struct measured made = {0, 0, 0};
-    enum precision precision = PRECISION_F32;
-    struct error error;
     size_t left = 0;
-    if (!precision_named(options->precision, &precision)) {
-        die_usage("--precision %s", options->precision);
-    }
-    struct backend *backend =
-        backend_open(options->device, precision, (int)options->common.threads, &error);
-    if (backend == NULL) {
-        die("%s", error.text);
-    }
+    struct backend *backend = open_device(&options->choice);
     const size_t room = backend->calls->room(backend);
-    struct network *network = network_new(graph, backend, &error);
-    if (network == NULL) {
-        die("%s", error.text);
-    }
-    parameters_start(backend, graph, network, 1);
+    struct network *network = open_network(backend, graph, 1);
     made.ms = trains(options)
                   ? measure_training(options, backend, graph, network, &left)
                   : measure_prediction(options, backend, graph, network, &made.device_ms, &left);
@@ -246,18 +194,16 @@ static struct measured measure(const struct options *options, struct graph *grap
 
 static struct bound bound_of(const struct options *options, struct graph *graph) {
     const struct rates rates = {1e12 * options->tera_flop, 1e12 * options->tera_bytes};
-    enum precision precision = PRECISION_F32;
     struct bound bound;
     struct error error;
     size_t learned = 0;
     size_t decaying = 0;
-    if (!precision_named(options->precision, &precision) ||
-        !graph_bound(graph, precision, &rates, &bound, &error)) {
-        die("the bound cannot be found");
+    if (!graph_bound(graph, precision_of(&options->choice), &rates, &bound, &error)) {
+        die("%s", error.text);
     }
     if (trains(options)) {
         (void)graph_lay_out(graph, &learned, &decaying);
-        const double update = UPDATE_BYTES * (double)learned / (double)options->accumulate;
+        const double update = UPDATE_BYTES * (double)learned / (double)options->choice.accumulate;
         bound.bytes += update;
         bound.seconds += update / rates.bytes;
     }
@@ -266,17 +212,18 @@ static struct bound bound_of(const struct options *options, struct graph *graph)
 
 static void print(const struct options *options, const struct bound *bound,
                   const struct measured *made) {
+    const struct network_choice *choice = &options->choice;
     (void)printf(
         "{\"what\":\"%s\",\"who\":\"Pleura " PLEURA_VERSION "\",\"network\":\"%s\",\"task\":\"%s\","
         "\"side\":%lld,\"batch\":%lld,\"precision\":\"%s\",\"gflop\":%.3f,"
         "\"gigabytes\":%.3f,\"tflops\":%g,\"tbs\":%g,\"bound_ms\":%.4f",
-        made != NULL ? "speed" : "bound", options->network, options->task, (long long)options->side,
-        (long long)options->batch, options->precision, bound->flop * 1e-9, bound->bytes * 1e-9,
+        made != NULL ? "speed" : "bound", choice->name, options->task, (long long)choice->side,
+        (long long)choice->batch, choice->precision, bound->flop * 1e-9, bound->bytes * 1e-9,
         options->tera_flop, options->tera_bytes, bound->seconds * 1e3);
     if (made != NULL) {
         (void)printf(",\"device\":\"%s\",\"repeat\":%lld,\"ms\":%.4f,\"images_per_s\":%.1f",
-                     options->device, (long long)options->repeat, made->ms,
-                     1e3 * (double)options->batch / made->ms);
+                     choice->device, (long long)options->repeat, made->ms,
+                     1e3 * (double)choice->batch / made->ms);
     }
     if (made != NULL && made->device_ms > 0) {
         (void)printf(",\"device_ms\":%.4f", made->device_ms);
@@ -289,18 +236,7 @@ static void print(const struct options *options, const struct bound *bound,
 
 static void read_options(struct options *options, int argc, char **argv) {
     const struct option_row rows[] = {
-        {"network", 'n', OPTION_TEXT, &options->network, "NAME", "default: unet-resnet18", 0, 0,
-         OPTION_SILENT},
-        {"device", 0, OPTION_TEXT, &options->device, "D", "cpu, cuda (default) or cuda:N", 0, 0,
-         OPTION_SILENT},
-        {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16", "default: bf16", 0, 0,
-         OPTION_SILENT},
-        {"batch", 'b', OPTION_INTEGER, &options->batch, "N",
-         "images (default: 6 to train, 16 to predict)", 1, 4096, OPTION_SILENT},
-        {"side", 's', OPTION_INTEGER, &options->side, "N", "of the images (default: 768)", 32, 8192,
-         OPTION_SILENT},
-        {"accumulate", 0, OPTION_INTEGER, &options->accumulate, "N",
-         "steps for each update (default: 4)", 1, 1000, OPTION_SILENT},
+        NETWORK_ROWS(&options->choice, 1, 32),
         {"repeat", 0, OPTION_INTEGER, &options->repeat, "N", "measurements (default: 20)", 1,
          MOST_REPEATS, OPTION_SILENT},
         {"tflops", 0, OPTION_NUMBER, &options->tera_flop, "X",
@@ -317,7 +253,7 @@ static void read_options(struct options *options, int argc, char **argv) {
                                     .examples = "speed --network bisenet-resnet18 train",
                                     .options = rows,
                                     .option_count = COUNT_OF(rows),
-                                    .common = &options->common,
+                                    .common = &options->choice.common,
                                     .common_options = COMMON_THREADS,
                                     .operands_least = 1,
                                     .operands_most = 1};
@@ -325,24 +261,24 @@ static void read_options(struct options *options, int argc, char **argv) {
     if (!trains(options) && strcmp(options->task, "predict") != 0) {
         die_usage("train or predict, not '%s'", options->task);
     }
-    if (options->batch == 0) {
-        options->batch = trains(options) ? 6 : 16;
+    if (options->choice.batch == 0) {
+        options->choice.batch = trains(options) ? 6 : 16;
     }
 }
 
 int main(int argc, char **argv) {
     backend_prepare(argv);
-    struct options options = {.network = "unet-resnet18",
-                              .device = "cuda",
-                              .precision = "bf16",
-                              .side = 768,
-                              .accumulate = 4,
+    struct options options = {.choice = {.name = "unet-resnet18",
+                                         .device = "cuda",
+                                         .precision = "bf16",
+                                         .side = 768,
+                                         .accumulate = 4,
+                                         .common = common_defaults()},
                               .repeat = 20,
                               .tera_flop = 790,
-                              .tera_bytes = 4.3,
-                              .common = common_defaults()};
+                              .tera_bytes = 4.3};
     read_options(&options, argc, argv);
-    struct graph *graph = open_graph(&options);
+    struct graph *graph = open_graph(&options.choice, trains(&options));
     const struct bound bound = bound_of(&options, graph);
     if (options.bound) {
         print(&options, &bound, NULL);

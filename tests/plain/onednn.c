@@ -40,17 +40,17 @@ void cpu_gemm(bool transpose_a, bool transpose_b, size_t rows, size_t columns, s
 
 // Weights by tap, so that the innermost loops go over what lies together.
 struct cpu_convolution {
-    struct cpu_convolution_shape shape;
+    struct convolution_shape shape;
     float *by_input;  // tap, input channel, output channel
     float *by_output; // tap, output channel, input channel
 };
 
-static size_t weight_count(const struct cpu_convolution_shape *shape) {
+static size_t weight_count(const struct convolution_shape *shape) {
     return shape->out_channels * shape->channels * shape->kernel * shape->kernel;
 }
 
 struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
-                                             const struct cpu_convolution_shape *shape,
+                                             const struct convolution_shape *shape,
                                              struct error *error) {
     struct cpu_convolution *made = NULL;
     if (backend->precision != PRECISION_F32 || shape->out_channels > MOST_CHANNELS) {
@@ -84,7 +84,7 @@ size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
 }
 
 void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights) {
-    const struct cpu_convolution_shape *s = &convolution->shape;
+    const struct convolution_shape *s = &convolution->shape;
     const size_t taps = s->kernel * s->kernel;
     for (size_t o = 0; o < s->out_channels; o++) {
         for (size_t c = 0; c < s->channels; c++) {
@@ -106,14 +106,14 @@ static inline void add_times(float *restrict sum, float factor, const float *res
 }
 
 // Where a tap of the kernel reads for an output: false beyond the image.
-static bool reads(const struct cpu_convolution_shape *s, size_t out, size_t k, size_t side,
+static bool reads(const struct convolution_shape *s, size_t out, size_t k, size_t side,
                   size_t *in) {
     *in = out * s->stride + k - s->pad; // may wrap around, and is then too great
     return *in < side;
 }
 
 // Which output reads a number with a tap; false for none.
-static bool is_read(const struct cpu_convolution_shape *s, size_t in, size_t k, size_t side,
+static bool is_read(const struct convolution_shape *s, size_t in, size_t k, size_t side,
                     size_t *out) {
     const size_t from = in + s->pad - k; // may wrap around
     *out = from / s->stride;
@@ -122,7 +122,7 @@ static bool is_read(const struct cpu_convolution_shape *s, size_t in, size_t k, 
 
 static void forward_pixel(const struct cpu_convolution *convolution, const float *input,
                           const float *bias, size_t image, size_t y, size_t x, float *output) {
-    const struct cpu_convolution_shape *s = &convolution->shape;
+    const struct convolution_shape *s = &convolution->shape;
     float sums[MOST_CHANNELS] = {0};
     for (size_t k = 0; k < s->kernel * s->kernel; k++) {
         size_t iy;
@@ -146,7 +146,7 @@ static void forward_pixel(const struct cpu_convolution *convolution, const float
 void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
                              const float *bias, void *output, void *scratch) {
     (void)scratch;
-    const struct cpu_convolution_shape *s = &convolution->shape;
+    const struct convolution_shape *s = &convolution->shape;
 #pragma omp parallel for
     for (size_t row = 0; row < s->images * s->out_height; row++) {
         for (size_t x = 0; x < s->out_width; x++) {
@@ -159,7 +159,7 @@ void cpu_convolution_forward(struct cpu_convolution *convolution, const void *in
 
 static void input_gradient(const struct cpu_convolution *convolution, const float *outer,
                            size_t image, size_t y, size_t x, float *pixel) {
-    const struct cpu_convolution_shape *s = &convolution->shape;
+    const struct convolution_shape *s = &convolution->shape;
     memset(pixel, 0, s->channels * sizeof *pixel);
     for (size_t k = 0; k < s->kernel * s->kernel; k++) {
         size_t oy;
@@ -178,7 +178,7 @@ static void input_gradient(const struct cpu_convolution *convolution, const floa
 }
 
 // Adds one output channel's gradients to weights (of that channel: input channel, tap) and bias.
-static void weight_gradient(const struct cpu_convolution_shape *s, size_t o, const float *input,
+static void weight_gradient(const struct convolution_shape *s, size_t o, const float *input,
                             const float *outer, float *weights, float *bias) {
     const size_t taps = s->kernel * s->kernel;
     const size_t pixels = s->out_height * s->out_width;
@@ -213,7 +213,7 @@ void cpu_convolution_backward(struct cpu_convolution *convolution, const void *i
                               const void *output_gradient, void *input_gradients,
                               float *weight_gradients, float *bias_gradient, void *scratch) {
     (void)scratch;
-    const struct cpu_convolution_shape *s = &convolution->shape;
+    const struct convolution_shape *s = &convolution->shape;
     const size_t own = s->channels * s->kernel * s->kernel; // weights of an output channel
 #pragma omp parallel for
     for (size_t row = 0; row < (input_gradients != NULL ? s->images * s->height : 0); row++) {

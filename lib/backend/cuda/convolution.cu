@@ -20,6 +20,7 @@ struct cuda_convolution {
     cudnnConvolutionBwdDataAlgo_t input_gradient;
     cudnnConvolutionBwdFilterAlgo_t weight_gradient;
     size_t scratch;
+    cudnnStatus_t status; // of the plan
 };
 
 bool cuda_dnn_open(struct cuda_engine *engine, struct error *error) {
@@ -45,160 +46,145 @@ static void note(const struct cuda_convolution *convolution, cudnnStatus_t statu
     }
 }
 
+template <typename D>
+static void destroy(const struct cuda_convolution *convolution, D descriptor,
+                    cudnnStatus_t (*how)(D)) {
+    if (descriptor != NULL) {
+        note(convolution, how(descriptor));
+    }
+}
+
 void cuda_convolution_release(struct cuda_convolution *convolution) {
     if (convolution == NULL) {
         return;
     }
-    if (convolution->input != NULL) {
-        note(convolution, cudnnDestroyTensorDescriptor(convolution->input));
-    }
-    if (convolution->output != NULL) {
-        note(convolution, cudnnDestroyTensorDescriptor(convolution->output));
-    }
-    if (convolution->bias != NULL) {
-        note(convolution, cudnnDestroyTensorDescriptor(convolution->bias));
-    }
-    if (convolution->weights != NULL) {
-        note(convolution, cudnnDestroyFilterDescriptor(convolution->weights));
-    }
-    if (convolution->layer != NULL) {
-        note(convolution, cudnnDestroyConvolutionDescriptor(convolution->layer));
-    }
-    if (convolution->relu != NULL) {
-        note(convolution, cudnnDestroyActivationDescriptor(convolution->relu));
-    }
-    if (convolution->as_is != NULL) {
-        note(convolution, cudnnDestroyActivationDescriptor(convolution->as_is));
-    }
+    destroy(convolution, convolution->input, cudnnDestroyTensorDescriptor);
+    destroy(convolution, convolution->output, cudnnDestroyTensorDescriptor);
+    destroy(convolution, convolution->bias, cudnnDestroyTensorDescriptor);
+    destroy(convolution, convolution->weights, cudnnDestroyFilterDescriptor);
+    destroy(convolution, convolution->layer, cudnnDestroyConvolutionDescriptor);
+    destroy(convolution, convolution->relu, cudnnDestroyActivationDescriptor);
+    destroy(convolution, convolution->as_is, cudnnDestroyActivationDescriptor);
     free(convolution);
 }
 
-// ---- descriptions
+// ---- descriptions. What fails first is told by `status`.
 
-static cudnnStatus_t describe_tensor(cudnnTensorDescriptor_t *made, cudnnDataType_t type, size_t n,
-                                     size_t h, size_t w, size_t c) {
-    const cudnnStatus_t status = cudnnCreateTensorDescriptor(made);
-    return status != CUDNN_STATUS_SUCCESS
-               ? status
-               : cudnnSetTensor4dDescriptor(*made, CUDNN_TENSOR_NHWC, type, (int)n, (int)c, (int)h,
-                                            (int)w);
+static bool good(struct cuda_convolution *made, cudnnStatus_t status) {
+    made->status = status;
+    return status == CUDNN_STATUS_SUCCESS;
 }
 
-static cudnnStatus_t describe_activation(cudnnActivationDescriptor_t *made,
-                                         cudnnActivationMode_t mode) {
-    const cudnnStatus_t status = cudnnCreateActivationDescriptor(made);
-    return status != CUDNN_STATUS_SUCCESS
-               ? status
-               : cudnnSetActivationDescriptor(*made, mode, CUDNN_PROPAGATE_NAN, 0);
+static bool describe_tensor(struct cuda_convolution *made, cudnnTensorDescriptor_t *tensor,
+                            cudnnDataType_t type, size_t n, size_t h, size_t w, size_t c) {
+    return good(made, cudnnCreateTensorDescriptor(tensor)) &&
+           good(made, cudnnSetTensor4dDescriptor(*tensor, CUDNN_TENSOR_NHWC, type, (int)n, (int)c,
+                                                 (int)h, (int)w));
 }
 
-static cudnnStatus_t describe(struct cuda_convolution *made,
-                              const struct cuda_convolution_shape *shape,
-                              enum precision precision) {
-    const bool bf16 = precision == PRECISION_BF16;
-    const cudnnDataType_t type = bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+static bool describe_activation(struct cuda_convolution *made,
+                                cudnnActivationDescriptor_t *activation,
+                                cudnnActivationMode_t mode) {
+    return good(made, cudnnCreateActivationDescriptor(activation)) &&
+           good(made, cudnnSetActivationDescriptor(*activation, mode, CUDNN_PROPAGATE_NAN, 0));
+}
+
+static bool describe_tensors(struct cuda_convolution *made, const struct convolution_shape *shape,
+                             cudnnDataType_t type) {
+    const int kernel = (int)shape->kernel;
+    return describe_tensor(made, &made->input, type, shape->images, shape->height, shape->width,
+                           shape->channels) &&
+           describe_tensor(made, &made->output, type, shape->images, shape->out_height,
+                           shape->out_width, shape->out_channels) &&
+           describe_tensor(made, &made->bias, type, 1, 1, 1, shape->out_channels) &&
+           good(made, cudnnCreateFilterDescriptor(&made->weights)) &&
+           good(made, cudnnSetFilter4dDescriptor(made->weights, type, CUDNN_TENSOR_NHWC,
+                                                 (int)shape->out_channels, (int)shape->channels,
+                                                 kernel, kernel));
+}
+
+// float32 is float32, not TF32.
+static bool describe_layer(struct cuda_convolution *made, const struct convolution_shape *shape,
+                           bool bf16) {
     const int pad = (int)shape->pad;
     const int stride = (int)shape->stride;
-    const int kernel = (int)shape->kernel;
-    cudnnStatus_t status = describe_tensor(&made->input, type, shape->images, shape->height,
-                                           shape->width, shape->channels);
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = describe_tensor(&made->output, type, shape->images, shape->out_height,
-                                 shape->out_width, shape->out_channels);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = describe_tensor(&made->bias, type, 1, 1, 1, shape->out_channels);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = cudnnCreateFilterDescriptor(&made->weights);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = cudnnSetFilter4dDescriptor(made->weights, type, CUDNN_TENSOR_NHWC,
-                                            (int)shape->out_channels, (int)shape->channels, kernel,
-                                            kernel);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = cudnnCreateConvolutionDescriptor(&made->layer);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = cudnnSetConvolution2dDescriptor(made->layer, pad, pad, stride, stride, 1, 1,
-                                                 CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) { // float32 is float32, not TF32
-        status =
-            cudnnSetConvolutionMathType(made->layer, bf16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = describe_activation(&made->relu, CUDNN_ACTIVATION_RELU);
-    }
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = describe_activation(&made->as_is, CUDNN_ACTIVATION_IDENTITY);
-    }
-    return status;
+    return good(made, cudnnCreateConvolutionDescriptor(&made->layer)) &&
+           good(made, cudnnSetConvolution2dDescriptor(made->layer, pad, pad, stride, stride, 1, 1,
+                                                      CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT)) &&
+           good(made, cudnnSetConvolutionMathType(made->layer,
+                                                  bf16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH)) &&
+           describe_activation(made, &made->relu, CUDNN_ACTIVATION_RELU) &&
+           describe_activation(made, &made->as_is, CUDNN_ACTIVATION_IDENTITY);
 }
 
 // ---- algorithms: cuDNN's own order, without measuring, which would choose another one each time
 
-#define FIRST_GOOD(found, count, chosen, room)                                                     \
-    for (int i = 0; i < (count); i++) {                                                            \
-        if ((found)[i].status == CUDNN_STATUS_SUCCESS &&                                           \
-            (found)[i].determinism == CUDNN_DETERMINISTIC &&                                       \
-            (found)[i].memory <= MOST_WORKSPACE) {                                                 \
-            (chosen) = (found)[i].algo;                                                            \
-            (room) = (found)[i].memory > (room) ? (found)[i].memory : (room);                      \
-            return CUDNN_STATUS_SUCCESS;                                                           \
-        }                                                                                          \
-    }                                                                                              \
-    return CUDNN_STATUS_NOT_SUPPORTED
+static void need_scratch(struct cuda_convolution *made, size_t bytes) {
+    made->scratch = bytes > made->scratch ? bytes : made->scratch;
+}
 
-static cudnnStatus_t choose_forward(struct cuda_convolution *made, bool fused) {
+// Takes the first one that gives the same bytes every time.
+template <typename P, typename A>
+static bool choose(struct cuda_convolution *made, const P *found, int count, A *algorithm) {
+    for (int i = 0; i < count; i++) {
+        if (found[i].status == CUDNN_STATUS_SUCCESS &&
+            found[i].determinism == CUDNN_DETERMINISTIC && found[i].memory <= MOST_WORKSPACE) {
+            *algorithm = found[i].algo;
+            need_scratch(made, found[i].memory);
+            return true;
+        }
+    }
+    return good(made, CUDNN_STATUS_NOT_SUPPORTED);
+}
+
+static bool choose_forward(struct cuda_convolution *made) {
     cudnnConvolutionFwdAlgoPerf_t found[MOST_ALGORITHMS];
     int count = 0;
-    if (fused) { // the one that all activations go with
-        size_t room = 0;
-        made->forward = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-        const cudnnStatus_t status = cudnnGetConvolutionForwardWorkspaceSize(
-            made->handle, made->input, made->weights, made->layer, made->output, made->forward,
-            &room);
-        made->scratch = room > made->scratch ? room : made->scratch;
-        return status;
-    }
-    const cudnnStatus_t status = cudnnGetConvolutionForwardAlgorithm_v7(
-        made->handle, made->input, made->weights, made->layer, made->output, MOST_ALGORITHMS,
-        &count, found);
-    if (status != CUDNN_STATUS_SUCCESS) {
-        return status;
-    }
-    FIRST_GOOD(found, count, made->forward, made->scratch);
+    return good(made, cudnnGetConvolutionForwardAlgorithm_v7(
+                          made->handle, made->input, made->weights, made->layer, made->output,
+                          MOST_ALGORITHMS, &count, found)) &&
+           choose(made, found, count, &made->forward);
 }
 
-static cudnnStatus_t choose_input_gradient(struct cuda_convolution *made) {
+// The algorithm that all activations go with.
+static bool choose_joined_forward(struct cuda_convolution *made) {
+    size_t room = 0;
+    made->forward = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+    const bool chosen = good(made, cudnnGetConvolutionForwardWorkspaceSize(
+                                       made->handle, made->input, made->weights, made->layer,
+                                       made->output, made->forward, &room));
+    need_scratch(made, room);
+    return chosen;
+}
+
+static bool choose_input_gradient(struct cuda_convolution *made) {
     cudnnConvolutionBwdDataAlgoPerf_t found[MOST_ALGORITHMS];
     int count = 0;
-    const cudnnStatus_t status = cudnnGetConvolutionBackwardDataAlgorithm_v7(
-        made->handle, made->weights, made->output, made->layer, made->input, MOST_ALGORITHMS,
-        &count, found);
-    if (status != CUDNN_STATUS_SUCCESS) {
-        return status;
-    }
-    FIRST_GOOD(found, count, made->input_gradient, made->scratch);
+    return good(made, cudnnGetConvolutionBackwardDataAlgorithm_v7(
+                          made->handle, made->weights, made->output, made->layer, made->input,
+                          MOST_ALGORITHMS, &count, found)) &&
+           choose(made, found, count, &made->input_gradient);
 }
 
-static cudnnStatus_t choose_weight_gradient(struct cuda_convolution *made) {
+static bool choose_weight_gradient(struct cuda_convolution *made) {
     cudnnConvolutionBwdFilterAlgoPerf_t found[MOST_ALGORITHMS];
     int count = 0;
-    const cudnnStatus_t status = cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-        made->handle, made->input, made->output, made->layer, made->weights, MOST_ALGORITHMS,
-        &count, found);
-    if (status != CUDNN_STATUS_SUCCESS) {
-        return status;
-    }
-    FIRST_GOOD(found, count, made->weight_gradient, made->scratch);
+    return good(made, cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+                          made->handle, made->input, made->output, made->layer, made->weights,
+                          MOST_ALGORITHMS, &count, found)) &&
+           choose(made, found, count, &made->weight_gradient);
+}
+
+static bool choose_all(struct cuda_convolution *made, const struct convolution_shape *shape) {
+    return (cuda_convolution_joins(shape) ? choose_joined_forward(made) : choose_forward(made)) &&
+           (!shape->train || choose_weight_gradient(made)) &&
+           (!shape->train || !shape->input_gradient || choose_input_gradient(made));
 }
 
 struct cuda_convolution *cuda_convolution_plan(struct backend *backend,
-                                               const struct cuda_convolution_shape *shape,
+                                               const struct convolution_shape *shape,
                                                struct error *error) {
+    const bool bf16 = backend->precision == PRECISION_BF16;
     struct cuda_convolution *made = (struct cuda_convolution *)calloc(1, sizeof *made);
     if (made == NULL) {
         (void)fail(error, "no memory");
@@ -206,19 +192,10 @@ struct cuda_convolution *cuda_convolution_plan(struct backend *backend,
     }
     made->backend = backend;
     made->handle = (cudnnHandle_t)((struct cuda_engine *)backend->engine)->dnn;
-    cudnnStatus_t status = describe(made, shape, backend->precision);
-    if (status == CUDNN_STATUS_SUCCESS) {
-        status = choose_forward(made, shape->joined);
-    }
-    if (status == CUDNN_STATUS_SUCCESS && shape->train) {
-        status = choose_weight_gradient(made);
-    }
-    if (status == CUDNN_STATUS_SUCCESS && shape->train && shape->input_gradient) {
-        status = choose_input_gradient(made);
-    }
-    if (status != CUDNN_STATUS_SUCCESS) {
+    if (!describe_tensors(made, shape, bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT) ||
+        !describe_layer(made, shape, bf16) || !choose_all(made, shape)) {
+        (void)fail(error, "cuDNN has no such convolution: %s", cudnnGetErrorString(made->status));
         cuda_convolution_release(made);
-        (void)fail(error, "cuDNN has no such convolution: %s", cudnnGetErrorString(status));
         return NULL;
     }
     return made;

@@ -38,7 +38,9 @@ static void *cuda_alloc(struct backend *backend, size_t bytes) {
         (void)cudaGetLastError(); // it is told by the answer
         return NULL;
     }
+    // Waited for, since what is sent there may go beside the stream.
     cuda_note(backend, cudaMemsetAsync(memory, 0, some, cuda_stream(backend)));
+    cuda_note(backend, cudaStreamSynchronize(cuda_stream(backend)));
     return memory;
 }
 

@@ -1,11 +1,9 @@
 // add and add_scaled by CUDA, image by image, a row a pixel. Backward one walk hands the gradient
 // on and sums it up over rows: itself, for what went to all pixels, and its product with b, for
 // gamma.
+#include "backend/cuda_block.h"
 #include "backend/cuda_rows.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -18,20 +16,12 @@ struct state {
 
 bool plan_add(struct kernel_plan *plan, bool scaled, struct error *error) {
     const struct shape shape = output_shape(plan);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend,
-              shape.n,
-              shape.h * shape.w,
-              shape.c,
-              !shape_equal(shape, input_shape(plan, 1)),
-              scaled,
-              value_precision(plan, plan->node->output)};
     plan->scratch = image_sums_bytes(shape.n, shape.c) + shape.n * shape.c * sizeof(double);
-    plan->state = state;
-    return true;
+    return keep_state<state>(plan,
+                             {plan->backend, shape.n, shape.h * shape.w, shape.c,
+                              !shape_equal(shape, input_shape(plan, 1)), scaled,
+                              value_precision(plan, plan->node->output)},
+                             error);
 }
 
 bool plan(struct kernel_plan *asked, struct error *error) {
@@ -127,39 +117,29 @@ __global__ void add_backward(const terms<T> at) {
 
 template <typename T>
 __global__ void add_sums(const terms<T> at) {
-    double product;
-    double plain;
-    sum_partials(partial_of_image(at.partial, at.walk, at.blocks), at.blocks, at.walk.channels,
-                 &product, &plain);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x >= SUMS_CHANNELS || c >= at.walk.channels) {
+    const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
+    if (!sums.mine) {
         return;
     }
-    const size_t here = blockIdx.z * at.walk.channels + c;
-    at.products[here] = product;
+    const size_t here = blockIdx.z * at.walk.channels + sums.channel;
+    at.products[here] = sums.first;
     if (at.db != NULL && at.broadcast) {
         const float before = at.add_b ? to_float(at.db[here]) : 0;
-        from_float(before + (float)(plain * weight_of(at)), &at.db[here]);
+        from_float(before + (float)(sums.second * weight_of(at)), &at.db[here]);
     }
 }
 
 // One block adds up all products.
 template <typename T>
 __global__ void add_gamma_gradient(const terms<T> at) {
-    __shared__ double sums[THREADS];
     const size_t count = at.images * at.walk.channels;
     double sum = 0;
     for (size_t i = threadIdx.x; i < count; i += THREADS) {
         sum += at.products[i];
     }
-    sums[threadIdx.x] = sum;
-    __syncthreads();
+    sum = block_sum(sum);
     if (threadIdx.x == 0) {
-        double all = 0;
-        for (int i = 0; i < THREADS; i++) {
-            all += sums[i];
-        }
-        *at.gamma_gradient += (float)all;
+        *at.gamma_gradient += (float)sum;
     }
 }
 
@@ -203,9 +183,8 @@ void run_backward(const struct call *call) {
     at.blocks = blocks.x;
     launch(state->backend, add_backward<T, N>, blocks, walk_threads(at.walk), at);
     if (state->scaled || state->broadcast) {
-        launch(state->backend, add_sums<T>,
-               dim3(blocks_for(state->channels, SUMS_CHANNELS), 1, (unsigned)state->images),
-               THREADS, at);
+        launch(state->backend, add_sums<T>, sums_blocks(state->channels, state->images), THREADS,
+               at);
     }
     if (state->scaled) {
         launch(state->backend, add_gamma_gradient<T>, 1, THREADS, at);

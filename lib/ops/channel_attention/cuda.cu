@@ -2,10 +2,7 @@
 // With X (pixels x channels) of one image: E = X^T X, A = softmax of -E a row, Y = X A^T. Backward:
 // dA = dY^T X, dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 #include "backend/cuda_block.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -17,16 +14,11 @@ struct state {
 
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = input_shape(plan, 0);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, in.n, in.h * in.w, in.c, in.n * in.c * in.c};
+    const size_t square = in.n * in.c * in.c;
     // Energies or dA, dE, and A and dE + dE^T in the activations' precision.
-    plan->scratch = 4 * (state->square * sizeof(float) + 256);
-    plan->saved = state->square * sizeof(float);
-    plan->state = state;
-    return true;
+    plan->scratch = 4 * rounded(square * sizeof(float));
+    plan->saved = square * sizeof(float);
+    return keep_state<state>(plan, {plan->backend, in.n, in.h * in.w, in.c, square}, error);
 }
 
 struct squares {
@@ -39,7 +31,7 @@ struct squares {
 
 struct squares squares_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const size_t step = (state->square + 63) / 64 * 64;
+    const size_t step = rounded(state->square * sizeof(float)) / sizeof(float);
     float *scratch = (float *)call->scratch;
     return {state->channels, state->square,      scratch,           (float *)call->saved,
             scratch + step,  scratch + 2 * step, scratch + 3 * step};
@@ -155,13 +147,12 @@ void run_backward(const struct call *call) {
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run_forward<float>(call) : run_forward<bf16>(call);
+    BY_PRECISION(state->backend->precision, run_forward, call);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run_backward<float>(call)
-                                               : run_backward<bf16>(call);
+    BY_PRECISION(state->backend->precision, run_backward, call);
 }
 
 } // namespace

@@ -1,9 +1,5 @@
 // concat by CUDA: a thread moves a pack of one pixel.
-#include "backend/cuda.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -14,14 +10,10 @@ struct state {
 
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape out = output_shape(plan);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {
-        plan->backend, out.n * out.h * out.w, {input_shape(plan, 0).c, input_shape(plan, 1).c}};
-    plan->state = state;
-    return true;
+    return keep_state<state>(
+        plan,
+        {plan->backend, out.n * out.h * out.w, {input_shape(plan, 0).c, input_shape(plan, 1).c}},
+        error);
 }
 
 template <typename T>
@@ -32,40 +24,48 @@ struct parts {
     bool add_a, add_b;
 };
 
+// A thread's pack of the whole, and its place in the part that it belongs to.
+struct pack_place {
+    bool any, of_one;
+    size_t whole, part;
+};
+
+template <typename T, int N>
+__device__ inline pack_place pack_of_thread(const parts<T> &at) {
+    const size_t first = thread_number() * N;
+    const size_t pixel = first / (at.one + at.other);
+    const size_t c = first % (at.one + at.other);
+    const bool of_one = c < at.one;
+    return {pixel < at.pixels, of_one, first,
+            of_one ? pixel * at.one + c : pixel * at.other + c - at.one};
+}
+
 template <typename T, int N>
 __global__ void concat_forward(const parts<T> at) {
-    const size_t first = thread_number() * N;
-    const size_t wide = at.one + at.other;
-    const size_t pixel = first / wide;
-    const size_t c = first % wide;
-    if (pixel < at.pixels) {
-        const T *from =
-            c < at.one ? at.a + pixel * at.one + c : at.b + pixel * at.other + c - at.one;
-        *(pack<T, N> *)(at.made + first) = *(const pack<T, N> *)from;
+    const pack_place place = pack_of_thread<T, N>(at);
+    if (place.any) {
+        const T *from = (place.of_one ? at.a : at.b) + place.part;
+        *(pack<T, N> *)(at.made + place.whole) = *(const pack<T, N> *)from;
     }
 }
 
 template <typename T, int N>
 __global__ void concat_backward(const parts<T> at) {
-    const size_t first = thread_number() * N;
-    const size_t wide = at.one + at.other;
-    const size_t pixel = first / wide;
-    const size_t c = first % wide;
-    T *to = c < at.one ? at.da : at.db;
-    if (pixel >= at.pixels || to == NULL) {
+    const pack_place place = pack_of_thread<T, N>(at);
+    T *to = place.of_one ? at.da : at.db;
+    if (!place.any || to == NULL) {
         return;
     }
-    to += c < at.one ? pixel * at.one + c : pixel * at.other + c - at.one;
     float dy[N];
-    read_pack(at.dy + first, dy);
-    if (c < at.one ? at.add_a : at.add_b) {
+    read_pack(at.dy + place.whole, dy);
+    if (place.of_one ? at.add_a : at.add_b) {
         float before[N];
-        read_pack(to, before);
+        read_pack(to + place.part, before);
         for (int i = 0; i < N; i++) {
             dy[i] += before[i];
         }
     }
-    write_pack(dy, to);
+    write_pack(dy, to + place.part);
 }
 
 template <typename T>

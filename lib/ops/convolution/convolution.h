@@ -2,12 +2,14 @@
 #ifndef PLEURA_OPS_CONVOLUTION_CONVOLUTION_H
 #define PLEURA_OPS_CONVOLUTION_CONVOLUTION_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "nn/operation.h"
 
 struct convolution_attributes {
     size_t kernel, stride, pad;
     bool bias, norm, relu;
 };
+
+// What a node's passes are to a backend.
+struct convolution_shape convolution_shape_of(const struct graph *graph, const struct node *node);
 
 #endif

@@ -10,8 +10,8 @@
 
 struct state {
     struct cpu_convolution *convolution;
-    struct cpu_convolution_shape shape;
-    bool own_bias, norm, residual, add;
+    struct convolution_shape shape;
+    bool own_bias, norm, add;
     enum precision precision;
     int threads;
     float *folded; // weights, then biases, with the norm in them
@@ -28,46 +28,28 @@ static void release(void *made) {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct convolution_attributes *layer = plan->node->attributes;
-    const struct shape in = input_shape(plan, 0);
-    const struct shape out = output_shape(plan);
-    const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
+    const struct convolution_shape shape = convolution_shape_of(plan->graph, plan->node);
     struct state *state = calloc(1, sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");
     }
-    *state = (struct state){
-        .shape = {.images = in.n,
-                  .height = in.h,
-                  .width = in.w,
-                  .channels = in.c,
-                  .out_height = out.h,
-                  .out_width = out.w,
-                  .out_channels = out.c,
-                  .kernel = layer->kernel,
-                  .stride = layer->stride,
-                  .pad = layer->pad,
-                  .bias = layer->bias || layer->norm,
-                  .relu = layer->relu,
-                  .sum = plan->node->input_count > 1,
-                  .train = train,
-                  .input_gradient =
-                      graph_value_at(plan->graph, plan->node->inputs[0])->needs_gradient},
-        .own_bias = layer->bias,
-        .norm = layer->norm,
-        .residual = plan->node->input_count > 1,
-        .add = plan->add[0],
-        .precision = plan->backend->precision,
-        .threads = plan->backend->threads,
-        .inner = in.c * layer->kernel * layer->kernel,
-        .output_bytes = shape_count(out) * precision_size(plan->backend->precision),
-        .input_count = shape_count(in)};
+    *state = (struct state){.shape = shape,
+                            .own_bias = layer->bias,
+                            .norm = layer->norm,
+                            .add = plan->add[0],
+                            .precision = plan->backend->precision,
+                            .threads = plan->backend->threads,
+                            .inner = shape.channels * shape.kernel * shape.kernel,
+                            .output_bytes = shape_count(output_shape(plan)) *
+                                            precision_size(plan->backend->precision),
+                            .input_count = shape_count(input_shape(plan, 0))};
     state->convolution = cpu_convolution_plan(plan->backend, &state->shape, error);
     if (state->convolution == NULL) {
         release(state);
         return false;
     }
     if (layer->norm) {
-        state->folded = malloc((state->inner + 1) * out.c * sizeof(float));
+        state->folded = malloc((state->inner + 1) * shape.out_channels * sizeof(float));
         if (state->folded == NULL) {
             release(state);
             return fail(error, "no memory");
@@ -112,7 +94,7 @@ static void forward(const struct call *call) {
     const struct state *state = call->state;
     const float *bias =
         state->norm ? state->folded + state->inner * state->shape.out_channels : own_bias(call);
-    if (state->residual && call->out != call->in[1]) {
+    if (state->shape.sum && call->out != call->in[1]) {
         memcpy(call->out, call->in[1], state->output_bytes);
     }
     cpu_convolution_forward(state->convolution, call->in[0], bias, call->out, call->scratch);

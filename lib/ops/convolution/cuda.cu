@@ -1,10 +1,10 @@
 // convolution by CUDA: cuDNN, on weights brought into its order when parameters change. In
 // prediction a norm is folded into them, and bias, residual and ReLU join in the same pass.
 #include "backend/cuda_rows.h"
+#include "ops/cuda_room.h"
 
 extern "C" {
 #include "ops/convolution/convolution.h"
-#include "ops/kernels.h"
 #include "ops/norm/norm.h"
 }
 
@@ -13,16 +13,12 @@ namespace {
 struct state {
     struct backend *backend;
     struct cuda_convolution *convolution;
-    size_t rows, channels, in_channels, taps; // output's pixels and channels; kernel x kernel
-    size_t weight_count;
-    bool own_bias, norm, relu, residual, joined;
+    struct convolution_shape shape;
+    size_t taps, weight_count; // kernel x kernel
+    bool own_bias, norm;
     void *weights, *bias; // on the device, in the backend's precision
     size_t room;          // of cuDNN
 };
-
-size_t rounded(size_t bytes) {
-    return (bytes + 255) / 256 * 256;
-}
 
 void release(void *made) {
     struct state *state = (struct state *)made;
@@ -35,49 +31,27 @@ void release(void *made) {
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct convolution_attributes *layer =
         (const struct convolution_attributes *)plan->node->attributes;
-    const struct shape in = input_shape(plan, 0);
-    const struct shape out = output_shape(plan);
-    const bool residual = plan->node->input_count > 1;
-    const bool joined = layer->bias || layer->norm || layer->relu || residual;
-    const struct cuda_convolution_shape shape = {
-        .images = in.n,
-        .height = in.h,
-        .width = in.w,
-        .channels = in.c,
-        .out_height = out.h,
-        .out_width = out.w,
-        .out_channels = out.c,
-        .kernel = layer->kernel,
-        .stride = layer->stride,
-        .pad = layer->pad,
-        .joined = joined,
-        .train = graph_mode_of(plan->graph) == GRAPH_TRAIN,
-        .input_gradient = graph_value_at(plan->graph, plan->node->inputs[0])->needs_gradient};
+    const struct convolution_shape shape = convolution_shape_of(plan->graph, plan->node);
     struct backend *backend = plan->backend;
     struct state *state = (struct state *)calloc(1, sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");
     }
     const size_t size = precision_size(backend->precision);
-    const size_t taps = layer->kernel * layer->kernel;
+    const size_t taps = shape.kernel * shape.kernel;
     *state = {.backend = backend,
               .convolution = cuda_convolution_plan(backend, &shape, error),
-              .rows = out.n * out.h * out.w,
-              .channels = out.c,
-              .in_channels = in.c,
+              .shape = shape,
               .taps = taps,
-              .weight_count = out.c * taps * in.c,
+              .weight_count = shape.out_channels * taps * shape.channels,
               .own_bias = layer->bias,
-              .norm = layer->norm,
-              .relu = layer->relu,
-              .residual = residual,
-              .joined = joined};
+              .norm = layer->norm};
     if (state->convolution == NULL) {
         release(state);
         return false;
     }
     state->weights = backend->calls->alloc(backend, state->weight_count * size);
-    state->bias = backend->calls->alloc(backend, out.c * size);
+    state->bias = backend->calls->alloc(backend, shape.out_channels * size);
     if (state->weights == NULL || state->bias == NULL) {
         release(state);
         return fail(error, "no memory on the GPU for weights");
@@ -86,7 +60,7 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     plan->scratch = state->room;
     if (shape.train) { // the weights' gradient as cuDNN makes it, and sums for the bias's
         plan->scratch += rounded(state->weight_count * size);
-        plan->scratch += layer->bias ? ROWS_BLOCKS * 2 * out.c * sizeof(double) : 0;
+        plan->scratch += layer->bias ? ROWS_BLOCKS * 2 * shape.out_channels * sizeof(double) : 0;
     }
     plan->state = state;
     return true;
@@ -96,7 +70,7 @@ bool plan(struct kernel_plan *plan, struct error *error) {
 
 template <typename T>
 struct weights {
-    size_t count, channels, in_channels, taps;
+    size_t count, in_channels, taps;
     const float *from, *own_bias;
     const float *scale, *shift, *mean, *variance; // of the norm, NULL: none
     T *to, *bias;
@@ -143,8 +117,7 @@ weights<T> weights_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     float *const *norm = call->parameter + 1 + state->own_bias;
     weights<T> at = {.count = state->weight_count,
-                     .channels = state->channels,
-                     .in_channels = state->in_channels,
+                     .in_channels = state->shape.channels,
                      .taps = state->taps,
                      .from = call->parameter[0],
                      .own_bias = state->own_bias ? call->parameter[1] : NULL};
@@ -194,72 +167,71 @@ __global__ void convolution_bias_sums(const bias_sums<T> at) {
 
 template <typename T>
 __global__ void convolution_bias_gradient(const bias_sums<T> at) {
-    double sum;
-    double nothing;
-    sum_partials(at.partial, at.blocks, at.walk.channels, &sum, &nothing);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x < SUMS_CHANNELS && c < at.walk.channels) {
-        at.gradient[c] += (float)sum;
+    const channel_sums sums = sum_partials(at.partial, at.blocks, at.walk.channels);
+    if (sums.mine) {
+        at.gradient[sums.channel] += (float)sums.first;
     }
 }
 
 template <typename T, int N>
-void add_bias_gradient(const struct call *call, double *partial) {
+void add_bias_gradient(const struct call *call, void *partial) {
     const struct state *state = (const struct state *)call->state;
-    bias_sums<T> at = {.walk = walk_rows(state->rows, state->channels, N, ROWS_BLOCKS, 4),
+    const struct convolution_shape *shape = &state->shape;
+    const size_t rows = shape->images * shape->out_height * shape->out_width;
+    bias_sums<T> at = {.walk = walk_rows(rows, shape->out_channels, N, ROWS_BLOCKS, 4),
                        .dy = (const T *)call->out_gradient,
-                       .partial = partial};
+                       .partial = (double *)partial};
     const dim3 blocks = walk_blocks(at.walk, N);
     at.blocks = blocks.x;
     at.gradient = call->gradient[1];
     launch(state->backend, convolution_bias_sums<T, N>, blocks, walk_threads(at.walk), at);
-    launch(state->backend, convolution_bias_gradient<T>, blocks_for(state->channels, SUMS_CHANNELS),
-           THREADS, at);
+    launch(state->backend, convolution_bias_gradient<T>, sums_blocks(shape->out_channels), THREADS,
+           at);
 }
 
 // ---- passes
 
 template <typename T>
-void backward_as(const struct call *call) {
+void add_weight_gradient(const struct call *call, void *made) {
     const struct state *state = (const struct state *)call->state;
-    char *scratch = (char *)call->scratch;
-    char *made = scratch + state->room;
-    if (call->gradient[0] != NULL) {
-        cuda_convolution_weight_gradient(state->convolution, call->in[0], call->out_gradient, made,
-                                         scratch);
-        weights<T> at = weights_of<T>(call);
-        at.made = (const T *)made;
-        at.gradient = call->gradient[0];
-        launch(state->backend, convolution_add_gradient<T>, blocks_for(state->weight_count),
-               THREADS, at);
-    }
-    if (state->own_bias && call->gradient[1] != NULL) {
-        double *partial = (double *)(made + rounded(state->weight_count * sizeof(T)));
-        state->channels % pack_size<T> == 0 ? add_bias_gradient<T, pack_size<T>>(call, partial)
-                                            : add_bias_gradient<T, 1>(call, partial);
-    }
-    if (call->in_gradient[0] != NULL) { // last: it may take the place of what is read above
-        cuda_convolution_input_gradient(state->convolution, state->weights, call->out_gradient,
-                                        call->in_gradient[0], call->add[0], scratch);
-    }
+    cuda_convolution_weight_gradient(state->convolution, call->in[0], call->out_gradient, made,
+                                     call->scratch);
+    weights<T> at = weights_of<T>(call);
+    at.made = (const T *)made;
+    at.gradient = call->gradient[0];
+    launch(state->backend, convolution_add_gradient<T>, blocks_for(state->weight_count), THREADS,
+           at);
 }
 
 void prepare(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? prepare_as<float>(call) : prepare_as<bf16>(call);
+    BY_PRECISION(state->backend->precision, prepare_as, call);
 }
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const struct cuda_joined joined = {state->joined ? state->bias : NULL,
-                                       state->residual ? call->in[1] : NULL, state->relu};
+    const struct convolution_shape *shape = &state->shape;
+    const struct cuda_joined joined = {cuda_convolution_joins(shape) ? state->bias : NULL,
+                                       shape->sum ? call->in[1] : NULL, shape->relu};
     cuda_convolution_forward(state->convolution, call->in[0], state->weights, &joined, call->out,
                              call->scratch);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? backward_as<float>(call) : backward_as<bf16>(call);
+    const enum precision precision = state->backend->precision;
+    char *made = (char *)call->scratch + state->room;
+    char *partial = made + rounded(state->weight_count * precision_size(precision));
+    if (call->gradient[0] != NULL) {
+        BY_PRECISION(precision, add_weight_gradient, call, made);
+    }
+    if (state->own_bias && call->gradient[1] != NULL) {
+        BY_NUMBERS(precision, state->shape.out_channels, add_bias_gradient, call, partial);
+    }
+    if (call->in_gradient[0] != NULL) { // last: it may take the place of what is read above
+        cuda_convolution_input_gradient(state->convolution, state->weights, call->out_gradient,
+                                        call->in_gradient[0], call->add[0], call->scratch);
+    }
 }
 
 } // namespace

@@ -1,9 +1,9 @@
 // gate by CUDA, image by image, a row a pixel; the gate's gradient is a sum over rows.
 #include "backend/cuda_rows.h"
+#include "ops/cuda_room.h"
 
 extern "C" {
 #include "ops/gate/gate.h"
-#include "ops/kernels.h"
 }
 
 namespace {
@@ -18,14 +18,9 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     const struct gate_attributes *attributes =
         (const struct gate_attributes *)plan->node->attributes;
     const struct shape in = input_shape(plan, 0);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, in.n, in.h * in.w, in.c, attributes->keep ? 1.0F : 0.0F};
     plan->scratch = image_sums_bytes(in.n, in.c);
-    plan->state = state;
-    return true;
+    return keep_state<state>(
+        plan, {plan->backend, in.n, in.h * in.w, in.c, attributes->keep ? 1.0F : 0.0F}, error);
 }
 
 template <typename T>
@@ -104,16 +99,12 @@ __global__ void gate_backward(const gating<T> at) {
 
 template <typename T>
 __global__ void gate_gradient(const gating<T> at) {
-    double product;
-    double nothing;
-    sum_partials(partial_of_image(at.partial, at.walk, at.blocks), at.blocks, at.walk.channels,
-                 &product, &nothing);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x < SUMS_CHANNELS && c < at.walk.channels) {
-        const size_t here = blockIdx.z * at.walk.channels + c;
+    const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
+    if (sums.mine) {
+        const size_t here = blockIdx.z * at.walk.channels + sums.channel;
         const float open = opened(to_float(at.z[here]));
         const float before = at.add_z ? to_float(at.dz[here]) : 0;
-        from_float(before + (float)(product * open * (1.0F - open)), &at.dz[here]);
+        from_float(before + (float)(sums.first * open * (1.0F - open)), &at.dz[here]);
     }
 }
 
@@ -152,8 +143,7 @@ void run_backward(const struct call *call) {
     at.blocks = blocks.x;
     launch(state->backend, gate_backward<T, N>, blocks, walk_threads(at.walk), at);
     if (at.dz != NULL) {
-        launch(state->backend, gate_gradient<T>,
-               dim3(blocks_for(state->channels, SUMS_CHANNELS), 1, (unsigned)state->images),
+        launch(state->backend, gate_gradient<T>, sums_blocks(state->channels, state->images),
                THREADS, at);
     }
 }

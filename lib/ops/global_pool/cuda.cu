@@ -1,10 +1,7 @@
 // global_pool by CUDA: sums over the rows of each image, a row a pixel; backward hands each image's
 // gradient to all of its pixels.
 #include "backend/cuda_rows.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -15,14 +12,8 @@ struct state {
 
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = input_shape(plan, 0);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, in.n, in.h * in.w, in.c};
     plan->scratch = image_sums_bytes(in.n, in.c);
-    plan->state = state;
-    return true;
+    return keep_state<state>(plan, {plan->backend, in.n, in.h * in.w, in.c}, error);
 }
 
 template <typename T>
@@ -54,14 +45,10 @@ __global__ void global_pool_sums(const pooling<T> at) {
 
 template <typename T>
 __global__ void global_pool_means(const pooling<T> at) {
-    double sum;
-    double nothing;
-    sum_partials(partial_of_image(at.partial, at.walk, at.blocks), at.blocks, at.walk.channels,
-                 &sum, &nothing);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x < SUMS_CHANNELS && c < at.walk.channels) {
-        from_float((float)(sum / (double)at.walk.rows),
-                   &at.made[blockIdx.z * at.walk.channels + c]);
+    const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
+    if (sums.mine) {
+        from_float((float)(sums.first / (double)at.walk.rows),
+                   &at.made[blockIdx.z * at.walk.channels + sums.channel]);
     }
 }
 
@@ -98,9 +85,8 @@ void run_forward(const struct call *call) {
     const dim3 blocks = image_walk_blocks(at.walk, N, state->images);
     at.blocks = blocks.x;
     launch(state->backend, global_pool_sums<T, N>, blocks, walk_threads(at.walk), at);
-    launch(state->backend, global_pool_means<T>,
-           dim3(blocks_for(state->channels, SUMS_CHANNELS), 1, (unsigned)state->images), THREADS,
-           at);
+    launch(state->backend, global_pool_means<T>, sums_blocks(state->channels, state->images),
+           THREADS, at);
 }
 
 template <typename T, int N>

@@ -1,9 +1,5 @@
 // image by CUDA: a thread makes a pixel, a block looks gray values up in a table of its own.
-#include "backend/cuda.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -16,14 +12,10 @@ struct state {
 
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape shape = input_shape(plan, 0);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, shape.n * shape.h * shape.w, shape.c == 1,
-              value_precision(plan, plan->node->output)};
-    plan->state = state;
-    return true;
+    return keep_state<state>(plan,
+                             {plan->backend, shape.n * shape.h * shape.w, shape.c == 1,
+                              value_precision(plan, plan->node->output)},
+                             error);
 }
 
 template <typename T>
@@ -64,7 +56,7 @@ void run(const struct call *call) {
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->precision == PRECISION_F32 ? run<float>(call) : run<bf16>(call);
+    BY_PRECISION(state->precision, run, call);
 }
 
 } // namespace

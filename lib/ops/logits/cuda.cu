@@ -2,10 +2,10 @@
 // lanes share a pixel, each takes packs of its channels, and what they have is added up across the
 // lanes. Backward walks down the rows, a row a pixel.
 #include "backend/cuda_rows.h"
+#include "ops/cuda_room.h"
 
 extern "C" {
 #include "core/random_draw.h"
-#include "ops/kernels.h"
 #include "ops/logits/logits.h"
 }
 
@@ -22,16 +22,10 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     const struct logits_attributes *attributes =
         (const struct logits_attributes *)plan->node->attributes;
     const struct shape in = input_shape(plan, 0);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend,       in.n,
-              in.h * in.w,         in.c,
-              attributes->dropout, (2 * in.n * in.c * sizeof(float) + 255) / 256 * 256};
-    plan->scratch = state->factor_bytes + ROWS_BLOCKS * 2 * in.c * sizeof(double);
-    plan->state = state;
-    return true;
+    const size_t factors = rounded(2 * in.n * in.c * sizeof(float));
+    plan->scratch = factors + ROWS_BLOCKS * 2 * in.c * sizeof(double);
+    return keep_state<state>(
+        plan, {plan->backend, in.n, in.h * in.w, in.c, attributes->dropout, factors}, error);
 }
 
 // ---- dropout: a dropped channel is a weight of 0 for that image, a kept one is scaled by
@@ -140,15 +134,13 @@ __global__ void logits_backward(const heads<T> at) {
 
 template <typename T>
 __global__ void logits_gradients(const heads<T> at) {
-    double of_weight;
-    double of_bias;
-    sum_partials(at.partial, at.blocks, at.channels, &of_weight, &of_bias);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x < SUMS_CHANNELS && c < at.channels) {
-        at.weight_gradient[c] += (float)of_weight;
-        if (c == 0) {
-            *at.bias_gradient += (float)of_bias;
-        }
+    const channel_sums sums = sum_partials(at.partial, at.blocks, at.channels);
+    if (!sums.mine) {
+        return;
+    }
+    at.weight_gradient[sums.channel] += (float)sums.first;
+    if (sums.channel == 0) {
+        *at.bias_gradient += (float)sums.second;
     }
 }
 
@@ -195,30 +187,17 @@ void run_backward(const struct call *call) {
     const dim3 blocks = walk_blocks(at.walk, N);
     at.blocks = blocks.x;
     launch(state->backend, logits_backward<T, N>, blocks, walk_threads(at.walk), at);
-    launch(state->backend, logits_gradients<T>, blocks_for(state->channels, SUMS_CHANNELS), THREADS,
-           at);
-}
-
-template <typename T>
-void by_width(const struct call *call, bool forward) {
-    const struct state *state = (const struct state *)call->state;
-    if (state->channels % pack_size<T> == 0) {
-        forward ? run_forward<T, pack_size<T>>(call) : run_backward<T, pack_size<T>>(call);
-    } else {
-        forward ? run_forward<T, 1>(call) : run_backward<T, 1>(call);
-    }
+    launch(state->backend, logits_gradients<T>, sums_blocks(state->channels), THREADS, at);
 }
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? by_width<float>(call, true)
-                                               : by_width<bf16>(call, true);
+    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? by_width<float>(call, false)
-                                               : by_width<bf16>(call, false);
+    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
 }
 
 } // namespace

@@ -1,10 +1,6 @@
 // max_pool by CUDA: a thread makes a pack of one pixel. Saved: which of the nine each maximum came
 // from, so that backward can gather.
-#include "backend/cuda.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_pixels.h"
 
 namespace {
 
@@ -14,14 +10,9 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, input_shape(plan, 0), output_shape(plan)};
-    plan->saved = shape_count(state->out);
-    plan->state = state;
-    return true;
+    plan->saved = shape_count(output_shape(plan));
+    return keep_state<state>(plan, {plan->backend, input_shape(plan, 0), output_shape(plan)},
+                             error);
 }
 
 template <typename T>
@@ -33,21 +24,9 @@ struct maps {
     bool add;
 };
 
-// Of a thread: the pixel's image, row and column, and where its channels start.
-struct pixel {
-    size_t image, y, x, channel;
-};
-
-__device__ inline pixel pixel_of(size_t thread, const struct shape &shape, size_t pack) {
-    const size_t packs = shape.c / pack;
-    const size_t number = thread / packs;
-    return {number / shape.w / shape.h, number / shape.w % shape.h, number % shape.w,
-            thread % packs * pack};
-}
-
 template <typename T, int N>
 __global__ void max_pool_forward(const maps<T> at) {
-    const pixel place = pixel_of(thread_number(), at.out, N);
+    const pixel place = pixel_of_thread(at.out, N);
     if (place.image >= at.out.n) {
         return;
     }
@@ -62,28 +41,25 @@ __global__ void max_pool_forward(const maps<T> at) {
         const size_t x = 2 * place.x + k % 3 - 1;
         if (y < at.in.h && x < at.in.w) {
             float here[N];
-            read_pack(at.x + ((place.image * at.in.h + y) * at.in.w + x) * at.in.c + place.channel,
-                      here);
+            read_pack(at.x + index_at(at.in, place, y, x), here);
             for (int i = 0; i < N; i++) {
                 from.at[i] = here[i] > most[i] ? (uint8_t)k : from.at[i];
                 most[i] = here[i] > most[i] ? here[i] : most[i];
             }
         }
     }
-    const size_t to =
-        ((place.image * at.out.h + place.y) * at.out.w + place.x) * at.out.c + place.channel;
+    const size_t to = index_at(at.out, place, place.y, place.x);
     write_pack(most, at.made + to);
     *(pack<uint8_t, N> *)(at.from + to) = from;
 }
 
 template <typename T, int N>
 __global__ void max_pool_backward(const maps<T> at) {
-    const pixel place = pixel_of(thread_number(), at.in, N);
+    const pixel place = pixel_of_thread(at.in, N);
     if (place.image >= at.in.n) {
         return;
     }
-    const size_t to =
-        ((place.image * at.in.h + place.y) * at.in.w + place.x) * at.in.c + place.channel;
+    const size_t to = index_at(at.in, place, place.y, place.x);
     float sum[N] = {0};
     if (at.add) {
         read_pack(at.made + to, sum);
@@ -93,8 +69,7 @@ __global__ void max_pool_backward(const maps<T> at) {
             if (oy >= at.out.h || ox >= at.out.w) {
                 continue;
             }
-            const size_t here =
-                ((place.image * at.out.h + oy) * at.out.w + ox) * at.out.c + place.channel;
+            const size_t here = index_at(at.out, place, oy, ox);
             const uint8_t number = (uint8_t)((place.y + 1 - 2 * oy) * 3 + (place.x + 1 - 2 * ox));
             const pack<uint8_t, N> from = *(const pack<uint8_t, N> *)(at.from + here);
             float dy[N];

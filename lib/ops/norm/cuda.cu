@@ -1,9 +1,9 @@
 // norm by CUDA: rows are pixels. Statistics are sums of differences from the first pixel, which
 // lies within the data, so that nothing cancels; a block's in float32 a thread, then float64.
 #include "backend/cuda_rows.h"
+#include "ops/cuda_room.h"
 
 extern "C" {
-#include "ops/kernels.h"
 #include "ops/norm/norm.h"
 }
 
@@ -56,17 +56,15 @@ __global__ void norm_sums(const numbers<T> at) {
 
 template <typename T>
 __global__ void norm_statistics(const numbers<T> at) {
-    double plain;
-    double squares;
-    sum_partials(at.partial, at.blocks, at.walk.channels, &plain, &squares);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x >= SUMS_CHANNELS || c >= at.walk.channels) {
+    const channel_sums sums = sum_partials(at.partial, at.blocks, at.walk.channels);
+    if (!sums.mine) {
         return;
     }
+    const size_t c = sums.channel;
     const double rows = (double)at.walk.rows;
-    const double apart = plain / rows;
+    const double apart = sums.first / rows;
     const double mean = to_float(at.x[c]) + apart;
-    const double all = squares - apart * plain; // squared differences from the mean
+    const double all = sums.second - apart * sums.first; // squared differences from the mean
     const double inverse = 1 / sqrt((all > 0 ? all : 0) / rows + NORM_EPSILON);
     at.mean[c] = (float)mean;
     at.inverse[c] = (float)inverse;
@@ -171,17 +169,15 @@ __global__ void norm_gradient_sums(const numbers<T> at) {
 
 template <typename T>
 __global__ void norm_parameter_gradients(const numbers<T> at) {
-    double plain;
-    double product;
-    sum_partials(at.partial, at.blocks, at.walk.channels, &plain, &product);
-    const size_t c = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x;
-    if (threadIdx.x >= SUMS_CHANNELS || c >= at.walk.channels) {
+    const channel_sums sums = sum_partials(at.partial, at.blocks, at.walk.channels);
+    if (!sums.mine) {
         return;
     }
-    at.scale_gradient[c] += (float)product;
-    at.shift_gradient[c] += (float)plain;
-    at.mean_plain[c] = (float)(plain / (double)at.walk.rows);
-    at.mean_product[c] = (float)(product / (double)at.walk.rows);
+    const size_t c = sums.channel;
+    at.scale_gradient[c] += (float)sums.second;
+    at.shift_gradient[c] += (float)sums.first;
+    at.mean_plain[c] = (float)(sums.first / (double)at.walk.rows);
+    at.mean_product[c] = (float)(sums.second / (double)at.walk.rows);
 }
 
 // dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), scale with the deviation in it.
@@ -239,15 +235,11 @@ bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     const struct shape shape = output_shape(plan);
     const struct norm_attributes *attributes =
         (const struct norm_attributes *)plan->node->attributes;
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, shape.n * shape.h * shape.w, shape.c, attributes->relu, residual};
     plan->scratch = (ROWS_BLOCKS * sizeof(double) + sizeof(float)) * 2 * shape.c;
     plan->saved = 3 * shape.c * sizeof(float);
-    plan->state = state;
-    return true;
+    return keep_state<state>(
+        plan, {plan->backend, shape.n * shape.h * shape.w, shape.c, attributes->relu, residual},
+        error);
 }
 
 bool plan(struct kernel_plan *asked, struct error *error) {
@@ -288,7 +280,7 @@ void run(const struct call *call, numbers<T> at, bool sums, void (*gather)(const
         const dim3 blocks = walk_blocks(at.walk, N);
         at.blocks = blocks.x;
         launch(state->backend, gather, blocks, walk_threads(at.walk), at);
-        launch(state->backend, finish, blocks_for(state->channels, SUMS_CHANNELS), THREADS, at);
+        launch(state->backend, finish, sums_blocks(state->channels), THREADS, at);
     }
     if (apply != NULL) {
         at.walk = walk_rows(state->rows, state->channels, N, (size_t)1 << 30, 8);
@@ -320,28 +312,14 @@ void run_backward(const struct call *call) {
               at.made != NULL || at.made_residual != NULL ? norm_input_gradient<T, N> : NULL);
 }
 
-template <typename T>
-void by_width(const struct call *call, bool forward) {
-    const struct state *state = (const struct state *)call->state;
-    if (state->channels % pack_size<T> == 0) {
-        forward ? run_forward<T, pack_size<T>>(call) : run_backward<T, pack_size<T>>(call);
-    } else {
-        forward ? run_forward<T, 1>(call) : run_backward<T, 1>(call);
-    }
-}
-
-void by_precision(const struct call *call, bool forward) {
-    const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? by_width<float>(call, forward)
-                                               : by_width<bf16>(call, forward);
-}
-
 void forward(const struct call *call) {
-    by_precision(call, true);
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
 }
 
 void backward(const struct call *call) {
-    by_precision(call, false);
+    const struct state *state = (const struct state *)call->state;
+    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
 }
 
 } // namespace

@@ -2,10 +2,7 @@
 // images, stay in the device's second-level cache. Products by cuBLAS; a block for each row of the
 // softmax. Formulas as on the CPU (cpu.c): queries are keys, so backward walks rows only, too.
 #include "backend/cuda_block.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -25,30 +22,21 @@ size_t rows_of_chunk(const struct state *state, size_t bytes) {
     return some < state->pixels ? some : state->pixels;
 }
 
-size_t rounded(size_t bytes) {
-    return (bytes + 255) / 256 * 256;
-}
-
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape q = input_shape(plan, 0);
     const struct shape v = input_shape(plan, 1);
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, q.n, q.h * q.w, q.c, v.c, 0, 0};
-    state->forward_rows = rows_of_chunk(state, sizeof(float) + 2);
-    state->backward_rows = rows_of_chunk(state, 3 * sizeof(float) + 4);
+    struct state made = {plan->backend, q.n, q.h * q.w, q.c, v.c, 0, 0};
+    made.forward_rows = rows_of_chunk(&made, sizeof(float) + 2);
+    made.backward_rows = rows_of_chunk(&made, 3 * sizeof(float) + 4);
     // Forward scores and probabilities; backward three tiles of scores, two of results, and D.
-    const size_t across = state->images * state->pixels;
-    const size_t first = 2 * rounded(across * state->forward_rows * sizeof(float));
-    const size_t second = 5 * rounded(across * state->backward_rows * sizeof(float)) +
-                          rounded(across * sizeof(float));
+    const size_t across = made.images * made.pixels;
+    const size_t first = 2 * rounded(across * made.forward_rows * sizeof(float));
+    const size_t second =
+        5 * rounded(across * made.backward_rows * sizeof(float)) + rounded(across * sizeof(float));
     const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
     plan->scratch = train && second > first ? second : first;
     plan->saved = across * sizeof(float);
-    plan->state = state;
-    return true;
+    return keep_state(plan, made, error);
 }
 
 // One chunk: tiles are images x rows x pixels.
@@ -224,13 +212,12 @@ void run_backward(const struct call *call) {
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run_forward<float>(call) : run_forward<bf16>(call);
+    BY_PRECISION(state->backend->precision, run_forward, call);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run_backward<float>(call)
-                                               : run_backward<bf16>(call);
+    BY_PRECISION(state->backend->precision, run_backward, call);
 }
 
 } // namespace

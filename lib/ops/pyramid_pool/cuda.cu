@@ -1,11 +1,10 @@
 // pyramid_pool by CUDA. Pooling and interpolation are linear along each axis, with matrices (cells
 // x pixels) a grid: one launch gathers the cells of all grids, a block each; the next makes each
 // pixel of all cells. Backward is the same with the matrices' places changed.
-#include "backend/cuda.h"
+#include "ops/cuda_room.h"
 
 extern "C" {
 #include "nn/axis.h"
-#include "ops/kernels.h"
 }
 
 namespace {
@@ -184,12 +183,12 @@ void run(const struct call *call, bool forward) {
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run<float>(call, true) : run<bf16>(call, true);
+    BY_PRECISION(state->backend->precision, run, call, true);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run<float>(call, false) : run<bf16>(call, false);
+    BY_PRECISION(state->backend->precision, run, call, false);
 }
 
 } // namespace

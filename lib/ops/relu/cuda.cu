@@ -1,9 +1,5 @@
 // relu by CUDA.
-#include "backend/cuda.h"
-
-extern "C" {
-#include "ops/kernels.h"
-}
+#include "ops/cuda_room.h"
 
 namespace {
 
@@ -13,13 +9,7 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    struct state *state = (struct state *)malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = {plan->backend, shape_count(output_shape(plan))};
-    plan->state = state;
-    return true;
+    return keep_state<state>(plan, {plan->backend, shape_count(output_shape(plan))}, error);
 }
 
 template <typename T>
@@ -81,13 +71,12 @@ void run_backward(const struct call *call) {
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run_forward<float>(call) : run_forward<bf16>(call);
+    BY_PRECISION(state->backend->precision, run_forward, call);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    state->backend->precision == PRECISION_F32 ? run_backward<float>(call)
-                                               : run_backward<bf16>(call);
+    BY_PRECISION(state->backend->precision, run_backward, call);
 }
 
 } // namespace

@@ -1,10 +1,9 @@
 // upsample by CUDA: a thread makes a pack of one pixel. Forward it mixes four pixels, backward it
 // gathers from the outputs that took of it, by tables of both axes.
-#include "backend/cuda.h"
+#include "ops/cuda_pixels.h"
 
 extern "C" {
 #include "nn/axis.h"
-#include "ops/kernels.h"
 }
 
 namespace {
@@ -106,24 +105,18 @@ struct maps {
 
 template <typename T, int N>
 __global__ void upsample_forward(const maps<T> at) {
-    const size_t packs = at.out.c / N;
-    const size_t thread = thread_number();
-    const size_t pixel = thread / packs;
-    if (pixel >= at.out.n * at.out.h * at.out.w) {
+    const pixel place = pixel_of_thread(at.out, N);
+    if (place.image >= at.out.n) {
         return;
     }
-    const size_t c = thread % packs * N;
-    const size_t x = pixel % at.out.w;
-    const size_t y = pixel / at.out.w % at.out.h;
-    const T *image = at.from + pixel / at.out.w / at.out.h * at.in.h * at.in.w * at.in.c + c;
-    const size_t rows[2] = {at.down.low[y], at.down.high[y]};
-    const float along = at.along.share[x];
-    const float down = at.down.share[y];
+    const size_t rows[2] = {at.down.low[place.y], at.down.high[place.y]};
+    const float along = at.along.share[place.x];
+    const float down = at.down.share[place.y];
     float mixed[2][N];
     for (int k = 0; k < 2; k++) {
         float left[N];
-        read_pack(image + (rows[k] * at.in.w + at.along.low[x]) * at.in.c, left);
-        read_pack(image + (rows[k] * at.in.w + at.along.high[x]) * at.in.c, mixed[k]);
+        read_pack(at.from + index_at(at.in, place, rows[k], at.along.low[place.x]), left);
+        read_pack(at.from + index_at(at.in, place, rows[k], at.along.high[place.x]), mixed[k]);
         for (int i = 0; i < N; i++) {
             mixed[k][i] = (1 - along) * left[i] + along * mixed[k][i];
         }
@@ -131,28 +124,23 @@ __global__ void upsample_forward(const maps<T> at) {
     for (int i = 0; i < N; i++) {
         mixed[0][i] = (1 - down) * mixed[0][i] + down * mixed[1][i];
     }
-    write_pack(mixed[0], at.made + thread * N);
+    write_pack(mixed[0], at.made + index_at(at.out, place, place.y, place.x));
 }
 
 template <typename T, int N>
 __global__ void upsample_backward(const maps<T> at) {
-    const size_t packs = at.in.c / N;
-    const size_t thread = thread_number();
-    const size_t pixel = thread / packs;
-    if (pixel >= at.in.n * at.in.h * at.in.w) {
+    const pixel place = pixel_of_thread(at.in, N);
+    if (place.image >= at.in.n) {
         return;
     }
-    const size_t c = thread % packs * N;
-    const size_t x = pixel % at.in.w;
-    const size_t y = pixel / at.in.w % at.in.h;
-    const T *image = at.from + pixel / at.in.w / at.in.h * at.out.h * at.out.w * at.out.c + c;
+    const size_t to = index_at(at.in, place, place.y, place.x);
     float sum[N] = {0};
     if (at.add) {
-        read_pack(at.made + thread * N, sum);
+        read_pack(at.made + to, sum);
     }
-    for (uint32_t j = at.down.first[y]; j < at.down.first[y + 1]; j++) {
-        const T *row = image + (size_t)at.down.outputs[j] * at.out.w * at.out.c;
-        for (uint32_t k = at.along.first[x]; k < at.along.first[x + 1]; k++) {
+    for (uint32_t j = at.down.first[place.y]; j < at.down.first[place.y + 1]; j++) {
+        const T *row = at.from + index_at(at.out, place, at.down.outputs[j], 0);
+        for (uint32_t k = at.along.first[place.x]; k < at.along.first[place.x + 1]; k++) {
             const float weight = at.down.weights[j] * at.along.weights[k];
             float dy[N];
             read_pack(row + (size_t)at.along.outputs[k] * at.out.c, dy);
@@ -161,7 +149,7 @@ __global__ void upsample_backward(const maps<T> at) {
             }
         }
     }
-    write_pack(sum, at.made + thread * N);
+    write_pack(sum, at.made + to);
 }
 
 template <typename T, int N>

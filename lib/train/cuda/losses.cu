@@ -140,7 +140,7 @@ size_t lay_out(struct loss_work *at, char *memory) {
     };
     for (const auto &array : arrays) {
         *array.at = memory + used;
-        used += (array.bytes + 255) / 256 * 256;
+        used += rounded(array.bytes);
     }
     return used;
 }

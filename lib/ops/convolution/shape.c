@@ -1,0 +1,24 @@
+// What a convolution layer is to a backend. Kernels of all devices need it, so it stands alone.
+#include "ops/convolution/convolution.h"
+
+struct convolution_shape convolution_shape_of(const struct graph *graph, const struct node *node) {
+    const struct convolution_attributes *layer = node->attributes;
+    const struct shape in = graph_shape(graph, node->inputs[0]);
+    const struct shape out = graph_shape(graph, node->output);
+    return (struct convolution_shape){.images = in.n,
+                                      .height = in.h,
+                                      .width = in.w,
+                                      .channels = in.c,
+                                      .out_height = out.h,
+                                      .out_width = out.w,
+                                      .out_channels = out.c,
+                                      .kernel = layer->kernel,
+                                      .stride = layer->stride,
+                                      .pad = layer->pad,
+                                      .bias = layer->bias || layer->norm,
+                                      .sum = node->input_count > 1,
+                                      .relu = layer->relu,
+                                      .train = graph_mode_of(graph) == GRAPH_TRAIN,
+                                      .input_gradient =
+                                          graph_value_at(graph, node->inputs[0])->needs_gradient};
+}
