@@ -1,32 +1,10 @@
-// Convolutions and matrix products by oneDNN. Activations are NHWC on both sides, weights in
-// whatever layout a pass likes best: they are small and reordered once per change.
-#include "backend/cpu.h"
-#include "backend/onednn.h"
+// Convolutions by oneDNN, planned. Activations are NHWC on both sides, weights in whatever layout a
+// pass likes best: they are small and reordered once per change.
+#include "backend/cpu_convolution.h"
 
 #include <stdlib.h>
 
-void cpu_gemm(bool transpose_a, bool transpose_b, size_t rows, size_t columns, size_t inner,
-              float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
-              float *c, size_t ldc) {
-    const dnnl_status_t status = dnnl_sgemm(
-        transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', (dnnl_dim_t)rows, (dnnl_dim_t)columns,
-        (dnnl_dim_t)inner, alpha, a, (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
-    if (status != dnnl_success) {
-        die("oneDNN: a product of %zu x %zu x %zu failed (%d)", rows, columns, inner, (int)status);
-    }
-}
-
-// Memory whose address is given before each run, or that oneDNN keeps (weights).
-struct cpu_convolution {
-    struct onednn *onednn;
-    struct convolution_shape shape;
-    dnnl_primitive_t passes[PASS_COUNT];
-    dnnl_primitive_t take[PASS_COUNT]; // OIHW weights into a pass's layout; the gradient out of it
-    dnnl_memory_t source, destination, bias, scratch[PASS_COUNT];
-    dnnl_memory_t plain;               // OIHW
-    dnnl_memory_t weights[PASS_COUNT]; // of PASS_WEIGHTS: the gradient, in scratch
-    size_t scratch_bytes[PASS_COUNT], gradient_bytes;
-};
+#define WINOGRAD_CHANNELS 32 // at least, on both sides
 
 static bool good(dnnl_status_t status, struct error *error) {
     return status == dnnl_success ||
@@ -37,24 +15,30 @@ static dnnl_data_type_t stored_as(enum precision precision) {
     return precision == PRECISION_F32 ? dnnl_f32 : dnnl_bf16;
 }
 
-static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
-                         enum precision precision, enum pass pass) {
+// A convolution's tensors as a pass takes them.
+static bool make_layouts(struct layouts *at, const struct cpu_convolution *made,
+                         enum precision precision, enum pass pass, dnnl_alg_kind_t algorithm) {
+    const struct convolution_shape *s = &made->shape;
+    const bool winograd = algorithm == dnnl_convolution_winograd;
     const dnnl_dim_t stride = (dnnl_dim_t)s->stride;
     const dnnl_dim_t kernel = (dnnl_dim_t)s->kernel;
     const dnnl_dim_t pad = (dnnl_dim_t)s->pad;
-    const dnnl_dims_t source = {(dnnl_dim_t)s->images, (dnnl_dim_t)s->channels,
-                                (dnnl_dim_t)s->height, (dnnl_dim_t)s->width};
-    const dnnl_dims_t destination = {(dnnl_dim_t)s->images, (dnnl_dim_t)s->out_channels,
-                                     (dnnl_dim_t)s->out_height, (dnnl_dim_t)s->out_width};
+    const dnnl_dim_t images = (dnnl_dim_t)(s->images / made->runs);
+    const dnnl_dims_t source = {images, (dnnl_dim_t)s->channels, (dnnl_dim_t)s->height,
+                                (dnnl_dim_t)s->width};
+    const dnnl_dims_t destination = {images, (dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->out_height,
+                                     (dnnl_dim_t)s->out_width};
     const dnnl_dims_t weights = {destination[1], source[1], kernel, kernel};
     const dnnl_dims_t bias = {destination[1]};
-    const dnnl_data_type_t type = stored_as(precision);
-    *at = (struct layouts){.strides = {stride, stride}, .padding_before = {pad, pad}};
+    const dnnl_data_type_t type = winograd ? dnnl_f32 : stored_as(precision);
+    const dnnl_format_tag_t tag = winograd ? dnnl_nChw16c : dnnl_nhwc;
+    *at = (struct layouts){
+        .algorithm = algorithm, .strides = {stride, stride}, .padding_before = {pad, pad}};
     for (int i = 0; i < 2; i++) { // what the last window reaches beyond the image
         at->padding_after[i] = (destination[2 + i] - 1) * stride + kernel - source[2 + i] - pad;
     }
-    return layout_make(&at->source, 4, source, type, dnnl_nhwc) &&
-           layout_make(&at->destination, 4, destination, type, dnnl_nhwc) &&
+    return layout_make(&at->source, 4, source, type, tag) &&
+           layout_make(&at->destination, 4, destination, type, tag) &&
            layout_make(&at->weights, 4, weights, pass == PASS_WEIGHTS ? dnnl_f32 : type,
                        dnnl_format_tag_any) &&
            (!s->bias || layout_make(&at->bias, 1, bias, dnnl_f32, dnnl_a));
@@ -94,31 +78,28 @@ static bool make_options(dnnl_primitive_attr_t *options, const struct convolutio
     return good(status, error);
 }
 
-// A reorder between OIHW and the layout of a pass's weights; the gradient is added to what is
-// there.
-static bool make_reorder(struct cpu_convolution *made, enum pass pass, const_layout plain,
-                         const_layout inner, struct error *error) {
+// A reorder; what is made is added to what is there if asked.
+static bool make_reorder(dnnl_primitive_t *made, const_layout from, const_layout to, bool add,
+                         dnnl_engine_t engine, struct error *error) {
     dnnl_primitive_attr_t options = NULL;
     dnnl_post_ops_t operations = NULL;
     dnnl_primitive_desc_t description = NULL;
-    dnnl_engine_t engine = made->onednn->engine;
-    const bool out = pass == PASS_WEIGHTS;
     dnnl_status_t status = dnnl_primitive_attr_create(&options);
     if (status == dnnl_success) {
         status = dnnl_post_ops_create(&operations);
     }
-    if (status == dnnl_success && out) {
+    if (status == dnnl_success && add) {
         status = append_sum(operations);
     }
     if (status == dnnl_success) {
         status = dnnl_primitive_attr_set_post_ops(options, operations);
     }
     if (status == dnnl_success) {
-        status = dnnl_reorder_primitive_desc_create(&description, out ? inner : plain, engine,
-                                                    out ? plain : inner, engine, options);
+        status =
+            dnnl_reorder_primitive_desc_create(&description, from, engine, to, engine, options);
     }
     if (status == dnnl_success) {
-        status = dnnl_primitive_create(&made->take[pass], description);
+        status = dnnl_primitive_create(made, description);
     }
     (void)dnnl_primitive_desc_destroy(description);
     (void)dnnl_post_ops_destroy(operations);
@@ -126,80 +107,116 @@ static bool make_reorder(struct cpu_convolution *made, enum pass pass, const_lay
     return good(status, error);
 }
 
-// Memory objects of a pass, after its description is known.
-static bool make_memory(struct cpu_convolution *made, enum pass pass, const struct layouts *at,
-                        const_dnnl_primitive_desc_t description, struct error *error) {
-    const dnnl_query_t what =
-        pass == PASS_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+// Weights' memory of a pass, after its description is known, and their way there or back.
+static bool make_weights(struct cpu_convolution *made, enum pass pass,
+                         const_dnnl_primitive_desc_t description, struct error *error) {
+    const bool gradient = pass == PASS_WEIGHTS;
+    const dnnl_query_t what = gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
     const_layout inner = dnnl_primitive_desc_query_md(description, what, 0);
     const_layout scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
     dnnl_engine_t engine = made->onednn->engine;
-    void *own = pass == PASS_WEIGHTS ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE;
+    void *own = gradient ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE;
     const struct convolution_shape *s = &made->shape;
     const dnnl_dims_t sides = {(dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->channels,
                                (dnnl_dim_t)s->kernel, (dnnl_dim_t)s->kernel};
     layout plain = NULL;
     made->scratch_bytes[pass] = dnnl_memory_desc_get_size(scratch);
-    bool made_all =
+    if (gradient) {
+        made->gradient_bytes = onednn_room(dnnl_memory_desc_get_size(inner));
+    }
+    const bool made_all =
         good(dnnl_memory_create(&made->weights[pass], inner, engine, own), error) &&
         good(dnnl_memory_create(&made->scratch[pass], scratch, engine, DNNL_MEMORY_NONE), error) &&
-        (layout_make(&plain, 4, sides, dnnl_f32, dnnl_oihw) || fail(error, "no memory"));
-    if (made_all && pass == PASS_FORWARD) {
-        made_all =
-            good(dnnl_memory_create(&made->source, at->source, engine, DNNL_MEMORY_NONE), error) &&
-            good(dnnl_memory_create(&made->destination, at->destination, engine, DNNL_MEMORY_NONE),
-                 error) &&
-            good(dnnl_memory_create(&made->plain, plain, engine, DNNL_MEMORY_NONE), error) &&
-            (at->bias == NULL ||
-             good(dnnl_memory_create(&made->bias, at->bias, engine, DNNL_MEMORY_NONE), error));
-    }
-    if (pass == PASS_WEIGHTS) {
-        made->gradient_bytes = (dnnl_memory_desc_get_size(inner) + 63) / 64 * 64;
-    }
-    made_all = made_all && make_reorder(made, pass, plain, inner, error);
+        (layout_make(&plain, 4, sides, dnnl_f32, dnnl_oihw) || fail(error, "no memory")) &&
+        (made->plain != NULL ||
+         good(dnnl_memory_create(&made->plain, plain, engine, DNNL_MEMORY_NONE), error)) &&
+        make_reorder(&made->take[pass], gradient ? inner : plain, gradient ? plain : inner,
+                     gradient, engine, error);
     if (plain != NULL) {
         layout_free(plain);
     }
     return made_all;
 }
 
+// One side of the convolution: its memory outside and inside.
+static bool make_side(struct side *side, const struct cpu_convolution *made, size_t channels,
+                      size_t height, size_t width, enum precision precision, const_layout inside,
+                      struct error *error) {
+    const size_t images = made->shape.images / made->runs;
+    const dnnl_dims_t sides = {(dnnl_dim_t)images, (dnnl_dim_t)channels, (dnnl_dim_t)height,
+                               (dnnl_dim_t)width};
+    dnnl_engine_t engine = made->onednn->engine;
+    layout outside = NULL;
+    bool made_all =
+        (layout_make(&outside, 4, sides, stored_as(precision), dnnl_nhwc) ||
+         fail(error, "no memory")) &&
+        good(dnnl_memory_create(&side->outside, outside, engine, DNNL_MEMORY_NONE), error) &&
+        good(dnnl_memory_create(&side->inside, inside, engine, DNNL_MEMORY_NONE), error);
+    if (made_all && !layout_equal(outside, inside)) {
+        side->room = onednn_room(dnnl_memory_desc_get_size(inside));
+        made_all = make_reorder(&side->in, outside, inside, false, engine, error) &&
+                   make_reorder(&side->out, inside, outside, false, engine, error);
+    }
+    side->bytes = images * channels * height * width * precision_size(precision);
+    if (outside != NULL) {
+        layout_free(outside);
+    }
+    return made_all;
+}
+
+static bool make_sides(struct cpu_convolution *made, enum precision precision,
+                       const struct layouts *at, struct error *error) {
+    const struct convolution_shape *s = &made->shape;
+    return make_side(&made->source, made, s->channels, s->height, s->width, precision, at->source,
+                     error) &&
+           make_side(&made->destination, made, s->out_channels, s->out_height, s->out_width,
+                     precision, at->destination, error) &&
+           (at->bias == NULL ||
+            good(dnnl_memory_create(&made->bias, at->bias, made->onednn->engine, DNNL_MEMORY_NONE),
+                 error));
+}
+
 // `hint`: the forward pass's description. *description is the caller's to free, even on failure.
 static bool make_pass(struct cpu_convolution *made, enum pass pass, enum precision precision,
-                      const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
-                      struct error *error) {
+                      dnnl_alg_kind_t algorithm, const_dnnl_primitive_desc_t hint,
+                      dnnl_primitive_desc_t *description, struct error *error) {
     struct layouts at = {.source = NULL};
     dnnl_primitive_attr_t options = NULL;
     const dnnl_prop_kind_t kind =
         made->shape.train ? dnnl_forward_training : dnnl_forward_inference;
     const bool made_all =
-        (make_layouts(&at, &made->shape, precision, pass) || fail(error, "no memory")) &&
+        (make_layouts(&at, made, precision, pass, algorithm) || fail(error, "no memory")) &&
         make_options(&options, &made->shape, pass, error) &&
         good(
             describe_convolution(description, pass, &at, kind, options, hint, made->onednn->engine),
             error) &&
         good(dnnl_primitive_create(&made->passes[pass], *description), error) &&
-        make_memory(made, pass, &at, *description, error);
+        (pass != PASS_FORWARD || make_sides(made, precision, &at, error)) &&
+        make_weights(made, pass, *description, error);
     (void)dnnl_primitive_attr_destroy(options);
     free_layouts(&at);
     return made_all;
 }
 
-struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
-                                             const struct convolution_shape *shape,
-                                             struct error *error) {
+static struct cpu_convolution *plan_by(struct backend *backend,
+                                       const struct convolution_shape *shape,
+                                       dnnl_alg_kind_t algorithm, struct error *error) {
     struct cpu_convolution *made = calloc(1, sizeof *made);
     dnnl_primitive_desc_t descriptions[PASS_COUNT] = {NULL};
     if (made == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
-    *made = (struct cpu_convolution){.onednn = backend->engine, .shape = *shape};
+    *made =
+        (struct cpu_convolution){.onednn = backend->engine,
+                                 .shape = *shape,
+                                 .runs = algorithm == dnnl_convolution_direct ? 1 : shape->images};
     bool planned = true;
     for (enum pass pass = PASS_FORWARD; planned && pass < PASS_COUNT; pass++) {
         if (pass == PASS_FORWARD ||
             (shape->train && (pass == PASS_WEIGHTS || shape->input_gradient))) {
-            planned = make_pass(made, pass, backend->precision, descriptions[PASS_FORWARD],
-                                &descriptions[pass], error);
+            planned = make_pass(made, pass, backend->precision, algorithm,
+                                descriptions[PASS_FORWARD], &descriptions[pass], error);
         }
     }
     for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
@@ -212,6 +229,30 @@ struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
     return made;
 }
 
+// With few channels the way into blocks and back takes what the method saves, and in bf16 direct
+// convolutions are as fast.
+static bool suits_winograd(const struct convolution_shape *shape, enum precision precision) {
+    return precision == PRECISION_F32 && shape->kernel == 3 && shape->stride == 1 &&
+           shape->channels >= WINOGRAD_CHANNELS && shape->out_channels >= WINOGRAD_CHANNELS;
+}
+
+struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
+                                             const struct convolution_shape *shape,
+                                             struct error *error) {
+    struct cpu_convolution *made = NULL;
+    if (suits_winograd(shape, backend->precision)) { // not every oneDNN and processor has it
+        made = plan_by(backend, shape, dnnl_convolution_winograd, error);
+    }
+    return made != NULL ? made : plan_by(backend, shape, dnnl_convolution_direct, error);
+}
+
+static void release_side(const struct side *side) {
+    (void)dnnl_primitive_destroy(side->in);
+    (void)dnnl_primitive_destroy(side->out);
+    (void)dnnl_memory_destroy(side->outside);
+    (void)dnnl_memory_destroy(side->inside);
+}
+
 void cpu_convolution_release(struct cpu_convolution *convolution) {
     if (convolution == NULL) {
         return;
@@ -222,123 +263,25 @@ void cpu_convolution_release(struct cpu_convolution *convolution) {
         (void)dnnl_memory_destroy(convolution->weights[pass]);
         (void)dnnl_memory_destroy(convolution->scratch[pass]);
     }
-    (void)dnnl_memory_destroy(convolution->source);
-    (void)dnnl_memory_destroy(convolution->destination);
+    release_side(&convolution->source);
+    release_side(&convolution->destination);
     (void)dnnl_memory_destroy(convolution->bias);
     (void)dnnl_memory_destroy(convolution->plain);
     free(convolution);
 }
 
-// Where the bias's gradient lies before it is added, in bytes.
-static size_t bias_room(const struct cpu_convolution *convolution) {
-    return convolution->shape.bias ? (convolution->shape.out_channels * 4 + 63) / 64 * 64 : 0;
+size_t cpu_convolution_bias_room(const struct cpu_convolution *convolution) {
+    return convolution->shape.bias ? onednn_room(convolution->shape.out_channels * sizeof(float))
+                                   : 0;
 }
 
 size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
+    const size_t gradients = convolution->gradient_bytes + cpu_convolution_bias_room(convolution);
     size_t most = 0;
     for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
         const size_t bytes =
-            convolution->scratch_bytes[pass] +
-            (pass == PASS_WEIGHTS ? convolution->gradient_bytes + bias_room(convolution) : 0);
+            convolution->scratch_bytes[pass] + (pass == PASS_WEIGHTS ? gradients : 0);
         most = bytes > most ? bytes : most;
     }
-    return most;
-}
-
-static void run(struct cpu_convolution *convolution, dnnl_primitive_t primitive, int count,
-                const dnnl_exec_arg_t *arguments) {
-    dnnl_stream_t stream = convolution->onednn->stream;
-    dnnl_status_t status = dnnl_primitive_execute(primitive, stream, count, arguments);
-    if (status == dnnl_success) {
-        status = dnnl_stream_wait(stream);
-    }
-    if (status != dnnl_success) {
-        die("oneDNN: a convolution failed (status %d)", (int)status);
-    }
-}
-
-static void at(dnnl_memory_t memory, const void *address) {
-    // oneDNN has one type for what it reads and what it writes.
-    union {
-        const void *read;
-        void *any;
-    } handle = {address};
-    if (memory != NULL && dnnl_memory_set_data_handle(memory, handle.any) != dnnl_success) {
-        die("oneDNN: memory is refused");
-    }
-}
-
-void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights) {
-    at(convolution->plain, weights);
-    for (enum pass pass = PASS_FORWARD; pass <= PASS_DATA; pass++) {
-        if (convolution->take[pass] != NULL) {
-            const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, convolution->plain},
-                                                 {DNNL_ARG_TO, convolution->weights[pass]}};
-            run(convolution, convolution->take[pass], 2, arguments);
-        }
-    }
-}
-
-void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
-                             const float *bias, void *output, void *scratch) {
-    at(convolution->source, input);
-    at(convolution->destination, output);
-    at(convolution->bias, bias);
-    at(convolution->scratch[PASS_FORWARD], scratch);
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, convolution->source},
-                                         {DNNL_ARG_WEIGHTS, convolution->weights[PASS_FORWARD]},
-                                         {DNNL_ARG_DST, convolution->destination},
-                                         {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_FORWARD]},
-                                         {DNNL_ARG_BIAS, convolution->bias}};
-    run(convolution, convolution->passes[PASS_FORWARD], convolution->shape.bias ? 5 : 4, arguments);
-}
-
-static void add_floats(float *to, const float *more, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        to[i] += more[i];
-    }
-}
-
-// oneDNN writes gradients, we add: weights through the reorder to OIHW, the bias here.
-static void backward_weights(struct cpu_convolution *convolution, float *weight_gradient,
-                             float *bias_gradient, char *scratch) {
-    const size_t bias_bytes = bias_room(convolution);
-    float *bias = (float *)(void *)scratch;
-    at(convolution->weights[PASS_WEIGHTS], scratch + bias_bytes);
-    at(convolution->scratch[PASS_WEIGHTS], scratch + bias_bytes + convolution->gradient_bytes);
-    at(convolution->bias, bias);
-    at(convolution->plain, weight_gradient);
-    const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, convolution->source},
-        {DNNL_ARG_DIFF_DST, convolution->destination},
-        {DNNL_ARG_DIFF_WEIGHTS, convolution->weights[PASS_WEIGHTS]},
-        {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_WEIGHTS]},
-        {DNNL_ARG_DIFF_BIAS, convolution->bias}};
-    run(convolution, convolution->passes[PASS_WEIGHTS], convolution->shape.bias ? 5 : 4, arguments);
-    const dnnl_exec_arg_t out[] = {{DNNL_ARG_FROM, convolution->weights[PASS_WEIGHTS]},
-                                   {DNNL_ARG_TO, convolution->plain}};
-    run(convolution, convolution->take[PASS_WEIGHTS], 2, out);
-    if (convolution->shape.bias) {
-        add_floats(bias_gradient, bias, convolution->shape.out_channels);
-    }
-}
-
-void cpu_convolution_backward(struct cpu_convolution *convolution, const void *input,
-                              const void *output_gradient, void *input_gradient,
-                              float *weight_gradient, float *bias_gradient, void *scratch) {
-    at(convolution->destination, output_gradient);
-    if (weight_gradient != NULL) {
-        at(convolution->source, input);
-        backward_weights(convolution, weight_gradient, bias_gradient, scratch);
-    }
-    if (input_gradient != NULL) {
-        at(convolution->source, input_gradient);
-        at(convolution->scratch[PASS_DATA], scratch);
-        const dnnl_exec_arg_t arguments[] = {
-            {DNNL_ARG_DIFF_DST, convolution->destination},
-            {DNNL_ARG_WEIGHTS, convolution->weights[PASS_DATA]},
-            {DNNL_ARG_DIFF_SRC, convolution->source},
-            {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_DATA]}};
-        run(convolution, convolution->passes[PASS_DATA], 4, arguments);
-    }
+    return convolution->source.room + convolution->destination.room + most;
 }

@@ -23,6 +23,10 @@ void onednn_close(struct onednn *onednn) {
     }
 }
 
+bool layout_equal(const_layout one, const_layout other) {
+    return dnnl_memory_desc_equal(one, other) != 0;
+}
+
 #if DNNL_VERSION_MAJOR >= 3
 
 bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,
@@ -52,20 +56,19 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *made, enum pass pass,
                                    const struct layouts *at, dnnl_prop_kind_t kind,
                                    const_dnnl_primitive_attr_t options,
                                    const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
-    const dnnl_alg_kind_t direct = dnnl_convolution_direct;
     switch (pass) {
     case PASS_FORWARD:
         return dnnl_convolution_forward_primitive_desc_create(
-            made, engine, kind, direct, at->source, at->weights, at->bias, at->destination,
+            made, engine, kind, at->algorithm, at->source, at->weights, at->bias, at->destination,
             at->strides, at->dilates, at->padding_before, at->padding_after, options);
     case PASS_DATA:
         return dnnl_convolution_backward_data_primitive_desc_create(
-            made, engine, direct, at->source, at->weights, at->destination, at->strides,
+            made, engine, at->algorithm, at->source, at->weights, at->destination, at->strides,
             at->dilates, at->padding_before, at->padding_after, hint, options);
     default:
         return dnnl_convolution_backward_weights_primitive_desc_create(
-            made, engine, direct, at->source, at->weights, at->bias, at->destination, at->strides,
-            at->dilates, at->padding_before, at->padding_after, hint, options);
+            made, engine, at->algorithm, at->source, at->weights, at->bias, at->destination,
+            at->strides, at->dilates, at->padding_before, at->padding_after, hint, options);
     }
 }
 
@@ -81,20 +84,19 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *made, enum pass pass,
                                    const struct layouts *at, dnnl_prop_kind_t kind,
                                    const_dnnl_primitive_attr_t options,
                                    const_dnnl_primitive_desc_t hint, dnnl_engine_t engine) {
-    const dnnl_alg_kind_t direct = dnnl_convolution_direct;
     dnnl_convolution_desc_t wanted;
     dnnl_status_t status;
     if (pass == PASS_FORWARD) {
         status = dnnl_dilated_convolution_forward_desc_init(
-            &wanted, kind, direct, at->source, at->weights, at->bias, at->destination, at->strides,
-            at->dilates, at->padding_before, at->padding_after);
+            &wanted, kind, at->algorithm, at->source, at->weights, at->bias, at->destination,
+            at->strides, at->dilates, at->padding_before, at->padding_after);
     } else if (pass == PASS_DATA) {
         status = dnnl_dilated_convolution_backward_data_desc_init(
-            &wanted, direct, at->source, at->weights, at->destination, at->strides, at->dilates,
-            at->padding_before, at->padding_after);
+            &wanted, at->algorithm, at->source, at->weights, at->destination, at->strides,
+            at->dilates, at->padding_before, at->padding_after);
     } else {
         status = dnnl_dilated_convolution_backward_weights_desc_init(
-            &wanted, direct, at->source, at->weights, at->bias, at->destination, at->strides,
+            &wanted, at->algorithm, at->source, at->weights, at->bias, at->destination, at->strides,
             at->dilates, at->padding_before, at->padding_after);
     }
     return status != dnnl_success

@@ -25,16 +25,18 @@ typedef const dnnl_memory_desc_t *const_layout;
 CHECKED bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,
                          dnnl_format_tag_t tag);
 void layout_free(layout made); // NULL is fine
+bool layout_equal(const_layout one, const_layout other);
 
 enum pass { PASS_FORWARD, PASS_DATA, PASS_WEIGHTS, PASS_COUNT };
 
 // A convolution's tensors; no bias: NULL.
 struct layouts {
+    dnnl_alg_kind_t algorithm;
     layout source, weights, bias, destination;
     dnnl_dims_t strides, dilates, padding_before, padding_after;
 };
 
-// Describes a pass of a direct convolution; `hint`: the forward pass's description, for the others.
+// Describes a pass of a convolution; `hint`: the forward pass's description, for the others.
 dnnl_status_t describe_convolution(dnnl_primitive_desc_t *made, enum pass pass,
                                    const struct layouts *at, dnnl_prop_kind_t kind,
                                    const_dnnl_primitive_attr_t options,

@@ -62,8 +62,8 @@ static void check_gradients(size_t which, struct shape shape) {
     close_trial(&trial);
 }
 
-static const struct shape shapes[] = {
-    {2, 7, 9, 4}, {3, 6, 13, 1}, {2, 1, 1, 3}, {2, 19, 18, 8}, {1, 8, 6, 40}};
+static const struct shape shapes[] = {{2, 7, 9, 4},   {3, 6, 13, 1}, {2, 1, 1, 3},
+                                      {2, 19, 18, 8}, {1, 8, 6, 40}, {2, 9, 11, 32}};
 
 static void gradients_are_those_of_the_forward_pass(void **state) {
     (void)state;

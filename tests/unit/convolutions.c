@@ -1,0 +1,224 @@
+// Convolutions of the CPU backend, all passes, against plain sums in double: direct ones and those
+// that go by Winograd's method, whose float32 results are allowed a few times the error.
+#include "backend/cpu.h"
+#include "core/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// cmocka, which calls a macro of its own `fail`, comes behind our headers.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define MOST_ERROR 2e-6 // of all numbers together, to those of the sums in double
+
+struct tensors {
+    size_t inputs, outputs, weights;
+    float *input, *output, *weight, *bias, *gradient; // gradient: of the output
+    double *sums, *input_sums, *weight_sums;
+};
+
+static void *need(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    assert_non_null(memory);
+    return memory;
+}
+
+static float *drawn(struct random *random, size_t count) {
+    float *made = need(count, sizeof *made);
+    for (size_t i = 0; i < count; i++) {
+        made[i] = (float)((double)(random_next(random) >> 11) * 0x1p-52 - 1) + 0.3F;
+    }
+    return made;
+}
+
+static struct tensors open_tensors(const struct convolution_shape *s) {
+    struct random random = random_seed(7, s->channels, s->height);
+    struct tensors made = {.inputs = s->images * s->height * s->width * s->channels,
+                           .outputs = s->images * s->out_height * s->out_width * s->out_channels,
+                           .weights = s->out_channels * s->channels * s->kernel * s->kernel};
+    made.input = drawn(&random, made.inputs);
+    made.output = drawn(&random, made.outputs);
+    made.weight = drawn(&random, made.weights);
+    made.bias = drawn(&random, s->out_channels);
+    made.gradient = drawn(&random, made.outputs);
+    made.sums = need(made.outputs, sizeof *made.sums);
+    made.input_sums = need(made.inputs, sizeof *made.input_sums);
+    made.weight_sums = need(made.weights, sizeof *made.weight_sums);
+    return made;
+}
+
+static void close_tensors(struct tensors *made) {
+    free(made->input);
+    free(made->output);
+    free(made->weight);
+    free(made->bias);
+    free(made->gradient);
+    free(made->sums);
+    free(made->input_sums);
+    free(made->weight_sums);
+}
+
+// All three passes at one output pixel and tap.
+static void add_tap(const struct convolution_shape *s, const struct tensors *at, size_t in,
+                    size_t out, size_t tap) {
+    const size_t taps = s->kernel * s->kernel;
+    for (size_t o = 0; o < s->out_channels; o++) {
+        for (size_t c = 0; c < s->channels; c++) {
+            const size_t weight = (o * s->channels + c) * taps + tap;
+            at->sums[out + o] += (double)at->input[in + c] * at->weight[weight];
+            at->input_sums[in + c] += (double)at->gradient[out + o] * at->weight[weight];
+            at->weight_sums[weight] += (double)at->gradient[out + o] * at->input[in + c];
+        }
+    }
+}
+
+static void add_up(const struct convolution_shape *s, const struct tensors *at) {
+    for (size_t pixel = 0; pixel < s->images * s->out_height * s->out_width; pixel++) {
+        const size_t image = pixel / s->out_width / s->out_height;
+        for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
+            const size_t y = pixel / s->out_width % s->out_height * s->stride + tap / s->kernel;
+            const size_t x = pixel % s->out_width * s->stride + tap % s->kernel;
+            if (y >= s->pad && y - s->pad < s->height && x >= s->pad && x - s->pad < s->width) {
+                const size_t row = image * s->height + y - s->pad;
+                add_tap(s, at, (row * s->width + x - s->pad) * s->channels, pixel * s->out_channels,
+                        tap);
+            }
+        }
+    }
+}
+
+static void near(const char *pass, const struct convolution_shape *s, const float *made,
+                 const double *wanted, size_t count) {
+    double apart = 0;
+    double length = 0;
+    for (size_t i = 0; i < count; i++) {
+        apart += (made[i] - wanted[i]) * (made[i] - wanted[i]);
+        length += wanted[i] * wanted[i];
+    }
+    if (!(sqrt(apart) <= MOST_ERROR * sqrt(length))) {
+        fail_msg("%s, %zu x %zu x %zu x %zu to %zu channels: off by %g", pass, s->images, s->height,
+                 s->width, s->channels, s->out_channels, sqrt(apart / length));
+    }
+}
+
+static void check_forward(const struct convolution_shape *s, struct cpu_convolution *convolution,
+                          struct tensors *at, void *scratch) {
+    for (size_t i = 0; i < at->outputs; i++) {
+        const double all = at->sums[i] + (s->bias ? at->bias[i % s->out_channels] : 0) +
+                           (s->sum ? at->output[i] : 0);
+        at->sums[i] = s->relu && all < 0 ? 0 : all;
+    }
+    cpu_convolution_forward(convolution, at->input, s->bias ? at->bias : NULL, at->output, scratch);
+    near("forward", s, at->output, at->sums, at->outputs);
+}
+
+// Gradients of weights and bias are added to what is there.
+static void check_backward(const struct convolution_shape *s, struct cpu_convolution *convolution,
+                           struct tensors *at, void *scratch) {
+    double *bias_sums = need(s->out_channels, sizeof *bias_sums);
+    float *weight = need(at->weights, sizeof *weight);
+    float *bias = need(s->out_channels, sizeof *bias);
+    for (size_t i = 0; i < at->weights; i++) {
+        weight[i] = 1;
+        at->weight_sums[i] += 1;
+    }
+    for (size_t i = 0; i < at->outputs; i++) {
+        bias_sums[i % s->out_channels] += at->gradient[i];
+    }
+    cpu_convolution_backward(convolution, at->input, at->gradient, at->input, weight,
+                             s->bias ? bias : NULL, scratch);
+    near("input's gradient", s, at->input, at->input_sums, at->inputs);
+    near("weights' gradient", s, weight, at->weight_sums, at->weights);
+    if (s->bias) {
+        near("bias's gradient", s, bias, bias_sums, s->out_channels);
+    }
+    free(bias_sums);
+    free(weight);
+    free(bias);
+}
+
+static void check(struct convolution_shape s) {
+    struct error error;
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 2, &error);
+    assert_non_null(backend);
+    s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
+    s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
+    struct tensors at = open_tensors(&s);
+    struct cpu_convolution *convolution = cpu_convolution_plan(backend, &s, &error);
+    assert_non_null(convolution);
+    void *scratch = aligned_alloc(64, (cpu_convolution_scratch(convolution) + 64) / 64 * 64);
+    assert_non_null(scratch);
+    add_up(&s, &at);
+    cpu_convolution_weights(convolution, at.weight);
+    check_forward(&s, convolution, &at, scratch);
+    if (s.train) {
+        check_backward(&s, convolution, &at, scratch);
+    }
+    free(scratch);
+    cpu_convolution_release(convolution);
+    close_tensors(&at);
+    backend_close(backend);
+}
+
+static void passes_are_the_sums(void **state) {
+    static const size_t channels[][2] = {{3, 8}, {16, 40}, {32, 32}, {48, 32}, {32, 80}, {128, 64}};
+    static const size_t sides[][2] = {{1, 1}, {4, 4}, {5, 13}, {18, 7}};
+    (void)state;
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        for (size_t k = 0; k < sizeof sides / sizeof *sides; k++) {
+            struct convolution_shape shape = {.images = 1 + k,
+                                              .height = sides[k][0],
+                                              .width = sides[k][1],
+                                              .channels = channels[i][0],
+                                              .out_channels = channels[i][1],
+                                              .kernel = 3,
+                                              .stride = 1,
+                                              .pad = 1};
+            shape.train = true;
+            shape.input_gradient = true;
+            check(shape);
+            shape.bias = true;
+            check(shape);
+            shape.train = false;
+            shape.relu = true;
+            check(shape);
+            shape.sum = true;
+            check(shape);
+            shape.relu = false;
+            check(shape);
+        }
+    }
+}
+
+static void strides_and_kernels_differ(void **state) {
+    (void)state;
+    for (size_t stride = 1; stride <= 2; stride++) {
+        for (size_t kernel = 1; kernel <= 7; kernel += 2) {
+            check((struct convolution_shape){.images = 2,
+                                             .height = 9,
+                                             .width = 12,
+                                             .channels = 32,
+                                             .out_channels = 32,
+                                             .kernel = kernel,
+                                             .stride = stride,
+                                             .pad = kernel / 2,
+                                             .bias = true,
+                                             .train = true,
+                                             .input_gradient = true});
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(passes_are_the_sums),
+        cmocka_unit_test(strides_and_kernels_differ),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
