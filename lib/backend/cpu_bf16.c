@@ -1,0 +1,175 @@
+// Matrix products of bf16: a block of C stays in registers while pairs of A are broadcast to it.
+#include "backend/cpu_bf16.h"
+
+#include "core/simd.h"
+
+#include <string.h>
+
+#define PANEL CPU_BF16_PANEL
+#define PANELS 4 // of a block of C,
+#define ROWS 6   // by so many rows: 24 of the 32 registers
+
+size_t cpu_bf16_panel(size_t inner) {
+    return (inner + 1) / 2 * 2 * PANEL;
+}
+
+size_t cpu_bf16_packed(size_t inner, size_t columns) {
+    return (columns + PANEL - 1) / PANEL * cpu_bf16_panel(inner);
+}
+
+void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, size_t inner,
+                   size_t columns, uint16_t *to) {
+    for (size_t first = 0; first < columns; first += PANEL) {
+        for (size_t k = 0; k < inner; k += 2) {
+            for (size_t i = 0; i < PANEL; i++) {
+                const size_t n = first + i;
+                const uint16_t *pair = from + k * inner_step + n * column_step;
+                *to++ = n < columns ? pair[0] : 0;
+                *to++ = n < columns && k + 1 < inner ? pair[inner_step] : 0;
+            }
+        }
+    }
+}
+
+// To nearest, ties to even; for finite numbers.
+static inline uint32_t rounded(float number) {
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return (bits + 0x7FFFu + ((bits >> 16) & 1)) >> 16;
+}
+
+VECTORISED void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns,
+                              uint16_t *to) {
+    const size_t step = (columns + 1) / 2 * 2;
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < columns; i++) {
+            to[row * step + i] = (uint16_t)rounded(from[row * leading + i]);
+        }
+        if (columns < step) {
+            to[row * step + columns] = 0;
+        }
+    }
+}
+
+VECTORISED static void turn_pair(const float *one, const float *other, size_t columns,
+                                 uint32_t *to) {
+    for (size_t i = 0; i < columns; i++) {
+        to[i] = rounded(one[i]) | rounded(other[i]) << 16;
+    }
+}
+
+VECTORISED static void turn_single(const float *one, size_t columns, uint32_t *to) {
+    for (size_t i = 0; i < columns; i++) {
+        to[i] = rounded(one[i]);
+    }
+}
+
+void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
+    for (size_t row = 0; row < rows; row += 2) {
+        uint32_t *pairs = (uint32_t *)(void *)(to + row * columns);
+        if (row + 1 < rows) {
+            turn_pair(from + row * leading, from + (row + 1) * leading, columns, pairs);
+        } else {
+            turn_single(from + row * leading, columns, pairs);
+        }
+    }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+bool cpu_bf16_products(void) {
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512f");
+}
+
+#define NATIVE __attribute__((target("avx512f,avx512bf16")))
+
+// A block of `rows` x `panels` panels; both are constants where this is called.
+NATIVE __attribute__((always_inline)) static inline void multiply_block(
+    size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
+    float *c, size_t leading) {
+    __m512 sums[ROWS][PANELS];
+#pragma GCC unroll 6
+    for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) {
+            sums[row][panel] =
+                add ? _mm512_loadu_ps(c + row * leading + panel * PANEL) : _mm512_setzero_ps();
+        }
+    }
+    for (size_t pair = 0; pair < pairs; pair++) {
+        __m512bh columns[PANELS];
+#pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) {
+            columns[panel] =
+                (__m512bh)_mm512_loadu_si512(b.at + panel * b.panel_step + pair * 2 * PANEL);
+        }
+#pragma GCC unroll 6
+        for (size_t row = 0; row < rows; row++) {
+            int both;
+            memcpy(&both, a.at + row * a.row_step + pair * a.pair_step, sizeof both);
+            const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
+#pragma GCC unroll 4
+            for (size_t panel = 0; panel < panels; panel++) {
+                sums[row][panel] = _mm512_dpbf16_ps(sums[row][panel], everywhere, columns[panel]);
+            }
+        }
+    }
+#pragma GCC unroll 6
+    for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) {
+            _mm512_storeu_ps(c + row * leading + panel * PANEL, sums[row][panel]);
+        }
+    }
+}
+
+// So many panels of all rows.
+NATIVE __attribute__((always_inline)) static inline void multiply_panels(
+    size_t panels, size_t rows, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
+    float *c, size_t leading) {
+    size_t row = 0;
+    for (; row + ROWS <= rows; row += ROWS) {
+        multiply_block(ROWS, panels, pairs, a, b, add, c, leading);
+        a.at += ROWS * a.row_step;
+        c += ROWS * leading;
+    }
+    for (; row < rows; row++) {
+        multiply_block(1, panels, pairs, a, b, add, c, leading);
+        a.at += a.row_step;
+        c += leading;
+    }
+}
+
+NATIVE void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
+                          struct cpu_bf16_b b, bool add, float *c, size_t leading) {
+    size_t left = (columns + PANEL - 1) / PANEL;
+    for (; left >= PANELS; left -= PANELS) {
+        multiply_panels(PANELS, rows, pairs, a, b, add, c, leading);
+        b.at += PANELS * b.panel_step;
+        c += PANELS * PANEL;
+    }
+    for (; left > 0; left--) {
+        multiply_panels(1, rows, pairs, a, b, add, c, leading);
+        b.at += b.panel_step;
+        c += PANEL;
+    }
+}
+#else
+
+bool cpu_bf16_products(void) {
+    return false;
+}
+
+void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
+                   struct cpu_bf16_b b, bool add, float *c, size_t leading) {
+    (void)rows;
+    (void)columns;
+    (void)pairs;
+    (void)a;
+    (void)b;
+    (void)add;
+    (void)c;
+    (void)leading;
+}
+#endif
