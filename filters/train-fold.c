@@ -13,6 +13,7 @@ struct options {
     const char *network, *keep, *device, *precision, *log;
     int64_t batch;
     double dropout;
+    bool recompute;
     struct start_options start;
     struct trainer_options train;
     struct common_options common;
@@ -35,7 +36,8 @@ static struct graph *build(const struct options *options, const struct batch *ba
                                         .out_height = train ? batch->mask_height : 0,
                                         .out_width = train ? batch->mask_width : 0,
                                         .auxiliary = train,
-                                        .dropout = options->dropout};
+                                        .dropout = options->dropout,
+                                        .recompute = options->recompute};
     struct error error;
     struct graph *graph =
         model_build(options->network, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
@@ -141,7 +143,7 @@ static const char examples[] =
     "inspect --json fold0/last.mpk | jq 'select(.id==\"state\")'\n"
     "jq -r 'select(.dice) | [.iteration, .dice] | @tsv' fold0/log.jsonl";
 
-#define OPTIONS 23
+#define OPTIONS 24
 
 struct option_rows {
     struct option_row at[OPTIONS];
@@ -199,6 +201,9 @@ static struct option_rows rows_of(struct options *options) {
          "(default: auto: the CPU)", 0, 0, OPTION_SILENT},
         {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16",
          "of activations (default: f32)", 0, 0, OPTION_RECORDED},
+        {"recompute", 0, OPTION_FLAG, &options->recompute, NULL,
+         "make most activations again instead of keeping them: less memory, more time", 0, 0,
+         OPTION_SILENT},
         {"profile", 0, OPTION_FLAG, &train_options->profile, NULL,
          "print on stderr where the time went", 0, 0, OPTION_SILENT},
     }};

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define WINOGRAD_CHANNELS 32 // at least, on both sides
+#define WINOGRAD_CHANNELS 32            // at least, on both sides
+#define WINOGRAD_PIXELS ((size_t)18432) // of a run, if one image has no more
 
 static bool good(dnnl_status_t status, struct error *error) {
     return status == dnnl_success ||
@@ -198,6 +199,16 @@ static bool make_pass(struct cpu_convolution *made, enum pass pass, enum precisi
     return made_all;
 }
 
+// Small images go together, as far as they divide the batch.
+static size_t winograd_runs(const struct convolution_shape *shape) {
+    size_t together = WINOGRAD_PIXELS / (shape->height * shape->width);
+    together = together > shape->images ? shape->images : together;
+    while (together > 1 && shape->images % together != 0) {
+        together--;
+    }
+    return together > 1 ? shape->images / together : shape->images;
+}
+
 static struct cpu_convolution *plan_by(struct backend *backend,
                                        const struct convolution_shape *shape,
                                        dnnl_alg_kind_t algorithm, struct error *error) {
@@ -207,10 +218,10 @@ static struct cpu_convolution *plan_by(struct backend *backend,
         (void)fail(error, "no memory");
         return NULL;
     }
-    *made =
-        (struct cpu_convolution){.onednn = backend->engine,
-                                 .shape = *shape,
-                                 .runs = algorithm == dnnl_convolution_direct ? 1 : shape->images};
+    *made = (struct cpu_convolution){
+        .onednn = backend->engine,
+        .shape = *shape,
+        .runs = algorithm == dnnl_convolution_direct ? 1 : winograd_runs(shape)};
     bool planned = true;
     for (enum pass pass = PASS_FORWARD; planned && pass < PASS_COUNT; pass++) {
         if (pass == PASS_FORWARD ||

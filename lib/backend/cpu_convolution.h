@@ -2,7 +2,7 @@
 //
 // 3 x 3 convolutions of float32 go by Winograd's method (F(4 x 4, 3 x 3): Lavin, Gray 2016), which
 // oneDNN has for blocks of 16 channels only. Their activations are brought into that order and
-// back one image at a time: more memory than that they never take.
+// back one image, or a few small ones, at a time: more memory than that they never take.
 #ifndef PLEURA_BACKEND_CPU_CONVOLUTION_H
 #define PLEURA_BACKEND_CPU_CONVOLUTION_H
 
@@ -20,7 +20,7 @@ struct side {
 struct cpu_convolution {
     struct onednn *onednn;
     struct convolution_shape shape;
-    size_t runs; // that a pass takes: one, or one an image
+    size_t runs; // that a pass takes, each of as many images
     dnnl_primitive_t passes[PASS_COUNT];
     dnnl_primitive_t take[PASS_COUNT]; // OIHW weights into a pass's layout; the gradient out of it
     struct side source, destination;

@@ -60,6 +60,9 @@ struct graph *model_build(const char *name, enum graph_mode mode,
             graph_free(graph);
             return NULL;
         }
+        if (options->recompute) {
+            graph_recompute(graph);
+        }
         return graph;
     }
     (void)fail(error, "there is no network '%s'; there are: %s", name, model_names());

@@ -10,6 +10,7 @@ struct model_options {
     size_t out_height, out_width; // of the logits; 0: the heads' own sizes, for resizing outside
     bool auxiliary;               // all heads, else the main one only
     double dropout;               // of the heads' channels, in training
+    bool recompute;               // in training, less memory for more time: see graph_recompute
 };
 
 // Builds a network by name: outputs are the heads' logits (images x out_height x out_width), the

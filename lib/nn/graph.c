@@ -115,6 +115,31 @@ int graph_parameter(struct graph *graph, const char *name, enum parameter_role r
     return graph->parameter_count++;
 }
 
+// How many repeatable nodes must run, one after the other, before a value can be read again.
+static int distance(const struct graph *graph, const int *distances, const struct node *node) {
+    int most = 0;
+    for (int k = 0; k < node->input_count; k++) {
+        const int producer = graph->values[node->inputs[k]].producer;
+        const int here = producer < 0 ? 0 : distances[producer];
+        most = here > most ? here : most;
+    }
+    return most;
+}
+
+void graph_recompute(struct graph *graph) {
+    int distances[MAX_NODES] = {0};
+    for (int i = 0; i < graph->node_count; i++) {
+        struct node *node = &graph->nodes[i];
+        const int before = distance(graph, distances, node);
+        if (node->operation->repeatable && before < RECOMPUTED) {
+            node->cheap = true;
+            distances[i] = before + 1;
+        } else if (node->cheap) {
+            distances[i] = before;
+        }
+    }
+}
+
 value_id graph_node(struct graph *graph, const struct node_spec *spec) {
     if (graph->error.text[0] != 0) {
         return NO_VALUE;

@@ -67,7 +67,7 @@ struct parameter {
 struct node {
     const struct operation *operation;
     void *attributes; // the operation's own; freed with the graph
-    bool cheap;
+    bool cheap;       // in training the output is made again for the backward pass instead of kept
     int inputs[NODE_INPUTS], input_count;
     value_id output;
     int parameters[NODE_PARAMETERS], parameter_count;
@@ -84,6 +84,12 @@ enum graph_mode graph_mode_of(const struct graph *graph);
 // Notes what is wrong with the model that is being built.
 void graph_fail(struct graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 CHECKED bool graph_check(const struct graph *graph, struct error *error);
+
+// Makes the outputs of repeatable nodes again, too, where no more than RECOMPUTED of them are to be
+// made one from the other: less memory for most of a second forward pass. To be called when the
+// graph is complete; the results are the same, to the bit.
+#define RECOMPUTED 2
+void graph_recompute(struct graph *graph);
 
 // The network's input; one a graph.
 value_id graph_input(struct graph *graph, struct shape shape, enum storage storage);

@@ -55,6 +55,7 @@ struct operation {
     bool reads_output;             // and the output
     int over_input;                // 1 + the input whose place the output may take; 0: none
     bool over_gradient;            // the first input's gradient may take the output's gradient's
+    bool repeatable;               // its output can be made again, at the price of its products
     double (*products)(const struct graph *graph, const struct node *node); // see nn/cost.h
 };
 

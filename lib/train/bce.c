@@ -43,18 +43,32 @@ VECTORISED static uint64_t count_lesion(const uint8_t *masks, size_t count) {
     return sum;
 }
 
-double balanced_bce(const struct loss_maps *maps, double alpha, double weight, float *gradient) {
-    const size_t count = maps->images * maps->pixels;
-    const double lesion = (double)count_lesion(maps->masks, count);
-    const double per_lesion = alpha / (lesion + 1e-12);
-    const double per_empty = (1 - alpha) / ((double)count - lesion + 1e-12);
+struct bce_shares bce_shares_of(const uint8_t *masks, size_t count, double alpha) {
+    const double lesion = (double)count_lesion(masks, count);
+    return (struct bce_shares){.lesion = alpha / (lesion + 1e-12),
+                               .empty = (1 - alpha) / ((double)count - lesion + 1e-12)};
+}
+
+double bce_of_image(const float *logits, const uint8_t *mask, size_t pixels,
+                    struct bce_shares shares, double weight, float *gradient) {
     double sums[2] = {0, 0};
-    for (size_t done = 0; done < count; done += BLOCK) {
-        const size_t some = count - done < BLOCK ? count - done : BLOCK;
-        bce_block(maps->logits + done, maps->masks + done, some, (float)(weight * per_lesion),
-                  (float)(weight * per_empty), gradient + done, sums);
+    for (size_t done = 0; done < pixels; done += BLOCK) {
+        const size_t some = pixels - done < BLOCK ? pixels - done : BLOCK;
+        bce_block(logits + done, mask + done, some, (float)(weight * shares.lesion),
+                  (float)(weight * shares.empty), gradient + done, sums);
     }
-    return per_empty * sums[0] + per_lesion * sums[1];
+    return shares.empty * sums[0] + shares.lesion * sums[1];
+}
+
+double balanced_bce(const struct loss_maps *maps, double alpha, double weight, float *gradient) {
+    const struct bce_shares shares = bce_shares_of(maps->masks, maps->images * maps->pixels, alpha);
+    double sum = 0;
+    for (size_t image = 0; image < maps->images; image++) {
+        const size_t first = image * maps->pixels;
+        sum += bce_of_image(maps->logits + first, maps->masks + first, maps->pixels, shares, weight,
+                            gradient + first);
+    }
+    return sum;
 }
 
 double bce_with_logits(double logit, double target, double *derivative) {

@@ -93,24 +93,28 @@ static double add_image(const uint64_t *sorted, size_t count, const uint8_t *mas
     return sum;
 }
 
+double lovasz_of_image(const float *logits, const uint8_t *mask, size_t pixels, double margin_empty,
+                       double margin_lesion, double weight, float *gradient, void *scratch) {
+    uint64_t *entries = scratch;
+    uint64_t lesion = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        lesion += mask[i];
+    }
+    const size_t count =
+        collect_violators(logits, mask, pixels, (float)margin_empty, (float)margin_lesion, entries);
+    const uint64_t *sorted = sort_entries(entries, entries + pixels + 1, count);
+    return add_image(sorted, count, mask, pixels, (double)lesion, weight, gradient);
+}
+
 double symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
                               double margin_lesion, double weight, float *gradient, void *scratch) {
-    const size_t pixels = maps->pixels;
-    uint64_t *entries = scratch;
+    const double share = 1 / (2 * (double)maps->images);
     double total = 0;
-    const double scale = weight / (2 * (double)maps->images);
     for (size_t image = 0; image < maps->images; image++) {
-        const float *logits = maps->logits + image * pixels;
-        const uint8_t *mask = maps->masks + image * pixels;
-        uint64_t lesion = 0;
-        for (size_t i = 0; i < pixels; i++) {
-            lesion += mask[i];
-        }
-        const size_t count = collect_violators(logits, mask, pixels, (float)margin_empty,
-                                               (float)margin_lesion, entries);
-        const uint64_t *sorted = sort_entries(entries, entries + pixels + 1, count);
-        total += add_image(sorted, count, mask, pixels, (double)lesion, scale,
-                           gradient + image * pixels);
+        const size_t first = image * maps->pixels;
+        total +=
+            lovasz_of_image(maps->logits + first, maps->masks + first, maps->pixels, margin_empty,
+                            margin_lesion, weight * share, gradient + first, scratch);
     }
-    return total / (2 * (double)maps->images);
+    return total * share;
 }

@@ -32,11 +32,16 @@ struct loss_inputs {
 
 // Sum over the heads, weights 1, 0.4, 0.4, 0.4, of balanced BCE + lambda_lovasz * symmetric Lovasz
 // hinge; + lambda_cls * mean BCE of the global logit against 'the mask has a pixel'. Gradients are
-// multiplied by `scale`, the loss is not. `scratch`: lovasz_scratch_bytes(pixels).
+// multiplied by `scale`, the loss is not. The result is the same for any number of threads.
 struct loss_parts total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
-                             double scale, void *scratch);
+                             double scale, int threads, void *scratch);
+
+// Bytes of its scratch memory.
+size_t total_loss_scratch(const struct loss_inputs *inputs, int threads);
 
 // The weight of a head's loss.
-double head_weight(size_t head);
+static inline double head_weight(size_t head) {
+    return head == 0 ? 1 : 0.4;
+}
 
 #endif

@@ -12,15 +12,13 @@ const struct training_calls *training_of(const struct backend *backend) {
 }
 
 static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs) {
-    (void)backend;
-    return lovasz_scratch_bytes(inputs->pixels);
+    return total_loss_scratch(inputs, backend->threads);
 }
 
 static void loss(struct backend *backend, const struct loss_inputs *inputs,
                  const struct loss_options *options, double scale, struct loss_parts *parts,
                  void *scratch) {
-    (void)backend;
-    *parts = total_loss(inputs, options, scale, scratch);
+    *parts = total_loss(inputs, options, scale, backend->threads, scratch);
 }
 
 enum { BLOCK = 1 << 14 };

@@ -1,7 +1,8 @@
 // bare NETWORK SIDE BATCH infer|train [f32|bf16] [THREADS]: the sum of what a network's
-// convolutions and matrix products take one by one, as bare calls of oneDNN on data that is there:
-// the limit that a whole step is held against. Prints milliseconds.
+// convolutions and matrix products take one by one, as bare calls of the backend on data that is
+// there: the limit that a whole step is held against. Prints milliseconds.
 #include "backend/cpu.h"
+#include "backend/cpu_bf16.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "models/models.h"
@@ -14,8 +15,7 @@
 #include <string.h>
 
 #define ROUNDS 5
-#define TILE_ROWS 64
-#define TILE_COLUMNS 256
+#define TILE ((size_t)128) // pixels
 
 struct limit {
     struct backend *backend;
@@ -104,7 +104,20 @@ static void add_convolution(struct limit *limit, const struct node *node) {
 
 // ---- products of the position attention: tiles, as many threads as there are
 
-static double time_product(const struct limit *limit, size_t rows, size_t columns, size_t inner) {
+static void multiply(bool half, size_t columns, size_t inner, const float *a, const float *b,
+                     float *c) {
+    if (half) {
+        cpu_bf16_gemm(TILE, columns, inner / 2, (struct cpu_bf16_a){(const void *)a, inner, 2},
+                      (struct cpu_bf16_b){(const void *)b, cpu_bf16_panel(inner)}, true, c,
+                      columns);
+    } else {
+        cpu_gemm(false, false, TILE, columns, inner, 1, a, inner, b, columns, 1, c, columns);
+    }
+}
+
+// TILE rows; `columns` are a multiple of 16, `inner` of 2.
+static double time_product(const struct limit *limit, size_t columns, size_t inner) {
+    const bool half = limit->backend->precision == PRECISION_BF16 && cpu_bf16_products();
     const int threads = limit->backend->threads;
     const int calls = 64 * threads;
     double seconds[ROUNDS];
@@ -112,12 +125,12 @@ static double time_product(const struct limit *limit, size_t rows, size_t column
         const double start = clock_seconds();
 #pragma omp parallel num_threads(threads)
         {
-            float *a = room(rows * inner * sizeof *a);
+            float *a = room(TILE * inner * sizeof *a);
             float *b = room(columns * inner * sizeof *b);
-            float *c = room(rows * columns * sizeof *c);
+            float *c = room(TILE * columns * sizeof *c);
 #pragma omp for schedule(static)
             for (int i = 0; i < calls; i++) {
-                cpu_gemm(false, true, rows, columns, inner, 1, a, inner, b, inner, 0, c, columns);
+                multiply(half, columns, inner, a, b, c);
             }
             free(a);
             free(b);
@@ -129,19 +142,20 @@ static double time_product(const struct limit *limit, size_t rows, size_t column
     return seconds[ROUNDS / 2];
 }
 
-// Forward: S = Q Q^T and P V a tile. Backward: S again, dY V^T, V dY^T, and the two gradients.
+// Forward, for each tile: S = Q Q^T and P V. Backward, for two tiles that lie as in a mirror: S
+// again, dY V^T, V dY^T, and two gradients for either's rows.
 static void add_attention(struct limit *limit, const struct node *node) {
     const struct shape q = graph_shape(limit->graph, node->inputs[0]);
     const struct shape v = graph_shape(limit->graph, node->inputs[1]);
     const double pixels = (double)(q.h * q.w);
-    const double tiles = (double)q.n * pixels / TILE_ROWS * pixels / TILE_COLUMNS;
-    const double scores = time_product(limit, TILE_ROWS, TILE_COLUMNS, q.c);
-    const double wide = time_product(limit, TILE_ROWS, TILE_COLUMNS, v.c);
-    const double to_keys = time_product(limit, TILE_ROWS, q.c, TILE_COLUMNS);
-    const double to_values = time_product(limit, TILE_ROWS, v.c, TILE_COLUMNS);
+    const double tiles = (double)q.n * pixels / TILE * pixels / TILE;
+    const double scores = time_product(limit, TILE, q.c);
+    const double wide = time_product(limit, TILE, v.c);
+    const double to_keys = time_product(limit, q.c, TILE);
+    const double to_values = time_product(limit, v.c, TILE);
     limit->seconds += tiles * (scores + to_values);
     if (limit->train) {
-        limit->seconds += tiles * (scores + 2 * wide + to_keys + to_values);
+        limit->seconds += tiles / 2 * (scores + 2 * wide + 2 * to_keys + 2 * to_values);
     }
 }
 

@@ -70,6 +70,22 @@ across() { # across NAME TASK BAR: bf16 against PyTorch's float32
     [ -z "$theirs" ] || row "$1, $2: bf16 against float32" "$(calculate "$theirs / $ours")" "PyTorch $torch, f32" "$3"
 }
 
+# The loss of four heads and its gradients, where every pixel violates a margin.
+losses() {
+    local side=$((${SIDE:-768} * 4 / 3)) ours theirs round
+    for round in 1 2; do
+        loss "$side" "${BATCH:-2}" 2 >"ours-loss-$round"
+        [ -z "$torch" ] || timed "torch-loss-$round" "$python" "$gpu/rival.py" loss --side "${SIDE:-768}" \
+            --batch "${BATCH:-2}" --repeat "${REPEAT:-5}" --precision f32 --device cpu
+    done
+    ours=$(cut -d ' ' -f 1 ours-loss-* | sort -n | tail -n 1)
+    theirs=$(milliseconds min torch-loss)
+    printf '%-44s %8.0f  %s\n' "the loss of four heads" "$ours" "milliseconds, a batch of ${BATCH:-2}"
+    [ -z "$theirs" ] ||
+        row "  faster than PyTorch's" "$(calculate "$theirs / $ours")" "PyTorch $torch: $(printf %.0f "$theirs") ms" 10
+    printf '%-44s %8.0f  %s\n' "  where few violate" "$(cut -d ' ' -f 2 ours-loss-* | sort -n | tail -n 1)" milliseconds
+}
+
 networks() {
     local python=${TORCH:-python3} torch gpu=${BASH_SOURCE[0]%/*}/../gpu name task precision
     torch=$("$python" -c 'import torch; print(torch.__version__)' 2>/dev/null) || torch=
@@ -82,4 +98,5 @@ networks() {
         across "$name" predict 3.5
         across "$name" train 5.0
     done
+    losses
 }

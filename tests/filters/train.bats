@@ -44,6 +44,8 @@ log.jsonl" ]
     train "$HERE/again"
     cmp whole/last.mpk "$HERE/again/last.mpk"
     cmp whole/best.mpk "$HERE/again/best.mpk"
+    train --recompute "$HERE/recomputed"
+    cmp whole/last.mpk "$HERE/recomputed/last.mpk"
     train --seed 1 "$HERE/other"
     no cmp -s whole/last.mpk "$HERE/other/last.mpk"
 }

@@ -3,10 +3,11 @@
 
 usage: rival.py limits [--device D]
        rival.py predict|train --network NAME [--how eager|graphs|tuned] [--batch N] [--side N] ...
+       rival.py loss [--batch N] [--side N] ...
 
 predict: bytes of a batch from pinned memory to the device, the main head's logits back to pinned memory;
 `device_ms` is the forward pass alone. train: the mean step of `accumulate` and one update, losses and the
-sending of batches included. eager: as written; graphs: torch.compile with CUDA graphs (reduce-overhead);
+sending of batches included. loss: of four heads on masks of 4/3 of the side, and its gradients. eager: as written; graphs: torch.compile with CUDA graphs (reduce-overhead);
 tuned: torch.compile, max-autotune-no-cudagraphs. Times are medians by CUDA events, of repetitions that are
 queued without waiting.
 """
@@ -207,7 +208,23 @@ def train(options):
     return {"ms": median(time / options.accumulate for time in times)}
 
 
+def loss(options):
+    masks = batch(options)[1].to(options.device)
+    heads = [torch.randn(masks.shape, device=options.device)[:, None].requires_grad_() for _ in range(4)]
+    of_heads = compiled(networks.total_loss, options)
+
+    def both():
+        of_heads(heads, masks).backward()
+        for head in heads:
+            head.grad = None
+
+    return {"ms": median(time_all(both, options.repeat, options.device))}
+
+
 # ----
+
+TASKS = {"predict": predict, "train": train, "loss": loss}
+
 
 def room(device):
     """Bytes that the device has left, once the libraries that we open before we ask are open here, too."""
@@ -234,7 +251,7 @@ def run(options):
     if options.precision == "f32":
         torch.backends.cudnn.allow_tf32 = False  # ours does not
     before = room(options.device)
-    made = predict(options) if options.task == "predict" else train(options)
+    made = TASKS[options.task](options)
     who = "PyTorch " + torch.__version__.split("+")[0]
     print(json.dumps({
         "what": "speed", "who": who, "how": options.how, "network": options.network, "task": options.task,
@@ -245,7 +262,7 @@ def run(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("limits", "predict", "train"))
+    parser.add_argument("task", choices=("limits", *TASKS))
     parser.add_argument("--network", choices=networks.NETWORKS)
     parser.add_argument("--how", choices=("eager", *MODES), default="eager")
     parser.add_argument("--side", type=int, default=768)
@@ -259,7 +276,7 @@ def main():
         options.batch = 16 if options.task == "predict" else 6
     if options.task == "limits":
         limits(options.device)
-    elif options.network is None:
+    elif options.network is None and options.task != "loss":
         parser.error("--network NAME")
     else:
         run(options)

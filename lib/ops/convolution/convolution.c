@@ -18,6 +18,7 @@ const struct operation convolution_operation = {.name = "convolution",
                                                 .cpu = &convolution_cpu,
                                                 .reads_input = {true},
                                                 .over_input = 2,
+                                                .repeatable = true,
                                                 .products = products};
 
 static struct shape out_shape(struct shape in, const struct convolution *layer) {

@@ -144,12 +144,14 @@ static void store_rows(const struct state *state, void *value, size_t first, siz
 
 // ---- forward
 
-// A row of the tile into probabilities, given the greatest so far.
+#define LANES 16
+
+// A row of scores less `most` into exponentials; their sum, in as many parts on every processor.
 VECTORISED static float exponentials(float *row, size_t count, float most) {
-    float sums[16] = {0};
+    float sums[LANES] = {0};
     size_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        for (size_t lane = 0; lane < 16; lane++) {
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
             row[i + lane] = exp_negative(row[i + lane] - most);
             sums[lane] += row[i + lane];
         }
@@ -158,29 +160,18 @@ VECTORISED static float exponentials(float *row, size_t count, float most) {
         row[i] = exp_negative(row[i] - most);
         sums[0] += row[i];
     }
-    float sum = 0;
-    for (size_t lane = 0; lane < 16; lane++) {
-        sum += sums[lane];
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t lane = 0; lane < half; lane++) {
+            sums[lane] += sums[lane + half];
+        }
     }
-    return sum;
+    return sums[0];
 }
 
 VECTORISED static float greatest(const float *row, size_t count, float most) {
-    float lanes[16];
-    size_t i = 0;
-    for (size_t lane = 0; lane < 16; lane++) {
-        lanes[lane] = most;
-    }
-    for (; i + 16 <= count; i += 16) {
-        for (size_t lane = 0; lane < 16; lane++) {
-            lanes[lane] = row[i + lane] > lanes[lane] ? row[i + lane] : lanes[lane];
-        }
-    }
-    for (; i < count; i++) {
-        lanes[0] = row[i] > lanes[0] ? row[i] : lanes[0];
-    }
-    for (size_t lane = 0; lane < 16; lane++) {
-        most = lanes[lane] > most ? lanes[lane] : most;
+#pragma omp simd reduction(max : most)
+    for (size_t i = 0; i < count; i++) {
+        most = row[i] > most ? row[i] : most;
     }
     return most;
 }

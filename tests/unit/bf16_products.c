@@ -1,0 +1,127 @@
+// Products of bf16 against sums in double, for odd sizes, both orders of A, and sums added to what
+// is there.
+#include "backend/cpu_bf16.h"
+#include "core/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// cmocka, which calls a macro of its own `fail`, comes behind our headers.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static float of_bf16(uint16_t half) {
+    const uint32_t bits = (uint32_t)half << 16;
+    float made;
+    memcpy(&made, &bits, sizeof made);
+    return made;
+}
+
+static void *need(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    assert_non_null(memory);
+    return memory;
+}
+
+static float *drawn(size_t count, uint64_t number) {
+    struct random random = random_seed(5, number, 0);
+    float *made = need(count, sizeof *made);
+    for (size_t i = 0; i < count; i++) {
+        made[i] = (float)(random_uniform(&random) * 4 - 2);
+    }
+    return made;
+}
+
+static float rounded(float number) {
+    uint16_t half[2];
+    cpu_bf16_rows(&number, 1, 1, 1, half);
+    return of_bf16(half[0]);
+}
+
+// B as columns x inner, so that it is packed across; A rows x inner, or inner x rows and turned.
+static void check(size_t rows, size_t columns, size_t inner, bool turned, bool add) {
+    const size_t leading = (columns + CPU_BF16_PANEL - 1) / CPU_BF16_PANEL * CPU_BF16_PANEL + 16;
+    float *a = drawn(rows * inner, 1);
+    float *b = drawn(columns * inner, 2);
+    float *c = drawn(rows * leading, 3);
+    float *before = need(rows * leading, sizeof *before);
+    const size_t pairs = (inner + 1) / 2;
+    uint16_t *half_a = need(2 * pairs * (rows + 1), sizeof *half_a);
+    uint16_t *half_b = need(columns * inner + 1, sizeof *half_b);
+    uint16_t *packed = need(cpu_bf16_packed(inner, columns), sizeof *packed);
+    struct cpu_bf16_a from = {half_a, 2 * pairs, 2};
+    memcpy(before, c, rows * leading * sizeof *c);
+    if (turned) {
+        cpu_bf16_turned(a, rows, inner, rows, half_a);
+        from = (struct cpu_bf16_a){half_a, 2, 2 * rows};
+    } else {
+        cpu_bf16_rows(a, inner, rows, inner, half_a);
+    }
+    for (size_t n = 0; n < columns; n++) { // row by row: rows are not filled up
+        uint16_t row[64 + 1];
+        cpu_bf16_rows(b + n * inner, inner, 1, inner, row);
+        memcpy(half_b + n * inner, row, inner * sizeof *row);
+    }
+    cpu_bf16_pack(half_b, 1, inner, inner, columns, packed);
+    cpu_bf16_gemm(rows, columns, pairs, from, (struct cpu_bf16_b){packed, cpu_bf16_panel(inner)},
+                  add, c, leading);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t n = 0; n < columns; n++) {
+            double sum = add ? before[i * leading + n] : 0;
+            for (size_t k = 0; k < inner; k++) {
+                sum += (double)rounded(a[turned ? k * rows + i : i * inner + k]) *
+                       rounded(b[n * inner + k]);
+            }
+            if (!(fabs(c[i * leading + n] - sum) < 1e-4)) {
+                fail_msg("%zu x %zu x %zu, row %zu, column %zu: %g, not %g", rows, columns, inner,
+                         i, n, (double)c[i * leading + n], sum);
+            }
+        }
+        for (size_t n = leading - 16; n < leading; n++) { // beyond the last panel
+            assert_memory_equal(c + i * leading + n, before + i * leading + n, sizeof *c);
+        }
+    }
+    free(a);
+    free(b);
+    free(c);
+    free(before);
+    free(half_a);
+    free(half_b);
+    free(packed);
+}
+
+static void products_are_the_sums(void **state) {
+    static const size_t sizes[][3] = {{1, 1, 1},    {1, 16, 2},    {6, 64, 8},  {7, 65, 9},
+                                      {13, 80, 33}, {23, 128, 64}, {5, 31, 17}, {12, 100, 2}};
+    (void)state;
+    if (!cpu_bf16_products()) {
+        skip();
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int kind = 0; kind < 4; kind++) {
+            check(sizes[i][0], sizes[i][1], sizes[i][2], kind & 1, kind & 2);
+        }
+    }
+}
+
+static void rounding_is_to_nearest_and_even(void **state) {
+    (void)state;
+    assert_true(rounded(1.0F) == 1.0F);
+    assert_true(rounded(-3.25F) == -3.25F);
+    assert_true(rounded(0x1.01p0F) == 0x1.00p0F); // halfway, to the even one
+    assert_true(rounded(0x1.03p0F) == 0x1.04p0F);
+    assert_true(rounded(0x1.011p0F) == 0x1.02p0F);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_are_the_sums),
+        cmocka_unit_test(rounding_is_to_nearest_and_even),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
