@@ -199,8 +199,12 @@ static bool make_pass(struct cpu_convolution *made, enum pass pass, enum precisi
     return made_all;
 }
 
-// Small images go together, as far as they divide the batch.
+// In training small images go together, as far as they divide the batch. In prediction each one
+// goes alone: its bytes must not depend on how many there are.
 static size_t winograd_runs(const struct convolution_shape *shape) {
+    if (!shape->train) {
+        return shape->images;
+    }
     size_t together = WINOGRAD_PIXELS / (shape->height * shape->width);
     together = together > shape->images ? shape->images : together;
     while (together > 1 && shape->images % together != 0) {
