@@ -2,19 +2,23 @@
 // together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change. What
 // float32 leaves of a mean is kept as a correction: over two pixels 1 / deviation may be 300.
 #include "backend/cpu.h"
-#include "core/simd.h"
 #include "ops/kernels.h"
 #include "ops/norm/norm.h"
+#include "ops/norm/rows.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 16384 // numbers
 #define MOST_CHUNKS 64
+#define WIDE 64  // channels that loops over a row are worth their start for,
+#define MANY 512 // with so many pixels
 
+// Narrow rows are taken several at once, as if they were one of so many channels: `strands` of
+// `own` channels each, which are brought together where a channel's sums are finished.
 struct state {
     size_t rows, channels;
+    size_t own, strands;
     size_t block;         // rows worked on at once
     size_t chunks, chunk; // chunks of so many rows: what a thread takes
     enum precision precision;
@@ -22,21 +26,10 @@ struct state {
     int threads;
 };
 
-// What is saved: the normalised input is (x - mean) * inverse + rest, a channel each.
-struct normal {
-    float *mean, *inverse, *rest;
-};
-
 static struct normal saved_normal(const struct state *state, const struct call *call) {
     float *at = call->saved;
     return (struct normal){at, at + state->channels, at + 2 * state->channels};
 }
-
-// Sums of one chunk, a channel each. Forward: mean and sum of squared differences; backward: sums
-// of the gradient and of its product with the normalised input.
-struct sums {
-    double *first, *second;
-};
 
 static struct sums chunk_sums(const struct state *state, void *scratch, size_t chunk) {
     double *at = (double *)scratch + chunk * 2 * state->channels;
@@ -49,20 +42,40 @@ static float *behind_sums(const struct state *state, void *scratch) {
     return at;
 }
 
+static size_t strands_of(size_t pixels, size_t channels) {
+    size_t strands = 1;
+    while (2 * strands * channels <= WIDE && pixels % (2 * strands) == 0 && pixels >= MANY) {
+        strands *= 2;
+    }
+    return strands;
+}
+
+// Gives every strand what its channel has: `numbers` holds the first one's.
+static void repeat_strands(const struct state *state, float *numbers) {
+    for (size_t strand = 1; strand < state->strands; strand++) {
+        memcpy(numbers + strand * state->own, numbers, state->own * sizeof *numbers);
+    }
+}
+
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     const struct shape shape = output_shape(plan);
     const struct norm_attributes *attributes = plan->node->attributes;
     struct state *state = malloc(sizeof *state);
-    if (state == NULL || shape.c > BLOCK) {
+    if (state == NULL || shape.c > NORM_BLOCK) {
         free(state);
-        return fail(error, "no memory, or more channels than %d", BLOCK);
+        return fail(error, "no memory, or more channels than %d", NORM_BLOCK);
     }
-    const size_t rows = shape.n * shape.h * shape.w;
-    const size_t block = BLOCK / shape.c;
+    const size_t pixels = shape.n * shape.h * shape.w;
+    const size_t strands = strands_of(pixels, shape.c);
+    const size_t rows = pixels / strands;
+    const size_t channels = shape.c * strands;
+    const size_t block = NORM_BLOCK / channels;
     const size_t blocks = (rows + block - 1) / block;
     const size_t per_chunk = (blocks + MOST_CHUNKS - 1) / MOST_CHUNKS;
     *state = (struct state){.rows = rows,
-                            .channels = shape.c,
+                            .channels = channels,
+                            .own = shape.c,
+                            .strands = strands,
                             .block = block,
                             .chunks = (blocks + per_chunk - 1) / per_chunk,
                             .chunk = per_chunk * block,
@@ -70,8 +83,8 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
                             .relu = attributes->relu,
                             .residual = residual,
                             .threads = plan->backend->threads};
-    plan->scratch = state->chunks * 2 * shape.c * sizeof(double) + 4 * shape.c * sizeof(float);
-    plan->saved = 3 * shape.c * sizeof(float);
+    plan->scratch = state->chunks * 2 * channels * sizeof(double) + 4 * channels * sizeof(float);
+    plan->saved = 3 * channels * sizeof(float);
     plan->state = state;
     return true;
 }
@@ -86,107 +99,77 @@ static bool plan_residual(struct kernel_plan *asked, struct error *error) {
 
 // ---- forward
 
-// Mean and sum of squared differences of a block, joined to those of `seen` rows before it.
-VECTORISED static void join_block(const float *x, size_t rows, size_t channels, size_t seen,
-                                  struct sums sums) {
-    float mean[BLOCK];
-    float squares[BLOCK];
-    memset(mean, 0, channels * sizeof *mean);
-    memset(squares, 0, channels * sizeof *squares);
-    for (size_t row = 0; row < rows; row++) {
-        for (size_t c = 0; c < channels; c++) {
-            mean[c] += x[row * channels + c];
-        }
-    }
-    const float share = 1.0F / (float)rows;
-    for (size_t c = 0; c < channels; c++) {
-        mean[c] *= share;
-    }
-    for (size_t row = 0; row < rows; row++) {
-        for (size_t c = 0; c < channels; c++) {
-            const float from_mean = x[row * channels + c] - mean[c];
-            squares[c] += from_mean * from_mean;
-        }
-    }
-    const double part = (double)rows / (double)(seen + rows);
-    const double weight = part * (double)seen;
-    for (size_t c = 0; c < channels; c++) {
-        const double apart = mean[c] - sums.first[c];
-        sums.first[c] += apart * part;
-        sums.second[c] += squares[c] + apart * apart * weight;
-    }
-}
-
 static void statistics_of_chunk(const struct state *state, const struct call *call, size_t chunk) {
     const struct sums sums = chunk_sums(state, call->scratch, chunk);
     const size_t first = chunk * state->chunk;
     const size_t end = first + state->chunk < state->rows ? first + state->chunk : state->rows;
-    float temporary[BLOCK];
+    float temporary[NORM_BLOCK];
     memset(sums.first, 0, 2 * state->channels * sizeof *sums.first);
     for (size_t row = first; row < end; row += state->block) {
         const size_t rows = end - row < state->block ? end - row : state->block;
         const float *x = cpu_read(state->precision, call->in[0], row * state->channels,
                                   rows * state->channels, temporary);
-        join_block(x, rows, state->channels, row - first, sums);
+        norm_join_block(x, rows, state->channels, row - first, sums);
     }
+}
+
+// A part of a channel's numbers: mean, sum of squared differences from it, and how many.
+struct moments {
+    double mean, squares, count;
+};
+
+static void join_moments(struct moments *all, const struct moments *more) {
+    const double apart = more->mean - all->mean;
+    const double count = all->count + more->count;
+    all->mean += apart * more->count / count;
+    all->squares += more->squares + apart * apart * all->count * more->count / count;
+    all->count = count;
+}
+
+static struct moments channel_moments(const struct state *state, const struct call *call,
+                                      size_t channel) {
+    struct moments all = {0, 0, 0};
+    for (size_t chunk = 0; chunk < state->chunks; chunk++) {
+        const struct sums sums = chunk_sums(state, call->scratch, chunk);
+        const size_t left = state->rows - chunk * state->chunk;
+        for (size_t c = channel; c < state->channels; c += state->own) {
+            const struct moments here = {sums.first[c], sums.second[c],
+                                         (double)(left < state->chunk ? left : state->chunk)};
+            join_moments(&all, &here);
+        }
+    }
+    return all;
 }
 
 // The batch's statistics into call->saved; running ones follow, the variance unbiased.
 static void finish_statistics(const struct state *state, const struct call *call) {
     const struct normal normal = saved_normal(state, call);
-    const double rows = (double)state->rows;
-    for (size_t c = 0; c < state->channels; c++) {
-        double mean = 0;
-        double squares = 0;
-        double seen = 0;
-        for (size_t chunk = 0; chunk < state->chunks; chunk++) {
-            const struct sums sums = chunk_sums(state, call->scratch, chunk);
-            const size_t first = chunk * state->chunk;
-            const size_t left = state->rows - first;
-            const double here = (double)(left < state->chunk ? left : state->chunk);
-            const double apart = sums.first[c] - mean;
-            mean += apart * here / (seen + here);
-            squares += sums.second[c] + apart * apart * seen * here / (seen + here);
-            seen += here;
-        }
-        const double inverse = 1 / sqrt(squares / rows + NORM_EPSILON);
-        normal.mean[c] = (float)mean;
+    for (size_t c = 0; c < state->own; c++) {
+        const struct moments all = channel_moments(state, call, c);
+        const double inverse = 1 / sqrt(all.squares / all.count + NORM_EPSILON);
+        normal.mean[c] = (float)all.mean;
         normal.inverse[c] = (float)inverse;
-        normal.rest[c] = (float)((normal.mean[c] - mean) * inverse);
+        normal.rest[c] = (float)((normal.mean[c] - all.mean) * inverse);
         float *running_mean = &call->parameter[NORM_MEAN][c];
         float *running_variance = &call->parameter[NORM_VARIANCE][c];
-        *running_mean += (float)(NORM_MOMENTUM * (mean - *running_mean));
-        *running_variance += (float)(NORM_MOMENTUM * (squares / (rows - 1) - *running_variance));
+        *running_mean += (float)(NORM_MOMENTUM * (all.mean - *running_mean));
+        *running_variance +=
+            (float)(NORM_MOMENTUM * (all.squares / (all.count - 1) - *running_variance));
     }
+    repeat_strands(state, normal.mean);
+    repeat_strands(state, normal.inverse);
+    repeat_strands(state, normal.rest);
 }
 
 // scale and shift such that the norm is (x - mean) * scale + shift.
 static void affine(const struct state *state, const struct call *call, float *scale, float *shift) {
     const struct normal normal = saved_normal(state, call);
-    for (size_t c = 0; c < state->channels; c++) {
+    for (size_t c = 0; c < state->own; c++) {
         scale[c] = call->parameter[NORM_SCALE][c] * normal.inverse[c];
         shift[c] = call->parameter[NORM_SHIFT][c] + call->parameter[NORM_SCALE][c] * normal.rest[c];
     }
-}
-
-VECTORISED static void apply(const float *x, const float *residual, size_t rows, size_t channels,
-                             const float *mean, const float *scale, const float *shift, bool relu,
-                             float *y) {
-    const float least = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
-    for (size_t row = 0; row < rows; row++) {
-        const size_t at = row * channels;
-        if (residual != NULL) {
-            for (size_t c = 0; c < channels; c++) {
-                const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c] + residual[at + c];
-                y[at + c] = sum < least ? least : sum;
-            }
-        } else {
-            for (size_t c = 0; c < channels; c++) {
-                const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c];
-                y[at + c] = sum < least ? least : sum;
-            }
-        }
-    }
+    repeat_strands(state, scale);
+    repeat_strands(state, shift);
 }
 
 static void forward(const struct call *call) {
@@ -206,50 +189,25 @@ static void forward(const struct call *call) {
     for (size_t row = 0; row < state->rows; row += state->block) {
         const size_t rows = state->rows - row < state->block ? state->rows - row : state->block;
         const size_t at = row * channels;
-        float of_x[BLOCK];
-        float of_residual[BLOCK];
-        float of_y[BLOCK];
+        float of_x[NORM_BLOCK];
+        float of_residual[NORM_BLOCK];
+        float of_y[NORM_BLOCK];
         const float *x = cpu_read(state->precision, call->in[0], at, rows * channels, of_x);
         const float *residual = state->residual ? cpu_read(state->precision, call->in[1], at,
                                                            rows * channels, of_residual)
                                                 : NULL;
         float *y = state->precision == PRECISION_F32 ? (float *)call->out + at : of_y;
-        apply(x, residual, rows, channels, call->saved, scale, shift, state->relu, y);
+        norm_apply(x, residual, rows, channels, call->saved, scale, shift, state->relu, y);
         cpu_write(state->precision, call->out, at, rows * channels, y);
     }
 }
 
 // ---- backward
 
-// One block: its input, and its output's gradient with the ReLU taken into account.
-struct block {
-    size_t first, rows; // number of the first element; rows
-    const float *x;
-    float dz[BLOCK];
-    float of_x[BLOCK];
-};
-
-VECTORISED static void mask_by_output(const float *dy, const float *y, size_t count, float *dz) {
-    for (size_t i = 0; i < count; i++) {
-        dz[i] = y[i] > 0 ? dy[i] : 0;
-    }
-}
-
-VECTORISED static void mask_by_input(const float *dy, const float *x, const float *mean,
-                                     const float *scale, const float *shift, size_t rows,
-                                     size_t channels, float *dz) {
-    for (size_t row = 0; row < rows; row++) {
-        const size_t at = row * channels;
-        for (size_t c = 0; c < channels; c++) {
-            dz[at + c] = (x[at + c] - mean[c]) * scale[c] + shift[c] > 0 ? dy[at + c] : 0;
-        }
-    }
-}
-
 static void read_block(const struct state *state, const struct call *call, const float *scale,
                        const float *shift, size_t row, struct block *block) {
     const size_t channels = state->channels;
-    float temporary[BLOCK];
+    float temporary[NORM_BLOCK];
     block->rows = state->rows - row < state->block ? state->rows - row : state->block;
     block->first = row * channels;
     const size_t count = block->rows * channels;
@@ -259,81 +217,42 @@ static void read_block(const struct state *state, const struct call *call, const
     if (!state->relu) {
         memcpy(block->dz, dy, count * sizeof *dy);
     } else if (state->residual) {
-        float of_y[BLOCK];
+        float of_y[NORM_BLOCK];
         const float *y = cpu_read(state->precision, call->out, block->first, count, of_y);
-        mask_by_output(dy, y, count, block->dz);
+        norm_mask_by_output(dy, y, count, block->dz);
     } else {
-        mask_by_input(dy, block->x, call->saved, scale, shift, block->rows, channels, block->dz);
-    }
-}
-
-VECTORISED static void add_block(const struct block *block, struct normal normal, size_t channels,
-                                 struct sums sums) {
-    float plain[BLOCK];
-    float product[BLOCK];
-    memset(plain, 0, channels * sizeof *plain);
-    memset(product, 0, channels * sizeof *product);
-    for (size_t row = 0; row < block->rows; row++) {
-        const float *x = block->x + row * channels;
-        const float *dz = block->dz + row * channels;
-        for (size_t c = 0; c < channels; c++) {
-            plain[c] += dz[c];
-            product[c] += dz[c] * ((x[c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c]);
-        }
-    }
-    for (size_t c = 0; c < channels; c++) {
-        sums.first[c] += plain[c];
-        sums.second[c] += product[c];
+        norm_mask_by_input(dy, block->x, call->saved, scale, shift, block->rows, channels,
+                           block->dz);
     }
 }
 
 // Gradients of scale and shift; what of them reaches every input: mean gradient and mean product.
 static void finish_sums(const struct state *state, const struct call *call, float *mean_plain,
                         float *mean_product) {
-    for (size_t c = 0; c < state->channels; c++) {
+    const double pixels = (double)(state->rows * state->strands);
+    for (size_t channel = 0; channel < state->own; channel++) {
         double plain = 0;
         double product = 0;
         for (size_t chunk = 0; chunk < state->chunks; chunk++) {
             const struct sums sums = chunk_sums(state, call->scratch, chunk);
-            plain += sums.first[c];
-            product += sums.second[c];
+            for (size_t c = channel; c < state->channels; c += state->own) {
+                plain += sums.first[c];
+                product += sums.second[c];
+            }
         }
-        call->gradient[NORM_SCALE][c] += (float)product;
-        call->gradient[NORM_SHIFT][c] += (float)plain;
-        mean_plain[c] = (float)(plain / (double)state->rows);
-        mean_product[c] = (float)(product / (double)state->rows);
+        call->gradient[NORM_SCALE][channel] += (float)product;
+        call->gradient[NORM_SHIFT][channel] += (float)plain;
+        mean_plain[channel] = (float)(plain / pixels);
+        mean_product[channel] = (float)(product / pixels);
     }
-}
-
-// What the input's gradient is made of, a channel each.
-struct factors {
-    struct normal normal;
-    const float *scale, *mean_plain, *mean_product;
-};
-
-// dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), scale with the deviation in it.
-VECTORISED static void input_gradient(const struct block *block, const struct factors *factors,
-                                      size_t channels, bool add, float *dx) {
-    const struct normal normal = factors->normal;
-    const float *scale = factors->scale;
-    const float *mean_plain = factors->mean_plain;
-    const float *mean_product = factors->mean_product;
-    for (size_t row = 0; row < block->rows; row++) {
-        const size_t at = row * channels;
-        for (size_t c = 0; c < channels; c++) {
-            const float xhat =
-                (block->x[at + c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c];
-            const float made =
-                scale[c] * (block->dz[at + c] - mean_plain[c] - xhat * mean_product[c]);
-            dx[at + c] = add ? dx[at + c] + made : made;
-        }
-    }
+    repeat_strands(state, mean_plain);
+    repeat_strands(state, mean_product);
 }
 
 static void write_residual(const struct state *state, const struct call *call,
                            const struct block *block) {
     const size_t count = block->rows * state->channels;
-    float temporary[BLOCK];
+    float temporary[NORM_BLOCK];
     float *to = cpu_target(state->precision, call->in_gradient[1], block->first, count,
                            call->add[1], temporary);
     for (size_t i = 0; i < count; i++) {
@@ -346,7 +265,7 @@ static void write_gradients(const struct state *state, const struct call *call,
                             const struct block *block, const struct factors *factors) {
     const size_t count = block->rows * state->channels;
     if (call->in_gradient[0] != NULL) {
-        float temporary[BLOCK];
+        float temporary[NORM_BLOCK];
         float *dx = (float *)call->in_gradient[0] + block->first;
         if (state->precision != PRECISION_F32) {
             dx = temporary;
@@ -354,7 +273,7 @@ static void write_gradients(const struct state *state, const struct call *call,
                 (void)cpu_read(state->precision, call->in_gradient[0], block->first, count, dx);
             }
         }
-        input_gradient(block, factors, state->channels, call->add[0], dx);
+        norm_input_gradient(block, factors, state->channels, call->add[0], dx);
         cpu_write(state->precision, call->in_gradient[0], block->first, count, dx);
     }
     if (state->residual && call->in_gradient[1] != NULL) {
@@ -380,7 +299,7 @@ static void backward(const struct call *call) {
         memset(sums.first, 0, 2 * channels * sizeof *sums.first);
         for (size_t row = first; row < end; row += state->block) {
             read_block(state, call, scale, shift, row, &block);
-            add_block(&block, factors.normal, channels, sums);
+            norm_add_block(&block, factors.normal, channels, sums);
         }
     }
     finish_sums(state, call, mean_plain, mean_product);
