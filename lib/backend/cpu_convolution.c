@@ -17,14 +17,13 @@ static dnnl_data_type_t stored_as(enum precision precision) {
 }
 
 // A convolution's tensors as a pass takes them.
-static bool make_layouts(struct layouts *at, const struct cpu_convolution *made,
-                         enum precision precision, enum pass pass, dnnl_alg_kind_t algorithm) {
-    const struct convolution_shape *s = &made->shape;
-    const bool winograd = algorithm == dnnl_convolution_winograd;
+static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
+                         enum precision precision, enum pass pass, const struct way *way) {
+    const bool winograd = way->algorithm == dnnl_convolution_winograd;
     const dnnl_dim_t stride = (dnnl_dim_t)s->stride;
     const dnnl_dim_t kernel = (dnnl_dim_t)s->kernel;
     const dnnl_dim_t pad = (dnnl_dim_t)s->pad;
-    const dnnl_dim_t images = (dnnl_dim_t)(s->images / made->runs);
+    const dnnl_dim_t images = (dnnl_dim_t)(s->images / way->runs);
     const dnnl_dims_t source = {images, (dnnl_dim_t)s->channels, (dnnl_dim_t)s->height,
                                 (dnnl_dim_t)s->width};
     const dnnl_dims_t destination = {images, (dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->out_height,
@@ -34,7 +33,7 @@ static bool make_layouts(struct layouts *at, const struct cpu_convolution *made,
     const dnnl_data_type_t type = winograd ? dnnl_f32 : stored_as(precision);
     const dnnl_format_tag_t tag = winograd ? dnnl_nChw16c : dnnl_nhwc;
     *at = (struct layouts){
-        .algorithm = algorithm, .strides = {stride, stride}, .padding_before = {pad, pad}};
+        .algorithm = way->algorithm, .strides = {stride, stride}, .padding_before = {pad, pad}};
     for (int i = 0; i < 2; i++) { // what the last window reaches beyond the image
         at->padding_after[i] = (destination[2 + i] - 1) * stride + kernel - source[2 + i] - pad;
     }
@@ -139,14 +138,9 @@ static bool make_weights(struct cpu_convolution *made, enum pass pass,
     return made_all;
 }
 
-// One side of the convolution: its memory outside and inside.
-static bool make_side(struct side *side, const struct cpu_convolution *made, size_t channels,
-                      size_t height, size_t width, enum precision precision, const_layout inside,
-                      struct error *error) {
-    const size_t images = made->shape.images / made->runs;
-    const dnnl_dims_t sides = {(dnnl_dim_t)images, (dnnl_dim_t)channels, (dnnl_dim_t)height,
-                               (dnnl_dim_t)width};
-    dnnl_engine_t engine = made->onednn->engine;
+// One side of the convolution: its memory outside, as `sides` say, and inside.
+static bool make_side(struct side *side, const dnnl_dims_t sides, enum precision precision,
+                      const_layout inside, dnnl_engine_t engine, struct error *error) {
     layout outside = NULL;
     bool made_all =
         (layout_make(&outside, 4, sides, stored_as(precision), dnnl_nhwc) ||
@@ -158,41 +152,43 @@ static bool make_side(struct side *side, const struct cpu_convolution *made, siz
         made_all = make_reorder(&side->in, outside, inside, false, engine, error) &&
                    make_reorder(&side->out, inside, outside, false, engine, error);
     }
-    side->bytes = images * channels * height * width * precision_size(precision);
+    side->bytes = (size_t)(sides[0] * sides[1] * sides[2] * sides[3]) * precision_size(precision);
     if (outside != NULL) {
         layout_free(outside);
     }
     return made_all;
 }
 
-static bool make_sides(struct cpu_convolution *made, enum precision precision,
-                       const struct layouts *at, struct error *error) {
-    const struct convolution_shape *s = &made->shape;
-    return make_side(&made->source, made, s->channels, s->height, s->width, precision, at->source,
-                     error) &&
-           make_side(&made->destination, made, s->out_channels, s->out_height, s->out_width,
-                     precision, at->destination, error) &&
-           (at->bias == NULL ||
-            good(dnnl_memory_create(&made->bias, at->bias, made->onednn->engine, DNNL_MEMORY_NONE),
-                 error));
+static bool make_sides(struct way *way, const struct convolution_shape *s, enum precision precision,
+                       const struct layouts *at, dnnl_engine_t engine, struct error *error) {
+    const dnnl_dim_t images = (dnnl_dim_t)(s->images / way->runs);
+    const dnnl_dims_t source = {images, (dnnl_dim_t)s->channels, (dnnl_dim_t)s->height,
+                                (dnnl_dim_t)s->width};
+    const dnnl_dims_t destination = {images, (dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->out_height,
+                                     (dnnl_dim_t)s->out_width};
+    return way->source.outside != NULL ||
+           (make_side(&way->source, source, precision, at->source, engine, error) &&
+            make_side(&way->destination, destination, precision, at->destination, engine, error));
 }
 
 // `hint`: the forward pass's description. *description is the caller's to free, even on failure.
 static bool make_pass(struct cpu_convolution *made, enum pass pass, enum precision precision,
-                      dnnl_alg_kind_t algorithm, const_dnnl_primitive_desc_t hint,
-                      dnnl_primitive_desc_t *description, struct error *error) {
+                      const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
+                      struct error *error) {
+    struct way *way = pass == PASS_FORWARD ? &made->forward : &made->backward;
     struct layouts at = {.source = NULL};
     dnnl_primitive_attr_t options = NULL;
+    dnnl_engine_t engine = made->onednn->engine;
     const dnnl_prop_kind_t kind =
         made->shape.train ? dnnl_forward_training : dnnl_forward_inference;
     const bool made_all =
-        (make_layouts(&at, made, precision, pass, algorithm) || fail(error, "no memory")) &&
+        (make_layouts(&at, &made->shape, precision, pass, way) || fail(error, "no memory")) &&
         make_options(&options, &made->shape, pass, error) &&
-        good(
-            describe_convolution(description, pass, &at, kind, options, hint, made->onednn->engine),
-            error) &&
+        good(describe_convolution(description, pass, &at, kind, options, hint, engine), error) &&
         good(dnnl_primitive_create(&made->passes[pass], *description), error) &&
-        (pass != PASS_FORWARD || make_sides(made, precision, &at, error)) &&
+        make_sides(way, &made->shape, precision, &at, engine, error) &&
+        (at.bias == NULL || made->bias != NULL ||
+         good(dnnl_memory_create(&made->bias, at.bias, engine, DNNL_MEMORY_NONE), error)) &&
         make_weights(made, pass, *description, error);
     (void)dnnl_primitive_attr_destroy(options);
     free_layouts(&at);
@@ -213,25 +209,32 @@ static size_t winograd_runs(const struct convolution_shape *shape) {
     return together > 1 ? shape->images / together : shape->images;
 }
 
+static struct way way_by(const struct convolution_shape *shape, bool winograd) {
+    return (struct way){.algorithm = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
+                        .runs = winograd ? winograd_runs(shape) : 1};
+}
+
+// In training the forward pass is direct: its errors decide on which side of 0 a ReLU's input
+// falls, and what it lets through; those of the backward passes only add to gradients.
 static struct cpu_convolution *plan_by(struct backend *backend,
-                                       const struct convolution_shape *shape,
-                                       dnnl_alg_kind_t algorithm, struct error *error) {
+                                       const struct convolution_shape *shape, bool winograd,
+                                       struct error *error) {
     struct cpu_convolution *made = calloc(1, sizeof *made);
     dnnl_primitive_desc_t descriptions[PASS_COUNT] = {NULL};
     if (made == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
-    *made = (struct cpu_convolution){
-        .onednn = backend->engine,
-        .shape = *shape,
-        .runs = algorithm == dnnl_convolution_direct ? 1 : winograd_runs(shape)};
+    *made = (struct cpu_convolution){.onednn = backend->engine,
+                                     .shape = *shape,
+                                     .forward = way_by(shape, winograd && !shape->train),
+                                     .backward = way_by(shape, winograd)};
     bool planned = true;
     for (enum pass pass = PASS_FORWARD; planned && pass < PASS_COUNT; pass++) {
         if (pass == PASS_FORWARD ||
             (shape->train && (pass == PASS_WEIGHTS || shape->input_gradient))) {
-            planned = make_pass(made, pass, backend->precision, algorithm,
-                                descriptions[PASS_FORWARD], &descriptions[pass], error);
+            planned = make_pass(made, pass, backend->precision, descriptions[PASS_FORWARD],
+                                &descriptions[pass], error);
         }
     }
     for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
@@ -256,16 +259,19 @@ struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
                                              struct error *error) {
     struct cpu_convolution *made = NULL;
     if (suits_winograd(shape, backend->precision)) { // not every oneDNN and processor has it
-        made = plan_by(backend, shape, dnnl_convolution_winograd, error);
+        made = plan_by(backend, shape, true, error);
     }
-    return made != NULL ? made : plan_by(backend, shape, dnnl_convolution_direct, error);
+    return made != NULL ? made : plan_by(backend, shape, false, error);
 }
 
-static void release_side(const struct side *side) {
-    (void)dnnl_primitive_destroy(side->in);
-    (void)dnnl_primitive_destroy(side->out);
-    (void)dnnl_memory_destroy(side->outside);
-    (void)dnnl_memory_destroy(side->inside);
+static void release_way(const struct way *way) {
+    for (int i = 0; i < 2; i++) {
+        const struct side *side = i == 0 ? &way->source : &way->destination;
+        (void)dnnl_primitive_destroy(side->in);
+        (void)dnnl_primitive_destroy(side->out);
+        (void)dnnl_memory_destroy(side->outside);
+        (void)dnnl_memory_destroy(side->inside);
+    }
 }
 
 void cpu_convolution_release(struct cpu_convolution *convolution) {
@@ -278,8 +284,8 @@ void cpu_convolution_release(struct cpu_convolution *convolution) {
         (void)dnnl_memory_destroy(convolution->weights[pass]);
         (void)dnnl_memory_destroy(convolution->scratch[pass]);
     }
-    release_side(&convolution->source);
-    release_side(&convolution->destination);
+    release_way(&convolution->forward);
+    release_way(&convolution->backward);
     (void)dnnl_memory_destroy(convolution->bias);
     (void)dnnl_memory_destroy(convolution->plain);
     free(convolution);
@@ -294,9 +300,12 @@ size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
     const size_t gradients = convolution->gradient_bytes + cpu_convolution_bias_room(convolution);
     size_t most = 0;
     for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
-        const size_t bytes =
-            convolution->scratch_bytes[pass] + (pass == PASS_WEIGHTS ? gradients : 0);
+        const struct way *way =
+            pass == PASS_FORWARD ? &convolution->forward : &convolution->backward;
+        const size_t bytes = way->source.room + way->destination.room +
+                             convolution->scratch_bytes[pass] +
+                             (pass == PASS_WEIGHTS ? gradients : 0);
         most = bytes > most ? bytes : most;
     }
-    return convolution->source.room + convolution->destination.room + most;
+    return most;
 }

@@ -16,14 +16,20 @@ struct side {
     size_t room;              // inside, if it is another
 };
 
+// How the forward pass, or the backward ones, go: in runs, each of as many images.
+struct way {
+    dnnl_alg_kind_t algorithm;
+    size_t runs;
+    struct side source, destination;
+};
+
 // Memory whose address is given before each run, or that oneDNN keeps (weights).
 struct cpu_convolution {
     struct onednn *onednn;
     struct convolution_shape shape;
-    size_t runs; // that a pass takes, each of as many images
+    struct way forward, backward;
     dnnl_primitive_t passes[PASS_COUNT];
     dnnl_primitive_t take[PASS_COUNT]; // OIHW weights into a pass's layout; the gradient out of it
-    struct side source, destination;
     dnnl_memory_t bias, scratch[PASS_COUNT];
     dnnl_memory_t plain;               // OIHW
     dnnl_memory_t weights[PASS_COUNT]; // of PASS_WEIGHTS: the gradient, in scratch

@@ -63,10 +63,10 @@ struct rooms {
     char *source, *destination, *pass;
 };
 
-static struct rooms rooms_of(const struct cpu_convolution *convolution, void *scratch) {
+static struct rooms rooms_of(const struct way *way, void *scratch) {
     char *source = scratch;
-    char *destination = source + convolution->source.room;
-    return (struct rooms){source, destination, destination + convolution->destination.room};
+    char *destination = source + way->source.room;
+    return (struct rooms){source, destination, destination + way->destination.room};
 }
 
 void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights) {
@@ -79,24 +79,25 @@ void cpu_convolution_weights(struct cpu_convolution *convolution, const float *w
 
 void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
                              const float *bias, void *output, void *scratch) {
-    const struct rooms rooms = rooms_of(convolution, scratch);
+    const struct way *way = &convolution->forward;
+    const struct rooms rooms = rooms_of(way, scratch);
     at(convolution->bias, bias);
     at(convolution->scratch[PASS_FORWARD], rooms.pass);
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, convolution->source.inside},
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, way->source.inside},
                                          {DNNL_ARG_WEIGHTS, convolution->weights[PASS_FORWARD]},
-                                         {DNNL_ARG_DST, convolution->destination.inside},
+                                         {DNNL_ARG_DST, way->destination.inside},
                                          {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_FORWARD]},
                                          {DNNL_ARG_BIAS, convolution->bias}};
-    for (size_t i = 0; i < convolution->runs; i++) {
-        place(&convolution->source, i, input, rooms.source);
-        place(&convolution->destination, i, output, rooms.destination);
-        bring_in(convolution, &convolution->source);
+    for (size_t i = 0; i < way->runs; i++) {
+        place(&way->source, i, input, rooms.source);
+        place(&way->destination, i, output, rooms.destination);
+        bring_in(convolution, &way->source);
         if (convolution->shape.sum) {
-            bring_in(convolution, &convolution->destination);
+            bring_in(convolution, &way->destination);
         }
         run(convolution, convolution->passes[PASS_FORWARD], convolution->shape.bias ? 5 : 4,
             arguments);
-        bring_out(convolution, &convolution->destination);
+        bring_out(convolution, &way->destination);
     }
 }
 
@@ -116,8 +117,8 @@ static void backward_weights(struct cpu_convolution *convolution, float *weight_
     at(convolution->bias, bias);
     at(convolution->plain, weight_gradient);
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, convolution->source.inside},
-        {DNNL_ARG_DIFF_DST, convolution->destination.inside},
+        {DNNL_ARG_SRC, convolution->backward.source.inside},
+        {DNNL_ARG_DIFF_DST, convolution->backward.destination.inside},
         {DNNL_ARG_DIFF_WEIGHTS, convolution->weights[PASS_WEIGHTS]},
         {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_WEIGHTS]},
         {DNNL_ARG_DIFF_BIAS, convolution->bias}};
@@ -131,28 +132,30 @@ static void backward_weights(struct cpu_convolution *convolution, float *weight_
 
 static void backward_data(struct cpu_convolution *convolution, char *room) {
     at(convolution->scratch[PASS_DATA], room);
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_DIFF_DST, convolution->destination.inside},
-                                         {DNNL_ARG_WEIGHTS, convolution->weights[PASS_DATA]},
-                                         {DNNL_ARG_DIFF_SRC, convolution->source.inside},
-                                         {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_DATA]}};
+    const dnnl_exec_arg_t arguments[] = {
+        {DNNL_ARG_DIFF_DST, convolution->backward.destination.inside},
+        {DNNL_ARG_WEIGHTS, convolution->weights[PASS_DATA]},
+        {DNNL_ARG_DIFF_SRC, convolution->backward.source.inside},
+        {DNNL_ARG_SCRATCHPAD, convolution->scratch[PASS_DATA]}};
     run(convolution, convolution->passes[PASS_DATA], 4, arguments);
-    bring_out(convolution, &convolution->source);
+    bring_out(convolution, &convolution->backward.source);
 }
 
 void cpu_convolution_backward(struct cpu_convolution *convolution, const void *input,
                               const void *output_gradient, void *input_gradient,
                               float *weight_gradient, float *bias_gradient, void *scratch) {
-    const struct rooms rooms = rooms_of(convolution, scratch);
-    for (size_t i = 0; i < convolution->runs; i++) {
-        place(&convolution->destination, i, output_gradient, rooms.destination);
-        bring_in(convolution, &convolution->destination);
+    const struct way *way = &convolution->backward;
+    const struct rooms rooms = rooms_of(way, scratch);
+    for (size_t i = 0; i < way->runs; i++) {
+        place(&way->destination, i, output_gradient, rooms.destination);
+        bring_in(convolution, &way->destination);
         if (weight_gradient != NULL) {
-            place(&convolution->source, i, input, rooms.source);
-            bring_in(convolution, &convolution->source);
+            place(&way->source, i, input, rooms.source);
+            bring_in(convolution, &way->source);
             backward_weights(convolution, weight_gradient, bias_gradient, rooms.pass);
         }
         if (input_gradient != NULL) {
-            place(&convolution->source, i, input_gradient, rooms.source);
+            place(&way->source, i, input_gradient, rooms.source);
             backward_data(convolution, rooms.pass);
         }
     }
