@@ -41,7 +41,7 @@ CMOCKA := $(if $(PLAIN),,-lcmocka)
 # ---- what there is: every file found is built; nothing is listed by hand
 LIB_SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)
 ifdef PLAIN
-LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/cpu_convolution.c lib/backend/cpu_passes.c lib/image/inflate.c \
+LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/onednn_plan.c lib/backend/onednn_passes.c lib/backend/cpu_convolution.c lib/image/inflate.c \
     lib/image/jpeg.c lib/image/png_codec.c lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors.c \
     lib/weights/zip.c %.cc,$(LIB_SOURCES)) $(wildcard tests/plain/*.c)
 endif

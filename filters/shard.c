@@ -52,9 +52,8 @@ int main(int argc, char **argv) {
         .description =
             "Writes the samples of the STREAMs (stdin when none is named, or for '-') to "
             "DIR/shard-NUMBER-DIGEST.mpk, which are tensor streams themselves, and where each lies "
-            "to DIR/index.mpk: id, shard, offset and length in bytes, and lesion, the pixels of "
-            "its "
-            "mask (-1 without labels). Equal samples give equal files.\n\n"
+            "to DIR/index.mpk: id, shard, offset and length in bytes, and lesion, its mask's "
+            "pixels (-1 without labels). Equal samples give equal files.\n\n"
             "DIR is made if need be. A shard folder that is there already is replaced when the new "
             "one is whole, and not before: until then, and after an error or a kill, it is as it "
             "was. Other files in DIR stay. An id that comes twice is an error.\n\n"

@@ -50,7 +50,9 @@ static struct graph *build(const struct options *options, const struct batch *ba
 static void open_networks(const struct options *options, struct trainer *trainer) {
     struct error error;
     enum precision precision = PRECISION_F32;
-    (void)(precision_named(options->precision, &precision) || fail(&error, "?"));
+    if (!precision_named(options->precision, &precision)) {
+        die_usage("--precision %s", options->precision);
+    }
     struct backend *backend =
         backend_open(options->device, precision, (int)options->common.threads, &error);
     if (backend == NULL) {

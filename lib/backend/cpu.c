@@ -1,6 +1,7 @@
 // The CPU backend: memory of the process, threads of OpenMP.
 #include "backend/cpu.h"
 
+#include "backend/cpu_bf16.h"
 #include "core/simd.h"
 
 #include <omp.h>
@@ -149,13 +150,16 @@ float *cpu_target(enum precision precision, void *numbers, size_t first, size_t 
     return target;
 }
 
-VECTORISED void cpu_write(enum precision precision, void *numbers, size_t first, size_t count,
-                          const float *made) {
-    if (precision == PRECISION_F32) {
-        return;
-    }
-    uint16_t *halves = (uint16_t *)numbers + first;
+VECTORISED static void round_portably(const float *from, size_t count, uint16_t *to) {
     for (size_t i = 0; i < count; i++) {
-        halves[i] = bf16_from(made[i]);
+        to[i] = bf16_from(from[i]);
+    }
+}
+
+void cpu_write(enum precision precision, void *numbers, size_t first, size_t count,
+               const float *made) {
+    uint16_t *halves = (uint16_t *)numbers + first;
+    if (precision != PRECISION_F32) {
+        (cpu_bf16_products() ? cpu_bf16_round : round_portably)(made, count, halves);
     }
 }

@@ -1,8 +1,6 @@
 // Matrix products of bf16: a block of C stays in registers while pairs of A are broadcast to it.
 #include "backend/cpu_bf16.h"
 
-#include "core/simd.h"
-
 #include <string.h>
 
 #define PANEL CPU_BF16_PANEL
@@ -31,58 +29,65 @@ void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, 
     }
 }
 
-// To nearest, ties to even; for finite numbers.
-static inline uint32_t rounded(float number) {
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return (bits + 0x7FFFu + ((bits >> 16) & 1)) >> 16;
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+bool cpu_bf16_products(void) {
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
 }
 
-VECTORISED void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns,
-                              uint16_t *to) {
+#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+
+// The first `count` of a panel's lanes.
+static inline __mmask16 lanes(size_t count) {
+    return (__mmask16)(count < PANEL ? (1u << count) - 1 : 0xFFFFu);
+}
+
+NATIVE void cpu_bf16_round(const float *from, size_t count, uint16_t *to) {
+    size_t i = 0;
+    for (; i + PANEL <= count; i += PANEL) {
+        _mm256_storeu_epi16(to + i, (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + i)));
+    }
+    const __mmask16 rest = lanes(count - i);
+    _mm256_mask_storeu_epi16(to + i, rest,
+                             (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, from + i)));
+}
+
+NATIVE void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns,
+                          uint16_t *to) {
     const size_t step = (columns + 1) / 2 * 2;
     for (size_t row = 0; row < rows; row++) {
-        for (size_t i = 0; i < columns; i++) {
-            to[row * step + i] = (uint16_t)rounded(from[row * leading + i]);
-        }
-        if (columns < step) {
-            to[row * step + columns] = 0;
+        for (size_t i = 0; i < columns; i += PANEL) {
+            const __m512 numbers =
+                _mm512_maskz_loadu_ps(lanes(columns - i), from + row * leading + i);
+            _mm256_mask_storeu_epi16(to + row * step + i, lanes(step - i),
+                                     (__m256i)_mm512_cvtneps_pbh(numbers));
         }
     }
 }
 
-VECTORISED static void turn_pair(const float *one, const float *other, size_t columns,
-                                 uint32_t *to) {
-    for (size_t i = 0; i < columns; i++) {
-        to[i] = rounded(one[i]) | rounded(other[i]) << 16;
-    }
-}
-
-VECTORISED static void turn_single(const float *one, size_t columns, uint32_t *to) {
-    for (size_t i = 0; i < columns; i++) {
-        to[i] = rounded(one[i]);
+// Pairs of two rows' numbers; NULL: 0 for the other.
+NATIVE static void turn_pair(const float *one, const float *other, size_t columns, uint16_t *to) {
+    const __m512i interleaved =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    for (size_t i = 0; i < columns; i += PANEL) {
+        const __mmask16 some = lanes(columns - i);
+        const __m512 low = _mm512_maskz_loadu_ps(some, one + i);
+        const __m512 high =
+            other != NULL ? _mm512_maskz_loadu_ps(some, other + i) : _mm512_setzero_ps();
+        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+        _mm512_mask_storeu_epi32(to + 2 * i, some, _mm512_permutexvar_epi16(interleaved, both));
     }
 }
 
 void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
     for (size_t row = 0; row < rows; row += 2) {
-        uint32_t *pairs = (uint32_t *)(void *)(to + row * columns);
-        if (row + 1 < rows) {
-            turn_pair(from + row * leading, from + (row + 1) * leading, columns, pairs);
-        } else {
-            turn_single(from + row * leading, columns, pairs);
-        }
+        const float *one = from + row * leading;
+        turn_pair(one, row + 1 < rows ? one + leading : NULL, columns, to + row * columns);
     }
 }
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-
-bool cpu_bf16_products(void) {
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512f");
-}
-
-#define NATIVE __attribute__((target("avx512f,avx512bf16")))
 
 // A block of `rows` x `panels` panels; both are constants where this is called.
 NATIVE __attribute__((always_inline)) static inline void multiply_block(
@@ -159,6 +164,24 @@ NATIVE void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_
 
 bool cpu_bf16_products(void) {
     return false;
+}
+
+void cpu_bf16_round(const float *from, size_t count, uint16_t *to) {
+    (void)from;
+    (void)count;
+    (void)to;
+}
+
+void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
+    (void)from;
+    (void)leading;
+    (void)rows;
+    (void)columns;
+    (void)to;
+}
+
+void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
+    cpu_bf16_rows(from, leading, rows, columns, to);
 }
 
 void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,

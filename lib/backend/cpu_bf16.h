@@ -21,6 +21,9 @@ size_t cpu_bf16_packed(size_t inner, size_t columns);
 void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, size_t inner,
                    size_t columns, uint16_t *to);
 
+// Rounds floats to nearest, ties to even; numbers below 1.2e-38 to 0.
+void cpu_bf16_round(const float *from, size_t count, uint16_t *to);
+
 // Rounds `rows` x `columns` floats, rows `leading` apart, for A: as they lie, with rows of
 // `columns` filled up to pairs with 0; or turned, with pairs of rows: (row / 2, column, row % 2).
 void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to);

@@ -59,16 +59,18 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *made, enum pass pass,
     switch (pass) {
     case PASS_FORWARD:
         return dnnl_convolution_forward_primitive_desc_create(
-            made, engine, kind, at->algorithm, at->source, at->weights, at->bias, at->destination,
-            at->strides, at->dilates, at->padding_before, at->padding_after, options);
+            made, engine, kind, dnnl_convolution_direct, at->source, at->weights, at->bias,
+            at->destination, at->strides, at->dilates, at->padding_before, at->padding_after,
+            options);
     case PASS_DATA:
         return dnnl_convolution_backward_data_primitive_desc_create(
-            made, engine, at->algorithm, at->source, at->weights, at->destination, at->strides,
-            at->dilates, at->padding_before, at->padding_after, hint, options);
+            made, engine, dnnl_convolution_direct, at->source, at->weights, at->destination,
+            at->strides, at->dilates, at->padding_before, at->padding_after, hint, options);
     default:
         return dnnl_convolution_backward_weights_primitive_desc_create(
-            made, engine, at->algorithm, at->source, at->weights, at->bias, at->destination,
-            at->strides, at->dilates, at->padding_before, at->padding_after, hint, options);
+            made, engine, dnnl_convolution_direct, at->source, at->weights, at->bias,
+            at->destination, at->strides, at->dilates, at->padding_before, at->padding_after, hint,
+            options);
     }
 }
 
@@ -88,16 +90,16 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *made, enum pass pass,
     dnnl_status_t status;
     if (pass == PASS_FORWARD) {
         status = dnnl_dilated_convolution_forward_desc_init(
-            &wanted, kind, at->algorithm, at->source, at->weights, at->bias, at->destination,
-            at->strides, at->dilates, at->padding_before, at->padding_after);
+            &wanted, kind, dnnl_convolution_direct, at->source, at->weights, at->bias,
+            at->destination, at->strides, at->dilates, at->padding_before, at->padding_after);
     } else if (pass == PASS_DATA) {
         status = dnnl_dilated_convolution_backward_data_desc_init(
-            &wanted, at->algorithm, at->source, at->weights, at->destination, at->strides,
+            &wanted, dnnl_convolution_direct, at->source, at->weights, at->destination, at->strides,
             at->dilates, at->padding_before, at->padding_after);
     } else {
         status = dnnl_dilated_convolution_backward_weights_desc_init(
-            &wanted, at->algorithm, at->source, at->weights, at->bias, at->destination, at->strides,
-            at->dilates, at->padding_before, at->padding_after);
+            &wanted, dnnl_convolution_direct, at->source, at->weights, at->bias, at->destination,
+            at->strides, at->dilates, at->padding_before, at->padding_after);
     }
     return status != dnnl_success
                ? status

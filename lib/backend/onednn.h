@@ -31,7 +31,6 @@ enum pass { PASS_FORWARD, PASS_DATA, PASS_WEIGHTS, PASS_COUNT };
 
 // A convolution's tensors; no bias: NULL.
 struct layouts {
-    dnnl_alg_kind_t algorithm;
     layout source, weights, bias, destination;
     dnnl_dims_t strides, dilates, padding_before, padding_after;
 };

@@ -5,30 +5,31 @@
 
 #include "core/device.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-// exp(x) for x <= 0, within 3e-7 of it; 0 below -87: 2^n * e^r with |r| <= ln(2)/2, e^r to the
-// sixth power.
+// exp(x) for x <= 0, within 2e-7 of it; about 0 below -87: 2^n * e^r with |r| <= ln(2)/2, e^r by
+// the polynomial of degree 5 with the least relative error there whose first two terms are 1 + r.
 ON_DEVICE static inline float exp_negative(float x) {
     const float clamped = x < -87.0f ? -87.0f : x;
     const float rounder = 0x1.8p23f; // adding it leaves the nearest integer in the low bits
-    const float shifted = clamped * 0x1.715476p+0f + rounder;
+    const float shifted = fmaf(clamped, 0x1.715476p+0f, rounder);
     const float n = shifted - rounder;
-    const float r = (clamped - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;
-    float e = 1.0f / 720;
-    e = e * r + 1.0f / 120;
-    e = e * r + 1.0f / 24;
-    e = e * r + 1.0f / 6;
-    e = e * r + 0.5f;
-    e = e * r + 1.0f;
-    e = e * r + 1.0f;
+    const float r = fmaf(n, -0x1.7f7d1cp-20f, fmaf(n, -0x1.62e4p-1f, clamped));
+    float e = 0x1.10625p-7f;
+    e = fmaf(e, r, 0x1.572a64p-5f);
+    e = fmaf(e, r, 0x1.5557bp-3f);
+    e = fmaf(e, r, 0x1.fffdfcp-2f);
+    e = fmaf(e, r, 1.0f);
+    e = fmaf(e, r, 1.0f);
+    uint32_t power;
     uint32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127) << 23; // 2^n
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return x < -87.0f ? 0.0f : e * power;
+    memcpy(&power, &shifted, sizeof power);
+    memcpy(&bits, &e, sizeof bits);
+    bits += power << 23; // times 2^n
+    memcpy(&e, &bits, sizeof e);
+    return e;
 }
 
 #endif

@@ -99,7 +99,8 @@ VECTORISED static void sigmoids(const float *logits, size_t count, float *probab
     }
 }
 
-static void add_mirrored(const float *logits, size_t height, size_t width, float *probability) {
+VECTORISED static void add_mirrored(const float *logits, size_t height, size_t width,
+                                    float *probability) {
     for (size_t y = 0; y < height; y++) {
         for (size_t x = 0; x < width; x++) {
             float *at = &probability[y * width + x];

@@ -142,7 +142,7 @@ static double time_product(const struct limit *limit, size_t columns, size_t inn
     return seconds[ROUNDS / 2];
 }
 
-// Forward, for each tile: S = Q Q^T and P V. Backward, for two tiles that lie as in a mirror: S
+// For two tiles that lie as in a mirror, forward: S = Q Q^T, and P V for either's rows. Backward: S
 // again, dY V^T, V dY^T, and two gradients for either's rows.
 static void add_attention(struct limit *limit, const struct node *node) {
     const struct shape q = graph_shape(limit->graph, node->inputs[0]);
@@ -153,7 +153,7 @@ static void add_attention(struct limit *limit, const struct node *node) {
     const double wide = time_product(limit, TILE, v.c);
     const double to_keys = time_product(limit, q.c, TILE);
     const double to_values = time_product(limit, v.c, TILE);
-    limit->seconds += tiles * (scores + to_values);
+    limit->seconds += tiles / 2 * (scores + 2 * to_values);
     if (limit->train) {
         limit->seconds += tiles / 2 * (scores + 2 * wide + 2 * to_keys + 2 * to_values);
     }

@@ -242,21 +242,19 @@ PYTHON
     fails 1 "probabilities" predict-fold -q -m whole/best.mpk p.mpk
 }
 
-@test "activations are reordered for Winograd's method only, and weights once" {
+@test "activations are never reordered, and weights once" {
     whole_run
-    reorders() {
-        DNNL_VERBOSE=1 ONEDNN_VERBOSE=1 predict-fold -q --batch 4 -m whole/best.mpk -o "$HERE/out.mpk" "$@" |
-            grep 'exec,cpu,reorder' >"$HERE/reorders" || true
-        grep -vc 'aBcd16b' "$HERE/reorders"
+    reorders() { # of oneDNN's layers
+        DNNL_VERBOSE=1 ONEDNN_VERBOSE=1 predict-fold -q --batch 4 -m whole/best.mpk -o "$HERE/out.mpk" "$@" \
+            >"$HERE/verbose"
+        grep -c 'exec,cpu,reorder' "$HERE/verbose" || true
     }
     once=$(reorders val.mpk)
-    [ "$once" -gt 10 ]
     [ "$(reorders val.mpk val.mpk val.mpk)" = "$once" ]
     predict-fold -q --precision bf16 -m whole/best.mpk -o "$HERE/out.mpk" val.mpk || skip "a processor without bf16"
     once=$(reorders --precision bf16 val.mpk)
-    no grep aBcd16b "$HERE/reorders"
+    [ "$once" -gt 10 ]
     [ "$(reorders --precision bf16 val.mpk val.mpk val.mpk)" = "$once" ]
-    no grep aBcd16b "$HERE/reorders"
 }
 
 # ---- memory

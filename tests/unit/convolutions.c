@@ -1,6 +1,7 @@
-// Convolutions of the CPU backend, all passes, against plain sums in double: direct ones and those
-// that go by Winograd's method, whose float32 results are allowed a few times the error.
-#include "backend/cpu.h"
+// Convolutions of the CPU backend, all passes, against plain sums in double: those by our own
+// products, directly and by Winograd's method, and those by oneDNN.
+#include "backend/cpu_panels.h"
+#include "backend/onednn_convolution.h"
 #include "core/random.h"
 
 #include <math.h>
@@ -107,19 +108,30 @@ static void near(const char *pass, const struct convolution_shape *s, const floa
     }
 }
 
-static void check_forward(const struct convolution_shape *s, struct cpu_convolution *convolution,
-                          struct tensors *at, void *scratch) {
+// A layer by one of the two.
+struct layer {
+    struct panels *panels;
+    struct onednn_convolution *onednn;
+};
+
+static void check_forward(const struct convolution_shape *s, struct layer layer, struct tensors *at,
+                          void *scratch) {
+    const float *bias = s->bias ? at->bias : NULL;
     for (size_t i = 0; i < at->outputs; i++) {
         const double all = at->sums[i] + (s->bias ? at->bias[i % s->out_channels] : 0) +
                            (s->sum ? at->output[i] : 0);
         at->sums[i] = s->relu && all < 0 ? 0 : all;
     }
-    cpu_convolution_forward(convolution, at->input, s->bias ? at->bias : NULL, at->output, scratch);
+    if (layer.panels != NULL) {
+        panels_forward(layer.panels, at->input, bias, at->output, scratch);
+    } else {
+        onednn_convolution_forward(layer.onednn, at->input, bias, at->output, scratch);
+    }
     near("forward", s, at->output, at->sums, at->outputs);
 }
 
 // Gradients of weights and bias are added to what is there.
-static void check_backward(const struct convolution_shape *s, struct cpu_convolution *convolution,
+static void check_backward(const struct convolution_shape *s, struct layer layer,
                            struct tensors *at, void *scratch) {
     double *bias_sums = need(s->out_channels, sizeof *bias_sums);
     float *weight = need(at->weights, sizeof *weight);
@@ -131,9 +143,17 @@ static void check_backward(const struct convolution_shape *s, struct cpu_convolu
     for (size_t i = 0; i < at->outputs; i++) {
         bias_sums[i % s->out_channels] += at->gradient[i];
     }
-    cpu_convolution_backward(convolution, at->input, at->gradient, at->input, weight,
-                             s->bias ? bias : NULL, scratch);
-    near("input's gradient", s, at->input, at->input_sums, at->inputs);
+    float *input_gradient = s->input_gradient ? at->input : NULL;
+    if (layer.panels != NULL) {
+        panels_backward(layer.panels, at->input, at->gradient, input_gradient, weight,
+                        s->bias ? bias : NULL, scratch);
+    } else {
+        onednn_convolution_backward(layer.onednn, at->input, at->gradient, input_gradient, weight,
+                                    s->bias ? bias : NULL, scratch);
+    }
+    if (s->input_gradient) {
+        near("input's gradient", s, at->input, at->input_sums, at->inputs);
+    }
     near("weights' gradient", s, weight, at->weight_sums, at->weights);
     if (s->bias) {
         near("bias's gradient", s, bias, bias_sums, s->out_channels);
@@ -143,26 +163,42 @@ static void check_backward(const struct convolution_shape *s, struct cpu_convolu
     free(bias);
 }
 
+static void check_layer(const struct convolution_shape *s, struct layer layer) {
+    struct tensors at = open_tensors(s);
+    const size_t bytes = layer.panels != NULL ? panels_scratch(layer.panels)
+                                              : onednn_convolution_scratch(layer.onednn);
+    void *scratch = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    assert_non_null(scratch);
+    add_up(s, &at);
+    if (layer.panels != NULL) {
+        panels_weights(layer.panels, at.weight);
+    } else {
+        onednn_convolution_weights(layer.onednn, at.weight);
+    }
+    check_forward(s, layer, &at, scratch);
+    if (s->train) {
+        check_backward(s, layer, &at, scratch);
+    }
+    free(scratch);
+    close_tensors(&at);
+}
+
 static void check(struct convolution_shape s) {
     struct error error;
     struct backend *backend = backend_open("cpu", PRECISION_F32, 2, &error);
     assert_non_null(backend);
     s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
     s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
-    struct tensors at = open_tensors(&s);
-    struct cpu_convolution *convolution = cpu_convolution_plan(backend, &s, &error);
-    assert_non_null(convolution);
-    void *scratch = aligned_alloc(64, (cpu_convolution_scratch(convolution) + 64) / 64 * 64);
-    assert_non_null(scratch);
-    add_up(&s, &at);
-    cpu_convolution_weights(convolution, at.weight);
-    check_forward(&s, convolution, &at, scratch);
-    if (s.train) {
-        check_backward(&s, convolution, &at, scratch);
+    struct layer layer = {.onednn = onednn_convolution_plan(backend, &s, &error)};
+    assert_non_null(layer.onednn);
+    check_layer(&s, layer);
+    onednn_convolution_release(layer.onednn);
+    if (panels_suit(backend, &s)) {
+        layer.panels = panels_plan(backend, &s, &error);
+        assert_non_null(layer.panels);
+        check_layer(&s, layer);
+        panels_release(layer.panels);
     }
-    free(scratch);
-    cpu_convolution_release(convolution);
-    close_tensors(&at);
     backend_close(backend);
 }
 
@@ -196,29 +232,49 @@ static void passes_are_the_sums(void **state) {
     }
 }
 
+// Two pixels of 8 channels count as one where there is an even number.
 static void strides_and_kernels_differ(void **state) {
+    static const size_t channels[][2] = {{32, 32}, {3, 64}, {16, 8}, {8, 8}};
+    static const size_t widths[] = {12, 13, 2};
     (void)state;
-    for (size_t stride = 1; stride <= 2; stride++) {
-        for (size_t kernel = 1; kernel <= 7; kernel += 2) {
-            check((struct convolution_shape){.images = 2,
-                                             .height = 9,
-                                             .width = 12,
-                                             .channels = 32,
-                                             .out_channels = 32,
-                                             .kernel = kernel,
-                                             .stride = stride,
-                                             .pad = kernel / 2,
-                                             .bias = true,
-                                             .train = true,
-                                             .input_gradient = true});
-        }
+    for (size_t i = 0; i < 2 * 4 * 3 * sizeof channels / sizeof *channels; i++) {
+        const size_t kernel = 1 + i / 2 % 4 * 2;
+        const size_t *some = channels[i / 24];
+        check((struct convolution_shape){.images = 2,
+                                         .height = 9,
+                                         .width = widths[i / 8 % 3],
+                                         .channels = some[0],
+                                         .out_channels = some[1],
+                                         .kernel = kernel,
+                                         .stride = 1 + i % 2,
+                                         .pad = kernel / 2,
+                                         .bias = true,
+                                         .train = true,
+                                         .input_gradient = some[0] != 3});
     }
+}
+
+static void whose_they_are(void **state) {
+    struct error error;
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    const struct convolution_shape layer = {1, 8, 8, 32, 8, 8, 32, 3, 1, 1, .train = true};
+    struct convolution_shape other = layer;
+    (void)state;
+    assert_non_null(backend);
+    assert_true(panels_suit(backend, &layer));
+    other.out_channels = 40; // neither panels of 16 nor pairs of 8
+    assert_false(panels_suit(backend, &other));
+    other = layer;
+    other.stride = 3;
+    assert_false(panels_suit(backend, &other));
+    backend_close(backend);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passes_are_the_sums),
         cmocka_unit_test(strides_and_kernels_differ),
+        cmocka_unit_test(whose_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

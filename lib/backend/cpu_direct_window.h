@@ -1,0 +1,65 @@
+// Inside direct convolutions: which taps of a window lie inside of the image, and where weights lie
+// in panels.
+#ifndef PLEURA_BACKEND_CPU_DIRECT_WINDOW_H
+#define PLEURA_BACKEND_CPU_DIRECT_WINDOW_H
+
+#include "backend/cpu_direct.h"
+#include "backend/cpu_f32.h"
+
+#define PANEL ((size_t)CPU_F32_PANEL)
+
+// The part of a kernel row that lies inside: its first tap and pixel, and how many.
+struct window {
+    size_t tap, pixel, taps;
+};
+
+static inline struct window window_at(const struct sweep *sweep, size_t x) {
+    const ptrdiff_t first = (ptrdiff_t)(x * sweep->stride_x) + sweep->left;
+    const ptrdiff_t last = first + (ptrdiff_t)sweep->kernel_width;
+    const ptrdiff_t from = first < 0 ? 0 : first;
+    const ptrdiff_t to = last > (ptrdiff_t)sweep->width ? (ptrdiff_t)sweep->width : last;
+    return to <= from ? (struct window){0, 0, 0}
+                      : (struct window){(size_t)(from - first), (size_t)from, (size_t)(to - from)};
+}
+
+// The output columns from `inside` on, before `outside`, have whole windows; the same, if none.
+struct edges {
+    size_t inside, outside;
+};
+
+static inline struct edges edges_of(const struct sweep *sweep) {
+    struct edges edges = {0, sweep->columns};
+    while (edges.inside < edges.outside &&
+           window_at(sweep, edges.inside).taps < sweep->kernel_width) {
+        edges.inside++;
+    }
+    while (edges.outside > edges.inside &&
+           window_at(sweep, edges.outside - 1).taps < sweep->kernel_width) {
+        edges.outside--;
+    }
+    return edges;
+}
+
+// Lanes of a panel that belong to one pixel.
+static inline size_t lanes_of(const struct sweep *sweep) {
+    return PANEL / sweep->pixels;
+}
+
+// Where in the layer the weight of kernel row `y`, number `k` of kernel column and channel, and the
+// first of a panel's output channels lies; those of the others are taps->out_step on. -1: nowhere,
+// they are 0. Of two pixels that count as one the second one's taps begin a stride later.
+static inline ptrdiff_t weight_at(const struct sweep *sweep, const struct taps *taps, size_t y,
+                                  size_t k, size_t panel, size_t pixel) {
+    const size_t stride = sweep->stride_x / sweep->pixels;
+    const size_t width = sweep->kernel_width - (sweep->pixels - 1) * stride;
+    const size_t x = k / sweep->channels - pixel * stride; // below 0: far to the right
+    if (x >= width) {
+        return -1;
+    }
+    return (ptrdiff_t)(panel * lanes_of(sweep) * taps->out_step +
+                       k % sweep->channels * taps->in_step) +
+           (taps->first_y + (ptrdiff_t)y * taps->each) * (ptrdiff_t)taps->side + taps->first_x +
+           (ptrdiff_t)x * taps->each;
+}
+
+#endif

@@ -1,0 +1,216 @@
+// Float32 convolutions by our own products: which pass of a layer goes by which method.
+#include "backend/cpu_panels.h"
+
+#include "backend/cpu_direct.h"
+#include "backend/cpu_winograd.h"
+
+#include <stdlib.h>
+
+#define MOST_STRIDE 2
+#define PHASES (MOST_STRIDE * MOST_STRIDE)
+#define BIAS_PARTS ((size_t)64) // of the pixels, summed each on its own
+
+// A convolution by one method or the other, with weights made ready for it.
+struct way {
+    bool winograd;
+    struct winograd tiles;
+    struct sweep sweep;
+    struct taps taps;
+    float *weights;
+};
+
+struct panels {
+    struct convolution_shape shape;
+    int threads;
+    struct way forward;
+    struct way backward[PHASES]; // the input's gradient: one, or a sweep a phase
+    size_t phases;               // 0: not wanted
+    bool winograd_gradient;      // the weights'
+};
+
+static struct winograd tiles_of(const struct convolution_shape *shape, bool turned, int threads) {
+    return (struct winograd){.images = shape->images,
+                             .height = shape->height,
+                             .width = shape->width,
+                             .channels = turned ? shape->out_channels : shape->channels,
+                             .out_channels = turned ? shape->channels : shape->out_channels,
+                             .threads = threads};
+}
+
+static bool suits_winograd(const struct convolution_shape *shape, int threads) {
+    const struct winograd tiles = tiles_of(shape, false, threads);
+    return shape->kernel == 3 && shape->stride == 1 && shape->pad == 1 &&
+           cpu_winograd_suits(&tiles);
+}
+
+static size_t phases_of(const struct convolution_shape *shape) {
+    return shape->train && shape->input_gradient ? shape->stride * shape->stride : 0;
+}
+
+bool panels_suit(const struct backend *backend, const struct convolution_shape *shape) {
+    struct sweep sweep;
+    struct taps taps;
+    if (backend->precision != PRECISION_F32 || shape->stride > MOST_STRIDE ||
+        !sweep_forward(shape, backend->threads, &sweep, &taps)) {
+        return false;
+    }
+    for (size_t phase = 0; phase < phases_of(shape); phase++) {
+        if (!sweep_backward(shape, backend->threads, phase, &sweep, &taps)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_way(struct way *way, struct error *error) {
+    const size_t count =
+        way->winograd ? cpu_winograd_weights_size(&way->tiles) : sweep_weights_size(&way->sweep);
+    way->weights = aligned_alloc(64, (count * sizeof(float) + 64) / 64 * 64);
+    return way->weights != NULL || fail(error, "no memory");
+}
+
+// In training the forward pass is direct: its errors decide on which side of 0 a ReLU's input
+// falls, and what it lets through; those of the backward passes only add to gradients.
+struct panels *panels_plan(struct backend *backend, const struct convolution_shape *shape,
+                           struct error *error) {
+    struct panels *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    const bool winograd = suits_winograd(shape, backend->threads);
+    made->shape = *shape;
+    made->threads = backend->threads;
+    made->winograd_gradient = winograd;
+    made->forward.winograd = winograd && !shape->train;
+    made->forward.tiles = tiles_of(shape, false, backend->threads);
+    made->phases = winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
+    bool planned =
+        sweep_forward(shape, backend->threads, &made->forward.sweep, &made->forward.taps) &&
+        make_way(&made->forward, error);
+    for (size_t phase = 0; planned && phase < made->phases; phase++) {
+        struct way *way = &made->backward[phase];
+        way->winograd = winograd;
+        way->tiles = tiles_of(shape, true, backend->threads);
+        planned = sweep_backward(shape, backend->threads, phase, &way->sweep, &way->taps) &&
+                  make_way(way, error);
+    }
+    if (!planned) {
+        panels_release(made);
+        return NULL;
+    }
+    return made;
+}
+
+void panels_release(struct panels *panels) {
+    if (panels != NULL) {
+        free(panels->forward.weights);
+        for (size_t phase = 0; phase < panels->phases; phase++) {
+            free(panels->backward[phase].weights);
+        }
+        free(panels);
+    }
+}
+
+static size_t greater(size_t one, size_t other) {
+    return one > other ? one : other;
+}
+
+size_t panels_scratch(const struct panels *panels) {
+    const struct way *forward = &panels->forward;
+    size_t most = BIAS_PARTS * panels->shape.out_channels * sizeof(float);
+    if (forward->winograd) {
+        most = greater(most, cpu_winograd_scratch(&forward->tiles));
+    }
+    if (panels->shape.train) {
+        most =
+            greater(most, panels->winograd_gradient ? cpu_winograd_gradient_scratch(&forward->tiles)
+                                                    : sweep_gradient_scratch(&forward->sweep));
+    }
+    if (panels->phases > 0 && panels->backward[0].winograd) {
+        most = greater(most, cpu_winograd_scratch(&panels->backward[0].tiles));
+    }
+    return most;
+}
+
+static void take_weights(struct way *way, bool turned, const float *weights) {
+    if (way->winograd) {
+        cpu_winograd_weights(&way->tiles, weights, turned, way->weights);
+    } else {
+        sweep_weights(&way->sweep, &way->taps, weights, way->weights);
+    }
+}
+
+void panels_weights(struct panels *panels, const float *weights) {
+    take_weights(&panels->forward, false, weights);
+    for (size_t phase = 0; phase < panels->phases; phase++) {
+        take_weights(&panels->backward[phase], true, weights);
+    }
+}
+
+void panels_forward(struct panels *panels, const float *input, const float *bias, float *output,
+                    void *scratch) {
+    const struct way *way = &panels->forward;
+    const struct finish finish = {bias, panels->shape.sum, panels->shape.relu};
+    if (way->winograd) {
+        cpu_winograd_convolve(&way->tiles, input, way->weights, finish, output, scratch);
+    } else {
+        sweep_convolve(&way->sweep, input, way->weights, finish, output);
+    }
+}
+
+// Adds the sums over pixels, in parts that do not depend on the threads.
+static void add_bias_gradient(const struct panels *panels, const float *output_gradient,
+                              float *bias_gradient, float *parts) {
+    const struct convolution_shape *shape = &panels->shape;
+    const size_t channels = shape->out_channels;
+    const size_t pixels = shape->images * shape->out_height * shape->out_width;
+#pragma omp parallel for schedule(static) num_threads(panels->threads)
+    for (size_t part = 0; part < BIAS_PARTS; part++) {
+        float *sums = parts + part * channels;
+        for (size_t c = 0; c < channels; c++) {
+            sums[c] = 0;
+        }
+        for (size_t i = part * pixels / BIAS_PARTS; i < (part + 1) * pixels / BIAS_PARTS; i++) {
+            for (size_t c = 0; c < channels; c++) {
+                sums[c] += output_gradient[i * channels + c];
+            }
+        }
+    }
+    for (size_t part = 0; part < BIAS_PARTS; part++) {
+        for (size_t c = 0; c < channels; c++) {
+            bias_gradient[c] += parts[part * channels + c];
+        }
+    }
+}
+
+// Where a phase's first pixel lies in the input's gradient.
+static size_t phase_at(const struct convolution_shape *shape, size_t phase) {
+    return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
+}
+
+void panels_backward(struct panels *panels, const float *input, const float *output_gradient,
+                     float *input_gradient, float *weight_gradient, float *bias_gradient,
+                     void *scratch) {
+    const struct way *forward = &panels->forward;
+    const struct finish finish = {NULL, false, false};
+    if (weight_gradient != NULL && panels->winograd_gradient) {
+        cpu_winograd_gradient(&forward->tiles, input, output_gradient, weight_gradient, scratch);
+    } else if (weight_gradient != NULL) {
+        sweep_gradient(&forward->sweep, &forward->taps, input, output_gradient, weight_gradient,
+                       scratch);
+    }
+    if (bias_gradient != NULL && panels->shape.bias) {
+        add_bias_gradient(panels, output_gradient, bias_gradient, scratch);
+    }
+    for (size_t phase = 0; input_gradient != NULL && phase < panels->phases; phase++) {
+        const struct way *way = &panels->backward[phase];
+        if (way->winograd) {
+            cpu_winograd_convolve(&way->tiles, output_gradient, way->weights, finish,
+                                  input_gradient, scratch);
+        } else {
+            sweep_convolve(&way->sweep, output_gradient, way->weights, finish,
+                           input_gradient + phase_at(&panels->shape, phase));
+        }
+    }
+}
