@@ -18,8 +18,9 @@
 #define FAST true
 #endif
 
-// `rows` rows of one panel; `rows` is a constant where this is called.
-INLINE void multiply_rows(size_t rows, size_t inner, struct cpu_f32_a a, const float *b,
+// `rows` rows of one panel; `fused`, with one rounding for a product and its sum, and `rows` are
+// constants where this is called.
+INLINE void multiply_rows(bool fused, size_t rows, size_t inner, struct cpu_f32_a a, const float *b,
                           size_t step, bool add, float *restrict c, size_t leading) {
     float sums[MOST_ROWS][PANEL];
     UNROLLED
@@ -35,7 +36,8 @@ INLINE void multiply_rows(size_t rows, size_t inner, struct cpu_f32_a a, const f
             const float everywhere = a.at[row * a.row_step];
             UNROLLED
             for (size_t i = 0; i < PANEL; i++) {
-                sums[row][i] = fmaf(everywhere, b[i], sums[row][i]);
+                sums[row][i] =
+                    fused ? fmaf(everywhere, b[i], sums[row][i]) : sums[row][i] + everywhere * b[i];
             }
         }
         a.at += a.inner_step;
@@ -51,33 +53,33 @@ INLINE void multiply_rows(size_t rows, size_t inner, struct cpu_f32_a a, const f
 }
 
 // One panel; `most`, a constant where this is called, rows at a time, then fewer.
-INLINE void multiply_panel(size_t most, size_t rows, size_t inner, struct cpu_f32_a a,
+INLINE void multiply_panel(bool fused, size_t most, size_t rows, size_t inner, struct cpu_f32_a a,
                            const float *b, size_t step, bool add, float *c, size_t leading) {
     for (; rows >= most; rows -= most) {
-        multiply_rows(most, inner, a, b, step, add, c, leading);
+        multiply_rows(fused, most, inner, a, b, step, add, c, leading);
         a.at += most * a.row_step;
         c += most * leading;
     }
     if (rows >= 6) {
-        multiply_rows(6, inner, a, b, step, add, c, leading);
+        multiply_rows(fused, 6, inner, a, b, step, add, c, leading);
         a.at += 6 * a.row_step;
         c += 6 * leading;
         rows -= 6;
     }
     switch (rows) {
-    case 5: multiply_rows(5, inner, a, b, step, add, c, leading); break;
-    case 4: multiply_rows(4, inner, a, b, step, add, c, leading); break;
-    case 3: multiply_rows(3, inner, a, b, step, add, c, leading); break;
-    case 2: multiply_rows(2, inner, a, b, step, add, c, leading); break;
-    case 1: multiply_rows(1, inner, a, b, step, add, c, leading); break;
+    case 5: multiply_rows(fused, 5, inner, a, b, step, add, c, leading); break;
+    case 4: multiply_rows(fused, 4, inner, a, b, step, add, c, leading); break;
+    case 3: multiply_rows(fused, 3, inner, a, b, step, add, c, leading); break;
+    case 2: multiply_rows(fused, 2, inner, a, b, step, add, c, leading); break;
+    case 1: multiply_rows(fused, 1, inner, a, b, step, add, c, leading); break;
     default: break;
     }
 }
 
-INLINE void multiply(size_t most, size_t rows, size_t panels, size_t inner, struct cpu_f32_a a,
-                     struct cpu_f32_b b, bool add, float *c, size_t leading) {
+INLINE void multiply(bool fused, size_t most, size_t rows, size_t panels, size_t inner,
+                     struct cpu_f32_a a, struct cpu_f32_b b, bool add, float *c, size_t leading) {
     for (size_t panel = 0; panel < panels; panel++) {
-        multiply_panel(most, rows, inner, a, b.at + panel * b.panel_step, b.inner_step, add,
+        multiply_panel(fused, most, rows, inner, a, b.at + panel * b.panel_step, b.inner_step, add,
                        c + panel * PANEL, leading);
     }
 }
@@ -86,7 +88,7 @@ INLINE void multiply(size_t most, size_t rows, size_t panels, size_t inner, stru
 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512"))) static void multiply_wide(
     size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
     float *c, size_t leading) {
-    multiply(12, rows, panels, inner, a, b, add, c, leading);
+    multiply(true, 12, rows, panels, inner, a, b, add, c, leading);
 }
 
 __attribute__((target("arch=x86-64-v3"))) static void multiply_narrow(size_t rows, size_t panels,
@@ -94,7 +96,7 @@ __attribute__((target("arch=x86-64-v3"))) static void multiply_narrow(size_t row
                                                                       struct cpu_f32_a a,
                                                                       struct cpu_f32_b b, bool add,
                                                                       float *c, size_t leading) {
-    multiply(6, rows, panels, inner, a, b, add, c, leading);
+    multiply(true, 6, rows, panels, inner, a, b, add, c, leading);
 }
 
 bool cpu_f32_products(void) {
@@ -108,7 +110,7 @@ void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, 
     } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         multiply_narrow(rows, panels, inner, a, b, add, c, leading);
     } else {
-        multiply(6, rows, panels, inner, a, b, add, c, leading);
+        multiply(false, 6, rows, panels, inner, a, b, add, c, leading);
     }
 }
 #else
@@ -118,6 +120,6 @@ bool cpu_f32_products(void) {
 
 void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b,
                   bool add, float *c, size_t leading) {
-    multiply(6, rows, panels, inner, a, b, add, c, leading);
+    multiply(false, 6, rows, panels, inner, a, b, add, c, leading);
 }
 #endif

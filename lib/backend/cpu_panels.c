@@ -28,8 +28,10 @@ struct panels {
     bool winograd_gradient;      // the weights'
 };
 
-static struct winograd tiles_of(const struct convolution_shape *shape, bool turned, int threads) {
-    return (struct winograd){.images = shape->images,
+static struct winograd tiles_of(const struct convolution_shape *shape, size_t tile, bool turned,
+                                int threads) {
+    return (struct winograd){.tile = tile,
+                             .images = shape->images,
                              .height = shape->height,
                              .width = shape->width,
                              .channels = turned ? shape->out_channels : shape->channels,
@@ -38,7 +40,7 @@ static struct winograd tiles_of(const struct convolution_shape *shape, bool turn
 }
 
 static bool suits_winograd(const struct convolution_shape *shape, int threads) {
-    const struct winograd tiles = tiles_of(shape, false, threads);
+    const struct winograd tiles = tiles_of(shape, 4, false, threads);
     return shape->kernel == 3 && shape->stride == 1 && shape->pad == 1 &&
            cpu_winograd_suits(&tiles);
 }
@@ -69,8 +71,8 @@ static bool make_way(struct way *way, struct error *error) {
     return way->weights != NULL || fail(error, "no memory");
 }
 
-// In training the forward pass is direct: its errors decide on which side of 0 a ReLU's input
-// falls, and what it lets through; those of the backward passes only add to gradients.
+// In training the forward pass goes by small tiles: its errors decide on which side of 0 a ReLU's
+// input falls, and what it lets through; those of the backward passes only add to gradients.
 struct panels *panels_plan(struct backend *backend, const struct convolution_shape *shape,
                            struct error *error) {
     struct panels *made = calloc(1, sizeof *made);
@@ -82,8 +84,8 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
     made->shape = *shape;
     made->threads = backend->threads;
     made->winograd_gradient = winograd;
-    made->forward.winograd = winograd && !shape->train;
-    made->forward.tiles = tiles_of(shape, false, backend->threads);
+    made->forward.winograd = winograd;
+    made->forward.tiles = tiles_of(shape, shape->train ? 2 : 4, false, backend->threads);
     made->phases = winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
     bool planned =
         sweep_forward(shape, backend->threads, &made->forward.sweep, &made->forward.taps) &&
@@ -91,7 +93,7 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
     for (size_t phase = 0; planned && phase < made->phases; phase++) {
         struct way *way = &made->backward[phase];
         way->winograd = winograd;
-        way->tiles = tiles_of(shape, true, backend->threads);
+        way->tiles = tiles_of(shape, 4, true, backend->threads);
         planned = sweep_backward(shape, backend->threads, phase, &way->sweep, &way->taps) &&
                   make_way(way, error);
     }

@@ -6,8 +6,8 @@
 
 #include <omp.h>
 
-#define BLOCK_FLOATS ((size_t)196608) // of a block's numbers, if it has not too few tiles then
-#define LEAST_TILES ((size_t)24)
+#define BLOCK_FLOATS ((size_t)131072) // of a block's numbers, if it has not too few tiles then
+#define LEAST_TILES ((size_t)36)
 #define MOST_TILES ((size_t)96)
 #define LEAST_CHANNELS 32 // below that the transforms take what the method saves
 
@@ -19,7 +19,7 @@ bool cpu_winograd_suits(const struct winograd *shape) {
 // ---- weights, as panels of 16 output channels: (point, panel, channel, lane)
 
 size_t cpu_winograd_weights_size(const struct winograd *shape) {
-    return POINTS * shape->channels * shape->out_channels;
+    return points_of(shape->tile) * shape->channels * shape->out_channels;
 }
 
 void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool turned,
@@ -39,7 +39,7 @@ void cpu_winograd_weights(const struct winograd *shape, const float *weights, bo
                     taken[turned ? 8 - tap : tap][i] = from[tap];
                 }
             }
-            take_weights(taken, made + (panel * channels + c) * LANES, step);
+            take_weights(shape->tile, taken, made + (panel * channels + c) * LANES, step);
         }
     }
 }
@@ -56,9 +56,11 @@ struct block {
 // The tiles that a block has at most: so that its numbers stay in the second-level cache, but so
 // many that transformed weights are not read too often, and one for every thread.
 static size_t tiles_of_block(const struct winograd *shape) {
-    const size_t fit = BLOCK_FLOATS / (POINTS * (shape->channels + shape->out_channels));
+    const size_t fit =
+        BLOCK_FLOATS / (points_of(shape->tile) * (shape->channels + shape->out_channels));
     const size_t most = fit < LEAST_TILES ? LEAST_TILES : fit > MOST_TILES ? MOST_TILES : fit;
-    const size_t share = (tile_count(shape) + (size_t)shape->threads - 1) / (size_t)shape->threads;
+    const size_t share =
+        (tile_count(shape, shape->tile) + (size_t)shape->threads - 1) / (size_t)shape->threads;
     const size_t tiles = share < most ? share : most;
     return (tiles + 5) / 6 * 6;
 }
@@ -70,7 +72,8 @@ static size_t step_of(size_t tiles, size_t channels) {
 
 static size_t thread_floats(const struct winograd *shape) {
     const size_t tiles = tiles_of_block(shape);
-    return POINTS * (step_of(tiles, shape->channels) + step_of(tiles, shape->out_channels));
+    return points_of(shape->tile) *
+           (step_of(tiles, shape->channels) + step_of(tiles, shape->out_channels));
 }
 
 size_t cpu_winograd_scratch(const struct winograd *shape) {
@@ -79,31 +82,34 @@ size_t cpu_winograd_scratch(const struct winograd *shape) {
 
 static void store_tile(const struct winograd *shape, const struct block *block, size_t tile,
                        struct finish finish, float *output) {
-    const struct corner at = corner_of(shape, block->first + tile);
-    float *pixels[TILE * TILE];
+    const size_t side = shape->tile;
+    const struct corner at = corner_of(shape, side, block->first + tile);
+    float *pixels[MOST_TILE * MOST_TILE];
     float *image = output + at.image * shape->height * shape->width * shape->out_channels;
-    for (size_t i = 0; i < TILE * TILE; i++) {
-        const size_t y = at.y + i / TILE;
-        const size_t x = at.x + i % TILE;
+    for (size_t i = 0; i < side * side; i++) {
+        const size_t y = at.y + i / side;
+        const size_t x = at.x + i % side;
         pixels[i] = y < shape->height && x < shape->width
                         ? image + (y * shape->width + x) * shape->out_channels
                         : NULL;
     }
     for (size_t panel = 0; panel < block->panels; panel++) {
-        give_output(block->out + (tile * block->panels + panel) * LANES, block->out_step, finish,
-                    (block->panel + panel) * LANES, pixels);
+        give_output(side, block->out + (tile * block->panels + panel) * LANES, block->out_step,
+                    finish, (block->panel + panel) * LANES, pixels);
     }
 }
 
 static void do_block(const struct winograd *shape, const struct block *block, const float *input,
                      const float *weights, struct finish finish, float *output) {
     const size_t channels = shape->channels;
+    const size_t side = shape->tile;
     for (size_t tile = 0; tile < block->tiles; tile++) {
-        const float *pixels[POINTS];
-        find_pixels(shape, corner_of(shape, block->first + tile), 1, SPAN, channels, input, pixels);
-        take_input(pixels, channels, block->in + tile * channels, block->in_step);
+        const float *pixels[MOST_POINTS];
+        find_pixels(shape, corner_of(shape, side, block->first + tile), 1, span_of(side), channels,
+                    input, pixels);
+        take_input(side, pixels, channels, block->in + tile * channels, block->in_step);
     }
-    for (size_t point = 0; point < POINTS; point++) {
+    for (size_t point = 0; point < points_of(side); point++) {
         const float *from =
             weights + (point * shape->out_channels + block->panel * LANES) * channels;
         cpu_f32_gemm(block->tiles, block->panels, channels,
@@ -118,7 +124,7 @@ static void do_block(const struct winograd *shape, const struct block *block, co
 
 void cpu_winograd_convolve(const struct winograd *shape, const float *input, const float *weights,
                            struct finish finish, float *output, void *scratch) {
-    const size_t tiles = tile_count(shape);
+    const size_t tiles = tile_count(shape, shape->tile);
     const size_t together = tiles_of_block(shape);
     const size_t blocks = (tiles + together - 1) / together;
     const size_t panels = shape->out_channels / LANES;
@@ -137,7 +143,7 @@ void cpu_winograd_convolve(const struct winograd *shape, const float *input, con
                               .in_step = step_of(together, shape->channels),
                               .out_step = step_of(together, shape->out_channels)};
         block.in = (float *)scratch + (size_t)omp_get_thread_num() * thread_floats(shape);
-        block.out = block.in + POINTS * block.in_step;
+        block.out = block.in + points_of(shape->tile) * block.in_step;
         do_block(shape, &block, input, weights, finish, output);
     }
 }

@@ -1,18 +1,20 @@
 // Inside the CPU backend: 3 x 3 convolutions of float32, stride 1, padded by 1, by Winograd's
-// method F(4 x 4, 3 x 3) (Lavin, Gray 2016): a tile of 4 x 4 outputs comes from 36 products instead
-// of 144. Input tiles and weights become 36 numbers each, the values of polynomials at the points
-// 0, +-5/8, +-3/2 and infinity in either direction; these are multiplied, and their sums over the
-// channels brought back. Those points make half the error of 0, +-1, +-2. All is done tile by tile
-// in the cache; activations stay as they lie, images x height x width x channels.
+// method (Lavin, Gray 2016). Input tiles and weights become numbers at points, the values of
+// polynomials in either direction; these are multiplied, and their sums over the channels brought
+// back. F(4 x 4, 3 x 3), with the points 0, +-5/8, +-3/2 and infinity, makes a tile of 4 x 4
+// outputs from 36 products instead of 144; those points make half the error of 0, +-1, +-2. F(2 x
+// 2, 3 x 3), with 0, +-1 and infinity, makes 2 x 2 from 16 instead of 36, with a third of that
+// error again, about that of direct sums. All is done tile by tile in the cache; activations stay
+// as they lie, images x height x width x channels.
 #ifndef PLEURA_BACKEND_CPU_WINOGRAD_H
 #define PLEURA_BACKEND_CPU_WINOGRAD_H
 
 #include "backend/cpu_finish.h"
 
-#define WINOGRAD_LANES 16  // channels at a time
-#define WINOGRAD_POINTS 36 // 6 x 6
+#define WINOGRAD_LANES 16 // channels at a time
 
 struct winograd {
+    size_t tile; // outputs in one direction: 4 or 2
     size_t images, height, width;
     size_t channels, out_channels; // multiples of WINOGRAD_LANES
     int threads;
@@ -38,7 +40,8 @@ size_t cpu_winograd_gradient_scratch(const struct winograd *shape);
 void cpu_winograd_convolve(const struct winograd *shape, const float *input, const float *weights,
                            struct finish finish, float *output, void *scratch);
 
-// Adds to `gradient`, OIHW. Bytes do not depend on the number of threads.
+// Adds to `gradient`, OIHW, by F(4 x 4, 3 x 3) whatever the tile. Bytes do not depend on the number
+// of threads.
 void cpu_winograd_gradient(const struct winograd *shape, const float *input,
                            const float *output_gradient, float *gradient, void *scratch);
 

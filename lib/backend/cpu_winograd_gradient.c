@@ -4,13 +4,16 @@
 #include "backend/cpu_f32.h"
 #include "backend/cpu_winograd_tiles.h"
 
+#define TILE MOST_TILE
+#define SPAN MOST_SPAN
+#define POINTS MOST_POINTS
 #define RUN_FLOATS ((size_t)1 << 21) // of a run's numbers, if it has not too few tiles then
 #define LEAST_TILES ((size_t)96)
 
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t fit = RUN_FLOATS / (POINTS * (shape->channels + shape->out_channels));
     const size_t most = fit < LEAST_TILES ? LEAST_TILES : fit;
-    const size_t tiles = tile_count(shape);
+    const size_t tiles = tile_count(shape, TILE);
     return tiles < most ? tiles : most;
 }
 
@@ -43,9 +46,10 @@ static void take_tiles(const struct winograd *shape, const struct run *run, cons
 #pragma omp for schedule(static)
     for (size_t tile = 0; tile < run->tiles; tile++) {
         const float *pixels[POINTS];
-        const struct corner at = corner_of(shape, run->first + tile);
+        const struct corner at = corner_of(shape, TILE, run->first + tile);
         find_pixels(shape, at, 1, SPAN, shape->channels, input, pixels);
-        take_input(pixels, shape->channels, run->in + tile * row_of(shape->channels), run->in_step);
+        take_input(TILE, pixels, shape->channels, run->in + tile * row_of(shape->channels),
+                   run->in_step);
         find_pixels(shape, at, 0, TILE, shape->out_channels, output_gradient, pixels);
         take_gradient(pixels, shape->out_channels, run->out + tile * row_of(shape->out_channels),
                       run->out_step);
@@ -88,7 +92,7 @@ static void give_gradient(const struct winograd *shape, const struct run *run, f
 
 void cpu_winograd_gradient(const struct winograd *shape, const float *input,
                            const float *output_gradient, float *gradient, void *scratch) {
-    const size_t tiles = tile_count(shape);
+    const size_t tiles = tile_count(shape, TILE);
     const size_t together = tiles_of_run(shape);
     const size_t in_step = step_of(together, shape->channels);
     const size_t out_step = step_of(together, shape->out_channels);

@@ -1,6 +1,7 @@
-// The transforms of Winograd's method, 16 channels at a time. All are made of one of 3, 4 or 6
-// numbers in one direction, done in both. With A = 5/8 and B = 3/2 the points are 0, A, -A, B, -B
-// and infinity; even and odd powers of a point and its negative are the same but for a sign.
+// The transforms of Winograd's method, 16 channels at a time. All are made of one of few numbers in
+// one direction, done in both. With A = 5/8 and B = 3/2 the points of tiles of 4 are 0, A, -A, B,
+// -B and infinity, those of tiles of 2 are 0, 1, -1 and infinity; even and odd powers of a point
+// and its negative are the same but for a sign.
 #include "backend/cpu_winograd_tiles.h"
 
 #include "core/simd.h"
@@ -8,6 +9,9 @@
 #include <math.h>
 
 #define INLINE __attribute__((always_inline)) static inline
+
+#define TILE MOST_TILE
+#define SPAN MOST_SPAN
 
 typedef float lanes[LANES];
 
@@ -17,7 +21,7 @@ typedef float lanes[LANES];
 #define B2 (B * B)
 
 // B^T d: the values at the points of six inputs; to[k * step] for point k.
-INLINE void spread_input(const float *const d[SPAN], float *to, size_t step) {
+INLINE void spread_input_4(const float *const *d, float *to, size_t step) {
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
         const float a_even = fmaf(-B2, d[2][i], d[4][i]);
@@ -34,7 +38,7 @@ INLINE void spread_input(const float *const d[SPAN], float *to, size_t step) {
 }
 
 // A y: the values at the points of four outputs' gradients.
-INLINE void spread_gradient(const float *const y[TILE], float *to, size_t step) {
+INLINE void spread_gradient(const float *const *y, float *to, size_t step) {
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
         const float a_even = fmaf(A2, y[2][i], y[0][i]);
@@ -52,7 +56,7 @@ INLINE void spread_gradient(const float *const y[TILE], float *to, size_t step) 
 
 // G g: the values at the points of three weights, each over the product of the point's distances
 // to the others.
-INLINE void spread_weights(const float *const g[3], float *to, size_t step) {
+INLINE void spread_weights_4(const float *const *g, float *to, size_t step) {
     const float zero = 1 / (A2 * B2);
     const float a = 1 / (2 * A2 * (A2 - B2));
     const float b = 1 / (2 * B2 * (B2 - A2));
@@ -72,7 +76,7 @@ INLINE void spread_weights(const float *const g[3], float *to, size_t step) {
 }
 
 // A^T m: four outputs from sums at the points.
-INLINE void join_output(const float *const m[SPAN], float *to, size_t step) {
+INLINE void join_output_4(const float *const *m, float *to, size_t step) {
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
         const float a_even = m[1][i] + m[2][i];
@@ -87,7 +91,7 @@ INLINE void join_output(const float *const m[SPAN], float *to, size_t step) {
 }
 
 // G^T m: three weights' gradients.
-INLINE void join_weights(const float *const m[SPAN], float *to, size_t step) {
+INLINE void join_weights(const float *const *m, float *to, size_t step) {
     const float zero = 1 / (A2 * B2);
     const float a = 1 / (2 * A2 * (A2 - B2));
     const float b = 1 / (2 * B2 * (B2 - A2));
@@ -103,63 +107,143 @@ INLINE void join_weights(const float *const m[SPAN], float *to, size_t step) {
     }
 }
 
+// ---- tiles of 2
+
+INLINE void spread_input_2(const float *const *d, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        to[i] = d[0][i] - d[2][i];
+        to[step + i] = d[2][i] + d[1][i];
+        to[2 * step + i] = d[2][i] - d[1][i];
+        to[3 * step + i] = d[3][i] - d[1][i];
+    }
+}
+
+INLINE void spread_weights_2(const float *const *g, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float even = 0.5F * (g[0][i] + g[2][i]);
+        const float odd = 0.5F * g[1][i];
+        to[i] = g[0][i];
+        to[step + i] = even + odd;
+        to[2 * step + i] = even - odd;
+        to[3 * step + i] = g[2][i];
+    }
+}
+
+INLINE void join_output_2(const float *const *m, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        to[i] = m[0][i] + (m[1][i] + m[2][i]);
+        to[step + i] = (m[1][i] - m[2][i]) + m[3][i];
+    }
+}
+
+// ---- either; `tile` is a constant where these are called
+
+INLINE void spread_input(size_t tile, const float *const *d, float *to, size_t step) {
+    if (tile == 2) {
+        spread_input_2(d, to, step);
+    } else {
+        spread_input_4(d, to, step);
+    }
+}
+
+INLINE void spread_weights(size_t tile, const float *const *g, float *to, size_t step) {
+    if (tile == 2) {
+        spread_weights_2(g, to, step);
+    } else {
+        spread_weights_4(g, to, step);
+    }
+}
+
+INLINE void join_output(size_t tile, const float *const *m, float *to, size_t step) {
+    if (tile == 2) {
+        join_output_2(m, to, step);
+    } else {
+        join_output_4(m, to, step);
+    }
+}
+
+// ---- in both directions
+
 static const lanes zeros;
 
-VECTORISED void take_input(const float *const pixels[SPAN * SPAN], size_t channels, float *to,
+// Where `count` things begin that lie `step` floats apart.
+INLINE void find_row(const float *from, size_t step, size_t count, const float **row) {
+    for (size_t i = 0; i < count; i++) {
+        row[i] = from + i * step;
+    }
+}
+
+// 16 channels of every side'th pixel.
+INLINE void find_column(const float *const *pixels, size_t side, size_t channel,
+                        const float **column) {
+    for (size_t i = 0; i < side; i++) {
+        column[i] = pixels[i * side] != NULL ? pixels[i * side] + channel : zeros;
+    }
+}
+
+INLINE void take_input_by(size_t tile, const float *const *pixels, size_t channels, float *to,
+                          size_t step) {
+    const size_t span = span_of(tile);
+    for (size_t c = 0; c < channels; c += LANES) {
+        lanes middle[SPAN * SPAN];
+        const float *some[SPAN];
+        for (size_t x = 0; x < span; x++) {
+            find_column(pixels + x, span, c, some);
+            spread_input(tile, some, middle[x], span * LANES);
+        }
+        for (size_t y = 0; y < span; y++) {
+            find_row(middle[y * span], LANES, span, some);
+            spread_input(tile, some, to + y * span * step + c, step);
+        }
+    }
+}
+
+VECTORISED void take_input(size_t tile, const float *const *pixels, size_t channels, float *to,
                            size_t step) {
-    for (size_t c = 0; c < channels; c += LANES) {
-        lanes middle[SPAN][SPAN];
-        for (size_t x = 0; x < SPAN; x++) {
-            const float *column[SPAN];
-            for (size_t y = 0; y < SPAN; y++) {
-                const float *pixel = pixels[y * SPAN + x];
-                column[y] = pixel != NULL ? pixel + c : zeros;
-            }
-            spread_input(column, middle[0][x], SPAN * LANES);
-        }
-        for (size_t y = 0; y < SPAN; y++) {
-            const float *const row[SPAN] = {middle[y][0], middle[y][1], middle[y][2],
-                                            middle[y][3], middle[y][4], middle[y][5]};
-            spread_input(row, to + y * SPAN * step + c, step);
-        }
+    if (tile == 2) {
+        take_input_by(2, pixels, channels, to, step);
+    } else {
+        take_input_by(4, pixels, channels, to, step);
     }
 }
 
-VECTORISED void take_gradient(const float *const pixels[TILE * TILE], size_t channels, float *to,
-                              size_t step) {
+VECTORISED void take_gradient(const float *const *pixels, size_t channels, float *to, size_t step) {
     for (size_t c = 0; c < channels; c += LANES) {
-        lanes middle[SPAN][TILE];
+        lanes middle[SPAN * TILE];
+        const float *some[TILE];
         for (size_t x = 0; x < TILE; x++) {
-            const float *column[TILE];
-            for (size_t y = 0; y < TILE; y++) {
-                const float *pixel = pixels[y * TILE + x];
-                column[y] = pixel != NULL ? pixel + c : zeros;
-            }
-            spread_gradient(column, middle[0][x], TILE * LANES);
+            find_column(pixels + x, TILE, c, some);
+            spread_gradient(some, middle[x], TILE * LANES);
         }
         for (size_t y = 0; y < SPAN; y++) {
-            const float *const row[TILE] = {middle[y][0], middle[y][1], middle[y][2], middle[y][3]};
-            spread_gradient(row, to + y * SPAN * step + c, step);
+            find_row(middle[y * TILE], LANES, TILE, some);
+            spread_gradient(some, to + y * SPAN * step + c, step);
         }
     }
 }
 
-VECTORISED void take_weights(const lanes weights[9], float *to, size_t step) {
-    lanes middle[SPAN][3];
+INLINE void take_weights_by(size_t tile, const lanes *weights, float *to, size_t step) {
+    const size_t span = span_of(tile);
+    lanes middle[SPAN * 3];
+    const float *some[3];
     for (size_t x = 0; x < 3; x++) {
-        const float *const column[3] = {weights[x], weights[3 + x], weights[6 + x]};
-        spread_weights(column, middle[0][x], 3 * LANES);
+        find_row(weights[x], 3 * (size_t)LANES, 3, some);
+        spread_weights(tile, some, middle[x], 3 * (size_t)LANES);
     }
-    for (size_t y = 0; y < SPAN; y++) {
-        const float *const row[3] = {middle[y][0], middle[y][1], middle[y][2]};
-        spread_weights(row, to + y * SPAN * step, step);
+    for (size_t y = 0; y < span; y++) {
+        find_row(middle[y * 3], LANES, 3, some);
+        spread_weights(tile, some, to + y * span * step, step);
     }
 }
 
-// Where columns of sums at the points begin.
-INLINE void find_column(const float *from, size_t step, size_t x, const float *column[SPAN]) {
-    for (size_t y = 0; y < SPAN; y++) {
-        column[y] = from + (y * SPAN + x) * step;
+VECTORISED void take_weights(size_t tile, const lanes weights[9], float *to, size_t step) {
+    if (tile == 2) {
+        take_weights_by(2, weights, to, step);
+    } else {
+        take_weights_by(4, weights, to, step);
     }
 }
 
@@ -170,39 +254,46 @@ INLINE void finish_pixel(const float *made, const float *bias, struct finish fin
     }
 }
 
-VECTORISED void give_output(const float *from, size_t step, struct finish finish, size_t channel,
-                            float *const pixels[TILE * TILE]) {
+INLINE void give_output_by(size_t tile, const float *from, size_t step, struct finish finish,
+                           size_t channel, float *const *pixels) {
+    const size_t span = span_of(tile);
     const float *bias = finish.bias != NULL ? finish.bias + channel : zeros;
-    lanes middle[TILE][SPAN];
-    for (size_t x = 0; x < SPAN; x++) {
-        const float *column[SPAN];
-        find_column(from, step, x, column);
-        join_output(column, middle[0][x], SPAN * LANES);
+    lanes middle[TILE * SPAN];
+    const float *some[SPAN];
+    for (size_t x = 0; x < span; x++) {
+        find_row(from + x * step, span * step, span, some);
+        join_output(tile, some, middle[x], span * LANES);
     }
-    for (size_t y = 0; y < TILE; y++) {
-        const float *const row[SPAN] = {middle[y][0], middle[y][1], middle[y][2],
-                                        middle[y][3], middle[y][4], middle[y][5]};
+    for (size_t y = 0; y < tile; y++) {
         lanes made[TILE];
-        join_output(row, made[0], LANES);
-        for (size_t x = 0; x < TILE; x++) {
-            float *pixel = pixels[y * TILE + x];
-            if (pixel != NULL) {
-                finish_pixel(made[x], bias, finish, pixel + channel);
+        find_row(middle[y * span], LANES, span, some);
+        join_output(tile, some, made[0], LANES);
+        for (size_t x = 0; x < tile; x++) {
+            if (pixels[y * tile + x] != NULL) {
+                finish_pixel(made[x], bias, finish, pixels[y * tile + x] + channel);
             }
         }
     }
 }
 
+VECTORISED void give_output(size_t tile, const float *from, size_t step, struct finish finish,
+                            size_t channel, float *const *pixels) {
+    if (tile == 2) {
+        give_output_by(2, from, step, finish, channel, pixels);
+    } else {
+        give_output_by(4, from, step, finish, channel, pixels);
+    }
+}
+
 VECTORISED void give_weights(const float *from, size_t step, lanes weights[9]) {
-    lanes middle[3][SPAN];
+    lanes middle[3 * SPAN];
+    const float *some[SPAN];
     for (size_t x = 0; x < SPAN; x++) {
-        const float *column[SPAN];
-        find_column(from, step, x, column);
-        join_weights(column, middle[0][x], SPAN * LANES);
+        find_row(from + x * step, SPAN * step, SPAN, some);
+        join_weights(some, middle[x], SPAN * LANES);
     }
     for (size_t y = 0; y < 3; y++) {
-        const float *const row[SPAN] = {middle[y][0], middle[y][1], middle[y][2],
-                                        middle[y][3], middle[y][4], middle[y][5]};
-        join_weights(row, weights[y * 3], LANES);
+        find_row(middle[y * SPAN], LANES, SPAN, some);
+        join_weights(some, weights[y * 3], LANES);
     }
 }

@@ -5,21 +5,29 @@
 #include "backend/cpu_winograd.h"
 
 #define LANES WINOGRAD_LANES
-#define POINTS WINOGRAD_POINTS
-#define TILE 4 // outputs in one direction
-#define SPAN 6 // inputs, and points
+#define MOST_TILE 4 // outputs in one direction
+#define MOST_SPAN 6 // inputs, and points
+#define MOST_POINTS (MOST_SPAN * MOST_SPAN)
+
+static inline size_t span_of(size_t tile) {
+    return tile + 2;
+}
+
+static inline size_t points_of(size_t tile) {
+    return span_of(tile) * span_of(tile);
+}
 
 // Tiles of all images, row by row.
 struct tiles {
     size_t down, across; // of one image
 };
 
-static inline struct tiles tiles_of(const struct winograd *shape) {
-    return (struct tiles){(shape->height + TILE - 1) / TILE, (shape->width + TILE - 1) / TILE};
+static inline struct tiles tiles_of(const struct winograd *shape, size_t tile) {
+    return (struct tiles){(shape->height + tile - 1) / tile, (shape->width + tile - 1) / tile};
 }
 
-static inline size_t tile_count(const struct winograd *shape) {
-    const struct tiles tiles = tiles_of(shape);
+static inline size_t tile_count(const struct winograd *shape, size_t tile) {
+    const struct tiles tiles = tiles_of(shape, tile);
     return shape->images * tiles.down * tiles.across;
 }
 
@@ -28,10 +36,10 @@ struct corner {
     size_t image, y, x;
 };
 
-static inline struct corner corner_of(const struct winograd *shape, size_t tile) {
-    const struct tiles tiles = tiles_of(shape);
-    return (struct corner){tile / tiles.across / tiles.down,
-                           tile / tiles.across % tiles.down * TILE, tile % tiles.across * TILE};
+static inline struct corner corner_of(const struct winograd *shape, size_t tile, size_t number) {
+    const struct tiles tiles = tiles_of(shape, tile);
+    return (struct corner){number / tiles.across / tiles.down,
+                           number / tiles.across % tiles.down * tile, number % tiles.across * tile};
 }
 
 // The pixels of `side` x `side` from (y, x) on, less `before`: where their channels begin, NULL
@@ -53,18 +61,18 @@ static inline void find_pixels(const struct winograd *shape, struct corner at, s
 // ---- transforms. Numbers at the points lie `step` floats apart; pixels are where their channels
 // begin, NULL for 0 outside of the image.
 
-// SPAN x SPAN input pixels.
-void take_input(const float *const pixels[SPAN * SPAN], size_t channels, float *to, size_t step);
-
-// TILE x TILE pixels of the output's gradient.
-void take_gradient(const float *const pixels[TILE * TILE], size_t channels, float *to, size_t step);
+// Of tiles of 4 or 2: span x span input pixels.
+void take_input(size_t tile, const float *const *pixels, size_t channels, float *to, size_t step);
 
 // 3 x 3 weights of LANES channels.
-void take_weights(const float weights[9][LANES], float *to, size_t step);
+void take_weights(size_t tile, const float weights[9][LANES], float *to, size_t step);
 
-// LANES channels, from `channel` on, of TILE x TILE output pixels: sums at the points, finished.
-void give_output(const float *from, size_t step, struct finish finish, size_t channel,
-                 float *const pixels[TILE * TILE]);
+// LANES channels, from `channel` on, of tile x tile output pixels: sums at the points, finished.
+void give_output(size_t tile, const float *from, size_t step, struct finish finish, size_t channel,
+                 float *const *pixels);
+
+// Of tiles of 4: the pixels of the output's gradient.
+void take_gradient(const float *const *pixels, size_t channels, float *to, size_t step);
 
 // The gradients of 3 x 3 weights of LANES channels.
 void give_weights(const float *from, size_t step, float weights[9][LANES]);

@@ -139,6 +139,8 @@ struct trial {
     size_t outputs;
     float *weights; // of the loss: the sum of weighted outputs
     float *made;    // the outputs of the last forward pass
+    float *input;   // what every step begins with: its memory serves other things, too
+    size_t pixels;
 };
 
 static float draw(struct random *random) {
@@ -157,9 +159,9 @@ static void fill(struct trial *trial, void *to, const float *from, size_t count)
 
 static void fill_numbers(struct trial *trial, size_t which, struct shape shape) {
     struct random random = random_seed(7, which, shape.h * 100 + shape.w);
-    const size_t pixels = 3 * shape.n * shape.h * shape.w;
     float *values = memory_for(network_value_count(trial->network));
-    float *input = memory_for(pixels);
+    trial->pixels = 3 * shape.n * shape.h * shape.w;
+    trial->input = memory_for(trial->pixels);
     for (int i = 0; i < graph_parameter_count(trial->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(trial->graph, i);
         for (size_t k = 0; k < parameter->count; k++) {
@@ -167,16 +169,14 @@ static void fill_numbers(struct trial *trial, size_t which, struct shape shape) 
                 draw(&random) + (parameter->role == ROLE_VARIANCE ? 1.5F : 0);
         }
     }
-    for (size_t i = 0; i < pixels; i++) {
-        input[i] = draw(&random);
+    for (size_t i = 0; i < trial->pixels; i++) {
+        trial->input[i] = draw(&random);
     }
     for (size_t i = 0; i < trial->outputs; i++) {
         trial->weights[i] = draw(&random);
     }
     fill(trial, network_values(trial->network), values, network_value_count(trial->network));
-    fill(trial, network_input(trial->network), input, pixels);
     free(values);
-    free(input);
 }
 
 static void open_trial(struct trial *trial, const char *device, enum graph_mode mode, size_t which,
@@ -213,12 +213,14 @@ static void close_trial(struct trial *trial) {
     backend_close(trial->backend);
     free(trial->weights);
     free(trial->made);
+    free(trial->input);
 }
 
 static double loss_of(struct trial *trial) {
     struct error error;
     double loss = 0;
     network_changed(trial->network);
+    fill(trial, network_input(trial->network), trial->input, trial->pixels);
     network_begin(trial->network, 5);
     network_forward(trial->network);
     trial->backend->calls->get(trial->backend, trial->made, network_output(trial->network, 0),

@@ -1,8 +1,11 @@
-// Products of tiles, by cpu_gemm or in bf16.
+// Products of tiles, in float32 or in bf16.
 #include "ops/position_attention/tiles.h"
 
 #include "backend/cpu.h"
 #include "backend/cpu_bf16.h"
+#include "backend/cpu_f32.h"
+
+#include "core/simd.h"
 
 #include <string.h>
 
@@ -18,19 +21,26 @@ static size_t rounded(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
+#define PANEL ((size_t)CPU_F32_PANEL)
+
 static size_t across_bytes(bool half, size_t pixels, size_t width) {
     return rounded(half ? cpu_bf16_packed(width, pixels) * sizeof(uint16_t)
                         : blocks_of(pixels) * BLOCK * width * sizeof(float));
 }
 
-static size_t down_bytes(enum precision precision, bool half, size_t pixels, size_t width) {
-    return half                         ? rounded(cpu_bf16_packed(pixels, width) * sizeof(uint16_t))
-           : precision == PRECISION_F32 ? 0
-                                        : rounded(pixels * width * sizeof(float));
+static size_t down_bytes(bool half, size_t pixels, size_t width) {
+    return rounded(half ? cpu_bf16_packed(pixels, width) * sizeof(uint16_t)
+                        : pixels * accumulator_width(width) * sizeof(float));
+}
+
+// What lies there, as floats.
+static size_t rows_bytes(enum precision precision, bool half, size_t pixels, size_t width) {
+    return half || precision == PRECISION_F32 ? 0 : rounded(pixels * width * sizeof(float));
 }
 
 size_t operand_room(enum precision precision, bool half, size_t pixels, size_t width) {
-    return across_bytes(half, pixels, width) + down_bytes(precision, half, pixels, width);
+    return across_bytes(half, pixels, width) + down_bytes(half, pixels, width) +
+           rows_bytes(precision, half, pixels, width);
 }
 
 // ---- made ready, block by block
@@ -49,12 +59,23 @@ static void pack_block(const struct operand *made, size_t first, size_t pixels) 
     }
 }
 
-static void turn_block(const struct operand *made, size_t first, size_t pixels) {
-    const float *rows = made->rows + first * made->width;
-    float *across = made->across + first * made->width;
-    for (size_t c = 0; c < made->width; c++) {
+VECTORISED static void panel_block(const struct operand *made, size_t first, size_t pixels) {
+    const size_t width = made->width;
+    const float *rows = made->rows + first * width;
+    for (size_t i = 0; i < pixels; i++) {
+        float *across = made->across + (first + i) / PANEL * width * PANEL + (first + i) % PANEL;
+        for (size_t c = 0; c < width; c++) {
+            across[c * PANEL] = rows[i * width + c];
+        }
+    }
+    for (size_t panel = 0; panel < accumulator_width(width) / PANEL; panel++) {
+        const size_t left = width - panel * PANEL;
+        const size_t lanes = left < PANEL ? left : PANEL;
+        float *down = made->down + (panel * made->pixels + first) * PANEL;
         for (size_t i = 0; i < pixels; i++) {
-            across[c * BLOCK + i] = rows[i * made->width + c];
+            for (size_t lane = 0; lane < PANEL; lane++) {
+                down[i * PANEL + lane] = lane < lanes ? rows[i * width + panel * PANEL + lane] : 0;
+            }
         }
     }
 }
@@ -63,7 +84,7 @@ struct operand operand_make(enum precision precision, bool half, const void *num
                             size_t width, void *room, int threads) {
     struct operand made = {.pixels = pixels, .width = width, .half = half};
     char *down = (char *)room + across_bytes(half, pixels, width);
-    float *floats = (float *)(void *)down;
+    float *floats = (float *)(void *)(down + down_bytes(half, pixels, width));
     if (half) {
         made.halves = numbers;
         made.packed_across = room;
@@ -71,6 +92,7 @@ struct operand operand_make(enum precision precision, bool half, const void *num
     } else {
         made.rows = precision == PRECISION_F32 ? numbers : floats;
         made.across = room;
+        made.down = (float *)(void *)down;
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t block = 0; block < blocks_of(pixels); block++) {
@@ -83,7 +105,7 @@ struct operand operand_make(enum precision precision, bool half, const void *num
         for (size_t i = first; precision != PRECISION_F32 && i < first + some; i++) {
             (void)cpu_read(precision, numbers, i * width, width, floats + i * width);
         }
-        turn_block(&made, first, some);
+        panel_block(&made, first, some);
     }
     return made;
 }
@@ -102,11 +124,17 @@ void tile_scores(const struct part *part, const struct operand *a, const struct 
             false, tile, BLOCK);
         return;
     }
-    cpu_gemm(false, false, part->rows, part->columns, width, 1, a->rows + part->first * width,
-             width, b->across + part->column * width, BLOCK, 0, tile, BLOCK);
+    cpu_f32_gemm(part->rows, (part->columns + PANEL - 1) / PANEL, width,
+                 (struct cpu_f32_a){a->rows + part->first * width, width, 1},
+                 (struct cpu_f32_b){b->across + part->column * width, width * PANEL, PANEL}, false,
+                 tile, BLOCK);
 }
 
 // The rows of b from pixel `first` on, as the inner side.
+static struct cpu_f32_b panels_from(const struct operand *b, size_t first) {
+    return (struct cpu_f32_b){b->down + first * PANEL, b->pixels * PANEL, PANEL};
+}
+
 static struct cpu_bf16_b down_from(const struct operand *b, size_t first) {
     return (struct cpu_bf16_b){b->packed_down + first * CPU_BF16_PANEL, cpu_bf16_panel(b->pixels)};
 }
@@ -121,8 +149,8 @@ void tile_product(const struct part *part, const float *tile, const struct opera
                       down_from(b, part->column), true, made, leading);
         return;
     }
-    cpu_gemm(false, false, part->rows, b->width, part->columns, 1, tile, BLOCK,
-             b->rows + part->column * b->width, b->width, 1, made, leading);
+    cpu_f32_gemm(part->rows, leading / PANEL, part->columns, (struct cpu_f32_a){tile, BLOCK, 1},
+                 panels_from(b, part->column), true, made, leading);
 }
 
 void tile_turned_product(const struct part *part, const float *tile, const struct operand *b,
@@ -135,6 +163,6 @@ void tile_turned_product(const struct part *part, const float *tile, const struc
                       down_from(b, part->first), true, made, leading);
         return;
     }
-    cpu_gemm(true, false, part->columns, b->width, part->rows, 1, tile, BLOCK,
-             b->rows + part->first * b->width, b->width, 1, made, leading);
+    cpu_f32_gemm(part->columns, leading / PANEL, part->rows, (struct cpu_f32_a){tile, 1, BLOCK},
+                 panels_from(b, part->first), true, made, leading);
 }

@@ -8,15 +8,15 @@
 
 #define BLOCK 128 // pixels; a tile's rows are as far apart
 
-// One image's q, v or gradient of y, ready for products.
+// One image's q, v or gradient of y, ready for products: as it lies, in panels of 16 pixels for
+// products over the width, and in panels of 16 channels for products over pixels.
 struct operand {
     size_t pixels, width;
     bool half;
-    const float *rows;       // float32: as it lies,
-    float *across;           // and in blocks of BLOCK pixels, each one width x BLOCK
-    const uint16_t *halves;  // bf16: as it lies,
-    uint16_t *packed_across; // packed for products over the width,
-    uint16_t *packed_down;   // and over pixels
+    const float *rows; // float32
+    float *across, *down;
+    const uint16_t *halves; // bf16
+    uint16_t *packed_across, *packed_down;
 };
 
 // Rows of accumulators are so many floats apart.
