@@ -1,103 +1,55 @@
-// Products of small float32 matrices: one body in plain C, which the compiler keeps in registers
-// because all its inner loops have constant ends, for vectors of 8 numbers and of 16.
+// Products of small float32 matrices, for vectors of 4, 8 and 16 numbers.
 #include "backend/cpu_f32.h"
 
-#include <math.h>
-
-#define PANEL CPU_F32_PANEL
-#define MOST_ROWS 12 // of C in registers
-
-#define INLINE __attribute__((always_inline)) static inline
+#define PART ((size_t)64) // products that are summed in registers
 
 // Sanitizers check every number of an unrolled loop on its own: a minute's work for the compiler.
 #ifdef __SANITIZE_ADDRESS__
 #define UNROLLED
 #define FAST false
 #else
-#define UNROLLED _Pragma("GCC unroll 16")
+#define UNROLLED _Pragma("GCC unroll 12")
 #define FAST true
 #endif
 
-// `rows` rows of one panel; `fused`, with one rounding for a product and its sum, and `rows` are
-// constants where this is called.
-INLINE void multiply_rows(bool fused, size_t rows, size_t inner, struct cpu_f32_a a, const float *b,
-                          size_t step, bool add, float *restrict c, size_t leading) {
-    float sums[MOST_ROWS][PANEL];
-    UNROLLED
-    for (size_t row = 0; row < rows; row++) {
-        UNROLLED
-        for (size_t i = 0; i < PANEL; i++) {
-            sums[row][i] = add ? c[row * leading + i] : 0;
-        }
-    }
-    for (size_t k = 0; k < inner; k++) {
-        UNROLLED
-        for (size_t row = 0; row < rows; row++) {
-            const float everywhere = a.at[row * a.row_step];
-            UNROLLED
-            for (size_t i = 0; i < PANEL; i++) {
-                sums[row][i] =
-                    fused ? fmaf(everywhere, b[i], sums[row][i]) : sums[row][i] + everywhere * b[i];
-            }
-        }
-        a.at += a.inner_step;
-        b += step;
-    }
-    UNROLLED
-    for (size_t row = 0; row < rows; row++) {
-        UNROLLED
-        for (size_t i = 0; i < PANEL; i++) {
-            c[row * leading + i] = sums[row][i];
-        }
-    }
-}
+typedef float four __attribute__((vector_size(16)));
+typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
 
-// One panel; `most`, a constant where this is called, rows at a time, then fewer.
-INLINE void multiply_panel(bool fused, size_t most, size_t rows, size_t inner, struct cpu_f32_a a,
-                           const float *b, size_t step, bool add, float *c, size_t leading) {
-    for (; rows >= most; rows -= most) {
-        multiply_rows(fused, most, inner, a, b, step, add, c, leading);
-        a.at += most * a.row_step;
-        c += most * leading;
-    }
-    if (rows >= 6) {
-        multiply_rows(fused, 6, inner, a, b, step, add, c, leading);
-        a.at += 6 * a.row_step;
-        c += 6 * leading;
-        rows -= 6;
-    }
-    switch (rows) {
-    case 5: multiply_rows(fused, 5, inner, a, b, step, add, c, leading); break;
-    case 4: multiply_rows(fused, 4, inner, a, b, step, add, c, leading); break;
-    case 3: multiply_rows(fused, 3, inner, a, b, step, add, c, leading); break;
-    case 2: multiply_rows(fused, 2, inner, a, b, step, add, c, leading); break;
-    case 1: multiply_rows(fused, 1, inner, a, b, step, add, c, leading); break;
-    default: break;
-    }
-}
+#define NAME(what) four_##what
+#define TARGET
+#define VECTOR four
+#define ANYWHERE four_anywhere
+#define LANES 4
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#define MOST_ROWS 3
+#include "backend/cpu_f32_block.h"
 
-INLINE void multiply(bool fused, size_t most, size_t rows, size_t panels, size_t inner,
-                     struct cpu_f32_a a, struct cpu_f32_b b, bool add, float *c, size_t leading) {
-    for (size_t panel = 0; panel < panels; panel++) {
-        multiply_panel(fused, most, rows, inner, a, b.at + panel * b.panel_step, b.inner_step, add,
-                       c + panel * PANEL, leading);
-    }
-}
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target("arch=x86-64-v4,prefer-vector-width=512"))) static void multiply_wide(
-    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
-    float *c, size_t leading) {
-    multiply(true, 12, rows, panels, inner, a, b, add, c, leading);
-}
+typedef float eight __attribute__((vector_size(32)));
+typedef float eight_anywhere __attribute__((vector_size(32), aligned(4), may_alias));
 
-__attribute__((target("arch=x86-64-v3"))) static void multiply_narrow(size_t rows, size_t panels,
-                                                                      size_t inner,
-                                                                      struct cpu_f32_a a,
-                                                                      struct cpu_f32_b b, bool add,
-                                                                      float *c, size_t leading) {
-    multiply(true, 6, rows, panels, inner, a, b, add, c, leading);
-}
+#define NAME(what) eight_##what
+#define TARGET __attribute__((target("avx2,fma")))
+#define VECTOR eight
+#define ANYWHERE eight_anywhere
+#define LANES 8
+#define FUSED(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define MOST_ROWS 6
+#include "backend/cpu_f32_block.h"
+
+typedef float sixteen __attribute__((vector_size(64)));
+typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
+
+#define NAME(what) sixteen_##what
+#define TARGET __attribute__((target("avx512f")))
+#define VECTOR sixteen
+#define ANYWHERE sixteen_anywhere
+#define LANES 16
+#define FUSED(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define MOST_ROWS 12
+#include "backend/cpu_f32_block.h"
 
 bool cpu_f32_products(void) {
     return FAST && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -105,21 +57,22 @@ bool cpu_f32_products(void) {
 
 void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b,
                   bool add, float *c, size_t leading) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
-        multiply_wide(rows, panels, inner, a, b, add, c, leading);
+    if (__builtin_cpu_supports("avx512f")) {
+        sixteen_gemm(rows, panels, inner, a, b, add, c, leading);
     } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        multiply_narrow(rows, panels, inner, a, b, add, c, leading);
+        eight_gemm(rows, panels, inner, a, b, add, c, leading);
     } else {
-        multiply(false, 6, rows, panels, inner, a, b, add, c, leading);
+        four_gemm(rows, panels, inner, a, b, add, c, leading);
     }
 }
 #else
+
 bool cpu_f32_products(void) {
     return false;
 }
 
 void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b,
                   bool add, float *c, size_t leading) {
-    multiply(false, 6, rows, panels, inner, a, b, add, c, leading);
+    four_gemm(rows, panels, inner, a, b, add, c, leading);
 }
 #endif
