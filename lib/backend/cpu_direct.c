@@ -165,24 +165,16 @@ static void end_row(const struct sweep *sweep, float *row) {
 // Adds what one kernel row gives to one output row in one panel; `weights`: of both.
 static void add_kernel_row(const struct sweep *sweep, const struct edges *edges, const float *from,
                            const float *weights, float *row) {
-    const struct cpu_f32_b all = {weights, 0, PANEL};
-    for (size_t x = 0; x < sweep->columns; x++) {
-        const ptrdiff_t first = (ptrdiff_t)(x * sweep->stride_x) + sweep->left;
-        if (x == edges->inside && edges->inside < edges->outside) {
-            cpu_f32_gemm(edges->outside - edges->inside, 1, sweep->kernel_width * sweep->channels,
-                         (struct cpu_f32_a){from + (size_t)first * sweep->channels,
-                                            sweep->stride_x * sweep->channels, 1},
-                         all, true, row + x * sweep->out_pixel, sweep->out_pixel);
-            x = edges->outside - 1;
-            continue;
-        }
-        const struct window window = window_at(sweep, x);
-        if (window.taps > 0) {
-            cpu_f32_gemm(
-                1, 1, window.taps * sweep->channels,
-                (struct cpu_f32_a){from + window.pixel * sweep->channels, 0, 1},
-                (struct cpu_f32_b){weights + window.tap * sweep->channels * PANEL, 0, PANEL}, true,
-                row + x * sweep->out_pixel, sweep->out_pixel);
+    const size_t channels = sweep->channels;
+    struct span span;
+    for (size_t x = 0; x < sweep->columns; x += span.columns) {
+        span = span_at(sweep, edges, x);
+        const struct cpu_f32_a pixels = {from + span.window.pixel * channels,
+                                         sweep->stride_x * channels, 1};
+        const struct cpu_f32_b taps = {weights + span.window.tap * channels * PANEL, 0, PANEL};
+        if (span.window.taps > 0) {
+            cpu_f32_gemm(span.columns, 1, span.window.taps * channels, pixels, taps, true,
+                         row + x * sweep->out_pixel, sweep->out_pixel);
         }
     }
 }

@@ -20,26 +20,22 @@ size_t sweep_gradient_scratch(const struct sweep *sweep) {
     return parts_of(sweep) * sweep_weights_size(sweep) * sizeof(float);
 }
 
-// Adds one output row's products with one kernel row: (kernel column and channel, lane).
+// Adds one output row's products with one kernel row: (panel, kernel column and channel, lane).
 static void add_row(const struct sweep *sweep, const struct edges *edges, size_t panels,
                     const float *from, const float *gradient, float *sums) {
-    const size_t inner = sweep->kernel_width * sweep->channels;
-    for (size_t x = 0; x < sweep->columns; x++) {
-        const bool whole = x == edges->inside && edges->inside < edges->outside;
-        const struct window window = window_at(sweep, x);
-        const size_t columns = whole ? edges->outside - edges->inside : 1;
-        if (window.taps > 0) {
-            for (size_t panel = 0; panel < panels; panel++) {
-                cpu_f32_gemm(window.taps * sweep->channels, 1, columns,
-                             (struct cpu_f32_a){from + window.pixel * sweep->channels, 1,
-                                                sweep->stride_x * sweep->channels},
-                             (struct cpu_f32_b){gradient + x * sweep->out_pixel + panel * PANEL, 0,
-                                                sweep->out_pixel},
-                             true, sums + (panel * inner + window.tap * sweep->channels) * PANEL,
-                             PANEL);
-            }
+    const size_t channels = sweep->channels;
+    const size_t inner = sweep->kernel_width * channels;
+    struct span span;
+    for (size_t x = 0; x < sweep->columns; x += span.columns) {
+        span = span_at(sweep, edges, x);
+        const struct cpu_f32_a pixels = {from + span.window.pixel * channels, 1,
+                                         sweep->stride_x * channels};
+        for (size_t panel = 0; span.window.taps > 0 && panel < panels; panel++) {
+            const struct cpu_f32_b outputs = {gradient + x * sweep->out_pixel + panel * PANEL, 0,
+                                              sweep->out_pixel};
+            cpu_f32_gemm(span.window.taps * channels, 1, span.columns, pixels, outputs, true,
+                         sums + (panel * inner + span.window.tap * channels) * PANEL, PANEL);
         }
-        x += columns - 1;
     }
 }
 

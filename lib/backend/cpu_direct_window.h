@@ -40,6 +40,17 @@ static inline struct edges edges_of(const struct sweep *sweep) {
     return edges;
 }
 
+// What one product does in a row from column x on: all columns with whole windows, or one.
+struct span {
+    size_t columns;
+    struct window window; // of the first
+};
+
+static inline struct span span_at(const struct sweep *sweep, const struct edges *edges, size_t x) {
+    const bool whole = x >= edges->inside && x < edges->outside;
+    return (struct span){whole ? edges->outside - x : 1, window_at(sweep, x)};
+}
+
 // Lanes of a panel that belong to one pixel.
 static inline size_t lanes_of(const struct sweep *sweep) {
     return PANEL / sweep->pixels;
