@@ -8,12 +8,21 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#define LARGE_PAGE ((size_t)2 << 20)
+
+// Large memory comes in large pages where the system has them: kernels walk through it in dozens of
+// places at once, more than a processor remembers small pages of.
 static void *cpu_alloc(struct backend *backend, size_t bytes) {
     (void)backend;
-    const size_t whole = (bytes + 63) / 64 * 64;
-    void *memory = whole < bytes ? NULL : aligned_alloc(64, whole > 0 ? whole : 64);
+    const size_t unit = bytes < LARGE_PAGE ? 64 : LARGE_PAGE;
+    const size_t whole = (bytes + unit - 1) / unit * unit;
+    void *memory = whole < bytes ? NULL : aligned_alloc(unit, whole > 0 ? whole : unit);
     if (memory != NULL) {
+        if (unit == LARGE_PAGE) {
+            (void)madvise(memory, whole, MADV_HUGEPAGE); // a wish
+        }
         memset(memory, 0, whole);
     }
     return memory;

@@ -3,6 +3,7 @@
 // there: the limit that a whole step is held against. Prints milliseconds.
 #include "backend/cpu.h"
 #include "backend/cpu_bf16.h"
+#include "backend/cpu_f32.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "models/models.h"
@@ -111,12 +112,14 @@ static void multiply(bool half, size_t columns, size_t inner, const float *a, co
                       (struct cpu_bf16_b){(const void *)b, cpu_bf16_panel(inner)}, true, c,
                       columns);
     } else {
-        cpu_gemm(false, false, TILE, columns, inner, 1, a, inner, b, columns, 1, c, columns);
+        cpu_f32_gemm(TILE, columns / CPU_F32_PANEL, inner, (struct cpu_f32_a){a, inner, 1},
+                     (struct cpu_f32_b){b, inner * CPU_F32_PANEL, CPU_F32_PANEL}, true, c, columns);
     }
 }
 
-// TILE rows; `columns` are a multiple of 16, `inner` of 2.
-static double time_product(const struct limit *limit, size_t columns, size_t inner) {
+// TILE rows; `inner` is a multiple of 2.
+static double time_product(const struct limit *limit, size_t wanted, size_t inner) {
+    const size_t columns = (wanted + CPU_F32_PANEL - 1) / CPU_F32_PANEL * CPU_F32_PANEL;
     const bool half = limit->backend->precision == PRECISION_BF16 && cpu_bf16_products();
     const int threads = limit->backend->threads;
     const int calls = 64 * threads;
