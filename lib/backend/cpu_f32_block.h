@@ -4,11 +4,9 @@
 #define VECTORS (CPU_F32_PANEL / LANES) // of a panel
 
 // `rows` rows of one panel; `rows` is a constant where this is called.
-TARGET __attribute__((always_inline)) static inline void NAME(rows)(size_t rows, size_t inner,
-                                                                    struct cpu_f32_a a,
-                                                                    const float *b, size_t step,
-                                                                    bool add, float *c,
-                                                                    size_t leading) {
+UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(rows)(
+    size_t rows, size_t inner, struct cpu_f32_a a, const float *b, size_t step, bool add, float *c,
+    size_t leading) {
     VECTOR sums[MOST_ROWS][VECTORS];
     UNROLLED
     for (size_t row = 0; row < rows; row++) {
@@ -45,11 +43,9 @@ TARGET __attribute__((always_inline)) static inline void NAME(rows)(size_t rows,
 }
 
 // The same, summed in parts: in float32 the error of a sum grows with its length.
-TARGET __attribute__((always_inline)) static inline void NAME(parts)(size_t rows, size_t inner,
-                                                                     struct cpu_f32_a a,
-                                                                     const float *b, size_t step,
-                                                                     bool add, float *c,
-                                                                     size_t leading) {
+UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
+    size_t rows, size_t inner, struct cpu_f32_a a, const float *b, size_t step, bool add, float *c,
+    size_t leading) {
     size_t some = 0;
     do {
         some = inner < PART ? inner : PART;
@@ -61,8 +57,9 @@ TARGET __attribute__((always_inline)) static inline void NAME(parts)(size_t rows
     } while (inner > 0);
 }
 
-TARGET static void NAME(panel)(size_t rows, size_t inner, struct cpu_f32_a a, const float *b,
-                               size_t step, bool add, float *c, size_t leading) {
+UNCHECKED TARGET static void NAME(panel)(size_t rows, size_t inner, struct cpu_f32_a a,
+                                         const float *b, size_t step, bool add, float *c,
+                                         size_t leading) {
     for (; rows >= MOST_ROWS; rows -= MOST_ROWS) {
         NAME(parts)(MOST_ROWS, inner, a, b, step, add, c, leading);
         a.at += MOST_ROWS * a.row_step;
@@ -80,8 +77,9 @@ TARGET static void NAME(panel)(size_t rows, size_t inner, struct cpu_f32_a a, co
     }
 }
 
-TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a,
-                              struct cpu_f32_b b, bool add, float *c, size_t leading) {
+UNCHECKED TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t inner,
+                                        struct cpu_f32_a a, struct cpu_f32_b b, bool add, float *c,
+                                        size_t leading) {
     for (size_t panel = 0; panel < panels; panel++) {
         NAME(panel)
         (rows, inner, a, b.at + panel * b.panel_step, b.inner_step, add, c + panel * CPU_F32_PANEL,
