@@ -8,6 +8,7 @@
 
 #define MOST_STRIDE 2
 #define PHASES (MOST_STRIDE * MOST_STRIDE)
+#define WEIGHTS_A_PIXEL 512     // at most, channels x channels, for Winograd's method
 #define BIAS_PARTS ((size_t)64) // of the pixels, summed each on its own
 
 // A convolution by one method or the other, with weights made ready for it.
@@ -39,10 +40,15 @@ static struct winograd tiles_of(const struct convolution_shape *shape, size_t ti
                              .threads = threads};
 }
 
+// Transformed weights and their gradients cost the same whatever there is to convolve: with few
+// pixels to many channels they take more than they save. In prediction each image counts alone: its
+// bytes must not depend on the others.
 static bool suits_winograd(const struct convolution_shape *shape, int threads) {
     const struct winograd tiles = tiles_of(shape, 4, false, threads);
+    const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
     return shape->kernel == 3 && shape->stride == 1 && shape->pad == 1 &&
-           cpu_winograd_suits(&tiles);
+           cpu_winograd_suits(&tiles) &&
+           pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels;
 }
 
 static size_t phases_of(const struct convolution_shape *shape) {

@@ -13,6 +13,13 @@
 #define TILE MOST_TILE
 #define SPAN MOST_SPAN
 
+// Sanitized functions have no clones, and fmaf is a call there.
+#ifdef __SANITIZE_ADDRESS__
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#else
+#define FUSED(a, b, c) fmaf(a, b, c)
+#endif
+
 typedef float lanes[LANES];
 
 #define A 0.625F
@@ -24,16 +31,16 @@ typedef float lanes[LANES];
 INLINE void spread_input_4(const float *const *d, float *to, size_t step) {
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
-        const float a_even = fmaf(-B2, d[2][i], d[4][i]);
-        const float a_odd = A * fmaf(-B2, d[1][i], d[3][i]);
-        const float b_even = fmaf(-A2, d[2][i], d[4][i]);
-        const float b_odd = B * fmaf(-A2, d[1][i], d[3][i]);
-        to[i] = fmaf(-A2 - B2, d[2][i], fmaf(A2 * B2, d[0][i], d[4][i]));
+        const float a_even = FUSED(-B2, d[2][i], d[4][i]);
+        const float a_odd = A * FUSED(-B2, d[1][i], d[3][i]);
+        const float b_even = FUSED(-A2, d[2][i], d[4][i]);
+        const float b_odd = B * FUSED(-A2, d[1][i], d[3][i]);
+        to[i] = FUSED(-A2 - B2, d[2][i], FUSED(A2 * B2, d[0][i], d[4][i]));
         to[step + i] = a_even + a_odd;
         to[2 * step + i] = a_even - a_odd;
         to[3 * step + i] = b_even + b_odd;
         to[4 * step + i] = b_even - b_odd;
-        to[5 * step + i] = fmaf(-A2 - B2, d[3][i], fmaf(A2 * B2, d[1][i], d[5][i]));
+        to[5 * step + i] = FUSED(-A2 - B2, d[3][i], FUSED(A2 * B2, d[1][i], d[5][i]));
     }
 }
 
@@ -41,10 +48,10 @@ INLINE void spread_input_4(const float *const *d, float *to, size_t step) {
 INLINE void spread_gradient(const float *const *y, float *to, size_t step) {
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
-        const float a_even = fmaf(A2, y[2][i], y[0][i]);
-        const float a_odd = A * fmaf(A2, y[3][i], y[1][i]);
-        const float b_even = fmaf(B2, y[2][i], y[0][i]);
-        const float b_odd = B * fmaf(B2, y[3][i], y[1][i]);
+        const float a_even = FUSED(A2, y[2][i], y[0][i]);
+        const float a_odd = A * FUSED(A2, y[3][i], y[1][i]);
+        const float b_even = FUSED(B2, y[2][i], y[0][i]);
+        const float b_odd = B * FUSED(B2, y[3][i], y[1][i]);
         to[i] = y[0][i];
         to[step + i] = a_even + a_odd;
         to[2 * step + i] = a_even - a_odd;
@@ -62,9 +69,9 @@ INLINE void spread_weights_4(const float *const *g, float *to, size_t step) {
     const float b = 1 / (2 * B2 * (B2 - A2));
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
-        const float a_even = a * fmaf(A2, g[2][i], g[0][i]);
+        const float a_even = a * FUSED(A2, g[2][i], g[0][i]);
         const float a_odd = a * A * g[1][i];
-        const float b_even = b * fmaf(B2, g[2][i], g[0][i]);
+        const float b_even = b * FUSED(B2, g[2][i], g[0][i]);
         const float b_odd = b * B * g[1][i];
         to[i] = zero * g[0][i];
         to[step + i] = a_even + a_odd;
@@ -85,8 +92,8 @@ INLINE void join_output_4(const float *const *m, float *to, size_t step) {
         const float b_odd = B * (m[3][i] - m[4][i]);
         to[i] = m[0][i] + (a_even + b_even);
         to[step + i] = a_odd + b_odd;
-        to[2 * step + i] = fmaf(A2, a_even, B2 * b_even);
-        to[3 * step + i] = fmaf(A2, a_odd, fmaf(B2, b_odd, m[5][i]));
+        to[2 * step + i] = FUSED(A2, a_even, B2 * b_even);
+        to[3 * step + i] = FUSED(A2, a_odd, FUSED(B2, b_odd, m[5][i]));
     }
 }
 
@@ -101,9 +108,9 @@ INLINE void join_weights(const float *const *m, float *to, size_t step) {
         const float a_odd = a * A * (m[1][i] - m[2][i]);
         const float b_even = b * (m[3][i] + m[4][i]);
         const float b_odd = b * B * (m[3][i] - m[4][i]);
-        to[i] = fmaf(zero, m[0][i], a_even + b_even);
+        to[i] = FUSED(zero, m[0][i], a_even + b_even);
         to[step + i] = a_odd + b_odd;
-        to[2 * step + i] = fmaf(A2, a_even, fmaf(B2, b_even, m[5][i]));
+        to[2 * step + i] = FUSED(A2, a_even, FUSED(B2, b_even, m[5][i]));
     }
 }
 
