@@ -49,7 +49,8 @@ void cpu_convolution_release(struct cpu_convolution *convolution);
 // Scratch memory that a pass needs, in bytes.
 size_t cpu_convolution_scratch(const struct cpu_convolution *convolution);
 
-// Takes new weights, OIHW: reorders them into the layouts that the passes want.
+// Takes new weights, OIHW: reorders them into the layouts that the passes want. They stay where
+// they are until the backward pass has run.
 void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights);
 
 // `bias` holds out_channels floats, NULL without.

@@ -23,6 +23,7 @@ struct way {
 struct panels {
     struct convolution_shape shape;
     int threads;
+    const float *plain; // the layer's weights
     struct way forward;
     struct way backward[PHASES]; // the input's gradient: one, or a sweep a phase
     size_t phases;               // 0: not wanted
@@ -101,7 +102,7 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
         way->winograd = winograd;
         way->tiles = tiles_of(shape, 4, true, backend->threads);
         planned = sweep_backward(shape, backend->threads, phase, &way->sweep, &way->taps) &&
-                  make_way(way, error);
+                  (winograd || make_way(way, error)); // four times the weights: made in each step
     }
     if (!planned) {
         panels_release(made);
@@ -136,7 +137,8 @@ size_t panels_scratch(const struct panels *panels) {
                                                     : sweep_gradient_scratch(&forward->sweep));
     }
     if (panels->phases > 0 && panels->backward[0].winograd) {
-        most = greater(most, cpu_winograd_scratch(&panels->backward[0].tiles));
+        most = greater(most, cpu_winograd_weights_size(&panels->backward[0].tiles) * sizeof(float) +
+                                 cpu_winograd_scratch(&panels->backward[0].tiles));
     }
     return most;
 }
@@ -150,9 +152,12 @@ static void take_weights(struct way *way, bool turned, const float *weights) {
 }
 
 void panels_weights(struct panels *panels, const float *weights) {
+    panels->plain = weights;
     take_weights(&panels->forward, false, weights);
     for (size_t phase = 0; phase < panels->phases; phase++) {
-        take_weights(&panels->backward[phase], true, weights);
+        if (!panels->backward[phase].winograd) {
+            take_weights(&panels->backward[phase], true, weights);
+        }
     }
 }
 
@@ -214,8 +219,10 @@ void panels_backward(struct panels *panels, const float *input, const float *out
     for (size_t phase = 0; input_gradient != NULL && phase < panels->phases; phase++) {
         const struct way *way = &panels->backward[phase];
         if (way->winograd) {
-            cpu_winograd_convolve(&way->tiles, output_gradient, way->weights, finish,
-                                  input_gradient, scratch);
+            float *weights = scratch;
+            cpu_winograd_weights(&way->tiles, panels->plain, true, weights);
+            cpu_winograd_convolve(&way->tiles, output_gradient, weights, finish, input_gradient,
+                                  weights + cpu_winograd_weights_size(&way->tiles));
         } else {
             sweep_convolve(&way->sweep, output_gradient, way->weights, finish,
                            input_gradient + phase_at(&panels->shape, phase));
