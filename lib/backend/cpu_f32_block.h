@@ -1,6 +1,7 @@
 // One kind of vectors' products of small matrices, for cpu_f32.c, which includes this once for
 // each: NAME(x): a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES
-// floats; FUSED(a, b, c): a b + c; MOST_ROWS: rows of C that fit into registers, 3 at least.
+// floats, ANYWHERE: that at any address; FUSED(a, b, c): a b + c; MOST_ROWS: rows of C that fit
+// into registers, 3 at least.
 #define VECTORS (CPU_F32_PANEL / LANES) // of a panel
 
 // `rows` rows of one panel; `rows` is a constant where this is called.
