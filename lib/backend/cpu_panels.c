@@ -11,9 +11,8 @@
 #define WEIGHTS_A_PIXEL 512     // at most, channels x channels, for Winograd's method
 #define BIAS_PARTS ((size_t)64) // of the pixels, summed each on its own
 
-// A convolution by one method or the other, with weights made ready for it.
+// A convolution by either method, with weights made ready for it.
 struct way {
-    bool winograd;
     struct winograd tiles;
     struct sweep sweep;
     struct taps taps;
@@ -27,7 +26,7 @@ struct panels {
     struct way forward;
     struct way backward[PHASES]; // the input's gradient: one, or a sweep a phase
     size_t phases;               // 0: not wanted
-    bool winograd_gradient;      // the weights'
+    bool winograd;               // all passes; else all are direct
 };
 
 static struct winograd tiles_of(const struct convolution_shape *shape, size_t tile, bool turned,
@@ -71,9 +70,9 @@ bool panels_suit(const struct backend *backend, const struct convolution_shape *
     return true;
 }
 
-static bool make_way(struct way *way, struct error *error) {
+static bool make_way(struct way *way, bool winograd, struct error *error) {
     const size_t count =
-        way->winograd ? cpu_winograd_weights_size(&way->tiles) : sweep_weights_size(&way->sweep);
+        winograd ? cpu_winograd_weights_size(&way->tiles) : sweep_weights_size(&way->sweep);
     way->weights = aligned_alloc(64, (count * sizeof(float) + 64) / 64 * 64);
     return way->weights != NULL || fail(error, "no memory");
 }
@@ -90,19 +89,18 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
     const bool winograd = suits_winograd(shape, backend->threads);
     made->shape = *shape;
     made->threads = backend->threads;
-    made->winograd_gradient = winograd;
-    made->forward.winograd = winograd;
+    made->winograd = winograd;
     made->forward.tiles = tiles_of(shape, shape->train ? 2 : 4, false, backend->threads);
     made->phases = winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
     bool planned =
         sweep_forward(shape, backend->threads, &made->forward.sweep, &made->forward.taps) &&
-        make_way(&made->forward, error);
+        make_way(&made->forward, winograd, error);
     for (size_t phase = 0; planned && phase < made->phases; phase++) {
         struct way *way = &made->backward[phase];
-        way->winograd = winograd;
         way->tiles = tiles_of(shape, 4, true, backend->threads);
         planned = sweep_backward(shape, backend->threads, phase, &way->sweep, &way->taps) &&
-                  (winograd || make_way(way, error)); // four times the weights: made in each step
+                  (winograd ||
+                   make_way(way, winograd, error)); // four times the weights: made in each step
     }
     if (!planned) {
         panels_release(made);
@@ -128,36 +126,31 @@ static size_t greater(size_t one, size_t other) {
 size_t panels_scratch(const struct panels *panels) {
     const struct way *forward = &panels->forward;
     size_t most = BIAS_PARTS * panels->shape.out_channels * sizeof(float);
-    if (forward->winograd) {
+    if (panels->winograd) {
         most = greater(most, cpu_winograd_scratch(&forward->tiles));
     }
     if (panels->shape.train) {
-        most =
-            greater(most, panels->winograd_gradient ? cpu_winograd_gradient_scratch(&forward->tiles)
-                                                    : sweep_gradient_scratch(&forward->sweep));
+        most = greater(most, panels->winograd ? cpu_winograd_gradient_scratch(&forward->tiles)
+                                              : sweep_gradient_scratch(&forward->sweep));
     }
-    if (panels->phases > 0 && panels->backward[0].winograd) {
+    if (panels->phases > 0 && panels->winograd) {
         most = greater(most, cpu_winograd_weights_size(&panels->backward[0].tiles) * sizeof(float) +
                                  cpu_winograd_scratch(&panels->backward[0].tiles));
     }
     return most;
 }
 
-static void take_weights(struct way *way, bool turned, const float *weights) {
-    if (way->winograd) {
-        cpu_winograd_weights(&way->tiles, weights, turned, way->weights);
-    } else {
-        sweep_weights(&way->sweep, &way->taps, weights, way->weights);
-    }
-}
-
 void panels_weights(struct panels *panels, const float *weights) {
+    struct way *forward = &panels->forward;
     panels->plain = weights;
-    take_weights(&panels->forward, false, weights);
+    if (panels->winograd) {
+        cpu_winograd_weights(&forward->tiles, weights, false, forward->weights);
+        return;
+    }
+    sweep_weights(&forward->sweep, &forward->taps, weights, forward->weights);
     for (size_t phase = 0; phase < panels->phases; phase++) {
-        if (!panels->backward[phase].winograd) {
-            take_weights(&panels->backward[phase], true, weights);
-        }
+        struct way *way = &panels->backward[phase];
+        sweep_weights(&way->sweep, &way->taps, weights, way->weights);
     }
 }
 
@@ -165,7 +158,7 @@ void panels_forward(struct panels *panels, const float *input, const float *bias
                     void *scratch) {
     const struct way *way = &panels->forward;
     const struct finish finish = {bias, panels->shape.sum, panels->shape.relu};
-    if (way->winograd) {
+    if (panels->winograd) {
         cpu_winograd_convolve(&way->tiles, input, way->weights, finish, output, scratch);
     } else {
         sweep_convolve(&way->sweep, input, way->weights, finish, output);
@@ -207,7 +200,7 @@ void panels_backward(struct panels *panels, const float *input, const float *out
                      void *scratch) {
     const struct way *forward = &panels->forward;
     const struct finish finish = {NULL, false, false};
-    if (weight_gradient != NULL && panels->winograd_gradient) {
+    if (weight_gradient != NULL && panels->winograd) {
         cpu_winograd_gradient(&forward->tiles, input, output_gradient, weight_gradient, scratch);
     } else if (weight_gradient != NULL) {
         sweep_gradient(&forward->sweep, &forward->taps, input, output_gradient, weight_gradient,
@@ -218,7 +211,7 @@ void panels_backward(struct panels *panels, const float *input, const float *out
     }
     for (size_t phase = 0; input_gradient != NULL && phase < panels->phases; phase++) {
         const struct way *way = &panels->backward[phase];
-        if (way->winograd) {
+        if (panels->winograd) {
             float *weights = scratch;
             cpu_winograd_weights(&way->tiles, panels->plain, true, weights);
             cpu_winograd_convolve(&way->tiles, output_gradient, weights, finish, input_gradient,
