@@ -2,6 +2,7 @@
 #include "backend/cpu.h"
 
 #include "backend/cpu_bf16.h"
+#include "backend/cpu_numbers.h"
 #include "core/simd.h"
 
 #include <omp.h>
@@ -90,18 +91,6 @@ static int processors(void) {
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-// oneDNN has bfloat16 on processors with AVX-512 only.
-static bool knows_precision(struct backend *backend, struct error *error) {
-    const struct convolution_shape shape = {1, 1, 1, 16, 1, 1, 16, 1, 1, 0, .train = true};
-    struct cpu_convolution *trial =
-        backend->precision == PRECISION_F32 ? NULL : cpu_convolution_plan(backend, &shape, error);
-    if (backend->precision != PRECISION_F32 && trial == NULL) {
-        return fail(error, "this processor has no bf16; take f32");
-    }
-    cpu_convolution_release(trial);
-    return true;
-}
-
 struct backend *cpu_open(enum precision precision, int threads, struct error *error) {
     struct backend *backend = calloc(1, sizeof *backend);
     if (backend == NULL) {
@@ -113,27 +102,11 @@ struct backend *cpu_open(enum precision precision, int threads, struct error *er
                                 .calls = &cpu_calls};
     omp_set_num_threads(backend->threads); // oneDNN's threads, too
     backend->engine = onednn_open(error);
-    if (backend->engine == NULL || !knows_precision(backend, error)) {
+    if (backend->engine == NULL) {
         cpu_close(backend);
         return NULL;
     }
     return backend;
-}
-
-// bfloat16: the upper half of a float32, rounded to nearest, ties to even.
-static inline uint16_t bf16_from(float number) {
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    const uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1)) >> 16;
-    const uint32_t nan = (bits >> 16) | 0x40u;
-    return (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? nan : rounded);
-}
-
-static inline float bf16_to(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    return number;
 }
 
 VECTORISED const float *cpu_read(enum precision precision, const void *numbers, size_t first,

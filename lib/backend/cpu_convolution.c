@@ -1,17 +1,30 @@
-// Convolutions of the CPU backend: float32 by our own products where the processor has what they
-// are made of, all else by oneDNN.
+// Convolutions of the CPU backend: by our own products in float32, or by oneDNN, which has products
+// of bf16 where the processor has them. Every processor takes either precision.
 #include "backend/cpu.h"
+#include "backend/cpu_bf16.h"
 #include "backend/cpu_f32.h"
 #include "backend/cpu_panels.h"
 #include "backend/onednn_convolution.h"
 
 #include <stdlib.h>
 
-// One of the two.
+// One of the two. `widened`: oneDNN's in float32, on activations of bf16.
 struct cpu_convolution {
     struct panels *panels;
     struct onednn_convolution *onednn;
+    bool widened;
+    size_t inputs, outputs; // numbers
 };
+
+// What oneDNN makes of bf16 is ahead of our own products where those are direct ones, and with
+// matrix units always.
+static bool by_panels(const struct backend *backend, const struct convolution_shape *shape) {
+    if (!cpu_f32_products() || !panels_suit(backend, shape)) {
+        return false;
+    }
+    return backend->precision == PRECISION_F32 || !cpu_bf16_products() ||
+           (panels_save(backend, shape) && !onednn_has_matrix_unit());
+}
 
 struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
                                              const struct convolution_shape *shape,
@@ -21,10 +34,15 @@ struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
         (void)fail(error, "no memory");
         return NULL;
     }
-    if (cpu_f32_products() && panels_suit(backend, shape)) {
+    made->inputs = shape->images * shape->height * shape->width * shape->channels;
+    made->outputs = shape->images * shape->out_height * shape->out_width * shape->out_channels;
+    if (by_panels(backend, shape)) {
         made->panels = panels_plan(backend, shape, error);
     } else {
-        made->onednn = onednn_convolution_plan(backend, shape, error);
+        struct backend wide = *backend;
+        made->widened = backend->precision != PRECISION_F32 && !cpu_bf16_products();
+        wide.precision = made->widened ? PRECISION_F32 : backend->precision;
+        made->onednn = onednn_convolution_plan(&wide, shape, error);
     }
     if (made->panels == NULL && made->onednn == NULL) {
         free(made);
@@ -41,9 +59,21 @@ void cpu_convolution_release(struct cpu_convolution *convolution) {
     }
 }
 
+// What the two sides take as floats, in bytes.
+static size_t wide_input(const struct cpu_convolution *convolution) {
+    return onednn_room(convolution->inputs * sizeof(float));
+}
+
+static size_t wide_output(const struct cpu_convolution *convolution) {
+    return onednn_room(convolution->outputs * sizeof(float));
+}
+
 size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
-    return convolution->panels != NULL ? panels_scratch(convolution->panels)
-                                       : onednn_convolution_scratch(convolution->onednn);
+    if (convolution->panels != NULL) {
+        return panels_scratch(convolution->panels);
+    }
+    return onednn_convolution_scratch(convolution->onednn) +
+           (convolution->widened ? wide_input(convolution) + wide_output(convolution) : 0);
 }
 
 void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights) {
@@ -54,12 +84,43 @@ void cpu_convolution_weights(struct cpu_convolution *convolution, const float *w
     }
 }
 
+static void forward_widened(struct cpu_convolution *convolution, const void *input,
+                            const float *bias, void *output, char *scratch) {
+    float *wide = (float *)(void *)scratch;
+    float *made = (float *)(void *)(scratch + wide_input(convolution));
+    (void)cpu_read(PRECISION_BF16, input, 0, convolution->inputs, wide);
+    (void)cpu_read(PRECISION_BF16, output, 0, convolution->outputs, made);
+    onednn_convolution_forward(convolution->onednn, wide, bias, made,
+                               scratch + wide_input(convolution) + wide_output(convolution));
+    cpu_write(PRECISION_BF16, output, 0, convolution->outputs, made);
+}
+
 void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
                              const float *bias, void *output, void *scratch) {
     if (convolution->panels != NULL) {
         panels_forward(convolution->panels, input, bias, output, scratch);
+    } else if (convolution->widened) {
+        forward_widened(convolution, input, bias, output, scratch);
     } else {
         onednn_convolution_forward(convolution->onednn, input, bias, output, scratch);
+    }
+}
+
+// The input's gradient takes the input's place, which has been read by then.
+static void backward_widened(struct cpu_convolution *convolution, const void *input,
+                             const void *output_gradient, void *input_gradient,
+                             float *weight_gradient, float *bias_gradient, char *scratch) {
+    float *wide = (float *)(void *)scratch;
+    float *gradient = (float *)(void *)(scratch + wide_input(convolution));
+    if (weight_gradient != NULL) {
+        (void)cpu_read(PRECISION_BF16, input, 0, convolution->inputs, wide);
+    }
+    (void)cpu_read(PRECISION_BF16, output_gradient, 0, convolution->outputs, gradient);
+    onednn_convolution_backward(
+        convolution->onednn, wide, gradient, input_gradient != NULL ? wide : NULL, weight_gradient,
+        bias_gradient, scratch + wide_input(convolution) + wide_output(convolution));
+    if (input_gradient != NULL) {
+        cpu_write(PRECISION_BF16, input_gradient, 0, convolution->inputs, wide);
     }
 }
 
@@ -69,6 +130,9 @@ void cpu_convolution_backward(struct cpu_convolution *convolution, const void *i
     if (convolution->panels != NULL) {
         panels_backward(convolution->panels, input, output_gradient, input_gradient,
                         weight_gradient, bias_gradient, scratch);
+    } else if (convolution->widened) {
+        backward_widened(convolution, input, output_gradient, input_gradient, weight_gradient,
+                         bias_gradient, scratch);
     } else {
         onednn_convolution_backward(convolution->onednn, input, output_gradient, input_gradient,
                                     weight_gradient, bias_gradient, scratch);

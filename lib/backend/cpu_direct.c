@@ -4,6 +4,7 @@
 #include "backend/cpu_direct_window.h"
 #include "backend/cpu_f32.h"
 
+#include <omp.h>
 #include <string.h>
 
 #define ITEM_PIXELS ((size_t)96) // of a thread's item, at least: weights are read once for them
@@ -29,8 +30,8 @@ static bool widen(struct sweep *sweep) {
     return true;
 }
 
-bool sweep_forward(const struct convolution_shape *shape, int threads, struct sweep *made,
-                   struct taps *taps) {
+bool sweep_forward(const struct convolution_shape *shape, const struct backend *backend,
+                   struct sweep *made, struct taps *taps) {
     const size_t side = shape->kernel;
     *made = (struct sweep){.images = shape->images,
                            .height = shape->height,
@@ -48,7 +49,8 @@ bool sweep_forward(const struct convolution_shape *shape, int threads, struct sw
                            .out_image = shape->out_height * shape->out_width * shape->out_channels,
                            .out_row = shape->out_width * shape->out_channels,
                            .out_pixel = shape->out_channels,
-                           .threads = threads};
+                           .precision = backend->precision,
+                           .threads = backend->threads};
     *taps = (struct taps){shape->channels * side * side, side * side, side, 0, 0, 1};
     return widen(made);
 }
@@ -79,8 +81,8 @@ static size_t phase_pixels(size_t pixels, size_t phase, size_t stride) {
     return phase < pixels ? (pixels - phase + stride - 1) / stride : 0;
 }
 
-bool sweep_backward(const struct convolution_shape *shape, int threads, size_t phase,
-                    struct sweep *made, struct taps *taps) {
+bool sweep_backward(const struct convolution_shape *shape, const struct backend *backend,
+                    size_t phase, struct sweep *made, struct taps *taps) {
     const size_t stride = shape->stride;
     const size_t y = phase / stride;
     const size_t x = phase % stride;
@@ -103,7 +105,8 @@ bool sweep_backward(const struct convolution_shape *shape, int threads, size_t p
                            .out_image = shape->height * shape->width * shape->channels,
                            .out_row = stride * shape->width * shape->channels,
                            .out_pixel = stride * shape->channels,
-                           .threads = threads};
+                           .precision = backend->precision,
+                           .threads = backend->threads};
     *taps = (struct taps){square,        shape->channels * square, shape->kernel,
                           down.last_tap, across.last_tap,          -(ptrdiff_t)stride};
     return widen(made);
@@ -179,18 +182,18 @@ static void add_kernel_row(const struct sweep *sweep, const struct edges *edges,
     }
 }
 
-// Output rows `first` to `last` of one image.
+// All rows of one image, whose first pixels `image` and `output` are, in float32.
 static void do_rows(const struct sweep *sweep, const float *image, const float *weights,
-                    struct finish finish, size_t first, size_t last, float *output) {
+                    struct finish finish, float *output) {
     const struct edges edges = edges_of(sweep);
     const size_t panels = sweep->out_channels / PANEL;
     const size_t inner = sweep->kernel_width * sweep->channels;
-    for (size_t y = first; y < last; y++) {
+    for (size_t y = 0; y < sweep->rows; y++) {
         begin_row(sweep, finish, output + y * sweep->out_row);
     }
     for (size_t tap = 0; tap < sweep->kernel_height; tap++) {
         for (size_t panel = 0; panel < panels; panel++) {
-            for (size_t y = first; y < last; y++) {
+            for (size_t y = 0; y < sweep->rows; y++) {
                 const ptrdiff_t from = (ptrdiff_t)(y * sweep->stride_y + tap) + sweep->top;
                 if (from >= 0 && from < (ptrdiff_t)sweep->height) {
                     add_kernel_row(sweep, &edges,
@@ -201,22 +204,105 @@ static void do_rows(const struct sweep *sweep, const float *image, const float *
             }
         }
     }
-    for (size_t y = first; finish.relu && y < last; y++) {
+    for (size_t y = 0; finish.relu && y < sweep->rows; y++) {
         end_row(sweep, output + y * sweep->out_row);
     }
 }
 
-void sweep_convolve(const struct sweep *sweep, const float *input, const float *weights,
-                    struct finish finish, float *output) {
-    const size_t together = (ITEM_PIXELS + sweep->columns - 1) / sweep->columns;
+// ---- items of some rows: each is a sweep of its own
+
+static size_t rows_of_item(const struct sweep *sweep) {
+    return sweep->columns > 0 ? (ITEM_PIXELS + sweep->columns - 1) / sweep->columns : 1;
+}
+
+// Floats of an item's rows, read and made, where they are not float32 where they lie.
+static size_t read_floats(const struct sweep *sweep) {
+    const size_t rows = (rows_of_item(sweep) - 1) * sweep->stride_y + sweep->kernel_height;
+    return sweep->precision == PRECISION_F32 ? 0 : rows * sweep->width * sweep->channels;
+}
+
+static size_t item_floats(const struct sweep *sweep) {
+    const size_t made = rows_of_item(sweep) * sweep->columns * sweep->out_channels;
+    return sweep->precision == PRECISION_F32 ? 0 : read_floats(sweep) + made;
+}
+
+size_t sweep_scratch(const struct sweep *sweep) {
+    return (size_t)sweep->threads * item_floats(sweep) * sizeof(float);
+}
+
+struct item {
+    struct sweep sweep;        // over the rows that it reads
+    size_t read, count, first; // numbers: the first one read, how many, the first one made
+};
+
+static struct item item_of(const struct sweep *sweep, size_t image, size_t row) {
+    const size_t most = rows_of_item(sweep);
+    const size_t rows = sweep->rows - row < most ? sweep->rows - row : most;
+    const ptrdiff_t top = (ptrdiff_t)(row * sweep->stride_y) + sweep->top;
+    const ptrdiff_t end = top + (ptrdiff_t)((rows - 1) * sweep->stride_y + sweep->kernel_height);
+    const ptrdiff_t height = (ptrdiff_t)sweep->height;
+    const ptrdiff_t from = top < 0 ? 0 : top < height ? top : height;
+    const ptrdiff_t to = end < from ? from : end < height ? end : height;
+    const size_t numbers = sweep->width * sweep->channels; // of a row
+    struct item item = {*sweep, (image * sweep->height + (size_t)from) * numbers,
+                        (size_t)(to - from) * numbers,
+                        image * sweep->out_image + row * sweep->out_row};
+    item.sweep.rows = rows;
+    item.sweep.height = (size_t)(to - from);
+    item.sweep.top = top - from;
+    return item;
+}
+
+// Runs of numbers that lie together where they are stored: a row, or a pixel of one.
+static size_t runs_of(const struct sweep *sweep) {
+    return sweep->out_pixel == sweep->out_channels ? 1 : sweep->columns;
+}
+
+// Brings what an item makes from where it is stored, or back.
+static void move_rows(const struct item *item, void *output, float *made, bool back) {
+    const struct sweep *sweep = &item->sweep;
+    const size_t runs = runs_of(sweep);
+    const size_t count = sweep->columns * sweep->out_channels / runs;
+    for (size_t i = 0; i < sweep->rows * runs; i++) {
+        const size_t at = item->first + i / runs * sweep->out_row + i % runs * sweep->out_pixel;
+        if (back) {
+            cpu_write(sweep->precision, output, at, count, made + i * count);
+        } else {
+            (void)cpu_read(sweep->precision, output, at, count, made + i * count);
+        }
+    }
+}
+
+static void do_item(struct item *item, const void *input, const float *weights,
+                    struct finish finish, void *output, float *room) {
+    const enum precision precision = item->sweep.precision;
+    const float *rows = cpu_read(precision, input, item->read, item->count, room);
+    if (precision == PRECISION_F32) {
+        do_rows(&item->sweep, rows, weights, finish, (float *)output + item->first);
+        return;
+    }
+    struct sweep packed = item->sweep;
+    float *made = room + read_floats(&item->sweep);
+    packed.out_pixel = packed.out_channels;
+    packed.out_row = packed.columns * packed.out_channels;
+    if (finish.sum) {
+        move_rows(item, output, made, false);
+    }
+    do_rows(&packed, rows, weights, finish, made);
+    move_rows(item, output, made, true);
+}
+
+void sweep_convolve(const struct sweep *sweep, const void *input, const float *weights,
+                    struct finish finish, void *output, size_t first, void *scratch) {
+    const size_t together = rows_of_item(sweep);
     const size_t items = (sweep->rows + together - 1) / together;
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(sweep->threads)
     for (size_t image = 0; image < sweep->images; image++) {
-        for (size_t item = 0; item < items; item++) {
-            const size_t first = item * together;
-            const size_t last = first + together < sweep->rows ? first + together : sweep->rows;
-            do_rows(sweep, input + image * sweep->height * sweep->width * sweep->channels, weights,
-                    finish, first, last, output + image * sweep->out_image);
+        for (size_t number = 0; number < items; number++) {
+            struct item item = item_of(sweep, image, number * together);
+            item.first += first;
+            do_item(&item, input, weights, finish, output,
+                    (float *)scratch + (size_t)omp_get_thread_num() * item_floats(sweep));
         }
     }
 }

@@ -3,6 +3,7 @@
 // layer alone, and the parts joined in order.
 #include "backend/cpu_direct_window.h"
 
+#include <omp.h>
 #include <string.h>
 
 #define PARTS_FLOATS ((size_t)1 << 22) // of all parts, unless one has more
@@ -16,8 +17,15 @@ static size_t parts_of(const struct sweep *sweep) {
     return rows < most ? rows : most;
 }
 
+// Floats of a thread: one row of the input and one of the output's gradient.
+static size_t row_floats(const struct sweep *sweep) {
+    return sweep->width * sweep->channels + sweep->out_row;
+}
+
 size_t sweep_gradient_scratch(const struct sweep *sweep) {
-    return parts_of(sweep) * sweep_weights_size(sweep) * sizeof(float);
+    return (parts_of(sweep) * sweep_weights_size(sweep) +
+            (size_t)sweep->threads * row_floats(sweep)) *
+           sizeof(float);
 }
 
 // Adds one output row's products with one kernel row: (panel, kernel column and channel, lane).
@@ -41,8 +49,10 @@ static void add_row(const struct sweep *sweep, const struct edges *edges, size_t
 
 // A part's sums in some panels with one kernel row.
 static void add_part(const struct sweep *sweep, size_t part, size_t tap, size_t panel,
-                     size_t panels, const float *input, const float *gradient, float *sums) {
+                     size_t panels, const void *input, const void *gradient, float *sums,
+                     float *room) {
     const struct edges edges = edges_of(sweep);
+    const size_t numbers = sweep->width * sweep->channels; // of a row
     const size_t rows = sweep->images * sweep->rows;
     const size_t parts = parts_of(sweep);
     memset(sums, 0, panels * sweep->kernel_width * sweep->channels * PANEL * sizeof *sums);
@@ -51,9 +61,13 @@ static void add_part(const struct sweep *sweep, size_t part, size_t tap, size_t 
         const size_t y = row % sweep->rows;
         const ptrdiff_t from = (ptrdiff_t)(y * sweep->stride_y + tap) + sweep->top;
         if (from >= 0 && from < (ptrdiff_t)sweep->height) {
-            add_row(sweep, &edges, panels,
-                    input + (image * sweep->height + (size_t)from) * sweep->width * sweep->channels,
-                    gradient + image * sweep->out_image + y * sweep->out_row + panel * PANEL, sums);
+            const float *pixels =
+                cpu_read(sweep->precision, input, (image * sweep->height + (size_t)from) * numbers,
+                         numbers, room);
+            const float *outputs =
+                cpu_read(sweep->precision, gradient, image * sweep->out_image + y * sweep->out_row,
+                         sweep->out_row, room + numbers);
+            add_row(sweep, &edges, panels, pixels, outputs + panel * PANEL, sums);
         }
     }
 }
@@ -84,15 +98,17 @@ static void join_parts(const struct sweep *sweep, const struct taps *taps, const
     }
 }
 
-void sweep_gradient(const struct sweep *sweep, const struct taps *taps, const float *input,
-                    const float *output_gradient, float *gradient, void *scratch) {
+void sweep_gradient(const struct sweep *sweep, const struct taps *taps, const void *input,
+                    const void *output_gradient, float *gradient, void *scratch) {
     const size_t panels = sweep->out_channels / PANEL;
     const size_t groups = (panels + GROUP - 1) / GROUP;
     const size_t parts = parts_of(sweep);
     const size_t inner = sweep->kernel_width * sweep->channels;
     float *sums = scratch;
+    float *rooms = sums + parts * sweep_weights_size(sweep);
 #pragma omp parallel num_threads(sweep->threads)
     {
+        float *room = rooms + (size_t)omp_get_thread_num() * row_floats(sweep);
 #pragma omp for collapse(3) schedule(dynamic)
         for (size_t part = 0; part < parts; part++) {
             for (size_t tap = 0; tap < sweep->kernel_height; tap++) {
@@ -101,7 +117,8 @@ void sweep_gradient(const struct sweep *sweep, const struct taps *taps, const fl
                     const size_t some = panels - first < GROUP ? panels - first : GROUP;
                     add_part(sweep, part, tap, first, some, input, output_gradient,
                              sums + part * sweep_weights_size(sweep) +
-                                 (tap * panels + first) * inner * PANEL);
+                                 (tap * panels + first) * inner * PANEL,
+                             room);
                 }
             }
         }

@@ -1,4 +1,4 @@
-// Float32 convolutions by our own products: which pass of a layer goes by which method.
+// Convolutions by our own products: which pass of a layer goes by which method.
 #include "backend/cpu_panels.h"
 
 #include "backend/cpu_direct.h"
@@ -8,7 +8,8 @@
 
 #define MOST_STRIDE 2
 #define PHASES (MOST_STRIDE * MOST_STRIDE)
-#define WEIGHTS_A_PIXEL 512     // at most, channels x channels, for Winograd's method
+#define WEIGHTS_A_PIXEL 512 // at most, channels x channels, for Winograd's method
+#define SAVING_CHANNELS 64  // from here on Winograd's method makes a third of the products' time
 #define BIAS_PARTS ((size_t)64) // of the pixels, summed each on its own
 
 // A convolution by either method, with weights made ready for it.
@@ -21,6 +22,7 @@ struct way {
 
 struct panels {
     struct convolution_shape shape;
+    enum precision precision;
     int threads;
     const float *plain; // the layer's weights
     struct way forward;
@@ -30,21 +32,22 @@ struct panels {
 };
 
 static struct winograd tiles_of(const struct convolution_shape *shape, size_t tile, bool turned,
-                                int threads) {
+                                const struct backend *backend) {
     return (struct winograd){.tile = tile,
+                             .precision = backend->precision,
                              .images = shape->images,
                              .height = shape->height,
                              .width = shape->width,
                              .channels = turned ? shape->out_channels : shape->channels,
                              .out_channels = turned ? shape->channels : shape->out_channels,
-                             .threads = threads};
+                             .threads = backend->threads};
 }
 
 // Transformed weights and their gradients cost the same whatever there is to convolve: with few
 // pixels to many channels they take more than they save. In prediction each image counts alone: its
 // bytes must not depend on the others.
-static bool suits_winograd(const struct convolution_shape *shape, int threads) {
-    const struct winograd tiles = tiles_of(shape, 4, false, threads);
+static bool suits_winograd(const struct convolution_shape *shape, const struct backend *backend) {
+    const struct winograd tiles = tiles_of(shape, 4, false, backend);
     const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
     return shape->kernel == 3 && shape->stride == 1 && shape->pad == 1 &&
            cpu_winograd_suits(&tiles) &&
@@ -58,16 +61,20 @@ static size_t phases_of(const struct convolution_shape *shape) {
 bool panels_suit(const struct backend *backend, const struct convolution_shape *shape) {
     struct sweep sweep;
     struct taps taps;
-    if (backend->precision != PRECISION_F32 || shape->stride > MOST_STRIDE ||
-        !sweep_forward(shape, backend->threads, &sweep, &taps)) {
+    if (shape->stride > MOST_STRIDE || !sweep_forward(shape, backend, &sweep, &taps)) {
         return false;
     }
     for (size_t phase = 0; phase < phases_of(shape); phase++) {
-        if (!sweep_backward(shape, backend->threads, phase, &sweep, &taps)) {
+        if (!sweep_backward(shape, backend, phase, &sweep, &taps)) {
             return false;
         }
     }
     return true;
+}
+
+bool panels_save(const struct backend *backend, const struct convolution_shape *shape) {
+    return panels_suit(backend, shape) && suits_winograd(shape, backend) &&
+           shape->channels >= SAVING_CHANNELS && shape->out_channels >= SAVING_CHANNELS;
 }
 
 static bool make_way(struct way *way, bool winograd, struct error *error) {
@@ -77,8 +84,9 @@ static bool make_way(struct way *way, bool winograd, struct error *error) {
     return way->weights != NULL || fail(error, "no memory");
 }
 
-// In training the forward pass goes by small tiles: its errors decide on which side of 0 a ReLU's
-// input falls, and what it lets through; those of the backward passes only add to gradients.
+// In training the forward pass of float32 goes by small tiles: its errors decide on which side of 0
+// a ReLU's input falls, and what it lets through; those of the backward passes only add to
+// gradients, and bf16's own are a thousand times as large.
 struct panels *panels_plan(struct backend *backend, const struct convolution_shape *shape,
                            struct error *error) {
     struct panels *made = calloc(1, sizeof *made);
@@ -86,19 +94,20 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
         (void)fail(error, "no memory");
         return NULL;
     }
-    const bool winograd = suits_winograd(shape, backend->threads);
+    const bool winograd = suits_winograd(shape, backend);
+    const bool exact = shape->train && backend->precision == PRECISION_F32;
     made->shape = *shape;
+    made->precision = backend->precision;
     made->threads = backend->threads;
     made->winograd = winograd;
-    made->forward.tiles = tiles_of(shape, shape->train ? 2 : 4, false, backend->threads);
+    made->forward.tiles = tiles_of(shape, exact ? 2 : 4, false, backend);
     made->phases = winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
-    bool planned =
-        sweep_forward(shape, backend->threads, &made->forward.sweep, &made->forward.taps) &&
-        make_way(&made->forward, winograd, error);
+    bool planned = sweep_forward(shape, backend, &made->forward.sweep, &made->forward.taps) &&
+                   make_way(&made->forward, winograd, error);
     for (size_t phase = 0; planned && phase < made->phases; phase++) {
         struct way *way = &made->backward[phase];
-        way->tiles = tiles_of(shape, 4, true, backend->threads);
-        planned = sweep_backward(shape, backend->threads, phase, &way->sweep, &way->taps) &&
+        way->tiles = tiles_of(shape, 4, true, backend);
+        planned = sweep_backward(shape, backend, phase, &way->sweep, &way->taps) &&
                   (winograd ||
                    make_way(way, winograd, error)); // four times the weights: made in each step
     }
@@ -125,17 +134,19 @@ static size_t greater(size_t one, size_t other) {
 
 size_t panels_scratch(const struct panels *panels) {
     const struct way *forward = &panels->forward;
-    size_t most = BIAS_PARTS * panels->shape.out_channels * sizeof(float);
-    if (panels->winograd) {
-        most = greater(most, cpu_winograd_scratch(&forward->tiles));
-    }
+    const bool winograd = panels->winograd;
+    size_t most = 2 * BIAS_PARTS * panels->shape.out_channels * sizeof(float);
+    most = greater(most, winograd ? cpu_winograd_scratch(&forward->tiles)
+                                  : sweep_scratch(&forward->sweep));
     if (panels->shape.train) {
-        most = greater(most, panels->winograd ? cpu_winograd_gradient_scratch(&forward->tiles)
-                                              : sweep_gradient_scratch(&forward->sweep));
+        most = greater(most, winograd ? cpu_winograd_gradient_scratch(&forward->tiles)
+                                      : sweep_gradient_scratch(&forward->sweep));
     }
-    if (panels->phases > 0 && panels->winograd) {
-        most = greater(most, cpu_winograd_weights_size(&panels->backward[0].tiles) * sizeof(float) +
-                                 cpu_winograd_scratch(&panels->backward[0].tiles));
+    for (size_t phase = 0; phase < panels->phases; phase++) {
+        const struct way *way = &panels->backward[phase];
+        most = greater(most, winograd ? cpu_winograd_weights_size(&way->tiles) * sizeof(float) +
+                                            cpu_winograd_scratch(&way->tiles)
+                                      : sweep_scratch(&way->sweep));
     }
     return most;
 }
@@ -154,19 +165,19 @@ void panels_weights(struct panels *panels, const float *weights) {
     }
 }
 
-void panels_forward(struct panels *panels, const float *input, const float *bias, float *output,
+void panels_forward(struct panels *panels, const void *input, const float *bias, void *output,
                     void *scratch) {
     const struct way *way = &panels->forward;
     const struct finish finish = {bias, panels->shape.sum, panels->shape.relu};
     if (panels->winograd) {
         cpu_winograd_convolve(&way->tiles, input, way->weights, finish, output, scratch);
     } else {
-        sweep_convolve(&way->sweep, input, way->weights, finish, output);
+        sweep_convolve(&way->sweep, input, way->weights, finish, output, 0, scratch);
     }
 }
 
 // Adds the sums over pixels, in parts that do not depend on the threads.
-static void add_bias_gradient(const struct panels *panels, const float *output_gradient,
+static void add_bias_gradient(const struct panels *panels, const void *output_gradient,
                               float *bias_gradient, float *parts) {
     const struct convolution_shape *shape = &panels->shape;
     const size_t channels = shape->out_channels;
@@ -174,12 +185,15 @@ static void add_bias_gradient(const struct panels *panels, const float *output_g
 #pragma omp parallel for schedule(static) num_threads(panels->threads)
     for (size_t part = 0; part < BIAS_PARTS; part++) {
         float *sums = parts + part * channels;
+        float *room = parts + (BIAS_PARTS + part) * channels;
         for (size_t c = 0; c < channels; c++) {
             sums[c] = 0;
         }
         for (size_t i = part * pixels / BIAS_PARTS; i < (part + 1) * pixels / BIAS_PARTS; i++) {
+            const float *pixel =
+                cpu_read(panels->precision, output_gradient, i * channels, channels, room);
             for (size_t c = 0; c < channels; c++) {
-                sums[c] += output_gradient[i * channels + c];
+                sums[c] += pixel[c];
             }
         }
     }
@@ -195,8 +209,8 @@ static size_t phase_at(const struct convolution_shape *shape, size_t phase) {
     return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
 }
 
-void panels_backward(struct panels *panels, const float *input, const float *output_gradient,
-                     float *input_gradient, float *weight_gradient, float *bias_gradient,
+void panels_backward(struct panels *panels, const void *input, const void *output_gradient,
+                     void *input_gradient, float *weight_gradient, float *bias_gradient,
                      void *scratch) {
     const struct way *forward = &panels->forward;
     const struct finish finish = {NULL, false, false};
@@ -217,8 +231,8 @@ void panels_backward(struct panels *panels, const float *input, const float *out
             cpu_winograd_convolve(&way->tiles, output_gradient, weights, finish, input_gradient,
                                   weights + cpu_winograd_weights_size(&way->tiles));
         } else {
-            sweep_convolve(&way->sweep, output_gradient, way->weights, finish,
-                           input_gradient + phase_at(&panels->shape, phase));
+            sweep_convolve(&way->sweep, output_gradient, way->weights, finish, input_gradient,
+                           phase_at(&panels->shape, phase), scratch);
         }
     }
 }

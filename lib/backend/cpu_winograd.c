@@ -81,33 +81,26 @@ size_t cpu_winograd_scratch(const struct winograd *shape) {
 }
 
 static void store_tile(const struct winograd *shape, const struct block *block, size_t tile,
-                       struct finish finish, float *output) {
+                       struct finish finish, void *output) {
     const size_t side = shape->tile;
-    const struct corner at = corner_of(shape, side, block->first + tile);
-    float *pixels[MOST_TILE * MOST_TILE];
-    float *image = output + at.image * shape->height * shape->width * shape->out_channels;
-    for (size_t i = 0; i < side * side; i++) {
-        const size_t y = at.y + i / side;
-        const size_t x = at.x + i % side;
-        pixels[i] = y < shape->height && x < shape->width
-                        ? image + (y * shape->width + x) * shape->out_channels
-                        : NULL;
-    }
+    struct pixels pixels;
+    find_pixels(shape, corner_of(shape, side, block->first + tile), 0, side, shape->out_channels,
+                &pixels);
     for (size_t panel = 0; panel < block->panels; panel++) {
         give_output(side, block->out + (tile * block->panels + panel) * LANES, block->out_step,
-                    finish, (block->panel + panel) * LANES, pixels);
+                    finish, (block->panel + panel) * LANES, output, &pixels);
     }
 }
 
-static void do_block(const struct winograd *shape, const struct block *block, const float *input,
-                     const float *weights, struct finish finish, float *output) {
+static void do_block(const struct winograd *shape, const struct block *block, const void *input,
+                     const float *weights, struct finish finish, void *output) {
     const size_t channels = shape->channels;
     const size_t side = shape->tile;
     for (size_t tile = 0; tile < block->tiles; tile++) {
-        const float *pixels[MOST_POINTS];
+        struct pixels pixels;
         find_pixels(shape, corner_of(shape, side, block->first + tile), 1, span_of(side), channels,
-                    input, pixels);
-        take_input(side, pixels, channels, block->in + tile * channels, block->in_step);
+                    &pixels);
+        take_input(side, input, &pixels, channels, block->in + tile * channels, block->in_step);
     }
     for (size_t point = 0; point < points_of(side); point++) {
         const float *from =
@@ -122,8 +115,8 @@ static void do_block(const struct winograd *shape, const struct block *block, co
     }
 }
 
-void cpu_winograd_convolve(const struct winograd *shape, const float *input, const float *weights,
-                           struct finish finish, float *output, void *scratch) {
+void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
+                           struct finish finish, void *output, void *scratch) {
     const size_t tiles = tile_count(shape, shape->tile);
     const size_t together = tiles_of_block(shape);
     const size_t blocks = (tiles + together - 1) / together;

@@ -9,12 +9,14 @@
 #ifndef PLEURA_BACKEND_CPU_WINOGRAD_H
 #define PLEURA_BACKEND_CPU_WINOGRAD_H
 
+#include "backend/backend.h"
 #include "backend/cpu_finish.h"
 
 #define WINOGRAD_LANES 16 // channels at a time
 
 struct winograd {
-    size_t tile; // outputs in one direction: 4 or 2
+    size_t tile;              // outputs in one direction: 4 or 2
+    enum precision precision; // of activations; all else is float32
     size_t images, height, width;
     size_t channels, out_channels; // multiples of WINOGRAD_LANES
     int threads;
@@ -37,12 +39,12 @@ size_t cpu_winograd_scratch(const struct winograd *shape);
 size_t cpu_winograd_gradient_scratch(const struct winograd *shape);
 
 // An image's bytes depend neither on the other images nor on the number of threads.
-void cpu_winograd_convolve(const struct winograd *shape, const float *input, const float *weights,
-                           struct finish finish, float *output, void *scratch);
+void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
+                           struct finish finish, void *output, void *scratch);
 
 // Adds to `gradient`, OIHW, by F(4 x 4, 3 x 3) whatever the tile. Bytes do not depend on the number
 // of threads.
-void cpu_winograd_gradient(const struct winograd *shape, const float *input,
-                           const float *output_gradient, float *gradient, void *scratch);
+void cpu_winograd_gradient(const struct winograd *shape, const void *input,
+                           const void *output_gradient, float *gradient, void *scratch);
 
 #endif

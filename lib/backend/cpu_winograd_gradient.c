@@ -41,18 +41,18 @@ struct run {
     float *in, *out, *sums;
 };
 
-static void take_tiles(const struct winograd *shape, const struct run *run, const float *input,
-                       const float *output_gradient) {
+static void take_tiles(const struct winograd *shape, const struct run *run, const void *input,
+                       const void *output_gradient) {
 #pragma omp for schedule(static)
     for (size_t tile = 0; tile < run->tiles; tile++) {
-        const float *pixels[POINTS];
+        struct pixels pixels;
         const struct corner at = corner_of(shape, TILE, run->first + tile);
-        find_pixels(shape, at, 1, SPAN, shape->channels, input, pixels);
-        take_input(TILE, pixels, shape->channels, run->in + tile * row_of(shape->channels),
+        find_pixels(shape, at, 1, SPAN, shape->channels, &pixels);
+        take_input(TILE, input, &pixels, shape->channels, run->in + tile * row_of(shape->channels),
                    run->in_step);
-        find_pixels(shape, at, 0, TILE, shape->out_channels, output_gradient, pixels);
-        take_gradient(pixels, shape->out_channels, run->out + tile * row_of(shape->out_channels),
-                      run->out_step);
+        find_pixels(shape, at, 0, TILE, shape->out_channels, &pixels);
+        take_gradient(output_gradient, &pixels, shape->out_channels,
+                      run->out + tile * row_of(shape->out_channels), run->out_step);
     }
 }
 
@@ -90,8 +90,8 @@ static void give_gradient(const struct winograd *shape, const struct run *run, f
     }
 }
 
-void cpu_winograd_gradient(const struct winograd *shape, const float *input,
-                           const float *output_gradient, float *gradient, void *scratch) {
+void cpu_winograd_gradient(const struct winograd *shape, const void *input,
+                           const void *output_gradient, float *gradient, void *scratch) {
     const size_t tiles = tile_count(shape, TILE);
     const size_t together = tiles_of_run(shape);
     const size_t in_step = step_of(together, shape->channels);

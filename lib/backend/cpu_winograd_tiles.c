@@ -4,6 +4,7 @@
 // and its negative are the same but for a sign.
 #include "backend/cpu_winograd_tiles.h"
 
+#include "backend/cpu_numbers.h"
 #include "core/simd.h"
 
 #include <math.h>
@@ -183,22 +184,34 @@ INLINE void find_row(const float *from, size_t step, size_t count, const float *
     }
 }
 
-// 16 channels of every side'th pixel.
-INLINE void find_column(const float *const *pixels, size_t side, size_t channel,
-                        const float **column) {
+// 16 channels of every side'th pixel from `first` on; what is not float32 goes through `room`.
+INLINE void find_column(enum precision precision, const void *numbers, const size_t *first,
+                        size_t side, size_t channel, lanes *room, const float **column) {
     for (size_t i = 0; i < side; i++) {
-        column[i] = pixels[i * side] != NULL ? pixels[i * side] + channel : zeros;
+        const size_t at = first[i * side];
+        if (at == NOWHERE) {
+            column[i] = zeros;
+        } else if (precision == PRECISION_F32) {
+            column[i] = (const float *)numbers + at + channel;
+        } else {
+            const uint16_t *halves = (const uint16_t *)numbers + at + channel;
+            for (size_t k = 0; k < LANES; k++) {
+                room[i][k] = bf16_to(halves[k]);
+            }
+            column[i] = room[i];
+        }
     }
 }
 
-INLINE void take_input_by(size_t tile, const float *const *pixels, size_t channels, float *to,
-                          size_t step) {
+INLINE void take_input_by(size_t tile, enum precision precision, const void *input,
+                          const size_t *pixels, size_t channels, float *to, size_t step) {
     const size_t span = span_of(tile);
     for (size_t c = 0; c < channels; c += LANES) {
         lanes middle[SPAN * SPAN];
+        lanes room[SPAN];
         const float *some[SPAN];
         for (size_t x = 0; x < span; x++) {
-            find_column(pixels + x, span, c, some);
+            find_column(precision, input, pixels + x, span, c, room, some);
             spread_input(tile, some, middle[x], span * LANES);
         }
         for (size_t y = 0; y < span; y++) {
@@ -208,27 +221,41 @@ INLINE void take_input_by(size_t tile, const float *const *pixels, size_t channe
     }
 }
 
-VECTORISED void take_input(size_t tile, const float *const *pixels, size_t channels, float *to,
-                           size_t step) {
+// Tiles of 2 serve float32 alone.
+VECTORISED void take_input(size_t tile, const void *input, const struct pixels *pixels,
+                           size_t channels, float *to, size_t step) {
     if (tile == 2) {
-        take_input_by(2, pixels, channels, to, step);
+        take_input_by(2, PRECISION_F32, input, pixels->at, channels, to, step);
+    } else if (pixels->precision == PRECISION_F32) {
+        take_input_by(4, PRECISION_F32, input, pixels->at, channels, to, step);
     } else {
-        take_input_by(4, pixels, channels, to, step);
+        take_input_by(4, PRECISION_BF16, input, pixels->at, channels, to, step);
     }
 }
 
-VECTORISED void take_gradient(const float *const *pixels, size_t channels, float *to, size_t step) {
+INLINE void take_gradient_by(enum precision precision, const void *gradient, const size_t *pixels,
+                             size_t channels, float *to, size_t step) {
     for (size_t c = 0; c < channels; c += LANES) {
         lanes middle[SPAN * TILE];
+        lanes room[TILE];
         const float *some[TILE];
         for (size_t x = 0; x < TILE; x++) {
-            find_column(pixels + x, TILE, c, some);
+            find_column(precision, gradient, pixels + x, TILE, c, room, some);
             spread_gradient(some, middle[x], TILE * LANES);
         }
         for (size_t y = 0; y < SPAN; y++) {
             find_row(middle[y * TILE], LANES, TILE, some);
             spread_gradient(some, to + y * SPAN * step + c, step);
         }
+    }
+}
+
+VECTORISED void take_gradient(const void *gradient, const struct pixels *pixels, size_t channels,
+                              float *to, size_t step) {
+    if (pixels->precision == PRECISION_F32) {
+        take_gradient_by(PRECISION_F32, gradient, pixels->at, channels, to, step);
+    } else {
+        take_gradient_by(PRECISION_BF16, gradient, pixels->at, channels, to, step);
     }
 }
 
@@ -254,15 +281,29 @@ VECTORISED void take_weights(size_t tile, const lanes weights[9], float *to, siz
     }
 }
 
-INLINE void finish_pixel(const float *made, const float *bias, struct finish finish, float *to) {
-    for (size_t i = 0; i < LANES; i++) {
-        const float all = made[i] + bias[i] + (finish.sum ? to[i] : 0);
-        to[i] = finish.relu && all < 0 ? 0 : all;
+INLINE float clip(float number, bool relu) {
+    return relu && number < 0 ? 0 : number;
+}
+
+INLINE void finish_pixel(const float *made, const float *bias, struct finish finish,
+                         enum precision precision, void *output, size_t at) {
+    if (precision == PRECISION_F32) {
+        float *to = (float *)output + at;
+        for (size_t i = 0; i < LANES; i++) {
+            to[i] = clip(made[i] + bias[i] + (finish.sum ? to[i] : 0), finish.relu);
+        }
+    } else {
+        uint16_t *to = (uint16_t *)output + at;
+        for (size_t i = 0; i < LANES; i++) {
+            const float all = made[i] + bias[i] + (finish.sum ? bf16_to(to[i]) : 0);
+            to[i] = bf16_from(clip(all, finish.relu));
+        }
     }
 }
 
-INLINE void give_output_by(size_t tile, const float *from, size_t step, struct finish finish,
-                           size_t channel, float *const *pixels) {
+INLINE void give_output_by(size_t tile, enum precision precision, const float *from, size_t step,
+                           struct finish finish, size_t channel, void *output,
+                           const size_t *pixels) {
     const size_t span = span_of(tile);
     const float *bias = finish.bias != NULL ? finish.bias + channel : zeros;
     lanes middle[TILE * SPAN];
@@ -276,19 +317,22 @@ INLINE void give_output_by(size_t tile, const float *from, size_t step, struct f
         find_row(middle[y * span], LANES, span, some);
         join_output(tile, some, made[0], LANES);
         for (size_t x = 0; x < tile; x++) {
-            if (pixels[y * tile + x] != NULL) {
-                finish_pixel(made[x], bias, finish, pixels[y * tile + x] + channel);
+            const size_t at = pixels[y * tile + x];
+            if (at != NOWHERE) {
+                finish_pixel(made[x], bias, finish, precision, output, at + channel);
             }
         }
     }
 }
 
 VECTORISED void give_output(size_t tile, const float *from, size_t step, struct finish finish,
-                            size_t channel, float *const *pixels) {
+                            size_t channel, void *output, const struct pixels *pixels) {
     if (tile == 2) {
-        give_output_by(2, from, step, finish, channel, pixels);
+        give_output_by(2, PRECISION_F32, from, step, finish, channel, output, pixels->at);
+    } else if (pixels->precision == PRECISION_F32) {
+        give_output_by(4, PRECISION_F32, from, step, finish, channel, output, pixels->at);
     } else {
-        give_output_by(4, from, step, finish, channel, pixels);
+        give_output_by(4, PRECISION_BF16, from, step, finish, channel, output, pixels->at);
     }
 }
 

@@ -42,37 +42,45 @@ static inline struct corner corner_of(const struct winograd *shape, size_t tile,
                            number / tiles.across % tiles.down * tile, number % tiles.across * tile};
 }
 
-// The pixels of `side` x `side` from (y, x) on, less `before`: where their channels begin, NULL
-// outside of the image.
-static inline void find_pixels(const struct winograd *shape, struct corner at, size_t before,
-                               size_t side, size_t channels, const float *image,
-                               const float **pixels) {
-    image += at.image * shape->height * shape->width * channels;
+#define NOWHERE SIZE_MAX
+
+// Where pixels of activations have their first channel: NOWHERE outside of the image.
+struct pixels {
+    enum precision precision;
+    size_t at[MOST_POINTS];
+};
+
+// The `side` x `side` pixels from (y, x) on, less `before`.
+static inline void find_pixels(const struct winograd *shape, struct corner from, size_t before,
+                               size_t side, size_t channels, struct pixels *found) {
+    found->precision = shape->precision;
     for (size_t i = 0; i < side; i++) {
         for (size_t k = 0; k < side; k++) {
-            const size_t y = at.y + i - before; // below 0: far outside
-            const size_t x = at.x + k - before;
+            const size_t y = from.y + i - before; // below 0: far outside
+            const size_t x = from.x + k - before;
             const bool inside = y < shape->height && x < shape->width;
-            pixels[i * side + k] = inside ? image + (y * shape->width + x) * channels : NULL;
+            found->at[i * side + k] =
+                inside ? ((from.image * shape->height + y) * shape->width + x) * channels : NOWHERE;
         }
     }
 }
 
-// ---- transforms. Numbers at the points lie `step` floats apart; pixels are where their channels
-// begin, NULL for 0 outside of the image.
+// ---- transforms. Numbers at the points lie `step` floats apart.
 
 // Of tiles of 4 or 2: span x span input pixels.
-void take_input(size_t tile, const float *const *pixels, size_t channels, float *to, size_t step);
+void take_input(size_t tile, const void *input, const struct pixels *pixels, size_t channels,
+                float *to, size_t step);
 
 // 3 x 3 weights of LANES channels.
 void take_weights(size_t tile, const float weights[9][LANES], float *to, size_t step);
 
 // LANES channels, from `channel` on, of tile x tile output pixels: sums at the points, finished.
 void give_output(size_t tile, const float *from, size_t step, struct finish finish, size_t channel,
-                 float *const *pixels);
+                 void *output, const struct pixels *pixels);
 
 // Of tiles of 4: the pixels of the output's gradient.
-void take_gradient(const float *const *pixels, size_t channels, float *to, size_t step);
+void take_gradient(const void *gradient, const struct pixels *pixels, size_t channels, float *to,
+                   size_t step);
 
 // The gradients of 3 x 3 weights of LANES channels.
 void give_weights(const float *from, size_t step, float weights[9][LANES]);

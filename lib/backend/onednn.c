@@ -23,6 +23,11 @@ void onednn_close(struct onednn *onednn) {
     }
 }
 
+bool onednn_has_matrix_unit(void) {
+    const unsigned wanted = dnnl_cpu_isa_avx512_core_amx;
+    return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
+}
+
 bool layout_equal(const_layout one, const_layout other) {
     return dnnl_memory_desc_equal(one, other) != 0;
 }

@@ -21,6 +21,9 @@ typedef dnnl_memory_desc_t *layout;
 typedef const dnnl_memory_desc_t *const_layout;
 #endif
 
+// Whether this processor multiplies bf16 in matrix units, and oneDNN knows how to.
+bool onednn_has_matrix_unit(void);
+
 // False without memory, or for sides that oneDNN refuses.
 CHECKED bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,
                          dnnl_format_tag_t tag);

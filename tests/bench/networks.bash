@@ -87,19 +87,16 @@ losses() {
 }
 
 networks() {
-    local python=${TORCH:-python3} torch gpu=${BASH_SOURCE[0]%/*}/../gpu name task precision precisions=(f32 bf16)
+    local python=${TORCH:-python3} torch gpu=${BASH_SOURCE[0]%/*}/../gpu name task precision
     torch=$("$python" -c 'import torch; print(torch.__version__)' 2>/dev/null) || torch=
     title "Networks, 2 threads" "against"
     [ -n "$torch" ] || skip "PyTorch" "$python has none; TORCH=python names one that has"
-    if ! speed predict --network unet-resnet18 --side 192 --batch 1 --repeat 1 --precision bf16 --device cpu >/dev/null 2>&1; then
-        skip "bf16" "this processor has none"
-        precisions=(f32)
-    fi
     for name in unet bisenet; do
         for task in predict train; do
-            for precision in "${precisions[@]}"; do network "$name" "$task" "$precision"; done
+            for precision in f32 bf16; do network "$name" "$task" "$precision"; done
         done
-        [ "${#precisions[@]}" = 1 ] || { across "$name" predict 3.5 && across "$name" train 5.0; }
+        across "$name" predict 3.5
+        across "$name" train 5.0
     done
     losses
 }

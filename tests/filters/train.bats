@@ -215,11 +215,9 @@ PYTHON
 @test "predict-fold: bf16 stays near f32" {
     whole_run
     predict-fold -q --type f4 -m whole/best.mpk val.mpk >f32.mpk
-    run predict-fold -q --type f4 --precision bf16 -m whole/best.mpk -o bf16.mpk val.mpk
-    if [ "$status" != 0 ]; then
-        [[ $output == *"no bf16"* ]]
-        skip "a processor without bf16"
-    fi
+    predict-fold -q --type f4 --precision bf16 -m whole/best.mpk val.mpk >bf16.mpk
+    run cmp -s f32.mpk bf16.mpk
+    [ "$status" = 1 ]
     means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
     paste <(means f32.mpk) <(means bf16.mpk) | awk '{d = $1 - $2; if (d * d > 4e-4) exit 1}'
 }
@@ -256,9 +254,8 @@ PYTHON
     }
     once=$(reorders val.mpk)
     [ "$(reorders val.mpk val.mpk val.mpk)" = "$once" ]
-    predict-fold -q --precision bf16 -m whole/best.mpk -o "$HERE/out.mpk" val.mpk || skip "a processor without bf16"
     once=$(reorders --precision bf16 val.mpk)
-    [ "$once" -gt 10 ]
+    ! grep -q avx512_bf16 /proc/cpuinfo || [ "$once" -gt 10 ] # elsewhere few layers are oneDNN's
     [ "$(reorders --precision bf16 val.mpk val.mpk val.mpk)" = "$once" ]
 }
 

@@ -1,5 +1,5 @@
-// Convolutions of the CPU backend, all passes, against plain sums in double: those by our own
-// products, directly and by Winograd's method, and those by oneDNN.
+// Convolutions of the CPU backend, all passes, in float32 and bf16, against plain sums in double:
+// those by our own products, directly and by Winograd's method, and those by oneDNN.
 #include "backend/cpu_panels.h"
 #include "backend/onednn_convolution.h"
 #include "core/random.h"
@@ -30,10 +30,11 @@ static void *need(size_t count, size_t size) {
     return memory;
 }
 
+// Numbers that bf16 holds as well.
 static float *drawn(struct random *random, size_t count) {
     float *made = need(count, sizeof *made);
     for (size_t i = 0; i < count; i++) {
-        made[i] = (float)((double)(random_next(random) >> 11) * 0x1p-52 - 1) + 0.3F;
+        made[i] = (float)((int)(random_next(random) >> 56) - 128 + 38) / 128;
     }
     return made;
 }
@@ -94,48 +95,115 @@ static void add_up(const struct convolution_shape *s, const struct tensors *at) 
     }
 }
 
-static void near(const char *pass, const struct convolution_shape *s, const float *made,
-                 const double *wanted, size_t count) {
+static void near(const char *pass, const struct convolution_shape *s, double most,
+                 const float *made, const double *wanted, size_t count) {
     double apart = 0;
     double length = 0;
     for (size_t i = 0; i < count; i++) {
         apart += (made[i] - wanted[i]) * (made[i] - wanted[i]);
         length += wanted[i] * wanted[i];
     }
-    if (!(sqrt(apart) <= MOST_ERROR * sqrt(length))) {
+    if (!(sqrt(apart) <= most * sqrt(length))) {
         fail_msg("%s, %zu x %zu x %zu x %zu to %zu channels: off by %g", pass, s->images, s->height,
                  s->width, s->channels, s->out_channels, sqrt(apart / length));
     }
 }
 
-// A layer by one of the two.
+// A layer by one of the three, on activations of a precision.
 struct layer {
+    enum precision precision;
     struct panels *panels;
     struct onednn_convolution *onednn;
+    struct cpu_convolution *either;
 };
 
-static void check_forward(const struct convolution_shape *s, struct layer layer, struct tensors *at,
-                          void *scratch) {
+static size_t scratch_of(const struct layer *layer) {
+    return layer->panels != NULL   ? panels_scratch(layer->panels)
+           : layer->onednn != NULL ? onednn_convolution_scratch(layer->onednn)
+                                   : cpu_convolution_scratch(layer->either);
+}
+
+static void take_weights(const struct layer *layer, const float *weights) {
+    if (layer->panels != NULL) {
+        panels_weights(layer->panels, weights);
+    } else if (layer->onednn != NULL) {
+        onednn_convolution_weights(layer->onednn, weights);
+    } else {
+        cpu_convolution_weights(layer->either, weights);
+    }
+}
+
+static void go_forward(const struct layer *layer, const void *input, const float *bias,
+                       void *output, void *scratch) {
+    if (layer->panels != NULL) {
+        panels_forward(layer->panels, input, bias, output, scratch);
+    } else if (layer->onednn != NULL) {
+        onednn_convolution_forward(layer->onednn, input, bias, output, scratch);
+    } else {
+        cpu_convolution_forward(layer->either, input, bias, output, scratch);
+    }
+}
+
+static void go_backward(const struct layer *layer, const void *input, const void *gradient,
+                        void *input_gradient, float *weight, float *bias, void *scratch) {
+    if (layer->panels != NULL) {
+        panels_backward(layer->panels, input, gradient, input_gradient, weight, bias, scratch);
+    } else if (layer->onednn != NULL) {
+        onednn_convolution_backward(layer->onednn, input, gradient, input_gradient, weight, bias,
+                                    scratch);
+    } else {
+        cpu_convolution_backward(layer->either, input, gradient, input_gradient, weight, bias,
+                                 scratch);
+    }
+}
+
+// Activations as a layer stores them, and back; the copy is the caller's to free.
+static void *stored(const struct layer *layer, const float *numbers, size_t count) {
+    void *made = need(count, sizeof(float));
+    if (layer->precision == PRECISION_F32) {
+        memcpy(made, numbers, count * sizeof *numbers);
+    } else {
+        cpu_write(layer->precision, made, 0, count, numbers);
+    }
+    return made;
+}
+
+static void restore(const struct layer *layer, void *from, size_t count, float *numbers) {
+    const float *floats = cpu_read(layer->precision, from, 0, count, numbers);
+    memmove(numbers, floats, count * sizeof *numbers);
+    free(from);
+}
+
+// What bf16 stores is off by at most 1/512 of a number.
+static double error_of(const struct layer *layer) {
+    return layer->precision == PRECISION_F32 ? MOST_ERROR : 1.0 / 512;
+}
+
+static void check_forward(const struct convolution_shape *s, const struct layer *layer,
+                          struct tensors *at, void *scratch) {
     const float *bias = s->bias ? at->bias : NULL;
     for (size_t i = 0; i < at->outputs; i++) {
         const double all = at->sums[i] + (s->bias ? at->bias[i % s->out_channels] : 0) +
                            (s->sum ? at->output[i] : 0);
         at->sums[i] = s->relu && all < 0 ? 0 : all;
     }
-    if (layer.panels != NULL) {
-        panels_forward(layer.panels, at->input, bias, at->output, scratch);
-    } else {
-        onednn_convolution_forward(layer.onednn, at->input, bias, at->output, scratch);
-    }
-    near("forward", s, at->output, at->sums, at->outputs);
+    void *input = stored(layer, at->input, at->inputs);
+    void *output = stored(layer, at->output, at->outputs);
+    go_forward(layer, input, bias, output, scratch);
+    free(input);
+    restore(layer, output, at->outputs, at->output);
+    near("forward", s, error_of(layer), at->output, at->sums, at->outputs);
 }
 
-// Gradients of weights and bias are added to what is there.
-static void check_backward(const struct convolution_shape *s, struct layer layer,
+// Gradients of weights and bias are added to what is there, and float32 whatever activations are.
+static void check_backward(const struct convolution_shape *s, const struct layer *layer,
                            struct tensors *at, void *scratch) {
     double *bias_sums = need(s->out_channels, sizeof *bias_sums);
     float *weight = need(at->weights, sizeof *weight);
     float *bias = need(s->out_channels, sizeof *bias);
+    void *input = stored(layer, at->input, at->inputs);
+    void *gradient = stored(layer, at->gradient, at->outputs);
+    void *input_gradient = s->input_gradient ? stored(layer, at->input, at->inputs) : NULL;
     for (size_t i = 0; i < at->weights; i++) {
         weight[i] = 1;
         at->weight_sums[i] += 1;
@@ -143,38 +211,28 @@ static void check_backward(const struct convolution_shape *s, struct layer layer
     for (size_t i = 0; i < at->outputs; i++) {
         bias_sums[i % s->out_channels] += at->gradient[i];
     }
-    float *input_gradient = s->input_gradient ? at->input : NULL;
-    if (layer.panels != NULL) {
-        panels_backward(layer.panels, at->input, at->gradient, input_gradient, weight,
-                        s->bias ? bias : NULL, scratch);
-    } else {
-        onednn_convolution_backward(layer.onednn, at->input, at->gradient, input_gradient, weight,
-                                    s->bias ? bias : NULL, scratch);
-    }
+    go_backward(layer, input, gradient, input_gradient, weight, s->bias ? bias : NULL, scratch);
+    free(input);
+    free(gradient);
     if (s->input_gradient) {
-        near("input's gradient", s, at->input, at->input_sums, at->inputs);
+        restore(layer, input_gradient, at->inputs, at->input);
+        near("input's gradient", s, error_of(layer), at->input, at->input_sums, at->inputs);
     }
-    near("weights' gradient", s, weight, at->weight_sums, at->weights);
+    near("weights' gradient", s, MOST_ERROR, weight, at->weight_sums, at->weights);
     if (s->bias) {
-        near("bias's gradient", s, bias, bias_sums, s->out_channels);
+        near("bias's gradient", s, MOST_ERROR, bias, bias_sums, s->out_channels);
     }
     free(bias_sums);
     free(weight);
     free(bias);
 }
 
-static void check_layer(const struct convolution_shape *s, struct layer layer) {
+static void check_layer(const struct convolution_shape *s, const struct layer *layer) {
     struct tensors at = open_tensors(s);
-    const size_t bytes = layer.panels != NULL ? panels_scratch(layer.panels)
-                                              : onednn_convolution_scratch(layer.onednn);
-    void *scratch = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    void *scratch = aligned_alloc(64, (scratch_of(layer) + 64) / 64 * 64);
     assert_non_null(scratch);
     add_up(s, &at);
-    if (layer.panels != NULL) {
-        panels_weights(layer.panels, at.weight);
-    } else {
-        onednn_convolution_weights(layer.onednn, at.weight);
-    }
+    take_weights(layer, at.weight);
     check_forward(s, layer, &at, scratch);
     if (s->train) {
         check_backward(s, layer, &at, scratch);
@@ -183,23 +241,39 @@ static void check_layer(const struct convolution_shape *s, struct layer layer) {
     close_tensors(&at);
 }
 
-static void check(struct convolution_shape s) {
+static void check_panels(struct backend *backend, const struct convolution_shape *s) {
     struct error error;
-    struct backend *backend = backend_open("cpu", PRECISION_F32, 2, &error);
-    assert_non_null(backend);
-    s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
-    s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
-    struct layer layer = {.onednn = onednn_convolution_plan(backend, &s, &error)};
-    assert_non_null(layer.onednn);
-    check_layer(&s, layer);
-    onednn_convolution_release(layer.onednn);
-    if (panels_suit(backend, &s)) {
-        layer.panels = panels_plan(backend, &s, &error);
+    if (panels_suit(backend, s)) {
+        struct layer layer = {.precision = backend->precision,
+                              .panels = panels_plan(backend, s, &error)};
         assert_non_null(layer.panels);
-        check_layer(&s, layer);
+        check_layer(s, &layer);
         panels_release(layer.panels);
     }
-    backend_close(backend);
+}
+
+static void check(struct convolution_shape s) {
+    struct error error;
+    struct backend *whole = backend_open("cpu", PRECISION_F32, 2, &error);
+    struct backend *half = backend_open("cpu", PRECISION_BF16, 2, &error);
+    assert_non_null(whole);
+    assert_non_null(half);
+    s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
+    s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
+    struct layer layer = {.precision = PRECISION_F32,
+                          .onednn = onednn_convolution_plan(whole, &s, &error)};
+    assert_non_null(layer.onednn);
+    check_layer(&s, &layer);
+    onednn_convolution_release(layer.onednn);
+    check_panels(whole, &s);
+    check_panels(half, &s);
+    layer = (struct layer){.precision = PRECISION_BF16,
+                           .either = cpu_convolution_plan(half, &s, &error)};
+    assert_non_null(layer.either);
+    check_layer(&s, &layer);
+    cpu_convolution_release(layer.either);
+    backend_close(whole);
+    backend_close(half);
 }
 
 static void passes_are_the_sums(void **state) {

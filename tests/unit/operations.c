@@ -94,14 +94,9 @@ static void steps_repeat_to_the_bit(void **state) {
     }
 }
 
+// Backward a rounded maximum may be another pixel's.
 static void bf16_stays_near_float32(void **state) {
-    struct error error;
-    struct backend *backend = backend_open("cpu", PRECISION_BF16, 2, &error);
     (void)state;
-    if (backend == NULL) {
-        skip(); // a processor without it
-    }
-    backend_close(backend);
     for (size_t which = 0; which < TRIED; which++) {
         struct trial plain;
         struct trial half;
@@ -113,7 +108,7 @@ static void bf16_stays_near_float32(void **state) {
         const double backward =
             distance(network_gradients(half.network), network_gradients(plain.network),
                      network_learned_count(plain.network));
-        if (!(forward < 0.03) || !(backward < 0.1)) {
+        if (!(forward < 0.03) || !(backward < 0.15)) {
             fail_msg("%s: off by %g forward, %g backward", tried[which].name, forward, backward);
         }
         close_trial(&plain);
