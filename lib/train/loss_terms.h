@@ -39,8 +39,9 @@ ON_DEVICE static inline float hinge_error(float z, bool lesion, float margin_emp
 // `lesion` and `empty`; 0 where none has.
 ON_DEVICE static inline double jaccard_losses(double lesion, double empty, double seen_lesion,
                                               double seen_empty) {
-    return 2 - (lesion - seen_lesion) / (lesion + seen_empty) -
-           (empty - seen_empty) / (empty + seen_lesion);
+    const double first = lesion + seen_empty;
+    const double second = empty + seen_lesion;
+    return 2 - ((lesion - seen_lesion) * second + (empty - seen_empty) * first) / (first * second);
 }
 
 #endif

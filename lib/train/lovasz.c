@@ -14,6 +14,9 @@ size_t lovasz_scratch_bytes(size_t pixels) {
     return 2 * (pixels + 1) * sizeof(uint64_t);
 }
 
+#define LESION 0x80000000u // beside the index of a pixel of the lesion; there are fewer than 2^31
+#define AHEAD ((size_t)32) // entries whose gradients are fetched early: they lie anywhere
+
 // An entry is the error's bits above the pixel's index: positive floats are ordered like their
 // bits.
 static size_t collect_violators(const float *logits, const uint8_t *mask, size_t pixels,
@@ -23,7 +26,7 @@ static size_t collect_violators(const float *logits, const uint8_t *mask, size_t
         const float error = hinge_error(logits[i], mask[i], margin_empty, margin_lesion);
         uint32_t bits;
         memcpy(&bits, &error, sizeof bits);
-        entries[count] = (uint64_t)bits << 32 | (uint32_t)i;
+        entries[count] = (uint64_t)bits << 32 | (uint32_t)i | (mask[i] ? LESION : 0);
         count += error > 0;
     }
     return count;
@@ -70,25 +73,29 @@ static float error_of(uint64_t entry) {
     return error;
 }
 
+static size_t pixel_of(uint64_t entry) {
+    return (uint32_t)entry & ~LESION;
+}
+
 // One image: the Jaccard losses of both classes rise along the sorted violators; each violator's
 // error counts by how much they rise at it. Returns the sum of both hinges.
-static double add_image(const uint64_t *sorted, size_t count, const uint8_t *mask, size_t pixels,
-                        double lesion, double scale, float *gradient) {
+static double add_image(const uint64_t *sorted, size_t count, size_t pixels, double lesion,
+                        double scale, float *gradient) {
     const double empty = (double)pixels - lesion;
     double seen_lesion = 0;
     double seen_empty = 0;
     double last = 0;
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
-        const size_t pixel = (uint32_t)sorted[i];
-        const bool is_lesion = mask[pixel];
+        const bool is_lesion = (sorted[i] & LESION) != 0;
+        __builtin_prefetch(gradient + pixel_of(sorted[i + AHEAD < count ? i + AHEAD : i]), 1);
         seen_lesion += is_lesion;
         seen_empty += !is_lesion;
         const double jaccard = jaccard_losses(lesion, empty, seen_lesion, seen_empty);
         const double rise = jaccard - last;
         last = jaccard;
         sum += (double)error_of(sorted[i]) * rise;
-        gradient[pixel] += (float)((is_lesion ? -scale : scale) * rise);
+        gradient[pixel_of(sorted[i])] += (float)((is_lesion ? -scale : scale) * rise);
     }
     return sum;
 }
@@ -103,7 +110,7 @@ double lovasz_of_image(const float *logits, const uint8_t *mask, size_t pixels, 
     const size_t count =
         collect_violators(logits, mask, pixels, (float)margin_empty, (float)margin_lesion, entries);
     const uint64_t *sorted = sort_entries(entries, entries + pixels + 1, count);
-    return add_image(sorted, count, mask, pixels, (double)lesion, weight, gradient);
+    return add_image(sorted, count, pixels, (double)lesion, weight, gradient);
 }
 
 double symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,

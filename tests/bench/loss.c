@@ -13,8 +13,9 @@
 
 #define ROUNDS 7
 
-static void *need(size_t count, size_t size) {
-    void *memory = calloc(count, size);
+// As the programs have it, in large pages.
+static void *need(struct backend *backend, size_t bytes) {
+    void *memory = backend->calls->alloc(backend, bytes);
     if (memory == NULL) {
         die("no memory");
     }
@@ -45,7 +46,7 @@ static void draw(struct loss_inputs *inputs, uint8_t *masks, float *logits, size
 
 static double time_loss(struct backend *backend, const struct loss_inputs *inputs) {
     const struct training_calls *training = training_of(backend);
-    void *scratch = need(training->loss_scratch(backend, inputs), 1);
+    void *scratch = need(backend, training->loss_scratch(backend, inputs));
     double seconds[ROUNDS];
     struct loss_parts parts;
     for (int i = -1; i < ROUNDS; i++) {
@@ -53,7 +54,7 @@ static double time_loss(struct backend *backend, const struct loss_inputs *input
         training->loss(backend, inputs, &loss_options_usual, 1, &parts, scratch);
         seconds[i < 0 ? 0 : i] = clock_seconds() - start;
     }
-    free(scratch);
+    backend->calls->release(backend, scratch);
     if (!(parts.total > 0)) {
         die("the loss is %g", parts.total);
     }
@@ -76,13 +77,13 @@ int main(int argc, char **argv) {
     if (backend == NULL) {
         die("%s", error.text);
     }
-    float *logits = need(inputs.heads * count, sizeof *logits);
-    float *gradients = need(inputs.heads * count, sizeof *gradients);
-    uint8_t *masks = need(count, 1);
-    float *global = need(inputs.images, sizeof *global);
+    float *logits = need(backend, inputs.heads * count * sizeof *logits);
+    float *gradients = need(backend, inputs.heads * count * sizeof *gradients);
+    uint8_t *masks = need(backend, count);
+    float *global = need(backend, inputs.images * sizeof *global);
     inputs.global = global;
     inputs.masks = masks;
-    inputs.global_gradient = need(inputs.images, sizeof(float));
+    inputs.global_gradient = need(backend, inputs.images * sizeof(float));
     for (size_t head = 0; head < inputs.heads; head++) {
         inputs.logits[head] = logits + head * count;
         inputs.gradients[head] = gradients + head * count;
@@ -91,11 +92,11 @@ int main(int argc, char **argv) {
     const double begun = time_loss(backend, &inputs);
     draw(&inputs, masks, logits, side, 8);
     (void)printf("%.3f %.3f\n", begun, time_loss(backend, &inputs));
-    free(logits);
-    free(gradients);
-    free(masks);
-    free(global);
-    free(inputs.global_gradient);
+    backend->calls->release(backend, logits);
+    backend->calls->release(backend, gradients);
+    backend->calls->release(backend, masks);
+    backend->calls->release(backend, global);
+    backend->calls->release(backend, inputs.global_gradient);
     backend_close(backend);
     return 0;
 }
