@@ -38,50 +38,21 @@ static struct picture picture_of(const struct call *call, size_t image) {
                             .d = dq + accumulators(state)};
 }
 
-// A tile's rows: s_ij, then g_ij; dY_i . v_j, then P_ij; dY_j . v_i, then P_ji.
-struct rows {
-    float *tile, *mine, *theirs;
-};
-
-VECTORISED static void row_gradients(struct rows rows, size_t count, float own_log, float own_d,
-                                     const float *logs, const float *d) {
-    for (size_t i = 0; i < count; i++) {
-        const float p = exp_negative(rows.tile[i] - own_log);
-        const float turned = exp_negative(rows.tile[i] - logs[i]);
-        rows.tile[i] = p * (rows.mine[i] - own_d) + turned * (rows.theirs[i] - d[i]);
-        rows.mine[i] = p;
-        rows.theirs[i] = turned;
-    }
-}
-
-// The same by one exponential; `factor`: the row's.
-VECTORISED static void turned_gradients(struct rows rows, size_t count, float own_log, float own_d,
-                                        float factor, const float *factors, const float *d) {
-    for (size_t i = 0; i < count; i++) {
-        const float p = exp_negative(rows.tile[i] - own_log);
-        const float turned = p * factor * factors[i];
-        rows.tile[i] = p * (rows.mine[i] - own_d) + turned * (rows.theirs[i] - d[i]);
-        rows.mine[i] = p;
-        rows.theirs[i] = turned;
-    }
-}
-
-static void tile_gradients(const struct picture *picture, const struct part *part,
-                           const struct desk *desk) {
+// tile: s_ij, then g_ij. mine: dY_i . v_j, then P_ij. theirs: dY_j . v_i, then P_ji.
+VECTORISED static void tile_gradients(const struct picture *picture, const struct part *part,
+                                      float *tile, float *mine, float *theirs) {
     const float *logs = picture->logs + part->column;
     const float *d = picture->d + part->column;
-    struct turn turn;
-    turn_columns(&turn, logs, part->columns);
     for (size_t row = 0; row < part->rows; row++) {
         const float own_log = picture->logs[part->first + row];
         const float own_d = picture->d[part->first + row];
         const size_t at = row * BLOCK;
-        const struct rows rows = {desk->tile + at, desk->mine + at, desk->theirs + at};
-        const float factor = turn_row(&turn, own_log);
-        if (factor > 0) {
-            turned_gradients(rows, part->columns, own_log, own_d, factor, turn.factors, d);
-        } else {
-            row_gradients(rows, part->columns, own_log, own_d, logs, d);
+        for (size_t i = 0; i < part->columns; i++) {
+            const float p = exp_negative(tile[at + i] - own_log);
+            const float turned = exp_negative(tile[at + i] - logs[i]);
+            tile[at + i] = p * (mine[at + i] - own_d) + turned * (theirs[at + i] - d[i]);
+            mine[at + i] = p;
+            theirs[at + i] = turned;
         }
     }
 }
@@ -95,7 +66,7 @@ static void meet(const struct game *game, size_t block, size_t other, const stru
     tile_scores(&part, &picture->q, &picture->q, desk->tile);
     tile_scores(&part, &picture->dy, &picture->v, desk->mine);
     tile_scores(&part, &picture->v, &picture->dy, desk->theirs);
-    tile_gradients(picture, &part, desk);
+    tile_gradients(picture, &part, desk->tile, desk->mine, desk->theirs);
     tile_product(&part, desk->tile, &picture->q, picture->dq + part.first * keys);
     tile_product(&part, desk->theirs, &picture->dy, picture->dv + part.first * channels);
     if (block != other) {

@@ -1,8 +1,6 @@
 // position_attention on the CPU, in tiles of the (pixels x pixels) matrix, which is never held
 // whole. Queries are keys, so S is symmetric: a tile serves its rows and its columns.
 #include "backend/cpu.h"
-#include "core/exponential.h"
-#include "core/simd.h"
 #include "ops/position_attention/pairs.h"
 
 #include <omp.h>
@@ -81,17 +79,6 @@ void store_block(const struct game *game, void *value, size_t block, size_t widt
         }
     }
     cpu_write(state->precision, value, first, rows * width, to);
-}
-
-VECTORISED void turn_columns(struct turn *turn, const float *columns, size_t count) {
-    float least = columns[0];
-    for (size_t i = 1; i < count; i++) {
-        least = columns[i] < least ? columns[i] : least;
-    }
-    for (size_t i = 0; i < count; i++) {
-        turn->factors[i] = exp_negative(least - columns[i]);
-    }
-    turn->least = least;
 }
 
 // The pair number `number` of a round among `players`, an even number: one stays, the others go

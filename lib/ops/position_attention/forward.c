@@ -67,24 +67,25 @@ VECTORISED static float exponentials(float *row, size_t count, float most) {
 VECTORISED static float both_exponentials(float *restrict row, float *restrict turned, size_t count,
                                           float most, const float *restrict column_most,
                                           float *restrict column_sum) {
-    for (size_t i = 0; i < count; i++) {
-        turned[i] = exp_negative(row[i] - column_most[i]);
+    float sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            const float score = row[i + lane];
+            row[i + lane] = exp_negative(score - most);
+            turned[i + lane] = exp_negative(score - column_most[i + lane]);
+            sums[lane] += row[i + lane];
+            column_sum[i + lane] += turned[i + lane];
+        }
+    }
+    for (; i < count; i++) {
+        const float score = row[i];
+        row[i] = exp_negative(score - most);
+        turned[i] = exp_negative(score - column_most[i]);
+        sums[0] += row[i];
         column_sum[i] += turned[i];
     }
-    return exponentials(row, count, most);
-}
-
-// The same, by one exponential: `factor` is the row's.
-VECTORISED static float turned_exponentials(float *restrict row, float *restrict turned,
-                                            size_t count, float most, float factor,
-                                            const float *restrict factors,
-                                            float *restrict column_sum) {
-    const float sum = exponentials(row, count, most);
-    for (size_t i = 0; i < count; i++) {
-        turned[i] = row[i] * factor * factors[i];
-        column_sum[i] += turned[i];
-    }
-    return sum;
+    return sum_of(sums);
 }
 
 VECTORISED static float greatest(const float *row, size_t count, float most) {
@@ -156,20 +157,13 @@ static void meet(const struct game *game, size_t block, size_t other, const stru
     for (size_t i = 0; i < part.columns; i++) {
         raise(game, part.column + i, most[i]);
     }
-    struct turn turn;
-    turn_columns(&turn, most, part.columns);
     for (size_t row = 0; row < part.rows; row++) {
         const size_t pixel = part.first + row;
         float *scores = desk->tile + row * BLOCK;
-        float *turned = desk->mine + row * BLOCK;
-        float *column_sum = picture->sum + part.column;
         raise(game, pixel, greatest(scores, part.columns, picture->most[pixel]));
-        const float own = picture->most[pixel];
-        const float factor = turn_row(&turn, own);
         picture->sum[pixel] +=
-            factor > 0 ? turned_exponentials(scores, turned, part.columns, own, factor,
-                                             turn.factors, column_sum)
-                       : both_exponentials(scores, turned, part.columns, own, most, column_sum);
+            both_exponentials(scores, desk->mine + row * BLOCK, part.columns, picture->most[pixel],
+                              most, picture->sum + part.column);
     }
     tile_product(&part, desk->tile, &picture->v, picture->y + part.first * leading);
     tile_turned_product(&part, desk->mine, &picture->v, picture->y + part.column * leading);

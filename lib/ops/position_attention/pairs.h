@@ -7,8 +7,6 @@
 #include "ops/kernels.h"
 #include "ops/position_attention/tiles.h"
 
-#include <math.h>
-
 struct state {
     size_t images, pixels, blocks, keys, channels; // of one image; of q; of v
     bool half;                                     // products in bf16
@@ -44,23 +42,6 @@ struct game {
 };
 
 void play(const struct game *game);
-
-// How a tile's columns take over what was made for a row: exp(s - b_j) = exp(s - a_i) exp(a_i - c)
-// exp(c - b_j), where c is the least b. That spares half of the exponentials, as long as the row's
-// own a_i is not so far above c that exp(s - a_i) may vanish where exp(s - b_j) counts.
-struct turn {
-    float least;
-    float factors[BLOCK]; // exp(c - b_j)
-};
-
-#define TURN_RANGE 40.0F // exp(-87) is the least that is made, exp(40 - 87) counts as nothing
-
-void turn_columns(struct turn *turn, const float *columns, size_t count);
-
-// exp(a_i - c), or 0: the row is too far above.
-static inline float turn_row(const struct turn *turn, float own) {
-    return own - turn->least <= TURN_RANGE ? expf(own - turn->least) : 0;
-}
 
 // The part of the matrix where two blocks meet.
 struct part part_of(const struct state *state, size_t block, size_t other, const struct desk *desk);
