@@ -7,7 +7,9 @@
 #include <omp.h>
 #include <string.h>
 
-#define ITEM_PIXELS ((size_t)96) // of a thread's item, at least: weights are read once for them
+#define ITEM_PIXELS ((size_t)96)    // of a thread's item, at least: weights are read once for them
+#define LEAST_ITEMS ((size_t)8)     // of an image
+#define ITEM_FLOATS ((size_t)98304) // of bf16: more rows, while they fit into the cache as floats
 
 // ---- geometry
 
@@ -211,19 +213,33 @@ static void do_rows(const struct sweep *sweep, const float *image, const float *
 
 // ---- items of some rows: each is a sweep of its own
 
-static size_t rows_of_item(const struct sweep *sweep) {
-    return sweep->columns > 0 ? (ITEM_PIXELS + sweep->columns - 1) / sweep->columns : 1;
+// Floats of some rows of output and of those that they are made from.
+static size_t made_floats(const struct sweep *sweep, size_t rows) {
+    return rows * sweep->columns * sweep->out_channels;
 }
 
-// Floats of an item's rows, read and made, where they are not float32 where they lie.
-static size_t read_floats(const struct sweep *sweep) {
-    const size_t rows = (rows_of_item(sweep) - 1) * sweep->stride_y + sweep->kernel_height;
-    return sweep->precision == PRECISION_F32 ? 0 : rows * sweep->width * sweep->channels;
+static size_t read_floats(const struct sweep *sweep, size_t rows) {
+    return ((rows - 1) * sweep->stride_y + sweep->kernel_height) * sweep->width * sweep->channels;
+}
+
+static bool room_for(const struct sweep *sweep, size_t rows) {
+    return rows * LEAST_ITEMS <= sweep->rows &&
+           made_floats(sweep, rows) + read_floats(sweep, rows) <= ITEM_FLOATS;
+}
+
+// Neighbours read the same rows, which bf16 has to convert for each.
+static size_t rows_of_item(const struct sweep *sweep) {
+    size_t rows = sweep->columns > 0 ? (ITEM_PIXELS + sweep->columns - 1) / sweep->columns : 1;
+    while (sweep->precision != PRECISION_F32 && room_for(sweep, rows + 1)) {
+        rows++;
+    }
+    return rows;
 }
 
 static size_t item_floats(const struct sweep *sweep) {
-    const size_t made = rows_of_item(sweep) * sweep->columns * sweep->out_channels;
-    return sweep->precision == PRECISION_F32 ? 0 : read_floats(sweep) + made;
+    const size_t rows = rows_of_item(sweep);
+    return sweep->precision == PRECISION_F32 ? 0
+                                             : read_floats(sweep, rows) + made_floats(sweep, rows);
 }
 
 size_t sweep_scratch(const struct sweep *sweep) {
@@ -235,8 +251,7 @@ struct item {
     size_t read, count, first; // numbers: the first one read, how many, the first one made
 };
 
-static struct item item_of(const struct sweep *sweep, size_t image, size_t row) {
-    const size_t most = rows_of_item(sweep);
+static struct item item_of(const struct sweep *sweep, size_t image, size_t row, size_t most) {
     const size_t rows = sweep->rows - row < most ? sweep->rows - row : most;
     const ptrdiff_t top = (ptrdiff_t)(row * sweep->stride_y) + sweep->top;
     const ptrdiff_t end = top + (ptrdiff_t)((rows - 1) * sweep->stride_y + sweep->kernel_height);
@@ -282,7 +297,7 @@ static void do_item(struct item *item, const void *input, const float *weights,
         return;
     }
     struct sweep packed = item->sweep;
-    float *made = room + read_floats(&item->sweep);
+    float *made = room + read_floats(&item->sweep, item->sweep.rows);
     packed.out_pixel = packed.out_channels;
     packed.out_row = packed.columns * packed.out_channels;
     if (finish.sum) {
@@ -296,13 +311,14 @@ void sweep_convolve(const struct sweep *sweep, const void *input, const float *w
                     struct finish finish, void *output, size_t first, void *scratch) {
     const size_t together = rows_of_item(sweep);
     const size_t items = (sweep->rows + together - 1) / together;
+    const size_t floats = item_floats(sweep);
 #pragma omp parallel for collapse(2) schedule(dynamic) num_threads(sweep->threads)
     for (size_t image = 0; image < sweep->images; image++) {
         for (size_t number = 0; number < items; number++) {
-            struct item item = item_of(sweep, image, number * together);
+            struct item item = item_of(sweep, image, number * together, together);
             item.first += first;
             do_item(&item, input, weights, finish, output,
-                    (float *)scratch + (size_t)omp_get_thread_num() * item_floats(sweep));
+                    (float *)scratch + (size_t)omp_get_thread_num() * floats);
         }
     }
 }

@@ -8,7 +8,9 @@
 
 #define PARTS_FLOATS ((size_t)1 << 22) // of all parts, unless one has more
 #define MOST_PARTS ((size_t)16)
-#define GROUP ((size_t)4) // panels of a thread's item
+#define GROUP ((size_t)4)           // panels of a thread's item
+#define TAPS_FLOATS ((size_t)32768) // of an item's sums, if it has more than one kernel row
+#define ROWS ((size_t)4)            // that it reads together then
 
 static size_t parts_of(const struct sweep *sweep) {
     const size_t fit = PARTS_FLOATS / sweep_weights_size(sweep);
@@ -17,14 +19,31 @@ static size_t parts_of(const struct sweep *sweep) {
     return rows < most ? rows : most;
 }
 
-// Floats of a thread: one row of the input and one of the output's gradient.
-static size_t row_floats(const struct sweep *sweep) {
-    return sweep->width * sweep->channels + sweep->out_row;
+// Kernel rows of an item: all, if their sums are few. They read the same rows, which bf16 has to
+// convert for each item.
+static size_t taps_of(const struct sweep *sweep) {
+    const size_t panels = sweep->out_channels / PANEL;
+    const size_t floats = sweep_weights_size(sweep) / panels * (panels < GROUP ? panels : GROUP);
+    return floats <= TAPS_FLOATS ? sweep->kernel_height : 1;
+}
+
+// Output rows that are read together, and the rows of input that they are made from.
+static size_t rows_together(const struct sweep *sweep) {
+    return taps_of(sweep) > 1 ? ROWS : 1;
+}
+
+static size_t input_rows(const struct sweep *sweep) {
+    return (rows_together(sweep) - 1) * sweep->stride_y + taps_of(sweep);
+}
+
+static size_t room_floats(const struct sweep *sweep) {
+    return input_rows(sweep) * sweep->width * sweep->channels +
+           rows_together(sweep) * sweep->out_row;
 }
 
 size_t sweep_gradient_scratch(const struct sweep *sweep) {
     return (parts_of(sweep) * sweep_weights_size(sweep) +
-            (size_t)sweep->threads * row_floats(sweep)) *
+            (size_t)sweep->threads * room_floats(sweep)) *
            sizeof(float);
 }
 
@@ -47,28 +66,61 @@ static void add_row(const struct sweep *sweep, const struct edges *edges, size_t
     }
 }
 
-// A part's sums in some panels with one kernel row.
-static void add_part(const struct sweep *sweep, size_t part, size_t tap, size_t panel,
-                     size_t panels, const void *input, const void *gradient, float *sums,
-                     float *room) {
+// What a thread sums: in some kernel rows and panels.
+struct item {
+    size_t tap, taps, panel, panels;
+    float *sums; // of the first kernel row: (panel, kernel column and channel, lane)
+};
+
+// Adds `count` output rows of an image from row `first` on.
+static void add_rows(const struct sweep *sweep, const struct item *item, size_t image, size_t first,
+                     size_t count, const void *input, const void *gradient, float *room) {
     const struct edges edges = edges_of(sweep);
     const size_t numbers = sweep->width * sweep->channels; // of a row
+    const size_t step = sweep_weights_size(sweep) / sweep->kernel_height;
+    const ptrdiff_t height = (ptrdiff_t)sweep->height;
+    const ptrdiff_t top = (ptrdiff_t)(first * sweep->stride_y + item->tap) + sweep->top;
+    const ptrdiff_t end = top + (ptrdiff_t)((count - 1) * sweep->stride_y + item->taps);
+    const ptrdiff_t from = top < 0 ? 0 : top;
+    const ptrdiff_t to = end < height ? end : height;
+    if (to <= from) {
+        return;
+    }
+    const float *outputs =
+        cpu_read(sweep->precision, gradient, image * sweep->out_image + first * sweep->out_row,
+                 count * sweep->out_row, room);
+    const float *pixels =
+        cpu_read(sweep->precision, input, (image * sweep->height + (size_t)from) * numbers,
+                 (size_t)(to - from) * numbers, room + rows_together(sweep) * sweep->out_row);
+    for (size_t y = 0; y < count; y++) {
+        for (size_t tap = 0; tap < item->taps; tap++) {
+            const ptrdiff_t row = top + (ptrdiff_t)(y * sweep->stride_y + tap);
+            if (row >= from && row < to) {
+                add_row(sweep, &edges, item->panels, pixels + (size_t)(row - from) * numbers,
+                        outputs + y * sweep->out_row + item->panel * PANEL,
+                        item->sums + tap * step);
+            }
+        }
+    }
+}
+
+static void add_part(const struct sweep *sweep, const struct item *item, size_t part,
+                     const void *input, const void *gradient, float *room) {
     const size_t rows = sweep->images * sweep->rows;
     const size_t parts = parts_of(sweep);
-    memset(sums, 0, panels * sweep->kernel_width * sweep->channels * PANEL * sizeof *sums);
-    for (size_t row = part * rows / parts; row < (part + 1) * rows / parts; row++) {
-        const size_t image = row / sweep->rows;
+    const size_t last = (part + 1) * rows / parts;
+    const size_t floats = item->panels * sweep->kernel_width * sweep->channels * PANEL;
+    for (size_t tap = 0; tap < item->taps; tap++) {
+        memset(item->sums + tap * (sweep_weights_size(sweep) / sweep->kernel_height), 0,
+               floats * sizeof(float));
+    }
+    size_t some = 0;
+    for (size_t row = part * rows / parts; row < last; row += some) {
         const size_t y = row % sweep->rows;
-        const ptrdiff_t from = (ptrdiff_t)(y * sweep->stride_y + tap) + sweep->top;
-        if (from >= 0 && from < (ptrdiff_t)sweep->height) {
-            const float *pixels =
-                cpu_read(sweep->precision, input, (image * sweep->height + (size_t)from) * numbers,
-                         numbers, room);
-            const float *outputs =
-                cpu_read(sweep->precision, gradient, image * sweep->out_image + y * sweep->out_row,
-                         sweep->out_row, room + numbers);
-            add_row(sweep, &edges, panels, pixels, outputs + panel * PANEL, sums);
-        }
+        some = rows_together(sweep);
+        some = some < last - row ? some : last - row;
+        some = some < sweep->rows - y ? some : sweep->rows - y;
+        add_rows(sweep, item, row / sweep->rows, y, some, input, gradient, room);
     }
 }
 
@@ -104,21 +156,23 @@ void sweep_gradient(const struct sweep *sweep, const struct taps *taps, const vo
     const size_t groups = (panels + GROUP - 1) / GROUP;
     const size_t parts = parts_of(sweep);
     const size_t inner = sweep->kernel_width * sweep->channels;
+    const size_t taps_together = taps_of(sweep);
     float *sums = scratch;
     float *rooms = sums + parts * sweep_weights_size(sweep);
 #pragma omp parallel num_threads(sweep->threads)
     {
-        float *room = rooms + (size_t)omp_get_thread_num() * row_floats(sweep);
+        float *room = rooms + (size_t)omp_get_thread_num() * room_floats(sweep);
 #pragma omp for collapse(3) schedule(dynamic)
         for (size_t part = 0; part < parts; part++) {
-            for (size_t tap = 0; tap < sweep->kernel_height; tap++) {
+            for (size_t tap = 0; tap < sweep->kernel_height; tap += taps_together) {
                 for (size_t group = 0; group < groups; group++) {
                     const size_t first = group * GROUP;
-                    const size_t some = panels - first < GROUP ? panels - first : GROUP;
-                    add_part(sweep, part, tap, first, some, input, output_gradient,
-                             sums + part * sweep_weights_size(sweep) +
-                                 (tap * panels + first) * inner * PANEL,
-                             room);
+                    const size_t left = panels - first;
+                    const struct item item = {tap, taps_together, first,
+                                              left < GROUP ? left : GROUP,
+                                              sums + part * sweep_weights_size(sweep) +
+                                                  (tap * panels + first) * inner * PANEL};
+                    add_part(sweep, &item, part, input, output_gradient, room);
                 }
             }
         }
