@@ -120,21 +120,29 @@ size_t sweep_weights_size(const struct sweep *sweep) {
     return sweep->kernel_height * sweep->kernel_width * sweep->channels * sweep->out_channels;
 }
 
+static void take_tap(const struct sweep *sweep, const struct taps *taps, const struct tap *tap,
+                     const float *weights, float *to) {
+    const size_t lanes = lanes_of(sweep);
+    for (size_t pixel = 0; pixel < sweep->pixels; pixel++) {
+        const ptrdiff_t at = weight_at(sweep, taps, tap, pixel);
+        for (size_t i = 0; i < lanes; i++) {
+            to[pixel * lanes + i] = at < 0 ? 0 : weights[(size_t)at + i * taps->out_step];
+        }
+    }
+}
+
 void sweep_weights(const struct sweep *sweep, const struct taps *taps, const float *weights,
                    float *made) {
     const size_t panels = sweep->out_channels / PANEL;
-    const size_t inner = sweep->kernel_width * sweep->channels;
 #pragma omp parallel for collapse(3) schedule(static) num_threads(sweep->threads)
     for (size_t y = 0; y < sweep->kernel_height; y++) {
         for (size_t panel = 0; panel < panels; panel++) {
-            for (size_t k = 0; k < inner; k++) {
-                float *to = made + ((y * panels + panel) * inner + k) * PANEL;
-                for (size_t pixel = 0; pixel < sweep->pixels; pixel++) {
-                    const ptrdiff_t at = weight_at(sweep, taps, y, k, panel, pixel);
-                    for (size_t i = 0; i < lanes_of(sweep); i++) {
-                        to[pixel * lanes_of(sweep) + i] =
-                            at < 0 ? 0 : weights[(size_t)at + i * taps->out_step];
-                    }
+            for (size_t x = 0; x < sweep->kernel_width; x++) {
+                float *to = made + ((y * panels + panel) * sweep->kernel_width + x) *
+                                       sweep->channels * PANEL;
+                for (size_t c = 0; c < sweep->channels; c++) {
+                    const struct tap tap = {y, x, c, panel};
+                    take_tap(sweep, taps, &tap, weights, to + c * PANEL);
                 }
             }
         }

@@ -124,26 +124,40 @@ static void add_part(const struct sweep *sweep, const struct item *item, size_t 
     }
 }
 
+// Adds a tap's sums to the gradient; those of the parts lie `step` floats apart.
+static void join_tap(const struct sweep *sweep, const struct taps *taps, const struct tap *tap,
+                     const float *from, size_t parts, size_t step, float *gradient) {
+    const size_t lanes = lanes_of(sweep);
+    float sums[PANEL] = {0};
+    for (size_t part = 0; part < parts; part++) {
+        for (size_t i = 0; i < PANEL; i++) {
+            sums[i] += from[part * step + i];
+        }
+    }
+    for (size_t pixel = 0; pixel < sweep->pixels; pixel++) {
+        const ptrdiff_t at = weight_at(sweep, taps, tap, pixel);
+        for (size_t i = 0; at >= 0 && i < lanes; i++) {
+            gradient[(size_t)at + i * taps->out_step] += sums[pixel * lanes + i];
+        }
+    }
+}
+
+// Panels do not share weights, so threads do not meet; the two pixels of a panel do.
 static void join_parts(const struct sweep *sweep, const struct taps *taps, const float *sums,
                        float *gradient) {
     const size_t size = sweep_weights_size(sweep);
     const size_t parts = parts_of(sweep);
     const size_t panels = sweep->out_channels / PANEL;
-    const size_t inner = sweep->kernel_width * sweep->channels;
-    const size_t lanes = lanes_of(sweep);
 #pragma omp for collapse(2) schedule(static)
     for (size_t panel = 0; panel < panels; panel++) {
-        for (size_t tap = 0; tap < sweep->kernel_height; tap++) {
-            const float *from = sums + (tap * panels + panel) * inner * PANEL;
-            for (size_t i = 0; i < inner * PANEL; i += lanes) {
-                const size_t pixel = i % PANEL / lanes;
-                const ptrdiff_t at = weight_at(sweep, taps, tap, i / PANEL, panel, pixel);
-                for (size_t lane = i; at >= 0 && lane < i + lanes; lane++) {
-                    float sum = from[lane];
-                    for (size_t part = 1; part < parts; part++) {
-                        sum += from[part * size + lane];
-                    }
-                    gradient[(size_t)at + (lane - i) * taps->out_step] += sum;
+        for (size_t y = 0; y < sweep->kernel_height; y++) {
+            const float *from =
+                sums + (y * panels + panel) * sweep->kernel_width * sweep->channels * PANEL;
+            for (size_t x = 0; x < sweep->kernel_width; x++) {
+                for (size_t c = 0; c < sweep->channels; c++) {
+                    const struct tap tap = {y, x, c, panel};
+                    join_tap(sweep, taps, &tap, from, parts, size, gradient);
+                    from += PANEL;
                 }
             }
         }

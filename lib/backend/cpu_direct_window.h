@@ -56,21 +56,26 @@ static inline size_t lanes_of(const struct sweep *sweep) {
     return PANEL / sweep->pixels;
 }
 
-// Where in the layer the weight of kernel row `y`, number `k` of kernel column and channel, and the
-// first of a panel's output channels lies; those of the others are taps->out_step on. -1: nowhere,
-// they are 0. Of two pixels that count as one the second one's taps begin a stride later.
-static inline ptrdiff_t weight_at(const struct sweep *sweep, const struct taps *taps, size_t y,
-                                  size_t k, size_t panel, size_t pixel) {
+// A number of a kernel row in panels: kernel column `x` and channel `c`, of the panel's first
+// output channel.
+struct tap {
+    size_t y, x, c, panel;
+};
+
+// Where in the layer the weights of `tap` lie for output pixel `pixel` of those that count as one;
+// those of the panel's other output channels are taps->out_step on. -1: nowhere, they are 0: the
+// second pixel's taps begin a stride later.
+static inline ptrdiff_t weight_at(const struct sweep *sweep, const struct taps *taps,
+                                  const struct tap *tap, size_t pixel) {
     const size_t stride = sweep->stride_x / sweep->pixels;
     const size_t width = sweep->kernel_width - (sweep->pixels - 1) * stride;
-    const size_t x = k / sweep->channels - pixel * stride; // below 0: far to the right
+    const size_t x = tap->x - pixel * stride; // below 0: far to the right
     if (x >= width) {
         return -1;
     }
-    return (ptrdiff_t)(panel * lanes_of(sweep) * taps->out_step +
-                       k % sweep->channels * taps->in_step) +
-           (taps->first_y + (ptrdiff_t)y * taps->each) * (ptrdiff_t)taps->side + taps->first_x +
-           (ptrdiff_t)x * taps->each;
+    return (ptrdiff_t)(tap->panel * lanes_of(sweep) * taps->out_step + tap->c * taps->in_step) +
+           (taps->first_y + (ptrdiff_t)tap->y * taps->each) * (ptrdiff_t)taps->side +
+           taps->first_x + (ptrdiff_t)x * taps->each;
 }
 
 #endif
