@@ -116,11 +116,12 @@ static void add_part(const struct sweep *sweep, const struct item *item, size_t 
     }
     size_t some = 0;
     for (size_t row = part * rows / parts; row < last; row += some) {
-        const size_t y = row % sweep->rows;
+        const size_t image = row / sweep->rows;
+        const size_t y = row - image * sweep->rows;
         some = rows_together(sweep);
         some = some < last - row ? some : last - row;
         some = some < sweep->rows - y ? some : sweep->rows - y;
-        add_rows(sweep, item, row / sweep->rows, y, some, input, gradient, room);
+        add_rows(sweep, item, image, y, some, input, gradient, room);
     }
 }
 
