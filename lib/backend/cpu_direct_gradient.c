@@ -104,24 +104,28 @@ static void add_rows(const struct sweep *sweep, const struct item *item, size_t 
     }
 }
 
+static size_t least(size_t one, size_t other) {
+    return one < other ? one : other;
+}
+
 static void add_part(const struct sweep *sweep, const struct item *item, size_t part,
                      const void *input, const void *gradient, float *room) {
-    const size_t rows = sweep->images * sweep->rows;
+    const size_t height = sweep->rows;
     const size_t parts = parts_of(sweep);
-    const size_t last = (part + 1) * rows / parts;
+    const size_t first = part * sweep->images * height / parts; // of all images' rows
+    const size_t last = (part + 1) * sweep->images * height / parts;
     const size_t floats = item->panels * sweep->kernel_width * sweep->channels * PANEL;
     for (size_t tap = 0; tap < item->taps; tap++) {
         memset(item->sums + tap * (sweep_weights_size(sweep) / sweep->kernel_height), 0,
                floats * sizeof(float));
     }
-    size_t some = 0;
-    for (size_t row = part * rows / parts; row < last; row += some) {
-        const size_t image = row / sweep->rows;
-        const size_t y = row - image * sweep->rows;
-        some = rows_together(sweep);
-        some = some < last - row ? some : last - row;
-        some = some < sweep->rows - y ? some : sweep->rows - y;
-        add_rows(sweep, item, image, y, some, input, gradient, room);
+    for (size_t image = 0; image < sweep->images; image++) {
+        const size_t begin = image * height;
+        const size_t end = least(last, begin + height);
+        for (size_t row = first > begin ? first : begin; row < end; row += rows_together(sweep)) {
+            add_rows(sweep, item, image, row - begin, least(rows_together(sweep), end - row), input,
+                     gradient, room);
+        }
     }
 }
 
