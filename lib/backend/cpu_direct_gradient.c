@@ -16,7 +16,7 @@ static size_t parts_of(const struct sweep *sweep) {
     const size_t fit = PARTS_FLOATS / sweep_weights_size(sweep);
     const size_t most = fit < 1 ? 1 : fit > MOST_PARTS ? MOST_PARTS : fit;
     const size_t rows = sweep->images * sweep->rows;
-    return rows < most ? rows : most;
+    return rows > most ? most : rows > 0 ? rows : 1;
 }
 
 // Kernel rows of an item: all, if their sums are few. They read the same rows, which bf16 has to
