@@ -276,22 +276,22 @@ static struct item item_of(const struct sweep *sweep, size_t image, size_t row, 
     return item;
 }
 
-// Runs of numbers that lie together where they are stored: a row, or a pixel of one.
-static size_t runs_of(const struct sweep *sweep) {
-    return sweep->out_pixel == sweep->out_channels ? 1 : sweep->columns;
-}
-
-// Brings what an item makes from where it is stored, or back.
+// Brings what an item makes from where it is stored, or back: runs of numbers that lie together,
+// whole rows or single pixels.
 static void move_rows(const struct item *item, void *output, float *made, bool back) {
     const struct sweep *sweep = &item->sweep;
-    const size_t runs = runs_of(sweep);
-    const size_t count = sweep->columns * sweep->out_channels / runs;
-    for (size_t i = 0; i < sweep->rows * runs; i++) {
-        const size_t at = item->first + i / runs * sweep->out_row + i % runs * sweep->out_pixel;
-        if (back) {
-            cpu_write(sweep->precision, output, at, count, made + i * count);
-        } else {
-            (void)cpu_read(sweep->precision, output, at, count, made + i * count);
+    const bool whole = sweep->out_pixel == sweep->out_channels;
+    const size_t runs = whole ? 1 : sweep->columns;
+    const size_t count = whole ? sweep->columns * sweep->out_channels : sweep->out_channels;
+    for (size_t y = 0; y < sweep->rows; y++) {
+        for (size_t run = 0; run < runs; run++) {
+            const size_t at = item->first + y * sweep->out_row + run * sweep->out_pixel;
+            float *packed = made + (y * runs + run) * count;
+            if (back) {
+                cpu_write(sweep->precision, output, at, count, packed);
+            } else {
+                (void)cpu_read(sweep->precision, output, at, count, packed);
+            }
         }
     }
 }
