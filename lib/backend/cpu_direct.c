@@ -296,7 +296,7 @@ static void move_rows(const struct item *item, void *output, float *made, bool b
     }
 }
 
-static void do_item(struct item *item, const void *input, const float *weights,
+static void do_item(const struct item *item, const void *input, const float *weights,
                     struct finish finish, void *output, float *room) {
     const enum precision precision = item->sweep.precision;
     const float *rows = cpu_read(precision, input, item->read, item->count, room);

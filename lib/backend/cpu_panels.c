@@ -9,7 +9,7 @@
 #define MOST_STRIDE 2
 #define PHASES (MOST_STRIDE * MOST_STRIDE)
 #define WEIGHTS_A_PIXEL 512 // at most, channels x channels, for Winograd's method
-#define SAVING_CHANNELS 64  // from here on Winograd's method makes a third of the products' time
+#define SAVING_CHANNELS 64  // from here on Winograd's method takes a third of direct products' time
 #define BIAS_PARTS ((size_t)64) // of the pixels, summed each on its own
 
 // A convolution by either method, with weights made ready for it.

@@ -341,6 +341,14 @@ static void whose_they_are(void **state) {
     other = layer;
     other.stride = 3;
     assert_false(panels_suit(backend, &other));
+    assert_false(panels_save(backend, &layer));
+    other = layer;
+    other.channels = 64;
+    other.out_channels = 64;
+    assert_true(panels_save(backend, &other));
+    other.kernel = 1;
+    other.pad = 0;
+    assert_false(panels_save(backend, &other));
     backend_close(backend);
 }
 
