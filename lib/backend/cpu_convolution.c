@@ -13,7 +13,6 @@ struct cpu_convolution {
     struct panels *panels;
     struct onednn_convolution *onednn;
     bool widened;
-    size_t inputs, outputs; // numbers
 };
 
 // What oneDNN makes of bf16 is ahead of our own products where those are direct ones, and with
@@ -34,8 +33,6 @@ struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
         (void)fail(error, "no memory");
         return NULL;
     }
-    made->inputs = shape->images * shape->height * shape->width * shape->channels;
-    made->outputs = shape->images * shape->out_height * shape->out_width * shape->out_channels;
     if (by_panels(backend, shape)) {
         made->panels = panels_plan(backend, shape, error);
     } else {
@@ -59,13 +56,30 @@ void cpu_convolution_release(struct cpu_convolution *convolution) {
     }
 }
 
-// What the two sides take as floats, in bytes.
-static size_t wide_input(const struct cpu_convolution *convolution) {
-    return onednn_room(convolution->inputs * sizeof(float));
+// ---- widened: both sides as floats come first in scratch memory
+
+static size_t inputs_of(const struct convolution_shape *shape) {
+    return shape->images * shape->height * shape->width * shape->channels;
 }
 
-static size_t wide_output(const struct cpu_convolution *convolution) {
-    return onednn_room(convolution->outputs * sizeof(float));
+static size_t outputs_of(const struct convolution_shape *shape) {
+    return shape->images * shape->out_height * shape->out_width * shape->out_channels;
+}
+
+struct wide {
+    float *input, *output;
+    char *scratch; // oneDNN's
+};
+
+static struct wide wide_of(const struct convolution_shape *shape, char *scratch) {
+    char *output = scratch + onednn_room(inputs_of(shape) * sizeof(float));
+    return (struct wide){(float *)(void *)scratch, (float *)(void *)output,
+                         output + onednn_room(outputs_of(shape) * sizeof(float))};
+}
+
+static size_t wide_bytes(const struct convolution_shape *shape) {
+    return onednn_room(inputs_of(shape) * sizeof(float)) +
+           onednn_room(outputs_of(shape) * sizeof(float));
 }
 
 size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
@@ -73,7 +87,7 @@ size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
         return panels_scratch(convolution->panels);
     }
     return onednn_convolution_scratch(convolution->onednn) +
-           (convolution->widened ? wide_input(convolution) + wide_output(convolution) : 0);
+           (convolution->widened ? wide_bytes(&convolution->onednn->shape) : 0);
 }
 
 void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights) {
@@ -86,13 +100,14 @@ void cpu_convolution_weights(struct cpu_convolution *convolution, const float *w
 
 static void forward_widened(struct cpu_convolution *convolution, const void *input,
                             const float *bias, void *output, char *scratch) {
-    float *wide = (float *)(void *)scratch;
-    float *made = (float *)(void *)(scratch + wide_input(convolution));
-    (void)cpu_read(PRECISION_BF16, input, 0, convolution->inputs, wide);
-    (void)cpu_read(PRECISION_BF16, output, 0, convolution->outputs, made);
-    onednn_convolution_forward(convolution->onednn, wide, bias, made,
-                               scratch + wide_input(convolution) + wide_output(convolution));
-    cpu_write(PRECISION_BF16, output, 0, convolution->outputs, made);
+    const struct convolution_shape *shape = &convolution->onednn->shape;
+    const struct wide wide = wide_of(shape, scratch);
+    (void)cpu_read(PRECISION_BF16, input, 0, inputs_of(shape), wide.input);
+    if (shape->sum) {
+        (void)cpu_read(PRECISION_BF16, output, 0, outputs_of(shape), wide.output);
+    }
+    onednn_convolution_forward(convolution->onednn, wide.input, bias, wide.output, wide.scratch);
+    cpu_write(PRECISION_BF16, output, 0, outputs_of(shape), wide.output);
 }
 
 void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
@@ -110,17 +125,17 @@ void cpu_convolution_forward(struct cpu_convolution *convolution, const void *in
 static void backward_widened(struct cpu_convolution *convolution, const void *input,
                              const void *output_gradient, void *input_gradient,
                              float *weight_gradient, float *bias_gradient, char *scratch) {
-    float *wide = (float *)(void *)scratch;
-    float *gradient = (float *)(void *)(scratch + wide_input(convolution));
+    const struct convolution_shape *shape = &convolution->onednn->shape;
+    const struct wide wide = wide_of(shape, scratch);
     if (weight_gradient != NULL) {
-        (void)cpu_read(PRECISION_BF16, input, 0, convolution->inputs, wide);
+        (void)cpu_read(PRECISION_BF16, input, 0, inputs_of(shape), wide.input);
     }
-    (void)cpu_read(PRECISION_BF16, output_gradient, 0, convolution->outputs, gradient);
-    onednn_convolution_backward(
-        convolution->onednn, wide, gradient, input_gradient != NULL ? wide : NULL, weight_gradient,
-        bias_gradient, scratch + wide_input(convolution) + wide_output(convolution));
+    (void)cpu_read(PRECISION_BF16, output_gradient, 0, outputs_of(shape), wide.output);
+    onednn_convolution_backward(convolution->onednn, wide.input, wide.output,
+                                input_gradient != NULL ? wide.input : NULL, weight_gradient,
+                                bias_gradient, wide.scratch);
     if (input_gradient != NULL) {
-        cpu_write(PRECISION_BF16, input_gradient, 0, convolution->inputs, wide);
+        cpu_write(PRECISION_BF16, input_gradient, 0, inputs_of(shape), wide.input);
     }
 }
 

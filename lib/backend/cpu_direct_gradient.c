@@ -12,6 +12,11 @@
 #define TAPS_FLOATS ((size_t)32768) // of an item's sums, if it has more than one kernel row
 #define ROWS ((size_t)4)            // that it reads together then
 
+// Floats of a kernel row, of all panels.
+static size_t row_size(const struct sweep *sweep) {
+    return sweep->kernel_width * sweep->channels * sweep->out_channels;
+}
+
 static size_t parts_of(const struct sweep *sweep) {
     const size_t fit = PARTS_FLOATS / sweep_weights_size(sweep);
     const size_t most = fit < 1 ? 1 : fit > MOST_PARTS ? MOST_PARTS : fit;
@@ -77,7 +82,7 @@ static void add_rows(const struct sweep *sweep, const struct item *item, size_t 
                      size_t count, const void *input, const void *gradient, float *room) {
     const struct edges edges = edges_of(sweep);
     const size_t numbers = sweep->width * sweep->channels; // of a row
-    const size_t step = sweep_weights_size(sweep) / sweep->kernel_height;
+    const size_t step = row_size(sweep);
     const ptrdiff_t height = (ptrdiff_t)sweep->height;
     const ptrdiff_t top = (ptrdiff_t)(first * sweep->stride_y + item->tap) + sweep->top;
     const ptrdiff_t end = top + (ptrdiff_t)((count - 1) * sweep->stride_y + item->taps);
@@ -116,8 +121,7 @@ static void add_part(const struct sweep *sweep, const struct item *item, size_t 
     const size_t last = (part + 1) * sweep->images * height / parts;
     const size_t floats = item->panels * sweep->kernel_width * sweep->channels * PANEL;
     for (size_t tap = 0; tap < item->taps; tap++) {
-        memset(item->sums + tap * (sweep_weights_size(sweep) / sweep->kernel_height), 0,
-               floats * sizeof(float));
+        memset(item->sums + tap * row_size(sweep), 0, floats * sizeof(float));
     }
     for (size_t image = 0; image < sweep->images; image++) {
         const size_t begin = image * height;
@@ -156,8 +160,7 @@ static void join_parts(const struct sweep *sweep, const struct taps *taps, const
 #pragma omp for collapse(2) schedule(static)
     for (size_t panel = 0; panel < panels; panel++) {
         for (size_t y = 0; y < sweep->kernel_height; y++) {
-            const float *from =
-                sums + (y * panels + panel) * sweep->kernel_width * sweep->channels * PANEL;
+            const float *from = sums + y * row_size(sweep) + panel * (row_size(sweep) / panels);
             for (size_t x = 0; x < sweep->kernel_width; x++) {
                 for (size_t c = 0; c < sweep->channels; c++) {
                     const struct tap tap = {y, x, c, panel};

@@ -56,8 +56,8 @@ static inline size_t lanes_of(const struct sweep *sweep) {
     return PANEL / sweep->pixels;
 }
 
-// A number of a kernel row in panels: kernel column `x` and channel `c`, of the panel's first
-// output channel.
+// Numbers that lie together in panels: of kernel row `y`, kernel column `x` and channel `c`, one
+// for each of a panel's output channels.
 struct tap {
     size_t y, x, c, panel;
 };

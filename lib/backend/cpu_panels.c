@@ -22,8 +22,6 @@ struct way {
 
 struct panels {
     struct convolution_shape shape;
-    enum precision precision;
-    int threads;
     const float *plain; // the layer's weights
     struct way forward;
     struct way backward[PHASES]; // the input's gradient: one, or a sweep a phase
@@ -97,8 +95,6 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
     const bool winograd = suits_winograd(shape, backend);
     const bool exact = shape->train && backend->precision == PRECISION_F32;
     made->shape = *shape;
-    made->precision = backend->precision;
-    made->threads = backend->threads;
     made->winograd = winograd;
     made->forward.tiles = tiles_of(shape, exact ? 2 : 4, false, backend);
     made->phases = winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
@@ -180,9 +176,10 @@ void panels_forward(struct panels *panels, const void *input, const float *bias,
 static void add_bias_gradient(const struct panels *panels, const void *output_gradient,
                               float *bias_gradient, float *parts) {
     const struct convolution_shape *shape = &panels->shape;
+    const struct sweep *sweep = &panels->forward.sweep;
     const size_t channels = shape->out_channels;
     const size_t pixels = shape->images * shape->out_height * shape->out_width;
-#pragma omp parallel for schedule(static) num_threads(panels->threads)
+#pragma omp parallel for schedule(static) num_threads(sweep->threads)
     for (size_t part = 0; part < BIAS_PARTS; part++) {
         float *sums = parts + part * channels;
         float *room = parts + (BIAS_PARTS + part) * channels;
@@ -191,7 +188,7 @@ static void add_bias_gradient(const struct panels *panels, const void *output_gr
         }
         for (size_t i = part * pixels / BIAS_PARTS; i < (part + 1) * pixels / BIAS_PARTS; i++) {
             const float *pixel =
-                cpu_read(panels->precision, output_gradient, i * channels, channels, room);
+                cpu_read(sweep->precision, output_gradient, i * channels, channels, room);
             for (size_t c = 0; c < channels; c++) {
                 sums[c] += pixel[c];
             }
