@@ -34,7 +34,8 @@ static bool read_size(struct sample_mask *mask, const struct record *sample, str
     const struct value *sides = size->type == VALUE_LIST ? size->list.items : NULL;
     if (sides == NULL || size->list.count != 2 || sides[0].type != VALUE_INTEGER ||
         sides[1].type != VALUE_INTEGER || sides[0].integer < 1 || sides[1].integer < 1 ||
-        sides[0].integer > IMAGE_MAX_SIDE || sides[1].integer > IMAGE_MAX_SIDE) {
+        sides[0].integer > IMAGE_MAX_SIDE || sides[1].integer > IMAGE_MAX_SIDE ||
+        (size_t)(sides[0].integer * sides[1].integer) > IMAGE_MAX_PIXELS) {
         return fail(error, "%.*s: 'size' is not a list of height and width", TEXT_ARG(sample->id));
     }
     mask->height = (size_t)sides[0].integer;

@@ -16,7 +16,7 @@ static bool mask_size(struct batch *batch, const struct record *sample, size_t *
         *height = mask->shape[0];
         *width = mask->shape[1];
         return mask->type == DTYPE_U1 && mask->bytes > 0 && *height <= IMAGE_MAX_SIDE &&
-                       *width <= IMAGE_MAX_SIDE
+                       *width <= IMAGE_MAX_SIDE && *height * *width <= IMAGE_MAX_PIXELS
                    ? true
                    : fail(error, "%.*s: 'mask' holds no bytes of 0 and 1", TEXT_ARG(sample->id));
     }

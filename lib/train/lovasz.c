@@ -14,7 +14,7 @@ size_t lovasz_scratch_bytes(size_t pixels) {
     return 2 * (pixels + 1) * sizeof(uint64_t);
 }
 
-#define LESION 0x80000000u // beside the index of a pixel of the lesion; there are fewer than 2^31
+#define LESION 0x80000000u // beside a pixel's index, of which there are 2^28 at most
 #define AHEAD ((size_t)32) // entries whose gradients are fetched early: they lie anywhere
 
 // An entry is the error's bits above the pixel's index: positive floats are ordered like their
