@@ -15,7 +15,7 @@
 #define WORKER_MEMORY ((size_t)3 << 30)
 
 struct options {
-    const char *labels, *ids, *on_error;
+    const char *labels, *ids, *on_error, *voi;
     bool null_separated;
     double seconds;
     struct common_options common;
@@ -26,9 +26,9 @@ struct decoded {
     uint64_t height, width;
 };
 
-// Runs in a worker: a path in, pixels out; no bytes at all for a file that is no image.
+// Runs in a worker, `context` is the image_options: a path in, pixels out; no bytes at all for a
+// file that is no image.
 static bool decode_file(void *context, struct work *work) {
-    (void)context;
     uint8_t *bytes = NULL;
     size_t length = 0;
     struct image image;
@@ -37,7 +37,7 @@ static bool decode_file(void *context, struct work *work) {
         return false;
     }
     const bool known = image_known(bytes, length);
-    const bool good = image_decode(bytes, length, &image, &note, &work->says);
+    const bool good = image_decode(bytes, length, context, &image, &note, &work->says);
     free(bytes);
     if (!good) {
         return !known;
@@ -128,12 +128,14 @@ static void take_reply(struct decoder *decoder, const struct xray_file *file,
 
 static void decode_all(struct decoder *decoder) {
     const struct options *options = decoder->options;
+    struct image_options image = {.voi = strcmp(options->voi, "window") == 0 ? IMAGE_VOI_WINDOW
+                                                                             : IMAGE_VOI_LUT};
     const struct workers_limits limits = {
         .what = "decoder", .seconds = options->seconds, .memory = WORKER_MEMORY};
     const struct xray_files *files = &decoder->files;
     struct progress progress = progress_start("images", files->count, options->common.quiet);
     struct workers *workers =
-        workers_start((size_t)options->common.threads, limits, decode_file, NULL);
+        workers_start((size_t)options->common.threads, limits, decode_file, &image);
     struct workers_reply reply;
     for (size_t put = 0, taken = 0; taken < files->count; taken++) {
         for (; put < files->count && !workers_full(workers); put++) {
@@ -187,7 +189,8 @@ static const char description[] =
     "ones through the file's window, or else their own range; of many frames the first.";
 
 int main(int argc, char **argv) {
-    struct options options = {.on_error = "fail", .seconds = 60, .common = common_defaults()};
+    struct options options = {
+        .on_error = "fail", .voi = "lut", .seconds = 60, .common = common_defaults()};
     const struct option_row rows[] = {
         {"labels", 'l', OPTION_FILE, &options.labels, "CSV",
          "add the run lengths of ImageId,EncodedPixels rows", 0, 0, OPTION_RECORDED},
@@ -196,6 +199,9 @@ int main(int argc, char **argv) {
         {"on-error", 'e', OPTION_CHOICE, &options.on_error, "fail|skip",
          "end at a file that cannot be decoded, or go on without it (default: fail)", 0, 0,
          OPTION_SILENT},
+        {"voi", 0, OPTION_CHOICE, &options.voi, "lut|window",
+         "which wins where a DICOM file has a VOI LUT and a window (default: lut)", 0, 0,
+         OPTION_RECORDED},
         {"timeout", 0, OPTION_NUMBER, &options.seconds, "SECONDS",
          "give a file up after so long (default: 60)", 0.01, 1e6, OPTION_SILENT},
         {"null", '0', OPTION_FLAG, &options.null_separated, NULL,

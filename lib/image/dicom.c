@@ -92,8 +92,8 @@ static bool read_header(const struct dicom_set *set, struct dicom_frame *frame, 
     return read_colour(set, frame, error);
 }
 
-static bool decode_file(const struct dicom_file *file, struct image *out, struct image_note *note,
-                        struct error *error) {
+static bool decode_file(const struct dicom_file *file, const struct image_options *options,
+                        struct image *out, struct image_note *note, struct error *error) {
     struct dicom_frame frame;
     size_t frames = 1;
     if (file->pixels.tag == 0) {
@@ -107,23 +107,23 @@ static bool decode_file(const struct dicom_file *file, struct image *out, struct
     }
     uint8_t *owned = NULL;
     const bool decoded = dicom_take_frame(file, frames, &frame, out, &owned, error) &&
-                         dicom_frame_to_gray(&file->data, &frame, out, error);
+                         dicom_frame_to_gray(&file->data, &frame, options->voi, out, error);
     free(owned);
     if (decoded && frames > 1) {
-        (void)snprintf(note->text, sizeof note->text, "first frame of %zu", frames);
+        image_note_add(note, "first frame of %zu", frames);
     }
     return decoded;
 }
 
-bool dicom_decode(const uint8_t *bytes, size_t length, struct image *out, struct image_note *note,
-                  struct error *error) {
+bool dicom_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
+                  struct image *out, struct image_note *note, struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
     struct dicom_file file;
     if (!dicom_open(bytes, length, &file, error)) {
         return false;
     }
-    const bool decoded = decode_file(&file, out, note, error);
+    const bool decoded = decode_file(&file, options, out, note, error);
     dicom_close(&file);
     if (!decoded) {
         image_free(out);

@@ -18,8 +18,8 @@ bool dicom_sniff(const uint8_t *bytes, size_t length);
 //   dicom_gdcm.h for what that asks of the caller).
 // False, with the reason, for what holds no image, 32 bits and floating point, a size in the header
 // that the data or the compressed stream does not have, and damage.
-CHECKED bool dicom_decode(const uint8_t *bytes, size_t length, struct image *out,
-                          struct image_note *note, struct error *error);
+CHECKED bool dicom_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
+                          struct image *out, struct image_note *note, struct error *error);
 
 // A Secondary Capture object (modality CR, MONOCHROME2, 8 bits) in *bytes (the caller frees):
 // explicit VR little endian for `quality` 0, JPEG baseline of that quality for 1..100. Equal

@@ -116,21 +116,26 @@ static struct modality read_modality(const struct dicom_set *dataset, bool is_si
     return modality;
 }
 
-static struct voi read_voi(const struct dicom_set *dataset, bool is_signed) {
-    struct voi voi = {.kind = VOI_RANGE};
-    const struct dicom_set set = find_macro(dataset, FRAME_VOI_LUT_SEQUENCE);
+static bool read_window(const struct dicom_set *set, struct voi *voi) {
     char function[17] = "LINEAR";
-    (void)dicom_text(&set, VOI_LUT_FUNCTION, function, sizeof function);
+    (void)dicom_text(set, VOI_LUT_FUNCTION, function, sizeof function);
     const bool exact = strcmp(function, "LINEAR_EXACT") == 0;
     const bool sigmoid = strcmp(function, "SIGMOID") == 0;
-    if (dicom_decimal(&set, WINDOW_CENTER, &voi.centre) &&
-        dicom_decimal(&set, WINDOW_WIDTH, &voi.width) &&
-        (exact || sigmoid ? voi.width > 0 : voi.width >= 1)) {
-        voi.kind = exact ? VOI_LINEAR_EXACT : sigmoid ? VOI_SIGMOID : VOI_LINEAR;
-    } else if (read_sequence_lut(&set, VOI_LUT_SEQUENCE, is_signed, &voi.lut)) {
-        voi.kind = VOI_LUT;
+    voi->kind = exact ? VOI_LINEAR_EXACT : sigmoid ? VOI_SIGMOID : VOI_LINEAR;
+    return dicom_decimal(set, WINDOW_CENTER, &voi->centre) &&
+           dicom_decimal(set, WINDOW_WIDTH, &voi->width) &&
+           (exact || sigmoid ? voi->width > 0 : voi->width >= 1);
+}
+
+static struct voi read_voi(const struct dicom_set *dataset, bool is_signed, enum image_voi prefer) {
+    struct voi lut = {.kind = VOI_LUT}, window = {.kind = VOI_LINEAR};
+    const struct dicom_set set = find_macro(dataset, FRAME_VOI_LUT_SEQUENCE);
+    const bool has_lut = read_sequence_lut(&set, VOI_LUT_SEQUENCE, is_signed, &lut.lut);
+    const bool has_window = read_window(&set, &window);
+    if (has_lut && (prefer == IMAGE_VOI_LUT || !has_window)) {
+        return lut;
     }
-    return voi;
+    return has_window ? window : (struct voi){.kind = VOI_RANGE};
 }
 
 // ---- one value
@@ -209,7 +214,7 @@ static void find_range(const struct dicom_frame *frame, const struct modality *m
 }
 
 static void fill_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                      uint8_t *table) {
+                      enum image_voi prefer, uint8_t *table) {
     const unsigned count = 1U << frame->sample_bits;
     const bool inverted = frame->colour == DICOM_MONOCHROME1;
     if (frame->stored_bits == 1) {
@@ -222,7 +227,7 @@ static void fill_gray(const struct dicom_set *dataset, const struct dicom_frame 
         }
     } else {
         const struct modality modality = read_modality(dataset, frame->is_signed);
-        struct voi voi = read_voi(dataset, frame->is_signed);
+        struct voi voi = read_voi(dataset, frame->is_signed, prefer);
         if (voi.kind == VOI_RANGE) {
             find_range(frame, &modality, &voi);
         }
@@ -296,7 +301,7 @@ static void map_rgb(const struct dicom_frame *frame, struct image *out) {
 }
 
 bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                         struct image *out, struct error *error) {
+                         enum image_voi prefer, struct image *out, struct error *error) {
     if (frame->colour == DICOM_RGB) {
         if (frame->is_signed) {
             return fail(error, "colours with a sign are not read");
@@ -322,7 +327,7 @@ bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_fra
             table[raw] = to_byte(stored_value(frame, raw) / ((1U << frame->stored_bits) - 1.0));
         }
     } else {
-        fill_gray(dataset, frame, table);
+        fill_gray(dataset, frame, prefer, table);
     }
     map_gray(frame, table, out);
     return true;

@@ -3,7 +3,7 @@
 #define PLEURA_IMAGE_DICOM_GRAY_H
 
 #include "image/dicom_file.h"
-#include "image/image.h"
+#include "image/format.h"
 
 enum dicom_colour {
     DICOM_MONOCHROME1, // 0 is white
@@ -34,17 +34,17 @@ struct dicom_frame {
 //   such images are what they are in the file (the challenge's are of this kind).
 // - Else the modality transformation, Modality LUT or value * RescaleSlope + RescaleIntercept
 // (PS3.3
-//   C.11.1); then the first of these that there is: the first Window Center and Width by its
-//   VOI LUT Function (C.11.2.1.2 LINEAR, C.11.2.1.3.1 SIGMOID, C.11.2.1.3.2 LINEAR_EXACT), the
-//   first VOI LUT, or the range from the least to the greatest value present in this frame (a frame
-//   of one value becomes 0). Rounded to the nearest. Enhanced objects' functional groups, shared
-//   or of the first frame, are looked into as well.
+//   C.11.1); then the first of these that there is: the first VOI LUT, the first Window Center and
+//   Width by its VOI LUT Function (C.11.2.1.2 LINEAR, C.11.2.1.3.1 SIGMOID, C.11.2.1.3.2
+//   LINEAR_EXACT; before the LUT if `prefer` says so), or the range from the least to the greatest
+//   value present in this frame (a frame of one value becomes 0). Rounded to the nearest. Enhanced
+//   objects' functional groups, shared or of the first frame, are looked into as well.
 // - MONOCHROME1: 255 minus that.
 // Colour: YBR_FULL's Y. RGB's luma with Rec. 601's weights, which Y is defined by, as 16-bit
 // fractions: (19595 R + 38470 G + 7471 B + 32768) >> 16 of the stored values, then scaled from
 // 2^stored - 1 to 255. Palettes: that of their entries' upper 8 bits.
 // False for colour with a sign, and for palettes that are missing, segmented or too short.
 CHECKED bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                                 struct image *out, struct error *error);
+                                 enum image_voi prefer, struct image *out, struct error *error);
 
 #endif

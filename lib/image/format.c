@@ -1,6 +1,7 @@
 // Recognises an image by its content and hands it to its decoder.
 #include "image/format.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,8 +32,27 @@ bool image_known(const uint8_t *bytes, size_t length) {
     return false;
 }
 
-bool image_decode(const uint8_t *bytes, size_t length, struct image *out, struct image_note *note,
-                  struct error *error) {
+void image_note_add(struct image_note *note, const char *format, ...) {
+    static const char between[] = "; ", left_out[] = "; ...";
+    struct image_note more;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(more.text, sizeof more.text - sizeof left_out, format, arguments);
+    va_end(arguments);
+    const size_t used = strlen(note->text);
+    const size_t left = sizeof note->text - used;
+    if (used == 0) {
+        *note = more;
+    } else if (strlen(more.text) + sizeof between + sizeof left_out <= left) {
+        (void)snprintf(note->text + used, left, "%s%s", between, more.text);
+    } else if (left >= sizeof left_out) {
+        (void)snprintf(note->text + used, left, "%s", left_out);
+    }
+}
+
+bool image_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
+                  struct image *out, struct image_note *note, struct error *error) {
+    static const struct image_options defaults = {.voi = IMAGE_VOI_LUT};
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
     if (length == 0) {
@@ -40,7 +60,8 @@ bool image_decode(const uint8_t *bytes, size_t length, struct image *out, struct
     }
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         if (FORMATS[i].sniff(bytes, length)) {
-            return FORMATS[i].decode(bytes, length, out, note, error);
+            return FORMATS[i].decode(bytes, length, options != NULL ? options : &defaults, out,
+                                     note, error);
         }
     }
     char names[128] = "";

@@ -112,10 +112,11 @@ static bool read_image(png_structp png, png_infop info, const struct source *sou
     return true;
 }
 
-bool png_decode(const uint8_t *bytes, size_t length, struct image *out, struct image_note *note,
-                struct error *error) {
+bool png_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
+                struct image *out, struct image_note *note, struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
+    (void)options;
     struct complaint complaint = {.error = error};
     png_structp png =
         png_create_read_struct(PNG_LIBPNG_VER_STRING, &complaint, on_error, on_warning);

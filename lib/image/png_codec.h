@@ -15,8 +15,8 @@ bool png_sniff(const uint8_t *bytes, size_t length);
 // the file holds whatever its transparency: an 8-bit gray PNG comes out byte for byte. gAMA, sBIT,
 // iCCP and every other ancillary chunk are skipped unread: no gamma change. False, with libpng's
 // reason, for damage in a critical chunk or what is cut short.
-CHECKED bool png_decode(const uint8_t *bytes, size_t length, struct image *out,
-                        struct image_note *note, struct error *error);
+CHECKED bool png_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
+                        struct image *out, struct image_note *note, struct error *error);
 
 // An 8-bit gray PNG in *bytes (the caller frees). `level` is zlib's: 0 stores, 1 is fast, 9 small.
 // The same image and level give the same bytes with the same zlib: no time or text inside.

@@ -30,11 +30,12 @@ bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stre
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    const struct image_options options = {length % 2 == 0 ? IMAGE_VOI_LUT : IMAGE_VOI_WINDOW};
     struct image image;
     struct image_note note;
     struct error error = {""};
     (void)dicom_sniff(bytes, length);
-    if (dicom_decode(bytes, length, &image, &note, &error)) {
+    if (dicom_decode(bytes, length, &options, &image, &note, &error)) {
         PROMISE(image.height > 0 && image.width > 0);
     } else {
         PROMISE(image.pixels == NULL && error.text[0] != 0);

@@ -54,10 +54,11 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t length, size_t most, unsig
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    const struct image_options options = {IMAGE_VOI_LUT};
     struct image image;
     struct image_note note;
     struct error error = {""};
-    if (!png_decode(bytes, length, &image, &note, &error)) {
+    if (!png_decode(bytes, length, &options, &image, &note, &error)) {
         PROMISE(image.pixels == NULL && error.text[0] != 0);
         count(bytes, length, error.text);
         return 0;
@@ -69,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     size_t size = 0;
     PROMISE(image.height > 0 && image.width > 0);
     PROMISE(png_encode_gray(&image, 1, &file, &size, &error));
-    PROMISE(png_decode(file, size, &again, &note, &error));
+    PROMISE(png_decode(file, size, &options, &again, &note, &error));
     PROMISE(again.height == image.height && again.width == image.width);
     PROMISE(memcmp(again.pixels, image.pixels, image.height * image.width) == 0);
     image_free(&again);

@@ -117,7 +117,7 @@ static inline bool decode(const struct file *file, struct image *image, struct i
     assert_non_null(piece);
     memcpy(piece + 1, file->bytes, file->length);
     error->text[0] = '\0';
-    const bool decoded = image_decode(piece + 1, file->length, image, note, error);
+    const bool decoded = image_decode(piece + 1, file->length, NULL, image, note, error);
     free(piece);
     return decoded;
 }

@@ -225,7 +225,7 @@ static void test_written_comes_back(void **state) {
             assert_memory_equal(bytes, again, length);
             assert_memory_not_equal(bytes, other, length < length_other ? length : length_other);
             assert_int_equal(length % 2, 0);
-            assert_true(image_decode(bytes, length, &back, &note, &error));
+            assert_true(image_decode(bytes, length, NULL, &back, &note, &error));
             assert_int_equal(back.height, image.height);
             assert_int_equal(back.width, image.width);
             for (size_t j = 0; j < pixels; j++) {

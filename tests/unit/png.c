@@ -65,7 +65,7 @@ static void expect_row(const struct file *file, const char *pixels, size_t width
     struct image image;
     struct image_note note;
     struct error error = {""};
-    if (!image_decode(file->bytes, file->length, &image, &note, &error)) {
+    if (!image_decode(file->bytes, file->length, NULL, &image, &note, &error)) {
         fail_msg("%s", error.text);
     }
     assert_int_equal(image.height, 1);
@@ -84,7 +84,7 @@ static void expect_refused(const uint8_t *bytes, size_t length, const char *part
     assert_non_null(piece);
     uint8_t *exact = piece + 1;
     memcpy(exact, bytes, length);
-    assert_false(image_decode(exact, length, &image, &note, &error));
+    assert_false(image_decode(exact, length, NULL, &image, &note, &error));
     assert_null(image.pixels);
     if (strstr(error.text, part) == NULL || error.text[0] == '\0') {
         fail_msg("\"%s\" lacks \"%s\"", error.text, part);
@@ -207,7 +207,7 @@ static void test_written_comes_back(void **state) {
             assert_true(png_encode_gray(&image, level, &again, &length_again, &error));
             assert_int_equal(length, length_again);
             assert_memory_equal(bytes, again, length);
-            assert_true(image_decode(bytes, length, &back, &note, &error));
+            assert_true(image_decode(bytes, length, NULL, &back, &note, &error));
             assert_int_equal(back.height, image.height);
             assert_int_equal(back.width, image.width);
             assert_memory_equal(back.pixels, image.pixels, pixels);
@@ -229,7 +229,7 @@ static void test_written_colours(void **state) {
     size_t length = 0;
     assert_true(png_encode_rgb(2, 2, rgb, 6, &bytes, &length, &error));
     assert_int_equal(bytes[25], 2); // colour type
-    assert_true(image_decode(bytes, length, &back, &note, &error));
+    assert_true(image_decode(bytes, length, NULL, &back, &note, &error));
     assert_memory_equal(back.pixels, "\x36\xB6\x12\x09", 4);
     image_free(&back);
     free(bytes);
@@ -264,7 +264,7 @@ static void test_suite(void **state) {
         assert_true(file_read(path, 1 << 20, &bytes, &length, &error));
         if (entries[i]->d_name[0] == 'x') {
             expect_refused(bytes, length, "");
-        } else if (image_decode(bytes, length, &image, &note, &error)) {
+        } else if (image_decode(bytes, length, NULL, &image, &note, &error)) {
             checksum = adler32(checksum, image.pixels, (uInt)(image.height * image.width));
             decoded++;
             image_free(&image);
