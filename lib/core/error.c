@@ -1,6 +1,8 @@
 // Errors as values, and the two ways for a program to end on one.
 #include "core/error.h"
 
+#include "core/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,16 +37,19 @@ bool fail_within(struct error *error, const char *format, ...) {
     return false;
 }
 
-// One write a message, so that the lines of programs in a pipe do not mix.
+// One write a message, so that the lines of programs in a pipe do not mix. Ids, names and paths in
+// it come from files, so nothing reaches the terminal that could steer it or begin another line.
 static void say(const char *format, va_list arguments, const char *more) {
     char line[1400];
+    char shown[2800];
     int used = snprintf(line, sizeof line, "%s: ", program_invocation_short_name);
     if (used < 0 || (size_t)used >= sizeof line) {
         used = 0;
     }
     (void)vsnprintf(line + used, sizeof line - (size_t)used, format, arguments);
+    utf8_show_text(line, strlen(line), shown, sizeof shown);
     (void)fflush(stdout);
-    (void)fprintf(stderr, "%s\n%s", line, more);
+    (void)fprintf(stderr, "%s\n%s", shown, more);
 }
 
 void warn(const char *format, ...) {

@@ -30,7 +30,8 @@ bool fail_within(struct error *error, const char *format, ...)
 #define fail_within(...) ((fail_within)(__VA_ARGS__), false)
 #endif
 
-// Says `NAME: text` on stderr.
+// Says `NAME: text` on stderr, in one line that holds nothing which could steer a terminal
+// (utf8_show).
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // Says `NAME: text` on stderr and ends the program with status 1.

@@ -2,6 +2,7 @@
 #include "core/utf8.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t utf8_character(const char *at, size_t left) {
@@ -44,4 +45,45 @@ bool utf8_valid(const char *at, size_t length) {
         i += step;
     }
     return true;
+}
+
+// U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, as three bytes: what moves text about.
+static bool moves_text(const unsigned char *byte) {
+    return byte[0] == 0xE2 && ((byte[1] == 0x80 && (byte[2] == 0x8E || byte[2] == 0x8F ||
+                                                    (byte[2] >= 0xA8 && byte[2] <= 0xAE))) ||
+                               (byte[1] == 0x81 && byte[2] >= 0xA6 && byte[2] <= 0xA9));
+}
+
+size_t utf8_show(const char *at, size_t left, char shown[UTF8_SHOWN]) {
+    const unsigned char *byte = (const unsigned char *)at;
+    const size_t length = utf8_character(at, left);
+    if (length == 0 || (length == 1 && (byte[0] < ' ' || byte[0] == 0x7F))) {
+        (void)snprintf(shown, UTF8_SHOWN, "\\x%02x", byte[0]);
+        return 1;
+    }
+    if (length == 2 && byte[0] == 0xC2 && byte[1] < 0xA0) {
+        (void)snprintf(shown, UTF8_SHOWN, "\\x%02x", byte[1]);
+    } else if (length == 3 && moves_text(byte)) {
+        (void)snprintf(shown, UTF8_SHOWN, "\\u20%02x",
+                       (unsigned)(byte[1] & 3) << 6 | (byte[2] & 0x3F));
+    } else {
+        memcpy(shown, at, length);
+        shown[length] = 0;
+    }
+    return length;
+}
+
+void utf8_show_text(const char *at, size_t length, char *shown, size_t size) {
+    size_t used = 0;
+    char character[UTF8_SHOWN];
+    for (size_t i = 0; i < length;) {
+        i += utf8_show(at + i, length - i, character);
+        const size_t bytes = strlen(character);
+        if (bytes >= size - used) {
+            break;
+        }
+        memcpy(shown + used, character, bytes);
+        used += bytes;
+    }
+    shown[used] = 0;
 }

@@ -1,4 +1,4 @@
-// UTF-8: which bytes form characters.
+// UTF-8: which bytes form characters, and which of them a terminal may be sent.
 #ifndef PLEURA_CORE_UTF8_H
 #define PLEURA_CORE_UTF8_H
 
@@ -10,5 +10,16 @@
 size_t utf8_character(const char *at, size_t left);
 
 bool utf8_valid(const char *at, size_t length);
+
+enum { UTF8_SHOWN = 8 }; // "\\u202e" and a NUL
+
+// Writes to `shown` (terminated) how the character at `at` (left > 0 bytes) may stand in a line for
+// a person, and returns how many bytes it has. A character is itself, but for what can steer a
+// terminal or turn a line around: control characters (C0, DEL, C1) and bytes that form no character
+// become \xNN, line and paragraph separators and directional marks and overrides \uNNNN.
+size_t utf8_show(const char *at, size_t left, char shown[UTF8_SHOWN]);
+
+// The same for a whole text: as much of it as fits into `size` bytes, terminated.
+void utf8_show_text(const char *at, size_t length, char *shown, size_t size);
 
 #endif

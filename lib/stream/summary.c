@@ -15,7 +15,7 @@
 #define NAME_MOST 40  // of a name
 #define TEXT_MOST 24  // of a text
 #define ITEMS_MOST 3  // shown of a list
-#define CELL_SIZE 500 // bytes: each of ID_MOST characters takes four at most
+#define CELL_SIZE 700 // bytes: each of ID_MOST characters takes six at most
 #define WEIGHTS_ID_WIDTH 40
 
 // A column of one line: printable UTF-8, terminated, and how many characters that is.
@@ -37,26 +37,17 @@ static void cell_word(struct cell *cell, const char *word) {
     cell_add(cell, word, strlen(word), strlen(word));
 }
 
-// At most `most` characters of a text, and "..." for the rest. Control characters (those of C1 take
-// two bytes in UTF-8) and stray bytes become \xNN.
+// At most `most` characters of a text, and "..." for the rest.
 static void cell_text(struct cell *cell, struct text text, size_t most) {
     for (size_t i = 0, shown = 0; i < text.length; shown++) {
-        const unsigned char *at = (const unsigned char *)text.at + i;
-        size_t bytes = utf8_character(text.at + i, text.length - i);
+        char character[UTF8_SHOWN];
         if (shown == most) {
             cell_word(cell, "...");
             return;
         }
-        const bool control = bytes == 1 && (*at < ' ' || *at == 0x7F);
-        const bool second = bytes == 2 && at[0] == 0xC2 && at[1] < 0xA0;
-        if (bytes == 0 || control || second) {
-            char code[8];
-            bytes = bytes > 0 ? bytes : 1;
-            (void)snprintf(code, sizeof code, "\\x%02x", at[bytes - 1]);
-            cell_word(cell, code);
-        } else {
-            cell_add(cell, text.at + i, bytes, 1);
-        }
+        const size_t bytes = utf8_show(text.at + i, text.length - i, character);
+        const size_t length = strlen(character);
+        cell_add(cell, character, length, length > bytes ? length : 1);
         i += bytes;
     }
 }
