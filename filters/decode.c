@@ -1,18 +1,13 @@
 // decode: X-ray files (DICOM, PNG) to samples, by worker processes, in the order of the files.
 #include "core/cli.h"
-#include "core/file.h"
 #include "core/progress.h"
-#include "core/workers.h"
 #include "data/files.h"
 #include "data/labels.h"
-#include "image/format.h"
+#include "data/xray_decoder.h"
 #include "stream/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_FILE ((size_t)1 << 30)
-#define WORKER_MEMORY ((size_t)3 << 30)
 
 struct options {
     const char *labels, *ids, *on_error, *voi;
@@ -20,39 +15,6 @@ struct options {
     double seconds;
     struct common_options common;
 };
-
-// A worker's result: this, then the pixels.
-struct decoded {
-    uint64_t height, width;
-};
-
-// Runs in a worker, `context` is the image_options: a path in, pixels out; no bytes at all for a
-// file that is no image.
-static bool decode_file(void *context, struct work *work) {
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    struct image image;
-    struct image_note note = {""};
-    if (!file_read(work->job, MAX_FILE, &bytes, &length, &work->says)) {
-        return false;
-    }
-    const bool known = image_known(bytes, length);
-    const bool good = image_decode(bytes, length, context, &image, &note, &work->says);
-    free(bytes);
-    if (!good) {
-        return !known;
-    }
-    const size_t pixels = image.height * image.width;
-    const struct decoded decoded = {image.height, image.width};
-    unsigned char *result = work_result(work, sizeof decoded + pixels);
-    if (result != NULL) {
-        memcpy(result, &decoded, sizeof decoded);
-        memcpy(result + sizeof decoded, image.pixels, pixels);
-        (void)fail(&work->says, "%s", note.text);
-    }
-    image_free(&image);
-    return result != NULL;
-}
 
 struct decoder {
     const struct options *options;
@@ -63,15 +25,12 @@ struct decoder {
     size_t unlabelled;
 };
 
-static void write_sample(struct decoder *decoder, const char *id,
-                         const struct workers_reply *reply) {
-    struct decoded decoded;
+static void write_sample(struct decoder *decoder, const char *id, const struct image *pixels) {
     struct field fields[2];
     struct value *runs = NULL;
     size_t count = 1;
-    memcpy(&decoded, reply->result, sizeof decoded);
-    const struct tensor image = tensor_plane(DTYPE_U1, decoded.height, decoded.width,
-                                             (const unsigned char *)reply->result + sizeof decoded);
+    const struct tensor image =
+        tensor_plane(DTYPE_U1, pixels->height, pixels->width, pixels->pixels);
     fields[0] = (struct field){text_of("image"), value_tensor(&image)};
     const size_t place =
         decoder->options->labels != NULL ? ids_find(&decoder->labels.ids, text_of(id)) : IDS_ABSENT;
@@ -105,12 +64,12 @@ static void leave_out(const struct decoder *decoder, const struct xray_file *fil
 }
 
 static void take_reply(struct decoder *decoder, const struct xray_file *file,
-                       const struct workers_reply *reply) {
+                       const struct xray_reply *reply) {
     struct error error;
     size_t place = 0;
     bool added = false;
-    if (!reply->succeeded || reply->length == 0) {
-        leave_out(decoder, file, reply->says, reply->succeeded && file->found);
+    if (!reply->decoded) {
+        leave_out(decoder, file, reply->says, !reply->known && file->found);
         return;
     }
     if (!ids_add(&decoder->seen, text_of(file->id), &place, &added, &error)) {
@@ -123,31 +82,29 @@ static void take_reply(struct decoder *decoder, const struct xray_file *file,
     if (reply->says[0] != 0 && !decoder->options->common.quiet) {
         warn("%s: %s", file->path, reply->says);
     }
-    write_sample(decoder, file->id, reply);
+    write_sample(decoder, file->id, &reply->image);
 }
 
 static void decode_all(struct decoder *decoder) {
     const struct options *options = decoder->options;
-    struct image_options image = {.voi = strcmp(options->voi, "window") == 0 ? IMAGE_VOI_WINDOW
-                                                                             : IMAGE_VOI_LUT};
-    const struct workers_limits limits = {
-        .what = "decoder", .seconds = options->seconds, .memory = WORKER_MEMORY};
+    const struct image_options image = {
+        .voi = strcmp(options->voi, "window") == 0 ? IMAGE_VOI_WINDOW : IMAGE_VOI_LUT};
     const struct xray_files *files = &decoder->files;
     struct progress progress = progress_start("images", files->count, options->common.quiet);
-    struct workers *workers =
-        workers_start((size_t)options->common.threads, limits, decode_file, &image);
-    struct workers_reply reply;
+    struct xray_decoder *workers =
+        xray_decoder_start((size_t)options->common.threads, options->seconds, &image);
+    struct xray_reply reply;
     for (size_t put = 0, taken = 0; taken < files->count; taken++) {
-        for (; put < files->count && !workers_full(workers); put++) {
-            workers_put(workers, files->at[put].path, strlen(files->at[put].path));
+        for (; put < files->count && !xray_decoder_full(workers); put++) {
+            xray_decoder_put(workers, files->at[put].path);
         }
-        if (!workers_take(workers, &reply)) {
+        if (!xray_decoder_take(workers, &reply)) {
             break;
         }
         take_reply(decoder, &files->at[taken], &reply);
         progress_step(&progress);
     }
-    workers_stop(workers);
+    xray_decoder_stop(workers);
     progress_end(&progress);
 }
 

@@ -1,0 +1,36 @@
+// X-ray files decoded by worker processes, in the order of the files: a file that crashes the
+// decoder, keeps it too long or eats memory is an error like any other.
+#ifndef PLEURA_DATA_XRAY_DECODER_H
+#define PLEURA_DATA_XRAY_DECODER_H
+
+#include "image/format.h"
+
+struct xray_decoder;
+
+// What became of a file. Everything in it stays until the next call of xray_decoder_take.
+struct xray_reply {
+    bool decoded;
+    bool known;         // the file is of a format that is read here, as far as could be seen
+    const char *path;   // as it was put
+    struct image image; // not to be freed; empty where the file was not decoded
+    const char *says;   // why not, or what a person should be told; "" for nothing
+};
+
+// Prepares `processes` workers (at least 1); a file may take `seconds` (0: any time). Of `options`
+// a copy is kept. Ends the program where processes or memory cannot be had.
+struct xray_decoder *xray_decoder_start(size_t processes, double seconds,
+                                        const struct image_options *options);
+
+// True when so many files are under way that one must be taken before the next is put.
+bool xray_decoder_full(const struct xray_decoder *decoder);
+
+// Hands over a file's path; the decoder must not be full.
+void xray_decoder_put(struct xray_decoder *decoder, const char *path);
+
+// Waits for the oldest file's reply; false when none is under way.
+bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply);
+
+// Ends the processes, files under way included, and frees everything.
+void xray_decoder_stop(struct xray_decoder *decoder);
+
+#endif
