@@ -73,7 +73,7 @@ help:
 #: make gpu-check    on a machine with a GPU: figures, sanitizers, speed; needs nvcc, cuDNN and PyTorch only
 #: make overfit      both networks learn four images by heart, in ten minutes or so
 #: make lint         format, clang-tidy, cppcheck, who includes whom
-#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, DICOM and weights, so long each
+#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM and weights, so long each
 #: make install PREFIX=/usr/local
 #: make clean
 

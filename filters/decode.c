@@ -1,4 +1,5 @@
-// decode: X-ray files (DICOM, PNG) to samples, by worker processes, in the order of the files.
+// decode: X-ray files (DICOM, PNG, JPEG) to samples, by worker processes, in the order of the
+// files.
 #include "core/cli.h"
 #include "core/progress.h"
 #include "data/files.h"
@@ -135,11 +136,12 @@ static void find_files(struct decoder *decoder, const struct operands *operands)
 }
 
 static const char description[] =
-    "Reads DICOM and PNG files, recognised by what is in them, and writes a stream of samples in "
-    "the order of the files: id, image (8-bit gray), and with --labels rle, the list of run "
-    "lengths of the image's rows. A sample's id is the file's name without its extension; nothing "
+    "Reads DICOM, PNG and JPEG files, recognised by what is in them, and writes a stream of "
+    "samples in the order of the files: id, image (8-bit gray), and with --labels rle, the list "
+    "of run lengths of the image's rows. A sample's id is the file's name without its extension; "
+    "nothing "
     "else of a DICOM header leaves the file.\n\n"
-    "A folder stands for all files below it; those that are neither DICOM nor PNG are left out. "
+    "A folder stands for all files below it; those that are none of these are left out. "
     "Without a FILE, and for '-', the names are read from stdin, one a line.\n\n"
     "Files are decoded in processes of their own: one that crashes the decoder, or keeps it "
     "longer than --timeout, is an error like any other. 8-bit pixels come out as they are; deeper "

@@ -13,11 +13,9 @@ enum {
     RST0 = 0xD0, // to RST7: these, and all below SOF0, have no length
     SOI = 0xD8,
     EOI = 0xD9,
-    SOS = 0xDA,
     APP0 = 0xE0,
     APP14 = 0xEE,
     SOF55 = 0xF7,
-    JPEG_LS = 55,
     // Where JPEG 2000's SIZ segment has its fields, from the start of the stream.
     SIZ_LENGTH = 4,
     SIZ_RIGHT = 8,
@@ -44,14 +42,11 @@ static bool is_frame_header(unsigned marker) {
            (marker >= SOF0 && marker <= SOF15 && marker != DHT && marker != JPG && marker != DAC);
 }
 
-bool codestream_read_jpeg(const uint8_t *bytes, size_t length, struct codestream *out,
-                          struct error *error) {
-    *out = (struct codestream){.bytes = bytes, .length = length};
-    if (length < 4 || bytes[0] != 0xFF || bytes[1] != SOI) {
-        return fail(error, "the JPEG stream does not start like one");
-    }
-    size_t at = 2;
-    while (length - at >= 4) {
+bool codestream_next_segment(const struct codestream *stream, struct codestream_segment *segment,
+                             struct error *error) {
+    const uint8_t *bytes = stream->bytes;
+    size_t at = segment->end > 0 ? segment->end : 2;
+    while (stream->length - at >= 4) {
         const unsigned marker = bytes[at + 1];
         if (bytes[at] != 0xFF || marker < SOF0 || (marker >= RST0 && marker <= SOI)) {
             return fail(error, "the JPEG stream has no segment at byte %zu", at);
@@ -60,27 +55,43 @@ bool codestream_read_jpeg(const uint8_t *bytes, size_t length, struct codestream
             at++;
             continue;
         }
-        if (marker == SOS || marker == EOI) {
+        const size_t length = big16(bytes + at + 2);
+        if (marker == EOI || length < 2 || length > stream->length - at - 2) {
             break;
         }
-        const size_t segment = big16(bytes + at + 2);
-        const uint8_t *body = bytes + at + 4;
-        if (segment < 2 || segment > length - at - 2) {
-            break;
+        *segment = (struct codestream_segment){marker, bytes + at + 4, length - 2, at + 2 + length};
+        return true;
+    }
+    return fail(error, "the JPEG stream ends in its header");
+}
+
+bool codestream_read_jpeg(const uint8_t *bytes, size_t length, struct codestream *out,
+                          struct error *error) {
+    *out = (struct codestream){.bytes = bytes, .length = length};
+    if (length < 4 || bytes[0] != 0xFF || bytes[1] != SOI) {
+        return fail(error, "the JPEG stream does not start like one");
+    }
+    struct codestream_segment segment = {.marker = 0};
+    for (;;) {
+        if (!codestream_next_segment(out, &segment, error)) {
+            return false;
         }
-        if (is_frame_header(marker) && segment >= 8) {
+        if (segment.marker == CODESTREAM_SOS) {
+            return fail(error, "the JPEG stream has no frame header");
+        }
+        const uint8_t *body = segment.body;
+        if (is_frame_header(segment.marker) && segment.length >= 6) {
             out->precision = body[0];
             out->height = big16(body + 1);
             out->width = big16(body + 3);
             out->components = body[5];
-            out->process = marker == SOF55 ? JPEG_LS : marker - SOF0;
+            out->process = segment.marker == SOF55 ? CODESTREAM_JPEG_LS : segment.marker - SOF0;
             return true;
         }
-        out->has_colour |= (marker == APP0 && segment >= 7 && memcmp(body, "JFIF", 5) == 0) ||
-                           (marker == APP14 && segment >= 14 && memcmp(body, "Adobe", 5) == 0);
-        at += 2 + segment;
+        out->has_colour |=
+            (segment.marker == APP0 && segment.length >= 5 && memcmp(body, "JFIF", 5) == 0) ||
+            (segment.marker == APP14 && segment.length >= 12 && memcmp(body, "Adobe", 5) == 0);
     }
-    return fail(error, "the JPEG stream has no frame header");
 }
 
 bool codestream_read_jpeg2000(const uint8_t *bytes, size_t length, struct codestream *out,

@@ -36,11 +36,7 @@ static const struct {
 };
 
 enum {
-    JPEG_LS_PROCESS = 55,
-    // No coding makes more of a byte: a JPEG block of 64 pixels takes a bit or more, a lossless
-    // pixel too; PackBits has runs of 128 in two bytes.
-    JPEG_MOST = 512,
-    PACKBITS_MOST = 64,
+    PACKBITS_MOST = 64, // bytes that come of one: runs of 128 take two
     // What a writer may have put behind a deflated frame.
     PADDING = 64,
 };
@@ -180,7 +176,7 @@ static bool read_stream(enum compression compression, const struct coded *coded,
                     stream->precision, frame->sample_bits);
     }
     if (compression != JPEG_2000 &&
-        (stream->process == JPEG_LS_PROCESS) != (compression == JPEG_LS)) {
+        (stream->process == CODESTREAM_JPEG_LS) != (compression == JPEG_LS)) {
         return fail(error, "is not compressed as its transfer syntax says");
     }
     frame->sample_bits = stream->precision <= 8 ? 8 : 16;
@@ -194,13 +190,6 @@ static bool read_stream(enum compression compression, const struct coded *coded,
         frame->stored_bits = stream->precision;
     }
     return true;
-}
-
-// Is it one of the JPEG processes (baseline, extended, progressive; Huffman or arithmetic) that
-// libjpeg-turbo reads?
-static bool turbo_reads(const struct codestream *stream) {
-    const unsigned process = stream->process;
-    return stream->precision == 8 && (process <= 2 || process == 9 || process == 10);
 }
 
 static bool take_turbo(const struct codestream *stream, struct dicom_frame *frame,
@@ -222,10 +211,10 @@ static bool take_stream(enum compression compression, const struct coded *coded,
     if (!read_stream(compression, coded, frame, &stream, error)) {
         return false;
     }
-    if (compression == JPEG && frame->rows * frame->columns / JPEG_MOST > coded->length) {
+    if (compression == JPEG && jpeg_cut_short(&stream)) {
         return fail(error, "its compressed frame is cut short");
     }
-    if (compression == JPEG && turbo_reads(&stream)) {
+    if (compression == JPEG && jpeg_reads(&stream)) {
         return take_turbo(&stream, frame, out, error);
     }
     if (compression == JPEG && stream.process > 3) {

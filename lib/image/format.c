@@ -1,7 +1,6 @@
 // Recognises an image by its content and hands it to its decoder.
 #include "image/format.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,24 +29,6 @@ bool image_known(const uint8_t *bytes, size_t length) {
         }
     }
     return false;
-}
-
-void image_note_add(struct image_note *note, const char *format, ...) {
-    static const char between[] = "; ", left_out[] = "; ...";
-    struct image_note more;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(more.text, sizeof more.text - sizeof left_out, format, arguments);
-    va_end(arguments);
-    const size_t used = strlen(note->text);
-    const size_t left = sizeof note->text - used;
-    if (used == 0) {
-        *note = more;
-    } else if (strlen(more.text) + sizeof between + sizeof left_out <= left) {
-        (void)snprintf(note->text + used, left, "%s%s", between, more.text);
-    } else if (left >= sizeof left_out) {
-        (void)snprintf(note->text + used, left, "%s", left_out);
-    }
 }
 
 bool image_decode(const uint8_t *bytes, size_t length, const struct image_options *options,

@@ -4,16 +4,6 @@
 
 #include "image/image.h"
 
-// What a person should be told about an image that was read ("first frame of 30"), several things
-// with semicolons between them; empty for nothing.
-struct image_note {
-    char text[480];
-};
-
-// Adds one more thing to *note; where there is no space for it, "..." says so.
-void image_note_add(struct image_note *note, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 // Which of a DICOM file's ways from values to grey levels wins where both are there.
 enum image_voi { IMAGE_VOI_LUT, IMAGE_VOI_WINDOW };
 

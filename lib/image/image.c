@@ -1,7 +1,10 @@
-// Making and freeing images.
+// Making and freeing images, and what there is to say about them.
 #include "image/image.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool image_alloc(struct image *image, size_t height, size_t width, struct error *error) {
     *image = (struct image){NULL, 0, 0};
@@ -24,4 +27,22 @@ bool image_alloc(struct image *image, size_t height, size_t width, struct error 
 void image_free(struct image *image) {
     free(image->pixels);
     *image = (struct image){NULL, 0, 0};
+}
+
+void image_note_add(struct image_note *note, const char *format, ...) {
+    static const char between[] = "; ", left_out[] = "; ...";
+    struct image_note more;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(more.text, sizeof more.text - sizeof left_out, format, arguments);
+    va_end(arguments);
+    const size_t used = strlen(note->text);
+    const size_t left = sizeof note->text - used;
+    if (used == 0) {
+        *note = more;
+    } else if (strlen(more.text) + sizeof between + sizeof left_out <= left) {
+        (void)snprintf(note->text + used, left, "%s%s", between, more.text);
+    } else if (left >= sizeof left_out) {
+        (void)snprintf(note->text + used, left, "%s", left_out);
+    }
 }

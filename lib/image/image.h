@@ -1,4 +1,4 @@
-// An 8-bit gray image in memory.
+// An 8-bit gray image in memory, and what there is to say about one.
 #ifndef PLEURA_IMAGE_IMAGE_H
 #define PLEURA_IMAGE_IMAGE_H
 
@@ -26,6 +26,16 @@ CHECKED bool image_alloc(struct image *image, size_t height, size_t width, struc
 
 // Frees the pixels and leaves an empty image; an empty image may be freed again.
 void image_free(struct image *image);
+
+// What a person should be told about an image that was read ("first frame of 30"), several things
+// with semicolons between them; empty for nothing.
+struct image_note {
+    char text[480];
+};
+
+// Adds one more thing to *note; where there is no space for it, "..." says so.
+void image_note_add(struct image_note *note, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,22 @@
 #include <string.h>
 #include <turbojpeg.h>
 
+enum {
+    ARITHMETIC = 9, // the first process with arithmetic coding
+    PIXELS_A_BYTE = 512,
+};
+
+bool jpeg_reads(const struct codestream *stream) {
+    const unsigned process = stream->process;
+    return stream->precision == 8 &&
+           (process <= 2 || process == ARITHMETIC || process == ARITHMETIC + 1);
+}
+
+bool jpeg_cut_short(const struct codestream *stream) {
+    return stream->process < ARITHMETIC &&
+           stream->height * stream->width / PIXELS_A_BYTE > stream->length;
+}
+
 static bool decode(const uint8_t *bytes, size_t length, struct image *out, struct error *error) {
     tjhandle turbo = tjInitDecompress();
     if (turbo == NULL) {

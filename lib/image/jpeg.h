@@ -4,6 +4,14 @@
 
 #include "image/codestream.h"
 
+// Is it a JPEG process (baseline, extended, progressive; Huffman or arithmetic) and a precision
+// that jpeg_decode_gray reads?
+bool jpeg_reads(const struct codestream *stream);
+
+// Has it too few bytes for its size? With Huffman codes a block of 64 samples takes a bit or more;
+// arithmetic coding has no such bound.
+bool jpeg_cut_short(const struct codestream *stream);
+
 // Decodes an 8-bit sequential or progressive JPEG into `out`, which the caller has allocated at
 // the stream's own size, with the accurate integer DCT (islow, the one of the IJG's reference):
 // gray as it is, YCbCr's Y, RGB's luma (Rec. 601). `rgb` says what three components are where the

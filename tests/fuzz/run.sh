@@ -33,12 +33,13 @@ make_tables() { # make_tables FOLDER
 
 make_seeds() {
     rm -rf "$seeds"
-    mkdir -p "$seeds"/{stream,csv,png,dicom}
+    mkdir -p "$seeds"/{stream,csv,png,dicom,jpeg}
     cp -r "$(dirname "$0")/../golden/weights" "$seeds"
     make_streams "$seeds/stream"
     make_tables "$seeds/csv"
     make-png "$seeds/png"
     make-dicom "$seeds/dicom"
+    make-jpeg "$seeds/jpeg"
     if [ -d "$shared" ]; then
         cp "$shared"/pngsuite/*.png "$seeds/png"
         find "$shared/dicom_suite" -type f -size -24k -exec cp --backup=numbered -t "$seeds/dicom" {} +
@@ -49,7 +50,7 @@ run_target() { # run_target NAME: a line at the end of FUZZ/results
     local name=$1 log=$fuzz/$1.log status=0 count crash
     local -A length=([png]=8192 [dicom]=24576 [weights]=8192)
     # The others must do with 64 MiB whatever a file claims; an image may be large for its file.
-    local -A memory=([png]=1024 [dicom]=2048)
+    local -A memory=([png]=1024 [dicom]=2048 [jpeg]=1024)
     mkdir -p "$fuzz/corpus/$name" "$fuzz/crashes/$name"
     ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
         "$fuzz/$name" -max_total_time="$seconds" -max_len="${length[$name]:-4096}" \

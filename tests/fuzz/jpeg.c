@@ -1,0 +1,19 @@
+// Fuzz: JPEG files. libjpeg-turbo is not instrumented; what we read around it is.
+#include "fuzz.h"
+
+#include "image/jpeg_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    const struct image_options options = {IMAGE_VOI_LUT};
+    struct image image;
+    struct image_note note;
+    struct error error = {""};
+    (void)jpeg_file_sniff(bytes, length);
+    if (jpeg_file_decode(bytes, length, &options, &image, &note, &error)) {
+        PROMISE(image.height > 0 && image.width > 0);
+    } else {
+        PROMISE(image.pixels == NULL && error.text[0] != 0);
+    }
+    image_free(&image);
+    return 0;
+}
