@@ -137,6 +137,10 @@ static void replace(struct workers *workers, struct worker *worker, const char *
     } else if (WIFSIGNALED(status)) {
         const char *name = sigabbrev_np(WTERMSIG(status));
         (void)fail(&ended, "the %s crashed (SIG%s)", workers->limits.what, name ? name : "?");
+        const size_t outer_limit = workers_outer_limit(workers->limits.memory);
+        if (outer_limit > 0) { // it may have crashed for want of memory
+            (void)workers_blame_limit(outer_limit, &ended);
+        }
     } else {
         (void)fail(&ended, "the %s ended by itself (exit status %d)", workers->limits.what,
                    WEXITSTATUS(status));

@@ -29,7 +29,8 @@ typedef bool work_function(void *context, struct work *work);
 struct workers_limits {
     const char *what; // how messages call a worker: "decoder"
     double seconds;   // a job's longest time; 0: no limit
-    size_t memory;    // bytes that a worker may take above what it starts with; 0: no limit.
+    size_t memory;    // bytes that a worker may take above what it starts with; 0: no limit. A
+                      // smaller limit of the address space that is there (ulimit -v) stays.
                       // Not kept under AddressSanitizer, which reserves terabytes
 };
 

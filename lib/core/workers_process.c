@@ -66,14 +66,8 @@ static bool cut_off(int socket, int results, pid_t parent) {
     return setrlimit(RLIMIT_CORE, &none) == 0;
 }
 
-static bool limit_memory(size_t memory) {
-#ifdef ADDRESS_SANITIZER
-    (void)memory;
-    return true;
-#else
-    if (memory == 0) {
-        return true;
-    }
+// The address space that a worker may have which may take `memory` above what this process has.
+static rlim_t most_space(size_t memory) {
     size_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file != NULL) {
@@ -82,8 +76,35 @@ static bool limit_memory(size_t memory) {
         }
         (void)fclose(file);
     }
-    const rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + memory;
-    const struct rlimit limit = {most, most};
+    return memory == 0 ? RLIM_INFINITY
+                       : (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (rlim_t)memory;
+}
+
+size_t workers_outer_limit(size_t memory) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < most_space(memory)
+               ? (size_t)limit.rlim_cur
+               : 0;
+}
+
+bool workers_blame_limit(size_t limit, struct error *error) {
+    return fail_within(error, "with %zu MiB of address space (ulimit -v)", limit >> 20);
+}
+
+// The smaller limit holds, ours or what there is: a hard limit cannot be raised, and a soft one was
+// set by somebody for a reason.
+static bool limit_memory(size_t memory) {
+#ifdef ADDRESS_SANITIZER
+    (void)memory;
+    return true;
+#else
+    const rlim_t most = most_space(memory);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0) {
+        return false;
+    }
+    limit.rlim_cur = limit.rlim_cur < most ? limit.rlim_cur : most;
+    limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
     return setrlimit(RLIMIT_AS, &limit) == 0;
 #endif
 }
@@ -138,6 +159,7 @@ void worker_process(int socket, int results, pid_t parent, size_t memory, work_f
         size_t slot;
         char job[WORKERS_MAX_JOB + 1];
     } *order = malloc(sizeof *order);
+    const size_t outer_limit = workers_outer_limit(memory);
     if (order == NULL || !cut_off(socket, results, parent) || !limit_memory(memory)) {
         _exit(1);
     }
@@ -156,7 +178,11 @@ void worker_process(int socket, int results, pid_t parent, size_t memory, work_f
         space.length = 0;
         struct work job = {.job = order->job, .length = length, .space = &space};
         struct worker_answer answer = {.slot = order->slot};
+        errno = 0;
         answer.succeeded = work(context, &job);
+        if (!answer.succeeded && errno == ENOMEM && outer_limit > 0) {
+            (void)workers_blame_limit(outer_limit, &job.says);
+        }
         answer.length = answer.succeeded ? space.length : 0;
         answer.says = job.says;
         if (send(ORDERS, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) {

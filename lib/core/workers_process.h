@@ -15,6 +15,13 @@ struct worker_answer {
     struct error says;
 };
 
+// The limit of the address space that this process was started with (ulimit -v), in bytes, where it
+// is smaller than what workers_limits.memory allows; 0 where it is not.
+size_t workers_outer_limit(size_t memory);
+
+// Puts in front of what failed that there is such a limit. Always false.
+bool workers_blame_limit(size_t limit, struct error *error);
+
 // The life of a worker after the fork: cuts itself off from what it has inherited, then answers
 // the orders that come by `socket` until its end is closed. `memory`: workers_limits.memory.
 __attribute__((noreturn)) void worker_process(int socket, int results, pid_t parent, size_t memory,

@@ -98,6 +98,28 @@ d.PNG"
     [[ $stderr == *"gone.dcm: left out: No such file"* ]]
 }
 
+@test "a limit of the address space that is there is kept, and blamed where it is too low for a file" {
+    not_sanitized "it reserves terabytes"
+    decode raw/train -o "$BATS_TEST_TMPDIR/free"
+    for limit in "-v 2000000" "-v 500000" "-Hv 2000000 -Sv 500000" "-Sv 1000000"; do
+        # shellcheck disable=SC2086
+        (ulimit $limit && decode raw/train | cmp - "$BATS_TEST_TMPDIR/free")
+    done
+    python3 - >"$BATS_TEST_TMPDIR/large.png" <<'END'
+import struct, sys, zlib
+side, z = 12000, zlib.compressobj(1)
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+data = b"".join(z.compress(bytes(1 + side)) for _ in range(side)) + z.flush()
+sys.stdout.buffer.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", side, side, 8, 0, 0, 0, 0)) +
+                        chunk(b"IDAT", data) + chunk(b"IEND", b""))
+END
+    limited() { (ulimit -v 100000 && decode "$@"); }
+    fails 1 "large.png: with 97 MiB of address space (ulimit -v): no memory for an image of 12000 x 12000" \
+        limited "$BATS_TEST_TMPDIR/large.png" -o "$BATS_TEST_TMPDIR/out"
+    decode "$BATS_TEST_TMPDIR/large.png" | inspect --json | jq -c 'select(.id) | .id' | grep -qx '"large"'
+}
+
 @test "a named pipe that nobody writes runs into --timeout" {
     mkfifo "$BATS_TEST_TMPDIR/fifo.png"
     fails 1 "longer than" timeout 20 decode --timeout 0.5 "$BATS_TEST_TMPDIR/fifo.png" -o "$BATS_TEST_TMPDIR/out"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -302,6 +303,39 @@ static void test_memory_limit(void **state) {
 #endif
 }
 
+// A limit that is there already: the smaller one holds, and what fails for want of memory says so.
+static void test_limit_from_outside(void **state) {
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    skip();
+#else
+    static const size_t own[] = {0, (size_t)16 << 30, (size_t)128 << 20};
+    static const char says[] = "with 1024 MiB of address space (ulimit -v): ";
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    const struct rlimit limit = {(rlim_t)1 << 30, before.rlim_max};
+    for (size_t i = 0; i < 3; i++) {
+        struct workers *workers = start(1, 60, own[i]);
+        char wanted[128];
+        const bool outer = own[i] == 0 || own[i] > limit.rlim_cur;
+        assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+        put(workers, "m16777216");
+        put(workers, "m2000000000");
+        put(workers, "e1");
+        put(workers, "a");
+        expect(workers, "m16777216", true, "");
+        (void)snprintf(wanted, sizeof wanted, "%sno memory for 2000000000 bytes",
+                       outer ? says : "");
+        expect(workers, "m2000000000", false, wanted);
+        expect(workers, "e1", false, "error 1"); // has nothing to do with it
+        (void)snprintf(wanted, sizeof wanted, "%sthe decoder crashed (SIGABRT)", outer ? says : "");
+        expect(workers, "a", false, wanted);
+        assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+        expect_end(workers);
+    }
+#endif
+}
+
 static void test_isolation(void **state) {
     (void)state;
     const int extra = open("/dev/null", O_RDONLY);
@@ -378,6 +412,7 @@ int main(void) {
         cmocka_unit_test(test_large_results),
         cmocka_unit_test(test_many_small_jobs),
         cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_limit_from_outside),
         cmocka_unit_test(test_isolation),
         cmocka_unit_test(test_nothing_put),
         cmocka_unit_test(test_stop_in_the_middle),
