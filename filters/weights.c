@@ -10,31 +10,29 @@
 #include <string.h>
 
 struct options {
-    const char *network, *to;
+    const char *network, *init_for, *to;
     int64_t side;
     struct common_options common;
 };
 
-struct place {
-    const char *path;
-};
-
-static void complain(void *context, const char *what, const char *name) {
-    const struct place *place = context;
-    warn("%s: %s %s", place->path, what, name);
-}
-
-// All names and shapes against the network's.
-static void check(const char *path, const struct weight_table *table, const char *network) {
+// All names and shapes against those of the network, or of the part of it that starts from them.
+static void check(const char *path, const struct weight_table *table, const char *network,
+                  bool to_start) {
     const struct model_options model = {
         .images = 2, .height = 256, .width = 256, .gray = true, .auxiliary = true};
     struct error error;
-    struct place place = {path};
+    struct misfit misfit = {0};
     struct graph *graph = model_build(network, GRAPH_TRAIN, &model, &error);
     if (graph == NULL) {
-        die("%s", error.text);
+        die("%s: %s", path, error.text);
     }
-    if (!parameters_fit(graph, table, "", TAKE_ALL, complain, &place)) {
+    const struct name prefix = to_start ? parameters_prefix(graph, table) : name_of("%s", "");
+    if (!parameters_fit(graph, table, prefix.text, TAKE_ALL, &misfit)) {
+        for (size_t i = 0; i < MISFIT_KINDS; i++) {
+            if (misfit.names[i].count > 0) {
+                warn("%s: %s: %s", path, misfit_words[i], name_list_end(&misfit.names[i]));
+            }
+        }
         die("%s: does not fit %s", path, network);
     }
     graph_free(graph);
@@ -55,6 +53,17 @@ static bool to_safetensors(const struct options *options) {
                                : ending != NULL && strcmp(ending, ".safetensors") == 0;
 }
 
+// Whether train-fold --init takes the file; writes nothing.
+static void check_start(const struct options *options, const char *path) {
+    struct weight_table table = {.count = 0};
+    struct error error;
+    if (!weights_read_file(path, &table, &error)) {
+        die("%s", error.text);
+    }
+    check(path, &table, options->init_for, true);
+    weight_table_free(&table);
+}
+
 static void convert(const struct options *options, const struct operands *operands) {
     struct weight_table table = {.count = 0};
     struct history history = {.count = 0};
@@ -71,7 +80,7 @@ static void convert(const struct options *options, const struct operands *operan
         table.side = options->side;
     }
     if (table.network != NULL) {
-        check(path, &table, table.network);
+        check(path, &table, table.network, false);
     }
     history_add(&history, text_of(operands->history));
     if (to_safetensors(options)) {
@@ -89,6 +98,9 @@ int main(int argc, char **argv) {
         {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
          "what the weights are of (default: as the file says, else unknown)", 0, 0,
          OPTION_RECORDED},
+        {"init-for", 0, OPTION_CHOICE, &options.init_for, "unet-resnet18|bisenet-resnet18",
+         "only check that train-fold --init takes the file for this network: nothing is written", 0,
+         0, OPTION_SILENT},
         {"side", 0, OPTION_INTEGER, &options.side, "N",
          "the images' side that the network was trained with", 32, 8192, OPTION_RECORDED},
         {"to", 't', OPTION_CHOICE, &options.to, "checkpoint|safetensors",
@@ -107,9 +119,12 @@ int main(int argc, char **argv) {
             "surplus or of another shape is listed, and nothing is written. `pam.key_conv`, "
             "`fc` and `num_batches_tracked` are of no use and allowed.\n\n"
             "torchvision's resnet18 has no network of ours; train-fold --init takes it for the "
-            "backbone, from any of these files.",
+            "backbone, from any of these files. --init-for says so beforehand: it ends with 0 "
+            "and prints nothing where the file has the network's weights or its backbone's, and "
+            "else lists what keeps it from that and ends with 1.",
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
-                    "weights fold0/best.mpk -o fold0.safetensors",
+                    "weights fold0/best.mpk -o fold0.safetensors\n"
+                    "weights --init-for unet-resnet18 resnet18-f37072fd.pth",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,
@@ -118,6 +133,12 @@ int main(int argc, char **argv) {
         .operands_most = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    convert(&options, &operands);
+    if (options.init_for == NULL) {
+        convert(&options, &operands);
+    } else if (options.network != NULL || options.to != NULL || options.common.output != NULL) {
+        die_usage("--init-for converts nothing: --network, --to and -o do not go with it");
+    } else {
+        check_start(&options, operands.at[0]);
+    }
     return 0;
 }

@@ -66,30 +66,15 @@ void parameters_start(struct backend *backend, const struct graph *graph, struct
 
 // ---- from a table
 
-// A list of names for a message, the first few of them.
-struct complaints {
-    char text[400];
-    size_t count;
-};
-
-static void note(void *context, const char *what, const char *name) {
-    struct complaints *complaints = context;
-    const size_t at = strlen(complaints->text);
-    complaints->count++;
-    if (complaints->count <= 5) {
-        (void)snprintf(complaints->text + at, sizeof complaints->text - at, "%s%s %s",
-                       at > 0 ? ", " : "", what, name);
-    }
-}
-
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text);
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
 static bool of_no_use(const char *name) {
-    return ends_with(name, "num_batches_tracked") || strstr(name, "pam.key_conv.") != NULL ||
-           strncmp(name, "fc.", 3) == 0 || strstr(name, "backbone.fc.") != NULL;
+    return ends_with(name, "num_batches_tracked") || strcmp(name, "n_averaged") == 0 ||
+           strstr(name, "pam.key_conv.") != NULL || strncmp(name, "fc.", 3) == 0 ||
+           strstr(name, "backbone.fc.") != NULL;
 }
 
 // PyTorch keeps single numbers with or without a side of 1.
@@ -101,42 +86,96 @@ static bool same_shape(const struct parameter *parameter, const struct weight *w
            memcmp(parameter->shape, weight->shape, weight->rank * sizeof *weight->shape) == 0;
 }
 
+const char *const misfit_words[MISFIT_KINDS] = {"missing", "of another shape", "surplus"};
+
+static void note_name(struct misfit *misfit, enum misfit_kind kind, const char *name,
+                      const char *note) {
+    name_list_add(&misfit->names[kind], name, strlen(name), note);
+}
+
+// "64 x 3 x 7 x 7"; "1" for a single number.
+struct shape_text {
+    char text[48];
+};
+
+static struct shape_text shape_text(size_t rank, const size_t *shape) {
+    struct shape_text text = {"1"};
+    size_t used = 0;
+    for (size_t i = 0; i < rank && used < sizeof text.text; i++) {
+        used += (size_t)snprintf(text.text + used, sizeof text.text - used, "%s%zu",
+                                 i > 0 ? " x " : "", shape[i]);
+    }
+    return text;
+}
+
+static void note_shape(struct misfit *misfit, const struct parameter *parameter,
+                       const struct weight *weight) {
+    const struct shape_text wanted = shape_text(parameter->rank, parameter->shape);
+    const struct shape_text found = shape_text(weight->rank, weight->shape);
+    char note[sizeof wanted + sizeof found + 8];
+    (void)snprintf(note, sizeof note, "%s, not %s", found.text, wanted.text);
+    note_name(misfit, MISFIT_SHAPE, parameter->name, note);
+}
+
 bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
-                    enum take take,
-                    void (*complain)(void *context, const char *what, const char *name),
-                    void *context) {
+                    enum take take, struct misfit *misfit) {
     const size_t skip = strlen(prefix);
-    bool fits = true;
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
         const struct name name = name_of("%s%s", prefix, weight->name);
         const struct parameter *parameter = graph_parameter_named(graph, name.text);
         if (parameter == NULL && take == TAKE_ALL && !of_no_use(weight->name)) {
-            complain(context, "surplus:", name.text);
-            fits = false;
+            note_name(misfit, MISFIT_SURPLUS, weight->name, NULL);
         } else if (parameter != NULL && !same_shape(parameter, weight)) {
-            complain(context, "of another shape:", name.text);
-            fits = false;
+            note_shape(misfit, parameter, weight);
         }
     }
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         if (strncmp(parameter->name, prefix, skip) == 0 &&
             weight_table_find(table, parameter->name + skip) == NULL) {
-            complain(context, "missing:", parameter->name);
-            fits = false;
+            note_name(misfit, MISFIT_MISSING, parameter->name, NULL);
         }
     }
-    return fits;
+    size_t count = 0;
+    for (size_t i = 0; i < MISFIT_KINDS; i++) {
+        count += misfit->names[i].count;
+    }
+    return count == 0;
+}
+
+struct name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
+    static const char known[] = "layer1.0.conv1.weight";
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const char *name = graph_parameter_at(graph, i)->name;
+        const char *at = strstr(name, known);
+        if (at != NULL && weight_table_find(table, "conv1.weight") != NULL) {
+            return name_of("%.*s", (int)(at - name), name);
+        }
+    }
+    return name_of("%s", "");
+}
+
+// One line for all kinds, which is why their lists are short.
+static bool list_misfit(struct misfit *misfit, struct error *error) {
+    char text[sizeof error->text] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < MISFIT_KINDS; i++) {
+        struct name_list *names = &misfit->names[i];
+        if (names->count > 0 && used < sizeof text) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s: %s",
+                                     used > 0 ? "; " : "", misfit_words[i], name_list_end(names));
+        }
+    }
+    return fail(error, "weights that do not fit this network: %s", text);
 }
 
 bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
                      const struct weight_table *table, const char *prefix, enum take take,
                      struct error *error) {
-    struct complaints complaints = {.count = 0};
-    if (!parameters_fit(graph, table, prefix, take, note, &complaints)) {
-        return fail(error, "weights that do not fit this network: %s%s", complaints.text,
-                    complaints.count > 5 ? ", and more" : "");
+    struct misfit misfit = {{{.most = 150}, {.most = 150}, {.most = 110}}};
+    if (!parameters_fit(graph, table, prefix, take, &misfit)) {
+        return list_misfit(&misfit, error);
     }
     float *values = host_values(backend, network);
     for (size_t i = 0; i < table->count; i++) {

@@ -2,6 +2,7 @@
 #ifndef PLEURA_TRAIN_PARAMETERS_H
 #define PLEURA_TRAIN_PARAMETERS_H
 
+#include "core/name_list.h"
 #include "nn/network.h"
 #include "weights/table.h"
 
@@ -15,16 +16,27 @@ void parameters_start(struct backend *backend, const struct graph *graph, struct
 // checkpoint has.
 enum take { TAKE_ALL, TAKE_NEEDED };
 
+// What keeps a table from fitting, by kind: parameters that it lacks, tensors of a shape that is
+// not the parameter's, tensors left over. Starts as zeros.
+enum misfit_kind { MISFIT_MISSING, MISFIT_SHAPE, MISFIT_SURPLUS, MISFIT_KINDS };
+struct misfit {
+    struct name_list names[MISFIT_KINDS];
+};
+extern const char *const misfit_words[MISFIT_KINDS]; // "missing", "of another shape", "surplus"
+
 // Whether a table's tensors are the parameters below `prefix` ("" or "backbone."): every parameter
 // must be there with its shape, and with TAKE_ALL every tensor be used; names that are known to be
-// of no use are left out (num_batches_tracked; fc.*; pam.key_conv.*, an alias of pam.query_conv).
-// `complain` is told of each that is missing, surplus or of another shape.
+// of no use are left out (num_batches_tracked; n_averaged; fc.*; pam.key_conv.*, an alias of
+// pam.query_conv). *misfit lists
+// what does not fit.
 bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
-                    enum take take,
-                    void (*complain)(void *context, const char *what, const char *name),
-                    void *context);
+                    enum take take, struct misfit *misfit);
 
-// Puts the values of a table that fits into the parameters; *error lists the first few that do not.
+// What stands before the names of a table that a network can start from: nothing where the table is
+// of the whole network, the backbone's name where it is torchvision's resnet18.
+struct name parameters_prefix(const struct graph *graph, const struct weight_table *table);
+
+// Puts the values of a table that fits into the parameters; *error lists the first that do not.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              struct network *network, const struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);

@@ -12,19 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// What stands before the names of torchvision's resnet18 in a network that has one as its backbone.
-static struct name backbone_of(const struct graph *graph) {
-    static const char known[] = "layer1.0.conv1.weight";
-    for (int i = 0; i < graph_parameter_count(graph); i++) {
-        const char *name = graph_parameter_at(graph, i)->name;
-        const char *at = strstr(name, known);
-        if (at != NULL) {
-            return name_of("%.*s", (int)(at - name), name);
-        }
-    }
-    return name_of("%s", "");
-}
-
 static void start_parameters(struct trainer *trainer, const char *init) {
     const struct optimizer *optimizer = &trainer->optimizer;
     struct weight_table table = {.count = 0};
@@ -37,9 +24,9 @@ static void start_parameters(struct trainer *trainer, const char *init) {
     if (!weights_read_file(init, &table, &error)) {
         die("%s", error.text);
     }
-    const bool backbone = weight_table_find(&table, "conv1.weight") != NULL;
+    const struct name prefix = parameters_prefix(optimizer->graph, &table);
     if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->network, &table,
-                         backbone ? backbone_of(optimizer->graph).text : "", TAKE_ALL, &error)) {
+                         prefix.text, TAKE_ALL, &error)) {
         die("%s: %s", init, error.text);
     }
     weight_table_free(&table);
