@@ -12,13 +12,13 @@ struct options {
 static void write_masks(struct stream_writer *writer, const struct labels *labels,
                         struct image *image, bool quiet) {
     struct progress progress = progress_start("images", labels->ids.count, quiet);
-    struct label_mask mask = {.runs = {.count = 0}};
+    struct runs runs = {.count = 0};
     struct error error;
     for (size_t i = 0; i < labels->ids.count; i++) {
-        if (!labels_unite(labels, i, image->height, image->width, &mask, &error)) {
+        if (!labels_unite(labels, i, image->height, image->width, &runs, &error)) {
             die("%s", error.text);
         }
-        runs_draw(image, &mask.runs);
+        runs_draw(image, &runs);
         const struct tensor tensor =
             tensor_plane(DTYPE_U1, image->height, image->width, image->pixels);
         const struct field fields[] = {{text_of("mask"), value_tensor(&tensor)}};
@@ -27,7 +27,7 @@ static void write_masks(struct stream_writer *writer, const struct labels *label
         progress_step(&progress);
     }
     progress_end(&progress);
-    label_mask_free(&mask);
+    runs_free(&runs);
 }
 
 int main(int argc, char **argv) {

@@ -1,6 +1,8 @@
 // Rows found by their line ends in a buffer that grows with the longest row; fields cut in place.
 #include "data/csv.h"
 
+#include "data/csv_header.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,7 +11,6 @@
 #include <unistd.h>
 
 #define FIRST_CAPACITY ((size_t)256 << 10)
-#define ABSENT SIZE_MAX
 
 struct csv {
     char *path; // for messages
@@ -20,7 +21,7 @@ struct csv {
     uint64_t line, next_line;
     size_t columns;                 // that the caller knows
     size_t width;                   // that the file has
-    size_t places[CSV_MAX_COLUMNS]; // where the caller's column stands in the file, or ABSENT
+    size_t places[CSV_MAX_COLUMNS]; // where the caller's column stands in the file, or CSV_ABSENT
 };
 
 uint64_t csv_line(const struct csv *csv) {
@@ -149,6 +150,17 @@ static bool next_row(struct csv *csv, char **row, char **end, struct error *erro
 
 // ---- fields
 
+struct text csv_strip(struct text text) {
+    while (text.length > 0 && is_blank(text.at[0])) {
+        text.at++;
+        text.length--;
+    }
+    while (text.length > 0 && is_blank(text.at[text.length - 1])) {
+        text.length--;
+    }
+    return text;
+}
+
 // A field in quotes, *at being the first one; two quotes stand for one.
 static bool take_quoted(char **at, const char *end, struct text *field, struct error *error) {
     char *from = *at + 1;
@@ -244,43 +256,12 @@ enum csv_status csv_next(struct csv *csv, struct text *fields, struct error *err
     }
     for (size_t i = 0; i < csv->columns; i++) {
         const size_t place = csv->places[i];
-        fields[i] = place == ABSENT ? (struct text){NULL, 0} : found[place];
+        fields[i] = place == CSV_ABSENT ? (struct text){NULL, 0} : found[place];
     }
     return CSV_ROW;
 }
 
 // ---- the header
-
-static bool find_columns(struct csv *csv, const struct text *names, const char *const *columns,
-                         size_t required, struct error *error) {
-    size_t known = 0;
-    for (size_t i = 0; i < csv->columns; i++) {
-        csv->places[i] = ABSENT;
-        for (size_t j = 0; j < csv->width; j++) {
-            if (!text_is(names[j], columns[i])) {
-                continue;
-            }
-            if (csv->places[i] != ABSENT) {
-                return fail(error, "the column '%s' twice", columns[i]);
-            }
-            csv->places[i] = j;
-            known++;
-        }
-        if (i < required && csv->places[i] == ABSENT) {
-            return fail(error, "no column '%s': the first line must name the columns", columns[i]);
-        }
-    }
-    for (size_t j = 0; j < csv->width && known < csv->width; j++) {
-        bool found = false;
-        for (size_t i = 0; i < csv->columns; i++) {
-            found |= csv->places[i] == j;
-        }
-        if (!found) {
-            return fail(error, "the column '%.*s' has no meaning here", TEXT_ARG(names[j]));
-        }
-    }
-    return true;
-}
 
 // Skips the byte order mark of UTF-8 and refuses those of UTF-16.
 static bool skip_mark(struct csv *csv, struct error *error) {
@@ -311,7 +292,9 @@ static bool read_header(struct csv *csv, const char *const *columns, size_t requ
     if (csv->width == 0) {
         return fail(error, "%s: empty: the first line must name the columns", csv->path);
     }
-    return find_columns(csv, names, columns, required, error) || place_error(csv, error);
+    return csv_find_columns(names, csv->width, columns, csv->columns, required, csv->places,
+                            error) ||
+           place_error(csv, error);
 }
 
 struct csv *csv_open(const char *path, const char *const *columns, size_t count, size_t required,

@@ -6,7 +6,7 @@
 #include "core/output.h"
 #include "stream/record.h"
 
-#define CSV_MAX_COLUMNS 8
+#define CSV_MAX_COLUMNS 32
 #define CSV_MAX_ROW ((size_t)16 << 20) // bytes
 
 struct csv;
@@ -14,7 +14,8 @@ struct csv;
 enum csv_status { CSV_ROW, CSV_END, CSV_FAILED };
 
 // Opens `path` ("-": stdin) and reads the header row, whose names may come in any order. The first
-// `required` of the `count` columns must be there, the others may be; any other column is an error.
+// `required` of the `count` columns must be there, the others may be; any other column is an error,
+// which says what is wanted and what is there: row numbers of pandas, other separators by name.
 // NULL with *error, which names the file, on failure.
 //
 // Taken as meant: a byte order mark, CR LF, blanks around names and values, empty lines, a last
@@ -34,6 +35,9 @@ uint64_t csv_line(const struct csv *csv);
 const char *csv_name(const struct csv *csv);
 
 void csv_close(struct csv *csv);
+
+// A text without the blanks and tabs around it, which quotes keep.
+struct text csv_strip(struct text text);
 
 // Writes a row; fields are quoted where the format asks for it. NUL bytes, which no reader takes,
 // are the caller's to refuse.

@@ -2,8 +2,8 @@
 #include "data/files.h"
 
 #include "core/utf8.h"
+#include "data/image_id.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fts.h>
 #include <stdint.h>
@@ -11,19 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-// The file name without its extension. An extension starts with a letter and has at most five
-// characters, so that a name which is a bare UID ("1.2.840.113619") stays whole.
-static char *id_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    size_t length = strlen(name);
-    if (dot != NULL && dot != name && isalpha((unsigned char)dot[1]) && strlen(dot + 1) <= 5) {
-        length = (size_t)(dot - name);
-    }
-    return strndup(name, length);
-}
 
 static bool add_file(struct xray_files *files, const char *path, bool found, struct error *error) {
     if (files->count == files->capacity) {
@@ -36,7 +23,8 @@ static bool add_file(struct xray_files *files, const char *path, bool found, str
         files->capacity = capacity;
     }
     struct xray_file *file = &files->at[files->count];
-    *file = (struct xray_file){strdup(path), id_of(path), found};
+    const struct text id = image_id_of_path(path);
+    *file = (struct xray_file){strdup(path), strndup(id.at, id.length), found};
     if (file->path == NULL || file->id == NULL) {
         free(file->path);
         free(file->id);

@@ -9,7 +9,7 @@
 
 struct xray_file {
     char *path;
-    char *id;
+    char *id;   // image_id_of_path
     bool found; // in a folder: may be something else than an X-ray
 };
 

@@ -2,6 +2,7 @@
 #include "data/labels.h"
 
 #include "core/utf8.h"
+#include "data/image_id.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,18 +25,6 @@ static bool check_id(struct text id, struct error *error) {
     return utf8_valid(id.at, id.length) || fail(error, "an id that is not UTF-8");
 }
 
-// Inside quotes the blanks around a value are part of it; run lengths have none.
-static struct text strip(struct text text) {
-    while (text.length > 0 && text.at[0] == ' ') {
-        text.at++;
-        text.length--;
-    }
-    while (text.length > 0 && text.at[text.length - 1] == ' ') {
-        text.length--;
-    }
-    return text;
-}
-
 static bool check_row(struct text id, struct text *runs, struct error *error) {
     if (!check_id(id, error)) {
         return false;
@@ -43,7 +32,7 @@ static bool check_row(struct text id, struct text *runs, struct error *error) {
     if (runs->at == NULL) {
         return true;
     }
-    *runs = strip(*runs);
+    *runs = csv_strip(*runs); // quotes keep blanks; run lengths have none
     if (runs->length == 0) {
         return fail(error, "%.*s: no run lengths: write -1 for an image without a lesion",
                     TEXT_ARG(id));
@@ -61,7 +50,7 @@ enum csv_status labels_next(struct csv *csv, struct text *id, struct text *runs,
     if (status != CSV_ROW) {
         return status;
     }
-    *id = fields[0];
+    *id = image_id_strip(fields[0]);
     *runs = fields[1];
     if (!check_row(*id, runs, error)) {
         (void)fail_within(error, "%s: line %" PRIu64, csv_name(csv), csv_line(csv));
@@ -165,25 +154,18 @@ const struct label_row *labels_rows(const struct labels *labels, size_t place, s
 }
 
 bool labels_unite(const struct labels *labels, size_t place, size_t height, size_t width,
-                  struct label_mask *mask, struct error *error) {
+                  struct runs *runs, struct error *error) {
     size_t count = 0;
     const struct label_row *rows = labels_rows(labels, place, &count);
-    mask->runs.count = 0;
+    runs->count = 0;
     for (size_t i = 0; i < count; i++) {
-        struct runs *target = i == 0 ? &mask->runs : &mask->row;
-        if (!runs_parse(target, rows[i].runs.at, rows[i].runs.length, height, width, error) ||
-            (i > 0 && !runs_unite(&mask->runs, &mask->row, &mask->scratch, error))) {
+        if (!runs_parse_more(runs, rows[i].runs.at, rows[i].runs.length, height, width, error)) {
             return fail_within(error, "%s: line %" PRIu64 ": %.*s", labels->name, rows[i].line,
                                TEXT_ARG(labels->ids.at[place]));
         }
     }
+    runs_unite(runs);
     return true;
-}
-
-void label_mask_free(struct label_mask *mask) {
-    runs_free(&mask->runs);
-    runs_free(&mask->row);
-    runs_free(&mask->scratch);
 }
 
 void labels_free(struct labels *labels) {

@@ -15,8 +15,9 @@
 // lack (a list of ids).
 CHECKED struct csv *labels_open(const char *path, bool runs_needed, struct error *error);
 
-// The next row: a valid id (UTF-8, 1 to RECORD_MAX_NAME bytes), and its run lengths as text, empty
-// for -1 and where the column lacks. The run lengths themselves are not looked at.
+// The next row: a valid id (UTF-8, 1 to RECORD_MAX_NAME bytes) without the extension of an image
+// file (image_id_strip: "a" and "a.dcm" are one image), and its run lengths as text, empty for -1
+// and where the column lacks. The run lengths themselves are not looked at.
 CHECKED enum csv_status labels_next(struct csv *csv, struct text *id, struct text *runs,
                                     struct error *error);
 
@@ -44,19 +45,10 @@ CHECKED bool labels_read(struct labels *labels, const char *path, bool runs_need
 // The rows of image number `place`; *count is how many.
 const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count);
 
-// A mask read from rows, and the memory that this takes; starts as zeros and serves again and
-// again.
-struct label_mask {
-    struct runs runs;
-    struct runs row, scratch;
-};
-
-// Reads the union of the rows of image number `place`, whose size is height x width, into
-// mask->runs. Errors name file, line and id.
+// Reads the union of the rows of image number `place`, whose size is height x width, in place of
+// what *runs held. Errors name file, line and id.
 CHECKED bool labels_unite(const struct labels *labels, size_t place, size_t height, size_t width,
-                          struct label_mask *mask, struct error *error);
-
-void label_mask_free(struct label_mask *mask);
+                          struct runs *runs, struct error *error);
 
 void labels_free(struct labels *labels);
 

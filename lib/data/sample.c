@@ -61,19 +61,17 @@ bool sample_mask_read(struct sample_mask *mask, const struct record *sample, str
         if (row->type != VALUE_TEXT) {
             return fail(error, "%.*s: 'rle' is not a list of texts", TEXT_ARG(sample->id));
         }
-        if (!runs_parse(&mask->row, row->text.at, row->text.length, mask->height, mask->width,
-                        error) ||
-            !runs_unite(&mask->runs, &mask->row, &mask->scratch, error)) {
+        if (!runs_parse_more(&mask->runs, row->text.at, row->text.length, mask->height, mask->width,
+                             error)) {
             return fail_within(error, "%.*s", TEXT_ARG(sample->id));
         }
     }
+    runs_unite(&mask->runs);
     return true;
 }
 
 void sample_mask_free(struct sample_mask *mask) {
     runs_free(&mask->runs);
-    runs_free(&mask->row);
-    runs_free(&mask->scratch);
 }
 
 bool sample_lesion(struct sample_mask *mask, const struct record *sample, int64_t *pixels,

@@ -16,7 +16,6 @@ struct sample_mask {
     bool labelled;
     size_t height, width; // what the runs refer to: `size`, or else the image's own
     struct runs runs;     // the union of `rle`
-    struct runs row, scratch;
 };
 
 // Reads a sample's run lengths; without labels there are none. Fails for a sample without an image

@@ -16,8 +16,7 @@ struct comparison {
     size_t height, width;
     struct overlap *overlaps;
     bool *seen;
-    struct label_mask true_mask;
-    struct runs prediction;
+    struct runs lesion, prediction;
     struct wrong repeated, surplus;
     struct texts texts; // of their ids
 };
@@ -49,9 +48,8 @@ static bool compare_row(struct comparison *comparison, struct csv *csv, struct t
         return note(comparison, &comparison->repeated, id, csv_line(csv), error);
     }
     comparison->seen[place] = true;
-    struct runs *lesion = &comparison->true_mask.runs;
-    if (!labels_unite(truth, place, comparison->height, comparison->width, &comparison->true_mask,
-                      error)) {
+    struct runs *lesion = &comparison->lesion;
+    if (!labels_unite(truth, place, comparison->height, comparison->width, lesion, error)) {
         return false;
     }
     comparison->overlaps[place] = (struct overlap){.truth = runs_area(lesion),
@@ -118,7 +116,7 @@ bool submission_compare(const struct labels *truth, const char *path, size_t hei
             ? fail(error, "no memory for %zu images", truth->ids.count)
             : compare_rows(&comparison, csv, error) && check_ids(&comparison, csv_name(csv), error);
     texts_free(&comparison.texts);
-    label_mask_free(&comparison.true_mask);
+    runs_free(&comparison.lesion);
     runs_free(&comparison.prediction);
     free(comparison.seen);
     csv_close(csv);

@@ -1,20 +1,20 @@
 // Run lengths as sorted lists: reading, writing, uniting, comparing.
 #include "image/runs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ABSOLUTE                                                                                   \
+    ": the numbers look like absolute starts, and here each start counts from the end of the run " \
+    "before"
 
 void runs_free(struct runs *runs) {
     free(runs->at);
     *runs = (struct runs){NULL, 0, 0};
 }
 
-bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
-    if (runs->count > 0 && start <= runs->at[runs->count - 1].end) {
-        struct run *last = &runs->at[runs->count - 1];
-        last->end = end > last->end ? end : last->end;
-        return true;
-    }
+static bool add_run(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
     if (runs->count == runs->capacity) {
         const size_t capacity = runs->capacity > 0 ? 2 * runs->capacity : 256;
         struct run *grown = realloc(runs->at, capacity * sizeof *grown);
@@ -26,6 +26,15 @@ bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct error *
     }
     runs->at[runs->count++] = (struct run){start, end};
     return true;
+}
+
+bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
+    if (runs->count > 0 && start <= runs->at[runs->count - 1].end) {
+        struct run *last = &runs->at[runs->count - 1];
+        last->end = end > last->end ? end : last->end;
+        return true;
+    }
+    return add_run(runs, start, end, error);
 }
 
 static bool is_blank(char c) {
@@ -63,14 +72,30 @@ static bool is_empty_mask(const char *text, size_t length) {
     return length == 2 && memcmp(text, "-1", 2) == 0;
 }
 
-bool runs_parse(struct runs *runs, const char *text, size_t length, size_t height, size_t width,
-                struct error *error) {
+// Do the numbers make sense as pairs of an absolute start (from 1) and a length, as other tables
+// have them: at least two, each behind the one before, all inside of the image?
+static bool look_absolute(const char *text, const char *end, uint64_t pixels) {
+    uint64_t last = 0;
+    uint64_t start = 0;
+    uint64_t run = 0;
+    size_t pairs = 0;
+    while (next_number(&text, end, &start) > 0) {
+        if (next_number(&text, end, &run) <= 0 || start <= last || start + run - 1 > pixels) {
+            return false;
+        }
+        last = start + run - 1;
+        pairs++;
+    }
+    return pairs > 1 && text == end;
+}
+
+bool runs_parse_more(struct runs *runs, const char *text, size_t length, size_t height,
+                     size_t width, struct error *error) {
     const char *at = text;
     const char *end = text + length;
     const uint64_t pixels = (uint64_t)height * width;
     uint64_t position = 0;
     size_t pairs = 0;
-    runs->count = 0;
     if (pixels > IMAGE_MAX_PIXELS) {
         return fail(error, "an image of %zu x %zu is too large", height, width);
     }
@@ -93,32 +118,54 @@ bool runs_parse(struct runs *runs, const char *text, size_t length, size_t heigh
         }
         position += gap + run;
         if (position > pixels) {
-            return fail(error, "run lengths: run %zu ends at pixel %llu of %llu (%zu x %zu)",
-                        pairs + 1, (unsigned long long)position, (unsigned long long)pixels, height,
-                        width);
+            return fail(error,
+                        "run lengths: run %zu ends at pixel %" PRIu64 " of %" PRIu64
+                        " (%zu x %zu)%s",
+                        pairs + 1, position, pixels, height, width,
+                        look_absolute(text, end, pixels) ? ABSOLUTE : "");
         }
-        if (run > 0 && !runs_append(runs, (uint32_t)(position - run), (uint32_t)position, error)) {
+        if (run > 0 && !add_run(runs, (uint32_t)(position - run), (uint32_t)position, error)) {
             return false;
         }
     }
     return pairs > 0 || fail(error, "run lengths: no number (an empty mask is -1)");
 }
 
-bool runs_unite(struct runs *runs, const struct runs *more, struct runs *scratch,
+bool runs_parse(struct runs *runs, const char *text, size_t length, size_t height, size_t width,
                 struct error *error) {
-    scratch->count = 0;
-    for (size_t i = 0, j = 0; i < runs->count || j < more->count;) {
-        const bool mine =
-            j == more->count || (i < runs->count && runs->at[i].start <= more->at[j].start);
-        const struct run *next = mine ? &runs->at[i++] : &more->at[j++];
-        if (!runs_append(scratch, next->start, next->end, error)) {
-            return false;
+    runs->count = 0;
+    if (!runs_parse_more(runs, text, length, height, width, error)) {
+        return false;
+    }
+    runs_unite(runs);
+    return true;
+}
+
+static int by_start(const void *a, const void *b) {
+    const struct run *x = a;
+    const struct run *y = b;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+void runs_unite(struct runs *runs) {
+    size_t count = 0;
+    bool sorted = true;
+    for (size_t i = 1; sorted && i < runs->count; i++) {
+        sorted = runs->at[i - 1].start <= runs->at[i].start;
+    }
+    if (!sorted) {
+        qsort(runs->at, runs->count, sizeof *runs->at, by_start);
+    }
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct run next = runs->at[i];
+        struct run *last = count > 0 ? &runs->at[count - 1] : NULL;
+        if (last == NULL || next.start > last->end) {
+            runs->at[count++] = next;
+        } else if (next.end > last->end) {
+            last->end = next.end;
         }
     }
-    const struct runs united = *scratch;
-    *scratch = *runs;
-    *runs = united;
-    return true;
+    runs->count = count;
 }
 
 uint64_t runs_area(const struct runs *runs) {

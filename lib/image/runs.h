@@ -24,13 +24,18 @@ CHECKED bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct
 
 // Reads a text for an image of height x width in place of what *runs held. Runs of length 0 vanish,
 // runs that touch become one. Refuses anything but numbers and blanks, a gap without a run, and
-// runs that end outside of the image; the error tells which.
+// runs that end outside of the image; the error tells which, and that numbers look like the
+// absolute starts of other tables where they do.
 CHECKED bool runs_parse(struct runs *runs, const char *text, size_t length, size_t height,
                         size_t width, struct error *error);
 
-// Adds the runs of `more`; `scratch` is memory for the result and must be another list.
-CHECKED bool runs_unite(struct runs *runs, const struct runs *more, struct runs *scratch,
-                        struct error *error);
+// Reads one more text of the same image behind what *runs holds: after the last one, runs_unite
+// makes the list of all texts whole. n texts of n runs in all take time of n log n.
+CHECKED bool runs_parse_more(struct runs *runs, const char *text, size_t length, size_t height,
+                             size_t width, struct error *error);
+
+// Brings runs in any order into the one above: sorted, joined where they touch or overlap.
+void runs_unite(struct runs *runs);
 
 uint64_t runs_area(const struct runs *runs);                      // pixels
 uint64_t runs_common(const struct runs *a, const struct runs *b); // pixels in both

@@ -33,15 +33,15 @@ static void check_runs(const struct runs *runs, size_t height, size_t width) {
 }
 
 static void check_masks(const struct labels *labels, size_t height, size_t width) {
-    struct label_mask mask = {.runs = {.count = 0}};
+    struct runs runs = {.count = 0};
     struct error error;
     for (size_t i = 0; i < labels->ids.count; i++) {
         PROMISE(ids_find(&labels->ids, labels->ids.at[i]) == i);
-        if (labels_unite(labels, i, height, width, &mask, &error)) {
-            check_runs(&mask.runs, height, width);
+        if (labels_unite(labels, i, height, width, &runs, &error)) {
+            check_runs(&runs, height, width);
         }
     }
-    label_mask_free(&mask);
+    runs_free(&runs);
 }
 
 // A table that can be scored against itself is equal to itself.

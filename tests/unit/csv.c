@@ -63,6 +63,31 @@ static void expect_refused(const char *bytes, const char *words) {
     expect_error(bytes, strlen(bytes), words);
 }
 
+// Tables of other programs are refused with words that say what they are.
+static void test_other_tables(void **state) {
+    (void)state;
+    const char *wanted = "must name the columns 'ImageId', 'EncodedPixels', and has ";
+    char words[200];
+    expect_refused(",ImageId,EncodedPixels\n0,a,1 2\n",
+                   "line 1: column 1, '', holds row numbers as pandas writes them");
+    expect_refused("\"\",ImageId,EncodedPixels\n0,a,1 2\n", "row numbers as pandas");
+    expect_refused("\xEF\xBB\xBFUnnamed: 0,ImageId,EncodedPixels\n0,a,1 2\n",
+                   "'Unnamed: 0', holds row numbers");
+    expect_refused("ImageId,Unnamed: 0.1,EncodedPixels\na,0,1 2\n", "column 2, 'Unnamed: 0.1'");
+    expect_refused("ImageId;EncodedPixels\na;1 2\n", "line 1: separated by semicolons");
+    expect_refused("ImageId\tEncodedPixels\na\t1 2\n", "line 1: separated by tabs");
+    sprintf(words, "line 1: no column 'ImageId': the first line %s'image_id', 'rle'", wanted);
+    expect_refused("image_id,rle\na,1 2\n", words);
+    sprintf(words,
+            "line 1: the column 'fold' has no meaning here: the first line %s"
+            "'ImageId', 'EncodedPixels', 'fold'",
+            wanted);
+    expect_refused("ImageId,EncodedPixels,fold\na,1 2,3\n", words);
+    expect_refused("ImageId,EncodedPixels,\na,1 2,\n", "the column '' has no meaning here");
+    sprintf(words, "%s'a', 'b', 'c', 'd', 'e', 'f', ...", wanted);
+    expect_refused("a,b,c,d,e,f,g,h,i,j,k,l\n1,2,3,4,5,6,7,8,9,10,11,12\n", words);
+}
+
 static void test_forms(void **state) {
     (void)state;
     const char *rows = "a|1 2\nb|-1\n";
@@ -73,6 +98,7 @@ static void test_forms(void **state) {
     expect_rows("ImageId,EncodedPixels\r\na,1 2\r\nb,-1\r", rows);
     expect_rows("\xEF\xBB\xBFImageId,EncodedPixels\na,1 2\nb,-1\n", rows);
     expect_rows("\"ImageId\",\"EncodedPixels\"\n\"a\",\"1 2\"\n\"b\" , \"-1\" \n", rows);
+    expect_rows("\"ImageId\",\" EncodedPixels\"\n\"a\",\"1 2\"\n\"b\",\"-1\"\n", rows);
     expect_rows("EncodedPixels,ImageId\n1 2,a\n-1,b\n", rows);
     expect_rows("\n\r\nImageId,EncodedPixels\n\na,1 2\n  \nb,-1\n\n\n", rows);
     expect_rows("ImageId,EncodedPixels\n", "");
@@ -107,7 +133,8 @@ static void test_refused(void **state) {
     expect_refused("ImageId,EncodedPixels,ImageId\n", "line 1: the column 'ImageId' twice");
     expect_refused("ImageId,EncodedPixels\na,1\n\nb\n", "line 4: 1 value, and the header has 2");
     expect_refused("ImageId,EncodedPixels\na,1,2\n", "line 2: 3 values, and the header has 2");
-    expect_refused("ImageId,EncodedPixels\na,1,,,,,,,,,\n", "line 2: more than 8 values");
+    expect_refused("ImageId,EncodedPixels\na,1,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n",
+                   "line 2: more than 32 values");
     expect_refused("ImageId,EncodedPixels\n\"a\nb\",1\n\"c\n",
                    "line 4: a quote that is not closed");
     expect_refused("ImageId,EncodedPixels\n\"a\"b,1\n", "line 2: text behind a closing quote");
@@ -204,10 +231,11 @@ static void test_write(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),           cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_optional_column), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_missing),         cmocka_unit_test(test_long_rows),
-        cmocka_unit_test(test_row_limit),       cmocka_unit_test(test_write),
+        cmocka_unit_test(test_forms),     cmocka_unit_test(test_other_tables),
+        cmocka_unit_test(test_quotes),    cmocka_unit_test(test_optional_column),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_long_rows), cmocka_unit_test(test_row_limit),
+        cmocka_unit_test(test_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,13 @@
 // labels: rows gathered by image in file order, what is refused, and sets of ids.
 #include "data/labels.h"
+#include "data/image_id.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -76,6 +78,88 @@ static void test_list_of_ids(void **state) {
     labels_free(&labels);
 }
 
+// "a", "a.dcm" and "a.PNG" are one image.
+static void test_extensions(void **state) {
+    (void)state;
+    struct labels labels = {.name = NULL};
+    struct error error;
+    assert_true(read_text(&labels,
+                          "ImageId,EncodedPixels\na,1 2\na.dcm,3 4\nb.dicom,5 6\na.PNG,7 8\n"
+                          "1.2.840,-1\nc.jpeg.JPG,9 1\n.png,2 2\n",
+                          true, &error));
+    assert_int_equal(labels.ids.count, 5);
+    expect_image(&labels, "a", "2:1 2;3:3 4;5:7 8;");
+    expect_image(&labels, "b", "4:5 6;");
+    expect_image(&labels, "1.2.840", "");
+    expect_image(&labels, "c", "7:9 1;");
+    expect_image(&labels, ".png", "8:2 2;");
+    labels_free(&labels);
+}
+
+static void expect_id(const char *path, const char *id) {
+    const struct text found = image_id_of_path(path);
+    if (!text_is(found, id)) {
+        fail_msg("the id of '%s' is '%.*s', not '%s'", path, TEXT_ARG(found), id);
+    }
+}
+
+static void test_ids_of_files(void **state) {
+    (void)state;
+    expect_id("a/b/x.dcm", "x");
+    expect_id("x.tiff", "x");
+    expect_id("x.dcm.png", "x");
+    expect_id("1.nih.png", "1.nih");
+    expect_id("1.2.840.113619", "1.2.840.113619");
+    expect_id("1.2.840.113619.dcm", "1.2.840.113619");
+    expect_id("x.longer", "x.longer");
+    expect_id("x.", "x.");
+    expect_id(".dcm", ".dcm");
+    expect_id("a.b/", "");
+}
+
+// A file whose name has one more extension belongs to the row of the shorter id, if need be.
+static void test_find_id(void **state) {
+    (void)state;
+    struct ids ids = {.count = 0};
+    struct error error;
+    size_t place = 0;
+    bool added = false;
+    assert_true(ids_add(&ids, text_of("x"), &place, &added, &error));
+    assert_true(ids_add(&ids, text_of("y.nih"), &place, &added, &error));
+    assert_true(ids_add(&ids, text_of("y"), &place, &added, &error));
+    assert_true(ids_add(&ids, text_of("1.2"), &place, &added, &error));
+    assert_int_equal(image_id_find(&ids, text_of("x")), 0);
+    assert_int_equal(image_id_find(&ids, text_of("x.nih")), 0);
+    assert_int_equal(image_id_find(&ids, text_of("x.a.nih")), IDS_ABSENT);
+    assert_int_equal(image_id_find(&ids, text_of("y.nih")), 1);
+    assert_int_equal(image_id_find(&ids, text_of("1.2.840")), IDS_ABSENT);
+    assert_int_equal(image_id_find(&ids, text_of("")), IDS_ABSENT);
+    ids_free(&ids);
+}
+
+// One image of many rows takes no time to speak of.
+static void test_many_rows(void **state) {
+    (void)state;
+    enum { COUNT = 300000 };
+    struct labels labels = {.name = NULL};
+    struct runs runs = {.count = 0};
+    struct error error;
+    char *text = malloc(COUNT * 16 + 100);
+    assert_non_null(text);
+    char *at = text + sprintf(text, "ImageId,EncodedPixels\n");
+    for (int i = 0; i < COUNT; i++) {
+        at += sprintf(at, "a,%d 1\n", 3 * (COUNT - i));
+    }
+    const clock_t start = clock();
+    assert_true(read_text(&labels, text, true, &error));
+    assert_true(labels_unite(&labels, 0, 1024, 1024, &runs, &error));
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 2);
+    assert_int_equal(runs.count, COUNT);
+    runs_free(&runs);
+    labels_free(&labels);
+    free(text);
+}
+
 static void expect_refused(const char *text, const char *words) {
     struct labels labels = {.name = NULL};
     struct error error = {""};
@@ -127,9 +211,11 @@ static void test_many_ids(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gathers),     cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_list_of_ids), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_many_ids),
+        cmocka_unit_test(test_gathers),      cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_list_of_ids),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_many_ids),     cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_ids_of_files), cmocka_unit_test(test_find_id),
+        cmocka_unit_test(test_many_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

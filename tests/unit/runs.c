@@ -2,8 +2,10 @@
 #include "image/runs.h"
 #include "core/random.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 // cmocka, which calls a macro of its own `fail`, comes behind our headers.
 #include <setjmp.h>
@@ -78,6 +80,46 @@ static void test_refused(void **state) {
     runs_free(&runs);
 }
 
+// Starts that count from the image's beginning are no error of their own, but where they leave the
+// image the message names them.
+static void test_absolute(void **state) {
+    (void)state;
+    const struct {
+        const char *text;
+        bool absolute;
+    } cases[] = {{"1 2 5 2 9 2", true},  // 1-based: pixels 1, 2, 5, 6, 9, 10
+                 {"1 2 5 2 11 2", true}, // to the last pixel
+                 {"1 2 5 2 11 3", false}, {"5 2 1 9 9 2", false}, {"1 3 3 9", false},
+                 {"13 2", false},         {"3 4 5 6", false}};
+    struct runs runs = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = {""};
+        assert_false(parse(&runs, cases[i].text, 3, 4, &error));
+        assert_non_null(strstr(error.text, "ends at pixel"));
+        assert_int_equal(strstr(error.text, "absolute starts") != NULL, cases[i].absolute);
+    }
+    runs_free(&runs);
+}
+
+// A list as long as they come, in the worst order, takes no time to speak of.
+static void test_many_texts(void **state) {
+    (void)state;
+    enum { COUNT = 300000, SIDE = 1024 };
+    struct runs runs = {0};
+    char text[40];
+    const clock_t start = clock();
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const uint32_t place = i % 2 == 0 ? COUNT - i : i;
+        sprintf(text, "%u 1", 3 * place);
+        assert_true(runs_parse_more(&runs, text, strlen(text), SIDE, SIDE, NULL));
+    }
+    runs_unite(&runs);
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 2);
+    assert_int_equal(runs.count, COUNT);
+    assert_int_equal(runs_area(&runs), COUNT);
+    runs_free(&runs);
+}
+
 static struct image random_mask(size_t height, size_t width, double share, uint64_t seed) {
     struct image mask;
     struct random random = random_seed(seed, height, width);
@@ -137,7 +179,7 @@ static void test_sets(void **state) {
     struct runs a = {0};
     struct runs b = {0};
     struct runs traced = {0};
-    struct runs scratch = {0};
+    struct runs_text text = {0};
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct image x = random_mask(31, 17, 0.3, seed);
         struct image y = random_mask(31, 17, 0.2, seed + 100);
@@ -153,7 +195,11 @@ static void test_sets(void **state) {
         assert_int_equal(runs_area(&a), area);
         assert_int_equal(runs_common(&a, &b), both);
         assert_int_equal(runs_common(&b, &a), both);
-        assert_true(runs_unite(&a, &b, &scratch, NULL));
+        for (size_t i = b.count; i-- > 0;) { // backwards: no order is asked for
+            assert_true(runs_format(&text, &(struct runs){&b.at[i], 1, 1}, NULL));
+            assert_true(runs_parse_more(&a, text.at, text.length, 31, 17, NULL));
+        }
+        runs_unite(&a);
         assert_true(runs_trace(&traced, &x, NULL));
         assert_true(runs_equal(&a, &traced));
         image_free(&x);
@@ -162,11 +208,13 @@ static void test_sets(void **state) {
     runs_free(&a);
     runs_free(&b);
     runs_free(&traced);
-    runs_free(&scratch);
+    free(text.at);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_masks), cmocka_unit_test(test_sets)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_absolute), cmocka_unit_test(test_many_texts),
+        cmocka_unit_test(test_masks),    cmocka_unit_test(test_sets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
