@@ -92,23 +92,31 @@ static bool read_header(const struct dicom_set *set, struct dicom_frame *frame, 
     return read_colour(set, frame, error);
 }
 
-static bool decode_file(const struct dicom_file *file, const struct image_options *options,
-                        struct image *out, struct image_note *note, struct error *error) {
-    struct dicom_frame frame;
-    size_t frames = 1;
+// Finds the first frame, and all that the header says of it.
+static bool find_image(const struct dicom_file *file, size_t *frames, struct dicom_frame *frame,
+                       struct dicom_source *source, struct error *error) {
+    *source = (struct dicom_source){.joined = NULL};
     if (file->pixels.tag == 0) {
         return fail(error, "holds no image: no Pixel Data");
     }
     if (file->pixels.tag != DICOM_PIXEL_DATA) {
         return fail(error, "holds floating point pixels: only integers are read");
     }
-    if (!read_header(&file->data, &frame, &frames, error)) {
-        return false;
-    }
+    return read_header(&file->data, frame, frames, error) &&
+           dicom_find_frame(file, *frames, frame, source, error);
+}
+
+static bool decode_file(const struct dicom_file *file, const struct image_options *options,
+                        struct image *out, struct image_note *note, struct error *error) {
+    struct dicom_frame frame;
+    struct dicom_source source;
+    size_t frames = 1;
     uint8_t *owned = NULL;
-    const bool decoded = dicom_take_frame(file, frames, &frame, out, &owned, error) &&
+    const bool decoded = find_image(file, &frames, &frame, &source, error) &&
+                         dicom_take_frame(file, &source, &frame, out, &owned, error) &&
                          dicom_frame_to_gray(&file->data, &frame, options->voi, out, error);
     free(owned);
+    dicom_source_free(&source);
     if (decoded && frames > 1) {
         image_note_add(note, "first frame of %zu", frames);
     }
@@ -129,4 +137,28 @@ bool dicom_decode(const uint8_t *bytes, size_t length, const struct image_option
         image_free(out);
     }
     return decoded;
+}
+
+bool dicom_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                    struct error *error) {
+    struct dicom_file file;
+    if (!dicom_open(bytes, length, &file, error)) {
+        return false;
+    }
+    struct dicom_frame frame;
+    struct dicom_source source;
+    const bool found = find_image(&file, &header->frames, &frame, &source, error);
+    const struct dicom_set *set = &file.data;
+    header->height = number_or(set, ROWS, 0);
+    header->width = number_or(set, COLUMNS, 0);
+    header->samples = number_or(set, SAMPLES_PER_PIXEL, 1);
+    header->bits_allocated = number_or(set, BITS_ALLOCATED, 0);
+    header->bits_stored = number_or(set, BITS_STORED, header->bits_allocated);
+    (void)dicom_text(set, PHOTOMETRIC_INTERPRETATION, header->photometric,
+                     sizeof header->photometric);
+    (void)snprintf(header->transfer_syntax, sizeof header->transfer_syntax, "%s",
+                   file.transfer_syntax);
+    dicom_source_free(&source);
+    dicom_close(&file);
+    return found;
 }

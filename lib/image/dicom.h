@@ -21,6 +21,12 @@ bool dicom_sniff(const uint8_t *bytes, size_t length);
 CHECKED bool dicom_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                           struct image *out, struct image_note *note, struct error *error);
 
+// What the header says, of a file that dicom_decode would refuse too, as far as it can be read. All
+// is checked that dicom_decode checks before it decompresses the frame, by the same functions; only
+// a deflated dataset, and a frame in several fragments, are read as a whole.
+CHECKED bool dicom_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                            struct error *error);
+
 // A Secondary Capture object (modality CR, MONOCHROME2, 8 bits) in *bytes (the caller frees):
 // explicit VR little endian for `quality` 0, JPEG baseline of that quality for 1..100. Equal
 // arguments give equal bytes: the UIDs are made from `id` alone (2.25 and a number, PS3.5 B.2),

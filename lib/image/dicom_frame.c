@@ -1,7 +1,6 @@
 // The first frame of a DICOM file, out of whatever compression.
 #include "image/dicom_frame.h"
 
-#include "image/codestream.h"
 #include "image/dicom_gdcm.h"
 #include "image/inflate.h"
 #include "image/jpeg.h"
@@ -10,29 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum compression { NATIVE, RLE, DEFLATED_FRAMES, JPEG, JPEG_LS, JPEG_2000 };
-
 static const struct {
-    const char *uid;
-    enum compression compression;
+    const char *uid, *name;
+    enum dicom_compression compression;
 } TRANSFER_SYNTAXES[] = {
-    {"", NATIVE},
-    {"1.2.840.10008.1.2", NATIVE},      // implicit VR little endian
-    {"1.2.840.10008.1.2.1", NATIVE},    // explicit VR little endian
-    {"1.2.840.10008.1.2.1.99", NATIVE}, // deflated, which dicom_open has undone
-    {"1.2.840.10008.1.2.2", NATIVE},    // explicit VR big endian
-    {"1.2.840.10008.1.2.5", RLE},
-    {"1.2.840.10008.1.2.8.1", DEFLATED_FRAMES},
-    {"1.2.840.10008.1.2.4.50", JPEG},    // baseline
-    {"1.2.840.10008.1.2.4.51", JPEG},    // extended
-    {"1.2.840.10008.1.2.4.53", JPEG},    // spectral selection, retired
-    {"1.2.840.10008.1.2.4.55", JPEG},    // full progression, retired
-    {"1.2.840.10008.1.2.4.57", JPEG},    // lossless
-    {"1.2.840.10008.1.2.4.70", JPEG},    // lossless, first order prediction
-    {"1.2.840.10008.1.2.4.80", JPEG_LS}, // lossless
-    {"1.2.840.10008.1.2.4.81", JPEG_LS}, // near-lossless
-    {"1.2.840.10008.1.2.4.90", JPEG_2000},
-    {"1.2.840.10008.1.2.4.91", JPEG_2000},
+    {"", "not given", DICOM_NATIVE},
+    {"1.2.840.10008.1.2", "Implicit VR Little Endian", DICOM_NATIVE},
+    {"1.2.840.10008.1.2.1", "Explicit VR Little Endian", DICOM_NATIVE},
+    // dicom_open has undone the deflation.
+    {"1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian", DICOM_NATIVE},
+    {"1.2.840.10008.1.2.2", "Explicit VR Big Endian", DICOM_NATIVE},
+    {"1.2.840.10008.1.2.5", "RLE Lossless", DICOM_RLE},
+    {"1.2.840.10008.1.2.8.1", "Deflated Image Frame", DICOM_DEFLATED_FRAMES},
+    {"1.2.840.10008.1.2.4.50", "JPEG Baseline", DICOM_JPEG},
+    {"1.2.840.10008.1.2.4.51", "JPEG Extended", DICOM_JPEG},
+    {"1.2.840.10008.1.2.4.53", "JPEG Spectral Selection", DICOM_JPEG},
+    {"1.2.840.10008.1.2.4.55", "JPEG Full Progression", DICOM_JPEG},
+    {"1.2.840.10008.1.2.4.57", "JPEG Lossless", DICOM_JPEG},
+    {"1.2.840.10008.1.2.4.70", "JPEG Lossless SV1", DICOM_JPEG},
+    {"1.2.840.10008.1.2.4.80", "JPEG-LS Lossless", DICOM_JPEG_LS},
+    {"1.2.840.10008.1.2.4.81", "JPEG-LS Near Lossless", DICOM_JPEG_LS},
+    {"1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless", DICOM_JPEG_2000},
+    {"1.2.840.10008.1.2.4.91", "JPEG 2000", DICOM_JPEG_2000},
 };
 
 enum {
@@ -41,14 +39,8 @@ enum {
     PADDING = 64,
 };
 
-// Compressed bytes of the first frame; `owned` where they had to be joined.
-struct coded {
-    const uint8_t *bytes;
-    size_t length;
-    uint8_t *owned;
-};
-
-static bool find_compression(const char *uid, enum compression *compression, struct error *error) {
+static bool find_compression(const char *uid, enum dicom_compression *compression,
+                             struct error *error) {
     for (size_t i = 0; i < sizeof TRANSFER_SYNTAXES / sizeof *TRANSFER_SYNTAXES; i++) {
         if (strcmp(uid, TRANSFER_SYNTAXES[i].uid) == 0) {
             *compression = TRANSFER_SYNTAXES[i].compression;
@@ -57,6 +49,15 @@ static bool find_compression(const char *uid, enum compression *compression, str
     }
     const bool is_uid = uid[strspn(uid, "0123456789.")] == '\0';
     return fail(error, "transfer syntax %s is not read", is_uid ? uid : "without a UID");
+}
+
+const char *dicom_transfer_syntax_name(const char *uid) {
+    for (size_t i = 0; i < sizeof TRANSFER_SYNTAXES / sizeof *TRANSFER_SYNTAXES; i++) {
+        if (strcmp(uid, TRANSFER_SYNTAXES[i].uid) == 0) {
+            return TRANSFER_SYNTAXES[i].name;
+        }
+    }
+    return "";
 }
 
 static bool own(uint8_t **owned, size_t length, struct error *error) {
@@ -73,19 +74,23 @@ static size_t frame_bytes(const struct dicom_frame *frame) {
 
 // ---- without compression
 
-// Points *frame at its samples. Big endian words are put right in a copy: those of 16 bits, and
-// those (VR OW) that hold two pixels of 8 bits or 16 of one.
-static bool take_native(const struct dicom_element *pixels, struct dicom_frame *frame,
-                        struct image *out, uint8_t **owned, struct error *error) {
+static bool check_native(const struct dicom_element *pixels, const struct dicom_frame *frame,
+                         struct error *error) {
     const size_t needed = frame_bytes(frame);
-    const struct dicom_set *value = &pixels->value;
     if (pixels->undefined_length) {
         return fail(error, "is compressed, but its transfer syntax does not tell how");
     }
-    if (value->length < needed) {
-        return fail(error, "has %zu bytes of pixels where %zu x %zu need %zu", value->length,
-                    frame->rows, frame->columns, needed);
-    }
+    return pixels->value.length >= needed ||
+           fail(error, "has %zu bytes of pixels where %zu x %zu need %zu", pixels->value.length,
+                frame->rows, frame->columns, needed);
+}
+
+// Points *frame at its samples. Big endian words are put right in a copy: those of 16 bits, and
+// those (VR OW) that hold two pixels of 8 bits or 16 of one.
+static bool take_native(const struct dicom_element *pixels, struct dicom_frame *frame,
+                        uint8_t **owned, struct error *error) {
+    const size_t needed = frame_bytes(frame);
+    const struct dicom_set *value = &pixels->value;
     frame->bytes = value->bytes;
     frame->planar = frame->planar && !frame->halved;
     if (value->big_endian && (frame->sample_bits == 16 || strcmp(pixels->vr, "OW") == 0)) {
@@ -98,7 +103,7 @@ static bool take_native(const struct dicom_element *pixels, struct dicom_frame *
         }
         frame->bytes = *owned;
     }
-    return image_alloc(out, frame->rows, frame->columns, error);
+    return true;
 }
 
 // ---- with compression
@@ -120,8 +125,8 @@ static size_t count_fragments(const struct dicom_element *pixels, size_t positio
 }
 
 // The first frame's fragments as one piece.
-static bool join_fragments(const struct dicom_element *pixels, size_t frames, struct coded *coded,
-                           struct error *error) {
+static bool join_fragments(const struct dicom_element *pixels, size_t frames,
+                           struct dicom_source *source, struct error *error) {
     const uint8_t *bytes = NULL;
     size_t start = 0, length = 0;
     if (!pixels->undefined_length || !dicom_next_fragment(pixels, &start, &bytes, &length)) {
@@ -131,18 +136,18 @@ static bool join_fragments(const struct dicom_element *pixels, size_t frames, st
     size_t position = start;
     for (size_t i = 0; i < count; i++) {
         if (dicom_next_fragment(pixels, &position, &bytes, &length)) {
-            coded->bytes = bytes;
-            coded->length += length;
+            source->bytes = bytes;
+            source->length += length;
         }
     }
     if (count < 2) {
-        return coded->length > 0 || fail(error, "its compressed frame is empty");
+        return source->length > 0 || fail(error, "its compressed frame is empty");
     }
     // One byte more, so that a frame of empty fragments asks for memory too.
-    if (!own(&coded->owned, coded->length + 1, error)) {
+    if (!own(&source->joined, source->length + 1, error)) {
         return false;
     }
-    uint8_t *to = coded->owned;
+    uint8_t *to = source->joined;
     position = start;
     for (size_t i = 0; i < count; i++) {
         if (dicom_next_fragment(pixels, &position, &bytes, &length)) {
@@ -150,17 +155,19 @@ static bool join_fragments(const struct dicom_element *pixels, size_t frames, st
             to += length;
         }
     }
-    coded->bytes = coded->owned;
+    source->bytes = source->joined;
     return true;
 }
 
 // Reads a compressed stream's header, holds it against the file's, and makes *frame what the stream
 // will give.
-static bool read_stream(enum compression compression, const struct coded *coded,
-                        struct dicom_frame *frame, struct codestream *stream, struct error *error) {
-    if (!(compression == JPEG_2000
-              ? codestream_read_jpeg2000(coded->bytes, coded->length, stream, error)
-              : codestream_read_jpeg(coded->bytes, coded->length, stream, error))) {
+static bool read_stream(struct dicom_source *source, struct dicom_frame *frame,
+                        struct error *error) {
+    struct codestream *stream = &source->stream;
+    const enum dicom_compression compression = source->compression;
+    if (!(compression == DICOM_JPEG_2000
+              ? codestream_read_jpeg2000(source->bytes, source->length, stream, error)
+              : codestream_read_jpeg(source->bytes, source->length, stream, error))) {
         return false;
     }
     if (stream->height != frame->rows || stream->width != frame->columns ||
@@ -175,8 +182,8 @@ static bool read_stream(enum compression compression, const struct coded *coded,
         return fail(error, "its compressed stream has %u bits a sample, its header allocates %u",
                     stream->precision, frame->sample_bits);
     }
-    if (compression != JPEG_2000 &&
-        (stream->process == CODESTREAM_JPEG_LS) != (compression == JPEG_LS)) {
+    if (compression != DICOM_JPEG_2000 &&
+        (stream->process == CODESTREAM_JPEG_LS) != (compression == DICOM_JPEG_LS)) {
         return fail(error, "is not compressed as its transfer syntax says");
     }
     frame->sample_bits = stream->precision <= 8 ? 8 : 16;
@@ -192,10 +199,24 @@ static bool read_stream(enum compression compression, const struct coded *coded,
     return true;
 }
 
+static bool check_stream(struct dicom_source *source, struct dicom_frame *frame,
+                         struct error *error) {
+    if (!read_stream(source, frame, error)) {
+        return false;
+    }
+    if (source->compression != DICOM_JPEG) {
+        return true;
+    }
+    if (jpeg_cut_short(&source->stream)) {
+        return fail(error, "its compressed frame is cut short");
+    }
+    return jpeg_reads(&source->stream) || source->stream.process <= 3 ||
+           fail(error, "JPEG of process SOF%u is not read", source->stream.process);
+}
+
 static bool take_turbo(const struct codestream *stream, struct dicom_frame *frame,
                        struct image *out, struct error *error) {
-    if (!image_alloc(out, frame->rows, frame->columns, error) ||
-        !jpeg_decode_gray(stream, frame->colour == DICOM_RGB, out, error)) {
+    if (!jpeg_decode_gray(stream, frame->colour == DICOM_RGB, out, error)) {
         return false;
     }
     frame->bytes = out->pixels;
@@ -204,46 +225,35 @@ static bool take_turbo(const struct codestream *stream, struct dicom_frame *fram
     return true;
 }
 
-static bool take_stream(enum compression compression, const struct coded *coded,
-                        struct dicom_frame *frame, struct image *out, uint8_t **owned,
-                        struct error *error) {
-    struct codestream stream;
-    if (!read_stream(compression, coded, frame, &stream, error)) {
-        return false;
-    }
-    if (compression == JPEG && jpeg_cut_short(&stream)) {
-        return fail(error, "its compressed frame is cut short");
-    }
-    if (compression == JPEG && jpeg_reads(&stream)) {
-        return take_turbo(&stream, frame, out, error);
-    }
-    if (compression == JPEG && stream.process > 3) {
-        return fail(error, "JPEG of process SOF%u is not read", stream.process);
-    }
-    const enum dicom_codec codec = compression == JPEG_2000 ? DICOM_CODEC_JPEG_2000
-                                   : compression == JPEG_LS ? DICOM_CODEC_JPEG_LS
-                                                            : DICOM_CODEC_JPEG;
+static bool take_gdcm(const struct dicom_source *source, struct dicom_frame *frame, uint8_t **owned,
+                      struct error *error) {
+    const enum dicom_codec codec = source->compression == DICOM_JPEG_2000 ? DICOM_CODEC_JPEG_2000
+                                   : source->compression == DICOM_JPEG_LS ? DICOM_CODEC_JPEG_LS
+                                                                          : DICOM_CODEC_JPEG;
     const size_t length = frame_bytes(frame);
-    if (!image_alloc(out, frame->rows, frame->columns, error) || !own(owned, length, error) ||
-        !dicom_gdcm_decompress(codec, &stream, *owned, length, error)) {
+    if (!own(owned, length, error) ||
+        !dicom_gdcm_decompress(codec, &source->stream, *owned, length, error)) {
         return false;
     }
     frame->bytes = *owned;
     return true;
 }
 
-static bool take_rle(const struct coded *coded, struct dicom_frame *frame, struct image *out,
-                     uint8_t **owned, struct error *error) {
+static bool check_rle(const struct dicom_source *source, struct dicom_frame *frame,
+                      struct error *error) {
     frame->planar = true;
     frame->halved = false;
-    const size_t needed = frame_bytes(frame);
-    if (needed / PACKBITS_MOST > coded->length) {
-        return fail(error, "its compressed frame is cut short");
-    }
+    return frame_bytes(frame) / PACKBITS_MOST <= source->length ||
+           fail(error, "its compressed frame is cut short");
+}
+
+static bool take_rle(const struct dicom_source *source, struct dicom_frame *frame, uint8_t **owned,
+                     struct error *error) {
     // One bit a pixel is compressed as eight pixels a byte.
+    const size_t needed = frame_bytes(frame);
     const size_t sample_bytes = frame->sample_bits == 16 ? 2 : 1;
-    if (!image_alloc(out, frame->rows, frame->columns, error) || !own(owned, needed, error) ||
-        !packbits_decode_frame(coded->bytes, coded->length, frame->samples,
+    if (!own(owned, needed, error) ||
+        !packbits_decode_frame(source->bytes, source->length, frame->samples,
                                needed / frame->samples / sample_bytes, sample_bytes, *owned,
                                error)) {
         return false;
@@ -252,36 +262,58 @@ static bool take_rle(const struct coded *coded, struct dicom_frame *frame, struc
     return true;
 }
 
-static bool take_deflated(const struct coded *coded, struct dicom_frame *frame, struct image *out,
+static bool take_deflated(const struct dicom_source *source, struct dicom_frame *frame,
                           uint8_t **owned, struct error *error) {
     const size_t needed = frame_bytes(frame);
     size_t length = 0;
-    if (!inflate_raw(coded->bytes, coded->length, needed + PADDING, owned, &length, error)) {
+    if (!inflate_raw(source->bytes, source->length, needed + PADDING, owned, &length, error)) {
         return fail_within(error, "its deflated frame");
     }
     if (length < needed) {
         return fail(error, "its compressed frame is cut short");
     }
     frame->bytes = *owned;
-    return image_alloc(out, frame->rows, frame->columns, error);
+    return true;
 }
 
-bool dicom_take_frame(const struct dicom_file *file, size_t frames, struct dicom_frame *frame,
-                      struct image *out, uint8_t **owned, struct error *error) {
-    enum compression compression = NATIVE;
-    *owned = NULL;
-    if (!find_compression(file->transfer_syntax, &compression, error)) {
+// ---- either
+
+bool dicom_find_frame(const struct dicom_file *file, size_t frames, struct dicom_frame *frame,
+                      struct dicom_source *source, struct error *error) {
+    *source = (struct dicom_source){.joined = NULL};
+    if (!find_compression(file->transfer_syntax, &source->compression, error)) {
         return false;
     }
-    if (compression == NATIVE) {
-        return take_native(&file->pixels, frame, out, owned, error);
+    bool found = false;
+    if (source->compression == DICOM_NATIVE) {
+        found = check_native(&file->pixels, frame, error);
+    } else if (join_fragments(&file->pixels, frames, source, error)) {
+        found = source->compression == DICOM_RLE               ? check_rle(source, frame, error)
+                : source->compression == DICOM_DEFLATED_FRAMES ? true
+                                                               : check_stream(source, frame, error);
     }
-    struct coded coded = {NULL, 0, NULL};
-    const bool taken = join_fragments(&file->pixels, frames, &coded, error) &&
-                       (compression == RLE ? take_rle(&coded, frame, out, owned, error)
-                        : compression == DEFLATED_FRAMES
-                            ? take_deflated(&coded, frame, out, owned, error)
-                            : take_stream(compression, &coded, frame, out, owned, error));
-    free(coded.owned);
-    return taken;
+    return found && image_check_size(frame->rows, frame->columns, error);
+}
+
+void dicom_source_free(struct dicom_source *source) {
+    free(source->joined);
+    *source = (struct dicom_source){.joined = NULL};
+}
+
+bool dicom_take_frame(const struct dicom_file *file, const struct dicom_source *source,
+                      struct dicom_frame *frame, struct image *out, uint8_t **owned,
+                      struct error *error) {
+    *owned = NULL;
+    if (!image_alloc(out, frame->rows, frame->columns, error)) {
+        return false;
+    }
+    switch (source->compression) {
+    case DICOM_NATIVE: return take_native(&file->pixels, frame, owned, error);
+    case DICOM_RLE: return take_rle(source, frame, owned, error);
+    case DICOM_DEFLATED_FRAMES: return take_deflated(source, frame, owned, error);
+    default: break;
+    }
+    return source->compression == DICOM_JPEG && jpeg_reads(&source->stream)
+               ? take_turbo(&source->stream, frame, out, error)
+               : take_gdcm(source, frame, owned, error);
 }

@@ -2,16 +2,47 @@
 #ifndef PLEURA_IMAGE_DICOM_FRAME_H
 #define PLEURA_IMAGE_DICOM_FRAME_H
 
+#include "image/codestream.h"
 #include "image/dicom_file.h"
 #include "image/dicom_gray.h"
 
-// Sets frame->bytes, and changes the rest of *frame, which the header has filled, to what the bytes
-// are. They lie in the file, in *owned (the caller frees it, also on failure), or in `out`, which
-// is allocated here at the frame's size. `frames`: as many as the header says. False for data that
-// do not have the size the header says, for an unknown transfer syntax, and for damage; what the
-// data claim is checked before anything is allocated for it.
-CHECKED bool dicom_take_frame(const struct dicom_file *file, size_t frames,
+enum dicom_compression {
+    DICOM_NATIVE,
+    DICOM_RLE,
+    DICOM_DEFLATED_FRAMES,
+    DICOM_JPEG,
+    DICOM_JPEG_LS,
+    DICOM_JPEG_2000,
+};
+
+// How the first frame lies in its file.
+struct dicom_source {
+    enum dicom_compression compression;
+    const uint8_t *bytes; // compressed ones
+    size_t length;
+    uint8_t *joined;          // where they had to be
+    struct codestream stream; // of JPEG, JPEG-LS and JPEG 2000
+};
+
+// Finds the first frame and checks all that can be checked without decompressing it, so that what
+// its data claim is known to be sound before anything is allocated for it. `frames`: as many as
+// the header says. Changes *frame, which the header has filled, to what the samples will be. False
+// for data that do not have the size the header says, for sizes above the limits of image.h, for
+// unknown transfer syntaxes and processes of JPEG. dicom_source_free in any case.
+CHECKED bool dicom_find_frame(const struct dicom_file *file, size_t frames,
+                              struct dicom_frame *frame, struct dicom_source *source,
+                              struct error *error);
+
+void dicom_source_free(struct dicom_source *source);
+
+// Decompresses what dicom_find_frame has found: sets frame->bytes, which lie in the file, in
+// *owned (the caller frees it, also on failure), or in `out`, which is allocated here at the
+// frame's size. False for damage.
+CHECKED bool dicom_take_frame(const struct dicom_file *file, const struct dicom_source *source,
                               struct dicom_frame *frame, struct image *out, uint8_t **owned,
                               struct error *error);
+
+// What the standard calls a transfer syntax; "" for one that is not read.
+const char *dicom_transfer_syntax_name(const char *uid);
 
 #endif

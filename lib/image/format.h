@@ -21,6 +21,24 @@ typedef bool image_decode_function(const uint8_t *bytes, size_t length,
                                    const struct image_options *options, struct image *out,
                                    struct image_note *note, struct error *error);
 
+// What a file says of its image before any pixel of it is decoded. Texts are the file's own: they
+// may hold anything but a NUL.
+struct image_header {
+    char format[8];                       // its name in formats.def; "" for unknown content
+    size_t height, width;                 // pixels; 0 where the file does not say
+    unsigned samples;                     // a pixel
+    unsigned bits_stored, bits_allocated; // a sample
+    size_t frames;                        // 1, or more for DICOM
+    char photometric[24];                 // DICOM's Photometric Interpretation, PNG's colour type
+    char transfer_syntax[65];             // DICOM's UID
+};
+
+// Fills *header, which starts as zeros and 1 frame, from the bytes of a whole file, of which it
+// touches no more than it needs: they may be mapped. False, with what there is in *header and in
+// the decoder's own words, for what the decoder would refuse without looking at the pixels.
+typedef bool image_describe_function(const uint8_t *bytes, size_t length,
+                                     struct image_header *header, struct error *error);
+
 // Is it one of the formats, going by its content?
 bool image_known(const uint8_t *bytes, size_t length);
 
@@ -29,5 +47,10 @@ bool image_known(const uint8_t *bytes, size_t length);
 // refuses.
 CHECKED bool image_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                           struct image *out, struct image_note *note, struct error *error);
+
+// Reads the header of a file of any format. What this refuses, image_decode refuses; the other way
+// round only damage in the pixels may be in between.
+CHECKED bool image_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                            struct error *error);
 
 #endif

@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool image_alloc(struct image *image, size_t height, size_t width, struct error *error) {
-    *image = (struct image){NULL, 0, 0};
+bool image_check_size(size_t height, size_t width, struct error *error) {
     if (height == 0 || width == 0) {
         return fail(error, "an image of %zu x %zu has no pixels", height, width);
     }
     if (height > IMAGE_MAX_SIDE || width > IMAGE_MAX_SIDE || height * width > IMAGE_MAX_PIXELS) {
         return fail(error, "an image of %zu x %zu is too large (at most %d a side and %zu pixels)",
                     height, width, IMAGE_MAX_SIDE, IMAGE_MAX_PIXELS);
+    }
+    return true;
+}
+
+bool image_alloc(struct image *image, size_t height, size_t width, struct error *error) {
+    *image = (struct image){NULL, 0, 0};
+    if (!image_check_size(height, width, error)) {
+        return false;
     }
     image->pixels = calloc(height, width);
     if (image->pixels == NULL) {

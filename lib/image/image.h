@@ -21,7 +21,10 @@ struct image {
     size_t height, width;
 };
 
-// Makes an image of zeros. False for a size of 0, above the limits, or without memory.
+// False for a size of 0 or above the limits.
+CHECKED bool image_check_size(size_t height, size_t width, struct error *error);
+
+// Makes an image of zeros. False for a size that image_check_size refuses, or without memory.
 CHECKED bool image_alloc(struct image *image, size_t height, size_t width, struct error *error);
 
 // Frees the pixels and leaves an empty image; an empty image may be freed again.

@@ -6,6 +6,7 @@
 #include "image/exif.h"
 #include "image/jpeg.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool jpeg_file_sniff(const uint8_t *bytes, size_t length) {
@@ -53,6 +54,20 @@ static bool read_orientation(const struct codestream *stream, unsigned *orientat
     return false;
 }
 
+// Reads all that comes before the pixels.
+static bool read_header(const uint8_t *bytes, size_t length, struct codestream *stream,
+                        unsigned *orientation, struct image_note *note, struct error *error) {
+    if (!codestream_read_jpeg(bytes, length, stream, error) || !check_kind(stream, error) ||
+        !read_orientation(stream, orientation, note, error)) {
+        return false;
+    }
+    if (jpeg_cut_short(stream)) {
+        return fail(error, "the file is cut short: %zu bytes cannot hold %zu x %zu pixels", length,
+                    stream->height, stream->width);
+    }
+    return image_check_size(stream->height, stream->width, error);
+}
+
 bool jpeg_file_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                       struct image *out, struct image_note *note, struct error *error) {
     (void)options;
@@ -60,15 +75,8 @@ bool jpeg_file_decode(const uint8_t *bytes, size_t length, const struct image_op
     note->text[0] = '\0';
     struct codestream stream;
     unsigned orientation = 1;
-    if (!codestream_read_jpeg(bytes, length, &stream, error) || !check_kind(&stream, error) ||
-        !read_orientation(&stream, &orientation, note, error)) {
-        return false;
-    }
-    if (jpeg_cut_short(&stream)) {
-        return fail(error, "the file is cut short: %zu bytes cannot hold %zu x %zu pixels", length,
-                    stream.height, stream.width);
-    }
-    if (!image_alloc(out, stream.height, stream.width, error)) {
+    if (!read_header(bytes, length, &stream, &orientation, note, error) ||
+        !image_alloc(out, stream.height, stream.width, error)) {
         return false;
     }
     if (!jpeg_decode_gray(&stream, false, out, error) || !exif_turn(out, orientation, error)) {
@@ -76,4 +84,23 @@ bool jpeg_file_decode(const uint8_t *bytes, size_t length, const struct image_op
         return false;
     }
     return true;
+}
+
+bool jpeg_file_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                        struct error *error) {
+    static const char *const colours[] = {"gray", "", "colour", "CMYK"};
+    struct codestream stream;
+    struct image_note note = {""};
+    unsigned orientation = 1;
+    const bool read = read_header(bytes, length, &stream, &orientation, &note, error);
+    const bool turned = orientation > 4; // by a quarter
+    header->height = turned ? stream.width : stream.height;
+    header->width = turned ? stream.height : stream.width;
+    header->samples = stream.components;
+    header->bits_stored = header->bits_allocated = stream.precision;
+    if (stream.components >= 1 && stream.components <= 4) {
+        (void)snprintf(header->photometric, sizeof header->photometric, "%s",
+                       colours[stream.components - 1]);
+    }
+    return read;
 }

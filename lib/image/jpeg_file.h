@@ -16,4 +16,8 @@ CHECKED bool jpeg_file_decode(const uint8_t *bytes, size_t length,
                               const struct image_options *options, struct image *out,
                               struct image_note *note, struct error *error);
 
+// What is in the segments before the compressed samples; the size is that of the turned image.
+CHECKED bool jpeg_file_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                                struct error *error);
+
 #endif

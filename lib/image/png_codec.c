@@ -3,6 +3,7 @@
 #include "image/png_codec.h"
 
 #include <png.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,11 +78,9 @@ static void ask_for_gray(png_structp png, png_infop info) {
     png_read_update_info(png, info);
 }
 
-static bool read_image(png_structp png, png_infop info, const struct source *source,
-                       struct image *out, png_bytep **rows, struct error *error) {
-    if (setjmp(png_jmpbuf(png)) != 0) {
-        return false;
-    }
+// Reads all that comes before the pixels. Whoever calls this has called setjmp.
+static bool read_chunks(png_structp png, png_infop info, const struct source *source,
+                        struct error *error) {
     png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
     png_set_chunk_malloc_max(png, CHUNK_MOST);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
@@ -93,6 +92,16 @@ static bool read_image(png_structp png, png_infop info, const struct source *sou
         return fail(error, "the file is cut short: %zu bytes cannot hold %zu x %zu pixels", whole,
                     height, width);
     }
+    return image_check_size(height, width, error);
+}
+
+static bool read_image(png_structp png, png_infop info, const struct source *source,
+                       struct image *out, png_bytep **rows, struct error *error) {
+    if (setjmp(png_jmpbuf(png)) != 0 || !read_chunks(png, info, source, error)) {
+        return false;
+    }
+    const size_t height = png_get_image_height(png, info);
+    const size_t width = png_get_image_width(png, info);
     ask_for_gray(png, info);
     if (png_get_rowbytes(png, info) != width) {
         return fail(error, "libpng does not turn it into 8-bit gray");
@@ -112,28 +121,78 @@ static bool read_image(png_structp png, png_infop info, const struct source *sou
     return true;
 }
 
+// A reader of a file in memory, or NULL without memory.
+static png_structp start_reading(struct complaint *complaint, struct source *source,
+                                 png_infop *info) {
+    png_structp png =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, complaint, on_error, on_warning);
+    *info = png == NULL ? NULL : png_create_info_struct(png);
+    if (*info == NULL) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return NULL;
+    }
+    png_set_read_fn(png, source, read_bytes);
+    return png;
+}
+
 bool png_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                 struct image *out, struct image_note *note, struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
     (void)options;
     struct complaint complaint = {.error = error};
-    png_structp png =
-        png_create_read_struct(PNG_LIBPNG_VER_STRING, &complaint, on_error, on_warning);
-    png_infop info = png == NULL ? NULL : png_create_info_struct(png);
-    if (info == NULL) {
-        png_destroy_read_struct(&png, NULL, NULL);
-        return fail(error, "no memory for libpng");
-    }
     struct source source = {bytes, length};
     png_bytep *rows = NULL;
-    png_set_read_fn(png, &source, read_bytes);
+    png_infop info = NULL;
+    png_structp png = start_reading(&complaint, &source, &info);
+    if (png == NULL) {
+        return fail(error, "no memory for libpng");
+    }
     const bool read = read_image(png, info, &source, out, &rows, error);
     png_destroy_read_struct(&png, &info, NULL);
     free(rows);
     if (!read) {
         image_free(out);
     }
+    return read;
+}
+
+static const char *colour_name(int colour) {
+    switch (colour) {
+    case PNG_COLOR_TYPE_GRAY: return "gray";
+    case PNG_COLOR_TYPE_GRAY_ALPHA: return "gray and alpha";
+    case PNG_COLOR_TYPE_PALETTE: return "palette";
+    case PNG_COLOR_TYPE_RGB: return "RGB";
+    default: return "RGB and alpha";
+    }
+}
+
+static bool read_header(png_structp png, png_infop info, const struct source *source,
+                        struct image_header *header, struct error *error) {
+    if (setjmp(png_jmpbuf(png)) != 0) {
+        return false;
+    }
+    const bool read = read_chunks(png, info, source, error);
+    header->height = png_get_image_height(png, info);
+    header->width = png_get_image_width(png, info);
+    header->samples = png_get_channels(png, info);
+    header->bits_stored = header->bits_allocated = png_get_bit_depth(png, info);
+    (void)snprintf(header->photometric, sizeof header->photometric, "%s",
+                   colour_name(png_get_color_type(png, info)));
+    return read;
+}
+
+bool png_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                  struct error *error) {
+    struct complaint complaint = {.error = error};
+    struct source source = {bytes, length};
+    png_infop info = NULL;
+    png_structp png = start_reading(&complaint, &source, &info);
+    if (png == NULL) {
+        return fail(error, "no memory for libpng");
+    }
+    const bool read = read_header(png, info, &source, header, error);
+    png_destroy_read_struct(&png, &info, NULL);
     return read;
 }
 

@@ -18,6 +18,10 @@ bool png_sniff(const uint8_t *bytes, size_t length);
 CHECKED bool png_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                         struct image *out, struct image_note *note, struct error *error);
 
+// What is in the chunks before the pixels.
+CHECKED bool png_describe(const uint8_t *bytes, size_t length, struct image_header *header,
+                          struct error *error);
+
 // An 8-bit gray PNG in *bytes (the caller frees). `level` is zlib's: 0 stores, 1 is fast, 9 small.
 // The same image and level give the same bytes with the same zlib: no time or text inside.
 CHECKED bool png_encode_gray(const struct image *image, int level, uint8_t **bytes, size_t *length,

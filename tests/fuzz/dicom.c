@@ -11,6 +11,8 @@
 #include "image/dicom.h"
 #include "image/dicom_gdcm.h"
 
+#include <string.h>
+
 #define SAMPLES_MOST ((size_t)16 << 20) // filling more would only cost time
 
 bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stream,
@@ -34,11 +36,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     struct image image;
     struct image_note note;
     struct error error = {""};
+    struct image_header header = {.frames = 1};
+    struct error refused = {""};
     (void)dicom_sniff(bytes, length);
+    const bool described = dicom_describe(bytes, length, &header, &refused);
     if (dicom_decode(bytes, length, &options, &image, &note, &error)) {
+        PROMISE(described && image.height == header.height && image.width == header.width);
         PROMISE(image.height > 0 && image.width > 0);
     } else {
         PROMISE(image.pixels == NULL && error.text[0] != 0);
+        PROMISE(described || strcmp(refused.text, error.text) == 0);
     }
     image_free(&image);
     return 0;

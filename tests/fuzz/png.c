@@ -58,7 +58,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     struct image image;
     struct image_note note;
     struct error error = {""};
+    struct image_header header = {.frames = 1};
+    struct error refused = {""};
+    const bool described = png_describe(bytes, length, &header, &refused);
     if (!png_decode(bytes, length, &options, &image, &note, &error)) {
+        PROMISE(described || strcmp(refused.text, error.text) == 0);
         PROMISE(image.pixels == NULL && error.text[0] != 0);
         count(bytes, length, error.text);
         return 0;
@@ -69,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     uint8_t *file = NULL;
     size_t size = 0;
     PROMISE(image.height > 0 && image.width > 0);
+    PROMISE(described && image.height == header.height && image.width == header.width);
     PROMISE(png_encode_gray(&image, 1, &file, &size, &error));
     PROMISE(png_decode(file, size, &options, &again, &note, &error));
     PROMISE(again.height == image.height && again.width == image.width);

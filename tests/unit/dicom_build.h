@@ -2,6 +2,7 @@
 #ifndef PLEURA_TESTS_DICOM_BUILD_H
 #define PLEURA_TESTS_DICOM_BUILD_H
 
+#include "described.h"
 #include "image/dicom.h"
 #include "image/dicom_file.h"
 
@@ -118,6 +119,7 @@ static inline bool decode(const struct file *file, struct image *image, struct i
     memcpy(piece + 1, file->bytes, file->length);
     error->text[0] = '\0';
     const bool decoded = image_decode(piece + 1, file->length, NULL, image, note, error);
+    expect_described(piece + 1, file->length, decoded, image, error);
     free(piece);
     return decoded;
 }

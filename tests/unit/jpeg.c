@@ -1,5 +1,6 @@
 // JPEG files: what libjpeg-turbo makes of samples must come back as gray, the right way up; what is
 // not read is refused by its name.
+#include "described.h"
 #include "image/format.h"
 #include "image/jpeg_file.h"
 
@@ -65,6 +66,7 @@ static bool decode(const struct file *file, struct image *image, struct image_no
     memcpy(exact, file->bytes, file->length);
     error->text[0] = '\0';
     const bool good = image_decode(exact, file->length, NULL, image, note, error);
+    expect_described(exact, file->length, good, image, error);
     free(exact);
     return good;
 }

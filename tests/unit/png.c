@@ -1,4 +1,5 @@
 // PNG: what libpng's transformations must give, pixel by pixel; damage; what is written comes back.
+#include "described.h"
 #include "image/png_codec.h"
 
 #include "core/file.h"
@@ -70,6 +71,7 @@ static void expect_row(const struct file *file, const char *pixels, size_t width
     }
     assert_int_equal(image.height, 1);
     assert_int_equal(image.width, width);
+    expect_described(file->bytes, file->length, true, &image, &error);
     assert_memory_equal(image.pixels, pixels, width);
     assert_string_equal(note.text, "");
     image_free(&image);
@@ -89,6 +91,7 @@ static void expect_refused(const uint8_t *bytes, size_t length, const char *part
     if (strstr(error.text, part) == NULL || error.text[0] == '\0') {
         fail_msg("\"%s\" lacks \"%s\"", error.text, part);
     }
+    expect_described(exact, length, false, &image, &error);
     free(piece);
 }
 
