@@ -29,7 +29,8 @@ struct backend_calls {
     // Puts out of order: beside what is under way, before what is queued next.
     void (*send)(struct backend *backend, void *to, const void *from, size_t bytes);
     // Does queue(context), or what it queued before. *recording starts as NULL and ends with
-    // forget.
+    // forget; NULL for `recording`: what is queued is not kept. The CPU's threads take denormal
+    // numbers for 0 in it.
     void (*repeat)(struct backend *backend, struct recording **recording,
                    void (*queue)(void *context), void *context);
     void (*forget)(struct backend *backend, struct recording *recording);

@@ -2,6 +2,7 @@
 #include "backend/cpu.h"
 
 #include "backend/cpu_bf16.h"
+#include "backend/cpu_denormals.h"
 #include "backend/cpu_numbers.h"
 #include "core/simd.h"
 
@@ -51,9 +52,11 @@ static size_t cpu_room(struct backend *backend) {
 
 static void cpu_repeat(struct backend *backend, struct recording **recording,
                        void (*queue)(void *context), void *context) {
-    (void)backend;
+    const bool before = cpu_denormals_are_zero();
     (void)recording;
+    cpu_denormals_set_zero(backend->threads, true);
     queue(context);
+    cpu_denormals_set_zero(backend->threads, before);
 }
 
 static void cpu_forget(struct backend *backend, struct recording *recording) {

@@ -32,4 +32,14 @@ ON_DEVICE static inline float exp_negative(float x) {
     return e;
 }
 
+// exp(x) for x <= 0 as a softmax adds it to a sum of at least 1: 0 below -60, where float32 would
+// need 10^18 such terms to notice them. What is left is so large that products with it are not
+// denormal, which processors are slow at.
+#define SOFTMAX_LEAST (-60.0f)
+
+ON_DEVICE static inline float exp_softmax(float x) {
+    const float e = exp_negative(x); // without a branch, for vectors
+    return x < SOFTMAX_LEAST ? 0.0f : e;
+}
+
 #endif

@@ -231,16 +231,23 @@ size_t network_memory(const struct network *network) {
     return network->memory_bytes;
 }
 
-void network_begin(struct network *network, uint64_t seed) {
-    struct backend *backend = network->backend;
-    backend->calls->put(backend, network->seed, &seed, sizeof seed);
-    for (int i = 0; network->changed && i < network->schedule.forward_count; i++) {
+static void take_parameters(void *context) {
+    struct network *network = context;
+    for (int i = 0; i < network->schedule.forward_count; i++) {
         const int node = network->schedule.steps[i].node;
         const struct kernel *kernel = kernel_of(network, node);
-        backend->doing = graph_node_at(network->graph, node)->name;
+        network->backend->doing = graph_node_at(network->graph, node)->name;
         if (kernel->prepare != NULL) {
             kernel->prepare(&network->calls[i]);
         }
+    }
+}
+
+void network_begin(struct network *network, uint64_t seed) {
+    struct backend *backend = network->backend;
+    backend->calls->put(backend, network->seed, &seed, sizeof seed);
+    if (network->changed) {
+        backend->calls->repeat(backend, NULL, take_parameters, network);
     }
     network->changed = false;
 }

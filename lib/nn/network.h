@@ -34,7 +34,7 @@ float *network_output_gradient(struct network *network, int output);
 // `seed`: of this step's random draws (dropout). Takes parameters that have changed.
 void network_begin(struct network *network, uint64_t seed);
 
-// Only queue work for the device, always the same.
+// Only queue work for the device, always the same: what backend_calls.repeat takes.
 void network_forward(struct network *network);
 void network_backward(struct network *network);
 

@@ -247,7 +247,7 @@ static void gradients_of(struct trial *trial) {
 }
 
 // How far apart two arrays are, as a part of the second one's length.
-static double distance(const float *a, const float *b, size_t count) {
+static inline double distance(const float *a, const float *b, size_t count) {
     double apart = 0;
     double squares = 0;
     for (size_t i = 0; i < count; i++) {

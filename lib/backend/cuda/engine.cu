@@ -123,7 +123,7 @@ static void record(struct backend *backend, struct recording *recording,
 
 static void cuda_repeat(struct backend *backend, struct recording **at,
                         void (*queue)(void *context), void *context) {
-    if (backend->profile != NULL) {
+    if (backend->profile != NULL || at == NULL) {
         queue(context);
         return;
     }

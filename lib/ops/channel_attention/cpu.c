@@ -3,6 +3,7 @@
 // dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 // Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
 #include "backend/cpu.h"
+#include "core/exponential.h"
 #include "ops/kernels.h"
 
 #include <math.h>
@@ -89,6 +90,11 @@ static void sum_row(const struct state *state, const struct call *call, size_t i
     }
 }
 
+// What a softmax adds for x <= 0.
+static double term(double x) {
+    return x < (double)SOFTMAX_LEAST ? 0 : exp(x);
+}
+
 // A row of A from one of E: softmax(-E).
 static void softmax_row(const double *energy, size_t channels, float *attention) {
     double least = energy[0];
@@ -97,10 +103,10 @@ static void softmax_row(const double *energy, size_t channels, float *attention)
         least = energy[c] < least ? energy[c] : least;
     }
     for (size_t c = 0; c < channels; c++) {
-        total += exp(least - energy[c]);
+        total += term(least - energy[c]);
     }
     for (size_t c = 0; c < channels; c++) {
-        attention[c] = (float)(exp(least - energy[c]) / total);
+        attention[c] = (float)(term(least - energy[c]) / total);
     }
 }
 

@@ -48,8 +48,8 @@ VECTORISED static void tile_gradients(const struct picture *picture, const struc
         const float own_d = picture->d[part->first + row];
         const size_t at = row * BLOCK;
         for (size_t i = 0; i < part->columns; i++) {
-            const float p = exp_negative(tile[at + i] - own_log);
-            const float turned = exp_negative(tile[at + i] - logs[i]);
+            const float p = exp_softmax(tile[at + i] - own_log);
+            const float turned = exp_softmax(tile[at + i] - logs[i]);
             tile[at + i] = p * (mine[at + i] - own_d) + turned * (theirs[at + i] - d[i]);
             mine[at + i] = p;
             theirs[at + i] = turned;

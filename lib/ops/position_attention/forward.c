@@ -52,12 +52,12 @@ VECTORISED static float exponentials(float *row, size_t count, float most) {
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         for (size_t lane = 0; lane < LANES; lane++) {
-            row[i + lane] = exp_negative(row[i + lane] - most);
+            row[i + lane] = exp_softmax(row[i + lane] - most);
             sums[lane] += row[i + lane];
         }
     }
     for (; i < count; i++) {
-        row[i] = exp_negative(row[i] - most);
+        row[i] = exp_softmax(row[i] - most);
         sums[0] += row[i];
     }
     return sum_of(sums);
@@ -72,16 +72,16 @@ VECTORISED static float both_exponentials(float *restrict row, float *restrict t
     for (; i + LANES <= count; i += LANES) {
         for (size_t lane = 0; lane < LANES; lane++) {
             const float score = row[i + lane];
-            row[i + lane] = exp_negative(score - most);
-            turned[i + lane] = exp_negative(score - column_most[i + lane]);
+            row[i + lane] = exp_softmax(score - most);
+            turned[i + lane] = exp_softmax(score - column_most[i + lane]);
             sums[lane] += row[i + lane];
             column_sum[i + lane] += turned[i + lane];
         }
     }
     for (; i < count; i++) {
         const float score = row[i];
-        row[i] = exp_negative(score - most);
-        turned[i] = exp_negative(score - column_most[i]);
+        row[i] = exp_softmax(score - most);
+        turned[i] = exp_softmax(score - column_most[i]);
         sums[0] += row[i];
         column_sum[i] += turned[i];
     }
@@ -120,7 +120,7 @@ static void raise(const struct game *game, size_t pixel, float most) {
     const size_t leading = accumulator_width(state->channels);
     const float before = picture->most[pixel];
     if (most > before) {
-        const float shrink = expf(before - most);
+        const float shrink = before - most < SOFTMAX_LEAST ? 0 : expf(before - most);
         picture->most[pixel] = most;
         picture->sum[pixel] *= shrink;
         scale_by(picture->y + pixel * leading, leading, shrink);
