@@ -2,16 +2,16 @@
 // files.
 #include "core/cli.h"
 #include "core/progress.h"
-#include "data/files.h"
-#include "data/labels.h"
+#include "data/join.h"
+#include "data/lesions.h"
+#include "data/mask_files.h"
 #include "data/xray_decoder.h"
 #include "stream/writer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct options {
-    const char *labels, *ids, *on_error, *voi;
+    const char *labels, *masks, *size, *unlabelled, *left_out, *ids, *on_error, *voi;
     bool null_separated;
     double seconds;
     struct common_options common;
@@ -20,70 +20,120 @@ struct options {
 struct decoder {
     const struct options *options;
     struct xray_files files;
+    bool whole; // folders or lists: all that there is, as opposed to files named one by one
     struct labels labels;
+    struct mask_files masks;
+    struct lesions lesions;
+    struct left_out left;
+    struct xray_decoder *workers;
+    size_t put;    // files handed to the workers
+    bool mask_put; // and the mask of the next one
     struct stream_writer *writer;
     struct ids seen; // of the samples written
-    size_t unlabelled;
 };
 
-static void write_sample(struct decoder *decoder, const char *id, const struct image *pixels) {
-    struct field fields[2];
-    struct value *runs = NULL;
-    size_t count = 1;
+// What has come of a file's mask, whose reply is before that of its image.
+struct mask_reply {
+    size_t height, width;
+    struct value rle;
+    struct error wrong; // why there is none, or empty
+};
+
+// ---- samples
+
+static void write_sample(struct decoder *decoder, const struct xray_file *file,
+                         const struct image *pixels, const struct mask_reply *mask) {
+    struct error error;
+    struct value rle = mask->rle;
     const struct tensor image =
         tensor_plane(DTYPE_U1, pixels->height, pixels->width, pixels->pixels);
-    fields[0] = (struct field){text_of("image"), value_tensor(&image)};
-    const size_t place =
-        decoder->options->labels != NULL ? ids_find(&decoder->labels.ids, text_of(id)) : IDS_ABSENT;
-    decoder->unlabelled += place == IDS_ABSENT;
-    if (place != IDS_ABSENT) {
-        size_t rows = 0;
-        const struct label_row *row = labels_rows(&decoder->labels, place, &rows);
-        runs = calloc(rows + 1, sizeof *runs);
-        if (runs == NULL) {
-            die("%s: no memory for its labels", id);
-        }
-        for (size_t i = 0; i < rows; i++) {
-            runs[i] = value_text(row[i].runs);
-        }
-        fields[count++] = (struct field){text_of("rle"), value_list(runs, rows)};
+    if (decoder->options->labels != NULL && file->row != IDS_ABSENT &&
+        !lesions_of_row(&decoder->lesions, &decoder->labels, file->row, pixels->height,
+                        pixels->width, &rle, &error)) {
+        die("%s", error.text);
     }
-    const struct record record = {text_of(id), count, fields};
+    const struct field fields[] = {{text_of("image"), value_tensor(&image)}, {text_of("rle"), rle}};
+    const struct record record = {text_of(file->id), file->row != IDS_ABSENT ? 2 : 1, fields};
     stream_write(decoder->writer, &record);
-    free(runs);
 }
 
-// A file that gives no sample: ends the program, or is told of and left out.
-static void leave_out(const struct decoder *decoder, const struct xray_file *file,
-                      const char *reason, bool harmless) {
-    if (strcmp(decoder->options->on_error, "fail") == 0 && !harmless) {
-        die("%s: %s", file->path, reason);
-    }
-    if (!decoder->options->common.quiet) {
-        warn("%s: left out: %s", file->path, reason);
-    }
+static const char *mask_path(const struct decoder *decoder, const struct xray_file *file) {
+    return decoder->masks.files.at[file->row].path;
 }
 
-static void take_reply(struct decoder *decoder, const struct xray_file *file,
-                       const struct xray_reply *reply) {
+// False, with the reason, where the image did not decode or has no mask of its size.
+static bool check_image(const struct decoder *decoder, const struct xray_file *file,
+                        const struct xray_reply *reply, const struct mask_reply *mask,
+                        struct error *error) {
+    const struct image *image = &reply->image;
+    if (!reply->decoded) {
+        return fail(error, "%s", reply->says);
+    }
+    if (mask->wrong.text[0] != 0) {
+        return fail(error, "its mask %s: %s", mask_path(decoder, file), mask->wrong.text);
+    }
+    return mask->height == 0 || (mask->height == image->height && mask->width == image->width) ||
+           fail(error, "is %zu x %zu, and its mask %s is %zu x %zu", image->height, image->width,
+                mask_path(decoder, file), mask->height, mask->width);
+}
+
+static void take_image(struct decoder *decoder, const struct xray_file *file,
+                       const struct xray_reply *reply, const struct mask_reply *mask) {
     struct error error;
     size_t place = 0;
     bool added = false;
-    if (!reply->decoded) {
-        leave_out(decoder, file, reply->says, !reply->known && file->found);
+    if (!check_image(decoder, file, reply, mask, &error)) {
+        left_out_file(&decoder->left, file, error.text);
         return;
     }
     if (!ids_add(&decoder->seen, text_of(file->id), &place, &added, &error)) {
         die("%s: %s", file->path, error.text);
     }
     if (!added) {
-        leave_out(decoder, file, "a file before it has the same id", false);
+        left_out_file(&decoder->left, file, "a file before it has the same id");
         return;
     }
     if (reply->says[0] != 0 && !decoder->options->common.quiet) {
         warn("%s: %s", file->path, reply->says);
     }
-    write_sample(decoder, file->id, &reply->image);
+    write_sample(decoder, file, &reply->image, mask);
+}
+
+static void take_mask(struct decoder *decoder, const struct xray_reply *reply,
+                      struct mask_reply *mask) {
+    if (!reply->decoded) {
+        (void)fail(&mask->wrong, "%s", reply->says);
+        return;
+    }
+    if (reply->says[0] != 0 && !decoder->options->common.quiet) {
+        warn("%s: %s", reply->path, reply->says);
+    }
+    mask->height = reply->image.height;
+    mask->width = reply->image.width;
+    if (!lesions_of_mask(&decoder->lesions, &reply->image, &mask->rle, &mask->wrong)) {
+        die("%s: %s", reply->path, mask->wrong.text);
+    }
+}
+
+// ---- the workers
+
+static bool has_mask(const struct decoder *decoder, const struct xray_file *file) {
+    return decoder->options->masks != NULL && file->row != IDS_ABSENT;
+}
+
+// Hands over as many files as the workers take, each behind its mask.
+static void put_files(struct decoder *decoder) {
+    while (decoder->put < decoder->files.count && !xray_decoder_full(decoder->workers)) {
+        const struct xray_file *file = &decoder->files.at[decoder->put];
+        if (has_mask(decoder, file) && !decoder->mask_put) {
+            xray_decoder_put_mask(decoder->workers, mask_path(decoder, file));
+            decoder->mask_put = true;
+        } else {
+            xray_decoder_put(decoder->workers, file->path);
+            decoder->mask_put = false;
+            decoder->put++;
+        }
+    }
 }
 
 static void decode_all(struct decoder *decoder) {
@@ -92,67 +142,169 @@ static void decode_all(struct decoder *decoder) {
         .voi = strcmp(options->voi, "window") == 0 ? IMAGE_VOI_WINDOW : IMAGE_VOI_LUT};
     const struct xray_files *files = &decoder->files;
     struct progress progress = progress_start("images", files->count, options->common.quiet);
-    struct xray_decoder *workers =
-        xray_decoder_start((size_t)options->common.threads, options->seconds, &image);
     struct xray_reply reply;
-    for (size_t put = 0, taken = 0; taken < files->count; taken++) {
-        for (; put < files->count && !xray_decoder_full(workers); put++) {
-            xray_decoder_put(workers, files->at[put].path);
+    decoder->workers =
+        xray_decoder_start((size_t)options->common.threads, options->seconds, &image);
+    for (size_t i = 0; i < files->count; i++) {
+        struct mask_reply mask = {.wrong = {""}};
+        put_files(decoder);
+        if (has_mask(decoder, &files->at[i]) && xray_decoder_take(decoder->workers, &reply)) {
+            take_mask(decoder, &reply, &mask);
+            put_files(decoder);
         }
-        if (!xray_decoder_take(workers, &reply)) {
+        if (!xray_decoder_take(decoder->workers, &reply)) {
             break;
         }
-        take_reply(decoder, &files->at[taken], &reply);
+        take_image(decoder, &files->at[i], &reply, &mask);
         progress_step(&progress);
     }
-    xray_decoder_stop(workers);
+    xray_decoder_stop(decoder->workers);
     progress_end(&progress);
+    if (files->count > 0 && decoder->seen.count == 0) {
+        die("not one of %zu images could be read", files->count);
+    }
+}
+
+// ---- the files
+
+// Adds what an operand stands for ("-": a list).
+static void add_operand(struct decoder *decoder, const char *operand) {
+    const size_t first = decoder->files.count;
+    const char separator = decoder->options->null_separated ? 0 : '\n';
+    const bool list = strcmp(operand, "-") == 0;
+    struct error error;
+    if (!(list ? files_add_list(&decoder->files, separator, &error)
+               : files_add(&decoder->files, operand, &error))) {
+        die("%s", error.text);
+    }
+    for (size_t i = first; i < decoder->files.count; i++) {
+        decoder->whole = decoder->whole || list || decoder->files.at[i].found;
+    }
+    left_out_foreign(&decoder->left, &decoder->files, first, operand);
+}
+
+// Keeps the files that are wanted, each with the place of its labels.
+static void join(struct decoder *decoder) {
+    const struct options *options = decoder->options;
+    struct error error;
+    if (options->labels != NULL && !labels_read(&decoder->labels, options->labels, true, &error)) {
+        die("%s", error.text);
+    }
+    if (options->masks != NULL) {
+        mask_files_find(&decoder->masks, options->masks, &decoder->left);
+    }
+    const struct join join = {
+        .name = options->labels != NULL ? decoder->labels.name : options->masks,
+        .what = options->labels != NULL ? "row" : "mask",
+        .ids = options->labels != NULL ? &decoder->labels.ids : &decoder->masks.ids,
+        .files = strcmp(options->unlabelled, "drop") == 0   ? UNLABELLED_DROP
+                 : strcmp(options->unlabelled, "only") == 0 ? UNLABELLED_ONLY
+                                                            : UNLABELLED_KEEP,
+        .whole = decoder->whole && options->ids == NULL};
+    if (options->labels != NULL || options->masks != NULL) {
+        join_files(&join, &decoder->files, &decoder->left);
+    }
 }
 
 static void find_files(struct decoder *decoder, const struct operands *operands) {
     const struct options *options = decoder->options;
+    struct labels wanted = {0};
     struct error error;
-    bool good = true;
-    for (int i = 0; good && i < operands->count; i++) {
-        const bool list = strcmp(operands->at[i], "-") == 0;
-        good = list ? files_add_list(&decoder->files, options->null_separated ? 0 : '\n', &error)
-                    : files_add(&decoder->files, operands->at[i], &error);
+    for (int i = 0; i < operands->count; i++) {
+        add_operand(decoder, operands->at[i]);
     }
     if (operands->count == 0) {
-        good = files_add_list(&decoder->files, options->null_separated ? 0 : '\n', &error);
+        add_operand(decoder, "-");
     }
-    if (good && options->ids != NULL) {
-        struct labels wanted = {0};
-        good = labels_read(&wanted, options->ids, false, &error) &&
-               files_select(&decoder->files, &wanted.ids, &error);
-        labels_free(&wanted);
-    }
-    if (good && options->labels != NULL) {
-        good = labels_read(&decoder->labels, options->labels, true, &error);
-    }
-    if (!good) {
+    if (options->ids != NULL && (!labels_read(&wanted, options->ids, false, &error) ||
+                                 !files_select(&decoder->files, &wanted.ids, &error))) {
         die("%s", error.text);
+    }
+    labels_free(&wanted);
+    join(decoder);
+}
+
+static void run(const struct options *options, const struct operands *operands) {
+    struct decoder decoder = {
+        .options = options,
+        .left = {.quiet = options->common.quiet, .skip = strcmp(options->on_error, "skip") == 0}};
+    struct error error;
+    struct history history = {0};
+    if (options->size != NULL && !labels_parse_size(options->size, &decoder.lesions.height,
+                                                    &decoder.lesions.width, &error)) {
+        die_usage("--size %s", error.text);
+    }
+    history_add(&history, text_of(operands->history));
+    if (options->left_out != NULL) {
+        left_out_open(&decoder.left, options->left_out);
+    }
+    find_files(&decoder, operands);
+    struct output *output = output_open(options->common.output, OUTPUT_BYTES);
+    decoder.writer = stream_create(output, KIND_SAMPLES, &history);
+    decode_all(&decoder);
+    stream_finish(decoder.writer);
+    output_close(output);
+    left_out_close(&decoder.left);
+    lesions_free(&decoder.lesions);
+    labels_free(&decoder.labels);
+    mask_files_free(&decoder.masks);
+    ids_free(&decoder.seen);
+    files_free(&decoder.files);
+}
+
+// ---- options
+
+static void check_options(const struct options *options) {
+    if (options->labels != NULL && options->masks != NULL) {
+        die_usage("--labels and --masks: one or the other");
+    }
+    if (options->size != NULL && options->labels == NULL) {
+        die_usage("--size: of the images that the run lengths of --labels refer to");
+    }
+    if (strcmp(options->unlabelled, "keep") != 0 && options->labels == NULL &&
+        options->masks == NULL) {
+        die_usage("--unlabelled %s: by which labels? Add --labels or --masks", options->unlabelled);
     }
 }
 
 static const char description[] =
     "Reads DICOM, PNG and JPEG files, recognised by what is in them, and writes a stream of "
-    "samples in the order of the files: id, image (8-bit gray), and with --labels rle, the list "
-    "of run lengths of the image's rows. A sample's id is the file's name without its extension; "
-    "nothing "
-    "else of a DICOM header leaves the file.\n\n"
-    "A folder stands for all files below it; those that are none of these are left out. "
-    "Without a FILE, and for '-', the names are read from stdin, one a line.\n\n"
+    "samples in the order of the files: id, image (8-bit gray), and of labelled images rle, a list "
+    "of run lengths. Nothing of a DICOM header but pixels leaves the file.\n\n"
+    "A folder stands for all files below it. Those that are none of these formats are left out and "
+    "counted; a folder without one image is an error. Without a FILE, and for '-', the names are "
+    "read from stdin, one a line.\n\n"
+    "A sample's id is the file's name without its extension (and without .dcm, .dicom, .png, .jpg, "
+    ".jpeg before that); ids in a CSV are read without these endings, too. A file that has no row "
+    "goes by its name up to one more dot and letter, where that has one: X.nih_01.png is X.\n\n"
+    "Labels come from --labels, rows `ImageId,EncodedPixels`, whose run lengths refer to each "
+    "image's own size unless --size tells another; or from --masks, images of 0 (background) and "
+    "one other grey level (lesion), of their image's size; in JPEG 0 to 63 is background, and 192 "
+    "to 255 lesion. Labels that fit no image at all are an error before anything is decoded.\n\n"
     "Files are decoded in processes of their own: one that crashes the decoder, or keeps it "
     "longer than --timeout, is an error like any other. 8-bit pixels come out as they are; deeper "
     "ones through the file's window, or else their own range; of many frames the first.";
 
 int main(int argc, char **argv) {
-    struct options options = {
-        .on_error = "fail", .voi = "lut", .seconds = 60, .common = common_defaults()};
+    struct options options = {.unlabelled = "keep",
+                              .on_error = "fail",
+                              .voi = "lut",
+                              .seconds = 60,
+                              .common = common_defaults()};
     const struct option_row rows[] = {
         {"labels", 'l', OPTION_FILE, &options.labels, "CSV",
          "add the run lengths of ImageId,EncodedPixels rows", 0, 0, OPTION_RECORDED},
+        {"masks", 'm', OPTION_FILE, &options.masks, "FOLDER",
+         "add those of mask images, each with its image's id", 0, 0, OPTION_RECORDED},
+        {"size", 's', OPTION_TEXT, &options.size, "HxW",
+         "what all run lengths of --labels refer to; they are brought to the image's own size", 0,
+         0, OPTION_RECORDED},
+        {"unlabelled", 'u', OPTION_CHOICE, &options.unlabelled, "keep|drop|only",
+         "images without a row or mask: keep them, leave them out, or take only them (default: "
+         "keep)",
+         0, 0, OPTION_RECORDED},
+        {"left-out", 0, OPTION_FILE, &options.left_out, "FILE",
+         "write ImageId,Path,Reason of all that is left out to FILE, a CSV", 0, 0, OPTION_SILENT},
         {"ids", 'i', OPTION_FILE, &options.ids, "CSV",
          "only the images that CSV (ImageId,...) names, in its order", 0, 0, OPTION_RECORDED},
         {"on-error", 'e', OPTION_CHOICE, &options.on_error, "fail|skip",
@@ -172,6 +324,7 @@ int main(int argc, char **argv) {
         .usage = "[OPTION]... [FILE|FOLDER|-]...",
         .description = description,
         .examples = "decode --labels train-rle.csv train/ | shard shards\n"
+                    "decode --masks masks/ --unlabelled drop images/ | shard shards\n"
                     "find . -name '*.dcm' -print0 | decode -0 --on-error skip | inspect",
         .options = rows,
         .option_count = COUNT_OF(rows),
@@ -180,20 +333,7 @@ int main(int argc, char **argv) {
         .operands_most = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    struct decoder decoder = {.options = &options};
-    find_files(&decoder, &operands);
-    struct history history = {0};
-    history_add(&history, text_of(operands.history));
-    struct output *output = output_open(options.common.output, OUTPUT_BYTES);
-    decoder.writer = stream_create(output, KIND_SAMPLES, &history);
-    decode_all(&decoder);
-    stream_finish(decoder.writer);
-    output_close(output);
-    if (options.labels != NULL && decoder.unlabelled > 0 && !options.common.quiet) {
-        warn("%s: has no rows for %zu of the images", options.labels, decoder.unlabelled);
-    }
-    labels_free(&decoder.labels);
-    ids_free(&decoder.seen);
-    files_free(&decoder.files);
+    check_options(&options);
+    run(&options, &operands);
     return 0;
 }

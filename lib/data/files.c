@@ -1,7 +1,6 @@
 // Walking folders for X-ray files, and their ids.
 #include "data/files.h"
 
-#include "core/utf8.h"
 #include "data/image_id.h"
 
 #include <errno.h>
@@ -12,7 +11,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool add_file(struct xray_files *files, const char *path, bool found, struct error *error) {
+void xray_file_free(struct xray_file *file) {
+    free(file->path);
+    free(file->id);
+    *file = (struct xray_file){NULL, NULL, false, IDS_ABSENT};
+}
+
+static bool add_with_id(struct xray_files *files, const char *path, struct text id, bool found,
+                        struct error *error) {
     if (files->count == files->capacity) {
         const size_t capacity = files->capacity > 0 ? 2 * files->capacity : 64;
         struct xray_file *grown = realloc(files->at, capacity * sizeof *grown);
@@ -23,18 +29,17 @@ static bool add_file(struct xray_files *files, const char *path, bool found, str
         files->capacity = capacity;
     }
     struct xray_file *file = &files->at[files->count];
-    const struct text id = image_id_of_path(path);
-    *file = (struct xray_file){strdup(path), strndup(id.at, id.length), found};
+    *file = (struct xray_file){strdup(path), strndup(id.at, id.length), found, IDS_ABSENT};
     if (file->path == NULL || file->id == NULL) {
-        free(file->path);
-        free(file->id);
+        xray_file_free(file);
         return fail(error, "no memory for %zu paths", files->count);
     }
     files->count++;
-    if (!utf8_valid(file->id, strlen(file->id))) {
-        return fail(error, "%s: the name is not UTF-8 and cannot be an id", path);
-    }
     return true;
+}
+
+static bool add_file(struct xray_files *files, const char *path, bool found, struct error *error) {
+    return add_with_id(files, path, image_id_of_path(path), found, error);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b) {
@@ -145,14 +150,14 @@ bool files_select(struct xray_files *files, const struct ids *ids, struct error 
         return fail(error, "no memory for %zu files", files->count);
     }
     for (size_t i = 0; i < files->count; i++) {
-        placed[count] = (struct placed){ids_find(ids, text_of(files->at[i].id)), i};
+        placed[count] = (struct placed){image_id_find(ids, text_of(files->at[i].id)), i};
         count += placed[count].place != IDS_ABSENT;
     }
     qsort(placed, count, sizeof *placed, by_place);
     bool good = check_cover(placed, count, ids, error);
     for (size_t i = 0; good && i < count; i++) {
         const struct xray_file *file = &files->at[placed[i].file];
-        good = add_file(&selected, file->path, file->found, error);
+        good = add_with_id(&selected, file->path, ids->at[placed[i].place], file->found, error);
     }
     free(placed);
     files_free(good ? files : &selected);
@@ -164,8 +169,7 @@ bool files_select(struct xray_files *files, const struct ids *ids, struct error 
 
 void files_free(struct xray_files *files) {
     for (size_t i = 0; i < files->count; i++) {
-        free(files->at[i].path);
-        free(files->at[i].id);
+        xray_file_free(&files->at[i]);
     }
     free(files->at);
     *files = (struct xray_files){0};

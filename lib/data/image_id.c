@@ -7,13 +7,14 @@
 
 #define LONGEST_EXTENSION 5
 
-// The id up to its last dot, where what is behind it looks like an extension; else the id.
-static struct text without_extension(struct text id) {
+// The id up to its last dot, where a letter and at most `most` - 1 more characters are behind it;
+// else the id.
+static struct text without_extension(struct text id, size_t most) {
     const char *dot = id.length > 0 ? memrchr(id.at, '.', id.length) : NULL;
     const size_t before = dot != NULL ? (size_t)(dot - id.at) : 0;
     const size_t behind = id.length - before - 1;
-    const bool extension = dot != NULL && before > 0 && behind > 0 && behind <= LONGEST_EXTENSION &&
-                           isalpha((unsigned char)dot[1]);
+    const bool extension =
+        dot != NULL && before > 0 && behind > 0 && behind <= most && isalpha((unsigned char)dot[1]);
     return extension ? (struct text){id.at, before} : id;
 }
 
@@ -31,11 +32,12 @@ struct text image_id_strip(struct text id) {
 
 struct text image_id_of_path(const char *path) {
     const char *slash = strrchr(path, '/');
-    return image_id_strip(without_extension(text_of(slash != NULL ? slash + 1 : path)));
+    return image_id_strip(
+        without_extension(text_of(slash != NULL ? slash + 1 : path), LONGEST_EXTENSION));
 }
 
 size_t image_id_find(const struct ids *ids, struct text id) {
     const size_t place = ids_find(ids, id);
-    const struct text shorter = without_extension(id);
+    const struct text shorter = without_extension(id, id.length);
     return place != IDS_ABSENT || shorter.length == id.length ? place : ids_find(ids, shorter);
 }

@@ -3,7 +3,10 @@
 
 #include "core/file.h"
 #include "core/workers.h"
+#include "data/mask_files.h"
+#include "image/jpeg_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,18 +23,36 @@ struct decoded {
     uint64_t height, width;
 };
 
+// A job's text: what is wanted, then the path.
+#define AS_IMAGE 'i'
+#define AS_MASK 'm'
+
+// The image, or the mask, that a file's bytes hold.
+static bool decode_bytes(const struct xray_decoder *decoder, char wanted, const uint8_t *bytes,
+                         size_t length, struct image *image, struct image_note *note,
+                         struct error *error) {
+    if (!image_decode(bytes, length, &decoder->options, image, note, error)) {
+        return false;
+    }
+    if (wanted == AS_MASK && !mask_from_levels(image, jpeg_file_sniff(bytes, length), error)) {
+        image_free(image);
+        return false;
+    }
+    return true;
+}
+
 // Runs in a worker: a path in, pixels out; no bytes at all for a file that is no image.
 static bool decode_file(void *context, struct work *work) {
-    const struct xray_decoder *decoder = context;
     uint8_t *bytes = NULL;
     size_t length = 0;
     struct image image;
     struct image_note note = {""};
-    if (!file_read(work->job, MAX_FILE, &bytes, &length, &work->says)) {
+    if (!file_read(work->job + 1, MAX_FILE, &bytes, &length, &work->says)) {
         return false;
     }
     const bool known = image_known(bytes, length);
-    const bool good = image_decode(bytes, length, &decoder->options, &image, &note, &work->says);
+    const bool good =
+        decode_bytes(context, work->job[0], bytes, length, &image, &note, &work->says);
     free(bytes);
     if (!good) {
         return !known;
@@ -65,8 +86,22 @@ bool xray_decoder_full(const struct xray_decoder *decoder) {
     return workers_full(decoder->workers);
 }
 
+static void put(struct xray_decoder *decoder, char wanted, const char *path) {
+    char *job = NULL;
+    const int length = asprintf(&job, "%c%s", wanted, path);
+    if (length < 0) {
+        die("no memory");
+    }
+    workers_put(decoder->workers, job, (size_t)length);
+    free(job);
+}
+
 void xray_decoder_put(struct xray_decoder *decoder, const char *path) {
-    workers_put(decoder->workers, path, strlen(path));
+    put(decoder, AS_IMAGE, path);
+}
+
+void xray_decoder_put_mask(struct xray_decoder *decoder, const char *path) {
+    put(decoder, AS_MASK, path);
 }
 
 bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply) {
@@ -77,7 +112,7 @@ bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply) {
     }
     *reply = (struct xray_reply){.decoded = answer.succeeded && answer.length > 0,
                                  .known = !answer.succeeded || answer.length > 0,
-                                 .path = answer.job,
+                                 .path = answer.job + 1,
                                  .says = answer.says};
     if (reply->decoded) {
         memcpy(&decoded, answer.result, sizeof decoded);

@@ -27,6 +27,9 @@ bool xray_decoder_full(const struct xray_decoder *decoder);
 // Hands over a file's path; the decoder must not be full.
 void xray_decoder_put(struct xray_decoder *decoder, const char *path);
 
+// The same for a mask: its reply's image is of 0 and 1 (mask_from_levels).
+void xray_decoder_put_mask(struct xray_decoder *decoder, const char *path);
+
 // Waits for the oldest file's reply; false when none is under way.
 bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply);
 

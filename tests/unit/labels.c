@@ -130,6 +130,7 @@ static void test_find_id(void **state) {
     assert_true(ids_add(&ids, text_of("1.2"), &place, &added, &error));
     assert_int_equal(image_id_find(&ids, text_of("x")), 0);
     assert_int_equal(image_id_find(&ids, text_of("x.nih")), 0);
+    assert_int_equal(image_id_find(&ids, text_of("x.nih_00000013_003")), 0);
     assert_int_equal(image_id_find(&ids, text_of("x.a.nih")), IDS_ABSENT);
     assert_int_equal(image_id_find(&ids, text_of("y.nih")), 1);
     assert_int_equal(image_id_find(&ids, text_of("1.2.840")), IDS_ABSENT);
