@@ -132,7 +132,8 @@ int main(int argc, char **argv) {
         .summary = "decide which images have a lesion at all",
         .usage = "--ratio R | --area N [OPTION]... [STREAM]",
         .description =
-            "Reads probabilities and writes a decision for each image, in their order: its `area` "
+            "Reads probabilities (a NaN or an infinity ends the program with status 1) and writes "
+            "a decision for each image, in their order: its `area` "
             "(pixels above the threshold) and `keep`, 1 for a lesion and 0 for none.\n\n"
             "--ratio needs all areas before it decides, and holds ids and areas until then; images "
             "of equal area at the limit are not kept. --area decides on each image as it comes.\n\n"

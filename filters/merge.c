@@ -144,7 +144,9 @@ static void merge_streams(struct inputs *inputs, const struct options *options,
     merge->type = type_named(options->type, kind);
     merge->from_first = checkpoint ? "state" : NULL;
     for (uint64_t number = 0; read_all(inputs, checkpoint && !unchanged, number); number++) {
-        if (!unchanged && !merge_records(merge, inputs->records, number + 1, &error)) {
+        const bool good = unchanged ? merge_pass(merge, &inputs->records[0], &error)
+                                    : merge_records(merge, inputs->records, number + 1, &error);
+        if (!good) {
             die("%s", error.text);
         }
         stream_write(writer, unchanged ? &inputs->records[0] : &merge->record);
@@ -184,8 +186,8 @@ int main(int argc, char **argv) {
             "once. Other tensors must be equal in all streams. Numbers, texts and lists are taken "
             "from the first stream, and so is the order of the fields.\n\n"
             "The streams must be of one kind, with the same ids in the same order and equal "
-            "shapes. Memory holds one record of each stream. One stream alone passes "
-            "unchanged.\n\n"
+            "shapes, and all numbers finite: a NaN or an infinity ends the program with status 1. "
+            "Memory holds one record of each stream. One stream alone passes unchanged.\n\n"
             "Of checkpoints the parameters are averaged, the record 'state' is the first "
             "stream's, and records 'optimizer/...' are left out.\n\n"
             "Reads stdin when no STREAM is named, or for '-'. Compressed files are zstd(1)'s "

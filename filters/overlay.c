@@ -2,16 +2,19 @@
 #include "core/cli.h"
 #include "core/progress.h"
 #include "data/ensemble.h"
+#include "data/ids.h"
 #include "data/sample.h"
 #include "image/outline.h"
 #include "image/png_codec.h"
 #include "image/resize.h"
 #include "stream/reader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct colour TRUTH = {64, 220, 96};
 static const struct colour PREDICTION = {255, 96, 64};
@@ -65,14 +68,14 @@ static void draw_mask(struct picture *picture, struct image *mask, struct colour
 
 // The sample's truth: its `mask`, or its run lengths at the size they refer to; false when
 // unlabelled.
-static bool truth_of(struct image *mask, const struct record *sample,
-                     struct stream_reader *samples) {
+static bool truth_of(struct image *mask, const struct record *sample, struct stream_reader *samples,
+                     const struct options *options) {
     struct error error;
     if (record_find(sample, "mask") != NULL) {
         must(mask_from_sample(sample, mask, &error), samples, &error);
         return true;
     }
-    struct sample_mask label = {0};
+    struct sample_mask label = {.max_pixels = options->common.max_pixels};
     must(sample_mask_read(&label, sample, &error), samples, &error);
     const bool labelled = label.labelled;
     if (labelled) {
@@ -102,38 +105,140 @@ static void prediction_of(struct image *mask, const struct record *sample,
     must(read, predictions, &error);
 }
 
-// DIR/ID.png; an id must not lead out of DIR.
-static char *picture_path(const char *directory, struct text id) {
+// ---- where pictures go
+
+// One picture waits in memory for the end of the streams, many wait in a hidden folder: what is
+// drawn from a stream that turns out to be damaged gets no name.
+struct pictures {
+    const char *directory; // NULL: one picture, to `output`
+    bool made;             // the directory was not there before
+    bool finished;         // nothing to tidy up at exit any more
+    char *hidden;          // DIRECTORY/.overlay-XXXXXX
+    struct ids ids;
+    struct output *output;
+    uint8_t *bytes;
+    size_t length;
+};
+
+static char *path_in(const char *directory, struct text id) {
     char *path = NULL;
-    if (id.length == 0 || id.at[0] == '.' || memchr(id.at, '/', id.length) != NULL ||
-        memchr(id.at, 0, id.length) != NULL || id.length > 250) {
-        die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
-    }
     if (asprintf(&path, "%s/%.*s.png", directory, (int)id.length, id.at) < 0) {
         die("no memory");
     }
     return path;
 }
 
-static void write_picture(const struct picture *picture, struct text id,
-                          const struct options *options) {
-    struct error error;
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    char *path = options->directory != NULL ? picture_path(options->directory, id) : NULL;
-    if (!png_encode_rgb(picture->height, picture->width, picture->rgb, 6, &bytes, &length,
-                        &error)) {
-        die("%.*s: %s", TEXT_ARG(id), error.text);
+// Runs at exit: after an error, what this run wrote goes.
+static void tidy_up(int status, void *argument) {
+    struct pictures *pictures = argument;
+    if (status == 0 || pictures->finished) {
+        return;
     }
-    struct output *output = output_open(path != NULL ? path : options->common.output, OUTPUT_BYTES);
-    output_write(output, bytes, length);
-    output_close(output);
-    free(bytes);
-    free(path);
+    for (size_t i = 0; i < pictures->ids.count; i++) {
+        char *path = path_in(pictures->hidden, pictures->ids.at[i]);
+        (void)unlink(path);
+        free(path);
+    }
+    (void)rmdir(pictures->hidden);
+    if (pictures->made) {
+        (void)rmdir(pictures->directory);
+    }
 }
 
-static void draw_sample(const struct record *sample, struct stream_reader *samples,
-                        struct stream_reader *predictions, const struct options *options) {
+static struct pictures *pictures_open(const struct options *options) {
+    struct pictures *pictures = calloc(1, sizeof *pictures);
+    if (pictures == NULL) {
+        die("no memory");
+    }
+    pictures->directory = options->directory;
+    if (options->directory == NULL) {
+        pictures->output = output_open(options->common.output, OUTPUT_BYTES);
+        return pictures;
+    }
+    pictures->made = mkdir(options->directory, 0777) == 0;
+    if ((!pictures->made && errno != EEXIST) ||
+        asprintf(&pictures->hidden, "%s/.overlay-XXXXXX", options->directory) < 0 ||
+        mkdtemp(pictures->hidden) == NULL || on_exit(tidy_up, pictures) != 0) {
+        die("%s: %s", options->directory, strerror(errno));
+    }
+    return pictures;
+}
+
+// The id will be a file's name in a folder that it must not lead out of.
+static void add_id(struct pictures *pictures, struct text id) {
+    struct error error;
+    size_t place = 0;
+    bool added = false;
+    if (id.length == 0 || id.at[0] == '.' || memchr(id.at, '/', id.length) != NULL ||
+        memchr(id.at, 0, id.length) != NULL || id.length > 250) {
+        die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
+    }
+    if (!ids_add(&pictures->ids, id, &place, &added, &error)) {
+        die("%s", error.text);
+    }
+    if (!added) {
+        die("'%.*s' a second time: its picture would take the first one's place", TEXT_ARG(id));
+    }
+}
+
+static void write_picture(struct pictures *pictures, const struct picture *picture,
+                          struct text id) {
+    struct error error;
+    if (pictures->directory == NULL && pictures->bytes != NULL) {
+        die("more than one sample: name a folder for the pictures with --directory");
+    }
+    if (pictures->directory != NULL) {
+        add_id(pictures, id);
+    }
+    if (!png_encode_rgb(picture->height, picture->width, picture->rgb, 6, &pictures->bytes,
+                        &pictures->length, &error)) {
+        die("%.*s: %s", TEXT_ARG(id), error.text);
+    }
+    if (pictures->directory != NULL) {
+        char *path = path_in(pictures->hidden, id);
+        struct output *output = output_open(path, OUTPUT_BYTES);
+        output_write(output, pictures->bytes, pictures->length);
+        output_close(output);
+        free(pictures->bytes);
+        pictures->bytes = NULL;
+        free(path);
+    }
+}
+
+static void name_pictures(const struct pictures *pictures) {
+    for (size_t i = 0; i < pictures->ids.count; i++) {
+        char *from = path_in(pictures->hidden, pictures->ids.at[i]);
+        char *to = path_in(pictures->directory, pictures->ids.at[i]);
+        if (rename(from, to) != 0) {
+            die("%s: %s", to, strerror(errno));
+        }
+        free(from);
+        free(to);
+    }
+    if (rmdir(pictures->hidden) != 0) {
+        die("%s: %s", pictures->hidden, strerror(errno));
+    }
+}
+
+// All is well: the pictures get their names.
+static void pictures_close(struct pictures *pictures) {
+    if (pictures->directory != NULL) {
+        name_pictures(pictures);
+    } else {
+        output_write(pictures->output, pictures->bytes, pictures->length);
+        output_close(pictures->output);
+        free(pictures->bytes);
+    }
+    pictures->finished = true; // the exit handler keeps the struct
+    ids_free(&pictures->ids);
+    free(pictures->hidden);
+}
+
+// ---- drawing
+
+static void draw_sample(struct pictures *pictures, const struct record *sample,
+                        struct stream_reader *samples, struct stream_reader *predictions,
+                        const struct options *options) {
     struct error error;
     const struct tensor *tensor = NULL;
     struct image image;
@@ -147,7 +252,7 @@ static void draw_sample(const struct record *sample, struct stream_reader *sampl
     memcpy(image.pixels, tensor->data, tensor->bytes);
     scale_image(&image, options, samples);
     must(picture_from_gray(&picture, &image, &error), samples, &error);
-    if (truth_of(&mask, sample, samples)) {
+    if (truth_of(&mask, sample, samples, options)) {
         draw_mask(&picture, &mask, TRUTH, options, samples);
         image_free(&mask);
     }
@@ -156,7 +261,7 @@ static void draw_sample(const struct record *sample, struct stream_reader *sampl
         draw_mask(&picture, &mask, PREDICTION, options, predictions);
         image_free(&mask);
     }
-    write_picture(&picture, sample->id, options);
+    write_picture(pictures, &picture, sample->id);
     picture_free(&picture);
     image_free(&image);
 }
@@ -179,13 +284,11 @@ static void draw_all(const char *path, const struct options *options) {
     if (options->predictions != NULL) {
         predictions = open_predictions(options);
     }
+    struct pictures *pictures = pictures_open(options);
     struct progress progress = progress_start("pictures", 0, options->common.quiet);
     struct record record;
     while (stream_read(samples, &record)) {
-        if (progress.done == 1 && options->directory == NULL) {
-            die("more than one sample: name a folder for the pictures with --directory");
-        }
-        draw_sample(&record, samples, predictions, options);
+        draw_sample(pictures, &record, samples, predictions, options);
         progress_step(&progress);
     }
     if (progress.done == 0) {
@@ -196,6 +299,7 @@ static void draw_all(const char *path, const struct options *options) {
             TEXT_ARG(record.id));
     }
     progress_end(&progress);
+    pictures_close(pictures);
     stream_close(samples);
     stream_close(predictions);
 }
@@ -204,7 +308,10 @@ int main(int argc, char **argv) {
     struct options options = {.threshold = 0.5, .common = common_defaults()};
     const struct option_row rows[] = {
         {"directory", 'd', OPTION_FILE, &options.directory, "DIR",
-         "write DIR/ID.png for each sample; DIR is made if need be", 0, 0, OPTION_SILENT},
+         "write DIR/ID.png for each sample; DIR is made if need be. The pictures come into DIR "
+         "when "
+         "all are drawn",
+         0, 0, OPTION_SILENT},
         {"predictions", 'p', OPTION_FILE, &options.predictions, "FILE",
          "probabilities or masks in the order of the samples, outlined in red", 0, 0,
          OPTION_SILENT},
@@ -231,15 +338,12 @@ int main(int argc, char **argv) {
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,
-        .common_options = COMMON_STREAM,
+        .common_options = COMMON_STREAM | COMMON_MAX_PIXELS,
         .operands_most = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.directory != NULL && options.common.output != NULL) {
         die_usage("--directory and --output: one of them");
-    }
-    if (options.directory != NULL) {
-        (void)mkdir(options.directory, 0777);
     }
     draw_all(operands.count > 0 ? operands.at[0] : "-", &options);
     return 0;

@@ -5,6 +5,7 @@
 #include "data/sample.h"
 #include "models/models.h"
 #include "nn/profile.h"
+#include "stream/extent.h"
 #include "stream/sources.h"
 #include "train/inference.h"
 #include "train/parameters.h"
@@ -38,8 +39,6 @@ struct prediction {
     struct profile profile;
     struct waiting *waiting;
     size_t count, capacity;
-    void *halves;
-    size_t halves_room; // numbers
     struct sample_mask mask;
 };
 
@@ -86,30 +85,37 @@ static void open_network(struct prediction *prediction, const struct options *op
 
 // ---- samples
 
+// Numbers become halves where they lie: those of a block come out before the ones behind it are
+// read.
+static void make_halves(float *numbers, size_t count) {
+    enum { BLOCK = 1024 };
+    uint16_t halves[BLOCK];
+    for (size_t i = 0; i < count; i += BLOCK) {
+        const size_t some = count - i < BLOCK ? count - i : BLOCK;
+        half_write(halves, numbers + i, some);
+        memcpy((uint16_t *)(void *)numbers + i, halves, some * sizeof *halves);
+    }
+}
+
 static void write_prediction(struct prediction *prediction, size_t i) {
     const struct waiting *waiting = &prediction->waiting[i];
-    const size_t pixels = waiting->height * waiting->width;
-    const float *probability = NULL;
+    const struct text id = {waiting->id, waiting->length};
+    float *probability = NULL;
     struct error error;
     if (!inference_probability(&prediction->inference, i, waiting->height, waiting->width,
                                &probability, &error)) {
-        die("%s", error.text);
+        die("%.*s: %s", TEXT_ARG(id), error.text);
     }
     struct tensor tensor = tensor_plane(DTYPE_F4, waiting->height, waiting->width, probability);
+    if (!tensor_finite(&tensor)) {
+        die("%.*s: the network's answer is not a number", TEXT_ARG(id));
+    }
     if (strcmp(prediction->options->type, "f2") == 0) {
-        if (pixels > prediction->halves_room) {
-            free(prediction->halves);
-            prediction->halves = malloc(pixels * 2);
-            prediction->halves_room = pixels;
-        }
-        if (prediction->halves == NULL) {
-            die("no memory");
-        }
-        half_write(prediction->halves, probability, pixels);
-        tensor = tensor_plane(DTYPE_F2, waiting->height, waiting->width, prediction->halves);
+        make_halves(probability, waiting->height * waiting->width);
+        tensor = tensor_plane(DTYPE_F2, waiting->height, waiting->width, probability);
     }
     const struct field field = {text_of("probability"), value_tensor(&tensor)};
-    const struct record record = {{waiting->id, waiting->length}, 1, &field};
+    const struct record record = {id, 1, &field};
     stream_write(prediction->writer, &record);
     progress_step(&prediction->progress);
 }
@@ -152,7 +158,9 @@ static bool add_sample(struct prediction *prediction, const struct record *sampl
 }
 
 static void predict(const struct options *options, const struct operands *operands) {
-    struct prediction prediction = {.options = options, .capacity = (size_t)options->batch};
+    struct prediction prediction = {.options = options,
+                                    .capacity = (size_t)options->batch,
+                                    .mask = {.max_pixels = options->common.max_pixels}};
     struct sources samples;
     struct record record;
     struct error error;
@@ -193,7 +201,6 @@ static void predict(const struct options *options, const struct operands *operan
     backend_close(prediction.backend);
     sample_mask_free(&prediction.mask);
     free(prediction.waiting);
-    free(prediction.halves);
 }
 
 int main(int argc, char **argv) {
@@ -238,7 +245,7 @@ int main(int argc, char **argv) {
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,
-        .common_options = COMMON_STREAM | COMMON_THREADS,
+        .common_options = COMMON_STREAM | COMMON_THREADS | COMMON_MAX_PIXELS,
         .operands_most = -1,
     };
     backend_prepare(argv);

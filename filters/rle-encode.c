@@ -128,7 +128,10 @@ int main(int argc, char **argv) {
         .description =
             "Reads probabilities, or samples with a `mask`, and writes the CSV that the challenge "
             "takes: `ImageId,EncodedPixels`, one row an image in the order of the stream, -1 for "
-            "an empty mask. Ids that hold commas, quotes or line ends are quoted.\n\n"
+            "an empty mask. Ids that hold commas, quotes or line ends are quoted. A "
+            "probability that is not finite, or a mask's byte above 1, ends the program with "
+            "status "
+            "1.\n\n"
             "With --decisions every image must have one decision (see classify), and every "
             "decision its image. Decisions are read as they are needed, so they may come from a "
             "program that works on the same stream at the same time.\n\n"

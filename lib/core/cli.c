@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define MAX_OPTIONS 64
 #define MAX_THREADS 1024
+#define LEAST_STACK ((size_t)1 << 20) // bytes; training crashes below 512 KiB
 #define FIRST_LONG 1000 // getopt's number of the first long option, above every letter
 #define VALUE_TEXT_SIZE 300
 
@@ -36,7 +38,8 @@ struct common_options common_defaults(void) {
         processors = CPU_COUNT(&set);
     }
     processors = processors < 1 ? 1 : processors > MAX_THREADS ? MAX_THREADS : processors;
-    return (struct common_options){.threads = processors, .max_record = (size_t)1 << 30};
+    return (struct common_options){
+        .threads = processors, .max_record = (size_t)1 << 30, .max_pixels = (size_t)1 << 24};
 }
 
 size_t cli_all_options(const struct program *program, struct option_row *rows) {
@@ -52,10 +55,14 @@ size_t cli_all_options(const struct program *program, struct option_row *rows) {
          "work on N cores (default: all there are)", 1, MAX_THREADS, OPTION_SILENT},
         {"max-record", 0, OPTION_BYTES, common ? &common->max_record : NULL, "SIZE",
          "refuse records above SIZE (default: 1G)", 1024, 1e15, OPTION_SILENT},
+        {"max-pixels", 0, OPTION_BYTES, common ? &common->max_pixels : NULL, "N",
+         "refuse samples whose `size` is above N pixels (default: 16M, 4096 x 4096)", 1, 1e15,
+         OPTION_SILENT},
         {"quiet", 'q', OPTION_FLAG, common ? &common->quiet : NULL, NULL,
          "no progress and no notices", 0, 0, OPTION_SILENT},
     };
-    const unsigned bits[] = {COMMON_OUTPUT, COMMON_THREADS, COMMON_MAX_RECORD, COMMON_QUIET};
+    const unsigned bits[] = {COMMON_OUTPUT, COMMON_THREADS, COMMON_MAX_RECORD, COMMON_MAX_PIXELS,
+                             COMMON_QUIET};
     for (size_t i = 0; i < COUNT_OF(shared); i++) {
         if (program->common_options & bits[i]) {
             rows[count++] = shared[i];
@@ -217,6 +224,17 @@ static void reserve_standard_files(void) {
     }
 }
 
+// A write beyond `ulimit -f` fails, and is then reported like any other that does, instead of
+// ending the program; a stack that is too small would end it without a word.
+static void check_limits(void) {
+    struct rlimit stack;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < LEAST_STACK) {
+        die("the stack is limited to %ju KiB, and %zu KiB are needed (see ulimit -s)",
+            (uintmax_t)stack.rlim_cur >> 10, LEAST_STACK >> 10);
+    }
+}
+
 // `found` is getopt's answer to an argument that no row of the table fits.
 __attribute__((noreturn)) static void die_of_option(int found, char **argv) {
     const char *why =
@@ -227,14 +245,14 @@ __attribute__((noreturn)) static void die_of_option(int found, char **argv) {
     die_usage("%s: %s", argv[optind - 1], why);
 }
 
-struct operands cli_parse(const struct program *program, int argc, char **argv) {
+// Not a part of cli_parse: what it needs of the stack must not be taken before that is measured.
+__attribute__((noinline)) static struct operands parse(const struct program *program, int argc,
+                                                       char **argv) {
     struct option_row rows[MAX_OPTIONS];
     struct option long_options[MAX_OPTIONS + 1] = {{0}};
     struct value_texts defaults = {{{0}}};
     char letters[2 * MAX_OPTIONS + 2] = ":";
     const size_t count = cli_all_options(program, rows);
-    (void)signal(SIGPIPE, SIG_DFL);
-    reserve_standard_files();
     for (size_t i = 0; i < count; i++) {
         const bool bare = rows[i].type == OPTION_FLAG;
         value_text(&rows[i], defaults.at[i]);
@@ -265,4 +283,11 @@ struct operands cli_parse(const struct program *program, int argc, char **argv) 
     }
     write_history(program, rows, count, &defaults, &operands);
     return operands;
+}
+
+struct operands cli_parse(const struct program *program, int argc, char **argv) {
+    (void)signal(SIGPIPE, SIG_DFL);
+    reserve_standard_files();
+    check_limits();
+    return parse(program, argc, argv);
 }

@@ -37,6 +37,7 @@ struct common_options {
     bool quiet;
     int64_t threads;   // as many as the machine has
     size_t max_record; // bytes
+    size_t max_pixels; // of a sample's `size`
 };
 
 enum {
@@ -44,6 +45,7 @@ enum {
     COMMON_QUIET = 2,
     COMMON_THREADS = 4,
     COMMON_MAX_RECORD = 8,
+    COMMON_MAX_PIXELS = 16,
     COMMON_STREAM = COMMON_OUTPUT | COMMON_QUIET | COMMON_MAX_RECORD,
 };
 
@@ -67,12 +69,13 @@ struct operands {
                         // comes out
 };
 
-// The defaults: stdout, one thread a processor, records of at most 1 GiB.
+// The defaults: stdout, one thread a processor, records of at most 1 GiB, 4096 x 4096 pixels.
 struct common_options common_defaults(void);
 
 // Reads the command line into the options' targets. Answers --help, --man and --version and ends
-// the program with 0; ends it with 2 and a hint where the command line is wrong. A closed pipe ends
-// the program quietly from here on, whatever the parent process arranged.
+// the program with 0; ends it with 2 and a hint where the command line is wrong, and with 1 where
+// the stack is too small (ulimit -s). A closed pipe ends the program quietly from here on, and a
+// write beyond the largest permitted file fails (ulimit -f), whatever the parent process arranged.
 struct operands cli_parse(const struct program *program, int argc, char **argv);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))

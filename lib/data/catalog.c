@@ -186,7 +186,8 @@ static bool add_folder(struct catalog *catalog, const char *folder, struct error
     }
     bool good = access(path, F_OK) == 0 || errno != ENOENT ||
                 fail(error, "%s: not a shard folder: there is no " SHARD_INDEX " in it", folder);
-    struct stream_reader *reader = good ? stream_open(path, catalog->max_record, error) : NULL;
+    struct stream_reader *reader =
+        good ? stream_open_regular(path, catalog->max_record, error) : NULL;
     good = reader != NULL && read_index(catalog, reader, folder, error);
     stream_close(reader);
     free(path);

@@ -1,6 +1,8 @@
 // The ids that have come, from the decisions or from the images, and what is known of each.
 #include "data/decisions.h"
 
+#include "image/image.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,7 @@ static bool read_one(struct decisions *decisions) {
     struct record record;
     struct error error;
     int64_t keep = 0;
+    int64_t area = 0;
     if (!stream_read(decisions->reader, &record)) {
         return false;
     }
@@ -50,6 +53,15 @@ static bool read_one(struct decisions *decisions) {
     if (keep != 0 && keep != 1) {
         (void)fail(&error, "%.*s: 'keep' is %" PRId64 ", and must be 0 or 1", TEXT_ARG(record.id),
                    keep);
+        stream_die(decisions->reader, &error);
+    }
+    if (!record_integer(&record, "area", &area, &error)) {
+        stream_die(decisions->reader, &error);
+    }
+    // What is kept has pixels of a lesion: classify keeps areas above a limit of 0 or more.
+    if (area < keep || area > (int64_t)IMAGE_MAX_PIXELS) {
+        (void)fail(&error, "%.*s: 'area' is %" PRId64 ", with a 'keep' of %" PRId64,
+                   TEXT_ARG(record.id), area, keep);
         stream_die(decisions->reader, &error);
     }
     if (!add(decisions, record.id, keep == 1 ? DECISION_KEEP : DECISION_EMPTY)) {

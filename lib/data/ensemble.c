@@ -4,6 +4,7 @@
 #include "core/half.h"
 #include "core/simd.h"
 #include "image/mask.h"
+#include "stream/extent.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,10 @@ bool mask_from_probability(const struct record *record, double threshold, struct
         return fail(error, "%.*s: 'probability' is %s, and must be <f2, <f4 or <f8",
                     TEXT_ARG(record->id), dtype_code(tensor->type));
     }
+    if (!tensor_finite(tensor)) {
+        return fail(error, "%.*s: 'probability' holds a number that is not finite",
+                    TEXT_ARG(record->id));
+    }
     if (!resize_mask(mask, tensor, record, error)) {
         return false;
     }
@@ -149,11 +154,12 @@ bool mask_from_probability(const struct record *record, double threshold, struct
     return true;
 }
 
-VECTORISED static void set_pixels(uint8_t *restrict pixels, const uint8_t *restrict bytes,
-                                  size_t count) {
+VECTORISED static uint8_t greatest(const uint8_t *bytes, size_t count) {
+    uint8_t most = 0;
     for (size_t i = 0; i < count; i++) {
-        pixels[i] = bytes[i] != 0;
+        most = bytes[i] > most ? bytes[i] : most;
     }
+    return most;
 }
 
 bool mask_from_sample(const struct record *record, struct image *mask, struct error *error) {
@@ -168,7 +174,11 @@ bool mask_from_sample(const struct record *record, struct image *mask, struct er
     if (!resize_mask(mask, tensor, record, error)) {
         return false;
     }
-    set_pixels(mask->pixels, tensor->data, tensor->bytes);
+    const uint8_t most = greatest(tensor->data, tensor->bytes);
+    if (most > 1) {
+        return fail(error, "%.*s: 'mask' holds %d, not 0 and 1 only", TEXT_ARG(record->id), most);
+    }
+    memcpy(mask->pixels, tensor->data, tensor->bytes);
     return true;
 }
 

@@ -18,11 +18,12 @@ void tensor_mean(const struct tensor *const *inputs, const double *weights, size
 
 // mask = 1 where the record's `probability` (floating type, height x width) is strictly above the
 // threshold. The mask is allocated anew where the size differs; the caller frees it. Fails for a
-// record without such a tensor, and for sizes above the limits of image.h.
+// record without such a tensor, for a number in it that is not finite, and for sizes above the
+// limits of image.h.
 CHECKED bool mask_from_probability(const struct record *record, double threshold,
                                    struct image *mask, struct error *error);
 
-// The same for `mask` (u1, height x width): 1 where it is not 0.
+// The same for `mask` (u1, height x width), which holds 0 and 1 only.
 CHECKED bool mask_from_sample(const struct record *record, struct image *mask, struct error *error);
 
 // The area at rank floor(count * ratio) of the descending order, or 0 where there is no such rank:

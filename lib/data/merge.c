@@ -2,6 +2,7 @@
 #include "data/merge.h"
 
 #include "data/ensemble.h"
+#include "stream/extent.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,6 +109,31 @@ static bool reserve(struct merge *merge, const struct record *first, struct erro
            fail(error, "no memory for a record of %zu bytes", total);
 }
 
+// Says which stream's numbers are not finite; if all are, the mean is (as f2 it is above 65504).
+static bool not_finite(const struct merge *merge, struct text name, struct error *error) {
+    for (size_t k = 0; k < merge->count; k++) {
+        if (!tensor_finite(merge->parts[k])) {
+            return fail(error, "%s: %.*s: '%.*s' holds a number that is not finite",
+                        merge->names[k], TEXT_ARG(merge->record.id), TEXT_ARG(name));
+        }
+    }
+    return fail(error, "%.*s: the mean of '%.*s' is too large", TEXT_ARG(merge->record.id),
+                TEXT_ARG(name));
+}
+
+// The field becomes the mean of merge->parts, which goes to `bytes`.
+static bool put_mean(struct merge *merge, struct field *field, struct tensor *mean,
+                     unsigned char *bytes, struct error *error) {
+    const struct tensor *part = merge->parts[0];
+    *mean = *part;
+    mean->type = mean_type(merge, part);
+    mean->bytes = mean_bytes(merge, part);
+    mean->data = bytes;
+    tensor_mean(merge->parts, merge->weights, merge->count, mean->type, bytes);
+    field->value = value_tensor(mean);
+    return tensor_finite(mean) || not_finite(merge, field->name, error);
+}
+
 bool merge_records(struct merge *merge, const struct record *inputs, uint64_t number,
                    struct error *error) {
     const struct record *first = &inputs[0];
@@ -132,19 +158,25 @@ bool merge_records(struct merge *merge, const struct record *inputs, uint64_t nu
         if (!collect(merge, inputs, field->name, error)) {
             return false;
         }
-        const struct tensor *part = merge->parts[0];
-        if (dtype_is_float(part->type)) {
-            struct tensor *mean = &merge->tensors[i];
-            *mean = *part;
-            mean->type = mean_type(merge, part);
-            mean->bytes = mean_bytes(merge, part);
-            mean->data = bytes;
-            tensor_mean(merge->parts, merge->weights, merge->count, mean->type, bytes);
-            bytes += mean->bytes;
-            field->value = value_tensor(mean);
+        if (dtype_is_float(merge->parts[0]->type)) {
+            if (!put_mean(merge, field, &merge->tensors[i], bytes, error)) {
+                return false;
+            }
+            bytes += merge->tensors[i].bytes;
         }
     }
     merge->record.fields = merge->fields;
+    return true;
+}
+
+bool merge_pass(const struct merge *merge, const struct record *record, struct error *error) {
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+        if (field->value.type == VALUE_TENSOR && !tensor_finite(field->value.tensor)) {
+            return fail(error, "%s: %.*s: '%.*s' holds a number that is not finite",
+                        merge->names[0], TEXT_ARG(record->id), TEXT_ARG(field->name));
+        }
+    }
     return true;
 }
 

@@ -38,6 +38,10 @@ static bool read_size(struct sample_mask *mask, const struct record *sample, str
         (size_t)(sides[0].integer * sides[1].integer) > IMAGE_MAX_PIXELS) {
         return fail(error, "%.*s: 'size' is not a list of height and width", TEXT_ARG(sample->id));
     }
+    if (mask->max_pixels > 0 && (size_t)(sides[0].integer * sides[1].integer) > mask->max_pixels) {
+        return fail(error, "%.*s: 'size' has more than %zu pixels (see --max-pixels)",
+                    TEXT_ARG(sample->id), mask->max_pixels);
+    }
     mask->height = (size_t)sides[0].integer;
     mask->width = (size_t)sides[1].integer;
     return true;

@@ -11,8 +11,10 @@
 // The sample's image: rank 2, bytes, within the limits of images.
 CHECKED bool sample_image(const struct record *sample, struct view *image, struct error *error);
 
-// Memory for the mask of one sample after the other; starts as zeros.
+// Memory for the mask of one sample after the other; starts as zeros but for the limit.
 struct sample_mask {
+    size_t max_pixels; // that a `size` may have; 0: as many as images
+
     bool labelled;
     size_t height, width; // what the runs refer to: `size`, or else the image's own
     struct runs runs;     // the union of `rle`

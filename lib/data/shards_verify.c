@@ -87,7 +87,7 @@ static bool check_name(const struct verifier *verifier, uint32_t file, struct er
 
 static bool check_shard(struct verifier *verifier, uint32_t file, struct error *error) {
     const char *path = verifier->catalog.files[file].path;
-    struct stream_reader *reader = stream_open(path, verifier->catalog.max_record, error);
+    struct stream_reader *reader = stream_open_regular(path, verifier->catalog.max_record, error);
     bool good = reader != NULL;
     if (good && strcmp(stream_kind(reader), KIND_SAMPLES) != 0) {
         good = fail(error, "%s: holds %s, not samples", path, stream_kind(reader));

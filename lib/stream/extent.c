@@ -47,6 +47,38 @@ static void widen(double *numbers, enum dtype type, const unsigned char *bytes, 
     }
 }
 
+// A number that is not finite has all bits of its exponent set.
+#define ANY_NOT_FINITE(bits, exponent)                                                             \
+    {                                                                                              \
+        bits block[BLOCK];                                                                         \
+        bits found = 0;                                                                            \
+        memcpy(block, bytes, count * sizeof *block);                                               \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            found |= (bits)((block[i] & (exponent)) == (exponent));                                \
+        }                                                                                          \
+        return found != 0;                                                                         \
+    }
+
+VECTORISED static bool any_not_finite(enum dtype type, const unsigned char *bytes, size_t count) {
+    switch (type) {
+    case DTYPE_F2: ANY_NOT_FINITE(uint16_t, 0x7C00)
+    case DTYPE_F4: ANY_NOT_FINITE(uint32_t, 0x7F800000)
+    case DTYPE_F8: ANY_NOT_FINITE(uint64_t, 0x7FF0000000000000)
+    default: return false;
+    }
+}
+
+bool tensor_finite(const struct tensor *tensor) {
+    const size_t elements = tensor_elements(tensor);
+    const unsigned char *bytes = tensor->data;
+    bool finite = true;
+    for (size_t i = 0; i < elements && finite; i += BLOCK) {
+        const size_t count = elements - i < BLOCK ? elements - i : BLOCK;
+        finite = !any_not_finite(tensor->type, bytes + i * dtype_size(tensor->type), count);
+    }
+    return finite;
+}
+
 static inline void take(struct running *running, size_t lane, double number) {
     running->least[lane] = number < running->least[lane] ? number : running->least[lane];
     running->greatest[lane] = number > running->greatest[lane] ? number : running->greatest[lane];

@@ -11,6 +11,9 @@ struct extent {
 
 size_t tensor_elements(const struct tensor *tensor);
 
+// Whether every element is a number: neither NaN nor an infinity. Integers are.
+bool tensor_finite(const struct tensor *tensor);
+
 // False for a tensor without elements.
 bool tensor_extent(const struct tensor *tensor, struct extent *extent);
 

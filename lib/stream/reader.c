@@ -303,23 +303,26 @@ enum stream_status stream_next(struct stream_reader *reader, struct record *reco
 static char *shown_path(const char *path) {
     const size_t length = strlen(path);
     char *shown = NULL;
-    if (strcmp(path, "-") == 0) {
-        return strdup("stdin");
-    }
     if (length <= PATH_SHOWN) {
-        return strdup(path);
+        return strdup(strcmp(path, "-") == 0 ? "stdin" : path);
     }
     return asprintf(&shown, "...%s", path + length - PATH_SHOWN) < 0 ? NULL : shown;
 }
 
-static bool open_input(struct stream_reader *reader, const char *path, struct error *error) {
+static bool open_input(struct stream_reader *reader, const char *path, bool regular,
+                       struct error *error) {
     struct stat status;
-    reader->descriptor = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    reader->descriptor = strcmp(path, "-") == 0
+                             ? STDIN_FILENO
+                             : open(path, O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK : 0));
     if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0) {
         return fail(error, "%s: %s", reader->path, strerror(errno));
     }
     if (S_ISDIR(status.st_mode)) {
         return fail(error, "%s: is a directory", reader->path);
+    }
+    if (regular && !S_ISREG(status.st_mode)) {
+        return fail(error, "%s: not a regular file", reader->path);
     }
     // A wider pipe costs fewer switches between the two programs; without it all works as well.
     (void)fcntl(reader->descriptor, F_SETPIPE_SZ, PIPE_SIZE);
@@ -327,7 +330,8 @@ static bool open_input(struct stream_reader *reader, const char *path, struct er
            fail_within(error, "%s: header (record 0), byte %" PRIu64, reader->path, reader->offset);
 }
 
-struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error) {
+static struct stream_reader *open_stream(const char *path, bool regular, size_t max_record,
+                                         struct error *error) {
     struct stream_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL || (reader->path = shown_path(path)) == NULL) {
         free(reader);
@@ -336,11 +340,20 @@ struct stream_reader *stream_open(const char *path, size_t max_record, struct er
     }
     reader->max_record = max_record;
     reader->digest = digest_new();
-    if (!open_input(reader, path, error)) {
+    if (!open_input(reader, path, regular, error)) {
         stream_close(reader);
         return NULL;
     }
     return reader;
+}
+
+struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error) {
+    return open_stream(path, false, max_record, error);
+}
+
+struct stream_reader *stream_open_regular(const char *path, size_t max_record,
+                                          struct error *error) {
+    return open_stream(path, true, max_record, error);
 }
 
 void stream_close(struct stream_reader *reader) {

@@ -13,6 +13,11 @@ enum stream_status { STREAM_RECORD, STREAM_END, STREAM_FAILED };
 // Records above `max_record` bytes are refused. Every error names file, record and byte.
 CHECKED struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error);
 
+// The same for a file that a program looks for by itself, in a folder: only a regular file is
+// opened. Anything else in its place, a named pipe say, could hold the program up for ever.
+CHECKED struct stream_reader *stream_open_regular(const char *path, size_t max_record,
+                                                  struct error *error);
+
 // "samples", "probabilities", ...
 const char *stream_kind(const struct stream_reader *reader);
 const struct history *stream_history(const struct stream_reader *reader);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MASK_MAX_SCALE 4
+
 // The size of the sample's mask: that of its own tensor, or what its run lengths (now in
 // batch->scratch) refer to.
 static bool mask_size(struct batch *batch, const struct record *sample, size_t *height,
@@ -29,6 +31,17 @@ static bool mask_size(struct batch *batch, const struct record *sample, size_t *
            fail(error, "%.*s: has neither 'mask' nor 'rle' to learn from", TEXT_ARG(sample->id));
 }
 
+// Masks are about as large as their images, so that few bytes cannot ask for much memory.
+static bool in_proportion(const struct batch *batch, const struct record *sample,
+                          struct error *error) {
+    return (batch->mask_height <= MASK_MAX_SCALE * batch->height &&
+            batch->mask_width <= MASK_MAX_SCALE * batch->width) ||
+           fail(error,
+                "%.*s: a mask of %zu x %zu for an image of %zu x %zu: above %d times its sides",
+                TEXT_ARG(sample->id), batch->mask_height, batch->mask_width, batch->height,
+                batch->width, MASK_MAX_SCALE);
+}
+
 bool batch_open(struct batch *batch, size_t capacity, const struct record *sample, bool labelled,
                 struct error *error) {
     struct view image;
@@ -39,6 +52,9 @@ bool batch_open(struct batch *batch, size_t capacity, const struct record *sampl
     }
     batch->height = image.height;
     batch->width = image.width;
+    if (!in_proportion(batch, sample, error)) {
+        return false;
+    }
     batch->images = calloc(capacity, image.height * image.width);
     batch->masks = calloc(capacity, batch->mask_height * batch->mask_width + 1);
     if (batch->images == NULL || batch->masks == NULL) {

@@ -1,6 +1,7 @@
 // Saving and loading a training run.
 #include "train/checkpoint.h"
 
+#include "stream/extent.h"
 #include "stream/reader.h"
 #include "weights/checkpoint.h"
 
@@ -16,8 +17,8 @@ struct arrays {
     float *values, *learned[REMEMBERED];
 };
 
-static void *room_for(size_t count) {
-    void *memory = calloc(count + 1, sizeof(float));
+static void *room_for(size_t count, size_t size) {
+    void *memory = calloc(count + 1, size);
     if (memory == NULL) {
         die("no memory for a checkpoint");
     }
@@ -25,7 +26,7 @@ static void *room_for(size_t count) {
 }
 
 static float *fetch(const struct optimizer *optimizer, const float *from, size_t count) {
-    float *copy = room_for(count);
+    float *copy = room_for(count, sizeof *copy);
     optimizer->backend->calls->get(optimizer->backend, copy, from, count * sizeof *copy);
     return copy;
 }
@@ -100,53 +101,6 @@ static void write_optimizer(struct stream_writer *writer, const struct graph *gr
     }
 }
 
-// The state's members by name, for writing and reading alike.
-struct members {
-    struct {
-        const char *name;
-        int64_t *at;
-    } integers[6];
-    struct {
-        const char *name;
-        double *at;
-    } numbers[7];
-};
-
-static struct members members_of(struct training_state *state) {
-    return (struct members){{{"side", &state->side},
-                             {"iteration", &state->iteration},
-                             {"steps", &state->steps},
-                             {"samples", &state->samples},
-                             {"seed", &state->seed},
-                             {"best_iteration", &state->best_iteration}},
-                            {{"rate", &state->rate},
-                             {"score", &state->score},
-                             {"best", &state->best},
-                             {"dice", &state->dice},
-                             {"dice_empty", &state->dice_empty},
-                             {"dice_lesion", &state->dice_lesion},
-                             {"accuracy", &state->accuracy}}};
-}
-
-static void write_state(struct stream_writer *writer, const struct training_state *state) {
-    struct training_state copy = *state;
-    const struct members members = members_of(&copy);
-    struct field fields[16];
-    size_t count = 0;
-    fields[count++] = (struct field){text_of("network"), value_text(text_of(state->network))};
-    fields[count++] = (struct field){text_of("options"), value_text(text_of(state->options))};
-    for (size_t i = 0; i < 6; i++) {
-        fields[count++] = (struct field){text_of(members.integers[i].name),
-                                         value_integer(*members.integers[i].at)};
-    }
-    for (size_t i = 0; i < 7; i++) {
-        fields[count++] =
-            (struct field){text_of(members.numbers[i].name), value_number(*members.numbers[i].at)};
-    }
-    const struct record record = {text_of(CHECKPOINT_STATE), count, fields};
-    stream_write(writer, &record);
-}
-
 void training_save(const char *path, const struct optimizer *optimizer,
                    const struct training_state *state, bool resumable,
                    const struct history *history) {
@@ -157,7 +111,7 @@ void training_save(const char *path, const struct optimizer *optimizer,
     if (resumable) {
         write_optimizer(writer, optimizer->graph, &arrays);
     }
-    write_state(writer, state);
+    training_state_write(writer, state);
     stream_finish(writer);
     output_close(output);
     free_all(&arrays);
@@ -165,8 +119,20 @@ void training_save(const char *path, const struct optimizer *optimizer,
 
 // ---- reading
 
+// Whether all values of a parameter are such that a run can have left them there.
+static bool check_values(const struct tensor *tensor, const char *name,
+                         const struct parameter *parameter, bool variance, struct error *error) {
+    struct extent extent;
+    if (!tensor_finite(tensor)) {
+        return fail(error, "'%s' of %s holds a number that is not finite", name, parameter->name);
+    }
+    return !variance || !tensor_extent(tensor, &extent) || extent.least >= 0 ||
+           fail(error, "'%s' of %s is a variance below 0: %g", name, parameter->name, extent.least);
+}
+
 static bool copy_tensor(const struct record *record, const char *name,
-                        const struct parameter *parameter, float *values, struct error *error) {
+                        const struct parameter *parameter, bool variance, float *values,
+                        struct error *error) {
     const struct tensor *tensor = NULL;
     if (!record_tensor(record, name, parameter->rank, &tensor, error)) {
         return false;
@@ -175,119 +141,144 @@ static bool copy_tensor(const struct record *record, const char *name,
         memcmp(tensor->shape, parameter->shape, tensor->rank * sizeof *tensor->shape) != 0) {
         return fail(error, "'%s' of %s has another type or shape", name, parameter->name);
     }
+    if (!check_values(tensor, name, parameter, variance, error)) {
+        return false;
+    }
     memcpy(values + parameter->offset, tensor->data, tensor->bytes);
     return true;
 }
 
-static bool same_text(const struct record *record, const char *name, const char *wanted,
-                      struct error *error) {
-    const struct value *value = record_find(record, name);
-    if (value == NULL || value->type != VALUE_TEXT) {
-        return fail(error, "the state lacks '%s'", name);
-    }
-    return text_is(value->text, wanted) ||
-           fail(error,
-                "it was made with other options, and going on would mix two runs: %.*s; now: %s",
-                TEXT_ARG(value->text), wanted);
-}
-
-static bool read_state(const struct record *record, struct training_state *state,
-                       struct error *error) {
-    const struct members members = members_of(state);
-    if (!same_text(record, "network", state->network, error) ||
-        !same_text(record, "options", state->options, error)) {
-        return false;
-    }
-    for (size_t i = 0; i < 6; i++) {
-        if (!record_integer(record, members.integers[i].name, members.integers[i].at, error)) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < 7; i++) {
-        const struct value *value = record_find(record, members.numbers[i].name);
-        if (value == NULL || value->type != VALUE_NUMBER) {
-            return fail(error, "the state lacks '%s'", members.numbers[i].name);
-        }
-        *members.numbers[i].at = value->number;
-    }
-    return state->iteration >= 0 && state->steps >= 0 && state->samples >= 0
-               ? true
-               : fail(error, "the state counts below zero");
-}
-
-// How many records of each sort have come.
-struct seen {
-    int parameters, remembered, states;
+// A checkpoint that is being read, and which of its records have come.
+struct loading {
+    const struct graph *graph;
+    const struct training_plan *plan;
+    struct training_state *state;
+    struct arrays arrays;
+    bool *has_value, *has_memory; // of each parameter; what the optimiser remembers of it
+    bool has_state;
 };
 
-static bool read_record(const struct record *record, const struct graph *graph,
-                        struct arrays *arrays, struct training_state *state, struct seen *seen,
+// A record comes once, with as many values as the run wrote.
+static bool take_record(bool *has, const struct record *record, size_t values,
                         struct error *error) {
+    if (*has) {
+        return fail(error, "'%.*s' a second time", TEXT_ARG(record->id));
+    }
+    *has = true;
+    return record->count == values || fail(error, "'%.*s' has %zu values, and must have %zu",
+                                           TEXT_ARG(record->id), record->count, values);
+}
+
+// The number of a parameter, -1 where there is none of this name.
+static int find_parameter(const struct graph *graph, struct text name) {
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        if (text_is(name, graph_parameter_at(graph, i)->name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool read_value(struct loading *loading, const struct record *record, int number,
+                       struct error *error) {
+    const struct parameter *parameter = graph_parameter_at(loading->graph, number);
+    return take_record(&loading->has_value[number], record, 1, error) &&
+           copy_tensor(record, CHECKPOINT_VALUE, parameter, parameter->role == ROLE_VARIANCE,
+                       loading->arrays.values, error);
+}
+
+static bool read_memory(struct loading *loading, const struct record *record, int number,
+                        struct error *error) {
+    const struct parameter *parameter = graph_parameter_at(loading->graph, number);
+    bool read = take_record(&loading->has_memory[number], record, REMEMBERED, error);
+    for (int k = 0; k < REMEMBERED && read; k++) {
+        read = copy_tensor(record, remembered[k], parameter, k == VARIANCE,
+                           loading->arrays.learned[k], error);
+    }
+    return read;
+}
+
+static bool read_record(struct loading *loading, const struct record *record, struct error *error) {
     const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
     if (text_is(record->id, CHECKPOINT_STATE)) {
-        seen->states++;
-        return read_state(record, state, error);
+        return take_record(&loading->has_state, record, TRAINING_STATE_VALUES, error) &&
+               training_state_read(record, loading->plan, loading->state, error);
     }
     const bool of_optimizer =
         record->id.length > prefix && memcmp(record->id.at, CHECKPOINT_OPTIMIZER, prefix) == 0;
-    const struct text id = of_optimizer
-                               ? (struct text){record->id.at + prefix, record->id.length - prefix}
-                               : record->id;
-    const struct name name = name_of("%.*s", TEXT_ARG(id));
-    const struct parameter *parameter = graph_parameter_named(graph, name.text);
-    if (parameter == NULL || (of_optimizer && !role_is_learned(parameter->role))) {
+    const struct text name = of_optimizer
+                                 ? (struct text){record->id.at + prefix, record->id.length - prefix}
+                                 : record->id;
+    const int number = find_parameter(loading->graph, name);
+    if (number < 0 ||
+        (of_optimizer && !role_is_learned(graph_parameter_at(loading->graph, number)->role))) {
         return fail(error, "the network has no parameter '%.*s'", TEXT_ARG(record->id));
     }
-    if (!of_optimizer) {
-        seen->parameters++;
-        return copy_tensor(record, CHECKPOINT_VALUE, parameter, arrays->values, error);
+    return of_optimizer ? read_memory(loading, record, number, error)
+                        : read_value(loading, record, number, error);
+}
+
+static bool complete(const struct loading *loading, struct error *error) {
+    int remembering = 0;
+    for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
+        if (!loading->has_value[i]) {
+            return fail(error, "not all of a checkpoint: it lacks %s",
+                        graph_parameter_at(loading->graph, i)->name);
+        }
+        remembering += loading->has_memory[i];
     }
-    seen->remembered++;
-    for (int k = 0; k < REMEMBERED; k++) {
-        if (!copy_tensor(record, remembered[k], parameter, arrays->learned[k], error)) {
-            return false;
+    if (!loading->has_state) {
+        return fail(error, "not all of a checkpoint: it lacks '" CHECKPOINT_STATE "'");
+    }
+    for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(loading->graph, i);
+        if (role_is_learned(parameter->role) && !loading->has_memory[i]) {
+            return remembering == 0
+                       ? fail(error, "holds weights only, without what the optimiser remembers: it "
+                                     "can start a run (--init), not go on with one")
+                       : fail(error, "not all of a checkpoint: it lacks " CHECKPOINT_OPTIMIZER "%s",
+                              parameter->name);
         }
     }
     return true;
 }
 
-static bool complete(const struct graph *graph, const struct seen *seen, struct error *error) {
-    int learned = 0;
-    for (int i = 0; i < graph_parameter_count(graph); i++) {
-        learned += role_is_learned(graph_parameter_at(graph, i)->role);
+static bool read_all(struct loading *loading, struct stream_reader *reader, const char *path,
+                     struct error *error) {
+    struct record record;
+    enum stream_status status = STREAM_END;
+    if (strcmp(stream_kind(reader), KIND_WEIGHTS) != 0) {
+        return fail(error, "%s: holds %s, not weights", path, stream_kind(reader));
     }
-    if (seen->states != 1 || seen->parameters != graph_parameter_count(graph)) {
-        return fail(error, "not all of a checkpoint: %d parameters of %d", seen->parameters,
-                    graph_parameter_count(graph));
+    while ((status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+        if (!read_record(loading, &record, error)) {
+            return fail_within(error, "%s", stream_place(reader));
+        }
     }
-    return seen->remembered == learned ||
-           fail(error, "holds weights only, without what the optimiser remembers: it can start a "
-                       "run (--init), not go on with one");
+    return status == STREAM_END && (complete(loading, error) || fail_within(error, "%s", path));
 }
 
-bool training_load(const char *path, struct optimizer *optimizer, struct training_state *state,
-                   struct error *error) {
-    struct stream_reader *reader = stream_open(path, (size_t)1 << 30, error);
-    struct record record;
-    struct seen seen = {0, 0, 0};
+bool training_load(const char *path, struct optimizer *optimizer, const struct training_plan *plan,
+                   struct training_state *state, struct error *error) {
+    const size_t count = (size_t)graph_parameter_count(optimizer->graph);
+    struct stream_reader *reader = stream_open_regular(path, (size_t)1 << 30, error);
     if (reader == NULL) {
         return false;
     }
-    struct arrays arrays = fetch_all(optimizer);
-    enum stream_status status = STREAM_END;
-    bool read = strcmp(stream_kind(reader), KIND_WEIGHTS) == 0 ||
-                fail(error, "%s: holds %s, not weights", path, stream_kind(reader));
-    while (read && (status = stream_next(reader, &record, error)) == STREAM_RECORD) {
-        read = read_record(&record, optimizer->graph, &arrays, state, &seen, error) ||
-               fail_within(error, "%s", stream_place(reader));
-    }
-    read = read && status == STREAM_END &&
-           (complete(optimizer->graph, &seen, error) || fail_within(error, "%s", path));
+    struct loading loading = {.graph = optimizer->graph,
+                              .plan = plan,
+                              .state = state,
+                              .arrays = fetch_all(optimizer),
+                              .has_value = room_for(count, sizeof(bool)),
+                              .has_memory = room_for(count, sizeof(bool))};
+    const bool read = read_all(&loading, reader, path, error);
     if (read) {
-        put_all(optimizer, &arrays);
+        put_all(optimizer, &loading.arrays);
         optimizer->steps = state->steps;
     }
-    free_all(&arrays);
+    free_all(&loading.arrays);
+    free(loading.has_value);
+    free(loading.has_memory);
     stream_close(reader);
     return read;
 }

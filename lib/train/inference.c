@@ -5,6 +5,7 @@
 #include "core/simd.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool inference_open(struct inference *inference, struct backend *backend, const struct graph *graph,
                     struct network *network, bool flip, struct error *error) {
@@ -71,7 +72,7 @@ bool inference_run(struct inference *inference, const uint8_t *images, struct er
 }
 
 static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,
-                   size_t width, const float **made, struct error *error) {
+                   size_t width, float **made, struct error *error) {
     const struct shape out = inference->out;
     if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
         plane_resize_close(&inference->resize);
@@ -85,7 +86,10 @@ static bool resize(struct inference *inference, const float *logits, size_t i, s
 
 bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
                       const float **logits, struct error *error) {
-    return resize(inference, inference->logits, i, height, width, logits, error);
+    float *made = NULL;
+    const bool good = resize(inference, inference->logits, i, height, width, &made, error);
+    *logits = made;
+    return good;
 }
 
 static inline float sigmoid(float z) {
@@ -93,9 +97,9 @@ static inline float sigmoid(float z) {
     return z < 0 ? below / (1.0F + below) : 1.0F / (1.0F + below);
 }
 
-VECTORISED static void sigmoids(const float *logits, size_t count, float *probability) {
+VECTORISED static void sigmoids(float *numbers, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        probability[i] = sigmoid(logits[i]);
+        numbers[i] = sigmoid(numbers[i]);
     }
 }
 
@@ -109,27 +113,35 @@ VECTORISED static void add_mirrored(const float *logits, size_t height, size_t w
     }
 }
 
-bool inference_probability(struct inference *inference, size_t i, size_t height, size_t width,
-                           const float **probability, struct error *error) {
-    const float *logits = NULL;
-    if (height * width > inference->room) {
+// The mean of the image's own probabilities, in `probability`, and of the mirrored one's.
+static bool mean_of_both(struct inference *inference, size_t i, size_t height, size_t width,
+                         float **probability, struct error *error) {
+    float *mirrored = NULL;
+    const size_t count = height * width;
+    if (count > inference->room) {
         free(inference->probability);
-        inference->probability = malloc(height * width * sizeof(float));
-        inference->room = inference->probability != NULL ? height * width : 0;
+        inference->probability = malloc(count * sizeof(float));
+        inference->room = inference->probability != NULL ? count : 0;
     }
     if (inference->probability == NULL) {
         return fail(error, "no memory");
     }
+    memcpy(inference->probability, *probability, count * sizeof(float));
+    if (!resize(inference, inference->mirrored, i, height, width, &mirrored, error)) {
+        return false;
+    }
+    add_mirrored(mirrored, height, width, inference->probability);
+    *probability = inference->probability;
+    return true;
+}
+
+bool inference_probability(struct inference *inference, size_t i, size_t height, size_t width,
+                           float **probability, struct error *error) {
+    float *logits = NULL;
     if (!resize(inference, inference->logits, i, height, width, &logits, error)) {
         return false;
     }
-    sigmoids(logits, height * width, inference->probability);
-    if (inference->flip) {
-        if (!resize(inference, inference->mirrored, i, height, width, &logits, error)) {
-            return false;
-        }
-        add_mirrored(logits, height, width, inference->probability);
-    }
-    *probability = inference->probability;
-    return true;
+    sigmoids(logits, height * width);
+    *probability = logits;
+    return !inference->flip || mean_of_both(inference, i, height, width, probability, error);
 }

@@ -15,8 +15,8 @@ struct inference {
     uint8_t *images;             // room for a batch, for callers who gather one
     uint8_t *turned;             // images mirrored left to right
     struct plane_resize resize;
-    float *probability;
-    size_t room; // numbers in `probability`
+    float *probability; // of a mirrored pair
+    size_t room;        // numbers in `probability`
 };
 
 // With `flip`, every image also runs mirrored, and probabilities are the mean of both.
@@ -29,10 +29,10 @@ void inference_close(struct inference *inference);
 CHECKED bool inference_run(struct inference *inference, const uint8_t *images, struct error *error);
 
 // The logits of image i, and the probabilities (sigmoid), brought to height x width; they live
-// until the next call.
+// until the next call, and the caller may overwrite the probabilities.
 CHECKED bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
                               const float **logits, struct error *error);
 CHECKED bool inference_probability(struct inference *inference, size_t i, size_t height,
-                                   size_t width, const float **probability, struct error *error);
+                                   size_t width, float **probability, struct error *error);
 
 #endif

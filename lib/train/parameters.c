@@ -2,6 +2,7 @@
 #include "train/parameters.h"
 
 #include "core/random.h"
+#include "stream/extent.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -170,12 +171,30 @@ static bool list_misfit(struct misfit *misfit, struct error *error) {
     return fail(error, "weights that do not fit this network: %s", text);
 }
 
+// Whether all numbers that a network would take from the table are finite.
+static bool check_finite(const struct graph *graph, const struct weight_table *table,
+                         const char *prefix, struct error *error) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct weight *weight = &table->weights[i];
+        const struct tensor numbers = {
+            .type = DTYPE_F4, .data = weight->values, .bytes = weight->count * sizeof(float)};
+        if (graph_parameter_named(graph, name_of("%s%s", prefix, weight->name).text) != NULL &&
+            !tensor_finite(&numbers)) {
+            return fail(error, "%s holds a number that is not finite", weight->name);
+        }
+    }
+    return true;
+}
+
 bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
                      const struct weight_table *table, const char *prefix, enum take take,
                      struct error *error) {
     struct misfit misfit = {{{.most = 150}, {.most = 150}, {.most = 110}}};
     if (!parameters_fit(graph, table, prefix, take, &misfit)) {
         return list_misfit(&misfit, error);
+    }
+    if (!check_finite(graph, table, prefix, error)) {
+        return false;
     }
     float *values = host_values(backend, network);
     for (size_t i = 0; i < table->count; i++) {

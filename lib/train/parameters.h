@@ -36,7 +36,8 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
 // of the whole network, the backbone's name where it is torchvision's resnet18.
 struct name parameters_prefix(const struct graph *graph, const struct weight_table *table);
 
-// Puts the values of a table that fits into the parameters; *error lists the first that do not.
+// Puts the values of a table that fits, and is finite, into the parameters; *error lists the first
+// that do not, or names the first that is not.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              struct network *network, const struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);

@@ -5,10 +5,12 @@
 #include "weights/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,8 +35,11 @@ static void start_parameters(struct trainer *trainer, const char *init) {
 }
 
 static void resume(struct trainer *trainer, const char *path, int64_t skipped) {
+    const struct training_plan plan = {.iterations = trainer->options->iterations,
+                                       .accumulate = trainer->options->accumulate,
+                                       .batch = (int64_t)trainer->batch.capacity};
     struct error error;
-    if (!training_load(path, &trainer->optimizer, &trainer->state, &error)) {
+    if (!training_load(path, &trainer->optimizer, &plan, &trainer->state, &error)) {
         die("%s", error.text);
     }
     if (trainer->state.samples < skipped) {
@@ -49,15 +54,39 @@ static void resume(struct trainer *trainer, const char *path, int64_t skipped) {
     }
 }
 
-void trainer_start(struct trainer *trainer, const struct start_options *options) {
-    const char *folder = trainer->options->folder;
-    char last[PATH_MAX];
-    if (snprintf(last, sizeof last, "%s/last.mpk", folder) >= (int)sizeof last) {
-        die("%s: too long a path", folder);
-    }
+// The folder, made if need be, is this run's until the program ends, however it ends: the system
+// gives the lock back, so the descriptor stays open.
+static void take_folder(const char *folder) {
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         die("%s: %s", folder, strerror(errno));
     }
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) {
+        die("%s: %s", folder, strerror(errno));
+    }
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        die("%s: another train-fold is at work there", folder);
+    }
+}
+
+// The path of a file of the folder; what is there already must be a regular file.
+static void put_path(const char *folder, const char *name, char path[PATH_MAX]) {
+    struct stat status;
+    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX) {
+        die("%s: too long a path", folder);
+    }
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        die("%s: not a regular file", path);
+    }
+}
+
+void trainer_start(struct trainer *trainer, const struct start_options *options) {
+    char last[PATH_MAX];
+    char other[PATH_MAX];
+    take_folder(trainer->options->folder);
+    put_path(trainer->options->folder, "best.mpk", other);
+    put_path(trainer->options->folder, "log.jsonl", other);
+    put_path(trainer->options->folder, "last.mpk", last);
     const bool left = access(last, F_OK) == 0;
     if (options->resume && left) {
         resume(trainer, last, options->skipped);

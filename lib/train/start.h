@@ -11,8 +11,9 @@ struct start_options {
     int64_t skipped;  // samples that are left out of the stream already
 };
 
-// Makes the trainer's folder if need be, sets parameters, optimiser and state, and reads over the
-// samples that have been used. Ends the program where that cannot be done.
+// Makes the trainer's folder if need be and locks it for the rest of the process, so that no other
+// run mixes with this one; sets parameters, optimiser and state, and reads over the samples that
+// have been used. Ends the program where that cannot be done.
 void trainer_start(struct trainer *trainer, const struct start_options *options);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define LONGEST_LOG ((size_t)1 << 30) // bytes
 static const char start_of_line[] = "{\"iteration\":";
@@ -41,7 +41,8 @@ static void cut_log(const char *path, int64_t iteration) {
 }
 
 FILE *train_log_open(const char *path, int64_t iteration) {
-    if (iteration > 0 && access(path, F_OK) == 0) {
+    struct stat status;
+    if (iteration > 0 && stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
         cut_log(path, iteration);
     }
     FILE *log = fopen(path, iteration > 0 ? "a" : "w");

@@ -59,6 +59,13 @@ static void fill_batch(struct trainer *trainer, int64_t have) {
     }
 }
 
+// Behind the last sample that is used the stream may end, and then its end mark tells whether all
+// of them were what had been written; or it may go on, and nothing waits for its end.
+static void check_samples(const struct trainer *trainer) {
+    struct record record;
+    (void)sources_read(trainer->samples, &record);
+}
+
 static uint64_t step_seed(const struct trainer *trainer) {
     struct random random = random_seed((uint64_t)trainer->options->seed, DRAW_STEP,
                                        (uint64_t)trainer->state.iteration);
@@ -178,6 +185,9 @@ static bool after_step(struct session *session) {
     const bool stop = !last && asked_to_stop();
     if (last || stop || due(iteration, options->log_every)) {
         write_log(session);
+    }
+    if (last) {
+        check_samples(trainer);
     }
     if (trainer->check_network != NULL && (last || due(iteration, options->evaluate_every))) {
         check(session);

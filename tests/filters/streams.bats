@@ -180,3 +180,16 @@ f2 float16 (2, 2) [0.5, -2.0, 0.0, 65504.0]
 f8 float64 (1, 1, 3, 1) [1e+300, -1e-300, 0.1]
 (0, 7) ['1 2', -3, [0.1, []]] 18446744073709551615 0.17" ]
 }
+
+@test "limits of the stack and of files are told in words by every program" {
+    cd "$BATS_TEST_TMPDIR"
+    for program in "$(dirname "$(command -v merge)")"/*; do
+        [[ $program != *.so ]] || continue
+        fails 1 "the stack is limited to 256 KiB" bash -c 'ulimit -s 256; exec "$0" --version' "$program"
+    done
+    make-samples -n 1 --height 200 --width 200 -o s.mpk
+    fails 1 "m.mpk: File too large" bash -c 'ulimit -f 8; merge -q s.mpk -o m.mpk'
+    fails 1 "File too large" bash -c 'ulimit -f 8; shard -q folder s.mpk'
+    fails 1 "stdout: File too large" bash -c 'ulimit -f 8; merge -q s.mpk >m.mpk'
+    [ ! -e folder ]
+}

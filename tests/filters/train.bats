@@ -131,22 +131,88 @@ log.jsonl" ]
     fails 2 "" train-fold --network lenet "$HERE/h" train.mpk
 }
 
-@test "a loss that is not finite stops the run and leaves the last good checkpoint" {
-    whole_run
-    weights -q whole/best.mpk -o "$HERE/bad.safetensors"
-    # A weight of the last bytes of the file becomes NaN.
-    size=$(stat -c %s "$HERE/bad.safetensors")
-    /usr/bin/python3 - "$HERE/bad.safetensors" <<'PYTHON'
+# with_weight NUMBER FILE: the weights of whole_run as .safetensors, one of them NUMBER.
+with_weight() {
+    weights -q whole/best.mpk -o "$2"
+    /usr/bin/python3 - "$@" <<'PYTHON'
 import json, struct, sys
-data = bytearray(open(sys.argv[1], "rb").read())
+data = bytearray(open(sys.argv[2], "rb").read())
 length = struct.unpack("<Q", data[:8])[0]
 at = json.loads(data[8:8 + length])["cls.0.cbr_unit.1.weight"]["data_offsets"][0] + 8 + length
-data[at:at + 4] = struct.pack("<f", float("nan"))
-open(sys.argv[1], "wb").write(data)
+data[at:at + 4] = struct.pack("<f", float(sys.argv[1]))
+open(sys.argv[2], "wb").write(data)
 PYTHON
-    [ "$size" = "$(stat -c %s "$HERE/bad.safetensors")" ]
-    fails 1 "not finite" train --init "$HERE/bad.safetensors" "$HERE/nan"
+}
+
+@test "a loss that is not finite stops the run and leaves the last good checkpoint" {
+    whole_run
+    with_weight 3e38 "$HERE/large.safetensors"
+    fails 1 "the loss is not finite" train --init "$HERE/large.safetensors" "$HERE/large"
+    [ ! -e "$HERE/large/last.mpk" ]
+}
+
+@test "weights that are not finite are refused by name, and so is an answer that is no number" {
+    whole_run
+    for number in nan inf; do
+        with_weight $number "$HERE/bad.safetensors"
+        fails 1 "cls.0.cbr_unit.1.weight holds a number that is not finite" train --init "$HERE/bad.safetensors" "$HERE/nan"
+        fails 1 "cls.0.cbr_unit.1.weight holds a number that is not finite" predict-fold -q -m "$HERE/bad.safetensors" val.mpk
+    done
     [ ! -e "$HERE/nan/last.mpk" ]
+    with_weight 3e38 "$HERE/large.safetensors"
+    fails 1 "the network's answer is not a number" predict-fold -q -m "$HERE/large.safetensors" val.mpk -o "$HERE/p.mpk"
+    [ ! -e "$HERE/p.mpk" ]
+}
+
+@test "two runs do not share a folder; a killed one leaves nothing to clean" {
+    mkfifo "$HERE/samples"
+    train-fold -q --network bisenet-resnet18 --iterations 14 --batch 2 "$HERE/mine" "$HERE/samples" 3>&- &
+    exec 7>"$HERE/samples"
+    head -c 100000 train.mpk >&7
+    for i in $(seq 100); do
+        [ ! -e "$HERE/mine/log.jsonl" ] || break
+        sleep 0.1
+    done
+    fails 1 "$HERE/mine: another train-fold is at work there" train --resume "$HERE/mine"
+    kill -9 $!
+    wait $! || true
+    exec 7>&-
+    train --iterations 2 "$HERE/mine"
+    [ "$(ls -A "$HERE/mine" | tr '\n' ' ')" = "best.mpk last.mpk log.jsonl " ]
+}
+
+@test "what is no regular file in the folder of a run does not hold it up" {
+    for name in last.mpk best.mpk log.jsonl; do
+        mkdir -p "$HERE/$name"
+        mkfifo "$HERE/$name/$name"
+        fails 1 "$name: not a regular file" timeout 20 train-fold --network bisenet-resnet18 --iterations 2 \
+            --batch 2 --resume "$HERE/$name" train.mpk
+    done
+}
+
+@test "samples behind which the stream turns out to be damaged are not learned from" {
+    # The last byte but one of the end mark's hash, behind the last sample that is used
+    { head -c -2 train.mpk && printf '\0' && tail -c 1 train.mpk; } >"$HERE/flipped.mpk"
+    fails 1 "damaged" train-fold -q --network bisenet-resnet18 --iterations 30 --batch 2 "$HERE/run" "$HERE/flipped.mpk"
+    [ ! -e "$HERE/run/last.mpk" ] || [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" -lt 30 ]
+    train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 "$HERE/surplus" train.mpk
+}
+
+@test "a mask is about as large as its image" {
+    /usr/bin/python3 - <<'PYTHON' >"$HERE/large.mpk"
+import msgpack, sys, xxhash
+def tensor(shape, data):
+    return {b"nd": True, b"type": "|u1", b"kind": b"", b"shape": shape, b"data": data}
+stream = msgpack.packb({"pleura": 1, "kind": "samples", "history": []})
+for i in range(2):
+    stream += msgpack.packb({"id": str(i), "image": tensor([64, 64], bytes(4096)), "size": [16384, 16384], "rle": ["0 1"]})
+sys.stdout.buffer.write(stream + msgpack.packb({"end": 2, "xxh3": xxhash.xxh3_64_intdigest(stream)}))
+PYTHON
+    fails 1 "above 4 times its sides" train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 "$HERE/x" "$HERE/large.mpk"
+    whole_run
+    fails 1 "--max-pixels" predict-fold -q -m whole/best.mpk "$HERE/large.mpk"
+    fails 1 "--max-pixels" overlay -q "$HERE/large.mpk" -d "$HERE/pictures"
+    [ ! -e "$HERE/pictures" ]
 }
 
 @test "--init starts from weights: a run's, or a backbone's" {

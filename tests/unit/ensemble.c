@@ -204,10 +204,27 @@ static void test_merge_refuses(void **state) {
     merging->bytes[1][3] ^= 1;
     expect_refused(merging, "b.mpk: x: 'm' has other values than in a.mpk");
     merging->bytes[1][3] ^= 1;
+    merging->numbers[1][2] = NAN;
+    expect_refused(merging, "b.mpk: x: 'p' holds a number that is not finite");
+    merging->numbers[1][2] = -INFINITY;
+    expect_refused(merging, "b.mpk: x: 'p' holds a number that is not finite");
+    merging->numbers[1][2] = 140000; // whose mean with 2 is above every half
+    merging->merge->type = DTYPE_F2;
+    expect_refused(merging, "x: the mean of 'p' is too large");
+    merging->numbers[1][2] = 2;
     merging->fields[1][1].value = value_integer(4);
     expect_refused(merging, "b.mpk: x: no tensor 'm', which a.mpk has");
     merging->inputs[1].count = 0;
     expect_refused(merging, "b.mpk: x: no tensor 'p', which a.mpk has");
+}
+
+static void test_merge_pass(void **state) {
+    struct merging *merging = *state;
+    struct error error;
+    assert_true(merge_pass(merging->merge, &merging->inputs[0], &error));
+    merging->numbers[0][3] = INFINITY;
+    assert_false(merge_pass(merging->merge, &merging->inputs[0], &error));
+    assert_string_equal(error.text, "a.mpk: x: 'p' holds a number that is not finite");
 }
 
 static void test_merge_takes_from_first(void **state) {
@@ -238,10 +255,10 @@ static void expect_mask(const struct record *record, const unsigned char *pixels
 
 static void test_masks(void **state) {
     (void)state;
-    const uint16_t halves[] = {0x3800, 0x3801, 0x7E00, 0x3C00}; // 0.5, next above, NaN, 1
-    const float floats[] = {0.5f, nextafterf(0.5f, 1), NAN, 1};
-    const double doubles[] = {0.5, nextafter(0.5, 1), (double)NAN, 1};
-    const unsigned char bytes[] = {0, 1, 0, 255};
+    const uint16_t halves[] = {0x3800, 0x3801, 0x8000, 0x3C00}; // 0.5, next above, -0, 1
+    const float floats[] = {0.5f, nextafterf(0.5f, 1), -0.0f, 1};
+    const double doubles[] = {0.5, nextafter(0.5, 1), -0.0, 1};
+    unsigned char bytes[] = {0, 1, 0, 1};
     const unsigned char pixels[] = {0, 1, 0, 1};
     const void *const data[] = {[DTYPE_F2] = halves, [DTYPE_F4] = floats, [DTYPE_F8] = doubles};
     struct image mask = {.pixels = NULL};
@@ -260,12 +277,45 @@ static void test_masks(void **state) {
     tensor = tensor_plane(DTYPE_F4, 2, 2, floats);
     assert_false(mask_from_sample(&record, &mask, &error));
     assert_string_equal(error.text, "x: 'mask' is <f4, and must be |u1");
+    bytes[3] = 200;
+    tensor = tensor_plane(DTYPE_U1, 2, 2, bytes);
+    assert_false(mask_from_sample(&record, &mask, &error));
+    assert_string_equal(error.text, "x: 'mask' holds 200, not 0 and 1 only");
     tensor = tensor_plane(DTYPE_U1, 0, 2, bytes);
     assert_false(mask_from_sample(&record, &mask, &error));
     tensor = tensor_plane(DTYPE_U1, 0, 0, bytes); // the size of a mask that is not there yet
     assert_false(mask_from_sample(&record, &mask, &error));
     assert_string_equal(error.text, "x: an image of 0 x 0 has no pixels");
     image_free(&mask);
+}
+
+// The number stands behind 2000 that are finite, so in a block that is not the first.
+static void expect_not_finite(double number) {
+    static double doubles[2001];
+    static float floats[2001];
+    static uint16_t halves[2001];
+    const void *const data[] = {[DTYPE_F2] = halves, [DTYPE_F4] = floats, [DTYPE_F8] = doubles};
+    struct image mask = {.pixels = NULL};
+    struct error error;
+    doubles[2000] = number;
+    floats[2000] = (float)number;
+    half_write(halves, floats, 2001);
+    for (enum dtype type = DTYPE_F2; type <= DTYPE_F8; type++) {
+        const struct tensor tensor = tensor_plane(type, 1, 2001, data[type]);
+        const struct field field = {text_of("probability"), value_tensor(&tensor)};
+        const struct record record = {text_of("x"), 1, &field};
+        assert_false(mask_from_probability(&record, 0.5, &mask, &error));
+        assert_string_equal(error.text, "x: 'probability' holds a number that is not finite");
+    }
+    image_free(&mask);
+}
+
+static void test_not_finite(void **state) {
+    (void)state;
+    expect_not_finite((double)NAN);
+    expect_not_finite((double)-NAN);
+    expect_not_finite((double)INFINITY);
+    expect_not_finite((double)-INFINITY);
 }
 
 static void expect_threshold(double ratio, int64_t threshold) {
@@ -295,7 +345,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_merge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merge_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merge_takes_from_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_merge_pass, set_up, tear_down),
         cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_area_threshold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
