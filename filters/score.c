@@ -1,18 +1,22 @@
 // score: how good a submission is.
 #include "core/cli.h"
 #include "core/output.h"
+#include "data/mask_labels.h"
 #include "data/submission.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define MASK_SECONDS 60 // a mask's longest time to decode
 
 struct options {
     double weight;
     int64_t resamples, seed;
     bool json;
-    const char *size, *per_image;
+    const char *size, *sizes, *per_image;
     struct common_options common;
 };
 
@@ -76,32 +80,70 @@ static void write_images(const char *path, const struct labels *truth,
     output_close(output);
 }
 
-static void run(const struct options *options, const char *truth_path, const char *path) {
+// ---- the truth
+
+// A folder holds masks, whose sizes are the images'.
+static bool is_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static void read_sizes(const struct options *options, bool masks, struct submission_sizes *sizes) {
+    const char *size = options->size;
+    struct image_size one = {0, 0};
     struct error error;
-    size_t height = 0;
-    size_t width = 0;
-    struct labels truth = {.name = NULL};
-    struct interval interval;
-    if (!labels_parse_size(options->size, &height, &width, &error)) {
+    if (size == NULL && options->sizes == NULL && !masks) {
+        size = "1024x1024";
+    }
+    if (size != NULL && !labels_parse_size(size, &one.height, &one.width, &error)) {
         die_usage("--size %s", error.text);
     }
-    if (!labels_read(&truth, truth_path, true, &error)) {
+    if (options->sizes != NULL) {
+        sizes->truth = one;
+        if (!sizes_read(&sizes->images, options->sizes, options->common.max_record, &error)) {
+            die("%s", error.text);
+        }
+    } else if (!masks) {
+        sizes->images.height = one.height;
+        sizes->images.width = one.width;
+    }
+}
+
+static void read_truth(const struct options *options, const char *path, struct labels *truth,
+                       struct submission_sizes *sizes) {
+    const bool masks = is_folder(path);
+    struct error error;
+    if (masks && options->size != NULL) {
+        die_usage("--size: masks have sizes of their own");
+    }
+    read_sizes(options, masks, sizes);
+    if (masks) {
+        mask_labels_read(path, (size_t)options->common.threads, MASK_SECONDS, options->common.quiet,
+                         truth, &sizes->images);
+    } else if (!labels_read(truth, path, true, &error)) {
         die("%s", error.text);
     }
-    if (truth.ids.count == 0) {
-        die("%s: no images", truth.name);
+    if (truth->ids.count == 0) {
+        die("%s: no images", truth->name);
     }
+}
+
+static void run(const struct options *options, const char *truth_path, const char *path) {
+    struct error error;
+    struct submission_sizes sizes = {.truth = {0, 0}};
+    struct labels truth = {.name = NULL};
+    struct interval interval;
+    read_truth(options, truth_path, &truth, &sizes);
     struct overlap *overlaps = calloc(truth.ids.count, sizeof *overlaps);
     if (overlaps == NULL) {
         die("no memory for %zu images", truth.ids.count);
     }
-    if (!submission_compare(&truth, path, height, width, overlaps, &error) ||
+    if (!submission_compare(&truth, path, &sizes, overlaps, &error) ||
         !score_interval(overlaps, truth.ids.count, (size_t)options->resamples,
                         (uint64_t)options->seed, &interval, &error)) {
         die("%s", error.text);
     }
-    const struct scores scores =
-        score_images(overlaps, truth.ids.count, height * width, options->weight);
+    const struct scores scores = score_images(overlaps, truth.ids.count, options->weight);
     struct output *output = output_open(options->common.output, OUTPUT_TEXT);
     (options->json ? print_json : print_table)(output, &scores, &interval, options);
     if (options->per_image != NULL) {
@@ -110,20 +152,23 @@ static void run(const struct options *options, const char *truth_path, const cha
     output_close(output);
     free(overlaps);
     labels_free(&truth);
+    sizes_free(&sizes.images);
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.weight = 1,
-                              .resamples = 2000,
-                              .seed = 1234,
-                              .size = "1024x1024",
-                              .common = common_defaults()};
+    struct options options = {
+        .weight = 1, .resamples = 2000, .seed = 1234, .common = common_defaults()};
     const struct option_row rows[] = {
         {"json", 'j', OPTION_FLAG, &options.json, NULL, "one line of JSON", 0, 0, OPTION_SILENT},
         {"per-image", 'p', OPTION_FILE, &options.per_image, "FILE",
          "write each image's Dice and pixels to FILE, a CSV", 0, 0, OPTION_SILENT},
         {"size", 's', OPTION_TEXT, &options.size, "HxW",
-         "height and width of the images (default: 1024x1024)", 0, 0, OPTION_SILENT},
+         "height and width of all images (default: 1024x1024); with --sizes, of what the truth's "
+         "run lengths refer to",
+         0, 0, OPTION_SILENT},
+        {"sizes", 0, OPTION_FILE, &options.sizes, "STREAM",
+         "of each image its own: those of the records of STREAM with the same ids", 0, 0,
+         OPTION_SILENT},
         {"weight-non-empty", 'w', OPTION_NUMBER, &options.weight, "W",
          "what a found lesion counts in the weighted accuracy (default: 1)", 0, 1e9, OPTION_SILENT},
         {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N",
@@ -134,21 +179,27 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "score",
         .summary = "score a submission against the truth",
-        .usage = "[OPTION]... TRUTH.csv SUBMISSION.csv",
+        .usage = "[OPTION]... TRUTH SUBMISSION.csv",
         .description =
             "Prints the mean Dice over the images (two empty masks count 1, one empty mask 0) with "
             "its 95 % percentile bootstrap interval; the mean over the images that are truly empty "
             "and over those with a lesion; the weighted accuracy of the question whether there is "
             "a lesion at all; and the mean over background and lesion of the intersection over "
             "union of all pixels. The mean over no images is 0.\n\n"
-            "The truth may have several rows an id, which are united. The submission must have one "
-            "row for every id of the truth and no other. One of the two may be '-', stdin.",
+            "TRUTH is a CSV, which may have several rows an id, to be united; or a folder of mask "
+            "images, as decode --masks takes them, which tell the images' sizes. The submission "
+            "must have one row for every id of the truth and no other. One of the two may be '-', "
+            "stdin.\n\n"
+            "The sizes for --sizes may come from samples, probabilities, or the index.mpk of a "
+            "shard folder. A truth of another size (--size) is brought to them.",
         .examples = "score train-rle.csv submission.csv\n"
+                    "score --sizes test/index.mpk truth.csv submission.csv\n"
+                    "score masks/ submission.csv\n"
                     "rle-encode mean.mpk | score --json train-rle.csv - | jq .dice",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,
-        .common_options = COMMON_OUTPUT,
+        .common_options = COMMON_STREAM | COMMON_THREADS,
         .operands_least = 2,
         .operands_most = 2,
     };

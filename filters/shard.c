@@ -28,7 +28,7 @@ static void shard(const struct options *options, const struct operands *operands
         if (!sample_lesion(&mask, &sample, &lesion, &error)) {
             sources_die(&sources, &error);
         }
-        shards_add(writer, &sample, lesion);
+        shards_add(writer, &sample, lesion, mask.height, mask.width);
         progress_step(&progress);
     }
     progress_end(&progress);
@@ -52,13 +52,14 @@ int main(int argc, char **argv) {
         .description =
             "Writes the samples of the STREAMs (stdin when none is named, or for '-') to "
             "DIR/shard-NUMBER-DIGEST.mpk, which are tensor streams themselves, and where each lies "
-            "to DIR/index.mpk: id, shard, offset and length in bytes, and lesion, its mask's "
-            "pixels (-1 without labels). Equal samples give equal files.\n\n"
+            "to DIR/index.mpk: id, shard, offset and length in bytes, lesion, its mask's pixels "
+            "(-1 "
+            "without labels), and size, its height and width. Equal samples give equal files.\n\n"
             "DIR is made if need be. A shard folder that is there already is replaced when the new "
             "one is whole, and not before: until then, and after an error or a kill, it is as it "
             "was. Other files in DIR stay. An id that comes twice is an error.\n\n"
             "With --verify, reads all of DIR: every shard must be whole, and the index must have "
-            "each record's place, id and lesion, and no other.",
+            "each record's place, id, lesion and size, and no other.",
         .examples = "decode xrays/ --labels train-rle.csv | shard shards/\n"
                     "shard --verify shards/\n"
                     "cat shards/shard-*.mpk | inspect",

@@ -3,6 +3,7 @@
 
 #include "data/sample.h"
 #include "data/shards.h"
+#include "data/sizes.h"
 #include "stream/reader.h"
 
 #include <errno.h>
@@ -136,6 +137,21 @@ static bool check_place(const struct catalog *catalog, struct text id,
     return true;
 }
 
+// The size that an entry may have.
+static bool read_size(struct catalog_entry *entry, const struct record *record,
+                      struct error *error) {
+    const struct value *size = record_find(record, "size");
+    size_t height = 0;
+    size_t width = 0;
+    if (size != NULL && !size_of_value(size, &height, &width)) {
+        return fail(error, "'%.*s': 'size' is not a list of height and width",
+                    TEXT_ARG(record->id));
+    }
+    entry->height = (uint32_t)height;
+    entry->width = (uint32_t)width;
+    return true;
+}
+
 static bool add_index_record(struct catalog *catalog, size_t first_file, const char *folder,
                              const struct record *record, struct error *error) {
     int64_t offset = 0;
@@ -147,7 +163,8 @@ static bool add_index_record(struct catalog *catalog, size_t first_file, const c
     }
     if (!record_integer(record, "offset", &offset, error) ||
         !record_integer(record, "length", &length, error) ||
-        !record_integer(record, "lesion", &entry.lesion, error)) {
+        !record_integer(record, "lesion", &entry.lesion, error) ||
+        !read_size(&entry, record, error)) {
         return false;
     }
     if (offset < 0 || length <= 0 || entry.lesion < LESION_UNKNOWN) {

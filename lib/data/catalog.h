@@ -12,7 +12,8 @@
 struct catalog_entry {
     uint32_t file;
     uint64_t offset, length;
-    int64_t lesion; // pixels, or LESION_UNKNOWN
+    int64_t lesion;         // pixels, or LESION_UNKNOWN
+    uint32_t height, width; // of the image; 0 where the index does not tell
 };
 
 struct catalog_file {

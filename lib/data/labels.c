@@ -67,13 +67,8 @@ struct loose_row {
     size_t place;
 };
 
-struct loose_rows {
-    struct loose_row *at;
-    size_t count, capacity;
-};
-
-static bool add_row(struct labels *labels, struct loose_rows *rows, struct text id,
-                    struct text runs, uint64_t line, struct error *error) {
+bool labels_add(struct labels *labels, struct text id, struct text runs, uint64_t line,
+                struct error *error) {
     struct loose_row row = {.row = {.line = line}};
     bool added = false;
     if (!ids_add(&labels->ids, id, &row.place, &added, error)) {
@@ -82,70 +77,70 @@ static bool add_row(struct labels *labels, struct loose_rows *rows, struct text 
     if (runs.length == 0) {
         return true;
     }
-    if (rows->count == rows->capacity) {
-        const size_t capacity = rows->capacity > 0 ? 2 * rows->capacity : FIRST_CAPACITY;
-        struct loose_row *at = realloc(rows->at, capacity * sizeof *at);
-        if (at == NULL) {
+    if (labels->loose_count == labels->loose_capacity) {
+        const size_t capacity =
+            labels->loose_capacity > 0 ? 2 * labels->loose_capacity : FIRST_CAPACITY;
+        struct loose_row *loose = realloc(labels->loose, capacity * sizeof *loose);
+        if (loose == NULL) {
             return fail(error, "no memory for %zu rows", capacity);
         }
-        rows->at = at;
-        rows->capacity = capacity;
+        labels->loose = loose;
+        labels->loose_capacity = capacity;
     }
     if (!texts_keep(&labels->texts, runs, &row.row.runs, error)) {
         return false;
     }
-    rows->at[rows->count++] = row;
+    labels->loose[labels->loose_count++] = row;
     return true;
 }
 
-static bool read_rows(struct labels *labels, struct loose_rows *rows, struct csv *csv,
-                      struct error *error) {
+bool labels_sort(struct labels *labels, struct error *error) {
+    const size_t images = labels->ids.count;
+    const size_t count = labels->loose_count;
+    labels->rows = malloc((count + 1) * sizeof *labels->rows);
+    labels->first = calloc(images + 2, sizeof *labels->first);
+    if (labels->rows == NULL || labels->first == NULL) {
+        return fail(error, "no memory for %zu rows", count);
+    }
+    // first[i + 2] counts image i's rows, then first[i + 1] is where they start, then where they
+    // end.
+    for (size_t i = 0; i < count; i++) {
+        labels->first[labels->loose[i].place + 2]++;
+    }
+    for (size_t i = 2; i < images + 2; i++) {
+        labels->first[i] += labels->first[i - 1];
+    }
+    for (size_t i = 0; i < count; i++) {
+        labels->rows[labels->first[labels->loose[i].place + 1]++] = labels->loose[i].row;
+    }
+    free(labels->loose);
+    labels->loose = NULL;
+    labels->loose_count = labels->loose_capacity = 0;
+    return true;
+}
+
+static bool read_rows(struct labels *labels, struct csv *csv, struct error *error) {
     struct text id;
     struct text runs;
     enum csv_status status;
     while ((status = labels_next(csv, &id, &runs, error)) == CSV_ROW) {
-        if (!add_row(labels, rows, id, runs, csv_line(csv), error)) {
+        if (!labels_add(labels, id, runs, csv_line(csv), error)) {
             return fail_within(error, "%s", csv_name(csv));
         }
     }
     return status == CSV_END;
 }
 
-static bool sort_rows(struct labels *labels, const struct loose_rows *rows, struct error *error) {
-    const size_t images = labels->ids.count;
-    labels->rows = malloc((rows->count + 1) * sizeof *labels->rows);
-    labels->first = calloc(images + 2, sizeof *labels->first);
-    if (labels->rows == NULL || labels->first == NULL) {
-        return fail(error, "no memory for %zu rows", rows->count);
-    }
-    // first[i + 2] counts image i's rows, then first[i + 1] is where they start, then where they
-    // end.
-    for (size_t i = 0; i < rows->count; i++) {
-        labels->first[rows->at[i].place + 2]++;
-    }
-    for (size_t i = 2; i < images + 2; i++) {
-        labels->first[i] += labels->first[i - 1];
-    }
-    for (size_t i = 0; i < rows->count; i++) {
-        labels->rows[labels->first[rows->at[i].place + 1]++] = rows->at[i].row;
-    }
-    return true;
-}
-
 bool labels_read(struct labels *labels, const char *path, bool runs_needed, struct error *error) {
-    struct loose_rows rows = {.count = 0};
     struct csv *csv = labels_open(path, runs_needed, error);
     if (csv == NULL) {
         return false;
     }
     labels->name = strdup(csv_name(csv));
-    const bool read = labels->name != NULL ? read_rows(labels, &rows, csv, error)
-                                           : fail(error, "%s: no memory", path);
+    const bool read =
+        labels->name != NULL ? read_rows(labels, csv, error) : fail(error, "%s: no memory", path);
     csv_close(csv);
-    const bool sorted =
-        read && (sort_rows(labels, &rows, error) || fail_within(error, "%s", labels->name));
-    free(rows.at);
-    return sorted;
+    return read && (labels_sort(labels, error) || fail_within(error, "%s", labels->name));
 }
 
 const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count) {
@@ -171,6 +166,7 @@ bool labels_unite(const struct labels *labels, size_t place, size_t height, size
 void labels_free(struct labels *labels) {
     ids_free(&labels->ids);
     texts_free(&labels->texts);
+    free(labels->loose);
     free(labels->rows);
     free(labels->first);
     free(labels->name);

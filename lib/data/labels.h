@@ -35,12 +35,20 @@ struct labels {
     struct label_row *rows; // those of image i, in file order, are rows[first[i] .. first[i + 1])
     size_t *first;
     struct texts texts;
+    struct loose_row *loose; // rows that are not sorted yet
+    size_t loose_count, loose_capacity;
 };
 
 // Reads a CSV to its end. An image's mask is the union of its rows; -1 adds nothing to it. An image
 // without rows here has no lesion. *labels is to be freed in any case.
 CHECKED bool labels_read(struct labels *labels, const char *path, bool runs_needed,
                          struct error *error);
+
+// The same of rows from elsewhere: each is added (an image without a lesion with empty runs), then
+// all are sorted once, before any is asked for. `line` is for messages, or 0.
+CHECKED bool labels_add(struct labels *labels, struct text id, struct text runs, uint64_t line,
+                        struct error *error);
+CHECKED bool labels_sort(struct labels *labels, struct error *error);
 
 // The rows of image number `place`; *count is how many.
 const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count);

@@ -25,10 +25,9 @@ static bool want_size(struct image *image, size_t height, size_t width, struct e
     return image_alloc(image, height, width, error);
 }
 
-bool lesions_of_mask(struct lesions *lesions, const struct image *mask, struct value *list,
-                     struct error *error) {
-    if (!runs_trace(&lesions->runs, mask, error) ||
-        !runs_format(&lesions->text, &lesions->runs, error) || !reserve(lesions, 1, error)) {
+// One text of lesions->runs.
+static bool format(struct lesions *lesions, struct value *list, struct error *error) {
+    if (!runs_format(&lesions->text, &lesions->runs, error) || !reserve(lesions, 1, error)) {
         return false;
     }
     lesions->items[0] = value_text((struct text){lesions->text.at, lesions->text.length});
@@ -36,30 +35,41 @@ bool lesions_of_mask(struct lesions *lesions, const struct image *mask, struct v
     return true;
 }
 
-// The runs, which refer to the table's size, brought to height x width.
-static bool resize(struct lesions *lesions, size_t height, size_t width, struct value *list,
-                   struct error *error) {
-    if (!want_size(&lesions->drawn, lesions->height, lesions->width, error) ||
+bool lesions_of_mask(struct lesions *lesions, const struct image *mask, struct value *list,
+                     struct error *error) {
+    return runs_trace(&lesions->runs, mask, error) && format(lesions, list, error);
+}
+
+// Do the rows refer to this size?
+static bool fits(const struct lesions *lesions, size_t height, size_t width) {
+    return lesions->height == 0 || (lesions->height == height && lesions->width == width);
+}
+
+bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t place,
+                   size_t height, size_t width, struct error *error) {
+    if (fits(lesions, height, width)) {
+        return labels_unite(labels, place, height, width, &lesions->runs, error);
+    }
+    if (!labels_unite(labels, place, lesions->height, lesions->width, &lesions->runs, error) ||
+        !want_size(&lesions->drawn, lesions->height, lesions->width, error) ||
         !want_size(&lesions->fitted, height, width, error)) {
         return false;
     }
     runs_draw(&lesions->drawn, &lesions->runs);
     const struct view view = view_of(&lesions->drawn);
     return resize_nearest(&lesions->fitted, &view, error) &&
-           lesions_of_mask(lesions, &lesions->fitted, list, error);
+           runs_trace(&lesions->runs, &lesions->fitted, error);
 }
 
 bool lesions_of_row(struct lesions *lesions, const struct labels *labels, size_t place,
                     size_t height, size_t width, struct value *list, struct error *error) {
-    const bool own = lesions->height == 0 || (lesions->height == height && lesions->width == width);
     size_t count = 0;
     const struct label_row *rows = labels_rows(labels, place, &count);
-    if (!labels_unite(labels, place, own ? height : lesions->height, own ? width : lesions->width,
-                      &lesions->runs, error)) {
+    if (!lesions_unite(lesions, labels, place, height, width, error)) {
         return false;
     }
-    if (!own) {
-        return resize(lesions, height, width, list, error);
+    if (!fits(lesions, height, width)) {
+        return format(lesions, list, error);
     }
     if (!reserve(lesions, count, error)) {
         return false;

@@ -15,6 +15,12 @@ struct lesions {
     size_t capacity;
 };
 
+// Reads the union of the rows of image number `place` into lesions->runs, which refer to height x
+// width: where the rows refer to another size they are brought to this one (resize_nearest). Fails
+// for run lengths that do not fit, naming file, line and id.
+CHECKED bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t place,
+                           size_t height, size_t width, struct error *error);
+
 // The list of run lengths, referring to height x width, of the image in row number `place` of the
 // labels: the rows as they are; where they refer to another size, one text of their union, brought
 // to this one (resize_nearest). It lives until the next call and as long as the labels. Fails for

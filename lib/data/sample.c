@@ -1,6 +1,8 @@
 // What a sample's fields mean.
 #include "data/sample.h"
 
+#include "data/sizes.h"
+
 bool sample_image(const struct record *sample, struct view *image, struct error *error) {
     const struct tensor *tensor = NULL;
     if (!record_tensor(sample, "image", 2, &tensor, error)) {
@@ -31,20 +33,12 @@ static bool read_size(struct sample_mask *mask, const struct record *sample, str
     if (size == NULL) {
         return true;
     }
-    const struct value *sides = size->type == VALUE_LIST ? size->list.items : NULL;
-    if (sides == NULL || size->list.count != 2 || sides[0].type != VALUE_INTEGER ||
-        sides[1].type != VALUE_INTEGER || sides[0].integer < 1 || sides[1].integer < 1 ||
-        sides[0].integer > IMAGE_MAX_SIDE || sides[1].integer > IMAGE_MAX_SIDE ||
-        (size_t)(sides[0].integer * sides[1].integer) > IMAGE_MAX_PIXELS) {
+    if (!size_of_value(size, &mask->height, &mask->width)) {
         return fail(error, "%.*s: 'size' is not a list of height and width", TEXT_ARG(sample->id));
     }
-    if (mask->max_pixels > 0 && (size_t)(sides[0].integer * sides[1].integer) > mask->max_pixels) {
-        return fail(error, "%.*s: 'size' has more than %zu pixels (see --max-pixels)",
-                    TEXT_ARG(sample->id), mask->max_pixels);
-    }
-    mask->height = (size_t)sides[0].integer;
-    mask->width = (size_t)sides[1].integer;
-    return true;
+    return mask->max_pixels == 0 || mask->height * mask->width <= mask->max_pixels ||
+           fail(error, "%.*s: 'size' has more than %zu pixels (see --max-pixels)",
+                TEXT_ARG(sample->id), mask->max_pixels);
 }
 
 bool sample_mask_read(struct sample_mask *mask, const struct record *sample, struct error *error) {

@@ -17,19 +17,19 @@ static double ratio(double sum, size_t count) {
     return count > 0 ? sum / (double)count : 0;
 }
 
-static double mean_iou(const struct overlap *overlaps, size_t count, uint64_t pixels) {
-    struct overlap all = {0, 0, 0};
+static double mean_iou(const struct overlap *overlaps, size_t count) {
+    struct overlap all = {.pixels = 0};
     for (size_t i = 0; i < count; i++) {
         all.truth += overlaps[i].truth;
         all.prediction += overlaps[i].prediction;
         all.both += overlaps[i].both;
+        all.pixels += overlaps[i].pixels;
     }
     const uint64_t lesion = all.truth + all.prediction - all.both;
-    const uint64_t total = pixels * count;
     double sum = 0;
     size_t classes = 0;
-    if (total > all.both) {
-        sum += (double)(total - lesion) / (double)(total - all.both);
+    if (all.pixels > all.both) {
+        sum += (double)(all.pixels - lesion) / (double)(all.pixels - all.both);
         classes++;
     }
     if (lesion > 0) {
@@ -39,8 +39,7 @@ static double mean_iou(const struct overlap *overlaps, size_t count, uint64_t pi
     return ratio(sum, classes);
 }
 
-struct scores score_images(const struct overlap *overlaps, size_t count, uint64_t pixels,
-                           double weight) {
+struct scores score_images(const struct overlap *overlaps, size_t count, double weight) {
     struct scores scores = {.images = count};
     double dice_empty = 0;
     double dice_lesion = 0;
@@ -61,7 +60,7 @@ struct scores score_images(const struct overlap *overlaps, size_t count, uint64_
     scores.accuracy = ratio(dice_empty + weight * found, count);
     scores.accuracy_empty = scores.dice_empty;
     scores.accuracy_lesion = ratio(found, scores.lesion);
-    scores.mean_iou = mean_iou(overlaps, count, pixels);
+    scores.mean_iou = mean_iou(overlaps, count);
     return scores;
 }
 

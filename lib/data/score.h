@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One image's pixels in the true mask, in the predicted one, and in both.
+// One image's pixels in the true mask, in the predicted one, in both, and in all.
 struct overlap {
-    uint64_t truth, prediction, both;
+    uint64_t truth, prediction, both, pixels;
 };
 
 // 2 both / (truth + prediction); 1 when both masks are empty.
@@ -26,9 +26,8 @@ struct scores {
                      // intersection over union; a class that nobody has is left out
 };
 
-// Scores `count` images of `pixels` pixels each; weight is that of a found lesion in `accuracy`.
-struct scores score_images(const struct overlap *overlaps, size_t count, uint64_t pixels,
-                           double weight);
+// Scores `count` images; weight is that of a found lesion in `accuracy`.
+struct scores score_images(const struct overlap *overlaps, size_t count, double weight);
 
 struct interval {
     double low, high;

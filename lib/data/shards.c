@@ -26,6 +26,7 @@ struct entry {
     size_t shard;
     uint64_t offset, length;
     int64_t lesion;
+    size_t height, width;
 };
 
 struct shard_writer {
@@ -213,7 +214,8 @@ static struct entry *add_entry(struct shard_writer *writer, struct text id) {
     return &writer->entries[place];
 }
 
-void shards_add(struct shard_writer *writer, const struct record *sample, int64_t lesion) {
+void shards_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,
+                size_t height, size_t width) {
     struct entry *entry = add_entry(writer, sample->id);
     if (writer->output != NULL && stream_offset(writer->stream) >= writer->size) {
         end_shard(writer);
@@ -223,6 +225,8 @@ void shards_add(struct shard_writer *writer, const struct record *sample, int64_
     }
     entry->shard = writer->shards;
     entry->lesion = lesion;
+    entry->height = height;
+    entry->width = width;
     entry->offset = stream_offset(writer->stream);
     stream_write(writer->stream, sample);
     entry->length = stream_offset(writer->stream) - entry->offset;
@@ -249,12 +253,15 @@ static struct output *write_index(const struct shard_writer *writer, const char 
     for (size_t i = 0; i < writer->ids.count; i++) {
         const struct entry *entry = &writer->entries[i];
         char name[NAME_SIZE];
+        const struct value size[] = {value_integer((int64_t)entry->height),
+                                     value_integer((int64_t)entry->width)};
         shard_name(name, entry->shard, writer->hashes[entry->shard]);
         const struct field fields[] = {
             {text_of("shard"), value_text(text_of(name))},
             {text_of("offset"), value_integer((int64_t)entry->offset)},
             {text_of("length"), value_integer((int64_t)entry->length)},
             {text_of("lesion"), value_integer(entry->lesion)},
+            {text_of("size"), value_list(size, 2)},
         };
         const struct record record = {writer->ids.at[i], sizeof fields / sizeof *fields, fields};
         stream_write(stream, &record);

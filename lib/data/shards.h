@@ -2,7 +2,8 @@
 //
 //   DIR/shard-NNNNN-DIGEST.mpk   a whole tensor stream of samples; DIGEST is its hash (xxh3)
 //   DIR/index.mpk                a tensor stream of kind index, a record a sample: shard (text),
-//                                offset and length (bytes), lesion (pixels; -1 without labels)
+//                                offset and length (bytes), lesion (pixels; -1 without labels),
+//                                size (the image's height and width)
 //
 // The index is replaced last and at once, so a folder has the old samples or the new ones, whenever
 // a program that writes it is killed.
@@ -25,14 +26,17 @@ struct shard_writer;
 // program on any error and then leave nothing new behind.
 struct shard_writer *shards_create(const char *folder, size_t size, const struct history *history);
 
-// Appends a sample of `lesion` pixels; an id that was there before is an error.
-void shards_add(struct shard_writer *writer, const struct record *sample, int64_t lesion);
+// Appends a sample of `lesion` pixels, whose own size is height x width; an id that was there
+// before is an error.
+void shards_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,
+                size_t height, size_t width);
 
 // Names the shards, replaces the index, removes what older runs left (and no other file), frees.
 void shards_finish(struct shard_writer *writer);
 
 // Checks a shard folder: the index and every shard whole, an entry for each record with its place,
-// id and lesion, each id once, no shard that the index does not name.
+// id, lesion and size (which older indexes lack), each id once, no shard that the index does not
+// name.
 CHECKED bool shards_verify(const char *folder, size_t max_record, struct error *error);
 
 #endif

@@ -36,9 +36,14 @@ static bool check_entry(struct verifier *verifier, const struct record *record,
     if (!sample_lesion(&verifier->mask, record, &lesion, error)) {
         return false;
     }
-    return lesion == entry->lesion ||
-           fail(error, "'%.*s': %" PRId64 " lesion pixels, the index has %" PRId64,
-                TEXT_ARG(record->id), lesion, entry->lesion);
+    if (lesion != entry->lesion) {
+        return fail(error, "'%.*s': %" PRId64 " lesion pixels, the index has %" PRId64,
+                    TEXT_ARG(record->id), lesion, entry->lesion);
+    }
+    const struct sample_mask *mask = &verifier->mask;
+    return entry->height == 0 || (mask->height == entry->height && mask->width == entry->width) ||
+           fail(error, "'%.*s': is %zu x %zu, the index has %" PRIu32 " x %" PRIu32,
+                TEXT_ARG(record->id), mask->height, mask->width, entry->height, entry->width);
 }
 
 // The shard's records are the index's next entries, one by one.

@@ -1,6 +1,8 @@
 // One row of the submission at a time, against the truth's rows of the same id.
 #include "data/submission.h"
 
+#include "data/lesions.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -13,10 +15,11 @@ struct wrong {
 
 struct comparison {
     const struct labels *truth;
-    size_t height, width;
+    const struct sizes *sizes; // of the images
     struct overlap *overlaps;
     bool *seen;
-    struct runs lesion, prediction;
+    struct lesions lesions; // the truth's
+    struct runs prediction;
     struct wrong repeated, surplus;
     struct texts texts; // of their ids
 };
@@ -30,17 +33,26 @@ static bool note(struct comparison *comparison, struct wrong *wrong, struct text
     return texts_keep(&comparison->texts, id, &wrong->id, error);
 }
 
+static bool compare_masks(struct comparison *comparison, size_t place, size_t height, size_t width,
+                          struct error *error) {
+    const struct runs *lesion = &comparison->lesions.runs;
+    const struct runs *prediction = &comparison->prediction;
+    if (!lesions_unite(&comparison->lesions, comparison->truth, place, height, width, error)) {
+        return false;
+    }
+    comparison->overlaps[place] = (struct overlap){.truth = runs_area(lesion),
+                                                   .prediction = runs_area(prediction),
+                                                   .both = runs_common(lesion, prediction),
+                                                   .pixels = (uint64_t)height * width};
+    return true;
+}
+
 static bool compare_row(struct comparison *comparison, struct csv *csv, struct text id,
                         struct text runs, struct error *error) {
     struct runs *prediction = &comparison->prediction;
-    const struct labels *truth = comparison->truth;
-    const size_t place = ids_find(&truth->ids, id);
-    prediction->count = 0;
-    if (runs.length > 0 && !runs_parse(prediction, runs.at, runs.length, comparison->height,
-                                       comparison->width, error)) {
-        return fail_within(error, "%s: line %" PRIu64 ": %.*s", csv_name(csv), csv_line(csv),
-                           TEXT_ARG(id));
-    }
+    const size_t place = ids_find(&comparison->truth->ids, id);
+    size_t height = 0;
+    size_t width = 0;
     if (place == IDS_ABSENT) {
         return note(comparison, &comparison->surplus, id, csv_line(csv), error);
     }
@@ -48,14 +60,15 @@ static bool compare_row(struct comparison *comparison, struct csv *csv, struct t
         return note(comparison, &comparison->repeated, id, csv_line(csv), error);
     }
     comparison->seen[place] = true;
-    struct runs *lesion = &comparison->lesion;
-    if (!labels_unite(truth, place, comparison->height, comparison->width, lesion, error)) {
+    prediction->count = 0;
+    if (!sizes_find(comparison->sizes, id, &height, &width, error)) {
         return false;
     }
-    comparison->overlaps[place] = (struct overlap){.truth = runs_area(lesion),
-                                                   .prediction = runs_area(prediction),
-                                                   .both = runs_common(lesion, prediction)};
-    return true;
+    if (runs.length > 0 && !runs_parse(prediction, runs.at, runs.length, height, width, error)) {
+        return fail_within(error, "%s: line %" PRIu64 ": %.*s", csv_name(csv), csv_line(csv),
+                           TEXT_ARG(id));
+    }
+    return compare_masks(comparison, place, height, width, error);
 }
 
 static bool compare_rows(struct comparison *comparison, struct csv *csv, struct error *error) {
@@ -100,23 +113,25 @@ static bool check_ids(const struct comparison *comparison, const char *name, str
                                 missing, plural(missing), TEXT_ARG(ids->at[first]));
 }
 
-bool submission_compare(const struct labels *truth, const char *path, size_t height, size_t width,
-                        struct overlap *overlaps, struct error *error) {
+bool submission_compare(const struct labels *truth, const char *path,
+                        const struct submission_sizes *sizes, struct overlap *overlaps,
+                        struct error *error) {
     struct csv *csv = labels_open(path, true, error);
     if (csv == NULL) {
         return false;
     }
-    struct comparison comparison = {.truth = truth,
-                                    .height = height,
-                                    .width = width,
-                                    .overlaps = overlaps,
-                                    .seen = calloc(truth->ids.count + 1, sizeof(bool))};
+    struct comparison comparison = {
+        .truth = truth,
+        .sizes = &sizes->images,
+        .lesions = {.height = sizes->truth.height, .width = sizes->truth.width},
+        .overlaps = overlaps,
+        .seen = calloc(truth->ids.count + 1, sizeof(bool))};
     const bool compared =
         comparison.seen == NULL
             ? fail(error, "no memory for %zu images", truth->ids.count)
             : compare_rows(&comparison, csv, error) && check_ids(&comparison, csv_name(csv), error);
     texts_free(&comparison.texts);
-    runs_free(&comparison.lesion);
+    lesions_free(&comparison.lesions);
     runs_free(&comparison.prediction);
     free(comparison.seen);
     csv_close(csv);

@@ -4,12 +4,19 @@
 
 #include "data/labels.h"
 #include "data/score.h"
+#include "data/sizes.h"
+
+struct submission_sizes {
+    struct sizes images;     // of the images, to which the submission's run lengths refer
+    struct image_size truth; // what the truth's refer to, where not 0; else the images' own
+};
 
 // Fills overlaps[i] for image number i of the truth. The submission (a path, or "-") must have one
 // row for each of these images and no other; where it has not, the error counts and names ids that
-// come twice, that the truth lacks and that the submission lacks. All images are height x width.
-// Run lengths are compared as they are, no mask is drawn.
-CHECKED bool submission_compare(const struct labels *truth, const char *path, size_t height,
-                                size_t width, struct overlap *overlaps, struct error *error);
+// come twice, that the truth lacks and that the submission lacks. Run lengths are compared as they
+// are, no mask is drawn, unless the truth's refer to another size.
+CHECKED bool submission_compare(const struct labels *truth, const char *path,
+                                const struct submission_sizes *sizes, struct overlap *overlaps,
+                                struct error *error);
 
 #endif

@@ -17,7 +17,7 @@ struct evaluation {
 
 static void add_overlap(struct evaluation *evaluation, const float *logits, const uint8_t *mask,
                         size_t pixels) {
-    struct overlap overlap = {0, 0, 0};
+    struct overlap overlap = {.pixels = pixels};
     if (evaluation->count == evaluation->capacity) {
         evaluation->capacity = evaluation->capacity > 0 ? 2 * evaluation->capacity : 256;
         evaluation->overlaps =
@@ -95,8 +95,7 @@ struct scores evaluate(struct backend *backend, const struct graph *graph, struc
     if (evaluation.count == 0) {
         die("%s: no samples to validate with", path);
     }
-    const uint64_t pixels = (uint64_t)evaluation.batch.mask_height * evaluation.batch.mask_width;
-    const struct scores scores = score_images(evaluation.overlaps, evaluation.count, pixels, 1);
+    const struct scores scores = score_images(evaluation.overlaps, evaluation.count, 1);
     stream_close(reader);
     inference_close(&evaluation.inference);
     batch_free(&evaluation.batch);

@@ -140,3 +140,84 @@ c.csv'
     fails 2 "" score truth.csv
     fails 2 "" score - -
 }
+
+# ---- images of many sizes
+
+# many: images and masks of many sizes in i/ and m/: id, height, width; a box in rows 3 to 6 of columns 2 and 3
+many() {
+    local id height width
+    mkdir -p i m
+    while read -r id height width; do
+        make-gray --height "$height" --width "$width" --back 9 --format dicom -o "i/$id.dcm"
+        make-gray --height "$height" --width "$width" --top 3 --left 2 --rows 4 --columns 2 -o "m/$id.png"
+    done <<<"a 16 12
+b 12 16
+c 40 40"
+    decode -q --masks m i | shard -q shards
+}
+
+@test "--sizes: masks at each image's own size, from an index, samples or other masks" {
+    many
+    decode -q --masks m i >samples.mpk
+    inspect --json samples.mpk | jq -r 'select(.rle) | [.id, .rle[0]] | join(",")' >rows
+    table $(tr ' ' _ <rows)
+    tr _ ' ' <in.csv >some.csv
+    [ "$(sed -n 2p some.csv)" = "a,35 4 12 4" ]
+    rle-decode --sizes shards/index.mpk some.csv -o masks.mpk
+    [ "$(inspect --json masks.mpk | jq -c 'select(.id).mask.shape' | xargs)" = "[16,12] [12,16] [40,40]" ]
+    rle-encode masks.mpk | cmp - some.csv
+    for sizes in samples.mpk masks.mpk; do
+        rle-decode --sizes $sizes some.csv | inspect --json | tail -n 4 | cmp - <(inspect --json masks.mpk | tail -n 4)
+    done
+    rle-decode --sizes - some.csv <samples.mpk | inspect --json | tail -n 4 | cmp - <(inspect --json masks.mpk | tail -n 4)
+    fails 1 "some.csv: line 4: c: run lengths: run " rle-decode --size 8x8 some.csv -o out.mpk
+    echo d,-1 >>some.csv
+    fails 1 "shards/index.mpk: no size of 'd' in it" rle-decode --sizes shards/index.mpk some.csv -o out.mpk
+    fails 2 "one or the other" rle-decode --size 8x8 --sizes samples.mpk some.csv
+    fails 2 "the run lengths come from there" rle-decode --sizes - -
+    make-samples -n 1 -p a -h 3 -w 4 -o other.mpk
+    make-samples -n 1 -p a -h 4 -w 4 >>other.mpk
+    fails 1 "'a0' is 4 x 4 here, and 3 x 4 before" rle-decode --sizes other.mpk some.csv -o out.mpk
+    make-probabilities 8 | classify --area 1 -o decisions.mpk
+    fails 1 "nothing in it tells the image's size" rle-decode --sizes decisions.mpk some.csv -o out.mpk
+    [ ! -e out.mpk ]
+}
+
+@test "score: images of many sizes, and masks in the place of a table" {
+    many
+    # a: 4 pixels too few; b: right; c: 8 other pixels
+    printf 'ImageId,EncodedPixels\nc,0 8\na.dcm,35 4\nb,27 4 8 4\n' >sub.csv
+    { echo ImageId,EncodedPixels && decode -q --masks m i | inspect --json | jq -r 'select(.rle) | .id + "," + .rle[0]'; } >truth.csv
+    score --json --sizes shards/index.mpk truth.csv sub.csv >figures
+    # Dice 8/12, 1, 0; of the 1984 pixels 8 + 8 + 8 are lesion, 4 + 8 + 8 are taken for it, 4 + 8 + 0 are both
+    jq -e '(.dice - 5 / 9 | fabs < 1e-12) and (.mean_iou - (1952 / 1972 + 12 / 32) / 2 | fabs < 1e-12)' figures
+    score --json m sub.csv | cmp - figures
+    score --json -t 5 --sizes shards/index.mpk m - <sub.csv | cmp - figures
+    score --per-image per.csv m sub.csv -o text
+    [ "$(sort per.csv)" = 'ImageId,Dice,Truth,Prediction,Both
+a,0.66666666666666663,8,4,4
+b,1,8,8,8
+c,0,8,8,0' ]
+    fails 1 "truth.csv: line 4: c: run lengths: " score --size 8x8 truth.csv sub.csv
+    fails 2 "masks have sizes of their own" score --size 8x8 m sub.csv
+    make-gray --height 9 --width 9 -o m/a.png
+    fails 1 "m/a.png: 'a' is 9 x 9 here, and 16 x 12 before" score --sizes shards/index.mpk m sub.csv
+    make-gray --height 16 --width 12 --corner 4 --rows 2 --columns 2 --top 5 -o m/a.png
+    fails 1 "m/a.png: not a mask: grey levels 4 and 255" score m sub.csv
+    rm m/*
+    echo hello >m/x
+    fails 1 "m: not one image among its 1 files" score m sub.csv
+    # a truth of 8 x 6 beside images of 16 x 12: rows 4 to 7 of columns 2 and 3
+    printf 'ImageId,EncodedPixels\na,10 2\n' >truth.csv
+    printf 'ImageId,EncodedPixels\na,36 4 12 4\n' >sub.csv
+    [ "$(score --json --size 8x6 --sizes shards/index.mpk truth.csv sub.csv | jq .dice)" = 1 ]
+}
+
+@test "a table of another program is refused for what it is" {
+    printf ',ImageId,EncodedPixels\n0,a,2 3\n' >in.csv
+    fails 1 "in.csv: line 1: column 1, '', holds row numbers as pandas writes them" rle-decode in.csv
+    printf '"ImageId"," EncodedPixels"\n"a.dcm"," 0 3"\n' >in.csv
+    [ "$(canonical)" = 'a,0 3' ]
+    table 'a,3 2 9 2 60 5'
+    fails 1 "look like absolute starts" rle-decode --size 8x8 in.csv
+}

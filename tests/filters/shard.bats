@@ -1,5 +1,7 @@
 # shard: a folder of shards with an index, whole or as it was, and its verification.
 
+load helpers
+
 setup() {
     cd "$BATS_TEST_TMPDIR" || exit 1
 }
@@ -39,6 +41,24 @@ column() {
     make-samples -n 20 | shard --size 5K a
     make-samples -n 20 | shard --size 5K b
     diff -r a b
+}
+
+@test "the index tells each image's own size; one without sizes still serves" {
+    { make-samples -n 2 -p a -h 30 -w 20 && make-samples -n 1 -p b -h 7 -w 90; } | shard dir
+    [ "$(inspect --json dir/index.mpk | jq -c 'select(has("id")).size' | xargs)" = "[30,20] [30,20] [7,90]" ]
+    shard --verify dir
+    make-samples -n 1 -h 30 -w 20 | augment -q --plain --side 16 | shard other # resized: its own size stays
+    [ "$(inspect --json other/index.mpk | jq -c 'select(has("id")).size')" = "[30,20]" ]
+    make-samples -n 1 -l 1 | shard old
+    cp old/index.mpk good.mpk
+    mapfile -t row < <(entry 1 .)
+    make-index -o old/index.mpk -- "${row[@]}"
+    shard --verify old
+    augment -q --plain --side 16 old | inspect --check
+    make-index --size 24x32 -o old/index.mpk -- "${row[@]}"
+    shard --verify old
+    make-index --size 32x24 -o old/index.mpk -- "${row[@]}"
+    fails 1 "'x0': is 24 x 32, the index has 32 x 24" shard --verify old
 }
 
 @test "samples without labels have lesion -1" {

@@ -1,6 +1,7 @@
 // make-index: the index of a shard folder with any entries, hostile ones too, for the tests of
 // programs.
 #include "core/cli.h"
+#include "data/labels.h"
 #include "stream/writer.h"
 
 #include <stdio.h>
@@ -10,23 +11,37 @@
 
 int main(int argc, char **argv) {
     struct common_options common = common_defaults();
+    const char *size = NULL;
+    size_t sides[2] = {0, 0};
+    struct error error;
+    const struct option_row rows[] = {
+        {"size", 's', OPTION_TEXT, &size, "HxW", "of each image (default: none)", 0, 0,
+         OPTION_SILENT},
+    };
     const struct program program = {
         .name = "make-index",
         .summary = "the index of a shard folder",
         .usage = "[ID SHARD OFFSET LENGTH LESION]...",
         .description = "For tests. A value of '-' is left out.",
+        .options = rows,
+        .option_count = COUNT_OF(rows),
         .common = &common,
         .common_options = COMMON_OUTPUT,
         .operands_most = -1,
     };
     static const char *const names[COLUMNS] = {"id", "shard", "offset", "length", "lesion"};
     const struct operands operands = cli_parse(&program, argc, argv);
+    if (size != NULL && !labels_parse_size(size, &sides[0], &sides[1], &error)) {
+        die_usage("%s", error.text);
+    }
+    const struct value height_width[] = {value_integer((int64_t)sides[0]),
+                                         value_integer((int64_t)sides[1])};
     struct output *output = output_open(common.output, OUTPUT_BYTES);
     const struct history history = {1, {text_of("make-index")}};
     struct stream_writer *writer = stream_create(output, KIND_INDEX, &history);
     for (int i = 0; i + COLUMNS <= operands.count; i += COLUMNS) {
         char **row = operands.at + i;
-        struct field fields[COLUMNS - 1];
+        struct field fields[COLUMNS];
         struct record record = {text_of(row[0]), 0, fields};
         for (int j = 1; j < COLUMNS; j++) {
             const bool number = j > 1;
@@ -35,6 +50,9 @@ int main(int argc, char **argv) {
             if (row[j][0] != '-' || row[j][1] != 0) {
                 fields[record.count++] = (struct field){text_of(names[j]), value};
             }
+        }
+        if (size != NULL) {
+            fields[record.count++] = (struct field){text_of("size"), value_list(height_width, 2)};
         }
         stream_write(writer, &record);
     }

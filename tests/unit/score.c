@@ -15,18 +15,19 @@
 
 static void test_dice(void **state) {
     (void)state;
-    assert_true(overlap_dice((struct overlap){0, 0, 0}) == 1.0);
-    assert_true(overlap_dice((struct overlap){3, 0, 0}) == 0.0);
-    assert_true(overlap_dice((struct overlap){0, 3, 0}) == 0.0);
-    assert_true(overlap_dice((struct overlap){3, 1, 1}) == 0.5);
-    assert_true(overlap_dice((struct overlap){7, 7, 7}) == 1.0);
+    assert_true(overlap_dice((struct overlap){0, 0, 0, 9}) == 1.0);
+    assert_true(overlap_dice((struct overlap){3, 0, 0, 9}) == 0.0);
+    assert_true(overlap_dice((struct overlap){0, 3, 0, 9}) == 0.0);
+    assert_true(overlap_dice((struct overlap){3, 1, 1, 9}) == 0.5);
+    assert_true(overlap_dice((struct overlap){7, 7, 7, 9}) == 1.0);
 }
 
 static void test_scores(void **state) {
     (void)state;
-    const struct overlap overlaps[] = {{0, 0, 0},  {0, 5, 0}, {0, 0, 0}, {0, 0, 0},
-                                       {10, 6, 4}, {8, 0, 0}, {3, 3, 3}, {2, 4, 0}};
-    const struct scores scores = score_images(overlaps, 8, 100, 2.5);
+    const struct overlap overlaps[] = {
+        {0, 0, 0, 100},  {0, 5, 0, 100}, {0, 0, 0, 90},  {0, 0, 0, 110}, // sizes of their own
+        {10, 6, 4, 150}, {8, 0, 0, 50},  {3, 3, 3, 100}, {2, 4, 0, 100}};
+    const struct scores scores = score_images(overlaps, 8, 2.5);
     assert_int_equal(scores.images, 8);
     assert_int_equal(scores.empty, 4);
     assert_int_equal(scores.lesion, 4);
@@ -42,13 +43,13 @@ static void test_scores(void **state) {
 
 static void test_one_sided(void **state) {
     (void)state;
-    const struct overlap empty[] = {{0, 0, 0}, {0, 0, 0}};
-    const struct overlap full[] = {{4, 4, 4}};
-    struct scores scores = score_images(empty, 2, 4, 1);
+    const struct overlap empty[] = {{0, 0, 0, 4}, {0, 0, 0, 4}};
+    const struct overlap full[] = {{4, 4, 4, 4}};
+    struct scores scores = score_images(empty, 2, 1);
     assert_true(scores.dice == 1 && scores.dice_empty == 1 && scores.dice_lesion == 0);
     assert_true(scores.accuracy == 1 && scores.accuracy_lesion == 0);
     assert_true(scores.mean_iou == 1);
-    scores = score_images(full, 1, 4, 1);
+    scores = score_images(full, 1, 1);
     assert_true(scores.dice == 1 && scores.dice_empty == 0 && scores.dice_lesion == 1);
     assert_true(scores.mean_iou == 1);
 }
@@ -62,7 +63,7 @@ static void test_interval(void **state) {
     struct interval again;
     struct error error;
     for (size_t i = 0; i < 100; i++) {
-        overlaps[i] = (struct overlap){1, 1, i % 2};
+        overlaps[i] = (struct overlap){1, 1, i % 2, 9};
     }
     assert_true(score_interval(overlaps, 100, 2000, 1, &interval, &error));
     assert_true(fabs(interval.low - (0.5 - 1.96 * 0.05)) < 0.02);
@@ -143,16 +144,17 @@ static void test_against_pixels(void **state) {
     struct overlap overlaps[IMAGES];
     struct trial *trial = calloc(1, sizeof *trial);
     struct labels truth = {.name = NULL};
+    const struct submission_sizes sizes = {.images = {.height = HEIGHT, .width = WIDTH}};
     assert_non_null(trial);
     temporary(truth_path);
     temporary(path);
     write_trial(trial, truth_path, path);
     assert_true(labels_read(&truth, truth_path, true, &error));
-    const bool compared = submission_compare(&truth, path, HEIGHT, WIDTH, overlaps, &error);
+    const bool compared = submission_compare(&truth, path, &sizes, overlaps, &error);
     assert_string_equal(error.text, "");
     assert_true(compared);
     for (size_t i = 0; i < IMAGES; i++) {
-        struct overlap counted = {0, 0, 0};
+        struct overlap counted = {.pixels = PIXELS};
         for (size_t p = 0; p < PIXELS; p++) {
             counted.truth += trial->truth[i][p];
             counted.prediction += trial->prediction[i][p];
@@ -174,6 +176,7 @@ static void expect_refused(const char *submission, const char *words) {
     struct error error = {""};
     struct overlap overlaps[3];
     struct labels truth = {.name = NULL};
+    const struct submission_sizes sizes = {.images = {.height = HEIGHT, .width = WIDTH}};
     temporary(truth_path);
     temporary(path);
     FILE *file = fopen(truth_path, "w");
@@ -183,7 +186,7 @@ static void expect_refused(const char *submission, const char *words) {
     fprintf(file, "ImageId,EncodedPixels\n%s", submission);
     fclose(file);
     assert_true(labels_read(&truth, truth_path, true, &error));
-    assert_false(submission_compare(&truth, path, HEIGHT, WIDTH, overlaps, &error));
+    assert_false(submission_compare(&truth, path, &sizes, overlaps, &error));
     if (strstr(error.text, words) == NULL) {
         fail_msg("'%s' does not say '%s'", error.text, words);
     }
