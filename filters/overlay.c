@@ -4,6 +4,7 @@
 #include "data/ensemble.h"
 #include "data/ids.h"
 #include "data/sample.h"
+#include "data/sizes.h"
 #include "image/outline.h"
 #include "image/png_codec.h"
 #include "image/resize.h"
@@ -102,7 +103,14 @@ static void prediction_of(struct image *mask, const struct record *sample,
     const bool read = strcmp(stream_kind(predictions), KIND_PROBABILITIES) == 0
                           ? mask_from_probability(&record, threshold, mask, &error)
                           : mask_from_sample(&record, mask, &error);
-    must(read, predictions, &error);
+    size_t height = 0;
+    size_t width = 0;
+    must(read && size_of_record(sample, &height, &width, &error), predictions, &error);
+    if (mask->height != height || mask->width != width) {
+        (void)fail(&error, "%.*s: a prediction of %zu x %zu, where the image is %zu x %zu",
+                   TEXT_ARG(record.id), mask->height, mask->width, height, width);
+        stream_die(predictions, &error);
+    }
 }
 
 // ---- where pictures go
@@ -329,7 +337,8 @@ int main(int argc, char **argv) {
         .description =
             "Draws each sample's image with the outline of its true lesion (green; from mask or "
             "rle) and of the predicted one (red; from probabilities, or from masks as rle-decode "
-            "makes them). One sample goes to stdout or to -o as a PNG; several go to a folder. "
+            "makes them, at the image's own size). One sample goes to stdout or to -o as a PNG; "
+            "several go to a folder. "
             "Reads stdin when no SAMPLES are named.",
         .examples = "decode --labels train-rle.csv xray.dcm | overlay -o xray.png\n"
                     "overlay --predictions mean.mpk --directory pictures samples.mpk\n"
