@@ -237,9 +237,12 @@ static void pictures_close(struct pictures *pictures) {
         output_close(pictures->output);
         free(pictures->bytes);
     }
-    pictures->finished = true; // the exit handler keeps the struct
+    pictures->finished = true;
     ids_free(&pictures->ids);
     free(pictures->hidden);
+    if (pictures->directory == NULL) {
+        free(pictures); // else the exit handler keeps it
+    }
 }
 
 // ---- drawing

@@ -5,6 +5,7 @@
 #include "data/augment.h"
 #include "data/catalog.h"
 #include "data/ensemble.h"
+#include "data/sizes.h"
 #include "image/mask.h"
 #include "stream/digest.h"
 #include "stream/reader.h"
@@ -149,10 +150,15 @@ struct state {
     struct summary table, lines;
 };
 
-// As augment, shard, classify and rle-encode use it.
+// As augment, shard, classify, rle-encode and rle-decode use it.
 static void use_record(struct state *state, const struct record *record) {
     const struct augment_rule rule = {.seed = 1, .side = 8, .mask_side = 5, .dilation = 3};
     struct error error;
+    size_t height = 0;
+    size_t width = 0;
+    if (size_of_record(record, &height, &width, &error)) {
+        PROMISE(height > 0 && width > 0 && height * width <= IMAGE_MAX_PIXELS);
+    }
     if (sample_mask_read(&state->lesion, record, &error)) {
         PROMISE(runs_area(&state->lesion.runs) <= state->lesion.height * state->lesion.width);
     }
