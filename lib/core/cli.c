@@ -94,6 +94,9 @@ static void value_text(const struct option_row *row, char *text) {
         (void)snprintf(text, VALUE_TEXT_SIZE, "%s", value ? value : "");
         break;
     }
+    case OPTION_FILES:
+        (void)snprintf(text, VALUE_TEXT_SIZE, "%zu", ((struct option_files *)row->target)->count);
+        break;
     case OPTION_INTEGER:
         (void)snprintf(text, VALUE_TEXT_SIZE, "%" PRId64, *(int64_t *)row->target);
         break;
@@ -158,6 +161,15 @@ static void set_choice(const struct option_row *row, const char *text) {
     die_usage("--%s '%s': must be one of %s", row->name, text, row->argument);
 }
 
+static void add_file(struct option_files *files, const char *path) {
+    const char **at = realloc(files->at, (files->count + 1) * sizeof *at);
+    if (at == NULL) {
+        die("no memory");
+    }
+    files->at = at;
+    files->at[files->count++] = path;
+}
+
 static void set_value(const struct program *program, const struct option_row *row,
                       const char *text) {
     if (row->target == NULL) {
@@ -175,6 +187,7 @@ static void set_value(const struct program *program, const struct option_row *ro
     case OPTION_FLAG: *(bool *)row->target = true; break;
     case OPTION_FILE:
     case OPTION_TEXT: *(const char **)row->target = text; break;
+    case OPTION_FILES: add_file(row->target, text); break;
     case OPTION_CHOICE: set_choice(row, text); break;
     case OPTION_INTEGER: set_integer(row, text); break;
     case OPTION_NUMBER:
@@ -207,7 +220,8 @@ static void write_history(const struct program *program, const struct option_row
         if (rows[i].trace == OPTION_SILENT || strcmp(now, defaults->at[i]) == 0) {
             continue;
         }
-        const bool bare = rows[i].type == OPTION_FLAG || rows[i].type == OPTION_FILE;
+        const bool bare = rows[i].type == OPTION_FLAG || rows[i].type == OPTION_FILE ||
+                          rows[i].type == OPTION_FILES;
         used += snprintf(out + used, size - (size_t)used, " --%s%s%s", rows[i].name,
                          bare ? "" : " ", bare ? "" : now);
     }

@@ -11,10 +11,16 @@ enum option_type {
     OPTION_FLAG,    // bool
     OPTION_TEXT,    // const char *
     OPTION_FILE,    // const char *, a path: history tells that it was given, not which
+    OPTION_FILES,   // struct option_files, paths, one each time it is given
     OPTION_CHOICE,  // const char *, one of the words of `argument`, separated by |
     OPTION_INTEGER, // int64_t, decimal
     OPTION_NUMBER,  // double
     OPTION_BYTES,   // size_t, a number with K, M, G (powers of 1024) behind it if wanted
+};
+
+struct option_files {
+    const char **at; // lives as long as the program
+    size_t count;
 };
 
 // What an option does to the history line of the stream that comes out.

@@ -1,11 +1,12 @@
-// Whole files into memory. The size that the system tells is a hint only: files grow and shrink
-// while they are read, and a FIFO has none.
+// Whole files into memory, or mapped. The size that the system tells is a hint only: files grow and
+// shrink while they are read, and a FIFO has none.
 #include "core/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,22 @@ static bool read_all(int descriptor, size_t limit, size_t hint, uint8_t **bytes,
     return fail(error, "no memory for its %zu bytes", size);
 }
 
+static bool read_open(int descriptor, size_t limit, uint8_t **bytes, size_t *length,
+                      struct error *error) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) {
+        return fail(error, "%s", strerror(errno));
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return fail(error, "is a directory");
+    }
+    if (S_ISREG(status.st_mode) && (uintmax_t)status.st_size > limit) {
+        return fail(error, "has %jd bytes, more than %zu", (intmax_t)status.st_size, limit);
+    }
+    const size_t hint = S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
+    return read_all(descriptor, limit, hint, bytes, length, error);
+}
+
 bool file_read(const char *path, size_t limit, uint8_t **bytes, size_t *length,
                struct error *error) {
     *bytes = NULL;
@@ -57,18 +74,49 @@ bool file_read(const char *path, size_t limit, uint8_t **bytes, size_t *length,
     if (descriptor < 0) {
         return fail(error, "%s", strerror(errno));
     }
-    struct stat status;
-    bool read = false;
-    if (fstat(descriptor, &status) != 0) {
-        (void)fail(error, "%s", strerror(errno));
-    } else if (S_ISDIR(status.st_mode)) {
-        (void)fail(error, "is a directory");
-    } else if (S_ISREG(status.st_mode) && (uintmax_t)status.st_size > limit) {
-        (void)fail(error, "has %jd bytes, more than %zu", (intmax_t)status.st_size, limit);
-    } else {
-        const size_t hint = S_ISREG(status.st_mode) ? (size_t)status.st_size : 0;
-        read = read_all(descriptor, limit, hint, bytes, length, error);
-    }
+    const bool read = read_open(descriptor, limit, bytes, length, error);
     (void)close(descriptor);
     return read;
+}
+
+// Maps what is open, if it can be mapped: an empty file cannot, nor what some file systems hold.
+static bool map_open(int descriptor, size_t limit, struct file_view *view) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 ||
+        (uintmax_t)status.st_size > limit) {
+        return false;
+    }
+    const size_t length = (size_t)status.st_size;
+    void *bytes = mmap(NULL, length, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (bytes == MAP_FAILED) {
+        return false;
+    }
+    (void)madvise(bytes, length, MADV_RANDOM); // no reading ahead: most will not be looked at
+    *view = (struct file_view){bytes, length, bytes, true};
+    return true;
+}
+
+bool file_view_open(const char *path, size_t limit, struct file_view *view, struct error *error) {
+    *view = (struct file_view){NULL, 0, NULL, false};
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return fail(error, "%s", strerror(errno));
+    }
+    uint8_t *bytes = NULL;
+    const bool opened = map_open(descriptor, limit, view) ||
+                        read_open(descriptor, limit, &bytes, &view->length, error);
+    if (bytes != NULL) {
+        view->bytes = view->owned = bytes;
+    }
+    (void)close(descriptor);
+    return opened;
+}
+
+void file_view_close(struct file_view *view) {
+    if (view->mapped) {
+        (void)munmap(view->owned, view->length);
+    } else {
+        free(view->owned);
+    }
+    *view = (struct file_view){NULL, 0, NULL, false};
 }

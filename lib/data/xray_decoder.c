@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FILE ((size_t)1 << 30)
-#define WORKER_MEMORY ((size_t)3 << 30)
-
 struct xray_decoder {
     struct workers *workers;
     struct image_options options;
@@ -47,7 +44,7 @@ static bool decode_file(void *context, struct work *work) {
     size_t length = 0;
     struct image image;
     struct image_note note = {""};
-    if (!file_read(work->job + 1, MAX_FILE, &bytes, &length, &work->says)) {
+    if (!file_read(work->job + 1, XRAY_MAX_FILE, &bytes, &length, &work->says)) {
         return false;
     }
     const bool known = image_known(bytes, length);
@@ -72,7 +69,7 @@ static bool decode_file(void *context, struct work *work) {
 struct xray_decoder *xray_decoder_start(size_t processes, double seconds,
                                         const struct image_options *options) {
     const struct workers_limits limits = {
-        .what = "decoder", .seconds = seconds, .memory = WORKER_MEMORY};
+        .what = "decoder", .seconds = seconds, .memory = XRAY_WORKER_MEMORY};
     struct xray_decoder *decoder = calloc(1, sizeof *decoder);
     if (decoder == NULL) {
         die("no memory");

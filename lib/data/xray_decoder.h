@@ -5,6 +5,10 @@
 
 #include "image/format.h"
 
+// The largest file that is read, and what a worker may take of memory for it, in bytes.
+#define XRAY_MAX_FILE ((size_t)1 << 30)
+#define XRAY_WORKER_MEMORY ((size_t)3 << 30)
+
 struct xray_decoder;
 
 // What became of a file. Everything in it stays until the next call of xray_decoder_take.

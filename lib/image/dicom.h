@@ -27,6 +27,9 @@ CHECKED bool dicom_decode(const uint8_t *bytes, size_t length, const struct imag
 CHECKED bool dicom_describe(const uint8_t *bytes, size_t length, struct image_header *header,
                             struct error *error);
 
+// What the standard calls a transfer syntax; "" for one that is not read.
+const char *dicom_transfer_syntax_name(const char *uid);
+
 // A Secondary Capture object (modality CR, MONOCHROME2, 8 bits) in *bytes (the caller frees):
 // explicit VR little endian for `quality` 0, JPEG baseline of that quality for 1..100. Equal
 // arguments give equal bytes: the UIDs are made from `id` alone (2.25 and a number, PS3.5 B.2),

@@ -1,6 +1,7 @@
 // The first frame of a DICOM file, out of whatever compression.
 #include "image/dicom_frame.h"
 
+#include "image/dicom.h"
 #include "image/dicom_gdcm.h"
 #include "image/inflate.h"
 #include "image/jpeg.h"

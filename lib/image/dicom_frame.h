@@ -42,7 +42,4 @@ CHECKED bool dicom_take_frame(const struct dicom_file *file, const struct dicom_
                               struct dicom_frame *frame, struct image *out, uint8_t **owned,
                               struct error *error);
 
-// What the standard calls a transfer syntax; "" for one that is not read.
-const char *dicom_transfer_syntax_name(const char *uid);
-
 #endif

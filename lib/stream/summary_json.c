@@ -1,8 +1,7 @@
 // JSON lines.
 #include "stream/summary_json.h"
 
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/json.h"
 #include "stream/extent.h"
 
 #include <inttypes.h>
@@ -13,33 +12,8 @@ static void put(struct output *output, const char *word) {
     output_write(output, word, strlen(word));
 }
 
-// Bytes that form no character (only a path can have some) become U+FFFD. DEL and the C1 controls
-// are escaped, too, since a line may end up on a terminal.
 static void put_text(struct output *output, struct text text) {
-    put(output, "\"");
-    for (size_t i = 0; i < text.length;) {
-        const unsigned char *at = (const unsigned char *)text.at + i;
-        const size_t bytes = utf8_character(text.at + i, text.length - i);
-        if (bytes == 0) {
-            put(output, "\\ufffd");
-        } else if (bytes == 1 && (*at == '"' || *at == '\\')) {
-            output_printf(output, "\\%c", *at);
-        } else if (bytes == 1 && (*at < ' ' || *at == 0x7F)) {
-            output_printf(output, "\\u%04x", *at);
-        } else if (bytes == 2 && at[0] == 0xC2 && at[1] < 0xA0) {
-            output_printf(output, "\\u%04x", at[1]);
-        } else {
-            output_write(output, at, bytes);
-        }
-        i += bytes > 0 ? bytes : 1;
-    }
-    put(output, "\"");
-}
-
-static void put_number(struct output *output, double number) {
-    char text[NUMBER_TEXT_SIZE];
-    number_text(text, number);
-    put(output, isfinite(number) ? text : "null");
+    json_text(output, text.at, text.length);
 }
 
 static void put_tensor(struct output *output, const struct tensor *tensor) {
@@ -50,11 +24,11 @@ static void put_tensor(struct output *output, const struct tensor *tensor) {
         output_printf(output, "%s%zu", i > 0 ? ", " : "", tensor->shape[i]);
     }
     put(output, "], \"min\": ");
-    put_number(output, some ? extent.least : NAN);
+    json_number(output, some ? extent.least : NAN);
     put(output, ", \"mean\": ");
-    put_number(output, some ? extent.mean : NAN);
+    json_number(output, some ? extent.mean : NAN);
     put(output, ", \"max\": ");
-    put_number(output, some ? extent.greatest : NAN);
+    json_number(output, some ? extent.greatest : NAN);
     put(output, "}");
 }
 
@@ -62,7 +36,7 @@ static void put_value(struct output *output, const struct value *value) {
     switch (value->type) {
     case VALUE_INTEGER: output_printf(output, "%" PRId64, value->integer); break;
     case VALUE_UNSIGNED: output_printf(output, "%" PRIu64, value->natural); break;
-    case VALUE_NUMBER: put_number(output, value->number); break;
+    case VALUE_NUMBER: json_number(output, value->number); break;
     case VALUE_TEXT: put_text(output, value->text); break;
     case VALUE_LIST:
         put(output, "[");
