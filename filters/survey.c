@@ -4,6 +4,7 @@
 #include "data/survey_print.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options {
@@ -145,5 +146,6 @@ int main(int argc, char **argv) {
         say(&survey.notices, "notice: ");
     }
     survey_free(&survey);
+    free(options.test.at);
     return fails ? 1 : 0;
 }

@@ -51,6 +51,7 @@ static bool move_unlabelled(struct survey *survey, struct error *error) {
     const size_t count = from->files.count;
     size_t kept = 0;
     to->given = true;
+    free(to->images);
     to->images = calloc(count + 1, sizeof *to->images);
     to->files.at = calloc(count + 1, sizeof *to->files.at);
     if (to->images == NULL || to->files.at == NULL) {
