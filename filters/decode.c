@@ -225,8 +225,13 @@ static const char description[] =
     "one other grey level (lesion), of their image's size; in JPEG 0 to 63 is background, and 192 "
     "to 255 lesion. Labels that fit no image at all are an error before anything is decoded.\n\n"
     "Files are decoded in processes of their own: one that crashes the decoder, or keeps it "
-    "longer than --timeout, is an error like any other. 8-bit pixels come out as they are; deeper "
-    "ones through the file's window, or else their own range; of many frames the first.";
+    "longer than --timeout, is an error like any other. Of many frames the first is taken.\n\n"
+    "Grey levels of DICOM files: the Modality LUT or Rescale; then the first VOI LUT, or else the "
+    "first window (--voi window: the other way round); without both 8 bits and fewer come out as "
+    "they are, and deeper or signed values from the least (0) to the greatest (255) in the image, "
+    "Pixel Padding left out; MONOCHROME1 is inverted. PNG: 16-bit gray from the least to the "
+    "greatest likewise. JPEG is turned as its EXIF orientation says. Colours give their luma. "
+    "What a header says and is not understood is told, or an error.";
 
 int main(int argc, char **argv) {
     struct options options = {.unlabelled = "keep",
