@@ -60,6 +60,20 @@ static void say(const struct tally *findings, const char *kind) {
     }
 }
 
+static void print(const struct survey *survey, const struct options *options) {
+    struct output *output = output_open(options->common.output, OUTPUT_TEXT);
+    if (options->json) {
+        survey_print_json(survey, output);
+    } else {
+        survey_print_table(survey, output);
+    }
+    output_close(output);
+    say(&survey->failures, "");
+    if (!options->common.quiet) {
+        say(&survey->notices, "notice: ");
+    }
+}
+
 static const char description[] =
     "Reads the headers of X-ray files (DICOM, PNG, JPEG), and the labels, and prints what they "
     "are: formats, transfer syntaxes, sizes, bits, photometric interpretations; images with and "
@@ -133,18 +147,8 @@ int main(int argc, char **argv) {
     if (!good || !survey_run(&survey, &request, &error)) {
         die("%s", error.text);
     }
-    struct output *output = output_open(options.common.output, OUTPUT_TEXT);
-    if (options.json) {
-        survey_print_json(&survey, output);
-    } else {
-        survey_print_table(&survey, output);
-    }
-    output_close(output);
+    print(&survey, &options);
     const bool fails = survey.failures.keys.count > 0;
-    say(&survey.failures, "");
-    if (!options.common.quiet) {
-        say(&survey.notices, "notice: ");
-    }
     survey_free(&survey);
     free(options.test.at);
     return fails ? 1 : 0;
