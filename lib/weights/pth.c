@@ -65,7 +65,7 @@ static void leave_room(struct weight_table *table, const struct arena *arena) {
 
 static void note_behind(struct weight_table *table, uint64_t bytes) {
     if (bytes > 0) {
-        weight_table_note(table, "%" PRIu64 " bytes follow the weights", bytes);
+        weight_table_note(table, "bytes that follow the weights are passed over: %" PRIu64, bytes);
     }
 }
 

@@ -249,9 +249,14 @@ static bool read_all(const struct source *source, struct arena *arena, struct we
     if (!source_read(source, 0, &length, sizeof length, error)) {
         return false;
     }
-    if (length > source->length - 8 || length > LONGEST_HEADER) {
-        return fail(error, "a header of %" PRIu64 " bytes in a file of %" PRIu64, length,
-                    source->length);
+    if (length > source->length - 8) {
+        return fail(error,
+                    "cut short, or no .safetensors: a header of %" PRIu64
+                    " bytes in a file of %" PRIu64,
+                    length, source->length);
+    }
+    if (length > LONGEST_HEADER) {
+        return fail(error, "a header of %" PRIu64 " bytes", length);
     }
     const uint64_t data = 8 + length;
     struct safetensors_header header = {

@@ -218,11 +218,19 @@ old = zipfile.ZipFile("x.pth")
 with zipfile.ZipFile("folder.zip", "w") as archive:
     archive.writestr("checkpoints/", "")
     archive.writestr("checkpoints/x.pth", open("x.pth", "rb").read())
+with zipfile.ZipFile("big.pth", "w") as archive:
+    for name in old.namelist():
+        archive.writestr(name, "big" if name == "archive/byteorder" else old.read(name))
+data = open("old.pth", "rb").read()
+at = data.index(b"little_endian") + len("little_endian") + 2  # behind its memo
+open("big.old.pth", "wb").write(data[:at] + b"\x89" + data[at + 1:])
 with zipfile.ZipFile("deflated.pth", "w", zipfile.ZIP_DEFLATED) as archive:
     for name in old.namelist():
         archive.writestr(name, old.read(name))
 PYTHON
     fails 1 "a zip archive without the data.pkl that PyTorch writes: it holds 'checkpoints/', 'checkpoints/x.pth'" weights folder.zip -o x.mpk
+    fails 1 "big.pth: its numbers are big endian" weights big.pth -o x.mpk
+    fails 1 "big.old.pth: its numbers are big endian" weights big.old.pth -o x.mpk
     fails 1 "'archive/byteorder' is compressed, which PyTorch never does" weights deflated.pth -o x.mpk
     : >empty.pth
     fails 1 "empty.pth: is empty" weights empty.pth -o x.mpk
@@ -239,7 +247,7 @@ PYTHON
     for bytes in 1 3000 65000; do
         { cat x.pth; head -c "$bytes" /dev/zero | tr '\0' '\n'; } >more.pth
         [ "$(values more.pth)" = "$usual" ]
-        fails 0 "more.pth: $bytes bytes follow the weights" weights more.pth -o x.mpk
+        fails 0 "more.pth: bytes that follow the weights are passed over: $bytes" weights more.pth -o x.mpk
     done
     pth old.pth plain 2 old
     echo >>old.pth
@@ -311,6 +319,8 @@ open(sys.argv[1], "wb").write(struct.pack("<Q", len(header)) + header + bytes(ra
         [ "$(values y.safetensors)" = "a 1 = 1" ]
     done
     raw_safetensors y.safetensors '{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}' 15
+    head -c 30 y.safetensors >z.safetensors
+    fails 1 "z.safetensors: cut short, or no .safetensors: a header of 55 bytes in a file of 30" weights z.safetensors -o x.mpk
     fails 1 "y.safetensors: cut short: its header tells of 16 bytes of numbers, and there are 15" weights y.safetensors -o x.mpk
     raw_safetensors y.safetensors '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}' 8
     fails 1 "y.safetensors: 'a' is there twice" weights y.safetensors -o x.mpk

@@ -92,6 +92,10 @@ static const struct {
            "0"),
     BESIDE("(dp8\n0g8\n"),
     BESIDE("(K\x01l"),
+    // The pairs of an OrderedDict, as Python 2 gives them.
+    {BYTES("ccollections\nOrderedDict\n](](U\x01"
+           "a" TENSOR "e](U\x01"
+           "bNee\x85R.")},
     BESIDE("cm\nf\n" TENSOR "\x85R"), // a tensor within a call is the call's
     BESIDE(TENSOR "(K\x01tb"),        // one that is given a state may be another then
 };
