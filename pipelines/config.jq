@@ -1,6 +1,7 @@
 # config.jq: config.json, a profile and overrides -> one checked configuration.
-#   jq --arg profile NAME -f pipelines/config.jq config.json --args STAGE.KEY=VALUE...
-# What `schema` does not know is an error that names it.
+#   jq --arg profile NAME --arg folder DATA -f pipelines/config.jq config.json --args [init=FILE] STAGE.KEY=VALUE...
+# What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
+# configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other.
 
 def train: {
   network: "network", init: "path", folds: "count", images: "images", side: "side", dilate: "natural",
@@ -13,7 +14,8 @@ def merging: { threshold: "share" };
 def submission: { ratio: "share" };
 def schema: {
   data: {
-    train: "path", labels: "path", test: "path", ids: "path", truth: "path", size: "size", "on-error": "on-error"
+    folder: "path", train: "paths", labels: "path", masks: "path", test: "paths", ids: "path", truth: "path",
+    size: "size", "on-error": "on-error"
   },
   synth: {
     train: "count", test: "count", lesions: "share", area: "share", contrast: "share", side: "count",
@@ -31,7 +33,7 @@ def choices: {
 def wanted($kind): {
   count: "a whole number from 1 up", natural: "a whole number from 0 up", positive: "a number above 0",
   number: "a number from 0 up", share: "a number from 0 to 1", side: "a multiple of 32 up to 4096",
-  flag: "true or false", path: "a path", size: "HEIGHTxWIDTH"
+  flag: "true or false", path: "a path", paths: "a path or a list of paths", size: "HEIGHTxWIDTH"
 }[$kind] // (choices[$kind] | join(" or "));
 def whole: type == "number" and . == floor and . <= 1e9;
 def fits($kind):
@@ -42,8 +44,9 @@ def fits($kind):
   elif $kind == "share" then type == "number" and . >= 0 and . <= 1
   elif $kind == "side" then whole and . >= 32 and . <= 4096 and . % 32 == 0
   elif $kind == "flag" then type == "boolean"
-  elif $kind == "size" then type == "string" and test("^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")
+  elif $kind == "size" then type == "string" and test("^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$")
   elif $kind == "path" then type == "string" and (test("[\\x00-\\x1f]") | not)
+  elif $kind == "paths" then fits("path") or (type == "array" and length > 0 and all(.[]; fits("path") and . != ""))
   else . as $value | any(choices[$kind][]; . == $value) end;
 
 def object($where): if type == "object" then . else error("\($where): not an object") end;
@@ -59,11 +62,29 @@ def check_blocks($where):
   | $blocks;
 def block_names: schema | keys;
 
+def trains: keys[] | select(startswith("train-"));
+# What a text of the command line means for a setting: texts are texts, all else is JSON where it can be
+def meant($kind):
+  if ($kind | IN("path", "size")) or ($kind == "paths" and (startswith("[") | not)) then . else . as $text | try fromjson catch $text end;
 def override($text):
-  ($text | capture("^(?<stage>[^.=]+)\\.(?<key>[^=]+)=(?<value>.*)$")) as $o
-  | schema[$o.stage][$o.key] as $kind
-  | if $kind == null then error("unknown setting '\($o.stage).\($o.key)'") else . end
-  | .[$o.stage][$o.key] = (if $kind | IN("path", "size") then $o.value else $o.value as $text | $text | (try fromjson catch $text) end);
+  if $text | startswith("init=") then reduce trains as $stage (.; .[$stage].init = $text[5:])
+  else
+    ($text | capture("^(?<stage>[^.=]+)\\.(?<key>[^=]+)=(?<value>.*)$")) as $o
+    | schema[$o.stage][$o.key] as $kind
+    | if $kind == null then error("unknown setting '\($o.stage).\($o.key)'") else . end
+    | .[$o.stage][$o.key] = ($o.value | meant($kind))
+  end;
+
+# Paths that are not named are empty. With `train` all others are named, too; without it they are found in `folder`.
+def paths: {folder: "", train: "", labels: "", masks: "", test: "", ids: "", truth: ""};
+def list: if type == "array" then . elif . == "" then [] else [.] end;
+# One that begins with '-' would be taken for an option.
+def path: if startswith("-") then "./" + . else . end;
+def check_data:
+  if .labels != "" and .masks != "" then error("data: labels and masks are both named: one of them, please")
+  elif .train == [] then .
+  elif .test == [] then error("data.test is missing")
+  elif .labels == "" and .masks == "" then error("data.labels or data.masks is missing") else . end;
 
 object("it") | known(block_names + ["profiles"]; "")
 | (.profiles // {} | object("profiles")) as $profiles
@@ -73,12 +94,17 @@ object("it") | known(block_names + ["profiles"]; "")
     ($profiles[$name] | object("profiles.\($name)") | known(block_names; "profiles.\($name): ")
      | check_blocks("profiles.\($name).")) as $checked | .)
 | . * $profiles[$profile]
-| reduce $ARGS.positional[] as $text (.; override($text))
+| .data = paths + .data
+| if $folder == "" then . else .data += paths + {folder: $folder} end
+| reduce ($ARGS.positional | sort_by(startswith("init=") | not)[]) as $text (.; override($text))
+| if $folder == "" then . else del(.synth) end
 | check_blocks("")
+| .data |= (.train |= list | .test |= list | check_data
+    | map_values(if type == "array" then map(path) else path end))
 | . as $config
 | (schema | del(.synth)) as $needed
 | reduce ($needed | keys[]) as $stage (.; ($needed[$stage] | keys - ($config[$stage] // {} | keys))[0] as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
-| reduce (keys[] | select(startswith("train-"))) as $stage (.;
+| reduce trains as $stage (.;
     if .[$stage].network == "unet-resnet18" and .[$stage].side < 192
     then error("\($stage).side: unet-resnet18 needs 192 at least") else . end)

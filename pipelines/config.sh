@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# config.sh CONFIG PROFILE WORK DATA [STAGE.KEY=VALUE]...: checks the configuration and writes, each only when it
-# changes, WORK/config.json (as it stands), WORK/config.mk (make variables) and WORK/options/STAGE (what a stage depends
-# on). X-rays are those of the folder DATA; where that is empty, made-up ones in a profile with `synth`; else `data`'s.
+# config.sh CONFIG PROFILE WORK DATA [init=FILE] [STAGE.KEY=VALUE]...: checks the configuration and writes, each only when
+# it changes, WORK/config.json (as it stands), WORK/config.mk (make variables) and WORK/options/STAGE (what a stage
+# depends on). X-rays are those of the folder DATA; where that is empty, made-up ones in a profile with `synth`; else
+# those that `data` names. What is missing before work can begin is in `notes`, for make to stop or a plan to tell.
+# shellcheck disable=SC2016 # what stands in single quotes is for jq
 set -eu -o pipefail
 here=$(dirname "$0") config=$1 profile=$2 work=$3 folder=$4
 shift 4
@@ -19,6 +21,14 @@ complain() {
     exit 1
 }
 
+get() { # get JQ
+    jq -r "$1" <<<"$checked"
+}
+
+change() { # change JQ [OPTION]...: of the configuration
+    checked=$(jq "$@" <<<"$checked")
+}
+
 state_of() { # state_of PATH...: sizes and times of files and of all below a folder
     local path
     for path in "$@"; do
@@ -26,38 +36,74 @@ state_of() { # state_of PATH...: sizes and times of files and of all below a fol
     done | sha256sum
 }
 
+miss() { # miss WHAT
+    change '.notes.missing += [$what]' --arg what "$1"
+}
+
+# What is in a folder; a path that the configuration names is taken instead.
+find_data() {
+    local found
+    if ! found=$("$here/layout.sh" "$(get .data.folder)" 2>&1); then
+        [ -z "$folder" ] || { echo "$found" >&2; exit 1; }
+        miss "$found. DATA=FOLDER names another"
+        found=$(jq -n --arg folder "$(get .data.folder)" '{train: ["\($folder)/train"], labels: "\($folder)/train-rle.csv",
+            test: ["\($folder)/test"]}')
+    fi
+    change --argjson found "$found" '.data as $named | .notes.data = ($found.said // "")
+        | .data += ($found | del(.said) | if $named.labels + $named.masks != "" then del(.labels, .masks) else . end
+            | with_entries(select($named[.key] | length == 0)))'
+}
+
+make_up_data() {
+    change --arg folder "$work/xrays" '.data += {train: ["\($folder)/train"], labels: "\($folder)/train-rle.csv", masks: "",
+        test: ["\($folder)/test"], ids: "\($folder)/sample_submission.csv", truth: "\($folder)/test-truth.csv"}'
+}
+
+find_weights() {
+    local wanted taken
+    while read -r wanted; do
+        if ! taken=$("$here/init.sh" "$wanted"); then
+            miss "$taken"
+        elif [ "$taken" != "$wanted" ]; then
+            change '.notes.init = "\($wanted) is absent, \($taken) is taken"
+                | map_values(if type == "object" and .init == $wanted then .init = $taken else . end)' \
+                --arg wanted "$wanted" --arg taken "$taken"
+        fi
+    done < <(get '[.[].init? // empty | select(. != "")] | unique[]')
+}
+
+depends() { # depends STAGE: all that decides what comes out of it
+    local paths=()
+    case $1 in
+    data)
+        jq -c '.data | del(.truth)' <<<"$checked"
+        [ "$made_up" = true ] || mapfile -t paths < <(get '.data | [.train, .labels, .masks, .test, .ids] | flatten | unique[]')
+        ;;
+    score) mapfile -t paths < <(get '.data.truth') ;;
+    *)
+        jq -c --arg stage "$1" '.[$stage]' <<<"$checked"
+        mapfile -t paths < <(get ".\"$1\".init? // empty")
+        ;;
+    esac
+    [ ${#paths[@]} = 0 ] || state_of "${paths[@]}"
+}
+
 [ -r "$config" ] || complain "$config: cannot be read"
-if ! checked=$(jq --arg profile "$profile" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
+if ! checked=$(jq --arg profile "$profile" --arg folder "$folder" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
 fi
-made_up=$(jq 'has("synth")' <<<"$checked")
-if [ -n "$folder" ]; then
-    made_up=false
-    if [ ! -d "$folder/train" ] || [ ! -d "$folder/test" ] || [ ! -e "$folder/train-rle.csv" ]; then
-        complain "$folder: needs train/, train-rle.csv and test/, and may have sample_submission.csv and test-truth.csv"
-    fi
-elif [ "$made_up" = true ]; then
-    folder=$work/xrays
+change '{notes: {data: "", init: "", missing: []}} + .'
+made_up=$(get 'has("synth")')
+if [ "$made_up" = true ]; then
+    make_up_data
+elif [ "$(get .data.train[0])" = null ]; then
+    find_data
 fi
-if [ -n "$folder" ]; then
-    ids=$folder/sample_submission.csv truth=$folder/test-truth.csv
-    [ "$made_up" = true ] || [ -e "$ids" ] || ids=
-    [ "$made_up" = true ] || [ -e "$truth" ] || truth=
-    checked=$(jq --arg folder "$folder" --arg ids "$ids" --arg truth "$truth" --argjson made_up "$made_up" '
-        .data += {train: "\($folder)/train", labels: "\($folder)/train-rle.csv", test: "\($folder)/test",
-                  ids: $ids, truth: $truth}
-        | if $made_up then .data.size = "\(.synth.side)x\(.synth.side)" else del(.synth) end' <<<"$checked")
-fi
+find_weights
 
 mkdir -p "$work/options"
 jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked" | settle "$work/config.json"
-jq -r -f "$here/options.jq" <<<"$checked" | settle "$work/config.mk"
-for stage in $(jq -r 'keys[]' <<<"$checked"); do
-    {
-        jq -c ".[\"$stage\"]" <<<"$checked"
-        if [ "$stage" = data ] && [ "$made_up" = false ]; then
-            mapfile -t paths < <(jq -r '.data | .train, .labels, .test, .ids' <<<"$checked")
-            state_of "${paths[@]}"
-        fi
-    } | settle "$work/options/$stage"
+jq -r -L "$here" -f "$here/options.jq" <<<"$checked" | settle "$work/config.mk"
+for stage in score $(get 'keys[] | select(. != "notes")'); do
+    depends "$stage" | settle "$work/options/$stage"
 done

@@ -1,7 +1,7 @@
 # demo.mk: the whole method in small, from X-rays to a report, in one command.
 
 #: make demo         synthesise a small challenge, run every stage, score, write demo/report.html
-#: make demo DATA=FOLDER    the same on your own X-rays: train/, train-rle.csv, test/, sample_submission.csv
+#: make demo DATA=FOLDER    the same on your own X-rays (README.md: how they may lie there)
 .PHONY: demo
 demo:
 	@tests/deps.sh $(PACKAGES)

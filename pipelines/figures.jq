@@ -59,6 +59,9 @@ def count_samples:
   reduce (inputs | select(has("id"))) as $sample ({images: 0, lesion: null};
     .images += 1 | if $sample.lesion then .lesion += (if $sample.lesion > 0 then 1 else 0 end) else . end);
 
+# The same -> each image's number of pixels, by id
+def pixels: reduce (inputs | select(has("id"))) as $sample ({}; .[$sample.id] = $sample.size[0] * $sample.size[1]);
+
 # overlay names pictures by id, and refuses what cannot be a file's name.
 def has_picture: .id | (startswith(".") or utf8bytelength > 240) | not;
 def group($title; $note; $cases): {title: $title, note: $note, cases: $cases};

@@ -1,5 +1,6 @@
 # method.mk: the method's stages as targets. `make -n submissions` prints it; config.json has its numbers.
-#   PROFILE=full|demo|...  DATA=FOLDER  WORK=FOLDER  JOBS=N  GPUS=0,1,...  HOSTS=FILE  STAGE.KEY=VALUE (see config.json)
+#   PROFILE=full|demo|...  DATA=FOLDER  WORK=FOLDER  JOBS=N  GPUS=0,1,...  HOSTS=FILE  init=FILE
+#   STAGE.KEY=VALUE (see config.json)
 
 PROFILE ?= full
 WORK ?= work/$(PROFILE)
@@ -7,7 +8,8 @@ CONFIG ?= config.json
 JOBS ?= $(if $(GPUS),$(words $(subst $(comma), ,$(GPUS))),1)
 comma := ,
 
-#: make data         DICOM or PNG and labels -> shards of samples
+#: make survey       what the X-rays and labels are, and what would go wrong with them later
+#: make data         X-rays and labels -> shards of samples
 #: make train-seg-unet train-seg-bisenet train-cls-bisenet    a model a fold
 #: make test-seg-unet test-seg-bisenet test-cls-bisenet       each fold's probabilities for the test images
 #: make merge-cls1 merge-cls2 merge-seg1 merge-seg2           which images show a lesion; where, by all maps
@@ -15,13 +17,14 @@ comma := ,
 #: make submission1 submission2 submissions score report      CSV files, their scores, report.html
 TRAINING := train-seg-unet train-seg-bisenet train-cls-bisenet
 TESTING := test-seg-unet test-seg-bisenet test-cls-bisenet
-STAGES := xrays data $(TRAINING) $(TESTING) merge-cls1 merge-cls2 merge-seg1 merge-seg2 \
+STAGES := xrays survey data $(TRAINING) $(TESTING) merge-cls1 merge-cls2 merge-seg1 merge-seg2 \
     submission1 submission2 submissions score report
 .PHONY: $(STAGES)
 
 quoted = '$(subst ','\'',$1)'
 SETTINGS := $(foreach name,$(sort $(.VARIABLES)),$(if $(findstring .,$(name)),$(if $(filter command,$(origin $(name))),\
     $(call quoted,$(name)=$(value $(name))))))
+SETTINGS += $(if $(filter command,$(origin init)),$(call quoted,init=$(value init)))
 
 ifneq ($(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS)),)
 
@@ -35,6 +38,10 @@ ifneq ($(ANSWER),)
 $(error $(patsubst %failed,%,$(ANSWER)))
 endif
 include $(WORK)/config.mk
+# `make -n` shows the stages all the same.
+ifneq ($(notes.missing),)
+$(if $(findstring n,$(firstword -$(MAKEFLAGS))),$(info $(notes.missing)),$(error $(notes.missing)))
+endif
 ANSWER := $(if $(HOSTS),$(shell pipelines/hosts.sh $(call quoted,$(HOSTS)) 2>&1 || echo failed))
 ifneq ($(ANSWER),)
 $(error $(patsubst %failed,%,$(ANSWER)))
@@ -52,7 +59,7 @@ PARALLEL = $(if $(HOSTS),pipelines/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )
     --halt now,fail=1 --joblog $(@D)/joblog $(if $(HOSTS)$(filter 1,$(JOBS)),--ungroup,--line-buffer)$(if $(HOSTS), \
     pipelines/host-fold.sh)
 # What the folds of a stage read: shards, models, weights to begin with.
-SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $(if $($(notdir $(@D)).init),$(call quoted,$($(notdir $(@D)).init)))
+SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $($(notdir $(@D)).init)
 
 # ---- X-rays and labels
 xrays: $(WORK)/xrays/sample_submission.csv
@@ -62,10 +69,25 @@ $(WORK)/xrays/sample_submission.csv: $(WORK)/options/synth | $(PROGRAMS)
 
 data: $(WORK)/train/index.mpk $(WORK)/test/index.mpk
 DATA_FROM := $(WORK)/options/data $(if $(synth.options),$(WORK)/xrays/sample_submission.csv)
-$(WORK)/train/index.mpk: $(DATA_FROM) | $(PROGRAMS)
-	decode $(call quoted,$(data.train)) --labels $(call quoted,$(data.labels)) --on-error $(data.on-error) | shard $(@D)
-$(WORK)/test/index.mpk: $(DATA_FROM) | $(PROGRAMS)
-	decode $(call quoted,$(data.test)) $(if $(data.ids),--ids $(call quoted,$(data.ids))) --on-error $(data.on-error) | shard $(@D)
+# What would fail later fails here, before anything is decoded.
+survey: $(WORK)/survey.json
+$(WORK)/survey.json: $(DATA_FROM) | $(PROGRAMS) $(WORK)/init.checked
+	$(if $(notes.data),@echo $(call quoted,data: $(notes.data)) >&2)
+	survey --json $(data.survey) -o $@
+	@jq -r -L pipelines 'include "survey"; survey_table' $@ | column -t -s $$'\t'
+$(WORK)/train/index.mpk: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
+	decode $(data.decode-train) --left-out $(WORK)/train-left-out.csv | shard $(@D)
+$(WORK)/test/index.mpk: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
+	decode $(data.decode-test) --left-out $(WORK)/test-left-out.csv | shard $(@D)
+
+# ---- weights to begin with
+define check_init # STAGE
+	$(if $($1.init),weights --init-for $($1.network) $($1.init))
+
+endef
+$(WORK)/init.checked: $(patsubst %,$(WORK)/options/%,$(TRAINING)) | $(PROGRAMS)
+	$(if $(notes.init),@echo $(call quoted,init: $(notes.init)) >&2)
+	$(foreach stage,$(TRAINING),$(call check_init,$(stage)))@touch $@
 
 # ---- folds: precious, since a fold that fails must not have make delete what the others made
 models = $(patsubst %,$(WORK)/$1/fold-%.mpk,$($1.members))
@@ -74,13 +96,13 @@ maps = $(patsubst %,$(WORK)/test-$1/fold-%.mpk.zst,$(train-$1.members))
 define training # STAGE
 $1: $$(call models,$1)
 .PRECIOUS: $$(call models,$1)
-$$(call models,$1) &: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
+$$(call models,$1) &: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked
 	@mkdir -p $$(@D)
 	$$(PARALLEL) pipelines/train-fold.sh {}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{} $$($1.seed) \
 	    "$$($1.augment)" \
 	    "$$($1.validation)" \
 	    "$$($1.options)" \
-	    $$(if $$($1.init),$$(call quoted,$$($1.init))) ::: $$($1.members)
+	    $$($1.init) ::: $$($1.members)
 endef
 $(foreach stage,$(TRAINING),$(eval $(call training,$(stage))))
 
@@ -109,7 +131,7 @@ merge-seg$1: $$(WORK)/merge-seg.csv
 
 submission$1: $$(WORK)/submission$1.csv
 $$(WORK)/submission$1.csv: $$(WORK)/merge-seg.csv $$(WORK)/merge-cls$1.mpk | $$(PROGRAMS)
-	rle-decode --size $$(data.size) $$< | rle-encode --decisions $$(WORK)/merge-cls$1.mpk -o $$@
+	rle-decode --sizes $$(WORK)/test/index.mpk $$< | rle-encode --decisions $$(WORK)/merge-cls$1.mpk -o $$@
 endef
 $(foreach number,1 2,$(eval $(call deciding,$(number))))
 
@@ -124,14 +146,16 @@ SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,submission1 submi
 $(WORK)/empty.csv: $(WORK)/submission1.csv
 	jq -n -r -R -L pipelines 'include "figures"; emptied' $< >$@.part
 	mv $@.part $@
-$(WORK)/score-%.json: $(WORK)/%.csv | $(PROGRAMS)
-	score --json --size $(data.size) $(call quoted,$(data.truth)) $< --per-image $(WORK)/score-$*.csv -o $@
+$(WORK)/score-%.json: $(WORK)/%.csv $(WORK)/options/score | $(PROGRAMS)
+	score --json --sizes $(WORK)/test/index.mpk \
+	    $(if $(data.size),$$([ -d $(data.truth) ] || echo --size $(data.size))) $(data.truth) $< \
+	    --per-image $(WORK)/score-$*.csv -o $@
 
 score: $(SCORES)
 	@pipelines/scores.sh $(SCORES)
 
 report: $(WORK)/report.html
-$(WORK)/report.html: $(WORK)/submission1.csv $(WORK)/submission2.csv $(SCORES) | $(PROGRAMS)
+$(WORK)/report.html: $(WORK)/submission1.csv $(WORK)/submission2.csv $(SCORES) $(WORK)/survey.json | $(PROGRAMS)
 	pipelines/report.sh $(WORK) >$@.part
 	mv $@.part $@
 	@$(if $(SCORES),pipelines/scores.sh $(SCORES))

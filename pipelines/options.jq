@@ -1,10 +1,11 @@
 # options.jq: the checked configuration -> make variables: STAGE.KEY for every setting, and for each stage the options
-# of the programs it runs.
+# of the programs it runs. Paths are quoted for the shell.
 
-def escaped: tostring | gsub("\\$"; "$$") | gsub("#"; "\\#");
+include "data";
+
+# make halves backslashes before a '#'.
+def escaped: tostring | gsub("\\$"; "$$") | gsub("(?<b>\\\\*)#"; "\(.b)\(.b)\\#");
 def line($name; $value): "\($name) := \($value | escaped)";
-def flag($given; $text): if $given then [$text] else [] end;
-def words: flatten | map(tostring) | join(" ");
 
 def augment: [
   "--side", .side,
@@ -22,7 +23,9 @@ def synth: [
   "--train", .train, "--test", .test, "--lesions", .lesions, "--area", .area, "--contrast", .contrast,
   "--side", .side, "--format", .format, "--seed", .seed ] | words;
 
-(to_entries[] | .key as $stage | .value | to_entries[] | line("\($stage).\(.key)"; .value)),
+(.notes | line("notes.data"; .data), line("notes.init"; .init), line("notes.missing"; .missing | join("; "))),
+(del(.notes) | to_entries[] | .key as $stage | .value | to_entries[] | line("\($stage).\(.key)"; .value | quoted)),
+(.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),
 (to_entries[] | select(.key | startswith("train-"))
   | line("\(.key).members"; [range(.value.folds)] | words),
     line("\(.key).augment"; .value | augment),

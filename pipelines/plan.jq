@@ -9,7 +9,7 @@ $config[0] as $config | $images[0] as $images | ($measured | add) as $measured
 
 # An id's map, float16, packed by zstd(1): trained models' take from a third to four fifths of their size.
 | 0.7 as $packed
-| ($config.data.size | split("x") | map(tonumber) | .[0] * .[1]) as $pixels
+| $images.pixels as $pixels
 # last.mpk has weights, two moments and gradients; it is written beside the old one; and there is best.mpk.
 | 9 as $working
 
@@ -55,7 +55,7 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
     program("submissions"; 2 * $images.test; $measured.submissions)
   | {stage, images, iterations: (.iterations // 0), flop: (.flop // 0), disk: (.disk | round),
      estimated: (.estimated // false), memory, seconds} ] as $stages
-| { profile: $profile, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
+| { profile: $profile, missing: $config.notes.missing, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
     maps: ($stages | map(select(.stage | startswith("test-"))) |
            {folds: (map(.images) | add / $images.test), bytes: (map(.disk) | add),
             float16: (map(.images) | add * 2 * $pixels)}), stages: $stages,
@@ -86,6 +86,7 @@ def table: [["stage", "images", "iterations", "arithmetic", "disk", "memory", "t
 def counted($n; $what): "\($n) \($what)\(if $n == 1 then "" else "s" end)";
 def memory_of($stage): .stages[] | select(.stage == $stage) | .memory | bytes;
 def notes:
+  (.missing[] | "Work cannot begin yet. \(.)."),
   "X-rays (\(.data.from)): \(.data.train | grouped) to learn from, \(.data.lesion | grouped) of them with a lesion; \(.data.test | grouped) to predict.",
   "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; merge-cls and merge-seg stream them in \(memory_of("merge-cls1")) and \(memory_of("merge-seg")).",
   "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",

@@ -9,7 +9,7 @@ shift 6
 spend=${PLAN_SECONDS:-8} # for each measurement; what takes longer is done once
 made_up=16               # X-rays
 copied=8                 # times, to be decoded: so many files that the programs' start counts little
-challenge='{"from": "the challenge", "train": 12047, "lesion": 2650, "test": 3205}' # where no data is at hand
+challenge='{from: "the challenge", train: 12047, lesion: 2650, test: 3205}' # where no data is at hand
 
 complain() {
     echo "plan: $1" >&2
@@ -97,23 +97,20 @@ size() { # size FILE...: bytes
 
 # ---- X-rays and shards
 
-count() { # the images of the data set
-    local paths
-    mapfile -t paths < <(get '.data | .train, .test, .labels, .ids')
+count() { # the images of the data set, and how many pixels each has
     if [ "$(get 'has("synth")')" = true ]; then
-        get '.synth | {from: "made up", train, lesion: (.train * .lesions | round), test}'
-    elif [ ! -d "${paths[0]}" ]; then
-        echo "$challenge"
+        get '.synth | {from: "made up", train, lesion: (.train * .lesions | round), test, pixels: (.side * .side)}'
+    elif [ ! -e "$(get .data.train[0])" ]; then
+        get "$challenge"' + {pixels: (if .data.size == "" then 1048576 else .data.size | split("x") | map(tonumber) | .[0] * .[1] end)}'
     else
-        local test=0 lesion=0
-        if [ -n "${paths[3]}" ]; then
-            test=$(tail -n +2 "${paths[3]}" | wc -l)
-        elif [ -d "${paths[1]}" ]; then
-            test=$(find -L "${paths[1]}" -type f | wc -l)
-        fi
-        lesion=$(tail -n +2 "${paths[2]}" | awk -F , '$2 !~ /-1/ && !known[$1]++ { n++ } END { print n + 0 }')
-        jq -n --arg from "${paths[0]}, ${paths[1]}" --argjson train "$(find -L "${paths[0]}" -type f | wc -l)" \
-            --argjson lesion "$lesion" --argjson test "$test" '{from: $from, train: $train, lesion: $lesion, test: $test}'
+        # What would fail later is said; what can be counted is planned with.
+        eval "survey -q --json $(jq -r -L "$here" 'include "data"; .data | survey' "$checked") -o \"\$scratch/survey\"" || true
+        [ -s "$scratch/survey" ] || complain "there is nothing to plan with"
+        # Masks are not opened, so that they may all have a lesion.
+        jq --arg from "$(get '.data | .train + .test | unique | join(", ")')" '{from: $from, train: .train.labels.images,
+            lesion: (.train.labels | .lesions // .images), test: (.test.images // .train.labels.without_labels),
+            pixels: ([.train, .test | .sizes[]? | .count as $n | .value | select(test("^[0-9]+ x [0-9]+$")) | split(" x ") |
+                map(tonumber) | {pixels: (.[0] * .[1] * $n), n: $n}] | (map(.pixels) | add) / (map(.n) | add))}' "$scratch/survey"
     fi
 }
 
@@ -123,9 +120,9 @@ make_data() { # make_data NAME [OPTION]...
 
 measure_data() {
     local type i file
-    side=$(get '.data.size | split("x") | map(tonumber) | (.[0] * .[1] | sqrt | round)')
-    type=$(get '.synth.format // "dicom"')
     count >"$scratch/images"
+    side=$(jq '.pixels | sqrt | round' "$scratch/images")
+    type=$(get '.synth.format // "dicom"')
     # Lesions only, and both kinds, for the stages that learn from these.
     synth -q --train $made_up --test 0 --lesions 1 --side "$side" --format "$type" "$scratch/lesion"
     make_data lesion --labels "$scratch/lesion/train-rle.csv"
@@ -148,7 +145,7 @@ measure_data() {
 option() { # option STAGE.NAME ITERATIONS: the stage's options, for so few
     jq --arg stage "${1%.*}" --argjson n "$2" '.[$stage] += if .[$stage] | has("iterations")
         then {iterations: $n, "eval-every": $n, "whole-batches": false} else {} end' "$checked" |
-        jq -r -f "$here/options.jq" | sed -n "s/^$1 := //p"
+        jq -r -L "$here" -f "$here/options.jq" | sed -n "s/^$1 := //p"
 }
 
 train_copies() { # train_copies STAGE ITERATIONS: measures as many folds as run at a time
@@ -248,7 +245,7 @@ merge_seg() { # merge_seg THRESHOLD MAP...
 }
 
 submission() {
-    rle-decode --size "$side"x"$side" "$scratch/merge-seg.csv" |
+    rle-decode --sizes "$scratch/half.shards/index.mpk" "$scratch/merge-seg.csv" |
         rle-encode --decisions "$scratch/merge-cls.mpk" -o "$scratch/submission.csv"
 }
 

@@ -1,5 +1,6 @@
 # report.jq: what report.sh gathered -> the page. Whatever comes from files goes through @html.
 include "charts";
+include "survey";
 
 $config[0] as $config | $train[0] as $train | $test[0] as $test | $areas[0] as $areas | $cases[0] as $cases
 | $groups[0] as $groups | $machine[0] as $machine | ($pictures | add // {}) as $pictures
@@ -21,7 +22,7 @@ def stages: $config | keys_unsorted | map(select(startswith("train-")));
 
 # ---- title
 def data_text:
-  if $config.synth then "made-up X-rays" else "X-rays of \($config.data.train)" end
+  if $config.synth then "made-up X-rays" else "X-rays of \($config.data.train | join(" and "))" end
   + ": \($train.images | grouped) to train on"
   + (if $train.lesion then " (\($train.lesion | grouped) with a lesion)" else "" end)
   + ", \($test.images | grouped) to test";
@@ -62,6 +63,15 @@ def tiles_without_truth:
   tile("Models"; $folds | length | tostring; note(stages | map("\($config[.].folds) \(.)") | join(", ")));
 def tiles: "<div class=\"tiles\">" + ([if $score then tiles_of_truth else tiles_without_truth end] | add) + "</div>"
   + if $score then "" else note("The truth is not known here, so there are no scores.") end;
+
+# ---- X-rays and labels
+def survey_section: $survey[0] as $found
+  | section("data"; "X-rays"; $config.notes.data // "";
+      table(["", "#to train on", "#to predict"];
+        [$found | survey_rows | "<tr><th>\(.[0] | @html)</th>" + number(.[1]) + number(.[2]) + "</tr>"])
+      + if $found.notices == [] then "" else "<ul class=\"notices\">"
+        + ($found.notices | map("<li>\(.example | @html): \(.reason | @html)"
+          + (if .count > 1 then " (and \(.count - 1 | grouped) more)" else "" end) + "</li>") | add) + "</ul>" end);
 
 # ---- curves
 def of_stage($stage): [$folds[] | select(.stage == $stage)];
@@ -132,7 +142,8 @@ def score_table: section("scores"; "Scores";
       "#accuracy of empty", "#accuracy of lesions", "#mean IoU"]; [score_rows]));
 
 # ---- ranking of areas
-def pixels: $config.data.size | split("x") | map(tonumber) | .[0] * .[1];
+def pixels: $pixels[0][.id];
+def share: .area / pixels;
 def class_of: $case[.id] as $case
   | if $case then (if $case.truth > 0 then "lesion" else "none" end) elif .keep[0] then "kept" else "left" end;
 def root_ticks($high): reduce (0, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 75, 100) as $tick ([];
@@ -146,7 +157,7 @@ def cut($chart; $n): at_x($chart; kept($n)) as $x
     + "<text class=\"name\" x=\"\($x + if $anchor == "end" then -6 else 6 end)\" y=\"40\" text-anchor=\"\($anchor)\">"
     + "submission \($n + 1)</text>";
 def strokes($chart; $class): ($areas | length) as $n
-  | [range($n) as $i | $areas[$i] | select(class_of == $class) | [$i + 0.5, .area / pixels * 100]] as $points
+  | [range($n) as $i | $areas[$i] | select(class_of == $class) | [$i + 0.5, share * 100]] as $points
   | if $points == [] then "" else
       at_y($chart; 0) as $base
       | "<path class=\"area \($class)\" stroke-width=\"\([($chart | plot_width) / $n * 0.8, 0.5] | max | rounded(2))\" d=\""
@@ -156,7 +167,7 @@ def cut_rows:
   def row($name; f): "<tr><th>\($name | @html)</th>" + ([0, 1] | map(f | number(.)) | add) + "</tr>";
   def kept_areas: . as $n | $areas | map(select(.keep[$n]));
   def left_areas: . as $n | $areas | map(select(.keep[$n] | not));
-  def area_text: if . then .area / pixels | percent else "–" end;
+  def area_text: if . then share | percent else "–" end;
   def lesions: map(select(class_of == "lesion")) | length | grouped;
   row("ratio"; ratio(.) | tostring), row("images kept"; kept_areas | length | grouped),
   row("smallest area kept"; kept_areas | last | area_text),
@@ -164,7 +175,7 @@ def cut_rows:
   if $score then row("lesions kept"; kept_areas | lesions), row("lesions missed"; left_areas | lesions) else empty end;
 def names: if $score then [{class: "lesion", text: "truly a lesion"}, {class: "none", text: "truly none"}]
   else [{class: "kept", text: "kept in submission 1"}, {class: "left", text: "not kept"}] end;
-def ranking: ([$areas[].area / pixels * 100] | max // 1 | if . > 0 then . * 1.05 else 1 end) as $high
+def ranking: ([$areas[] | share * 100] | max // 1 | if . > 0 then . * 1.05 else 1 end) as $high
   | ([$areas | length, 1] | max) as $n
   | {width: 640, height: 360, top: 50, strip: 14,
      x: {high: $n, label: "images, by the area that the classification outlines", ticks: ticks($n; 8)},
@@ -172,7 +183,8 @@ def ranking: ([$areas[].area / pixels * 100] | max // 1 | if . > 0 then . * 1.05
          ticks: root_ticks($high)}} as $chart
   | section("ranking"; "Which images show a lesion";
       "The classification models' mean map ranks the images by its area above \($config["merge-cls"].threshold); "
-      + "images to the left of a submission's cut keep their outlines, the others are answered “none”. The strip below the axis has one mark an image.";
+      + "images to the left of a submission's cut keep their outlines, the others are answered “none”. The strip below the axis has one mark an image."
+      + if $areas | map(pixels) | unique | length > 1 then " Images of several sizes are ranked by pixels, and drawn by their share." else "" end;
       "<div class=\"wide\"><div>" + ($chart
         | svg("areas of the images, ranked"; (names | map(strokes($chart; .class)) | add) + cut($chart; 0) + cut($chart; 1)))
       + (names | legend) + "</div>"
@@ -182,7 +194,7 @@ def ranking: ([$areas[].area / pixels * 100] | max // 1 | if . > 0 then . * 1.05
 def caption: $case[.id] as $case
   | if $case then "<b>Dice \($case.dice | fixed(3))</b> "
       + "lesion \($case.truth / pixels | percent), outlined \($case.prediction / pixels | percent)"
-    else "<b>\(if .keep[0] then "kept" else "not kept" end)</b> area \(.area / pixels | percent)" end;
+    else "<b>\(if .keep[0] then "kept" else "not kept" end)</b> area \(share | percent)" end;
 def figure: ("<img alt=\"X-ray \(.id | @html)\" src=\"data:image/png;base64,\($pictures[.id])\">") as $image
   | "<figure>\($image)<figcaption><span class=\"id\">\(.id | @html)</span>\(caption)</figcaption></figure>";
 def gallery: section("pictures"; "Pictures";
@@ -206,7 +218,7 @@ def colophon: section("made"; "Versions and times";
 "<!DOCTYPE html>",
 "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
 "<title>\(title | @html)</title><style>\n\($css)</style></head><body><main>",
-header, tiles,
+header, tiles, survey_section,
 section("curves"; "Training";
   "A line a fold. Loss: the mean over the steps since the line before. Dice: on the fold's validation images."; curves),
 section("stages"; "Stages"; ""; stage_tables),

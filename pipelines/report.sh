@@ -69,14 +69,20 @@ inspected() { # inspected STREAM
 
 # ---- pictures: the chosen cases' rows name the images for decode and hold the masks for overlay
 pictures() {
-    local labels=() chosen=$scratch/chosen.csv picture name
-    [ "$truth" = "" ] || labels=(--labels "$truth")
+    local labels=() chosen=$scratch/chosen.csv picture name test size
+    mapfile -t test < <(jq -r '.data.test[]' "$work/config.json")
+    size=$(setting data size)
+    if [ -d "$truth" ]; then
+        labels=(--masks "$truth")
+    elif [ -n "$truth" ]; then
+        labels=(--labels "$truth" ${size:+--size "$size"})
+    fi
     figures 'input as $groups | [$groups[].cases[] | {(.id): 1}] | add // {}' "$scratch/groups" >"$scratch/ids"
     figures 'rows_of($ids[0])' --slurpfile ids "$scratch/ids" -r -R "$work/submission1.csv" >"$chosen"
     [ "$(wc -l <"$chosen")" -gt 1 ] || return 0
-    decode -q "$(setting data test)" --ids "$chosen" "${labels[@]}" |
+    decode -q "${test[@]}" --ids "$chosen" "${labels[@]}" |
         overlay -q --directory "$scratch/pictures" --side 300 --thickness 2 \
-            --predictions <(rle-decode -q --size "$(setting data size)" "$chosen")
+            --predictions <(rle-decode -q --sizes "$work/test/index.mpk" "$chosen")
     for picture in "$scratch"/pictures/*.png; do
         name=${picture##*/}
         base64 -w 0 "$picture" | jq -c -R --arg id "${name%.png}" '{($id): .}'
@@ -105,14 +111,16 @@ machine() {
         '$ARGS.named + {packages: ($packages | split("\n") | map(split(" ") | select(length == 2)))}'
 }
 
-need "$work/config.json" "$work/submission1.csv"
-jq -e '.data.size' "$work/config.json" >/dev/null 2>&1 || complain "$work/config.json: is not a checked configuration"
+need "$work/config.json" "$work/submission1.csv" "$work/survey.json"
+jq -e '.data.test' "$work/config.json" >/dev/null 2>&1 || complain "$work/config.json: is not a checked configuration"
+jq -e '.train.images' "$work/survey.json" >/dev/null 2>&1 || complain "$work/survey.json: is not survey's"
 truth=$(jq -r '.data.truth // ""' "$work/config.json")
 folds >"$scratch/folds"
 times >"$scratch/times"
 for set in train test; do
     inspected "$work/$set/index.mpk" | figures count_samples >"$scratch/$set"
 done
+inspected "$work/test/index.mpk" | figures pixels >"$scratch/pixels"
 for number in 1 2; do
     inspected "$work/merge-cls$number.mpk" >"$scratch/decisions$number"
 done
@@ -136,6 +144,7 @@ machine >"$scratch/machine"
 jq -n -r -L "$here" --rawfile css "$here/report.css" --slurpfile config "$work/config.json" \
     --slurpfile folds "$scratch/folds" --slurpfile times "$scratch/times" --slurpfile scores "$scratch/scores" \
     --slurpfile train "$scratch/train" --slurpfile test "$scratch/test" --slurpfile areas "$scratch/areas" \
+    --slurpfile pixels "$scratch/pixels" --slurpfile survey "$work/survey.json" \
     --slurpfile cases "$scratch/cases" --slurpfile groups "$scratch/groups" \
     --slurpfile pictures "$scratch/pictures.json" --slurpfile machine "$scratch/machine" \
     -f "$here/report.jq" >"$scratch/report.html"

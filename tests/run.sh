@@ -32,7 +32,7 @@ export -f section
 export sections
 
 { # the longest first
-    for name in pipeline hosts readme train plan cuda gpu_check; do
+    for name in pipeline hosts data readme train plan cuda gpu_check; do
         echo "section filters/$name bats --formatter tap $here/filters/$name.bats"
     done
     for test in "$here"/filters/*.bats; do
@@ -42,10 +42,6 @@ export sections
     for test in "$here"/unit/*.c; do
         name=$(basename "$test" .c)
         echo "section unit/$name $build/tests/unit/$name"
-    done
-    for level in base avx2 avx512; do # what other processors would run
-        echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/operations"
-        echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/attention"
     done
     echo "section parity $here/parity/run.sh $build/parity"
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"

@@ -292,5 +292,8 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
     method -n HOSTS="$HOSTS" test-cls-bisenet >"$HERE/table"
     grep -q "^pipelines/hosts.sh '$HOSTS' $WORK/train .*-- parallel .* pipelines/host-fold.sh pipelines/train-fold.sh {}/2" \
         "$HERE/table"
+    # Weights to begin with are sent
+    method -n HOSTS="$HOSTS" init="$NET/nothing" train-cls-bisenet >"$HERE/table"
+    grep -q "^pipelines/hosts.sh '$HOSTS' $WORK/train '$NET/nothing' -- parallel .* '$NET/nothing' ::: 0 1" "$HERE/table"
     [ ! -s "$NET/calls" ]
 }

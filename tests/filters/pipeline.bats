@@ -57,7 +57,7 @@ state() { # inode and size of every product, below the copy
         head -n 1 "$WHOLE/submission$number.csv" | grep -qx 'ImageId,EncodedPixels'
         tail -n +2 "$WHOLE/submission$number.csv" | grep -q ',-1$'
         no grep -vqE '^[^,]+,(EncodedPixels|-1|([0-9]+ [0-9]+ )*[0-9]+ [0-9]+ ?)$' "$WHOLE/submission$number.csv"
-        score -s 256x256 "$WHOLE/xrays/test-truth.csv" "$WHOLE/submission$number.csv"
+        score --sizes "$WHOLE/test/index.mpk" "$WHOLE/xrays/test-truth.csv" "$WHOLE/submission$number.csv"
     done
     tail -n +2 "$WHOLE/submission2.csv" | grep -v -q ',-1$'
     grep -q '^empty ' "$BATS_FILE_TMPDIR/score"
@@ -150,17 +150,18 @@ END
     mkdir -p "$HERE/mine"
     synth -q --format png --side 256 --train 16 --test 5 --lesions 0.5 "$HERE/mine"
     rm "$HERE/mine/test-truth.csv"
-    method "$WORK" DATA="$HERE/mine" data.size=256x256 data
+    method "$WORK" DATA="$HERE/mine" data
     [ "$(inspect --json "$WORK/test/index.mpk" | grep -c '"id": "synth')" = 5 ]
-    method "$WORK" DATA="$HERE/mine" data.size=256x256 -q data
+    method "$WORK" DATA="$HERE/mine" -q data
     last=$(tail -n 1 "$HERE/mine/sample_submission.csv")
     sed -i '$d' "$HERE/mine/sample_submission.csv"
-    no method "$WORK" DATA="$HERE/mine" data.size=256x256 -q data
-    method "$WORK" DATA="$HERE/mine" data.size=256x256 data
+    no method "$WORK" DATA="$HERE/mine" -q data
+    method "$WORK" DATA="$HERE/mine" data
     [ "$(inspect --json "$WORK/test/index.mpk" | grep -c '"id": "synth')" = 4 ]
     no grep -q "${last%,*}" <(inspect --json "$WORK/test/index.mpk")
-    fails 2 "the truth is not known" method "$WORK" DATA="$HERE/mine" data.size=256x256 score
-    fails 2 "needs train/, train-rle.csv and test/" method "$WORK" DATA="$HERE" data
+    fails 2 "the truth is not known" method "$WORK" DATA="$HERE/mine" score
+    rm -r "$HERE/mine/test"
+    fails 2 "data: $HERE/mine: the layout is not complete" method "$WORK" DATA="$HERE/mine" data
 }
 
 @test "a fold that fails stops its stage; what the others did is kept" {
@@ -223,6 +224,7 @@ END
     grep -q 'classify --ratio 0.42' "$HERE/table"
     [ ! -e "$WORK/xrays" ]
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s -n -C "$ROOT" WORK="$HERE/full" submissions >"$HERE/full.table"
+    grep -q '^data: data: is no folder. DATA=FOLDER names another; init: weights/resnet18-f37072fd.pth is missing' "$HERE/full.table"
     grep -q 'decode .data/train. --labels .data/train-rle.csv.* | shard' "$HERE/full.table"
     [ "$(grep -o 'zstd -dcq' "$HERE/full.table" | wc -l)" = 30 ] # 5 folds twice, and 20
     jq -e '."train-cls-bisenet" | .folds == 5 and .iterations == 111200 and .dilate == 128' "$HERE/full/config.json"
@@ -242,6 +244,11 @@ END
     wrong 'train-seg-unet.side: unet-resnet18 needs 192 at least' '."train-seg-unet".side = 160 | .profiles = {demo: {}}'
     wrong 'profiles.demo.submission1.ratio: 2 is not a number from 0 to 1' '.profiles.demo.submission1.ratio = 2'
     wrong 'data.size: "big" is not HEIGHTxWIDTH' '.data.size = "big"'
+    wrong 'data.train: [] is not a path or a list of paths' '.data.train = []'
+    wrong 'data.train: ["a\nb"] is not' '.data.train = ["a\nb"]'
+    wrong 'data.test is missing' '.data.train = "a" | .data.labels = "b"'
+    wrong 'data.labels or data.masks is missing' '.data.train = ["a", "b"] | .data.test = "c"'
+    wrong 'data: labels and masks are both named' '.data.masks = "a" | .data.labels = "b"'
     wrong 'submission1.ratio is missing' 'del(.submission1.ratio) | .profiles.demo.submission1 = {}'
     wrong 'submission1: not an object' '.submission1 = 3'
     fails 2 "no profile 'huge'" method "$WORK" PROFILE=huge -n data

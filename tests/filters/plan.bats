@@ -92,7 +92,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
 @test "the published method: all its iterations and maps; the challenge's counts where no data is at hand" {
     cd "$ROOT"
     plan PROFILE=full train-seg-unet.side=192 train-{seg,cls}-bisenet.side=64 train-{seg-unet,seg-bisenet,cls-bisenet}.batch=2 \
-        data.size=256x256 data.train="$HERE/none" >"$HERE/table"
+        data.size=256x256 data.folder="$HERE/none" >"$HERE/table"
     grep -q '^stage  *images  *iterations  *arithmetic  *disk  *memory  *time$' "$HERE/table"
     for stage in data train-seg-unet train-seg-bisenet train-cls-bisenet test-seg-unet test-seg-bisenet test-cls-bisenet \
         merge-cls1 merge-cls2 merge-seg submissions total; do
@@ -106,6 +106,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     grep -qE '^total +1,316,000 ' "$HERE/table"
     grep -q 'X-rays (the challenge): 12,047 to learn from, 2,650 of them with a lesion; 3,205 to predict' "$HERE/table"
     grep -q 'maps of 25 folds: .* GiB packed, 9.8 GiB in float16' "$HERE/table"
+    grep -q '^Work cannot begin yet. init: weights/resnet18-f37072fd.pth is missing' "$HERE/table"
 }
 
 @test "the X-rays of a folder are counted; a trained model's own maps tell how they pack" {
@@ -118,7 +119,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     mkdir -p "$HERE/work/train-cls-bisenet"
     cp "$HERE/model/last.mpk" "$HERE/work/train-cls-bisenet/fold-0.mpk"
     before=$(find "$HERE/work" -printf '%p %i %s %T@\n')
-    plan PROFILE=demo "${SMALL[@]}" DATA="$HERE/data" data.size=64x64 FORMAT=json >"$HERE/plan"
+    plan PROFILE=demo "${SMALL[@]}" DATA="$HERE/data" FORMAT=json >"$HERE/plan"
     jq -e ".data.train == 7 and .data.test == 3 and .data.lesion == $lesions" "$HERE/plan"
     stage data '.images == 10'
     stage test-seg-unet '.estimated and .images == 6'
@@ -141,7 +142,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     refused "FORMAT: 'xml' is not table or json" FORMAT=xml
     refused "JOBS: 'many' is not" JOBS=many
     refused "PLAN_SECONDS: '-1' is not" PLAN_SECONDS=-1
-    refused 'needs train/, train-rle.csv and test/' DATA="$HERE/nowhere"
+    refused 'nowhere: is no folder' DATA="$HERE/nowhere"
     # What the stage itself would say
     refused 'batch of 1' "${TINY[@]}" train-seg-unet.batch=1
 }

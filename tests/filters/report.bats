@@ -16,7 +16,7 @@ setup() {
 # method ARGUMENT...: make with few iterations
 method() {
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" PROFILE=demo \
-        DATA="$BATS_FILE_TMPDIR/x <b>&amp;" data.size=256x256 train-seg-{unet,bisenet}.{iterations=4,eval-every=2,batch=2} \
+        DATA="$BATS_FILE_TMPDIR/x <b>&amp;" train-seg-{unet,bisenet}.{iterations=4,eval-every=2,batch=2} \
         train-seg-bisenet.side=64 train-cls-bisenet.{iterations=4,eval-every=2,batch=2,side=64,dilate=8} \
         merge-{cls,seg}.threshold=0.3 submission1.ratio=0.7 "$@"
 }
@@ -101,7 +101,7 @@ for tag, attributes in page.tags:
 assert "@import" not in source and "url(" not in source and "http" not in source
 assert [t for t, a in page.tags].count("h1") == 1
 order = [a["id"] for t, a in page.tags if t == "section"]
-assert order == ["curves", "stages", "scores", "ranking", "pictures", "made"], order
+assert order == ["data", "curves", "stages", "scores", "ranking", "pictures", "made"], order
 ' "$RUN/report.html"
 }
 
@@ -148,6 +148,7 @@ assert "7,777 MiB" in text and "16 min 40 s" in text and "0.9998" in text
     for number in 1 2; do
         inspect --json "$RUN/merge-cls$number.mpk" | jq -s 'map(select(.keep == 1)) | length'
     done >kept
+    inspect --json "$RUN/train/index.mpk" | jq -r 'select(has("id")) | "\(.id) \(.lesion)"' >lesions
     page '
 import json
 rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall(r"<tr>(.*?)</tr>", source)]
@@ -161,6 +162,10 @@ folds = [row for row in rows if row[0].startswith("train-") and len(row) == 9]
 assert [row[:2] for row in folds] == [[s, k] for s in ("train-seg-unet", "train-seg-bisenet", "train-cls-bisenet") for k in "01"]
 for row, line in zip(folds, open("best")):
     assert all(map(close, row[2:6], json.loads(line))), (row, line)
+found = {row[0]: row[1:] for row in rows if len(row) == 3}
+lesions = sum(int(line.split()[1]) > 0 for line in open("lesions"))
+assert found["images"] == ["16", "12"] and found["height x width"] == ["256 x 256"] * 2 and found["format"] == ["PNG"] * 2
+assert found["with a lesion"][0].split()[0] == str(lesions) and found["with a lesion"][1] == "", (found, lesions)
 kept, = [row[1:] for row in rows if row[0] == "images kept"]
 assert kept == open("kept").read().split(), kept
 assert len([d for d in drawings[-1].iter("line") if d.get("class") == "cut"]) == 2
@@ -205,7 +210,7 @@ assert "x <b>&amp;/train" in text
     page '
 assert "truth is not known" in text and "Dice of submission" not in text
 order = [a["id"] for t, a in page.tags if t == "section"]
-assert order == ["curves", "stages", "ranking", "pictures", "made"], order
+assert order == ["data", "curves", "stages", "ranking", "pictures", "made"], order
 assert re.findall(r"<h3>(\w[\w ]*) <small>", source) == ["Largest", "Near the cut", "Empty"]
 assert 3 <= page.count("img") <= 20
 assert "kept in submission 1" in text and "truly" not in text
@@ -217,7 +222,7 @@ assert "kept in submission 1" in text and "truly" not in text
     mkdir tmp
     export TMPDIR=$PWD/tmp
     for file in config.json submission1.csv train-seg-unet/fold-1.jsonl train-cls-bisenet/joblog test-seg-unet/joblog \
-        test/index.mpk merge-cls2.mpk score-empty.json score-submission1.csv; do
+        test/index.mpk survey.json merge-cls2.mpk score-empty.json score-submission1.csv; do
         mv "copy/$file" away
         fails 1 "copy/$file: cannot be read" "$report" copy
         [ -z "$output" ]
