@@ -25,65 +25,39 @@ struct decoder {
     struct mask_files masks;
     struct lesions lesions;
     struct left_out left;
-    struct xray_decoder *workers;
-    size_t put;    // files handed to the workers
-    bool mask_put; // and the mask of the next one
     struct stream_writer *writer;
     struct ids seen; // of the samples written
 };
 
-// What has come of a file's mask, whose reply is before that of its image.
-struct mask_reply {
-    size_t height, width;
-    struct value rle;
-    struct error wrong; // why there is none, or empty
-};
-
-// ---- samples
+static bool has_mask(const struct decoder *decoder, const struct xray_file *file) {
+    return decoder->options->masks != NULL && file->row != IDS_ABSENT;
+}
 
 static void write_sample(struct decoder *decoder, const struct xray_file *file,
-                         const struct image *pixels, const struct mask_reply *mask) {
+                         const struct image *pixels, const struct image *mask) {
     struct error error;
-    struct value rle = mask->rle;
+    struct value rle = value_list(NULL, 0);
+    const bool labelled = file->row != IDS_ABSENT;
     const struct tensor image =
         tensor_plane(DTYPE_U1, pixels->height, pixels->width, pixels->pixels);
-    if (decoder->options->labels != NULL && file->row != IDS_ABSENT &&
-        !lesions_of_row(&decoder->lesions, &decoder->labels, file->row, pixels->height,
-                        pixels->width, &rle, &error)) {
+    if (labelled &&
+        !(has_mask(decoder, file) ? lesions_of_mask(&decoder->lesions, mask, &rle, &error)
+                                  : lesions_of_row(&decoder->lesions, &decoder->labels, file->row,
+                                                   pixels->height, pixels->width, &rle, &error))) {
         die("%s", error.text);
     }
     const struct field fields[] = {{text_of("image"), value_tensor(&image)}, {text_of("rle"), rle}};
-    const struct record record = {text_of(file->id), file->row != IDS_ABSENT ? 2 : 1, fields};
+    const struct record record = {text_of(file->id), labelled ? 2 : 1, fields};
     stream_write(decoder->writer, &record);
 }
 
-static const char *mask_path(const struct decoder *decoder, const struct xray_file *file) {
-    return decoder->masks.files.at[file->row].path;
-}
-
-// False, with the reason, where the image did not decode or has no mask of its size.
-static bool check_image(const struct decoder *decoder, const struct xray_file *file,
-                        const struct xray_reply *reply, const struct mask_reply *mask,
-                        struct error *error) {
-    const struct image *image = &reply->image;
-    if (!reply->decoded) {
-        return fail(error, "%s", reply->says);
-    }
-    if (mask->wrong.text[0] != 0) {
-        return fail(error, "its mask %s: %s", mask_path(decoder, file), mask->wrong.text);
-    }
-    return mask->height == 0 || (mask->height == image->height && mask->width == image->width) ||
-           fail(error, "is %zu x %zu, and its mask %s is %zu x %zu", image->height, image->width,
-                mask_path(decoder, file), mask->height, mask->width);
-}
-
-static void take_image(struct decoder *decoder, const struct xray_file *file,
-                       const struct xray_reply *reply, const struct mask_reply *mask) {
+static void take_reply(struct decoder *decoder, const struct xray_file *file,
+                       const struct xray_reply *reply) {
     struct error error;
     size_t place = 0;
     bool added = false;
-    if (!check_image(decoder, file, reply, mask, &error)) {
-        left_out_file(&decoder->left, file, error.text);
+    if (!reply->decoded) {
+        left_out_file(&decoder->left, file, reply->says);
         return;
     }
     if (!ids_add(&decoder->seen, text_of(file->id), &place, &added, &error)) {
@@ -96,43 +70,15 @@ static void take_image(struct decoder *decoder, const struct xray_file *file,
     if (reply->says[0] != 0 && !decoder->options->common.quiet) {
         warn("%s: %s", file->path, reply->says);
     }
-    write_sample(decoder, file, &reply->image, mask);
+    write_sample(decoder, file, &reply->image, &reply->mask);
 }
 
-static void take_mask(struct decoder *decoder, const struct xray_reply *reply,
-                      struct mask_reply *mask) {
-    if (!reply->decoded) {
-        (void)fail(&mask->wrong, "%s", reply->says);
-        return;
-    }
-    if (reply->says[0] != 0 && !decoder->options->common.quiet) {
-        warn("%s: %s", reply->path, reply->says);
-    }
-    mask->height = reply->image.height;
-    mask->width = reply->image.width;
-    if (!lesions_of_mask(&decoder->lesions, &reply->image, &mask->rle, &mask->wrong)) {
-        die("%s: %s", reply->path, mask->wrong.text);
-    }
-}
-
-// ---- the workers
-
-static bool has_mask(const struct decoder *decoder, const struct xray_file *file) {
-    return decoder->options->masks != NULL && file->row != IDS_ABSENT;
-}
-
-// Hands over as many files as the workers take, each behind its mask.
-static void put_files(struct decoder *decoder) {
-    while (decoder->put < decoder->files.count && !xray_decoder_full(decoder->workers)) {
-        const struct xray_file *file = &decoder->files.at[decoder->put];
-        if (has_mask(decoder, file) && !decoder->mask_put) {
-            xray_decoder_put_mask(decoder->workers, mask_path(decoder, file));
-            decoder->mask_put = true;
-        } else {
-            xray_decoder_put(decoder->workers, file->path);
-            decoder->mask_put = false;
-            decoder->put++;
-        }
+static void put_file(const struct decoder *decoder, struct xray_decoder *workers,
+                     const struct xray_file *file) {
+    if (has_mask(decoder, file)) {
+        xray_decoder_put_both(workers, file->path, decoder->masks.files.at[file->row].path);
+    } else {
+        xray_decoder_put(workers, file->path);
     }
 }
 
@@ -142,23 +88,20 @@ static void decode_all(struct decoder *decoder) {
         .voi = strcmp(options->voi, "window") == 0 ? IMAGE_VOI_WINDOW : IMAGE_VOI_LUT};
     const struct xray_files *files = &decoder->files;
     struct progress progress = progress_start("images", files->count, options->common.quiet);
-    struct xray_reply reply;
-    decoder->workers =
+    struct xray_decoder *workers =
         xray_decoder_start((size_t)options->common.threads, options->seconds, &image);
-    for (size_t i = 0; i < files->count; i++) {
-        struct mask_reply mask = {.wrong = {""}};
-        put_files(decoder);
-        if (has_mask(decoder, &files->at[i]) && xray_decoder_take(decoder->workers, &reply)) {
-            take_mask(decoder, &reply, &mask);
-            put_files(decoder);
+    struct xray_reply reply;
+    for (size_t put = 0, taken = 0; taken < files->count; taken++) {
+        for (; put < files->count && !xray_decoder_full(workers); put++) {
+            put_file(decoder, workers, &files->at[put]);
         }
-        if (!xray_decoder_take(decoder->workers, &reply)) {
+        if (!xray_decoder_take(workers, &reply)) {
             break;
         }
-        take_image(decoder, &files->at[i], &reply, &mask);
+        take_reply(decoder, &files->at[taken], &reply);
         progress_step(&progress);
     }
-    xray_decoder_stop(decoder->workers);
+    xray_decoder_stop(workers);
     progress_end(&progress);
     if (files->count > 0 && decoder->seen.count == 0) {
         die("not one of %zu images could be read", files->count);
@@ -282,8 +225,13 @@ static const char description[] =
     "one other grey level (lesion), of their image's size; in JPEG 0 to 63 is background, and 192 "
     "to 255 lesion. Labels that fit no image at all are an error before anything is decoded.\n\n"
     "Files are decoded in processes of their own: one that crashes the decoder, or keeps it "
-    "longer than --timeout, is an error like any other. 8-bit pixels come out as they are; deeper "
-    "ones through the file's window, or else their own range; of many frames the first.";
+    "longer than --timeout, is an error like any other. Of many frames the first is taken.\n\n"
+    "Grey levels of DICOM files: the Modality LUT or Rescale; then the first VOI LUT, or else the "
+    "first window (--voi window: the other way round); without both 8 bits and fewer come out as "
+    "they are, and deeper or signed values from the least (0) to the greatest (255) in the image, "
+    "Pixel Padding left out; MONOCHROME1 is inverted. PNG: 16-bit gray from the least to the "
+    "greatest likewise. JPEG is turned as its EXIF orientation says. Colours give their luma. "
+    "What a header says and is not understood is told, or an error.";
 
 int main(int argc, char **argv) {
     struct options options = {.unlabelled = "keep",
@@ -304,7 +252,9 @@ int main(int argc, char **argv) {
          "keep)",
          0, 0, OPTION_RECORDED},
         {"left-out", 0, OPTION_FILE, &options.left_out, "FILE",
-         "write ImageId,Path,Reason of all that is left out to FILE, a CSV", 0, 0, OPTION_SILENT},
+         "write ImageId,Path,Reason of every file that is left out, and of rows without a file, to "
+         "FILE, a CSV",
+         0, 0, OPTION_SILENT},
         {"ids", 'i', OPTION_FILE, &options.ids, "CSV",
          "only the images that CSV (ImageId,...) names, in its order", 0, 0, OPTION_RECORDED},
         {"on-error", 'e', OPTION_CHOICE, &options.on_error, "fail|skip",

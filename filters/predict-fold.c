@@ -51,6 +51,9 @@ static void open_network(struct prediction *prediction, const struct options *op
     if (!weights_read_file(options->model, &table, &error)) {
         die("%s", error.text);
     }
+    if (!options->common.quiet) {
+        weight_table_say(&table, options->model);
+    }
     const char *name = options->network != NULL ? options->network : table.network;
     const int64_t side = options->side > 0 ? options->side : table.side > 0 ? table.side : 768;
     if (name == NULL) {

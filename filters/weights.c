@@ -53,13 +53,26 @@ static bool to_safetensors(const struct options *options) {
                                : ending != NULL && strcmp(ending, ".safetensors") == 0;
 }
 
+static void read_table(const struct options *options, const char *path,
+                       struct weight_table *table) {
+    struct error error;
+    if (!weights_read_file(path, table, &error)) {
+        die("%s", error.text);
+    }
+    if (table->network != NULL && !model_known(table->network)) {
+        weight_table_note(table, "is of a network '%s', which is not known here", table->network);
+        free(table->network);
+        table->network = NULL;
+    }
+    if (!options->common.quiet) {
+        weight_table_say(table, path);
+    }
+}
+
 // Whether train-fold --init takes the file; writes nothing.
 static void check_start(const struct options *options, const char *path) {
     struct weight_table table = {.count = 0};
-    struct error error;
-    if (!weights_read_file(path, &table, &error)) {
-        die("%s", error.text);
-    }
+    read_table(options, path, &table);
     check(path, &table, options->init_for, true);
     weight_table_free(&table);
 }
@@ -67,12 +80,9 @@ static void check_start(const struct options *options, const char *path) {
 static void convert(const struct options *options, const struct operands *operands) {
     struct weight_table table = {.count = 0};
     struct history history = {.count = 0};
-    struct error error;
     const char *path = operands->at[0];
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    if (!weights_read_file(path, &table, &error)) {
-        die("%s", error.text);
-    }
+    read_table(options, path, &table);
     if (options->network != NULL) {
         set_network(&table, options->network);
     }
@@ -113,15 +123,26 @@ int main(int argc, char **argv) {
         .description =
             "Reads a checkpoint, a .safetensors file or a PyTorch .pth (a state_dict, in a zip "
             "archive or the older form), told apart by content, and writes it as a checkpoint or "
-            "as .safetensors, in float32. Of a .pth only the table of tensors is read: nothing in "
-            "it is executed, and what asks for it is refused.\n\n"
+            "as .safetensors, in float32.\n\n"
+            "Of a .pth only tensors are read and nothing in it is executed: what would have to be "
+            "is passed over as a whole, with the tensors in it. The state_dict is what the "
+            "outermost dict has as `state_dict`, `model_state_dict`, `model_state`, `model`, "
+            "`net`, `network`, `weights`, `params`, `module`, `ema`, `model_ema` or "
+            "`state_dict_ema`, the first of these that holds tensors, there or by the same names "
+            "below it; else that dict itself; else the dict with most tensors under any other "
+            "name. Prefixes that all names share (`module.`, `model.`, `net.`, `_orig_mod.`, "
+            "`encoder.`, `backbone.` and their like, several in a row) are taken away. What is "
+            "passed over, left out or changed is said, a line each. "
+            "Complex, quantized, sparse and 8-bit floating numbers are left out.\n\n"
+            "However a file is made, reading it takes at most 64 MiB, or four times its size, and "
+            "less than a second a megabyte.\n\n"
             "Where the network is known, names and shapes must be its own: what is missing, "
             "surplus or of another shape is listed, and nothing is written. `pam.key_conv`, "
             "`fc` and `num_batches_tracked` are of no use and allowed.\n\n"
             "torchvision's resnet18 has no network of ours; train-fold --init takes it for the "
             "backbone, from any of these files. --init-for says so beforehand: it ends with 0 "
-            "and prints nothing where the file has the network's weights or its backbone's, and "
-            "else lists what keeps it from that and ends with 1.",
+            "and prints nothing but notices where the file has the network's weights or its "
+            "backbone's, and else lists what keeps it from that and ends with 1.",
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
                     "weights fold0/best.mpk -o fold0.safetensors\n"
                     "weights --init-for unet-resnet18 resnet18-f37072fd.pth",

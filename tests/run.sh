@@ -43,6 +43,10 @@ export sections
         name=$(basename "$test" .c)
         echo "section unit/$name $build/tests/unit/$name"
     done
+    for level in base avx2 avx512; do # what other processors would run
+        echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/operations"
+        echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/attention"
+    done
     echo "section parity $here/parity/run.sh $build/parity"
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
 } | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-2}"

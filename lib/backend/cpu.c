@@ -3,6 +3,7 @@
 
 #include "backend/cpu_bf16.h"
 #include "backend/cpu_denormals.h"
+#include "backend/cpu_level.h"
 #include "backend/cpu_numbers.h"
 #include "core/simd.h"
 
@@ -95,6 +96,9 @@ static int processors(void) {
 }
 
 struct backend *cpu_open(enum precision precision, int threads, struct error *error) {
+    if (!cpu_level_check(error)) {
+        return NULL;
+    }
     struct backend *backend = calloc(1, sizeof *backend);
     if (backend == NULL) {
         (void)fail(error, "no memory for the CPU backend");

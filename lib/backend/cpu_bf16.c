@@ -1,6 +1,8 @@
 // Matrix products of bf16: a block of C stays in registers while pairs of A are broadcast to it.
 #include "backend/cpu_bf16.h"
 
+#include "backend/cpu_level.h"
+
 #include <string.h>
 
 #define PANEL CPU_BF16_PANEL
@@ -33,8 +35,7 @@ void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, 
 #include <immintrin.h>
 
 bool cpu_bf16_products(void) {
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl");
+    return cpu_level() >= CPU_BF16;
 }
 
 #define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))

@@ -3,6 +3,7 @@
 
 #include "backend/cpu_direct_window.h"
 #include "backend/cpu_f32.h"
+#include "core/simd.h"
 
 #include <omp.h>
 #include <string.h>
@@ -151,7 +152,7 @@ void sweep_weights(const struct sweep *sweep, const struct taps *taps, const flo
 
 // ---- the sweep
 
-static void begin_row(const struct sweep *sweep, struct finish finish, float *row) {
+VECTORISED static void begin_row(const struct sweep *sweep, struct finish finish, float *row) {
     const size_t own = sweep->out_channels / sweep->pixels;
     for (size_t x = 0; x < sweep->columns; x++) {
         float *pixel = row + x * sweep->out_pixel;
@@ -166,7 +167,7 @@ static void begin_row(const struct sweep *sweep, struct finish finish, float *ro
     }
 }
 
-static void end_row(const struct sweep *sweep, float *row) {
+VECTORISED static void end_row(const struct sweep *sweep, float *row) {
     for (size_t x = 0; x < sweep->columns; x++) {
         float *pixel = row + x * sweep->out_pixel;
         for (size_t c = 0; c < sweep->out_channels; c++) {
@@ -175,19 +176,21 @@ static void end_row(const struct sweep *sweep, float *row) {
     }
 }
 
-// Adds what one kernel row gives to one output row in one panel; `weights`: of both.
+// Adds what one kernel row gives to one output row in some panels; `weights`: of both.
 static void add_kernel_row(const struct sweep *sweep, const struct edges *edges, const float *from,
-                           const float *weights, float *row) {
+                           const float *weights, size_t panels, float *row) {
     const size_t channels = sweep->channels;
+    const size_t panel_step = sweep->kernel_width * channels * PANEL;
     struct span span;
     for (size_t x = 0; x < sweep->columns; x += span.columns) {
         span = span_at(sweep, edges, x);
         const struct cpu_f32_a pixels = {from + span.window.pixel * channels,
                                          sweep->stride_x * channels, 1};
-        const struct cpu_f32_b taps = {weights + span.window.tap * channels * PANEL, 0, PANEL};
+        const struct cpu_f32_b taps = {weights + span.window.tap * channels * PANEL, panel_step,
+                                       PANEL};
         if (span.window.taps > 0) {
-            cpu_f32_gemm(span.columns, 1, span.window.taps * channels, pixels, taps, true,
-                         row + x * sweep->out_pixel, sweep->out_pixel);
+            cpu_f32_gemm(span.columns, panels, span.window.taps * channels, pixels, taps, true,
+                         (struct cpu_f32_c){row + x * sweep->out_pixel, sweep->out_pixel, PANEL});
         }
     }
 }
@@ -198,17 +201,19 @@ static void do_rows(const struct sweep *sweep, const float *image, const float *
     const struct edges edges = edges_of(sweep);
     const size_t panels = sweep->out_channels / PANEL;
     const size_t inner = sweep->kernel_width * sweep->channels;
+    const size_t together = cpu_f32_together();
     for (size_t y = 0; y < sweep->rows; y++) {
         begin_row(sweep, finish, output + y * sweep->out_row);
     }
     for (size_t tap = 0; tap < sweep->kernel_height; tap++) {
-        for (size_t panel = 0; panel < panels; panel++) {
+        for (size_t panel = 0; panel < panels; panel += together) {
+            const size_t some = panels - panel < together ? panels - panel : together;
             for (size_t y = 0; y < sweep->rows; y++) {
                 const ptrdiff_t from = (ptrdiff_t)(y * sweep->stride_y + tap) + sweep->top;
                 if (from >= 0 && from < (ptrdiff_t)sweep->height) {
                     add_kernel_row(sweep, &edges,
                                    image + (size_t)from * sweep->width * sweep->channels,
-                                   weights + (tap * panels + panel) * inner * PANEL,
+                                   weights + (tap * panels + panel) * inner * PANEL, some,
                                    output + y * sweep->out_row + panel * PANEL);
                 }
             }

@@ -62,11 +62,12 @@ static void add_row(const struct sweep *sweep, const struct edges *edges, size_t
         span = span_at(sweep, edges, x);
         const struct cpu_f32_a pixels = {from + span.window.pixel * channels, 1,
                                          sweep->stride_x * channels};
-        for (size_t panel = 0; span.window.taps > 0 && panel < panels; panel++) {
-            const struct cpu_f32_b outputs = {gradient + x * sweep->out_pixel + panel * PANEL, 0,
-                                              sweep->out_pixel};
-            cpu_f32_gemm(span.window.taps * channels, 1, span.columns, pixels, outputs, true,
-                         sums + (panel * inner + span.window.tap * channels) * PANEL, PANEL);
+        const struct cpu_f32_b outputs = {gradient + x * sweep->out_pixel, PANEL, sweep->out_pixel};
+        const struct cpu_f32_c to = {sums + span.window.tap * channels * PANEL, PANEL,
+                                     inner * PANEL};
+        if (span.window.taps > 0) {
+            cpu_f32_gemm(span.window.taps * channels, panels, span.columns, pixels, outputs, true,
+                         to);
         }
     }
 }

@@ -20,12 +20,22 @@ struct cpu_f32_b {
     size_t panel_step, inner_step;
 };
 
+// Panel `p` of row `r` of C begins at[r * row_step + p * panel_step].
+struct cpu_f32_c {
+    float *at;
+    size_t row_step, panel_step;
+};
+
 // Whether this processor has the instructions that make the products fast.
 bool cpu_f32_products(void);
 
-// C (rows x 16 panels, rows `leading` floats apart) = A B, or with `add` += A B. A number of C has
-// the same bytes whatever rows and panels it is made with.
+// The panels that are multiplied together. Who has B in the cache and that many panels should pass
+// them in one call; with more, B is read again and again for each group of rows.
+size_t cpu_f32_together(void);
+
+// C (rows x 16 panels) = A B, or with `add` += A B. A number of C has the same bytes whatever rows
+// and panels it is made with.
 void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b,
-                  bool add, float *c, size_t leading);
+                  bool add, struct cpu_f32_c c);
 
 #endif

@@ -105,10 +105,11 @@ static void do_block(const struct winograd *shape, const struct block *block, co
     for (size_t point = 0; point < points_of(side); point++) {
         const float *from =
             weights + (point * shape->out_channels + block->panel * LANES) * channels;
-        cpu_f32_gemm(block->tiles, block->panels, channels,
-                     (struct cpu_f32_a){block->in + point * block->in_step, channels, 1},
-                     (struct cpu_f32_b){from, channels * LANES, LANES}, false,
-                     block->out + point * block->out_step, block->panels * LANES);
+        cpu_f32_gemm(
+            block->tiles, block->panels, channels,
+            (struct cpu_f32_a){block->in + point * block->in_step, channels, 1},
+            (struct cpu_f32_b){from, channels * LANES, LANES}, false,
+            (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
     }
     for (size_t tile = 0; tile < block->tiles; tile++) {
         store_tile(shape, block, tile, finish, output);

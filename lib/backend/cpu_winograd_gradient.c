@@ -58,16 +58,18 @@ static void take_tiles(const struct winograd *shape, const struct run *run, cons
 
 static void add_products(const struct winograd *shape, const struct run *run) {
     const size_t panels = shape->out_channels / LANES;
+    const size_t together = cpu_f32_together();
 #pragma omp for collapse(2) schedule(static)
     for (size_t point = 0; point < POINTS; point++) {
-        for (size_t panel = 0; panel < panels; panel++) {
+        for (size_t panel = 0; panel < panels; panel += together) {
             float *sums = run->sums + point * shape->channels * shape->out_channels;
             cpu_f32_gemm(
-                shape->channels, 1, run->tiles,
+                shape->channels, panels - panel < together ? panels - panel : together, run->tiles,
                 (struct cpu_f32_a){run->in + point * run->in_step, 1, row_of(shape->channels)},
-                (struct cpu_f32_b){run->out + point * run->out_step + panel * LANES, 0,
+                (struct cpu_f32_b){run->out + point * run->out_step + panel * LANES, LANES,
                                    row_of(shape->out_channels)},
-                run->first > 0, sums + panel * LANES, shape->out_channels);
+                run->first > 0,
+                (struct cpu_f32_c){sums + panel * LANES, shape->out_channels, LANES});
         }
     }
 }

@@ -281,22 +281,28 @@ VECTORISED void take_weights(size_t tile, const lanes weights[9], float *to, siz
     }
 }
 
-INLINE float clip(float number, bool relu) {
-    return relu && number < 0 ? 0 : number;
-}
-
+// What is added comes into an array first, and ReLU is a maximum: loops with a choice in them would
+// not become vectors.
 INLINE void finish_pixel(const float *made, const float *bias, struct finish finish,
                          enum precision precision, void *output, size_t at) {
-    if (precision == PRECISION_F32) {
-        float *to = (float *)output + at;
-        for (size_t i = 0; i < LANES; i++) {
-            to[i] = clip(made[i] + bias[i] + (finish.sum ? to[i] : 0), finish.relu);
-        }
-    } else {
-        uint16_t *to = (uint16_t *)output + at;
-        for (size_t i = 0; i < LANES; i++) {
-            const float all = made[i] + bias[i] + (finish.sum ? bf16_to(to[i]) : 0);
-            to[i] = bf16_from(clip(all, finish.relu));
+    const float least = finish.relu ? 0.0F : -INFINITY;
+    float *floats = (float *)output + at;
+    uint16_t *halves = (uint16_t *)output + at;
+    lanes all = {0};
+    for (size_t i = 0; finish.sum && i < LANES; i++) {
+        all[i] = precision == PRECISION_F32 ? floats[i] : bf16_to(halves[i]);
+    }
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float sum = made[i] + bias[i] + all[i];
+        all[i] = sum < least ? least : sum;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        if (precision == PRECISION_F32) {
+            floats[i] = all[i];
+        } else {
+            halves[i] = bf16_from(all[i]);
         }
     }
 }

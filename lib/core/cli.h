@@ -19,7 +19,7 @@ enum option_type {
 };
 
 struct option_files {
-    const char **at; // lives as long as the program
+    const char **at; // for the program to free
     size_t count;
 };
 

@@ -62,7 +62,7 @@ void warn(const char *format, ...) {
 // A program that dies leaves its memory to the system; the leak checker asks here.
 #ifdef __SANITIZE_ADDRESS__
 static bool dying;
-int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) {
     return dying;
 }

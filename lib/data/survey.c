@@ -4,6 +4,7 @@
 #include "data/image_id.h"
 #include "data/survey_images.h"
 #include "data/survey_labels.h"
+#include "data/survey_pixels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static bool move_unlabelled(struct survey *survey, struct error *error) {
     const size_t count = from->files.count;
     size_t kept = 0;
     to->given = true;
+    free(to->images);
     to->images = calloc(count + 1, sizeof *to->images);
     to->files.at = calloc(count + 1, sizeof *to->files.at);
     if (to->images == NULL || to->files.at == NULL) {
@@ -167,9 +169,11 @@ bool survey_run(struct survey *survey, const struct survey_request *request, str
                 survey_read_labels(survey, request, error) &&
                 (!survey->labelled || use_labels(survey, request, error)) &&
                 (request->ids == NULL || check_ids(survey, request->ids, error)) &&
+                (!request->pixels || survey_decode(survey, request, error)) &&
                 survey_judge(survey, &survey->train, request->skip, error) &&
                 survey_judge(survey, &survey->test, request->skip, error) &&
-                survey_check_labels(survey, request, error) && note_common(survey, error);
+                survey_check_labels(survey, request, error) && note_common(survey, error) &&
+                (!request->pixels || survey_judge_pixels(survey, error));
     sort_set(&survey->train);
     sort_set(&survey->test);
     tally_sort(&survey->failures);

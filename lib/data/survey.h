@@ -16,6 +16,7 @@ struct survey_request {
     const char *labels, *masks, *ids; // paths; NULL for none
     enum survey_unlabelled unlabelled;
     size_t height, width; // of what the run lengths refer to; 0: each image's own
+    bool pixels;          // decode, too
     bool skip;            // an unreadable file is left out in place of ending a later stage
     bool quiet;           // no progress
     size_t threads;
@@ -30,10 +31,19 @@ enum survey_state {
     SURVEY_DOUBLE,   // a file before it has the same id
 };
 
+// What is seen once an image is decoded.
+struct survey_picture {
+    uint64_t digest;
+    size_t levels; // different grey levels; 0: not decoded
+    bool dark;     // almost all of it
+};
+
 struct survey_image {
     struct image_header header;
     struct text says; // why it is refused, nameless or foreign
     enum survey_state state;
+    struct survey_picture picture;
+    size_t lesion; // pixels of a decoded mask
 };
 
 // Where in a list of sorted numbers the figures of a distribution are: its least, greatest and
@@ -47,11 +57,11 @@ extern const struct survey_quantile SURVEY_QUANTILE[SURVEY_QUANTILES];
 
 // The labels of the training images.
 struct survey_lesions {
-    size_t labelled, unlabelled; // images
-    size_t without_image;        // ids that have labels but no image
-    size_t rows;                 // of the images, -1 not counted
-    bool measured;  // the following is known: run lengths tell it, headers of masks do not
-    size_t lesions; // images with one
+    size_t labelled, unlabelled;    // images
+    size_t without_image;           // ids that have labels but no image
+    size_t rows;                    // of the images, -1 not counted
+    bool measured;                  // the following is known: run lengths and decoded masks tell it
+    size_t lesions;                 // images with one
     double area[SURVEY_QUANTILES];  // of these, in pixels
     double share[SURVEY_QUANTILES]; // as a share of the image
     struct tally rows_per_image;    // of these
@@ -61,6 +71,17 @@ struct survey_lesions {
 struct survey_operand {
     const char *path;
     size_t first, count;
+};
+
+// What became of the images of a set when they were decoded. Each counts at most once among the
+// three in the middle.
+struct survey_pixels {
+    size_t decoded;
+    size_t blank; // one grey level
+    size_t few;   // fewer than 16
+    size_t dark;
+    size_t
+        doubles; // another image, of either set, has the same pixels; blank ones are not compared
 };
 
 struct survey_set {
@@ -73,6 +94,7 @@ struct survey_set {
     bool given;
     struct tally formats, transfer_syntaxes, sizes, bits, photometrics; // readable or refused
     struct tally left_out;                                              // why
+    struct survey_pixels pixels;
     struct texts texts;
 };
 
@@ -81,6 +103,7 @@ struct survey {
     struct survey_set train, test, masks;
     struct labels labels;
     bool labelled; // there are labels, and they could be read
+    bool decoded;  // not headers alone
     struct survey_lesions lesions;
     struct tally failures, notices; // what is true of the example, and of how many
 };

@@ -53,18 +53,18 @@ static void put_quantiles(struct output *output, const char *key, const double *
     put(output, "}");
 }
 
-static void put_lesions(struct output *output, const struct survey_lesions *lesions) {
+static void put_lesions(struct output *output, const struct survey_lesions *lesions, bool rows) {
     output_printf(output, "{\"images\": %zu, \"without_labels\": %zu, \"without_image\": %zu",
                   lesions->labelled, lesions->unlabelled, lesions->without_image);
+    if (rows) {
+        output_printf(output, ", \"rows\": %zu, ", lesions->rows);
+        put_tally(output, "rows_an_image", "value", &lesions->rows_per_image, false);
+    }
     if (lesions->measured) {
-        output_printf(output,
-                      ", \"rows\": %zu, \"lesions\": %zu, \"lesion_share\": ", lesions->rows,
-                      lesions->lesions);
+        output_printf(output, ", \"lesions\": %zu, \"lesion_share\": ", lesions->lesions);
         json_number(output, lesions->labelled > 0
                                 ? (double)lesions->lesions / (double)lesions->labelled
                                 : 0);
-        put(output, ", ");
-        put_tally(output, "rows_an_image", "value", &lesions->rows_per_image, false);
     }
     if (lesions->measured && lesions->lesions > 0) {
         put_quantiles(output, "area", lesions->area);
@@ -73,8 +73,15 @@ static void put_lesions(struct output *output, const struct survey_lesions *lesi
     put(output, "}");
 }
 
-static void put_set(struct output *output, const struct survey_set *set,
-                    const struct survey_lesions *lesions) {
+static void put_pixels(struct output *output, const struct survey_pixels *pixels) {
+    output_printf(output,
+                  "{\"decoded\": %zu, \"blank\": %zu, \"few_levels\": %zu, \"almost_black\": %zu, "
+                  "\"doubles\": %zu}",
+                  pixels->decoded, pixels->blank, pixels->few, pixels->dark, pixels->doubles);
+}
+
+static void put_set(struct output *output, const struct survey *survey,
+                    const struct survey_set *set) {
     if (!set->given) {
         put(output, "null");
         return;
@@ -92,8 +99,14 @@ static void put_set(struct output *output, const struct survey_set *set,
     put(output, ", ");
     put_tally(output, "left_out", "reason", &set->left_out, true);
     put(output, ", \"labels\": ");
-    if (lesions != NULL) {
-        put_lesions(output, lesions);
+    if (survey->labelled && set == &survey->train) {
+        put_lesions(output, &survey->lesions, !survey->masks.given);
+    } else {
+        put(output, "null");
+    }
+    put(output, ", \"pixels\": ");
+    if (survey->decoded) {
+        put_pixels(output, &set->pixels);
     } else {
         put(output, "null");
     }
@@ -102,9 +115,9 @@ static void put_set(struct output *output, const struct survey_set *set,
 
 void survey_print_json(const struct survey *survey, struct output *output) {
     put(output, "{\"train\": ");
-    put_set(output, &survey->train, survey->labelled ? &survey->lesions : NULL);
+    put_set(output, survey, &survey->train);
     put(output, ", \"test\": ");
-    put_set(output, &survey->test, NULL);
+    put_set(output, survey, &survey->test);
     put(output, ", ");
     put_tally(output, "failures", "reason", &survey->failures, true);
     put(output, ", ");

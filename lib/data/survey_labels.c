@@ -119,14 +119,22 @@ static void find_quantiles(double *numbers, size_t count, double *quantiles) {
     }
 }
 
-static bool measure(struct survey *survey, const struct survey_request *request,
-                    const struct image_header *header, size_t place, struct areas *areas,
-                    struct error *error) {
+static void add_area(struct areas *areas, double area, double pixels) {
+    areas->area[areas->count] = area;
+    areas->share[areas->count++] = area / pixels;
+}
+
+// The area of an image's rows, if they fit.
+static bool measure_rows(struct survey *survey, const struct survey_request *request,
+                         const struct image_header *header, size_t place, struct areas *areas,
+                         struct error *error) {
     const struct labels *labels = &survey->labels;
     const size_t height = request->height > 0 ? request->height : header->height;
     const size_t width = request->height > 0 ? request->width : header->width;
     size_t count = 0;
     const struct label_row *rows = labels_rows(labels, place, &count);
+    char text[24];
+    survey->lesions.rows += count;
     areas->runs.count = 0;
     for (size_t i = 0; i < count; i++) {
         struct error why, example;
@@ -139,14 +147,11 @@ static bool measure(struct survey *survey, const struct survey_request *request,
         }
     }
     runs_unite(&areas->runs);
-    const double area = (double)runs_area(&areas->runs);
-    if (area == 0) {
+    if (areas->runs.count == 0) {
         return true;
     }
-    char text[24];
+    add_area(areas, (double)runs_area(&areas->runs), (double)height * (double)width);
     (void)snprintf(text, sizeof text, "%zu", count);
-    areas->area[areas->count] = area;
-    areas->share[areas->count++] = area / ((double)height * (double)width);
     return tally_add(&survey->lesions.rows_per_image, text, 1, NULL, error);
 }
 
@@ -155,16 +160,17 @@ static bool measure_all(struct survey *survey, const struct survey_request *requ
     const struct survey_set *set = &survey->train;
     bool good = true;
     for (size_t i = 0; good && i < set->files.count; i++) {
+        const struct image_header *header = &set->images[i].header;
         const size_t row = set->files.at[i].row;
         if (set->images[i].state != SURVEY_READABLE || row == IDS_ABSENT) {
             continue;
         }
         survey->lesions.labelled++;
         if (request->masks == NULL) {
-            size_t rows = 0;
-            (void)labels_rows(&survey->labels, row, &rows);
-            survey->lesions.rows += rows;
-            good = measure(survey, request, &set->images[i].header, row, areas, error);
+            good = measure_rows(survey, request, header, row, areas, error);
+        } else if (survey->masks.images[row].lesion > 0) {
+            add_area(areas, (double)survey->masks.images[row].lesion,
+                     (double)header->height * (double)header->width);
         }
     }
     return good;
@@ -203,7 +209,7 @@ bool survey_check_labels(struct survey *survey, const struct survey_request *req
     bool good = (areas.area != NULL && areas.share != NULL) || fail(error, "no memory for areas");
     good = good && measure_all(survey, request, &areas, error) &&
            check_surplus(survey, label_ids(survey, request), error);
-    if (good && request->masks == NULL) {
+    if (good && (request->masks == NULL || survey->decoded)) {
         lesions->measured = true;
         lesions->lesions = areas.count;
         find_quantiles(areas.area, areas.count, lesions->area);

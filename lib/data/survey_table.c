@@ -43,7 +43,8 @@ static void print_tally(struct output *output, const char *heading, const struct
     }
 }
 
-static void print_set(struct output *output, const char *title, const struct survey_set *set) {
+static void print_set(struct output *output, const char *title, const struct survey_set *set,
+                      bool decoded) {
     output_printf(output, "%s\n", title);
     print_count(output, "files", set->files.count);
     print_count(output, "images that can be read", set->ids.count);
@@ -53,6 +54,12 @@ static void print_set(struct output *output, const char *title, const struct sur
     print_tally(output, "bits stored of allocated", &set->bits, false);
     print_tally(output, "photometric interpretation", &set->photometrics, false);
     print_tally(output, "cannot be read", &set->left_out, true);
+    if (decoded) {
+        print_count(output, "of one grey level", set->pixels.blank);
+        print_count(output, "of fewer than 16", set->pixels.few);
+        print_count(output, "almost black", set->pixels.dark);
+        print_count(output, "of another's pixels", set->pixels.doubles);
+    }
 }
 
 static void print_quantiles(struct output *output, const char *heading, const double *quantiles,
@@ -91,11 +98,11 @@ static void print_lesions(struct output *output, const struct survey_lesions *le
 }
 
 void survey_print_table(const struct survey *survey, struct output *output) {
-    print_set(output, "Training images", &survey->train);
+    print_set(output, "Training images", &survey->train, survey->decoded);
     if (survey->labelled) {
         print_lesions(output, &survey->lesions);
     }
     if (survey->test.given) {
-        print_set(output, "Test images", &survey->test);
+        print_set(output, "Test images", &survey->test, survey->decoded);
     }
 }

@@ -15,55 +15,92 @@ struct xray_decoder {
     struct image_options options;
 };
 
-// A worker's result: this, then the pixels.
+// A worker's result: this, then the pixels, then those of the mask.
 struct decoded {
     uint64_t height, width;
+    uint64_t masked; // 1: there is a mask
 };
 
-// A job's text: what is wanted, then the path.
-#define AS_IMAGE 'i'
-#define AS_MASK 'm'
+// A job's text: what is wanted, the path, and where both are wanted a NUL and the mask's path.
+enum wanted { IMAGE = 'i', MASK = 'm', BOTH = 'b' };
 
-// The image, or the mask, that a file's bytes hold.
-static bool decode_bytes(const struct xray_decoder *decoder, char wanted, const uint8_t *bytes,
-                         size_t length, struct image *image, struct image_note *note,
-                         struct error *error) {
-    if (!image_decode(bytes, length, &decoder->options, image, note, error)) {
+// The image, or the mask, in a file. *known: of a format that is read here, or not even read.
+static bool read_pixels(const struct xray_decoder *decoder, enum wanted wanted, const char *path,
+                        struct image *image, struct image_note *note, bool *known,
+                        struct error *error) {
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    *known = true;
+    if (!file_read(path, XRAY_MAX_FILE, &bytes, &length, error)) {
         return false;
     }
-    if (wanted == AS_MASK && !mask_from_levels(image, jpeg_file_sniff(bytes, length), error)) {
+    *known = image_known(bytes, length);
+    bool good = image_decode(bytes, length, &decoder->options, image, note, error);
+    if (good && wanted == MASK && !mask_from_levels(image, jpeg_file_sniff(bytes, length), error)) {
         image_free(image);
+        good = false;
+    }
+    free(bytes);
+    return good;
+}
+
+// The mask of an image, which must be of its size.
+static bool read_mask(const struct xray_decoder *decoder, const char *path,
+                      const struct image *image, struct image *mask, struct image_note *note,
+                      struct error *error) {
+    struct image_note own = {""};
+    bool known = false;
+    if (!read_pixels(decoder, MASK, path, mask, &own, &known, error)) {
+        return fail_within(error, "its mask %s", path);
+    }
+    if (own.text[0] != 0) {
+        image_note_add(note, "its mask: %s", own.text);
+    }
+    if (mask->height != image->height || mask->width != image->width) {
+        (void)fail(error, "is %zu x %zu, and its mask %s is %zu x %zu", image->height, image->width,
+                   path, mask->height, mask->width);
+        image_free(mask);
         return false;
     }
     return true;
 }
 
-// Runs in a worker: a path in, pixels out; no bytes at all for a file that is no image.
-static bool decode_file(void *context, struct work *work) {
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    struct image image;
-    struct image_note note = {""};
-    if (!file_read(work->job + 1, XRAY_MAX_FILE, &bytes, &length, &work->says)) {
+static bool write_result(struct work *work, const struct image *image, const struct image *mask) {
+    const size_t pixels = image->height * image->width;
+    const struct decoded decoded = {image->height, image->width, mask->pixels != NULL};
+    unsigned char *result = work_result(work, sizeof decoded + pixels * (1 + decoded.masked));
+    if (result == NULL) {
         return false;
     }
-    const bool known = image_known(bytes, length);
-    const bool good =
-        decode_bytes(context, work->job[0], bytes, length, &image, &note, &work->says);
-    free(bytes);
-    if (!good) {
+    memcpy(result, &decoded, sizeof decoded);
+    memcpy(result + sizeof decoded, image->pixels, pixels);
+    if (mask->pixels != NULL) {
+        memcpy(result + sizeof decoded + pixels, mask->pixels, pixels);
+    }
+    return true;
+}
+
+// Runs in a worker: paths in, pixels out; no bytes at all for a file that is no image.
+static bool decode_file(void *context, struct work *work) {
+    const struct xray_decoder *decoder = context;
+    const enum wanted wanted = (enum wanted)work->job[0];
+    const char *path = work->job + 1;
+    struct image image = {NULL, 0, 0};
+    struct image mask = {NULL, 0, 0};
+    struct image_note note = {""};
+    bool known = true;
+    if (!read_pixels(decoder, wanted, path, &image, &note, &known, &work->says)) {
         return !known;
     }
-    const size_t pixels = image.height * image.width;
-    const struct decoded decoded = {image.height, image.width};
-    unsigned char *result = work_result(work, sizeof decoded + pixels);
-    if (result != NULL) {
-        memcpy(result, &decoded, sizeof decoded);
-        memcpy(result + sizeof decoded, image.pixels, pixels);
+    const bool good = (wanted != BOTH || read_mask(decoder, path + strlen(path) + 1, &image, &mask,
+                                                   &note, &work->says)) &&
+                      write_result(work, &image, &mask);
+    if (good) {
         (void)fail(&work->says, "%s", note.text);
     }
     image_free(&image);
-    return result != NULL;
+    image_free(&mask);
+    return good;
 }
 
 struct xray_decoder *xray_decoder_start(size_t processes, double seconds,
@@ -83,9 +120,11 @@ bool xray_decoder_full(const struct xray_decoder *decoder) {
     return workers_full(decoder->workers);
 }
 
-static void put(struct xray_decoder *decoder, char wanted, const char *path) {
+static void put(struct xray_decoder *decoder, enum wanted wanted, const char *path,
+                const char *mask) {
     char *job = NULL;
-    const int length = asprintf(&job, "%c%s", wanted, path);
+    const int length = wanted == BOTH ? asprintf(&job, "%c%s%c%s", wanted, path, 0, mask)
+                                      : asprintf(&job, "%c%s", wanted, path);
     if (length < 0) {
         die("no memory");
     }
@@ -94,11 +133,15 @@ static void put(struct xray_decoder *decoder, char wanted, const char *path) {
 }
 
 void xray_decoder_put(struct xray_decoder *decoder, const char *path) {
-    put(decoder, AS_IMAGE, path);
+    put(decoder, IMAGE, path, NULL);
 }
 
 void xray_decoder_put_mask(struct xray_decoder *decoder, const char *path) {
-    put(decoder, AS_MASK, path);
+    put(decoder, MASK, path, NULL);
+}
+
+void xray_decoder_put_both(struct xray_decoder *decoder, const char *path, const char *mask) {
+    put(decoder, BOTH, path, mask);
 }
 
 bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply) {
@@ -113,8 +156,12 @@ bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply) {
                                  .says = answer.says};
     if (reply->decoded) {
         memcpy(&decoded, answer.result, sizeof decoded);
-        reply->image = (struct image){(uint8_t *)answer.result + sizeof decoded, decoded.height,
-                                      decoded.width};
+        uint8_t *pixels = (uint8_t *)answer.result + sizeof decoded;
+        reply->image = (struct image){pixels, decoded.height, decoded.width};
+        if (decoded.masked == 1) {
+            reply->mask = reply->image;
+            reply->mask.pixels += decoded.height * decoded.width;
+        }
     }
     return true;
 }

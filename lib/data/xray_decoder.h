@@ -17,6 +17,7 @@ struct xray_reply {
     bool known;         // the file is of a format that is read here, as far as could be seen
     const char *path;   // as it was put
     struct image image; // not to be freed; empty where the file was not decoded
+    struct image mask;  // not to be freed; empty where none was asked for
     const char *says;   // why not, or what a person should be told; "" for nothing
 };
 
@@ -33,6 +34,9 @@ void xray_decoder_put(struct xray_decoder *decoder, const char *path);
 
 // The same for a mask: its reply's image is of 0 and 1 (mask_from_levels).
 void xray_decoder_put_mask(struct xray_decoder *decoder, const char *path);
+
+// An image and its mask, which must be of one size: one reply with both, or why not.
+void xray_decoder_put_both(struct xray_decoder *decoder, const char *path, const char *mask);
 
 // Waits for the oldest file's reply; false when none is under way.
 bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply);

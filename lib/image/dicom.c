@@ -5,6 +5,7 @@
 #include "image/dicom_file.h"
 #include "image/dicom_frame.h"
 #include "image/dicom_gray.h"
+#include "image/dicom_values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,15 +38,20 @@ static const struct {
     {"YBR_RCT", 3, DICOM_RGB, false},
 };
 
-static unsigned number_or(const struct dicom_set *set, uint32_t tag, unsigned otherwise) {
-    uint16_t value = 0;
-    return dicom_u16(set, tag, 0, &value) ? value : otherwise;
+// A number of the header, `otherwise` where there is none.
+static bool read_number(const struct dicom_set *set, uint32_t tag, unsigned otherwise,
+                        unsigned *value, struct error *error) {
+    *value = otherwise;
+    return dicom_count(set, tag, value) != DICOM_UNCLEAR ||
+           fail(error, "element (%04x,%04x) of its header is not understood", tag >> 16,
+                tag & 0xFFFFU);
 }
 
 static bool read_colour(const struct dicom_set *set, struct dicom_frame *frame,
                         struct error *error) {
     char name[17] = "";
-    if (!dicom_text(set, PHOTOMETRIC_INTERPRETATION, name, sizeof name)) {
+    const enum dicom_given given = dicom_word(set, PHOTOMETRIC_INTERPRETATION, name, sizeof name);
+    if (given == DICOM_ABSENT) {
         (void)snprintf(name, sizeof name, "%s", frame->samples == 1 ? "MONOCHROME2" : "RGB");
     }
     for (size_t i = 0; i < sizeof PHOTOMETRIC_INTERPRETATIONS / sizeof *PHOTOMETRIC_INTERPRETATIONS;
@@ -63,23 +69,35 @@ static bool read_colour(const struct dicom_set *set, struct dicom_frame *frame,
 // Fills everything of *frame but its bytes.
 static bool read_header(const struct dicom_set *set, struct dicom_frame *frame, size_t *frames,
                         struct error *error) {
-    *frame = (struct dicom_frame){
-        .rows = number_or(set, ROWS, 0),
-        .columns = number_or(set, COLUMNS, 0),
-        .samples = number_or(set, SAMPLES_PER_PIXEL, 1),
-        .sample_bits = number_or(set, BITS_ALLOCATED, 0),
-        .is_signed = number_or(set, PIXEL_REPRESENTATION, 0) == 1,
-        .planar = number_or(set, PLANAR_CONFIGURATION, 0) == 1,
-    };
+    unsigned rows = 0, columns = 0, is_signed = 0, planar = 0, high = 0;
+    *frame = (struct dicom_frame){.bytes = NULL};
+    if (!read_number(set, ROWS, 0, &rows, error) ||
+        !read_number(set, COLUMNS, 0, &columns, error) ||
+        !read_number(set, SAMPLES_PER_PIXEL, 1, &frame->samples, error) ||
+        !read_number(set, BITS_ALLOCATED, 0, &frame->sample_bits, error) ||
+        !read_number(set, BITS_STORED, frame->sample_bits, &frame->stored_bits, error) ||
+        !read_number(set, HIGH_BIT, frame->stored_bits - 1, &high, error) ||
+        !read_number(set, PIXEL_REPRESENTATION, 0, &is_signed, error) ||
+        !read_number(set, PLANAR_CONFIGURATION, 0, &planar, error)) {
+        return false;
+    }
+    frame->rows = rows;
+    frame->columns = columns;
+    frame->depth = frame->stored_bits;
+    frame->planar = planar == 1;
     if (frame->rows == 0 || frame->columns == 0) {
         return fail(error, "holds no image: no Rows and Columns");
     }
+    if (is_signed > 1 || planar > 1) {
+        return fail(error, "a %s of %u makes no sense",
+                    is_signed > 1 ? "Pixel Representation" : "Planar Configuration",
+                    is_signed > 1 ? is_signed : planar);
+    }
+    frame->is_signed = is_signed == 1;
     const unsigned bits = frame->sample_bits;
     if (bits != 1 && bits != 8 && bits != 16) {
         return fail(error, "has %u bits a sample: only 1, 8 and 16 are read", bits);
     }
-    frame->stored_bits = number_or(set, BITS_STORED, bits);
-    const unsigned high = number_or(set, HIGH_BIT, frame->stored_bits - 1);
     if (frame->stored_bits == 0 || frame->stored_bits > bits || high >= bits ||
         high + 1 < frame->stored_bits || (bits == 1 && frame->samples != 1)) {
         return fail(error, "%u stored bits up to bit %u of %u make no sense", frame->stored_bits,
@@ -87,8 +105,10 @@ static bool read_header(const struct dicom_set *set, struct dicom_frame *frame, 
     }
     frame->shift = high + 1 - frame->stored_bits;
     double count = 1;
-    (void)dicom_decimal(set, NUMBER_OF_FRAMES, &count);
-    *frames = count >= 1 && count < 1e9 ? (size_t)count : 1;
+    if (dicom_number(set, NUMBER_OF_FRAMES, "IS", &count, NULL) == DICOM_UNCLEAR || count > 1e9) {
+        return fail(error, "its Number of Frames is not understood");
+    }
+    *frames = count >= 1 ? (size_t)count : 1;
     return read_colour(set, frame, error);
 }
 
@@ -112,14 +132,17 @@ static bool decode_file(const struct dicom_file *file, const struct image_option
     struct dicom_source source;
     size_t frames = 1;
     uint8_t *owned = NULL;
-    const bool decoded = find_image(file, &frames, &frame, &source, error) &&
-                         dicom_take_frame(file, &source, &frame, out, &owned, error) &&
-                         dicom_frame_to_gray(&file->data, &frame, options->voi, out, error);
-    free(owned);
-    dicom_source_free(&source);
-    if (decoded && frames > 1) {
+    const bool found = find_image(file, &frames, &frame, &source, error);
+    if (found && frames > 1) {
         image_note_add(note, "first frame of %zu", frames);
     }
+    if (found && source.uncompressed) {
+        image_note_add(note, "is not compressed as its transfer syntax says");
+    }
+    const bool decoded = found && dicom_take_frame(file, &source, &frame, out, &owned, error) &&
+                         dicom_frame_to_gray(&file->data, &frame, options->voi, out, note, error);
+    free(owned);
+    dicom_source_free(&source);
     return decoded;
 }
 
@@ -149,12 +172,17 @@ bool dicom_describe(const uint8_t *bytes, size_t length, struct image_header *he
     struct dicom_source source;
     const bool found = find_image(&file, &header->frames, &frame, &source, error);
     const struct dicom_set *set = &file.data;
-    header->height = number_or(set, ROWS, 0);
-    header->width = number_or(set, COLUMNS, 0);
-    header->samples = number_or(set, SAMPLES_PER_PIXEL, 1);
-    header->bits_allocated = number_or(set, BITS_ALLOCATED, 0);
-    header->bits_stored = number_or(set, BITS_STORED, header->bits_allocated);
-    (void)dicom_text(set, PHOTOMETRIC_INTERPRETATION, header->photometric,
+    unsigned height = 0, width = 0;
+    (void)dicom_count(set, ROWS, &height);
+    (void)dicom_count(set, COLUMNS, &width);
+    header->height = height;
+    header->width = width;
+    header->samples = 1;
+    (void)dicom_count(set, SAMPLES_PER_PIXEL, &header->samples);
+    (void)dicom_count(set, BITS_ALLOCATED, &header->bits_allocated);
+    header->bits_stored = header->bits_allocated;
+    (void)dicom_count(set, BITS_STORED, &header->bits_stored);
+    (void)dicom_word(set, PHOTOMETRIC_INTERPRETATION, header->photometric,
                      sizeof header->photometric);
     (void)snprintf(header->transfer_syntax, sizeof header->transfer_syntax, "%s",
                    file.transfer_syntax);

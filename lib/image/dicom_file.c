@@ -1,9 +1,9 @@
 // The structure of a DICOM file.
 #include "image/dicom_file.h"
 
+#include "image/dicom_values.h"
 #include "image/inflate.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,15 +121,18 @@ static bool read_element(const struct dicom_set *set, size_t *position, int dept
     }
     out->value = *set;
     out->value.bytes = set->bytes + *position;
-    out->value.length = length;
     if (strcmp(out->vr, "UN") == 0) { // PS3.5 6.2.2: as in implicit VR, little endian
         out->value.explicit_vr = out->value.big_endian = false;
+    }
+    if (out->tag == ITEM_END || out->tag == SEQUENCE_END) {
+        length = 0; // delimiters have no value, whatever length writers give them
     }
     if (length != UNDEFINED) {
         if (length > set->length - *position) {
             return fail(error, "element (%04x,%04x) claims %u bytes where %zu are left",
                         out->tag >> 16, out->tag & 0xFFFFU, length, set->length - *position);
         }
+        out->value.length = length;
         *position += length;
         return true;
     }
@@ -150,6 +153,16 @@ bool dicom_find(const struct dicom_set *set, uint32_t tag, struct dicom_element 
         }
     }
     return false;
+}
+
+bool dicom_sound(const struct dicom_set *set) {
+    struct dicom_element element;
+    for (size_t position = 0; position < set->length;) {
+        if (!read_element(set, &position, 0, &element, NULL)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool dicom_first_item(const struct dicom_element *sequence, struct dicom_set *item) {
@@ -173,61 +186,6 @@ bool dicom_next_fragment(const struct dicom_element *pixels, size_t *position,
     *bytes = item.value.bytes;
     *length = item.value.length;
     return true;
-}
-
-// ---- values
-
-bool dicom_u16(const struct dicom_set *set, uint32_t tag, size_t index, uint16_t *value) {
-    struct dicom_element element;
-    if (!dicom_find(set, tag, &element) || element.value.length / 2 <= index) {
-        return false;
-    }
-    *value = read16(element.value.bytes + 2 * index, element.value.big_endian);
-    return true;
-}
-
-bool dicom_text(const struct dicom_set *set, uint32_t tag, char *text, size_t size) {
-    struct dicom_element element;
-    if (!dicom_find(set, tag, &element)) {
-        return false;
-    }
-    const char *start = (const char *)element.value.bytes;
-    size_t length = element.value.length;
-    while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\0')) {
-        length--;
-    }
-    while (length > 0 && *start == ' ') {
-        start++;
-        length--;
-    }
-    if (length >= size) {
-        return false;
-    }
-    memcpy(text, start, length);
-    text[length] = '\0';
-    return true;
-}
-
-bool dicom_decimal(const struct dicom_set *set, uint32_t tag, double *value) {
-    struct dicom_element element;
-    if (!dicom_find(set, tag, &element)) {
-        return false;
-    }
-    char text[32] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < element.value.length && used < sizeof text - 1; i++) {
-        const char letter = (char)element.value.bytes[i];
-        if (letter == '\\' || letter == '\0') {
-            break;
-        }
-        if (strchr("0123456789+-.eE ", letter) == NULL) {
-            return false;
-        }
-        text[used++] = letter;
-    }
-    char *end = text;
-    *value = strtod(text, &end);
-    return end != text && isfinite(*value);
 }
 
 // ---- the file
@@ -265,8 +223,9 @@ static bool read_meta(const uint8_t *bytes, size_t length, size_t *position,
         }
     }
     const struct dicom_set meta = {bytes + start, *position - start, true, false};
-    (void)dicom_text(&meta, TRANSFER_SYNTAX, file->transfer_syntax, sizeof file->transfer_syntax);
-    return true;
+    return dicom_word(&meta, TRANSFER_SYNTAX, file->transfer_syntax,
+                      sizeof file->transfer_syntax) != DICOM_UNCLEAR ||
+           fail(error, "its transfer syntax is no UID");
 }
 
 // Finds the pixels and checks every element before them.

@@ -1,6 +1,7 @@
 // The structure of a DICOM file (PS3.5 chapter 7, PS3.10): elements, sequences, fragments. Nothing
 // is copied but what a deflated file inflates to, and no length is followed beyond the bytes that
-// are there. What the elements mean is dicom.c's business.
+// are there. What the elements
+// say is read by dicom_values.c.
 #ifndef PLEURA_IMAGE_DICOM_FILE_H
 #define PLEURA_IMAGE_DICOM_FILE_H
 
@@ -53,17 +54,11 @@ void dicom_close(struct dicom_file *file);
 // The element of a set with this tag. False without it, also where it is empty.
 bool dicom_find(const struct dicom_set *set, uint32_t tag, struct dicom_element *out);
 
+// Do all elements of a set fit into it? dicom_find sees none behind one that does not.
+bool dicom_sound(const struct dicom_set *set);
+
 // The first item of a sequence's element.
 bool dicom_first_item(const struct dicom_element *sequence, struct dicom_set *item);
-
-// The index-th 16-bit number (US, or SS as its two's complement) of an element.
-bool dicom_u16(const struct dicom_set *set, uint32_t tag, size_t index, uint16_t *value);
-
-// The first number of an element written as text (DS, IS); only finite ones.
-bool dicom_decimal(const struct dicom_set *set, uint32_t tag, double *value);
-
-// An element's text without the blanks and NULs around it; false where it does not fit.
-bool dicom_text(const struct dicom_set *set, uint32_t tag, char *text, size_t size);
 
 // Walks over the fragments of encapsulated Pixel Data: *position starts at 0. The first is the
 // offset table. False at the end.

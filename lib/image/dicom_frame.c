@@ -38,6 +38,8 @@ enum {
     PACKBITS_MOST = 64, // bytes that come of one: runs of 128 take two
     // What a writer may have put behind a deflated frame.
     PADDING = 64,
+    // Bytes of 0 in front of a JPEG stream's end, which writers have put there to make it even.
+    ZEROS_MOST = 4,
 };
 
 static bool find_compression(const char *uid, enum dicom_compression *compression,
@@ -194,7 +196,8 @@ static bool read_stream(struct dicom_source *source, struct dicom_frame *frame,
         frame->is_signed = true; // the bits above the value's may or may not repeat the sign
         frame->stored_bits =
             stream->precision < frame->stored_bits ? stream->precision : frame->stored_bits;
-    } else if (stream->precision > frame->stored_bits) {
+    } else if (frame->samples == 3 || stream->precision > frame->stored_bits) {
+        // Of colours it is what white has.
         frame->stored_bits = stream->precision;
     }
     return true;
@@ -221,23 +224,73 @@ static bool take_turbo(const struct codestream *stream, struct dicom_frame *fram
         return false;
     }
     frame->bytes = out->pixels;
-    frame->colour = frame->samples == 1 ? frame->colour : DICOM_MONOCHROME2;
+    frame->colour = frame->samples == 1 ? frame->colour : DICOM_YBR;
     frame->samples = 1;
     return true;
 }
 
-static bool take_gdcm(const struct dicom_source *source, struct dicom_frame *frame, uint8_t **owned,
-                      struct error *error) {
+static bool take_gdcm(const struct dicom_source *source, const struct codestream *stream,
+                      struct dicom_frame *frame, uint8_t **owned, struct error *error) {
     const enum dicom_codec codec = source->compression == DICOM_JPEG_2000 ? DICOM_CODEC_JPEG_2000
                                    : source->compression == DICOM_JPEG_LS ? DICOM_CODEC_JPEG_LS
                                                                           : DICOM_CODEC_JPEG;
     const size_t length = frame_bytes(frame);
     if (!own(owned, length, error) ||
-        !dicom_gdcm_decompress(codec, &source->stream, *owned, length, error)) {
+        !dicom_gdcm_decompress(codec, stream, *owned, length, error)) {
         return false;
     }
     frame->bytes = *owned;
     return true;
+}
+
+static bool take_stream(const struct dicom_source *source, const struct codestream *stream,
+                        struct dicom_frame *frame, struct image *out, uint8_t **owned,
+                        struct error *error) {
+    return source->compression == DICOM_JPEG && jpeg_reads(stream)
+               ? take_turbo(stream, frame, out, error)
+               : take_gdcm(source, stream, frame, owned, error);
+}
+
+// The bytes of 0 in front of a JPEG stream's EOI; *end becomes where it starts. One behind FF
+// belongs to it.
+static size_t zeros_before_end(const struct codestream *stream, size_t *end) {
+    static const uint8_t eoi[] = {0xFF, 0xD9};
+    size_t at = stream->length, count = 0;
+    while (at > 0 && stream->bytes[at - 1] == 0) { // which make a fragment even
+        at--;
+    }
+    if (at < sizeof eoi || memcmp(stream->bytes + at - sizeof eoi, eoi, sizeof eoi) != 0) {
+        return 0;
+    }
+    at -= sizeof eoi;
+    *end = at;
+    while (count < at && count < ZEROS_MOST && stream->bytes[at - 1 - count] == 0) {
+        count++;
+    }
+    return count > 0 && count < at && stream->bytes[at - 1 - count] == 0xFF ? count - 1 : count;
+}
+
+// Tries once more with as few of those bytes left out as it takes.
+static bool take_without_zeros(const struct dicom_source *source, struct dicom_frame *frame,
+                               struct image *out, uint8_t **owned, struct error *error) {
+    const struct codestream *stream = &source->stream;
+    size_t end = 0;
+    const size_t zeros =
+        source->compression == DICOM_JPEG_2000 ? 0 : zeros_before_end(stream, &end);
+    uint8_t *bytes = zeros > 0 ? malloc(stream->length) : NULL;
+    bool taken = false;
+    for (size_t i = 1; bytes != NULL && !taken && i <= zeros; i++) {
+        struct codestream less = *stream;
+        less.bytes = bytes;
+        less.length -= i;
+        memcpy(bytes, stream->bytes, end - i);
+        memcpy(bytes + end - i, stream->bytes + end, stream->length - end);
+        free(*owned);
+        *owned = NULL;
+        taken = take_stream(source, &less, frame, out, owned, error);
+    }
+    free(bytes);
+    return taken;
 }
 
 static bool check_rle(const struct dicom_source *source, struct dicom_frame *frame,
@@ -279,6 +332,14 @@ static bool take_deflated(const struct dicom_source *source, struct dicom_frame 
 
 // ---- either
 
+// Has Pixel Data, without fragments, just the bytes that all frames take uncompressed?
+static bool looks_native(const struct dicom_element *pixels, const struct dicom_frame *frame,
+                         size_t frames) {
+    const size_t needed = frame_bytes(frame), length = pixels->value.length;
+    return !pixels->undefined_length && needed > 0 && needed <= length / frames &&
+           (needed * frames + 1) / 2 * 2 == (length + 1) / 2 * 2;
+}
+
 bool dicom_find_frame(const struct dicom_file *file, size_t frames, struct dicom_frame *frame,
                       struct dicom_source *source, struct error *error) {
     *source = (struct dicom_source){.joined = NULL};
@@ -286,6 +347,10 @@ bool dicom_find_frame(const struct dicom_file *file, size_t frames, struct dicom
         return false;
     }
     bool found = false;
+    if (source->compression != DICOM_NATIVE && looks_native(&file->pixels, frame, frames)) {
+        source->compression = DICOM_NATIVE;
+        source->uncompressed = true;
+    }
     if (source->compression == DICOM_NATIVE) {
         found = check_native(&file->pixels, frame, error);
     } else if (join_fragments(&file->pixels, frames, source, error)) {
@@ -314,7 +379,6 @@ bool dicom_take_frame(const struct dicom_file *file, const struct dicom_source *
     case DICOM_DEFLATED_FRAMES: return take_deflated(source, frame, owned, error);
     default: break;
     }
-    return source->compression == DICOM_JPEG && jpeg_reads(&source->stream)
-               ? take_turbo(&source->stream, frame, out, error)
-               : take_gdcm(source, frame, owned, error);
+    return take_stream(source, &source->stream, frame, out, owned, error) ||
+           take_without_zeros(source, frame, out, owned, error);
 }

@@ -18,6 +18,7 @@ enum dicom_compression {
 // How the first frame lies in its file.
 struct dicom_source {
     enum dicom_compression compression;
+    bool uncompressed;    // although the transfer syntax says otherwise: compression is native
     const uint8_t *bytes; // compressed ones
     size_t length;
     uint8_t *joined;          // where they had to be

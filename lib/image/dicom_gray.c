@@ -2,143 +2,24 @@
 // then one look-up a pixel.
 #include "image/dicom_gray.h"
 
+#include "image/dicom_transform.h"
+
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
-#define WINDOW_CENTER DICOM_TAG(0x0028, 0x1050)
-#define WINDOW_WIDTH DICOM_TAG(0x0028, 0x1051)
-#define VOI_LUT_FUNCTION DICOM_TAG(0x0028, 0x1056)
-#define VOI_LUT_SEQUENCE DICOM_TAG(0x0028, 0x3010)
-#define FRAME_VOI_LUT_SEQUENCE DICOM_TAG(0x0028, 0x9132)
-#define RESCALE_INTERCEPT DICOM_TAG(0x0028, 0x1052)
-#define RESCALE_SLOPE DICOM_TAG(0x0028, 0x1053)
-#define MODALITY_LUT_SEQUENCE DICOM_TAG(0x0028, 0x3000)
-#define PIXEL_VALUE_TRANSFORMATION_SEQUENCE DICOM_TAG(0x0028, 0x9145)
-#define LUT_DESCRIPTOR DICOM_TAG(0x0028, 0x3002)
-#define LUT_DATA DICOM_TAG(0x0028, 0x3006)
 #define PALETTE_DESCRIPTOR DICOM_TAG(0x0028, 0x1101) // red; green and blue follow
 #define PALETTE_DATA DICOM_TAG(0x0028, 0x1201)
 #define SEGMENTED_PALETTE_DATA DICOM_TAG(0x0028, 0x1221)
-#define SHARED_FUNCTIONAL_GROUPS DICOM_TAG(0x5200, 0x9229)
-#define PER_FRAME_FUNCTIONAL_GROUPS DICOM_TAG(0x5200, 0x9230)
+#define PRESENTATION_LUT_SEQUENCE DICOM_TAG(0x2050, 0x0010)
+#define PRESENTATION_LUT_SHAPE DICOM_TAG(0x2050, 0x0020)
 
-enum { VALUES = 1 << 16 };
-
-struct lut {
-    const uint8_t *entries;
-    bool words, big_endian;
-    int64_t count, first;
-    unsigned bits;
+enum {
+    VALUES = 1 << 16,
+    DISPLAY_BITS = 8, // values of so many bits and without a sign are for display as they are
 };
 
-struct modality {
-    bool has_lut;
-    struct lut lut;
-    double slope, intercept;
-};
-
-enum voi_kind { VOI_RANGE, VOI_LINEAR, VOI_LINEAR_EXACT, VOI_SIGMOID, VOI_LUT };
-
-struct voi {
-    enum voi_kind kind;
-    double centre, width;
-    double least, greatest; // of the range
-    struct lut lut;
-};
-
-// ---- look-up tables
-
-static bool read_lut(const struct dicom_set *set, uint32_t descriptor, uint32_t data,
-                     bool is_signed, struct lut *lut) {
-    uint16_t count = 0, first = 0, bits = 0;
-    struct dicom_element element;
-    if (!dicom_u16(set, descriptor, 0, &count) || !dicom_u16(set, descriptor, 1, &first) ||
-        !dicom_u16(set, descriptor, 2, &bits) || !dicom_find(set, data, &element) || bits == 0 ||
-        bits > 16) {
-        return false;
-    }
-    *lut = (struct lut){
-        .entries = element.value.bytes,
-        .big_endian = element.value.big_endian,
-        .count = count == 0 ? VALUES : count,
-        .first = is_signed ? (int16_t)first : first,
-        .bits = bits,
-    };
-    lut->words = element.value.length / 2 >= (size_t)lut->count;
-    return element.value.length >= (size_t)lut->count;
-}
-
-static unsigned look_up(const struct lut *lut, int64_t value) {
-    int64_t at = value - lut->first;
-    at = at < 0 ? 0 : at >= lut->count ? lut->count - 1 : at;
-    if (!lut->words) {
-        return lut->entries[at];
-    }
-    const uint8_t *entry = lut->entries + 2 * at;
-    const unsigned word = lut->big_endian ? (unsigned)(entry[0] << 8 | entry[1])
-                                          : (unsigned)(entry[1] << 8 | entry[0]);
-    return word & ((1U << lut->bits) - 1);
-}
-
-// ---- what the dataset says
-
-// The set that has the attributes of a functional group's macro: that macro, or the dataset.
-static struct dicom_set find_macro(const struct dicom_set *dataset, uint32_t macro) {
-    static const uint32_t groups[] = {SHARED_FUNCTIONAL_GROUPS, PER_FRAME_FUNCTIONAL_GROUPS};
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        struct dicom_element element;
-        struct dicom_set item;
-        if (dicom_find(dataset, groups[i], &element) && dicom_first_item(&element, &item) &&
-            dicom_find(&item, macro, &element) && dicom_first_item(&element, &item)) {
-            return item;
-        }
-    }
-    return *dataset;
-}
-
-static bool read_sequence_lut(const struct dicom_set *set, uint32_t sequence, bool is_signed,
-                              struct lut *lut) {
-    struct dicom_element element;
-    struct dicom_set item;
-    return dicom_find(set, sequence, &element) && dicom_first_item(&element, &item) &&
-           read_lut(&item, LUT_DESCRIPTOR, LUT_DATA, is_signed, lut);
-}
-
-static struct modality read_modality(const struct dicom_set *dataset, bool is_signed) {
-    struct modality modality = {.slope = 1, .intercept = 0};
-    const struct dicom_set set = find_macro(dataset, PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
-    modality.has_lut = read_sequence_lut(dataset, MODALITY_LUT_SEQUENCE, is_signed, &modality.lut);
-    if (!dicom_decimal(&set, RESCALE_SLOPE, &modality.slope) || modality.slope == 0 ||
-        !dicom_decimal(&set, RESCALE_INTERCEPT, &modality.intercept)) {
-        modality.slope = 1;
-        modality.intercept = 0;
-    }
-    return modality;
-}
-
-static bool read_window(const struct dicom_set *set, struct voi *voi) {
-    char function[17] = "LINEAR";
-    (void)dicom_text(set, VOI_LUT_FUNCTION, function, sizeof function);
-    const bool exact = strcmp(function, "LINEAR_EXACT") == 0;
-    const bool sigmoid = strcmp(function, "SIGMOID") == 0;
-    voi->kind = exact ? VOI_LINEAR_EXACT : sigmoid ? VOI_SIGMOID : VOI_LINEAR;
-    return dicom_decimal(set, WINDOW_CENTER, &voi->centre) &&
-           dicom_decimal(set, WINDOW_WIDTH, &voi->width) &&
-           (exact || sigmoid ? voi->width > 0 : voi->width >= 1);
-}
-
-static struct voi read_voi(const struct dicom_set *dataset, bool is_signed, enum image_voi prefer) {
-    struct voi lut = {.kind = VOI_LUT}, window = {.kind = VOI_LINEAR};
-    const struct dicom_set set = find_macro(dataset, FRAME_VOI_LUT_SEQUENCE);
-    const bool has_lut = read_sequence_lut(&set, VOI_LUT_SEQUENCE, is_signed, &lut.lut);
-    const bool has_window = read_window(&set, &window);
-    if (has_lut && (prefer == IMAGE_VOI_LUT || !has_window)) {
-        return lut;
-    }
-    return has_window ? window : (struct voi){.kind = VOI_RANGE};
-}
-
-// ---- one value
+// ---- one sample
 
 static int32_t stored_value(const struct dicom_frame *frame, unsigned raw) {
     const int32_t value = (int32_t)(raw >> frame->shift & ((1U << frame->stored_bits) - 1));
@@ -146,40 +27,31 @@ static int32_t stored_value(const struct dicom_frame *frame, unsigned raw) {
     return frame->is_signed ? (value ^ sign) - sign : value;
 }
 
-static double modality_value(const struct modality *modality, int32_t stored) {
-    return modality->has_lut ? look_up(&modality->lut, stored)
-                             : stored * modality->slope + modality->intercept;
+// Do bits of a sample beyond the value say something? Those above a negative one may repeat its
+// sign.
+static bool has_more_bits(const struct dicom_frame *frame, unsigned raw) {
+    const unsigned low = raw & ((1U << frame->shift) - 1);
+    const unsigned high = raw >> frame->shift >> frame->stored_bits;
+    const unsigned all = (1U << frame->sample_bits) - 1;
+    const bool repeats =
+        stored_value(frame, raw) < 0 && high == all >> frame->shift >> frame->stored_bits;
+    return low != 0 || (high != 0 && !repeats);
 }
 
-static double window_value(const struct voi *voi, double value) {
-    const double centre = voi->centre, width = voi->width;
-    switch (voi->kind) {
-    case VOI_LINEAR:
-        return value <= centre - 0.5 - (width - 1) / 2 ? 0
-               : value > centre - 0.5 + (width - 1) / 2
-                   ? 1
-                   : (value - (centre - 0.5)) / (width - 1) + 0.5;
-    case VOI_LINEAR_EXACT: return (value - centre) / width + 0.5;
-    case VOI_SIGMOID: return 1 / (1 + exp(-4 * (value - centre) / width));
-    case VOI_LUT: {
-        const double at = value > -VALUES ? value < VALUES ? value : VALUES : -VALUES;
-        return look_up(&voi->lut, (int64_t)floor(at + 0.5)) / ((1U << voi->lut.bits) - 1.0);
-    }
-    default:
-        return voi->greatest > voi->least ? (value - voi->least) / (voi->greatest - voi->least) : 0;
-    }
-}
-
-// Also of what is no number: a rescale can overflow.
-static uint8_t to_byte(double fraction) {
-    return (uint8_t)(255 * (fraction > 0 ? fraction < 1 ? fraction : 1 : 0) + 0.5);
+// Is it the picture's padding, as a stored value or with all its bits?
+static bool is_padding(const struct dicom_frame *frame, const struct dicom_transform *transform,
+                       unsigned raw) {
+    const int32_t least = transform->padding_least, greatest = transform->padding_greatest;
+    const int32_t stored = stored_value(frame, raw);
+    const int32_t whole = frame->is_signed ? (int16_t)raw : (int32_t)raw;
+    return transform->padded &&
+           ((stored >= least && stored <= greatest) ||
+            (frame->sample_bits == 16 && frame->shift == 0 && whole >= least && whole <= greatest));
 }
 
 static unsigned luma(unsigned red, unsigned green, unsigned blue) {
     return (unsigned)((19595ULL * red + 38470ULL * green + 7471ULL * blue + 32768) >> 16);
 }
-
-// ---- pixels of one sample
 
 // Where pixel i's sample (luma, gray, index) is, counted in samples.
 static size_t sample_at(const struct dicom_frame *frame, size_t i) {
@@ -195,91 +67,149 @@ static unsigned raw_value(const struct dicom_frame *frame, size_t i) {
     }
 }
 
-static void find_range(const struct dicom_frame *frame, const struct modality *modality,
-                       struct voi *voi) {
-    bool present[VALUES] = {false};
+// ---- gray
+
+// The sample values of a frame, and the modality values of them.
+struct gray {
+    const struct dicom_frame *frame;
+    struct dicom_transform transform;
+    bool present[VALUES]; // in the picture, not as padding
+};
+
+static double value_of(const struct gray *gray, unsigned raw) {
+    return dicom_modality_value(&gray->transform, stored_value(gray->frame, raw));
+}
+
+// Marks what is present; of a picture of nothing but padding all of that.
+static void find_present(struct gray *gray, struct image_note *note) {
+    const struct dicom_frame *frame = gray->frame;
     const size_t pixels = frame->rows * frame->columns;
+    bool any = false, more_bits = false;
+    bool padding[VALUES] = {false};
     for (size_t i = 0; i < pixels; i++) {
-        present[raw_value(frame, i)] = true;
+        gray->present[raw_value(frame, i)] = true;
     }
-    voi->least = INFINITY;
-    voi->greatest = -INFINITY;
-    for (size_t raw = 0; raw < VALUES; raw++) {
-        if (present[raw]) {
-            const double value = modality_value(modality, stored_value(frame, (unsigned)raw));
-            voi->least = value < voi->least ? value : voi->least;
-            voi->greatest = value > voi->greatest ? value : voi->greatest;
+    for (unsigned raw = 0; raw < VALUES; raw++) {
+        padding[raw] = gray->present[raw] && is_padding(frame, &gray->transform, raw);
+        gray->present[raw] = gray->present[raw] && !padding[raw];
+        any |= gray->present[raw];
+        more_bits |= gray->present[raw] && has_more_bits(frame, raw);
+    }
+    if (!any) {
+        image_note_add(note, "all its pixels are padding: taken as the picture");
+        memcpy(gray->present, padding, sizeof padding);
+    }
+    if (more_bits) {
+        image_note_add(note, "has bits set beyond the %u stored: left out", frame->stored_bits);
+    }
+}
+
+static void check_covered(const struct gray *gray, struct image_note *note) {
+    const struct dicom_transform *transform = &gray->transform;
+    for (unsigned raw = 0; raw < VALUES; raw++) {
+        if (gray->present[raw] && dicom_voi_covers(transform, value_of(gray, raw))) {
+            return;
         }
+    }
+    if (transform->voi == VOI_LUT) {
+        image_note_add(note, "no pixel falls into its VOI LUT");
+    } else {
+        image_note_add(note, "no pixel falls into its window %g/%g", transform->centre,
+                       transform->width);
+    }
+}
+
+// Without a window or LUT: the least and the greatest value, which become black and white.
+static void find_range(const struct gray *gray, bool display, double *least, double *greatest) {
+    const struct dicom_frame *frame = gray->frame;
+    *least = INFINITY;
+    *greatest = -INFINITY;
+    for (unsigned raw = 0; raw < 1U << frame->sample_bits; raw++) {
+        const bool possible = display && stored_value(frame, raw) < 1 << frame->depth;
+        if (possible || gray->present[raw]) {
+            const double value = value_of(gray, raw);
+            *least = fmin(*least, value);
+            *greatest = fmax(*greatest, value);
+        }
+    }
+}
+
+// Photometric Interpretation decides; what says otherwise is told.
+static void check_presentation(const struct dicom_set *dataset, bool inverted,
+                               struct image_note *note) {
+    char shape[17] = "";
+    struct dicom_element sequence;
+    const enum dicom_given given = dicom_word(dataset, PRESENTATION_LUT_SHAPE, shape, sizeof shape);
+    const bool agrees = strcasecmp(shape, inverted ? "INVERSE" : "IDENTITY") == 0;
+    if (given != DICOM_ABSENT && !agrees) {
+        image_note_add(note, "its Presentation LUT Shape is not that of MONOCHROME%d: left out",
+                       inverted ? 1 : 2);
+    }
+    if (dicom_find(dataset, PRESENTATION_LUT_SEQUENCE, &sequence)) {
+        image_note_add(note, "has a Presentation LUT: left out");
     }
 }
 
 static void fill_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                      enum image_voi prefer, uint8_t *table) {
-    const unsigned count = 1U << frame->sample_bits;
+                      enum image_voi prefer, uint8_t *table, struct image_note *note) {
+    struct gray gray = {.frame = frame};
     const bool inverted = frame->colour == DICOM_MONOCHROME1;
-    if (frame->stored_bits == 1) {
-        for (unsigned raw = 0; raw < count; raw++) {
-            table[raw] = raw >> frame->shift & 1 ? 255 : 0;
-        }
-    } else if (frame->stored_bits == 8 && !frame->is_signed) {
-        for (unsigned raw = 0; raw < count; raw++) {
-            table[raw] = (uint8_t)stored_value(frame, raw);
-        }
-    } else {
-        const struct modality modality = read_modality(dataset, frame->is_signed);
-        struct voi voi = read_voi(dataset, frame->is_signed, prefer);
-        if (voi.kind == VOI_RANGE) {
-            find_range(frame, &modality, &voi);
-        }
-        for (unsigned raw = 0; raw < count; raw++) {
-            const double value = modality_value(&modality, stored_value(frame, raw));
-            table[raw] = to_byte(window_value(&voi, value));
-        }
+    const bool display = frame->depth <= DISPLAY_BITS && !frame->is_signed;
+    const int32_t values = 1 << frame->stored_bits;
+    const int32_t negative = frame->is_signed ? values / 2 : 0;
+    dicom_transform_read(dataset, -negative, values - 1 - negative, prefer, &gray.transform, note);
+    check_presentation(dataset, inverted, note);
+    const bool ranged = gray.transform.voi == VOI_NONE;
+    if (!ranged || !display || frame->sample_bits > frame->depth) {
+        find_present(&gray, note);
     }
-    for (unsigned raw = 0; inverted && raw < count; raw++) {
-        table[raw] = (uint8_t)(255 - table[raw]);
+    double least = 0, greatest = 0;
+    if (ranged) {
+        find_range(&gray, display, &least, &greatest);
+    } else {
+        check_covered(&gray, note);
+    }
+    const double width = greatest > least ? greatest - least : INFINITY;
+    for (unsigned raw = 0; raw < 1U << frame->sample_bits; raw++) {
+        const double value = value_of(&gray, raw);
+        const uint8_t level =
+            image_level(ranged ? (value - least) / width : dicom_voi_value(&gray.transform, value));
+        table[raw] = inverted ? (uint8_t)(255 - level) : level;
     }
 }
 
+// ---- colours
+
 static bool fill_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,
                          uint8_t *table, struct error *error) {
-    struct lut lut[3];
+    const int32_t values = 1 << frame->stored_bits;
+    const int32_t negative = frame->is_signed ? values / 2 : 0;
+    struct dicom_lut lut[3];
     struct dicom_element segmented;
+    unsigned bits = 0, claimed_bits = DISPLAY_BITS;
     if (dicom_find(dataset, SEGMENTED_PALETTE_DATA, &segmented)) {
         return fail(error, "has a segmented palette: only plain ones are read");
     }
     for (unsigned i = 0; i < 3; i++) {
-        if (!read_lut(dataset, PALETTE_DESCRIPTOR + i, PALETTE_DATA + i, frame->is_signed,
-                      &lut[i])) {
+        if (dicom_lut_read(dataset, PALETTE_DESCRIPTOR + i, PALETTE_DATA + i, -negative,
+                           values - 1 - negative, &lut[i]) != DICOM_GIVEN) {
             return fail(error, "its palette is missing or too short");
         }
+        bits = lut[i].bits > bits ? lut[i].bits : bits;
+        claimed_bits = lut[i].claimed_bits > claimed_bits ? lut[i].claimed_bits : claimed_bits;
     }
+    // Entries of 8 bits are known to be called 16.
+    bits = bits <= DISPLAY_BITS ? DISPLAY_BITS : claimed_bits > bits ? claimed_bits : bits;
     for (unsigned raw = 0; raw < 1U << frame->sample_bits; raw++) {
+        const int32_t value = stored_value(frame, raw);
         unsigned rgb[3];
         for (unsigned i = 0; i < 3; i++) {
-            const unsigned entry = look_up(&lut[i], stored_value(frame, raw));
-            rgb[i] = lut[i].bits > 8 ? entry >> (lut[i].bits - 8) : entry;
+            rgb[i] = dicom_lut_at(&lut[i], value) >> (bits - DISPLAY_BITS);
         }
         table[raw] = (uint8_t)luma(rgb[0], rgb[1], rgb[2]);
     }
     return true;
 }
-
-static void map_gray(const struct dicom_frame *frame, const uint8_t *table, struct image *out) {
-    const size_t pixels = frame->rows * frame->columns;
-    const bool plain = frame->samples == 1 || (frame->planar && !frame->halved);
-    if (plain && frame->sample_bits == 8) {
-        for (size_t i = 0; i < pixels; i++) {
-            out->pixels[i] = table[frame->bytes[i]];
-        }
-    } else {
-        for (size_t i = 0; i < pixels; i++) {
-            out->pixels[i] = table[raw_value(frame, i)];
-        }
-    }
-}
-
-// ---- pixels of three samples
 
 static void map_rgb(const struct dicom_frame *frame, struct image *out) {
     const size_t pixels = frame->rows * frame->columns;
@@ -300,21 +230,45 @@ static void map_rgb(const struct dicom_frame *frame, struct image *out) {
     }
 }
 
+// ---- all
+
+// Nothing is to be done where samples are in place and the table changes none.
+static void map_gray(const struct dicom_frame *frame, const uint8_t *table, struct image *out) {
+    const size_t pixels = frame->rows * frame->columns;
+    const bool plain = frame->samples == 1 || (frame->planar && !frame->halved);
+    bool same = plain && frame->sample_bits == 8;
+    for (unsigned raw = 0; same && raw < 256; raw++) {
+        same = table[raw] == raw;
+    }
+    if (same && frame->bytes != out->pixels) {
+        memcpy(out->pixels, frame->bytes, pixels);
+    }
+    if (same) {
+        return;
+    }
+    if (plain && frame->sample_bits == 8) {
+        for (size_t i = 0; i < pixels; i++) {
+            out->pixels[i] = table[frame->bytes[i]];
+        }
+    } else {
+        for (size_t i = 0; i < pixels; i++) {
+            out->pixels[i] = table[raw_value(frame, i)];
+        }
+    }
+}
+
 bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                         enum image_voi prefer, struct image *out, struct error *error) {
+                         enum image_voi prefer, struct image *out, struct image_note *note,
+                         struct error *error) {
+    const bool colour = frame->colour != DICOM_MONOCHROME1 && frame->colour != DICOM_MONOCHROME2;
+    if (colour && dicom_has_voi(dataset)) {
+        image_note_add(note, "has a window or VOI LUT, which means nothing in colours: left out");
+    }
     if (frame->colour == DICOM_RGB) {
         if (frame->is_signed) {
             return fail(error, "colours with a sign are not read");
         }
         map_rgb(frame, out);
-        return true;
-    }
-    const bool as_it_is = frame->colour == DICOM_MONOCHROME2 && frame->sample_bits == 8 &&
-                          frame->stored_bits == 8 && !frame->is_signed;
-    if (as_it_is) {
-        if (frame->bytes != out->pixels) {
-            memcpy(out->pixels, frame->bytes, frame->rows * frame->columns);
-        }
         return true;
     }
     uint8_t table[VALUES];
@@ -324,10 +278,10 @@ bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_fra
         }
     } else if (frame->colour == DICOM_YBR) {
         for (unsigned raw = 0; raw < 1U << frame->sample_bits; raw++) {
-            table[raw] = to_byte(stored_value(frame, raw) / ((1U << frame->stored_bits) - 1.0));
+            table[raw] = image_level(stored_value(frame, raw) / ((1U << frame->stored_bits) - 1.0));
         }
     } else {
-        fill_gray(dataset, frame, prefer, table);
+        fill_gray(dataset, frame, prefer, table, note);
     }
     map_gray(frame, table, out);
     return true;

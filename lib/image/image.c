@@ -31,6 +31,10 @@ bool image_alloc(struct image *image, size_t height, size_t width, struct error 
     return true;
 }
 
+uint8_t image_level(double fraction) {
+    return (uint8_t)(255 * (fraction > 0 ? fraction < 1 ? fraction : 1 : 0) + 0.5);
+}
+
 void image_free(struct image *image) {
     free(image->pixels);
     *image = (struct image){NULL, 0, 0};
@@ -45,6 +49,9 @@ void image_note_add(struct image_note *note, const char *format, ...) {
     va_end(arguments);
     const size_t used = strlen(note->text);
     const size_t left = sizeof note->text - used;
+    if (strstr(note->text, more.text) != NULL) {
+        return;
+    }
     if (used == 0) {
         *note = more;
     } else if (strlen(more.text) + sizeof between + sizeof left_out <= left) {

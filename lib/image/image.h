@@ -27,6 +27,10 @@ CHECKED bool image_check_size(size_t height, size_t width, struct error *error);
 // Makes an image of zeros. False for a size that image_check_size refuses, or without memory.
 CHECKED bool image_alloc(struct image *image, size_t height, size_t width, struct error *error);
 
+// The grey level of a fraction from black (0) to white (1), rounded to the nearest; black or white
+// beyond, black for what is no number.
+uint8_t image_level(double fraction);
+
 // Frees the pixels and leaves an empty image; an empty image may be freed again.
 void image_free(struct image *image);
 
@@ -36,7 +40,8 @@ struct image_note {
     char text[480];
 };
 
-// Adds one more thing to *note; where there is no space for it, "..." says so.
+// Adds one more thing to *note, unless it says that already; where there is no space for it, "..."
+// says so.
 void image_note_add(struct image_note *note, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -12,6 +12,7 @@ enum {
     // Deflate makes at most 258 bytes of 2 bits: a file too short for its image is refused before
     // the image is allocated.
     DEFLATE_MOST = 1032,
+    DARK = 4095, // of 65,535: nearly black, as values of 12 bits are in 16
 };
 
 // The largest ancillary data that libpng may hold; they are skipped, so this is a second lock.
@@ -61,10 +62,9 @@ bool png_sniff(const uint8_t *bytes, size_t length) {
                            (length >= IHDR + 4 && memcmp(bytes + IHDR, "IHDR", 4) == 0));
 }
 
-// Transformations to one 8-bit channel, whatever the file has.
+// Transformations to one channel of 8 bits, or of 16 where the file has 16.
 static void ask_for_gray(png_structp png, png_infop info) {
     const int colour = png_get_color_type(png, info);
-    png_set_scale_16(png);
     if (colour == PNG_COLOR_TYPE_PALETTE) {
         png_set_palette_to_rgb(png);
     }
@@ -95,29 +95,67 @@ static bool read_chunks(png_structp png, png_infop info, const struct source *so
     return image_check_size(height, width, error);
 }
 
+// 16-bit values, big endian, to 8 bits: gray from its least to its greatest value, colours' luma
+// from 0 to 65,535.
+static void map_deep(const uint8_t *values, bool colour, struct image *out,
+                     struct image_note *note) {
+    const size_t pixels = out->height * out->width;
+    unsigned least = 65535, greatest = 0;
+    uint8_t table[65536] = {0};
+    for (size_t i = 0; i < pixels; i++) {
+        const unsigned value = (unsigned)(values[2 * i] << 8 | values[2 * i + 1]);
+        least = value < least ? value : least;
+        greatest = value > greatest ? value : greatest;
+    }
+    if (colour && greatest <= DARK) {
+        image_note_add(note, "its colours of 16 bits go up to %u of 65535 only", greatest);
+    }
+    least = colour ? 0 : least;
+    const double width = colour ? 65535 : greatest > least ? greatest - least : 1;
+    for (unsigned value = least; value <= greatest; value++) {
+        table[value] = image_level((value - least) / width);
+    }
+    for (size_t i = 0; i < pixels; i++) {
+        out->pixels[i] = table[values[2 * i] << 8 | values[2 * i + 1]];
+    }
+}
+
+// What a jump out of libpng must leave behind.
+struct rows {
+    png_bytep *at;
+    uint8_t *deep; // pixels of 16 bits
+};
+
 static bool read_image(png_structp png, png_infop info, const struct source *source,
-                       struct image *out, png_bytep **rows, struct error *error) {
+                       struct image *out, struct rows *rows, struct image_note *note,
+                       struct error *error) {
     if (setjmp(png_jmpbuf(png)) != 0 || !read_chunks(png, info, source, error)) {
         return false;
     }
     const size_t height = png_get_image_height(png, info);
     const size_t width = png_get_image_width(png, info);
+    const bool colour = (png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR) != 0;
+    const size_t bytes = png_get_bit_depth(png, info) == 16 ? 2 : 1;
     ask_for_gray(png, info);
-    if (png_get_rowbytes(png, info) != width) {
-        return fail(error, "libpng does not turn it into 8-bit gray");
+    if (png_get_rowbytes(png, info) != width * bytes) {
+        return fail(error, "libpng does not turn it into gray");
     }
     if (!image_alloc(out, height, width, error)) {
         return false;
     }
-    *rows = malloc(height * sizeof **rows);
-    if (*rows == NULL) {
+    rows->at = malloc(height * sizeof *rows->at);
+    rows->deep = bytes > 1 ? malloc(height * width * bytes) : NULL;
+    if (rows->at == NULL || (bytes > 1 && rows->deep == NULL)) {
         return fail(error, "no memory for %zu rows", height);
     }
     for (size_t y = 0; y < height; y++) {
-        (*rows)[y] = out->pixels + y * width;
+        rows->at[y] = (bytes > 1 ? rows->deep : out->pixels) + y * width * bytes;
     }
-    png_read_image(png, *rows);
+    png_read_image(png, rows->at);
     png_read_end(png, NULL);
+    if (bytes > 1) {
+        map_deep(rows->deep, colour, out, note);
+    }
     return true;
 }
 
@@ -142,15 +180,16 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
     (void)options;
     struct complaint complaint = {.error = error};
     struct source source = {bytes, length};
-    png_bytep *rows = NULL;
+    struct rows rows = {NULL, NULL};
     png_infop info = NULL;
     png_structp png = start_reading(&complaint, &source, &info);
     if (png == NULL) {
         return fail(error, "no memory for libpng");
     }
-    const bool read = read_image(png, info, &source, out, &rows, error);
+    const bool read = read_image(png, info, &source, out, &rows, note, error);
     png_destroy_read_struct(&png, &info, NULL);
-    free(rows);
+    free(rows.at);
+    free(rows.deep);
     if (!read) {
         image_free(out);
     }

@@ -16,6 +16,15 @@ static const struct {
 #undef MODEL
 };
 
+bool model_known(const char *name) {
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        if (strcmp(models[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *model_names(void) {
     return
 #define MODEL(function, name, least) name " "

@@ -19,6 +19,9 @@ struct model_options {
 CHECKED struct graph *model_build(const char *name, enum graph_mode mode,
                                   const struct model_options *options, struct error *error);
 
+// Whether there is a network of this name.
+bool model_known(const char *name);
+
 // The names, one behind the other: "unet-resnet18, bisenet-resnet18".
 const char *model_names(void);
 

@@ -26,6 +26,9 @@ static void start_parameters(struct trainer *trainer, const char *init) {
     if (!weights_read_file(init, &table, &error)) {
         die("%s", error.text);
     }
+    if (!trainer->options->quiet) {
+        weight_table_say(&table, init);
+    }
     const struct name prefix = parameters_prefix(optimizer->graph, &table);
     if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->network, &table,
                          prefix.text, TAKE_ALL, &error)) {

@@ -1,44 +1,129 @@
 // Telling files of weights apart.
 #include "weights/file.h"
 
-#include "core/file.h"
 #include "weights/checkpoint.h"
+#include "weights/prefix.h"
 #include "weights/pth.h"
 #include "weights/safetensors.h"
+#include "weights/source.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#define LARGEST_FILE ((size_t)4 << 30) // bytes
+// Bytes that a file may take. Bytes that become floats take four times their own, and what is read
+// to find them comes on top.
+#define LEAST_ROOM ((uint64_t)60 << 20)
 
-bool weights_read_bytes(const unsigned char *bytes, size_t length, struct weight_table *table,
-                        struct error *error) {
-    if (pth_is_zip(bytes, length)) {
-        return pth_read_zip(bytes, length, table, error);
-    }
-    if (pth_is_old(bytes, length)) {
-        return pth_read_old(bytes, length, table, error);
+enum format { FORMAT_UNKNOWN, FORMAT_STREAM, FORMAT_ZIP, FORMAT_OLD, FORMAT_SAFETENSORS };
+
+static enum format format_of(const struct source *source) {
+    const unsigned char *bytes = source->head;
+    const size_t length = source->head_length;
+    // A tensor stream starts with a map of three, as no other of these files does.
+    if (length > 0 && bytes[0] == 0x83) {
+        return FORMAT_STREAM;
     }
     // Nothing marks a .safetensors file but the start of its header.
-    if (length > 9 && bytes[8] == '{') {
-        return safetensors_read(bytes, length, table, error);
+    return pth_is_zip(bytes, length)       ? FORMAT_ZIP
+           : pth_is_old(bytes, length)     ? FORMAT_OLD
+           : length > 9 && bytes[8] == '{' ? FORMAT_SAFETENSORS
+                                           : FORMAT_UNKNOWN;
+}
+
+// What a file is that holds no weights that can be read here.
+static bool fail_unknown(const struct source *source, struct error *error) {
+    static const struct {
+        size_t at, length;
+        const char *mark, *what;
+    } kinds[] = {
+        {0, 8, "\x89HDF\r\n\x1A\n", "an HDF5 file"},
+        {0, 2, "\x1F\x8B", "compressed by gzip: unpack it first"},
+        {0, 4, "\x28\xB5\x2F\xFD", "compressed by zstd: unpack it first"},
+        {0, 6,
+         "\xFD"
+         "7zXZ",
+         "compressed by xz: unpack it first"},
+        {0, 6, "\x93NUMPY", "an array of NumPy's"},
+        {0, 4, "GGUF", "a GGUF file"},
+        {257, 5, "ustar", "a tar archive, as PyTorch before 0.1.10 wrote them"},
+        {0, 23, "version https://git-lfs",
+         "a pointer of Git LFS: the weights themselves are elsewhere"},
+        {0, 1, "<", "a page of HTML or XML, not weights"},
+        {0, 2, "\x80\x02", "a pickle that torch.save did not write"},
+        {0, 2, "\x80\x03", "a pickle that torch.save did not write"},
+        {0, 2, "\x80\x04", "a pickle that torch.save did not write"},
+        {0, 2, "\x80\x05", "a pickle that torch.save did not write"},
+    };
+    if (source->head_length == 0) {
+        return fail(error, "is empty");
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (source->head_length >= kinds[i].at + kinds[i].length &&
+            memcmp(source->head + kinds[i].at, kinds[i].mark, kinds[i].length) == 0) {
+            return fail(error, "is %s", kinds[i].what);
+        }
     }
     return fail(error, "holds no weights that are known here: a checkpoint, .safetensors or .pth");
 }
 
-// A tensor stream starts with a map of three, as no other of these files does.
-static bool is_stream(const unsigned char *bytes, size_t length) {
-    return length > 0 && bytes[0] == 0x83;
+static bool read_foreign(const struct source *source, enum format format,
+                         struct weight_table *table, struct error *error) {
+    switch (format) {
+    case FORMAT_ZIP: return pth_read_zip(source, table, error);
+    case FORMAT_OLD: return pth_read_old(source, table, error);
+    case FORMAT_SAFETENSORS: return safetensors_read(source, table, error);
+    default: return fail_unknown(source, error);
+    }
+}
+
+static void give_room(struct weight_table *table, uint64_t length) {
+    const uint64_t most = length < SIZE_MAX / 8 ? 4 * length + length / 64 : SIZE_MAX / 2;
+    table->room = most > LEAST_ROOM ? most : LEAST_ROOM;
+}
+
+// What has been read becomes a table that can be searched.
+static bool finish(struct weight_table *table, struct error *error) {
+    if (table->count == 0) {
+        const bool noted = table->note_count > 0;
+        return fail(error, "holds no tensors%s%.300s", noted ? "; " : "",
+                    noted ? table->notes[table->note_count - 1] : "");
+    }
+    prefix_strip(table);
+    return weight_table_close(table, error);
+}
+
+bool weights_read_bytes(const unsigned char *bytes, size_t length, struct weight_table *table,
+                        struct error *error) {
+    const struct source source = source_of(bytes, length);
+    give_room(table, length);
+    return read_foreign(&source, format_of(&source), table, error) && finish(table, error);
+}
+
+static bool read_source(struct source *source, enum format format, struct weight_table *table,
+                        struct error *error) {
+    if (format == FORMAT_UNKNOWN) {
+        return fail_unknown(source, error);
+    }
+    if (format == FORMAT_STREAM && source->pipe) {
+        return fail(error, "a checkpoint is read from a file, not from a pipe");
+    }
+    if (format != FORMAT_STREAM && !source_complete(source, error)) {
+        return false;
+    }
+    give_room(table, source->length);
+    return format == FORMAT_STREAM || read_foreign(source, format, table, error);
 }
 
 bool weights_read_file(const char *path, struct weight_table *table, struct error *error) {
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    if (!file_read(path, LARGEST_FILE, &bytes, &length, error)) {
-        return fail_within(error, "%s", path);
+    struct source source;
+    enum format format = FORMAT_UNKNOWN;
+    bool read = source_open(&source, path, error);
+    if (read) {
+        format = format_of(&source);
+        read = read_source(&source, format, table, error);
     }
-    const bool stream = is_stream(bytes, length);
-    const bool read =
-        stream || weights_read_bytes(bytes, length, table, error) || fail_within(error, "%s", path);
-    free(bytes);
-    return stream ? checkpoint_read(path, table, error) : read;
+    source_close(&source);
+    if (read && format == FORMAT_STREAM && !checkpoint_read(path, table, error)) {
+        return false; // with the file, record and byte in its words
+    }
+    return (read && finish(table, error)) || fail_within(error, "%s", path);
 }

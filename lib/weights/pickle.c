@@ -1,113 +1,31 @@
-// The stack machine.
+// The stack machine: all instructions of the protocols 0 to 5 (Lib/pickletools.py of CPython).
 #include "weights/pickle.h"
 
-#include "weights/pickle_call.h"
+#include "weights/pickle_machine.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_VALUES ((size_t)1 << 18)
-
-struct machine {
-    struct pickle *pickle;
-    const unsigned char *bytes;
-    size_t length, at;
-    struct pickle_value **stack; // NULL: a mark
-    size_t depth, stack_room;
-    struct pickle_value **memo;
-    size_t memo_room, memo_next;
-    struct error *error;
-};
-
-// ---- memory
-
-static bool reserve(struct pickle_value ***array, size_t *room, size_t wanted,
-                    struct error *error) {
-    if (wanted <= *room) {
-        return true;
-    }
-    if (wanted > 2 * MOST_VALUES) {
-        return fail(error, "more than %zu values", MOST_VALUES);
-    }
-    size_t grown = *room > 0 ? *room : 16;
-    while (grown < wanted) {
-        grown *= 2;
-    }
-    struct pickle_value **made = realloc(*array, grown * sizeof *made);
-    if (made == NULL) {
-        return fail(error, "no memory");
-    }
-    memset(made + *room, 0, (grown - *room) * sizeof *made);
-    *array = made;
-    *room = grown;
-    return true;
-}
-
-static struct pickle_value *new_value(struct machine *machine, enum pickle_type type) {
-    struct pickle *pickle = machine->pickle;
-    if (pickle->count >= MOST_VALUES) {
-        (void)fail(machine->error, "more than %zu values", MOST_VALUES);
-        return NULL;
-    }
-    if (!reserve(&pickle->values, &pickle->capacity, pickle->count + 1, machine->error)) {
-        return NULL;
-    }
-    struct pickle_value *value = calloc(1, sizeof *value);
-    if (value == NULL) {
-        (void)fail(machine->error, "no memory");
-        return NULL;
-    }
-    value->type = type;
-    pickle->values[pickle->count++] = value;
-    return value;
-}
-
-static bool push(struct machine *machine, struct pickle_value *value) {
-    if (!reserve(&machine->stack, &machine->stack_room, machine->depth + 1, machine->error)) {
-        return false;
-    }
-    machine->stack[machine->depth++] = value;
-    return true;
-}
-
-static bool push_new(struct machine *machine, enum pickle_type type, int64_t integer) {
-    struct pickle_value *value = new_value(machine, type);
-    if (value == NULL) {
-        return false;
-    }
-    value->integer = integer;
-    return push(machine, value);
-}
-
-// The value on top, off the stack; NULL with an error where there is none.
-static struct pickle_value *pop(struct machine *machine) {
-    if (machine->depth == 0 || machine->stack[machine->depth - 1] == NULL) {
-        (void)fail(machine->error, "takes what is not there");
-        return NULL;
-    }
-    return machine->stack[--machine->depth];
-}
-
-static bool append(struct machine *machine, struct pickle_value *to, struct pickle_value *item) {
-    if (!reserve(&to->items, &to->capacity, to->count + 1, machine->error)) {
-        return false;
-    }
-    to->items[to->count++] = item;
-    return true;
-}
-
 // ---- bytes
 
-static bool take(struct machine *machine, size_t count, const unsigned char **bytes) {
+static bool fail_cut(struct pickle_machine *machine) {
+    machine->pickle->cut = true;
+    return fail(machine->error, "cut short");
+}
+
+static bool take(struct pickle_machine *machine, uint64_t count, const unsigned char **bytes) {
     if (count > machine->length - machine->at) {
-        return fail(machine->error, "cut short");
+        return fail_cut(machine);
     }
     *bytes = machine->bytes + machine->at;
     machine->at += count;
     return true;
 }
 
-static bool take_number(struct machine *machine, size_t bytes, uint64_t *number) {
+static bool take_number(struct pickle_machine *machine, size_t bytes, uint64_t *number) {
     const unsigned char *at = NULL;
     *number = 0;
     if (!take(machine, bytes, &at)) {
@@ -119,29 +37,23 @@ static bool take_number(struct machine *machine, size_t bytes, uint64_t *number)
     return true;
 }
 
-static bool take_text(struct machine *machine, size_t length_bytes) {
+static bool take_text(struct pickle_machine *machine, size_t length_bytes) {
     uint64_t length = 0;
     const unsigned char *at = NULL;
+    return take_number(machine, length_bytes, &length) && take(machine, length, &at) &&
+           pickle_push_text(machine, (struct text){(const char *)at, length});
+}
+
+// A little endian number of any length; what does not fit into 64 bits is of no use.
+static bool take_long(struct pickle_machine *machine, size_t length_bytes) {
+    const unsigned char *at = NULL;
+    uint64_t length = 0;
+    uint64_t number = 0;
     if (!take_number(machine, length_bytes, &length) || !take(machine, length, &at)) {
         return false;
     }
-    struct pickle_value *value = new_value(machine, PICKLE_TEXT);
-    if (value == NULL) {
-        return false;
-    }
-    value->text = (struct text){(const char *)at, length};
-    return push(machine, value);
-}
-
-// A little endian number of any length; what does not fit into 64 bits counts as of no use.
-static bool take_long(struct machine *machine, size_t length) {
-    const unsigned char *at = NULL;
-    uint64_t number = 0;
-    if (!take(machine, length, &at)) {
-        return false;
-    }
     if (length > 8) {
-        return push_new(machine, PICKLE_NONE, 0);
+        return pickle_push_none(machine);
     }
     for (size_t i = length; i > 0; i--) {
         number = number << 8 | at[i - 1];
@@ -149,245 +61,297 @@ static bool take_long(struct machine *machine, size_t length) {
     if (length > 0 && length < 8 && (at[length - 1] & 0x80) != 0) {
         number |= UINT64_MAX << (8 * length);
     }
-    return push_new(machine, PICKLE_INTEGER, (int64_t)number);
+    return pickle_push_integer(machine, (int64_t)number);
 }
 
-static bool take_line(struct machine *machine, struct text *line) {
+static bool take_line(struct pickle_machine *machine, struct text *line) {
     const char *start = (const char *)machine->bytes + machine->at;
     const char *stop = memchr(start, '\n', machine->length - machine->at);
     if (stop == NULL) {
-        return fail(machine->error, "cut short");
+        return fail_cut(machine);
     }
     *line = (struct text){start, (size_t)(stop - start)};
     machine->at += line->length + 1;
     return true;
 }
 
-// ---- instructions
+// ---- instructions of protocols 0 and 1, which write numbers as decimals
 
-static bool put_memo(struct machine *machine, uint64_t number) {
-    if (machine->depth == 0 || number > MOST_VALUES) {
-        return fail(machine->error, "remembers what is not there");
-    }
-    if (!reserve(&machine->memo, &machine->memo_room, number + 1, machine->error)) {
+// A line's decimal number (`L` behind it for long ones); false for one that has more than 64 bits.
+static bool read_decimal(struct text line, int64_t *number) {
+    char digits[24];
+    char *end = digits;
+    const size_t length =
+        line.length > 0 && line.at[line.length - 1] == 'L' ? line.length - 1 : line.length;
+    if (length == 0 || length >= sizeof digits) {
         return false;
     }
-    machine->memo[number] = machine->stack[machine->depth - 1];
-    return true;
+    memcpy(digits, line.at, length);
+    digits[length] = 0;
+    errno = 0;
+    *number = strtoll(digits, &end, 10);
+    return errno == 0 && *end == 0;
 }
 
-static bool get_memo(struct machine *machine, uint64_t number) {
-    if (number >= machine->memo_room || machine->memo[number] == NULL) {
-        return fail(machine->error, "recalls what it never remembered");
-    }
-    return push(machine, machine->memo[number]);
-}
-
-// The `count` values on top become a tuple.
-static bool make_tuple(struct machine *machine, size_t count) {
-    struct pickle_value *tuple = new_value(machine, PICKLE_TUPLE);
-    if (tuple == NULL || count > machine->depth) {
-        return fail(machine->error, "takes what is not there");
-    }
-    for (size_t i = machine->depth - count; i < machine->depth; i++) {
-        if (machine->stack[i] == NULL) {
-            return fail(machine->error, "takes what is not there");
-        }
-        if (!append(machine, tuple, machine->stack[i])) {
-            return false;
-        }
-    }
-    machine->depth -= count;
-    return push(machine, tuple);
-}
-
-// How many values lie above the topmost mark; takes the mark away from below them.
-static bool above_mark(struct machine *machine, size_t *count) {
-    for (size_t i = machine->depth; i > 0; i--) {
-        if (machine->stack[i - 1] == NULL) {
-            *count = machine->depth - i;
-            memmove(machine->stack + i - 1, machine->stack + i, *count * sizeof *machine->stack);
-            machine->depth--;
-            return true;
-        }
-    }
-    return fail(machine->error, "takes what is not there");
-}
-
-// Appends the `count` values on top to the dict or list below them.
-static bool add_items(struct machine *machine, size_t count, enum pickle_type type) {
-    if (machine->depth < count + 1 || machine->stack[machine->depth - count - 1] == NULL) {
-        return fail(machine->error, "takes what is not there");
-    }
-    struct pickle_value *to = machine->stack[machine->depth - count - 1];
-    if (to->type != type || (type == PICKLE_DICT && count % 2 != 0)) {
-        return fail(machine->error, "adds to what is neither list nor dict");
-    }
-    for (size_t i = machine->depth - count; i < machine->depth; i++) {
-        if (machine->stack[i] == NULL) {
-            return fail(machine->error, "takes what is not there");
-        }
-        if (!append(machine, to, machine->stack[i])) {
-            return false;
-        }
-    }
-    machine->depth -= count;
-    return true;
-}
-
-static bool push_function(struct machine *machine, struct text module, struct text name) {
-    struct pickle_value *value = new_value(machine, PICKLE_FUNCTION);
-    return value != NULL && pickle_function(module, name, value, machine->error) &&
-           push(machine, value);
-}
-
-static bool take_function(struct machine *machine) {
+static bool take_function(struct pickle_machine *machine) {
     struct text module;
     struct text name;
     return take_line(machine, &module) && take_line(machine, &name) &&
-           push_function(machine, module, name);
+           pickle_push_function(machine, module, name);
 }
 
-static bool stacked_function(struct machine *machine) {
-    const struct pickle_value *name = pop(machine);
-    const struct pickle_value *module = name == NULL ? NULL : pop(machine);
+// A class of a line, and the values above the mark as its arguments.
+static bool take_instance(struct pickle_machine *machine) {
+    size_t count = 0;
+    struct pickle_value *arguments = NULL;
+    if (!pickle_above_mark(machine, &count) || !pickle_gather(machine, count, PICKLE_TUPLE)) {
+        return false;
+    }
+    arguments = pickle_pop(machine);
+    if (arguments == NULL || !take_function(machine)) {
+        return false;
+    }
+    const struct pickle_value *function = pickle_pop(machine);
+    return function != NULL && pickle_call(machine, function, arguments);
+}
+
+static bool do_line(struct pickle_machine *machine, int instruction) {
+    struct text line;
+    int64_t number = 0;
+    if (!take_line(machine, &line)) {
+        return false;
+    }
+    switch (instruction) {
+    case 'I':
+    case 'L':
+        return read_decimal(line, &number) ? pickle_push_integer(machine, number)
+                                           : pickle_push_none(machine);
+    case 'p':
+    case 'g':
+        if (!read_decimal(line, &number) || number < 0) {
+            return fail(machine->error, "remembers what is not there");
+        }
+        return instruction == 'p' ? pickle_put_memo(machine, (uint64_t)number)
+                                  : pickle_get_memo(machine, (uint64_t)number);
+    case 'S': // in quotes
+        return line.length >= 2
+                   ? pickle_push_text(machine, (struct text){line.at + 1, line.length - 2})
+                   : fail(machine->error, "has a text without quotes");
+    case 'V': return pickle_push_text(machine, line);
+    case 'P': return pickle_push_opaque(machine, "a reference to what is no storage");
+    default: return pickle_push_none(machine); // F, a float
+    }
+}
+
+// ---- calls
+
+// A function or class below a tuple of arguments; `made` calls it, or makes an object.
+static bool call(struct pickle_machine *machine,
+                 bool (*made)(struct pickle_machine *machine, const struct pickle_value *function,
+                              const struct pickle_value *arguments)) {
+    const struct pickle_value *arguments = pickle_pop(machine);
+    const struct pickle_value *function = arguments == NULL ? NULL : pickle_pop(machine);
+    return function != NULL && made(machine, function, arguments);
+}
+
+// The values above the mark: a class and its arguments.
+static bool call_gathered(struct pickle_machine *machine, size_t count) {
+    if (count == 0) {
+        return fail(machine->error, "takes what is not there");
+    }
+    return pickle_gather(machine, count - 1, PICKLE_TUPLE) && call(machine, pickle_call);
+}
+
+static bool stacked_function(struct pickle_machine *machine) {
+    const struct pickle_value *name = pickle_pop(machine);
+    const struct pickle_value *module = name == NULL ? NULL : pickle_pop(machine);
     if (module == NULL) {
         return false;
     }
     return name->type == PICKLE_TEXT && module->type == PICKLE_TEXT
-               ? push_function(machine, module->text, name->text)
+               ? pickle_push_function(machine, module->text, name->text)
                : fail(machine->error, "names a function by what is no text");
 }
 
-static bool call(struct machine *machine) {
-    const struct pickle_value *arguments = pop(machine);
-    const struct pickle_value *function = arguments == NULL ? NULL : pop(machine);
-    struct pickle_value *made = function == NULL ? NULL : new_value(machine, PICKLE_NONE);
-    struct pickle_value *same = NULL;
-    return made != NULL && pickle_call(function, arguments, made, &same, machine->error) &&
-           push(machine, same != NULL ? same : made);
+static bool refer(struct pickle_machine *machine) {
+    const struct pickle_value *id = pickle_pop(machine);
+    return id != NULL && pickle_refer(machine, id);
 }
 
-static bool refer(struct machine *machine) {
-    const struct pickle_value *id = pop(machine);
-    struct pickle_value *made = id == NULL ? NULL : new_value(machine, PICKLE_NONE);
-    return made != NULL && pickle_storage(id, made, machine->error) && push(machine, made);
-}
-
-// An object's state: that of an OrderedDict are notes of PyTorch's.
-static bool build(struct machine *machine) {
-    const struct pickle_value *state = pop(machine);
-    if (state == NULL || machine->depth == 0 || machine->stack[machine->depth - 1] == NULL) {
-        return fail(machine->error, "takes what is not there");
+// Gives an object a state. That of a dict are notes of PyTorch's; a tensor could become any other.
+static bool build(struct pickle_machine *machine) {
+    static const char changed[] = "a tensor with a state that is not known";
+    if (pickle_pop(machine) == NULL) {
+        return false;
     }
-    return machine->stack[machine->depth - 1]->type == PICKLE_DICT ||
-           fail(machine->error, "builds an object");
+    struct pickle_value *object = pickle_pop(machine);
+    if (object == NULL) {
+        return false;
+    }
+    if (object->type == PICKLE_TENSOR || object->type == PICKLE_STORAGE) {
+        object->type = PICKLE_OPAQUE;
+        object->what = text_of(changed);
+    }
+    return pickle_push(machine, object);
 }
 
-static bool done_with_number(struct machine *machine, int instruction, size_t bytes) {
+// ---- the table of instructions
+
+static bool do_with_number(struct pickle_machine *machine, int instruction, size_t bytes) {
     uint64_t number = 0;
     if (!take_number(machine, bytes, &number)) {
         return false;
     }
     switch (instruction) {
     case 'q':
-    case 'r': return put_memo(machine, number);
+    case 'r': return pickle_put_memo(machine, number);
     case 'h':
-    case 'j': return get_memo(machine, number);
-    case 'J': return push_new(machine, PICKLE_INTEGER, (int32_t)(uint32_t)number);
+    case 'j': return pickle_get_memo(machine, number);
+    case 'J': return pickle_push_integer(machine, (int32_t)(uint32_t)number);
     case 'K':
-    case 'M': return push_new(machine, PICKLE_INTEGER, (int64_t)number);
-    case 'G': return push_new(machine, PICKLE_NONE, 0); // a float
-    case 0x8A: return take_long(machine, number);
+    case 'M': return pickle_push_integer(machine, (int64_t)number);
+    case 'G': return pickle_push_none(machine); // a float
+    case 0x82:
+    case 0x83:
+    case 0x84:
+        return pickle_push_opaque(machine, "what a number registered with Python stands for");
     default: return true; // 0x80, the protocol; 0x95, a frame
     }
 }
 
-static bool done_with_mark(struct machine *machine, int instruction) {
+static bool do_with_mark(struct pickle_machine *machine, int instruction) {
     size_t count = 0;
-    if (!above_mark(machine, &count)) {
+    if (!pickle_above_mark(machine, &count)) {
         return false;
     }
     switch (instruction) {
-    case 't': return make_tuple(machine, count);
-    case 'u': return add_items(machine, count, PICKLE_DICT);
-    default: return add_items(machine, count, PICKLE_TUPLE);
+    case 't': return pickle_gather(machine, count, PICKLE_TUPLE);
+    case 'l': return pickle_gather(machine, count, PICKLE_LIST);
+    case 'd': return pickle_gather(machine, count, PICKLE_DICT);
+    case 'u': return pickle_add(machine, count, PICKLE_DICT);
+    case 'e': return pickle_add(machine, count, PICKLE_LIST);
+    case 'o': return call_gathered(machine, count);
+    case 0x90: return pickle_add(machine, count, PICKLE_OPAQUE); // to a set
+    default: // '1' takes them away, 0x91 makes a frozenset of them
+        machine->depth -= count;
+        return instruction == '1' || pickle_push_opaque(machine, "a set");
     }
 }
 
-static bool do_instruction(struct machine *machine, int instruction) {
+static bool do_value(struct pickle_machine *machine, int instruction) {
+    struct pickle_value *top = NULL;
     switch (instruction) {
-    case 0x80:
-    case 'q':
-    case 'h':
-    case 'K':
-    case 0x8A: return done_with_number(machine, instruction, 1);
-    case 'M': return done_with_number(machine, instruction, 2);
-    case 'r':
-    case 'j':
-    case 'J': return done_with_number(machine, instruction, 4);
-    case 'G':
-    case 0x95: return done_with_number(machine, instruction, 8);
-    case 0x8C:
-    case 'U': return take_text(machine, 1);
-    case 'X':
-    case 'T': return take_text(machine, 4);
-    case 't':
-    case 'u':
-    case 'e': return done_with_mark(machine, instruction);
-    case 0x85: return make_tuple(machine, 1);
-    case 0x86: return make_tuple(machine, 2);
-    case 0x87: return make_tuple(machine, 3);
-    case 's': return add_items(machine, 2, PICKLE_DICT);
-    case 'a': return add_items(machine, 1, PICKLE_TUPLE);
-    case '}': return push_new(machine, PICKLE_DICT, 0);
-    case ']':
-    case ')': return push_new(machine, PICKLE_TUPLE, 0);
-    case 'N': return push_new(machine, PICKLE_NONE, 0);
-    case 0x88:
-    case 0x89: return push_new(machine, PICKLE_INTEGER, instruction == 0x88);
-    case '(': return push(machine, NULL);
-    case 'c': return take_function(machine);
+    case 'N': return pickle_push_none(machine);
+    case 0x88: return pickle_push_integer(machine, 1);
+    case 0x89: return pickle_push_integer(machine, 0);
+    case ')': return pickle_gather(machine, 0, PICKLE_TUPLE);
+    case ']': return pickle_gather(machine, 0, PICKLE_LIST);
+    case '}': return pickle_gather(machine, 0, PICKLE_DICT);
+    case 0x8F: return pickle_push_opaque(machine, "a set");
+    case 0x85:
+    case 0x86:
+    case 0x87: return pickle_gather(machine, (size_t)(instruction - 0x84), PICKLE_TUPLE);
+    case '(': return pickle_push(machine, NULL);
+    case '0': // away with the value or mark on top
+        if (machine->depth == 0) {
+            return fail(machine->error, "takes what is not there");
+        }
+        machine->depth--;
+        return true;
+    case '2':
+        top = pickle_pop(machine);
+        return top != NULL && pickle_push(machine, top) && pickle_push(machine, top);
+    case 'a': return pickle_add(machine, 1, PICKLE_LIST);
+    case 's': return pickle_add(machine, 2, PICKLE_DICT);
     case 0x93: return stacked_function(machine);
-    case 'R': return call(machine);
+    case 'R': return call(machine, pickle_call);
+    case 0x92: // as 0x81, but with a dict of keywords on top
+        if (pickle_pop(machine) == NULL) {
+            return false;
+        }
+        return call(machine, pickle_make);
+    case 0x81: return call(machine, pickle_make);
     case 'Q': return refer(machine);
     case 'b': return build(machine);
-    case 0x94: return put_memo(machine, machine->memo_next++);
+    case 0x94: return pickle_put_memo(machine, machine->memo_next++);
+    case 0x97:
+    case 0x98: return fail(machine->error, "needs buffers that lie outside of the file");
     default:
-        return fail(machine->error, "has instruction 0x%02X, which no state_dict needs",
+        return fail(machine->error, "has 0x%02X where an instruction should be",
                     (unsigned)instruction);
     }
 }
 
-bool pickle_read(struct pickle *pickle, const unsigned char *bytes, size_t length,
-                 struct pickle_value **value, size_t *used, struct error *error) {
-    struct machine machine = {.pickle = pickle, .bytes = bytes, .length = length, .error = error};
+static bool do_instruction(struct pickle_machine *machine, int instruction) {
+    switch (instruction) {
+    case 0x80:
+    case 0x82:
+    case 'q':
+    case 'h':
+    case 'K': return do_with_number(machine, instruction, 1);
+    case 0x83:
+    case 'M': return do_with_number(machine, instruction, 2);
+    case 0x84:
+    case 'r':
+    case 'j':
+    case 'J': return do_with_number(machine, instruction, 4);
+    case 'G':
+    case 0x95: return do_with_number(machine, instruction, 8);
+    case 0x8A: return take_long(machine, 1);
+    case 0x8B: return take_long(machine, 4);
+    case 0x8C:
+    case 'U':
+    case 'C': return take_text(machine, 1);
+    case 'X':
+    case 'T':
+    case 'B': return take_text(machine, 4);
+    case 0x8D:
+    case 0x8E:
+    case 0x96: return take_text(machine, 8);
+    case 'I':
+    case 'L':
+    case 'F':
+    case 'S':
+    case 'V':
+    case 'P':
+    case 'p':
+    case 'g': return do_line(machine, instruction);
+    case 'c': return take_function(machine);
+    case 'i': return take_instance(machine);
+    case 't':
+    case 'l':
+    case 'd':
+    case 'u':
+    case 'e':
+    case 'o':
+    case '1':
+    case 0x90:
+    case 0x91: return do_with_mark(machine, instruction);
+    default: return do_value(machine, instruction);
+    }
+}
+
+bool pickle_read(struct pickle *pickle, struct arena *arena, const unsigned char *bytes,
+                 size_t length, struct error *error) {
+    struct pickle_machine machine = {
+        .pickle = pickle, .arena = arena, .bytes = bytes, .length = length, .error = error};
     bool going = true;
-    *value = NULL;
+    *pickle = (struct pickle){.value = NULL};
     while (going) {
         const size_t at = machine.at;
         const unsigned char *instruction = NULL;
         going = take(&machine, 1, &instruction);
         if (going && *instruction == '.') {
-            *value = pop(&machine);
-            break;
+            pickle->value = pickle_pop(&machine);
+            going = pickle->value != NULL;
+        } else {
+            going = going && do_instruction(&machine, *instruction);
         }
-        going = going && do_instruction(&machine, *instruction);
         if (!going) {
-            (void)fail_within(error, "byte %zu of its pickle", at);
+            return fail_within(error, "byte %zu of its pickle", at);
         }
+        going = pickle->value == NULL;
     }
-    *used = machine.at;
-    free(machine.stack);
-    free(machine.memo);
-    return *value != NULL;
-}
-
-void pickle_free(struct pickle *pickle) {
-    for (size_t i = 0; i < pickle->count; i++) {
-        free(pickle->values[i]->items);
-        free(pickle->values[i]);
-    }
-    free(pickle->values);
-    *pickle = (struct pickle){.count = 0};
+    pickle->used = machine.at;
+    return true;
 }

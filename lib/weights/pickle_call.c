@@ -1,136 +1,350 @@
-// The few functions of a state_dict, and looking things up in one.
-#include "weights/pickle_call.h"
+// What the calls of a pickle give. The known functions are those by which PyTorch puts tensors back
+// together (torch/_utils.py, torch/_tensor.py, torch/serialization.py of PyTorch 0.4 to 2.15).
+#include "weights/pickle_machine.h"
 
 #include <string.h>
 
+#define NONE NUMBER_F32 // where a function has no type of numbers
+
 static const struct {
-    const char *module, *name;
-    int64_t function;
+    const char *name;
+    enum pickle_function function;
+    enum number_type numbers;
 } functions[] = {
-    {"collections", "OrderedDict", FUNCTION_ORDERED_DICT},
-    {"torch._utils", "_rebuild_tensor_v2", FUNCTION_REBUILD_TENSOR},
-    {"torch._utils", "_rebuild_parameter", FUNCTION_REBUILD_PARAMETER},
-    {"torch", "Size", FUNCTION_SIZE},
-    {"torch", "FloatStorage", FUNCTION_STORAGE + NUMBER_F32},
-    {"torch", "DoubleStorage", FUNCTION_STORAGE + NUMBER_F64},
-    {"torch", "HalfStorage", FUNCTION_STORAGE + NUMBER_F16},
-    {"torch", "BFloat16Storage", FUNCTION_STORAGE + NUMBER_BF16},
-    {"torch", "LongStorage", FUNCTION_STORAGE + NUMBER_I64},
-    {"torch", "IntStorage", FUNCTION_STORAGE + NUMBER_I32},
-    {"torch", "ShortStorage", FUNCTION_STORAGE + NUMBER_I16},
-    {"torch", "CharStorage", FUNCTION_STORAGE + NUMBER_I8},
-    {"torch", "ByteStorage", FUNCTION_STORAGE + NUMBER_U8},
-    {"torch", "BoolStorage", FUNCTION_STORAGE + NUMBER_U8},
+    {"collections.OrderedDict", FUNCTION_DICT, NONE},
+    {"collections.defaultdict", FUNCTION_DICT, NONE},
+    {"builtins.dict", FUNCTION_DICT, NONE},
+    {"__builtin__.dict", FUNCTION_DICT, NONE},
+    {"torch._utils._rebuild_tensor", FUNCTION_REBUILD_TENSOR, NONE},
+    {"torch._utils._rebuild_tensor_v2", FUNCTION_REBUILD_TENSOR, NONE},
+    {"torch._utils._rebuild_tensor_v3", FUNCTION_REBUILD_TENSOR, NONE},
+    {"torch._utils._rebuild_parameter", FUNCTION_REBUILD_PARAMETER, NONE},
+    {"torch._utils._rebuild_parameter_with_state", FUNCTION_REBUILD_PARAMETER, NONE},
+    {"torch._tensor._rebuild_from_type_v2", FUNCTION_REBUILD_FROM_TYPE, NONE},
+    {"torch.Tensor", FUNCTION_TENSOR_TYPE, NONE},
+    {"torch._tensor.Tensor", FUNCTION_TENSOR_TYPE, NONE},
+    {"torch.nn.parameter.Parameter", FUNCTION_TENSOR_TYPE, NONE},
+    {"torch.nn.parameter.Buffer", FUNCTION_TENSOR_TYPE, NONE},
+    {"torch.Size", FUNCTION_SIZE, NONE},
+    {"torch.FloatStorage", FUNCTION_STORAGE, NUMBER_F32},
+    {"torch.DoubleStorage", FUNCTION_STORAGE, NUMBER_F64},
+    {"torch.HalfStorage", FUNCTION_STORAGE, NUMBER_F16},
+    {"torch.BFloat16Storage", FUNCTION_STORAGE, NUMBER_BF16},
+    {"torch.LongStorage", FUNCTION_STORAGE, NUMBER_I64},
+    {"torch.IntStorage", FUNCTION_STORAGE, NUMBER_I32},
+    {"torch.ShortStorage", FUNCTION_STORAGE, NUMBER_I16},
+    {"torch.CharStorage", FUNCTION_STORAGE, NUMBER_I8},
+    {"torch.ByteStorage", FUNCTION_STORAGE, NUMBER_U8},
+    {"torch.BoolStorage", FUNCTION_STORAGE, NUMBER_BOOL},
+    {"torch.storage.UntypedStorage", FUNCTION_STORAGE, NUMBER_U8},
+    {"torch.UntypedStorage", FUNCTION_STORAGE, NUMBER_U8},
+    {"torch.ComplexFloatStorage", FUNCTION_STORAGE, NUMBER_C64},
+    {"torch.ComplexDoubleStorage", FUNCTION_STORAGE, NUMBER_C128},
+    {"torch.QInt8Storage", FUNCTION_STORAGE, NUMBER_Q8},
+    {"torch.QUInt8Storage", FUNCTION_STORAGE, NUMBER_Q8},
+    {"torch.QUInt4x2Storage", FUNCTION_STORAGE, NUMBER_Q8},
+    {"torch.QUInt2x4Storage", FUNCTION_STORAGE, NUMBER_Q8},
+    {"torch.QInt32Storage", FUNCTION_STORAGE, NUMBER_Q32},
+    {"torch.float32", FUNCTION_DTYPE, NUMBER_F32},
+    {"torch.float64", FUNCTION_DTYPE, NUMBER_F64},
+    {"torch.float16", FUNCTION_DTYPE, NUMBER_F16},
+    {"torch.bfloat16", FUNCTION_DTYPE, NUMBER_BF16},
+    {"torch.int64", FUNCTION_DTYPE, NUMBER_I64},
+    {"torch.int32", FUNCTION_DTYPE, NUMBER_I32},
+    {"torch.int16", FUNCTION_DTYPE, NUMBER_I16},
+    {"torch.int8", FUNCTION_DTYPE, NUMBER_I8},
+    {"torch.uint64", FUNCTION_DTYPE, NUMBER_U64},
+    {"torch.uint32", FUNCTION_DTYPE, NUMBER_U32},
+    {"torch.uint16", FUNCTION_DTYPE, NUMBER_U16},
+    {"torch.uint8", FUNCTION_DTYPE, NUMBER_U8},
+    {"torch.bool", FUNCTION_DTYPE, NUMBER_BOOL},
+    {"torch._utils._rebuild_qtensor", FUNCTION_FOREIGN, NONE},
+    {"torch._utils._rebuild_sparse_tensor", FUNCTION_FOREIGN, NONE},
+    {"torch._utils._rebuild_sparse_csr_tensor", FUNCTION_FOREIGN, NONE},
+    {"torch._utils._rebuild_nested_tensor", FUNCTION_FOREIGN, NONE},
+    {"torch._utils._rebuild_meta_tensor_no_storage", FUNCTION_FOREIGN, NONE},
 };
 
-bool pickle_function(struct text module, struct text name, struct pickle_value *value,
-                     struct error *error) {
+bool pickle_push_function(struct pickle_machine *machine, struct text module, struct text name) {
+    struct pickle_value *value = pickle_new(machine, PICKLE_FUNCTION);
+    const size_t length = module.length + 1 + name.length;
+    char *joined = value == NULL ? NULL : arena_take(machine->arena, length + 1, machine->error);
+    if (joined == NULL) {
+        return false;
+    }
+    memcpy(joined, module.at, module.length);
+    joined[module.length] = '.';
+    memcpy(joined + module.length + 1, name.at, name.length);
+    value->text = (struct text){joined, length};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        if (text_is(module, functions[i].module) && text_is(name, functions[i].name)) {
-            value->type = PICKLE_FUNCTION;
-            value->integer = functions[i].function;
-            return true;
+        if (text_is(value->text, functions[i].name)) {
+            value->function = (unsigned char)functions[i].function;
+            value->numbers = (unsigned char)functions[i].numbers;
         }
     }
-    return fail(error, "asks to run %.*s.%.*s, which is not done", TEXT_ARG(module),
-                TEXT_ARG(name));
+    return pickle_push(machine, value);
+}
+
+// ---- opaque results
+
+// An opaque value that is `kind` and then a function's name, MODULE.NAME.
+static bool push_named(struct pickle_machine *machine, const char *kind, struct text name) {
+    const size_t length = strlen(kind);
+    struct pickle_value *value = pickle_new(machine, PICKLE_OPAQUE);
+    char *what =
+        value == NULL ? NULL : arena_take(machine->arena, length + name.length + 1, machine->error);
+    if (what == NULL) {
+        return false;
+    }
+    memcpy(what, kind, length);
+    memcpy(what + length, name.at, name.length);
+    value->what = (struct text){what, length + name.length};
+    return pickle_push(machine, value);
+}
+
+static bool push_object(struct pickle_machine *machine, const struct pickle_value *function) {
+    return function->type == PICKLE_FUNCTION
+               ? push_named(machine, "an object of ", function->text)
+               : pickle_push_opaque(machine, "an object that is not made");
+}
+
+static bool push_foreign(struct pickle_machine *machine, const struct pickle_value *function) {
+    static const struct {
+        const char *part, *what;
+    } kinds[] = {
+        {"_rebuild_q", "a quantized tensor"},
+        {"_rebuild_sparse", "a sparse tensor"},
+        {"_rebuild_nested", "a nested tensor"},
+        {"_rebuild_meta", "a tensor without numbers (device meta)"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const size_t length = strlen(kinds[i].part);
+        const size_t module = strlen("torch._utils.");
+        if (memcmp(function->text.at + module, kinds[i].part, length) == 0) {
+            return pickle_push_opaque(machine, kinds[i].what);
+        }
+    }
+    return push_object(machine, function);
+}
+
+// ---- tensors
+
+static bool is_function(const struct pickle_value *value, enum pickle_function function) {
+    return value->type == PICKLE_FUNCTION && value->function == (unsigned char)function;
 }
 
 // Numbers of a tuple that are not below zero.
-static bool read_sides(const struct pickle_value *tuple, uint64_t *sides, size_t *rank,
-                       struct error *error) {
-    if (tuple->type != PICKLE_TUPLE || tuple->count > TENSOR_MAX_RANK) {
-        return fail(error, "a tensor without a shape that can be read");
+static bool read_sides(const struct pickle_value *tuple, uint64_t sides[TENSOR_MAX_RANK],
+                       size_t *rank) {
+    if (tuple->type != PICKLE_TUPLE && tuple->type != PICKLE_LIST) {
+        return false;
     }
-    *rank = tuple->count;
-    for (size_t i = 0; i < tuple->count; i++) {
-        if (tuple->items[i]->type != PICKLE_INTEGER || tuple->items[i]->integer < 0) {
-            return fail(error, "a tensor without a shape that can be read");
+    *rank = tuple->items->count;
+    for (size_t i = 0; i < *rank; i++) {
+        const struct pickle_value *side = tuple->items->at[i];
+        if (side->type != PICKLE_INTEGER || side->integer < 0) {
+            return false;
         }
-        sides[i] = (uint64_t)tuple->items[i]->integer;
+        if (i < TENSOR_MAX_RANK) {
+            sides[i] = (uint64_t)side->integer;
+        }
     }
     return true;
 }
 
 // The last element must lie in the storage.
-static bool check_extent(const struct pickle_value *tensor, struct error *error) {
+static bool check_extent(const struct pickle_tensor *tensor, struct error *error) {
+    uint64_t end = 0;
     uint64_t last = tensor->offset;
-    uint64_t count = 1;
+    uint64_t bytes = 0;
+    bool empty = false;
     for (size_t i = 0; i < tensor->rank; i++) {
         uint64_t reach = 0;
-        if (__builtin_mul_overflow(count, tensor->shape[i], &count) ||
-            (tensor->shape[i] > 0 &&
-             (__builtin_mul_overflow(tensor->shape[i] - 1, tensor->stride[i], &reach) ||
-              __builtin_add_overflow(last, reach, &last)))) {
-            return fail(error, "a tensor of absurd size");
+        empty = empty || tensor->shape[i] == 0;
+        if (tensor->shape[i] > 0 &&
+            (__builtin_mul_overflow(tensor->shape[i] - 1, tensor->stride[i], &reach) ||
+             __builtin_add_overflow(last, reach, &last))) {
+            return fail(error, "a tensor that reaches beyond its storage");
         }
     }
-    // Strides of 0 would make much of little.
-    return count == 0 || (last < (uint64_t)tensor->storage->integer &&
-                          count <= (uint64_t)tensor->storage->integer)
-               ? true
-               : fail(error, "a tensor that reaches beyond its storage");
+    const bool inside =
+        empty || (!__builtin_add_overflow(last, 1, &end) &&
+                  !__builtin_mul_overflow(end, number_size(tensor->numbers), &end) &&
+                  (__builtin_mul_overflow(tensor->storage->count,
+                                          number_size(tensor->storage->numbers), &bytes) ||
+                   end <= bytes));
+    return inside || fail(error, "a tensor that reaches beyond its storage");
 }
 
-static bool rebuild_tensor(const struct pickle_value *arguments, struct pickle_value *made,
-                           struct error *error) {
-    size_t strides = 0;
-    if (arguments->count < 4 || arguments->items[0]->type != PICKLE_STORAGE ||
-        arguments->items[1]->type != PICKLE_INTEGER || arguments->items[1]->integer < 0) {
-        return fail(error, "a tensor without storage");
-    }
-    *made = (struct pickle_value){.type = PICKLE_TENSOR,
-                                  .storage = arguments->items[0],
-                                  .offset = (uint64_t)arguments->items[1]->integer};
-    if (!read_sides(arguments->items[2], made->shape, &made->rank, error) ||
-        !read_sides(arguments->items[3], made->stride, &strides, error)) {
+static bool push_tensor(struct pickle_machine *machine, const struct pickle_tensor *made) {
+    struct pickle_value *value = pickle_new(machine, PICKLE_TENSOR);
+    struct pickle_tensor *tensor =
+        value == NULL ? NULL : arena_take(machine->arena, sizeof *tensor, machine->error);
+    if (tensor == NULL) {
         return false;
     }
-    return strides == made->rank ? check_extent(made, error)
-                                 : fail(error, "a tensor whose strides are not its shape's");
+    *tensor = *made;
+    value->tensor = tensor;
+    return pickle_push(machine, value);
 }
 
-bool pickle_call(const struct pickle_value *function, const struct pickle_value *arguments,
-                 struct pickle_value *made, struct pickle_value **same, struct error *error) {
-    if (function->type != PICKLE_FUNCTION || arguments->type != PICKLE_TUPLE) {
-        return fail(error, "calls what is no function");
+static bool is_empty(const struct pickle_value *value) {
+    return value->type == PICKLE_NONE || (value->type == PICKLE_DICT && value->items->count == 0);
+}
+
+// Why a tensor's numbers are not those that its storage has, or NULL. `marks` are PyTorch's for a
+// view that has every number conjugated or negated.
+static const char *foreign_tensor(const struct pickle_tensor *tensor,
+                                  const struct pickle_value *marks) {
+    if (tensor->rank > TENSOR_MAX_RANK) {
+        return "a tensor of more than 8 sides";
     }
-    switch (function->integer) {
-    case FUNCTION_ORDERED_DICT: made->type = PICKLE_DICT; return true;
-    case FUNCTION_REBUILD_TENSOR: return rebuild_tensor(arguments, made, error);
-    case FUNCTION_REBUILD_PARAMETER:
-    case FUNCTION_SIZE:
-        if (arguments->count < 1) {
-            return fail(error, "a call without arguments");
+    if (marks != NULL && !is_empty(marks)) {
+        return "a tensor to be conjugated or negated";
+    }
+    return number_foreign(tensor->numbers);
+}
+
+// (storage, offset, shape, strides, requires_grad, hooks, marks); in the third version a type of
+// numbers comes before the marks.
+static bool rebuild_tensor(struct pickle_machine *machine, const struct pickle_value *function,
+                           const struct pickle_items *arguments) {
+    const size_t third = function->text.at[function->text.length - 1] == '3' ? 1 : 0;
+    const struct pickle_value *dtype = third && arguments->count > 6 ? arguments->at[6] : NULL;
+    size_t strides = 0;
+    struct pickle_tensor made = {0};
+    if (arguments->count < 4 || arguments->at[0]->type != PICKLE_STORAGE ||
+        arguments->at[1]->type != PICKLE_INTEGER || arguments->at[1]->integer < 0) {
+        return fail(machine->error, "a tensor without storage");
+    }
+    made.storage = arguments->at[0]->storage;
+    made.numbers = made.storage->numbers;
+    made.offset = (uint64_t)arguments->at[1]->integer;
+    if (!read_sides(arguments->at[2], made.shape, &made.rank) ||
+        !read_sides(arguments->at[3], made.stride, &strides) || strides != made.rank) {
+        return fail(machine->error, "a tensor without a shape that can be read");
+    }
+    if (dtype != NULL && is_function(dtype, FUNCTION_DTYPE)) {
+        made.numbers = dtype->numbers;
+    } else if (dtype != NULL) {
+        return dtype->type == PICKLE_FUNCTION
+                   ? push_named(machine, "a tensor of ", dtype->text)
+                   : pickle_push_opaque(machine, "a tensor of a type that is not known");
+    }
+    const char *foreign =
+        foreign_tensor(&made, arguments->count > 6 + third ? arguments->at[6 + third] : NULL);
+    if (foreign != NULL) {
+        return pickle_push_opaque(machine, foreign);
+    }
+    return check_extent(&made, machine->error) && push_tensor(machine, &made);
+}
+
+// (function, type, arguments, state): tensors with attributes of their own.
+static bool rebuild_from_type(struct pickle_machine *machine, const struct pickle_value *function,
+                              const struct pickle_items *arguments) {
+    if (arguments->count < 3 || arguments->at[0]->type != PICKLE_FUNCTION ||
+        arguments->at[2]->type != PICKLE_TUPLE) {
+        return push_object(machine, function);
+    }
+    const struct pickle_value *type = arguments->at[1];
+    const enum pickle_function inner = arguments->at[0]->function;
+    if (!is_function(type, FUNCTION_TENSOR_TYPE)) {
+        return push_object(machine, type->type == PICKLE_FUNCTION ? type : function);
+    }
+    if (inner == FUNCTION_REBUILD_TENSOR || inner == FUNCTION_FOREIGN) {
+        return pickle_call(machine, arguments->at[0], arguments->at[2]);
+    }
+    return push_object(machine, function);
+}
+
+// The first argument, which a Parameter or a Size does nothing to.
+static bool push_argument(struct pickle_machine *machine, const struct pickle_value *function,
+                          const struct pickle_items *arguments, enum pickle_type type) {
+    struct pickle_value *first = arguments->count > 0 ? arguments->at[0] : NULL;
+    return first != NULL && (first->type == type || first->type == PICKLE_OPAQUE)
+               ? pickle_push(machine, first)
+               : push_object(machine, function);
+}
+
+// An empty dict, or one of the pairs that Python 2 gives to OrderedDict.
+static bool push_dict(struct pickle_machine *machine, const struct pickle_items *arguments) {
+    const struct pickle_value *pairs = arguments->count == 1 ? arguments->at[0] : NULL;
+    if (!pickle_gather(machine, 0, PICKLE_DICT)) {
+        return false;
+    }
+    for (size_t i = 0; pairs != NULL && pairs->type == PICKLE_LIST && i < pairs->items->count;
+         i++) {
+        const struct pickle_value *pair = pairs->items->at[i];
+        if ((pair->type != PICKLE_LIST && pair->type != PICKLE_TUPLE) || pair->items->count != 2) {
+            return fail(machine->error, "a dict of what are no pairs");
         }
-        *same = arguments->items[0];
-        return true;
-    default: return fail(error, "calls a storage's type");
+        if (!pickle_push(machine, pair->items->at[0]) ||
+            !pickle_push(machine, pair->items->at[1]) || !pickle_add(machine, 2, PICKLE_DICT)) {
+            return false;
+        }
     }
-}
-
-bool pickle_storage(const struct pickle_value *id, struct pickle_value *made, struct error *error) {
-    if (id->type != PICKLE_TUPLE || id->count < 5 || id->items[0]->type != PICKLE_TEXT ||
-        !text_is(id->items[0]->text, "storage") || id->items[1]->type != PICKLE_FUNCTION ||
-        id->items[1]->integer < FUNCTION_STORAGE || id->items[2]->type != PICKLE_TEXT ||
-        id->items[4]->type != PICKLE_INTEGER || id->items[4]->integer < 0) {
-        return fail(error, "a reference to something that is no storage");
-    }
-    if (id->count > 5 && id->items[5]->type != PICKLE_NONE) {
-        return fail(error, "a view of a storage, as PyTorch before 0.4 had them");
-    }
-    made->type = PICKLE_STORAGE;
-    made->numbers = (enum number_type)(id->items[1]->integer - FUNCTION_STORAGE);
-    made->text = id->items[2]->text;
-    made->integer = id->items[4]->integer;
     return true;
 }
 
-struct pickle_value *pickle_find(const struct pickle_value *dict, const char *key) {
-    for (size_t i = 0; dict->type == PICKLE_DICT && i + 1 < dict->count; i += 2) {
-        if (dict->items[i]->type == PICKLE_TEXT && text_is(dict->items[i]->text, key)) {
-            return dict->items[i + 1];
-        }
+bool pickle_call(struct pickle_machine *machine, const struct pickle_value *function,
+                 const struct pickle_value *arguments) {
+    if (arguments->type != PICKLE_TUPLE) {
+        return fail(machine->error, "calls without arguments");
     }
-    return NULL;
+    if (function->type == PICKLE_OPAQUE) {
+        return push_object(machine, function);
+    }
+    if (function->type != PICKLE_FUNCTION) {
+        return fail(machine->error, "calls what is no function");
+    }
+    switch (function->function) {
+    case FUNCTION_DICT: return push_dict(machine, arguments->items);
+    case FUNCTION_REBUILD_TENSOR: return rebuild_tensor(machine, function, arguments->items);
+    case FUNCTION_REBUILD_PARAMETER:
+        return push_argument(machine, function, arguments->items, PICKLE_TENSOR);
+    case FUNCTION_REBUILD_FROM_TYPE: return rebuild_from_type(machine, function, arguments->items);
+    case FUNCTION_SIZE: return push_argument(machine, function, arguments->items, PICKLE_TUPLE);
+    case FUNCTION_FOREIGN: return push_foreign(machine, function);
+    default: return push_object(machine, function);
+    }
+}
+
+bool pickle_make(struct pickle_machine *machine, const struct pickle_value *class,
+                 const struct pickle_value *arguments) {
+    return is_function(class, FUNCTION_DICT) || is_function(class, FUNCTION_SIZE)
+               ? pickle_call(machine, class, arguments)
+               : push_object(machine, class);
+}
+
+bool pickle_refer(struct pickle_machine *machine, const struct pickle_value *id) {
+    const struct pickle_items *items = id->type == PICKLE_TUPLE ? id->items : NULL;
+    // The older form refers to a network's class with its source text.
+    if (items != NULL && items->count > 1 && items->at[0]->type == PICKLE_TEXT &&
+        text_is(items->at[0]->text, "module")) {
+        return pickle_push(machine, items->at[1]);
+    }
+    if (items == NULL || items->count < 5 || items->at[0]->type != PICKLE_TEXT ||
+        !text_is(items->at[0]->text, "storage")) {
+        return pickle_push_opaque(machine, "a reference to what is no storage");
+    }
+    if (!is_function(items->at[1], FUNCTION_STORAGE) || items->at[2]->type != PICKLE_TEXT ||
+        items->at[4]->type != PICKLE_INTEGER || items->at[4]->integer < 0) {
+        return fail(machine->error, "a storage of a type that is not known");
+    }
+    if (items->count > 5 && items->at[5]->type != PICKLE_NONE) {
+        return fail(machine->error, "a view of a storage, as PyTorch before 0.4 had them");
+    }
+    struct pickle_value *value = pickle_new(machine, PICKLE_STORAGE);
+    struct pickle_storage *storage =
+        value == NULL ? NULL : arena_take(machine->arena, sizeof *storage, machine->error);
+    if (storage == NULL) {
+        return false;
+    }
+    *storage = (struct pickle_storage){.next = machine->pickle->storages,
+                                       .key = items->at[2]->text,
+                                       .numbers = items->at[1]->numbers,
+                                       .count = (uint64_t)items->at[4]->integer};
+    machine->pickle->storages = storage;
+    value->storage = storage;
+    return pickle_push(machine, value);
 }

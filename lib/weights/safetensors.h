@@ -3,11 +3,14 @@
 #define PLEURA_WEIGHTS_SAFETENSORS_H
 
 #include "core/output.h"
+#include "weights/source.h"
 #include "weights/table.h"
 
-// Adds the tensors of a whole file in memory. Refuses a header that is no JSON object of tensors,
-// types and shapes that do not give the bytes, bytes outside of the file, overlaps and gaps.
-CHECKED bool safetensors_read(const unsigned char *bytes, size_t length, struct weight_table *table,
+// Adds the tensors of a file. Refuses a header that is no JSON object of tensors, types and shapes
+// that do not give the bytes, bytes outside of the file, overlaps and gaps. Types of the format
+// that are not read (complex, 8 bits and less of a float) are left out, with a note; metadata other
+// than ours are ignored.
+CHECKED bool safetensors_read(const struct source *source, struct weight_table *table,
                               struct error *error);
 
 // Writes all tensors as F32, in the table's order; `network` and `side` go into its metadata. Ends

@@ -1,17 +1,13 @@
 // Tables of named tensors.
 #include "weights/table.h"
 
+#include "core/utf8.h"
+#include "weights/checkpoint.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const struct weight *weight_table_find(const struct weight_table *table, const char *name) {
-    for (size_t i = 0; i < table->count; i++) {
-        if (strcmp(table->weights[i].name, name) == 0) {
-            return &table->weights[i];
-        }
-    }
-    return NULL;
-}
 
 static bool grow(struct weight_table *table, struct error *error) {
     if (table->count < table->capacity) {
@@ -30,34 +26,57 @@ static bool grow(struct weight_table *table, struct error *error) {
     return true;
 }
 
-struct weight *weight_table_add(struct weight_table *table, struct text name, size_t rank,
-                                const size_t *shape, struct error *error) {
-    struct weight made = {.rank = rank, .count = 1};
-    if (!grow(table, error)) {
-        return NULL;
+// A name must do as the id of a checkpoint's record.
+static bool check_name(struct text name, struct error *error) {
+    const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
+    if (name.length == 0 || name.length > RECORD_MAX_NAME ||
+        memchr(name.at, 0, name.length) != NULL || !utf8_valid(name.at, name.length)) {
+        return fail(error, "'%.*s' is no name for a tensor: 1 to %d bytes of UTF-8", TEXT_ARG(name),
+                    RECORD_MAX_NAME);
     }
-    if (rank > TENSOR_MAX_RANK || memchr(name.at, 0, name.length) != NULL) {
-        (void)fail(error, "'%.*s' is no name, or has more than %d sides", TEXT_ARG(name),
-                   TENSOR_MAX_RANK);
-        return NULL;
+    if (text_is(name, CHECKPOINT_STATE) ||
+        (name.length >= prefix && memcmp(name.at, CHECKPOINT_OPTIMIZER, prefix) == 0)) {
+        return fail(error, "'%.*s' as a tensor's name: a checkpoint uses it for itself",
+                    TEXT_ARG(name));
     }
-    for (size_t i = 0; i < rank; i++) {
-        made.shape[i] = shape[i];
-        if (__builtin_mul_overflow(made.count, shape[i], &made.count)) {
-            (void)fail(error, "'%.*s' is too large", TEXT_ARG(name));
-            return NULL;
+    return true;
+}
+
+// The numbers of a shape, and whether the table has room for them; takes it.
+static bool take_room(struct weight_table *table, struct weight *made, struct error *error) {
+    size_t bytes = 0;
+    made->count = 1;
+    for (size_t i = 0; i < made->rank; i++) {
+        if (made->shape[i] == 0) {
+            made->count = 0;
+            return true;
         }
     }
-    if (made.count > WEIGHTS_MAX_NUMBERS || table->numbers > WEIGHTS_MAX_NUMBERS - made.count) {
-        (void)fail(error, "'%.*s' is too large", TEXT_ARG(name));
+    for (size_t i = 0; i < made->rank; i++) {
+        if (__builtin_mul_overflow(made->count, made->shape[i], &made->count)) {
+            return fail(error, "its shape has more numbers than memory");
+        }
+    }
+    if (__builtin_mul_overflow(made->count, sizeof *made->values, &bytes) || bytes > table->room) {
+        return fail(error, "its %zu numbers are more than a file of this size may ask for",
+                    made->count);
+    }
+    table->room -= bytes;
+    return true;
+}
+
+struct weight *weight_table_add(struct weight_table *table, struct text name, size_t rank,
+                                const size_t *shape, struct error *error) {
+    struct weight made = {.rank = rank};
+    if (!check_name(name, error) || !grow(table, error)) {
+        return NULL;
+    }
+    memcpy(made.shape, shape, rank * sizeof *shape);
+    if (!take_room(table, &made, error)) {
+        (void)fail_within(error, "'%.*s'", TEXT_ARG(name));
         return NULL;
     }
     made.name = strndup(name.at, name.length);
-    if (made.name != NULL && weight_table_find(table, made.name) != NULL) {
-        (void)fail(error, "'%s' is there twice", made.name);
-        free(made.name);
-        return NULL;
-    }
     made.values = calloc(made.count + 1, sizeof *made.values);
     if (made.name == NULL || made.values == NULL) {
         (void)fail(error, "no memory");
@@ -65,9 +84,68 @@ struct weight *weight_table_add(struct weight_table *table, struct text name, si
         free(made.values);
         return NULL;
     }
-    table->numbers += made.count;
     table->weights[table->count] = made;
     return &table->weights[table->count++];
+}
+
+// ---- names
+
+static int by_name(const void *a, const void *b) {
+    const struct weight *const *one = a;
+    const struct weight *const *other = b;
+    return strcmp((*one)->name, (*other)->name);
+}
+
+static int compare_name(const void *name, const void *element) {
+    const struct weight *const *weight = element;
+    return strcmp(name, (*weight)->name);
+}
+
+bool weight_table_close(struct weight_table *table, struct error *error) {
+    table->index = calloc(table->count + 1, sizeof(const struct weight *));
+    if (table->index == NULL) {
+        return fail(error, "no memory");
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        table->index[i] = &table->weights[i];
+    }
+    qsort(table->index, table->count, sizeof(const struct weight *), by_name);
+    for (size_t i = 1; i < table->count; i++) {
+        if (strcmp(table->index[i - 1]->name, table->index[i]->name) == 0) {
+            return fail(error, "'%.200s' is there twice", table->index[i]->name);
+        }
+    }
+    return true;
+}
+
+const struct weight *weight_table_find(const struct weight_table *table, const char *name) {
+    if (table->index == NULL) {
+        return NULL;
+    }
+    const struct weight *const *found =
+        bsearch(name, table->index, table->count, sizeof(const struct weight *), compare_name);
+    return found != NULL ? *found : NULL;
+}
+
+// ---- notes
+
+void weight_table_note(struct weight_table *table, const char *format, ...) {
+    char text[1000];
+    va_list arguments;
+    if (table->note_count == WEIGHTS_MOST_NOTES) {
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    table->notes[table->note_count] = strdup(text);
+    table->note_count += table->notes[table->note_count] != NULL;
+}
+
+void weight_table_say(const struct weight_table *table, const char *path) {
+    for (size_t i = 0; i < table->note_count; i++) {
+        warn("%s: %s", path, table->notes[i]);
+    }
 }
 
 void weight_table_free(struct weight_table *table) {
@@ -75,7 +153,11 @@ void weight_table_free(struct weight_table *table) {
         free(table->weights[i].name);
         free(table->weights[i].values);
     }
+    for (size_t i = 0; i < table->note_count; i++) {
+        free(table->notes[i]);
+    }
     free(table->weights);
+    free(table->index);
     free(table->network);
     *table = (struct weight_table){.count = 0};
 }

@@ -5,7 +5,7 @@
 #include "stream/record.h"
 
 #define WEIGHTS_MAX_COUNT 65536
-#define WEIGHTS_MAX_NUMBERS ((size_t)1 << 30) // of one file
+#define WEIGHTS_MOST_NOTES 8
 
 struct weight {
     char *name;
@@ -17,17 +17,32 @@ struct weight {
 struct weight_table {
     struct weight *weights;
     size_t count, capacity;
-    size_t numbers;
+    size_t room;                 // bytes that tensors may still take
+    const struct weight **index; // in the names' order, once weight_table_close has been there
     char *network; // the network that they belong to, where the file says so; else NULL
     int64_t side;  // of the images it was trained on; 0: not said
+    char *notes[WEIGHTS_MOST_NOTES]; // what a user should know of how the file was read
+    size_t note_count;
 };
 
 // Adds a tensor whose values the caller then fills (zeros until then). NULL with *error for a name
-// that is there already, a shape that is too large, or without memory.
+// that no checkpoint can have, a tensor that is larger than the room, or without memory.
 CHECKED struct weight *weight_table_add(struct weight_table *table, struct text name, size_t rank,
                                         const size_t *shape, struct error *error);
 
+// Ends the adding. Fails where two tensors have one name.
+CHECKED bool weight_table_close(struct weight_table *table, struct error *error);
+
+// Of a table that is closed; NULL for a name that is not there.
 const struct weight *weight_table_find(const struct weight_table *table, const char *name);
+
+// Adds a note; those above WEIGHTS_MOST_NOTES are dropped.
+void weight_table_note(struct weight_table *table, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Says the notes on stderr, a line each: `PROGRAM: PATH: note`.
+void weight_table_say(const struct weight_table *table, const char *path);
+
 void weight_table_free(struct weight_table *table);
 
 #endif

@@ -1,15 +1,19 @@
 // The directory of a zip archive (APPNOTE 6.3, with zip64).
 #include "weights/zip.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 #include <zlib.h>
 
-#define END_LENGTH 22 // of the end record, without its comment
-#define LONGEST_COMMENT 65535
-#define ENTRY_LENGTH 46  // of a directory entry, without names
-#define HEADER_LENGTH 30 // of a local header, without names
-#define MOST_ENTRIES 100000
+#define END_LENGTH 22                          // of the end record, without its comment
+#define LONGEST_TAIL 65535                     // of the comment, and of what else follows
+#define END64_LENGTH 56                        // of the end record of zip64
+#define LOCATOR_LENGTH 20                      // of what tells where that is, before the end record
+#define ENTRY_LENGTH 46                        // of a directory entry, without names
+#define HEADER_LENGTH 30                       // of a local header, without names
+#define LONGEST_DIRECTORY ((uint64_t)64 << 20) // bytes
+#define PIECE (16 << 10)                       // bytes that are read at once
+#define SIGNATURE(a, b) (0x4B50u | (uint32_t)(a) << 16 | (uint32_t)(b) << 24)
 
 static uint64_t number(const unsigned char *at, size_t bytes) {
     uint64_t value = 0;
@@ -19,36 +23,52 @@ static uint64_t number(const unsigned char *at, size_t bytes) {
     return value;
 }
 
-// The directory: where it is, and how many entries it says.
+// ---- the directory: where it is, and how many entries it says
+
 struct directory {
     uint64_t start, length, count;
+    uint64_t end; // of the archive
 };
 
-static bool find_directory64(const struct zip *zip, size_t end, struct directory *found,
+static bool find_directory64(const struct zip *zip, uint64_t end, struct directory *found,
                              struct error *error) {
-    if (end < 20 || number(zip->bytes + end - 20, 4) != 0x07064B50u) {
-        return fail(error, "a zip archive without the directory it needs");
+    unsigned char locator[LOCATOR_LENGTH];
+    unsigned char record[END64_LENGTH];
+    if (end < LOCATOR_LENGTH ||
+        !source_read(zip->source, end - LOCATOR_LENGTH, locator, LOCATOR_LENGTH, error) ||
+        number(locator, 4) != SIGNATURE(6, 7) ||
+        !source_read(zip->source, number(locator + 8, 8), record, END64_LENGTH, error) ||
+        number(record, 4) != SIGNATURE(6, 6)) {
+        return fail(error, "a zip archive whose directory (zip64) is not where it says");
     }
-    const uint64_t at = number(zip->bytes + end - 20 + 8, 8);
-    if (zip->length < 56 || at > zip->length - 56 || number(zip->bytes + at, 4) != 0x06064B50u) {
-        return fail(error, "a zip archive whose directory lies outside of it");
-    }
-    *found = (struct directory){number(zip->bytes + at + 48, 8), number(zip->bytes + at + 40, 8),
-                                number(zip->bytes + at + 32, 8)};
+    found->start = number(record + 48, 8);
+    found->length = number(record + 40, 8);
+    found->count = number(record + 32, 8);
     return true;
 }
 
+// An end record may lie anywhere in the last bytes: a comment follows it, and whatever has been
+// added to the file. PyTorch, too, takes the last one.
 static bool find_directory(const struct zip *zip, struct directory *found, struct error *error) {
-    for (size_t back = END_LENGTH; back <= zip->length && back <= END_LENGTH + LONGEST_COMMENT;
-         back++) {
-        const unsigned char *at = zip->bytes + zip->length - back;
-        if (number(at, 4) != 0x06054B50u || number(at + 20, 2) != back - END_LENGTH) {
+    const uint64_t length = zip->source->length;
+    const uint64_t tail =
+        length < END_LENGTH + LONGEST_TAIL ? length : (uint64_t)END_LENGTH + LONGEST_TAIL;
+    const unsigned char *bytes = source_take(zip->source, length - tail, tail, zip->arena, error);
+    if (bytes == NULL) {
+        return false;
+    }
+    for (uint64_t i = tail; i >= END_LENGTH; i--) {
+        const unsigned char *at = bytes + i - END_LENGTH;
+        const uint64_t comment = number(at + 20, 2);
+        if (number(at, 4) != SIGNATURE(5, 6) || comment > tail - i) {
             continue;
         }
-        *found = (struct directory){number(at + 16, 4), number(at + 12, 4), number(at + 10, 2)};
+        const uint64_t start = length - tail + i - END_LENGTH;
+        *found = (struct directory){number(at + 16, 4), number(at + 12, 4), number(at + 10, 2),
+                                    start + END_LENGTH + comment};
         return (found->start != UINT32_MAX && found->length != UINT32_MAX &&
                 found->count != UINT16_MAX) ||
-               find_directory64(zip, zip->length - back, found, error);
+               find_directory64(zip, start, found, error);
     }
     return fail(error, "a zip archive that is cut short: it has no end record");
 }
@@ -75,7 +95,7 @@ static void read_extra(const unsigned char *extra, size_t length, uint64_t *larg
 
 static bool read_entry(const unsigned char *at, uint64_t left, struct zip_entry *entry,
                        uint64_t *used, struct error *error) {
-    if (left < ENTRY_LENGTH || number(at, 4) != 0x02014B50u) {
+    if (left < ENTRY_LENGTH || number(at, 4) != SIGNATURE(1, 2)) {
         return fail(error, "a zip archive whose directory is damaged");
     }
     const uint64_t name = number(at + 28, 2);
@@ -84,8 +104,7 @@ static bool read_entry(const unsigned char *at, uint64_t left, struct zip_entry 
     if (*used > left) {
         return fail(error, "a zip archive whose directory is damaged");
     }
-    *entry = (struct zip_entry){.name = (const char *)at + ENTRY_LENGTH,
-                                .name_length = name,
+    *entry = (struct zip_entry){.name = {(const char *)at + ENTRY_LENGTH, name},
                                 .header = number(at + 42, 4),
                                 .length = number(at + 24, 4),
                                 .crc = (uint32_t)number(at + 16, 4),
@@ -97,28 +116,28 @@ static bool read_entry(const unsigned char *at, uint64_t left, struct zip_entry 
     return true;
 }
 
-bool zip_open(struct zip *zip, const unsigned char *bytes, size_t length, struct error *error) {
-    struct directory directory = {0, 0, 0};
-    *zip = (struct zip){.bytes = bytes, .length = length};
-    if (!find_directory(zip, &directory, error)) {
+// Entries do not share bytes: together they are no longer than the file.
+static bool read_entries(struct zip *zip, const struct directory *directory, struct error *error) {
+    const unsigned char *at =
+        source_take(zip->source, directory->start, directory->length, zip->arena, error);
+    uint64_t left = directory->length;
+    uint64_t bytes = 0;
+    zip->entries =
+        at == NULL ? NULL
+                   : arena_take(zip->arena, (directory->count + 1) * sizeof *zip->entries, error);
+    if (zip->entries == NULL) {
         return false;
     }
-    if (directory.start > length || directory.length > length - directory.start ||
-        directory.count > directory.length / ENTRY_LENGTH || directory.count > MOST_ENTRIES) {
-        return fail(error, "a zip archive whose directory lies outside of it");
-    }
-    zip->entries = calloc(directory.count + 1, sizeof *zip->entries);
-    if (zip->entries == NULL) {
-        return fail(error, "no memory");
-    }
-    const unsigned char *at = bytes + directory.start;
-    uint64_t left = directory.length;
-    while (zip->count < directory.count) {
+    while (zip->count < directory->count) {
         uint64_t used = 0;
-        if (!read_entry(at, left, &zip->entries[zip->count], &used, error)) {
-            zip_close(zip);
+        struct zip_entry *entry = &zip->entries[zip->count];
+        if (!read_entry(at, left, entry, &used, error)) {
             return false;
         }
+        if (entry->length > zip->source->length - bytes) {
+            return fail(error, "a zip archive with more bytes in it than in the file");
+        }
+        bytes += entry->length;
         at += used;
         left -= used;
         zip->count++;
@@ -126,41 +145,83 @@ bool zip_open(struct zip *zip, const unsigned char *bytes, size_t length, struct
     return true;
 }
 
-void zip_close(struct zip *zip) {
-    free(zip->entries);
-    *zip = (struct zip){.count = 0};
+bool zip_open(struct zip *zip, const struct source *source, struct arena *arena,
+              struct error *error) {
+    struct directory directory = {0, 0, 0, 0};
+    *zip = (struct zip){.source = source, .arena = arena};
+    if (!find_directory(zip, &directory, error)) {
+        return false;
+    }
+    zip->behind = source->length - directory.end;
+    if (directory.start > source->length || directory.length > source->length - directory.start ||
+        directory.count > directory.length / ENTRY_LENGTH) {
+        return fail(error, "a zip archive whose directory lies outside of it");
+    }
+    if (directory.length > LONGEST_DIRECTORY) {
+        return fail(error, "a zip archive with a directory of %" PRIu64 " bytes", directory.length);
+    }
+    return read_entries(zip, &directory, error);
 }
 
-const struct zip_entry *zip_find(const struct zip *zip, const char *end) {
-    const size_t length = strlen(end);
+// ---- entries
+
+const struct zip_entry *zip_find(const struct zip *zip, const char *name) {
+    const size_t length = strlen(name);
     for (size_t i = 0; i < zip->count; i++) {
-        const struct zip_entry *entry = &zip->entries[i];
-        if (entry->name_length >= length &&
-            memcmp(entry->name + entry->name_length - length, end, length) == 0 &&
-            (entry->name_length == length || entry->name[entry->name_length - length - 1] == '/')) {
-            return entry;
+        const struct text full = zip->entries[i].name;
+        if (full.length >= length && memcmp(full.at + full.length - length, name, length) == 0 &&
+            (full.length == length || full.at[full.length - length - 1] == '/')) {
+            return &zip->entries[i];
         }
     }
     return NULL;
 }
 
-bool zip_bytes(const struct zip *zip, const struct zip_entry *entry, const unsigned char **bytes,
+bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *at,
                struct error *error) {
-    const int shown = entry->name_length < 100 ? (int)entry->name_length : 100;
-    if (entry->method != 0 || (entry->flags & 1) != 0) {
-        return fail(error, "'%.*s' is compressed or encrypted, which PyTorch never does", shown,
-                    entry->name);
+    unsigned char header[HEADER_LENGTH];
+    if ((entry->flags & 1) != 0 || entry->method != 0) {
+        return fail(error, "'%.*s' is %s, which PyTorch never does", TEXT_ARG(entry->name),
+                    (entry->flags & 1) != 0 ? "encrypted" : "compressed");
     }
-    if (entry->header > zip->length || zip->length - entry->header < HEADER_LENGTH ||
-        number(zip->bytes + entry->header, 4) != 0x04034B50u) {
-        return fail(error, "'%.*s' does not lie where the directory says", shown, entry->name);
+    if (!source_read(zip->source, entry->header, header, sizeof header, error) ||
+        number(header, 4) != SIGNATURE(3, 4)) {
+        return fail(error, "'%.*s' does not lie where the directory says", TEXT_ARG(entry->name));
     }
-    const unsigned char *at = zip->bytes + entry->header;
-    const uint64_t start = entry->header + HEADER_LENGTH + number(at + 26, 2) + number(at + 28, 2);
-    if (start > zip->length || entry->length > zip->length - start) {
-        return fail(error, "'%.*s' ends outside of the file", shown, entry->name);
+    *at = entry->header + HEADER_LENGTH + number(header + 26, 2) + number(header + 28, 2);
+    if (*at > zip->source->length || entry->length > zip->source->length - *at) {
+        return fail(error, "'%.*s' ends outside of the file", TEXT_ARG(entry->name));
     }
-    *bytes = zip->bytes + start;
-    return crc32_z(crc32(0, NULL, 0), *bytes, entry->length) == entry->crc ||
-           fail(error, "'%.*s' is damaged: its checksum is wrong", shown, entry->name);
+    return true;
+}
+
+bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct error *error) {
+    unsigned char piece[PIECE];
+    uint64_t at = 0;
+    unsigned long crc = 0;
+    if (entry->crc == 0) {
+        return true;
+    }
+    if (!zip_place(zip, entry, &at, error)) {
+        return false;
+    }
+    for (uint64_t left = entry->length; left > 0;) {
+        const size_t length = left < sizeof piece ? (size_t)left : sizeof piece;
+        if (!source_read(zip->source, at, piece, length, error)) {
+            return false;
+        }
+        crc = crc32_z(crc, piece, length);
+        at += length;
+        left -= length;
+    }
+    return crc == entry->crc ||
+           fail(error, "'%.*s' is damaged: its checksum is wrong", TEXT_ARG(entry->name));
+}
+
+const unsigned char *zip_bytes(const struct zip *zip, const struct zip_entry *entry,
+                               struct error *error) {
+    uint64_t at = 0;
+    return zip_place(zip, entry, &at, error) && zip_check(zip, entry, error)
+               ? source_take(zip->source, at, entry->length, zip->arena, error)
+               : NULL;
 }

@@ -2,36 +2,40 @@
 #ifndef PLEURA_WEIGHTS_ZIP_H
 #define PLEURA_WEIGHTS_ZIP_H
 
-#include "core/error.h"
-
-#include <stddef.h>
-#include <stdint.h>
+#include "stream/record.h"
+#include "weights/source.h"
 
 struct zip_entry {
-    const char *name; // not terminated
-    size_t name_length;
+    struct text name;
     uint64_t header, length; // where its local header is, and its bytes
-    uint32_t crc;
+    uint32_t crc;            // 0: not computed
     uint16_t method, flags;
 };
 
 struct zip {
-    const unsigned char *bytes;
-    size_t length;
+    const struct source *source;
+    struct arena *arena;
     struct zip_entry *entries;
     size_t count;
+    uint64_t behind; // bytes that follow the archive
 };
 
-// Reads the directory of an archive in memory, which must outlive it.
-CHECKED bool zip_open(struct zip *zip, const unsigned char *bytes, size_t length,
+// Reads the directory of an archive, into memory of the arena. Both must outlive it.
+CHECKED bool zip_open(struct zip *zip, const struct source *source, struct arena *arena,
                       struct error *error);
-void zip_close(struct zip *zip);
 
-// The entry whose name ends in `end` (from a '/' on, or all of it), or NULL.
-const struct zip_entry *zip_find(const struct zip *zip, const char *end);
+// The first entry called `name`, in a folder or not, or NULL.
+const struct zip_entry *zip_find(const struct zip *zip, const char *name);
 
-// Its bytes, after their checksum has been found right.
-CHECKED bool zip_bytes(const struct zip *zip, const struct zip_entry *entry,
-                       const unsigned char **bytes, struct error *error);
+// Where an entry's bytes start. Fails for one that is compressed, and where they are not.
+CHECKED bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *at,
+                       struct error *error);
+
+// Fails where an entry's bytes do not have its checksum.
+CHECKED bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct error *error);
+
+// Its bytes, after their checksum has been found right; NULL with *error.
+CHECKED const unsigned char *zip_bytes(const struct zip *zip, const struct zip_entry *entry,
+                                       struct error *error);
 
 #endif

@@ -113,7 +113,8 @@ static void multiply(bool half, size_t columns, size_t inner, const float *a, co
                       columns);
     } else {
         cpu_f32_gemm(TILE, columns / CPU_F32_PANEL, inner, (struct cpu_f32_a){a, inner, 1},
-                     (struct cpu_f32_b){b, inner * CPU_F32_PANEL, CPU_F32_PANEL}, true, c, columns);
+                     (struct cpu_f32_b){b, inner * CPU_F32_PANEL, CPU_F32_PANEL}, true,
+                     (struct cpu_f32_c){c, columns, CPU_F32_PANEL});
     }
 }
 

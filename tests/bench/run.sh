@@ -110,6 +110,24 @@ decoding() {
         "decode -q -t 1 many-dicom >/dev/null")" "--threads 1: what two free cores lose" 0.9
 }
 
+surveying() {
+    local i image names=()
+    mkdir crowd
+    for image in dicom/train/*; do names+=("${image##*/}"); done
+    for ((i = 0; i < 200; i++)); do
+        mkdir "crowd/$i"
+        for image in "${names[@]}"; do ln "dicom/train/$image" "crowd/$i/$i-$image"; done
+    done
+    title "survey of 12,000 DICOM files" "against"
+    row "survey" "$(calculate "12000 / 1200 / $(race_first -n 5 'survey -q crowd >/dev/null')")" \
+        "1,200 files a second" 1
+    row "survey" "$(race_ratio -n 5 'survey -q crowd >/dev/null' \
+        'find crowd -type f -print0 | sort -z | xargs -0 head -q -c 4096 >/dev/null')" \
+        "find, sort, 4 KiB of each by head" -
+    row "survey --pixels of 240" "$(race_ratio -n 5 'survey -q --pixels many-dicom >/dev/null' \
+        'decode -q many-dicom >/dev/null')" "decode" 0.8
+}
+
 masks() {
     local count=300
     title "Masks of 1024 x 1024 with a lesion each" "against"
@@ -154,6 +172,7 @@ memory() {
     title "Peak memory of a program's largest process" "against"
     peak "synth --train 8" synth -q --train 8 --test 0 again
     peak "decode of 240 DICOM files" decode -q many-dicom
+    peak "survey of 12,000 DICOM files" survey -q crowd
     peak "shard of 60 samples" shard -q shards once.mpk
     peak "augment of 60 samples, 2 threads" augment -q -t 2 shards
     peak "inspect of 240 samples" inspect -q samples.mpk
@@ -171,6 +190,7 @@ data() {
     make_inputs
     streams
     decoding
+    surveying
     masks
     kernels_alone
     memory

@@ -234,6 +234,74 @@ open("x/big.png", "wb").write(b)'
     fails 1 "m: no files in it" survey --masks m x
 }
 
+@test "--pixels: damage, blank and black pictures, doubles within a set and between two" {
+    mkdir x y
+    gray() { make-gray --height 32 --width 30 "$@"; }
+    # 30 levels and more: each row another grey level
+    many() { # many FILE FIRST: rows of FIRST, FIRST + 2, ...
+        /usr/bin/python3 -c 'import PIL.Image, sys
+PIL.Image.frombytes("L", (20, 40), bytes(int(sys.argv[2]) + 2 * (i // 20) for i in range(800))).save(sys.argv[1])' "$@"
+    }
+    gray --level 90 --back 90 -o x/blank.png
+    gray --level 91 --back 91 -o x/blank2.png
+    gray --level 90 --back 90 -o x/blank3.png
+    gray --rows 3 --columns 3 --level 90 --back 9 -o x/two.png
+    many x/a.png 100
+    many x/b.png 0 # mean 39
+    many y/c.png 100
+    many y/d.png 101
+    cp y/d.png y/e.png
+    # black: rows of 0 and one of 200; by its mean
+    /usr/bin/python3 -c 'import PIL.Image
+PIL.Image.frombytes("L", (20, 40), bytes(i % 20 for i in range(240)) + bytes(560)).save("x/dark.png")
+PIL.Image.frombytes("L", (50, 40), bytes(i % 20 + 200 for i in range(20)) + bytes(1980)).save("x/dark99.png")
+PIL.Image.frombytes("L", (50, 40), bytes(i % 20 + 200 for i in range(100)) + bytes(1900)).save("x/light95.png")'
+    fits --json x --test y
+    jq -e '.train.pixels == null and .test.pixels == null' <<<"$output"
+    says "notice: the training images: are of 3 sizes"
+    fits --json --pixels x --test y
+    jq -e '.train.pixels == {decoded: 9, blank: 3, few_levels: 1, almost_black: 2, doubles: 0}' <<<"$output"
+    jq -e '.test.pixels == {decoded: 3, blank: 0, few_levels: 0, almost_black: 0, doubles: 2}' <<<"$output"
+    says "notice: x/blank.png: shows nothing: all pixels are equal (and 2 more)" \
+        "notice: x/dark.png: is almost black (and 1 more)" \
+        "notice: the training images: are of 3 sizes" \
+        "notice: x/two.png: has fewer than 16 grey levels" \
+        "notice: x/a.png and y/c.png: a training and a test image of the same pixels" \
+        "notice: y/d.png and y/e.png: two test images of the same pixels"
+    for threads in 1 5; do survey -q -t $threads --json --pixels x --test y | cmp - <(echo "$output"); done
+    # the same pixels in another shape are another image; in another format they are not
+    /usr/bin/python3 -c 'import PIL.Image
+bytes = PIL.Image.open("x/a.png").tobytes()
+PIL.Image.frombytes("L", (40, 20), bytes).save("x/f.png")
+PIL.Image.open("x/a.png").convert("RGB").save("x/g.png")'
+    fits --pixels x
+    grep -qx 'survey: notice: x/a.png and x/g.png: two training images of the same pixels' <<<"$stderr"
+    # damage that no header shows
+    synth -q --train 2 --test 0 --side 64 --quality 0 --format png z
+    file=$(ls z/train | head -n 1)
+    truncate -s $(($(stat -c %s "z/train/$file") / 2)) "z/train/$file"
+    fits -q z/train
+    fails 1 "z/train/$file: " survey --pixels z/train
+    [ "$(survey -q --json --pixels --on-error skip z/train | jq -c '.train | [.images, .pixels.decoded, .left_out[0].count]')" = '[1,1,1]' ]
+}
+
+@test "--pixels --masks: areas of masks, and what is no mask" {
+    three
+    mkdir m
+    box="--height 16 --width 12 --top 3 --left 2 --columns 2"
+    make-gray $box --rows 4 --level 255 -o m/a.png
+    make-gray $box --rows 5 --level 1 -o m/b.png
+    make-gray $box --rows 0 -o m/c.png
+    fits --json --pixels --masks m x
+    jq -e '.train.labels | .images == 3 and .lesions == 2 and .area.min == 8 and .area.max == 10
+        and .area_share.max == 10 / 192 and .rows == null' <<<"$output"
+    make-gray $box --rows 4 --level 255 --corner 100 -o m/a.png
+    fits -q --masks m x
+    fails 1 "x/a.png: its mask: not a mask: grey levels 100 and 255" survey --pixels --masks m x
+    fits --json --on-error skip --pixels --masks m x
+    jq -e '.train | .images == 2 and .labels.lesions == 1' <<<"$output"
+}
+
 @test "texts from files steer no terminal, and JSON stays JSON" {
     mkdir x
     evil=$'e\e[31m\x9b"\\\n'

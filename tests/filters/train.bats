@@ -288,6 +288,17 @@ PYTHON
     paste <(means f32.mpk) <(means bf16.mpk) | awk '{d = $1 - $2; if (d * d > 4e-4) exit 1}'
 }
 
+@test "predict-fold: fewer instructions give the same picture" {
+    whole_run
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk >all.mpk
+    means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
+    for level in base avx2 avx512; do
+        PLEURA_CPU=$level predict-fold -q --type f4 -m whole/best.mpk val.mpk >fewer.mpk
+        paste <(means all.mpk) <(means fewer.mpk) | awk '{d = $1 - $2; if (d * d > 1e-10) exit 1}'
+    done
+    PLEURA_CPU=avx3 fails 1 "PLEURA_CPU=avx3" predict-fold -q -m whole/best.mpk val.mpk
+}
+
 @test "predict-fold: what it cannot do is said" {
     whole_run
     fails 2 "--model" predict-fold val.mpk

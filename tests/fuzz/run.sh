@@ -31,10 +31,22 @@ make_tables() { # make_tables FOLDER
     printf 'ImageId\nx\ny\n' >"$1/ids"
 }
 
+make_pickles() { # make_pickles FOLDER
+    local case protocol form
+    for case in plain kinds foreign nested two averaged network; do
+        for protocol in 2 4; do
+            for form in zip old; do
+                python3 "$(dirname "$0")/../filters/make_pth.py" "$1/$case-$protocol-$form.pth" "$case" "$protocol" "$form"
+            done
+        done
+    done
+}
+
 make_seeds() {
     rm -rf "$seeds"
     mkdir -p "$seeds"/{stream,csv,png,dicom,jpeg}
     cp -r "$(dirname "$0")/../golden/weights" "$seeds"
+    make_pickles "$seeds/weights"
     make_streams "$seeds/stream"
     make_tables "$seeds/csv"
     make-png "$seeds/png"

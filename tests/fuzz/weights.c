@@ -8,6 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     struct weight_table table = {.count = 0};
     struct error error = {""};
     if (weights_read_bytes(bytes, length, &table, &error)) {
+        size_t numbers = 0;
+        PROMISE(table.count > 0);
         for (size_t i = 0; i < table.count; i++) {
             const struct weight *weight = &table.weights[i];
             size_t count = 1;
@@ -15,8 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
                 count *= weight->shape[k];
             }
             PROMISE(count == weight->count);
+            numbers += count;
             PROMISE(weight_table_find(&table, weight->name) == weight);
         }
+        PROMISE(numbers * sizeof(float) <= (size_t)60 << 20);
     } else {
         PROMISE(error.text[0] != 0);
     }

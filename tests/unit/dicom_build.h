@@ -42,7 +42,7 @@ static inline void put(struct file *file, uint32_t tag, const char *vr, const vo
     } else {
         memcpy(file->bytes + file->length, vr, 2);
         file->length += 2;
-        const bool is_long = strstr("OB OW SQ UN", vr) != NULL;
+        const bool is_long = strstr("OB OW OD OF SQ SV UN UV", vr) != NULL;
         put_number(file, is_long ? 0 : length, 2);
         if (is_long) {
             put_number(file, length, 4);
@@ -112,16 +112,21 @@ static inline void put_fragments(struct file *file, const char *pixels, size_t l
 }
 
 // Decodes an exact copy, so that the sanitizer sees a read beyond the end.
-static inline bool decode(const struct file *file, struct image *image, struct image_note *note,
-                          struct error *error) {
+static inline bool decode_by(const struct file *file, const struct image_options *options,
+                             struct image *image, struct image_note *note, struct error *error) {
     uint8_t *piece = malloc(file->length + 1);
     assert_non_null(piece);
     memcpy(piece + 1, file->bytes, file->length);
     error->text[0] = '\0';
-    const bool decoded = image_decode(piece + 1, file->length, NULL, image, note, error);
+    const bool decoded = image_decode(piece + 1, file->length, options, image, note, error);
     expect_described(piece + 1, file->length, decoded, image, error);
     free(piece);
     return decoded;
+}
+
+static inline bool decode(const struct file *file, struct image *image, struct image_note *note,
+                          struct error *error) {
+    return decode_by(file, NULL, image, note, error);
 }
 
 static inline void expect_noted(const struct file *file, const char *pixels, size_t count,

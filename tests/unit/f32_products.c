@@ -1,5 +1,6 @@
 // Products of small float32 matrices against sums in double, for all numbers of rows, both orders
-// of A, and sums added to what is there; and whose bytes do not depend on the other rows.
+// of A, and sums added to what is there; whose bytes do not depend on the other rows, and are the
+// same by vectors of 16 numbers, which any processor runs here in pieces.
 #include "backend/cpu_f32.h"
 #include "core/random.h"
 
@@ -25,52 +26,138 @@ static float *drawn(size_t count, uint64_t number) {
     return made;
 }
 
-// A as rows x inner, or inner x rows; B as panels one behind the other, or side by side.
-static void check(size_t rows, size_t panels, size_t inner, bool turned, bool add) {
-    const size_t columns = panels * CPU_F32_PANEL;
-    const size_t leading = columns + 3;
-    float *a = drawn(rows * inner + 1, 1);
-    float *b = drawn(columns * inner + 1, 2);
-    float *c = drawn(rows * leading, 3);
-    float *before = drawn(rows * leading, 3);
-    const struct cpu_f32_a from = {a, turned ? 1 : inner, turned ? rows : 1};
-    const struct cpu_f32_b with = {b, turned ? CPU_F32_PANEL : inner * CPU_F32_PANEL,
-                                   turned ? columns : CPU_F32_PANEL};
-    cpu_f32_gemm(rows, panels, inner, from, with, add, c, leading);
-    for (size_t i = 0; i < rows * leading; i++) {
-        const size_t row = i / leading;
-        const size_t n = i % leading;
-        double sum = add || n >= columns ? before[i] : 0;
-        for (size_t k = 0; n < columns && k < inner; k++) {
-            sum += (double)a[row * from.row_step + k * from.inner_step] *
-                   b[n / CPU_F32_PANEL * with.panel_step + k * with.inner_step + n % CPU_F32_PANEL];
-        }
-        if (!(fabs(c[i] - sum) < 1e-5)) {
-            fail_msg("%zu x %zu x %zu: %g for %g", rows, columns, inner, c[i], sum);
+// ---- AVX-512's blocks without AVX-512
+
+typedef float sixteen __attribute__((vector_size(64)));
+typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
+
+// c += a b, number by number.
+static void fuse(const sixteen *a, const sixteen *b, sixteen *c) {
+    for (size_t i = 0; i < 16; i++) {
+        (*c)[i] = fmaf((*a)[i], (*b)[i], (*c)[i]);
+    }
+}
+
+#define NAME(what) emulated_##what
+#define TARGET
+#define VECTOR sixteen
+#define ANYWHERE sixteen_anywhere
+#define LANES 16
+#define FUSED(a, b, c) (fuse(&(a), &(b), &(c)), (c)) // which is where the sum goes
+#define SHAPES CPU_F32_SHAPES_16
+#include "backend/cpu_f32_block.h"
+
+// ---- one product
+
+struct product {
+    size_t rows, panels, inner;
+    bool turned; // A is inner x rows, and B's panels lie side by side; else one behind the other
+    bool apart;  // C's panels lie one behind the other; else side by side
+    bool add;
+};
+
+struct matrices {
+    float *a, *b, *c;
+    struct cpu_f32_a from;
+    struct cpu_f32_b with;
+    struct cpu_f32_c to;
+    size_t numbers; // of C's memory
+};
+
+static struct matrices draw_matrices(const struct product *product) {
+    const size_t columns = product->panels * CPU_F32_PANEL;
+    const size_t row_step = product->apart ? CPU_F32_PANEL : columns + 3;
+    struct matrices made = {.a = drawn(product->rows * product->inner + 1, 1),
+                            .b = drawn(columns * product->inner + 1, 2),
+                            .numbers = product->rows * (columns + 3)};
+    made.c = drawn(made.numbers, 3);
+    made.from = (struct cpu_f32_a){made.a, product->turned ? 1 : product->inner,
+                                   product->turned ? product->rows : 1};
+    made.with =
+        (struct cpu_f32_b){made.b, product->turned ? CPU_F32_PANEL : product->inner * CPU_F32_PANEL,
+                           product->turned ? columns : CPU_F32_PANEL};
+    made.to = (struct cpu_f32_c){made.c, row_step,
+                                 product->apart ? product->rows * CPU_F32_PANEL : CPU_F32_PANEL};
+    return made;
+}
+
+static void free_matrices(const struct matrices *matrices) {
+    free(matrices->a);
+    free(matrices->b);
+    free(matrices->c);
+}
+
+static size_t place(const struct matrices *matrices, size_t row, size_t column) {
+    return row * matrices->to.row_step + column / CPU_F32_PANEL * matrices->to.panel_step +
+           column % CPU_F32_PANEL;
+}
+
+static void check_sums(const struct product *product, const struct matrices *made) {
+    float *wanted = drawn(made->numbers, 3);
+    for (size_t row = 0; row < product->rows; row++) {
+        for (size_t n = 0; n < product->panels * CPU_F32_PANEL; n++) {
+            const size_t at = place(made, row, n);
+            double sum = product->add ? wanted[at] : 0;
+            for (size_t k = 0; k < product->inner; k++) {
+                sum += (double)made->a[row * made->from.row_step + k * made->from.inner_step] *
+                       made->b[n / CPU_F32_PANEL * made->with.panel_step +
+                               k * made->with.inner_step + n % CPU_F32_PANEL];
+            }
+            if (!(fabs(made->c[at] - sum) < 1e-5)) {
+                fail_msg("%zu x %zu panels x %zu: %g for %g", product->rows, product->panels,
+                         product->inner, made->c[at], sum);
+            }
+            wanted[at] = made->c[at];
         }
     }
-    if (rows > 1) { // the last row alone
-        memcpy(before + (rows - 1) * leading, c + (rows - 1) * leading, columns * sizeof *c);
-        float *alone = drawn(rows * leading, 3) + (rows - 1) * leading;
-        cpu_f32_gemm(
-            1, panels, inner,
-            (struct cpu_f32_a){a + (rows - 1) * from.row_step, from.row_step, from.inner_step},
-            with, add, alone, leading);
-        assert_memory_equal(alone, before + (rows - 1) * leading, columns * sizeof *c);
-        free(alone - (rows - 1) * leading);
+    assert_memory_equal(wanted, made->c, made->numbers * sizeof *wanted); // and nothing beside it
+    free(wanted);
+}
+
+static void check_last_row_alone(const struct product *product, const struct matrices *made) {
+    const size_t last = product->rows - 1;
+    float *alone = drawn(made->numbers, 3);
+    cpu_f32_gemm(1, product->panels, product->inner,
+                 (struct cpu_f32_a){made->a + last * made->from.row_step, made->from.row_step,
+                                    made->from.inner_step},
+                 made->with, product->add,
+                 (struct cpu_f32_c){alone + last * made->to.row_step, made->to.row_step,
+                                    made->to.panel_step});
+    for (size_t n = 0; n < product->panels * CPU_F32_PANEL; n += CPU_F32_PANEL) {
+        assert_memory_equal(alone + place(made, last, n), made->c + place(made, last, n),
+                            CPU_F32_PANEL * sizeof *alone);
     }
-    free(a);
-    free(b);
-    free(c);
-    free(before);
+    free(alone);
+}
+
+static void check(const struct product *product) {
+    const struct matrices made = draw_matrices(product);
+    const struct matrices emulated = draw_matrices(product);
+    cpu_f32_gemm(product->rows, product->panels, product->inner, made.from, made.with, product->add,
+                 made.to);
+    emulated_gemm(product->rows, product->panels, product->inner, emulated.from, emulated.with,
+                  product->add, emulated.to);
+    check_sums(product, &made);
+    check_sums(product, &emulated);
+    if (cpu_f32_products()) { // else numbers are rounded between multiplication and addition
+        assert_memory_equal(made.c, emulated.c, made.numbers * sizeof *made.c);
+    }
+    check_last_row_alone(product, &made);
+    free_matrices(&made);
+    free_matrices(&emulated);
 }
 
 static void products_are_the_sums(void **state) {
-    static const size_t inners[] = {0, 1, 7, 64};
+    static const size_t inners[] = {0, 1, 7, 64, 130};
     (void)state;
     for (size_t rows = 1; rows <= 31; rows++) {
-        for (size_t i = 0; i < 4 * sizeof inners / sizeof *inners; i++) {
-            check(rows, 1 + rows % 3, inners[i / 4], i % 2 != 0, i / 2 % 2 != 0);
+        for (size_t i = 0; i < 8 * sizeof inners / sizeof *inners; i++) {
+            check(&(struct product){.rows = rows,
+                                    .panels = 1 + (rows + i) % 7,
+                                    .inner = inners[i / 8],
+                                    .turned = i % 2 != 0,
+                                    .apart = i / 2 % 2 != 0,
+                                    .add = i / 4 % 2 != 0});
         }
     }
 }

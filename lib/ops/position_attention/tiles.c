@@ -127,7 +127,7 @@ void tile_scores(const struct part *part, const struct operand *a, const struct 
     cpu_f32_gemm(part->rows, (part->columns + PANEL - 1) / PANEL, width,
                  (struct cpu_f32_a){a->rows + part->first * width, width, 1},
                  (struct cpu_f32_b){b->across + part->column * width, width * PANEL, PANEL}, false,
-                 tile, BLOCK);
+                 (struct cpu_f32_c){tile, BLOCK, PANEL});
 }
 
 // The rows of b from pixel `first` on, as the inner side.
@@ -150,7 +150,7 @@ void tile_product(const struct part *part, const float *tile, const struct opera
         return;
     }
     cpu_f32_gemm(part->rows, leading / PANEL, part->columns, (struct cpu_f32_a){tile, BLOCK, 1},
-                 panels_from(b, part->column), true, made, leading);
+                 panels_from(b, part->column), true, (struct cpu_f32_c){made, leading, PANEL});
 }
 
 void tile_turned_product(const struct part *part, const float *tile, const struct operand *b,
@@ -164,5 +164,5 @@ void tile_turned_product(const struct part *part, const float *tile, const struc
         return;
     }
     cpu_f32_gemm(part->columns, leading / PANEL, part->rows, (struct cpu_f32_a){tile, 1, BLOCK},
-                 panels_from(b, part->first), true, made, leading);
+                 panels_from(b, part->first), true, (struct cpu_f32_c){made, leading, PANEL});
 }
