@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+"""attack.py [--part N] [--kind KIND]...: runs all programs of the PATH on hostile streams and checks what they say and leave.
+
+Of each run is demanded: status 0 or 1; with 1 one line on stderr, without control characters; nothing where an output was
+to be; at most 64 MiB, or four times the input, more than a run on a good stream needs; at most a second of processor time
+for each megabyte and one more. What docs/stream.md forbids, or rules.py, must be refused. Prints how many runs each
+program saw, refused, and accepted; ends with 1 where a demand was not met. --part N: every Nth stream only.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import hostile
+import rules
+import streams
+
+MEMORY = 64 << 10  # KiB
+CONTROL = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffd]")
+# What a program reads of another kind, or more of it than we know to judge, it may refuse or not.
+Command = collections.namedtuple("Command", "name arguments rule every normally", defaults=[None, 1, {0}])
+Run = collections.namedtuple("Run", "status lines memory seconds left")
+
+
+def commands(kind):
+    """H: the hostile file, G: a good one of its kind, O: where an output goes, M: a model, S: samples, P: probabilities."""
+    every = {
+        "inspect": Command("inspect", "H", rules.any_stream),
+        "inspect --json": Command("inspect", "--json H -o O", rules.any_stream),
+        "inspect --check": Command("inspect", "--check H", rules.any_stream),
+        "merge": Command("merge", "H -o O", rules.finite),
+        "merge 2": Command("merge", "G H -o O", rules.finite),
+        "merge twice": Command("merge", "H H --type f4 -o O", rules.finite),
+    }
+    of_all_samples = {
+        "rle-encode": Command("rle-encode", "H -o O", rules.encodable),
+        "overlay": Command("overlay", "H -o O", rules.samples, 1, {1}),  # for one sample
+        "overlay -d": Command("overlay", "-d O H", rules.shards),
+        "predict-fold": Command("predict-fold", "-m M H -o O", rules.samples, 7),
+        "train-fold": Command("train-fold", "-n bisenet-resnet18 --batch 2 --iterations 1 O H", None, 23),
+    }
+    of_samples = {
+        **of_all_samples,
+        "shard": Command("shard", "O H", rules.shards),
+        "augment": Command("augment", "--plain --side 32 H -o O", rules.samples),
+        "augment catalog": Command("augment", "--side 32 --samples 3 H -o O", rules.shards),
+    }
+    of_augmented = {
+        **of_all_samples,
+        "overlay -p": Command("overlay", "S -p H -d O", rules.masks),
+        "train-fold --val": Command(
+            "train-fold", "-n bisenet-resnet18 --batch 2 --iterations 1 --val H O S", None, 23),
+    }
+    of_probabilities = {
+        "classify --area": Command("classify", "--area 3 H -o O", rules.probabilities),
+        "classify --ratio": Command("classify", "--ratio 0.5 H -o O", rules.probabilities),
+        "rle-encode": Command("rle-encode", "H -o O", rules.encodable),
+        "rle-encode -d": Command("rle-encode", "--decisions D H -o O", rules.encodable),
+        "overlay -p": Command("overlay", "S -p H -d O", rules.probabilities),
+    }
+    of_weights = {
+        "weights": Command("weights", "H -o O.safetensors"),
+        "weights -o .mpk": Command("weights", "H -o O.mpk"),
+        "predict-fold": Command("predict-fold", "-n bisenet-resnet18 -m H S -o O", None, 7, {1}),
+        "train-fold --init": Command("train-fold", "-n bisenet-resnet18 --batch 2 --iterations 1 --init H O S", None, 23, {1}),
+    }
+    own = {
+        "samples": of_samples,
+        "augmented": of_augmented,
+        "probabilities": of_probabilities,
+        "decisions": {"rle-encode -d": Command("rle-encode", "--decisions H P -o O", rules.decisions)},
+        "weights": of_weights,
+    }
+    return {**every, **own[kind]}
+
+
+class Attack:
+    """A folder with good files, in which one program after the other runs."""
+
+    def __init__(self, folder, model):
+        self.folder = folder
+        self.model = model
+        self.normal = {}
+        for name, make in hostile.KINDS.items():
+            with open(f"{folder}/{name}.mpk", "wb") as file:
+                make().write(file)
+
+    def run(self, kind, command):
+        """Runs a command on the hostile file."""
+        out = f"{self.folder}/out"
+        os.mkdir(out)
+        places = {
+            "H": "hostile.mpk", "G": f"{kind}.mpk", "S": "augmented.mpk", "P": "probabilities.mpk", "D": "decisions.mpk",
+            "M": self.model, "O": "out/x", "O.safetensors": "out/x.safetensors", "O.mpk": "out/x.mpk",
+        }
+        arguments = [places.get(word, word) for word in command.arguments.split()]
+        line = ["/usr/bin/time", "-o", "time", "-f", "%M %U %S", command.name, "-q", *arguments]
+        try:
+            done = subprocess.run(line, cwd=self.folder, capture_output=True, timeout=60, check=False)
+            status, said = done.returncode, done.stderr
+        except subprocess.TimeoutExpired as late:
+            status, said = "does not end", late.stderr or b""
+        with open(f"{self.folder}/time", encoding="utf-8") as file:
+            used = (file.read().splitlines() or ["0 0 0"])[-1].split()
+        left = [os.path.join(at, name) for at, _, names in os.walk(out) for name in names]
+        left = [path for path in left if not path.endswith("log.jsonl")]
+        shutil.rmtree(out)
+        lines = said.decode("utf-8", "replace").splitlines(keepends=True)
+        return Run(status, lines, int(used[0]), float(used[1]) + float(used[2]), left)
+
+    def learn(self, kind, name, command):
+        """What a run on the good file needs."""
+        if (kind, name) not in self.normal:
+            shutil.copy(f"{self.folder}/{kind}.mpk", f"{self.folder}/hostile.mpk")
+            self.normal[kind, name] = self.run(kind, command)
+        return self.normal[kind, name]
+
+    def faults(self, kind, name, command, data, legal):
+        """The run, and what is wrong with it."""
+        normal = self.learn(kind, name, command)
+        with open(f"{self.folder}/hostile.mpk", "wb") as file:
+            file.write(data)
+        run = self.run(kind, command)
+        wrong = []
+        if run.status not in (0, 1):
+            wrong.append(f"status {run.status}")
+        # weights tells what does not fit a network by kind, in a line each.
+        if run.status == 1 and not 1 <= len(run.lines) <= (4 if command.name == "weights" else 1):
+            wrong.append(f"{len(run.lines)} lines")
+        if any(CONTROL.search(line.rstrip("\n")) for line in run.lines):
+            wrong.append("control characters")
+        if run.status != 0 and run.left:
+            wrong.append(f"left {run.left}")
+        if run.memory > normal.memory + max(MEMORY, len(data) >> 8):
+            wrong.append(f"{run.memory} KiB, normally {normal.memory}")
+        if run.seconds > normal.seconds + 1 + len(data) / 1e6:
+            wrong.append(f"{run.seconds} s, normally {normal.seconds}")
+        if run.status == 0 and command.rule is not None and (legal is None or not command.rule(*legal)):
+            wrong.append("accepted")
+        return run, wrong
+
+
+def attack(work):
+    """Part of the streams of a kind: counts by program, and what was wrong."""
+    kind, model, part, of, every = work
+    counts, wrong = collections.Counter(), []
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Attack(folder, model)
+        for number, (name, stream) in enumerate(hostile.hostile(hostile.KINDS[kind]())):
+            if number % (of * every) != part * every:
+                continue
+            made = io.BytesIO()
+            stream.write(made)
+            data = made.getvalue()
+            legal = streams.read(data)
+            for title, command in commands(kind).items():
+                if number // (of * every) % command.every != 0:
+                    continue
+                run, faults = scene.faults(kind, title, command, data, legal)
+                counts[command.name, "tried"] += 1
+                counts[command.name, "refused" if run.status == 1 else "accepted"] += 1
+                if faults:
+                    wrong.append(f"{kind}: {title}: {name}: {', '.join(faults)}: {''.join(run.lines).strip()[:200]}")
+        for title, command in commands(kind).items():
+            if scene.learn(kind, title, command).status not in command.normally:
+                wrong.append(f"{kind}: {title}: the good stream: {scene.normal[kind, title]}")
+    return counts, wrong
+
+
+def make_model(folder):
+    """Trains for one step."""
+    with open(f"{folder}/samples.mpk", "wb") as file:
+        hostile.augmented().write(file)
+    subprocess.run(
+        ["train-fold", "-q", "-n", "bisenet-resnet18", "--batch", "2", "--iterations", "1", f"{folder}/model",
+         f"{folder}/samples.mpk"], check=True)
+    return f"{folder}/model/last.mpk"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", type=int, default=1)
+    parser.add_argument("--kind", action="append", choices=hostile.KINDS)
+    options = parser.parse_args()
+    jobs = os.cpu_count() or 1
+    counts, wrong = collections.Counter(), []
+    with tempfile.TemporaryDirectory() as folder:
+        model = make_model(folder)
+        work = [(kind, model, part, jobs, options.part) for kind in options.kind or hostile.KINDS for part in range(jobs)]
+        with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+            for some, faults in pool.map(attack, work):
+                counts.update(some)
+                wrong += faults
+    print("program         tried   refused  accepted")
+    for program in sorted({program for program, _ in counts}):
+        print(f"{program:12}", *(f"{counts[program, what]:9}" for what in ("tried", "refused", "accepted")))
+    for line in wrong:
+        print(line, file=sys.stderr)
+    print(f"{sum(n for (_, what), n in counts.items() if what == 'tried')} runs, {len(wrong)} not as promised")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
