@@ -109,6 +109,10 @@ static bool read_all(struct inputs *inputs, bool checkpoint, uint64_t number) {
     for (size_t k = 0; k < inputs->count; k++) {
         if (read_one(inputs->readers[k], checkpoint, &inputs->records[k])) {
             going = going == none ? k : going;
+            // Lists are the first stream's: those of the others are not held side by side.
+            if (k > 0) {
+                stream_drop_lists(inputs->readers[k]);
+            }
         } else {
             ended = ended == none ? k : ended;
         }

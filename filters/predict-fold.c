@@ -11,8 +11,11 @@
 #include "train/parameters.h"
 #include "weights/file.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MOST_SIDE 2048 // that is taken from a file of weights
 
 struct options {
     const char *model, *network, *device, *precision, *type;
@@ -44,44 +47,68 @@ struct prediction {
 
 // ---- the network
 
+// The side that is asked for, or else the one in training. A file's word is not enough for a
+// network that takes gigabytes.
+static int64_t side_of(const struct options *options, const struct weight_table *table) {
+    if (options->side > 0 || table->side <= 0) {
+        return options->side > 0 ? options->side : 768;
+    }
+    if (table->side > MOST_SIDE) {
+        die("%s: was trained at a side of %" PRId64 ", above %d: say so with --side if it is true",
+            options->model, table->side, MOST_SIDE);
+    }
+    return table->side;
+}
+
+// The network's graph, which the weights must fit.
+static struct graph *open_graph(const struct options *options, const struct weight_table *table) {
+    const char *name = options->network != NULL ? options->network : table->network;
+    struct error error;
+    if (name == NULL) {
+        die("%s: does not say which network it is of: --network NAME (%s)", options->model,
+            model_names());
+    }
+    const int64_t side = side_of(options, table);
+    const struct model_options model = {.images = (size_t)options->batch,
+                                        .height = (size_t)side,
+                                        .width = (size_t)side,
+                                        .gray = true};
+    struct graph *graph = model_build(name, GRAPH_PREDICT, &model, &error);
+    if (graph == NULL) {
+        die("%s", error.text);
+    }
+    if (!parameters_check(graph, table, "", TAKE_NEEDED, &error)) {
+        die("%s: %s", options->model, error.text);
+    }
+    return graph;
+}
+
 static void open_network(struct prediction *prediction, const struct options *options) {
     struct weight_table table = {.count = 0};
     struct error error;
     enum precision precision = PRECISION_F32;
+    if (!precision_named(options->precision, &precision)) {
+        die_usage("--precision %s", options->precision);
+    }
     if (!weights_read_file(options->model, &table, &error)) {
         die("%s", error.text);
     }
     if (!options->common.quiet) {
         weight_table_say(&table, options->model);
     }
-    const char *name = options->network != NULL ? options->network : table.network;
-    const int64_t side = options->side > 0 ? options->side : table.side > 0 ? table.side : 768;
-    if (name == NULL) {
-        die("%s: does not say which network it is of: --network NAME (%s)", options->model,
-            model_names());
-    }
-    const struct model_options model = {.images = (size_t)options->batch,
-                                        .height = (size_t)side,
-                                        .width = (size_t)side,
-                                        .gray = true};
-    if (!precision_named(options->precision, &precision)) {
-        die_usage("--precision %s", options->precision);
-    }
     prediction->backend =
         backend_open(options->device, precision, (int)options->common.threads, &error);
-    prediction->graph =
-        prediction->backend == NULL ? NULL : model_build(name, GRAPH_PREDICT, &model, &error);
-    prediction->network = prediction->graph == NULL
-                              ? NULL
-                              : network_new(prediction->graph, prediction->backend, &error);
-    if (prediction->network == NULL ||
-        !inference_open(&prediction->inference, prediction->backend, prediction->graph,
-                        prediction->network, options->flip, &error)) {
+    if (prediction->backend == NULL) {
         die("%s", error.text);
     }
-    if (!parameters_take(prediction->backend, prediction->graph, prediction->network, &table, "",
+    prediction->graph = open_graph(options, &table);
+    prediction->network = network_new(prediction->graph, prediction->backend, &error);
+    if (prediction->network == NULL ||
+        !inference_open(&prediction->inference, prediction->backend, prediction->graph,
+                        prediction->network, options->flip, &error) ||
+        !parameters_take(prediction->backend, prediction->graph, prediction->network, &table, "",
                          TAKE_NEEDED, &error)) {
-        die("%s: %s", options->model, error.text);
+        die("%s", error.text);
     }
     weight_table_free(&table);
 }

@@ -4,9 +4,11 @@
 #include "core/pool.h"
 #include "core/progress.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define FROM_MEMORY SIZE_MAX
+#define MOST_BESIDE ((uint64_t)64 << 10) // values, or bytes of a record besides its image
 
 struct job {
     uint64_t position;
@@ -81,6 +83,15 @@ static struct job *free_job(struct augmenter *augmenter) {
     return &augmenter->jobs[augmenter->started++ % augmenter->depth];
 }
 
+// A value of a list takes 24 bytes in memory and can be a single one in a stream. A record that may
+// hold many is worked on alone, and its memory given back.
+static void finish_alone(struct augmenter *augmenter, struct job *job) {
+    while (write_oldest(augmenter)) {
+    }
+    loaded_record_free(&job->loaded);
+    (void)malloc_trim(0); // each thread's part of the heap would keep it
+}
+
 void augmenter_put_entry(struct augmenter *augmenter, uint64_t position, size_t entry) {
     const struct catalog *catalog = augmenter->catalog;
     struct job *job = free_job(augmenter);
@@ -88,6 +99,11 @@ void augmenter_put_entry(struct augmenter *augmenter, uint64_t position, size_t 
     job->entry = entry;
     job->source = catalog->files[catalog->entries[entry].file].path;
     pool_put(augmenter->pool, job);
+    const struct catalog_entry *place = &catalog->entries[entry];
+    const uint64_t pixels = (uint64_t)place->height * place->width;
+    if (pixels > 0 && place->length > pixels + MOST_BESIDE) {
+        finish_alone(augmenter, job);
+    }
 }
 
 void augmenter_put_sample(struct augmenter *augmenter, uint64_t position,
@@ -101,6 +117,9 @@ void augmenter_put_sample(struct augmenter *augmenter, uint64_t position,
         die("%s: %s", source, error.text);
     }
     pool_put(augmenter->pool, job);
+    if (job->loaded.value_count > MOST_BESIDE) {
+        finish_alone(augmenter, job);
+    }
 }
 
 void augmenter_end(struct augmenter *augmenter) {

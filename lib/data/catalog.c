@@ -216,6 +216,7 @@ static bool add_folder(struct catalog *catalog, const char *folder, struct error
 static bool read_samples(struct catalog *catalog, struct stream_reader *reader, uint32_t file,
                          struct sample_mask *mask, struct error *error) {
     struct record record;
+    struct view image;
     if (strcmp(stream_kind(reader), KIND_SAMPLES) != 0) {
         return fail(error, "%s: holds %s, and samples are needed here", catalog->files[file].path,
                     stream_kind(reader));
@@ -228,8 +229,13 @@ static bool read_samples(struct catalog *catalog, struct stream_reader *reader, 
         struct catalog_entry entry = {.file = file,
                                       .offset = stream_record_offset(reader),
                                       .length = stream_record_length(reader)};
-        if (!sample_lesion(mask, &record, &entry.lesion, error) ||
-            !add_entry(catalog, record.id, &entry, error)) {
+        if (!sample_image(&record, &image, error) ||
+            !sample_lesion(mask, &record, &entry.lesion, error)) {
+            return fail_within(error, "%s", stream_place(reader));
+        }
+        entry.height = (uint32_t)image.height;
+        entry.width = (uint32_t)image.width;
+        if (!add_entry(catalog, record.id, &entry, error)) {
             return fail_within(error, "%s", stream_place(reader));
         }
     }

@@ -1,7 +1,7 @@
 // From items to a record: field names, values, tensors.
 #include "stream/parse.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static bool is_word(const struct item *item, const char *word) {
     return (item->type == ITEM_TEXT || item->type == ITEM_BYTES) && text_is(item->text, word);
@@ -72,28 +72,31 @@ static bool parse_tensor(struct tensor *tensor, const struct item *map, const st
 }
 
 static bool parse_value(struct parsed *parsed, struct value *value, const struct item *item,
-                        const struct item *items, struct error *error);
+                        struct item *items, struct error *error);
 
-// Items are reserved before any is read: nested lists come behind.
+// An item and the value that it becomes take the same place.
+_Static_assert(sizeof(struct item) == sizeof(struct value), "items become values in their places");
+
 static bool parse_list(struct parsed *parsed, struct value *value, const struct item *item,
-                       const struct item *items, struct error *error) {
-    struct value *values = parsed->values + parsed->value_count;
-    parsed->value_count += item->range.count;
+                       struct item *items, struct error *error) {
+    struct value *values = (struct value *)(void *)(items + item->range.first);
     for (size_t i = 0; i < item->range.count; i++) {
-        const struct item *entry = &items[item->range.first + i];
-        if (entry->type == ITEM_MAP) {
+        const struct item entry = items[item->range.first + i];
+        if (entry.type == ITEM_MAP) {
             return fail(error, "a map in a list");
         }
-        if (!parse_value(parsed, &values[i], entry, items, error)) {
+        struct value made;
+        if (!parse_value(parsed, &made, &entry, items, error)) {
             return false;
         }
+        values[i] = made;
     }
     *value = value_list(values, item->range.count);
     return true;
 }
 
 static bool parse_value(struct parsed *parsed, struct value *value, const struct item *item,
-                        const struct item *items, struct error *error) {
+                        struct item *items, struct error *error) {
     switch (item->type) {
     case ITEM_INTEGER: *value = value_integer(item->integer); return true;
     case ITEM_UNSIGNED:
@@ -109,20 +112,7 @@ static bool parse_value(struct parsed *parsed, struct value *value, const struct
     }
 }
 
-static bool reserve_values(struct parsed *parsed, size_t count, struct error *error) {
-    parsed->value_count = 0;
-    if (count > parsed->value_capacity) {
-        struct value *values = realloc(parsed->values, count * sizeof *values);
-        if (values == NULL) {
-            return fail(error, "no memory for a record of %zu values", count);
-        }
-        parsed->values = values;
-        parsed->value_capacity = count;
-    }
-    return true;
-}
-
-static bool parse_fields(struct parsed *parsed, const struct tokens *tokens, bool *has_id,
+static bool parse_fields(struct parsed *parsed, struct tokens *tokens, bool *has_id,
                          struct error *error) {
     const struct item *map = &tokens->root;
     *has_id = false;
@@ -152,14 +142,13 @@ static bool parse_fields(struct parsed *parsed, const struct tokens *tokens, boo
     return true;
 }
 
-bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct error *error) {
+bool parse_object(struct parsed *parsed, struct tokens *tokens, struct error *error) {
     bool has_id = false;
     if (tokens->root.type != ITEM_MAP) {
         return fail(error, "not a map");
     }
     parsed->record = (struct record){.fields = parsed->fields};
-    if (!reserve_values(parsed, tokens->count, error) ||
-        !parse_fields(parsed, tokens, &has_id, error)) {
+    if (!parse_fields(parsed, tokens, &has_id, error)) {
         return false;
     }
     parsed->record.count = parsed->field_count;
@@ -178,8 +167,24 @@ bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct err
     return true;
 }
 
-void parse_free(struct parsed *parsed) {
-    free(parsed->values);
-    parsed->values = NULL;
-    parsed->value_capacity = 0;
+void parse_drop_lists(struct parsed *parsed, struct tokens *tokens) {
+    for (size_t i = 0; i < parsed->field_count; i++) {
+        if (parsed->fields[i].value.type == VALUE_LIST) {
+            parsed->fields[i].value = value_list(NULL, 0);
+        }
+    }
+    tokens_free(tokens);
+}
+
+bool parse_is_kind(const struct value *kind) {
+    if (kind->type != VALUE_TEXT || kind->text.length == 0 || kind->text.length > KIND_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < kind->text.length; i++) {
+        if (strchr("abcdefghijklmnopqrstuvwxyz-", kind->text.at[i]) == NULL ||
+            kind->text.at[i] == 0) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -7,21 +7,27 @@
 
 enum object_kind { OBJECT_RECORD, OBJECT_HEADER, OBJECT_END };
 
-// Memory for the values of one object after the other.
+// What one object after the other says.
 struct parsed {
     enum object_kind kind;
     struct record record; // id and fields; a header and an end have fields only
-    size_t field_count, tensor_count, value_count, value_capacity;
+    size_t field_count, tensor_count;
     struct field fields[RECORD_MAX_FIELDS];
     struct tensor tensors[RECORD_MAX_FIELDS];
-    struct value *values; // of lists
 };
 
 // Reads one object: a map with text keys that has an "id" (a record), or else "pleura" (a header),
-// or else "end". What comes out follows the rules of record_check and points into the tokens' bytes
-// and into *parsed, which starts as zeros.
-CHECKED bool parse_object(struct parsed *parsed, const struct tokens *tokens, struct error *error);
+// or else "end". What comes out follows the rules of record_check and points into the tokens'
+// bytes, into *parsed, which starts as zeros, and into the tokens' items: those of lists become
+// values in their places, so that a record of many values takes no second array.
+CHECKED bool parse_object(struct parsed *parsed, struct tokens *tokens, struct error *error);
 
-void parse_free(struct parsed *parsed);
+// Empties the lists of the object that was parsed last and gives the tokens' memory back, for those
+// who hold many records at once and need no lists of some of them.
+void parse_drop_lists(struct parsed *parsed, struct tokens *tokens);
+
+// Whether a text can be a stream's kind: a word that fits into messages.
+#define KIND_MAX 31 // bytes
+bool parse_is_kind(const struct value *kind);
 
 #endif

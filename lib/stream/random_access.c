@@ -159,8 +159,8 @@ static struct value keep_value(struct loaded_record *copy, size_t *used,
         return value_tensor(tensor);
     }
     if (value->type == VALUE_LIST) {
-        struct value *items = parsed->values + parsed->value_count;
-        parsed->value_count += value->list.count;
+        struct value *items = copy->values + copy->value_count;
+        copy->value_count += value->list.count;
         for (size_t i = 0; i < value->list.count; i++) {
             items[i] = keep_value(copy, used, &value->list.items[i]);
         }
@@ -171,19 +171,18 @@ static struct value keep_value(struct loaded_record *copy, size_t *used,
 
 static bool reserve_room(struct loaded_record *copy, const struct record *record,
                          struct error *error) {
-    struct parsed *parsed = &copy->parsed;
     struct room room = {record->id.length + 1, 1}; // empty ones, too, have to lie somewhere
     for (size_t i = 0; i < record->count; i++) {
         room.bytes += record->fields[i].name.length;
         measure(&room, &record->fields[i].value);
     }
-    if (room.values > parsed->value_capacity) {
-        struct value *values = realloc(parsed->values, room.values * sizeof *values);
+    if (room.values > copy->value_capacity) {
+        struct value *values = realloc(copy->values, room.values * sizeof *values);
         if (values == NULL) {
             return fail(error, "no memory for a record of %zu values", room.values);
         }
-        parsed->values = values;
-        parsed->value_capacity = room.values;
+        copy->values = values;
+        copy->value_capacity = room.values;
     }
     return reserve_bytes(copy, room.bytes, error);
 }
@@ -194,7 +193,7 @@ bool record_copy(struct loaded_record *copy, const struct record *record, struct
     if (!reserve_room(copy, record, error)) {
         return false;
     }
-    parsed->tensor_count = parsed->value_count = 0;
+    parsed->tensor_count = copy->value_count = 0;
     for (size_t i = 0; i < record->count; i++) {
         const struct field *field = &record->fields[i];
         parsed->fields[i].name = keep_text(copy, &used, field->name);
@@ -209,7 +208,8 @@ bool record_copy(struct loaded_record *copy, const struct record *record, struct
 void loaded_record_free(struct loaded_record *loaded) {
     free(loaded->bytes);
     tokens_free(&loaded->tokens);
-    parse_free(&loaded->parsed);
+    free(loaded->values);
     loaded->bytes = NULL;
-    loaded->capacity = 0;
+    loaded->values = NULL;
+    loaded->capacity = loaded->value_capacity = 0;
 }

@@ -14,6 +14,8 @@ struct loaded_record {
     size_t capacity;
     struct tokens tokens;
     struct parsed parsed;
+    struct value *values; // of a copy's lists
+    size_t value_count, value_capacity;
 };
 
 // Reads the record that fills bytes offset .. offset + length of a file. The file's hash is not

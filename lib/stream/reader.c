@@ -16,7 +16,6 @@
 
 #define FIRST_CAPACITY ((size_t)64 << 10)
 #define PIPE_SIZE (1 << 20)
-#define KIND_MAX 31
 #define PATH_SHOWN 160 // bytes of a long path's end in messages, so that record and byte fit in
 
 struct stream_reader {
@@ -172,20 +171,6 @@ static bool keep_history(struct stream_reader *reader, const struct list *lines,
     return true;
 }
 
-// A kind is a word that fits into messages.
-static bool is_kind(const struct value *kind) {
-    if (kind->type != VALUE_TEXT || kind->text.length == 0 || kind->text.length > KIND_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < kind->text.length; i++) {
-        if (strchr("abcdefghijklmnopqrstuvwxyz-", kind->text.at[i]) == NULL ||
-            kind->text.at[i] == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool read_header(struct stream_reader *reader, struct error *error) {
     const struct record *header = &reader->parsed.record;
     const struct value *version = record_find(header, "pleura");
@@ -194,7 +179,7 @@ static bool read_header(struct stream_reader *reader, struct error *error) {
     if (version->type != VALUE_INTEGER || version->integer != STREAM_VERSION) {
         return fail(error, "a tensor stream of a version that is not %d", STREAM_VERSION);
     }
-    if (header->count != 3 || kind == NULL || !is_kind(kind) || history == NULL ||
+    if (header->count != 3 || kind == NULL || !parse_is_kind(kind) || history == NULL ||
         history->type != VALUE_LIST) {
         return fail(error, "a header that is not pleura, kind (a word) and history (a list)");
     }
@@ -298,6 +283,10 @@ enum stream_status stream_next(struct stream_reader *reader, struct record *reco
     }
 }
 
+void stream_drop_lists(struct stream_reader *reader) {
+    parse_drop_lists(&reader->parsed, &reader->tokens);
+}
+
 // ---- opening and closing
 
 static char *shown_path(const char *path) {
@@ -365,7 +354,6 @@ void stream_close(struct stream_reader *reader) {
     }
     digest_free(reader->digest);
     tokens_free(&reader->tokens);
-    parse_free(&reader->parsed);
     free(reader->buffer);
     free(reader->history_bytes);
     free(reader->path);

@@ -27,6 +27,9 @@ const struct history *stream_history(const struct stream_reader *reader);
 CHECKED enum stream_status stream_next(struct stream_reader *reader, struct record *record,
                                        struct error *error);
 
+// Empties the lists of the record read last and gives their memory back.
+void stream_drop_lists(struct stream_reader *reader);
+
 // "FILE: record N, byte M": where the record read last stands, for messages about it.
 const char *stream_place(struct stream_reader *reader);
 

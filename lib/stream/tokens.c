@@ -20,7 +20,7 @@ static int set_container(struct tokens_user *user, enum item_type type, size_t e
                          struct item *item) {
     struct tokens *tokens = user->tokens;
     const size_t count = type == ITEM_MAP ? 2 * entries : entries;
-    *item = (struct item){.type = type, .range = {tokens->count, count, 0}};
+    *item = (struct item){.type = type, .range = {(uint32_t)tokens->count, (uint32_t)count, 0}};
     if (count > RECORD_MAX_VALUES - tokens->count) {
         (void)fail(user->error, "more than %zu values in one record", RECORD_MAX_VALUES);
         return -1;

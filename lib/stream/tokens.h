@@ -29,14 +29,15 @@ struct item {
             size_t offset, length;
         } span; // a text's place until the object is complete: its bytes may still move
         struct {
-            size_t first, count, filled;
+            uint32_t first, count, filled; // below RECORD_MAX_VALUES
         } range;
     };
 };
 
 struct tokeniser;
 
-// The items of one object; the memory serves one object after the other. Starts as zeros.
+// The items of one object; the memory serves one object after the other. Starts as zeros. (The
+// parser turns items of lists into values where they lie: see parse.h.)
 struct tokens {
     struct item root;
     struct item *items;

@@ -186,14 +186,18 @@ static bool check_finite(const struct graph *graph, const struct weight_table *t
     return true;
 }
 
+bool parameters_check(const struct graph *graph, const struct weight_table *table,
+                      const char *prefix, enum take take, struct error *error) {
+    struct misfit misfit = {{{.most = 150}, {.most = 150}, {.most = 110}}};
+    return parameters_fit(graph, table, prefix, take, &misfit)
+               ? check_finite(graph, table, prefix, error)
+               : list_misfit(&misfit, error);
+}
+
 bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
                      const struct weight_table *table, const char *prefix, enum take take,
                      struct error *error) {
-    struct misfit misfit = {{{.most = 150}, {.most = 150}, {.most = 110}}};
-    if (!parameters_fit(graph, table, prefix, take, &misfit)) {
-        return list_misfit(&misfit, error);
-    }
-    if (!check_finite(graph, table, prefix, error)) {
+    if (!parameters_check(graph, table, prefix, take, error)) {
         return false;
     }
     float *values = host_values(backend, network);

@@ -36,6 +36,10 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
 // of the whole network, the backbone's name where it is torchvision's resnet18.
 struct name parameters_prefix(const struct graph *graph, const struct weight_table *table);
 
+// Whether parameters_take would take the table; *error as there.
+CHECKED bool parameters_check(const struct graph *graph, const struct weight_table *table,
+                              const char *prefix, enum take take, struct error *error);
+
 // Puts the values of a table that fits, and is finite, into the parameters; *error lists the first
 // that do not, or names the first that is not.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,

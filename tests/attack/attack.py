@@ -36,7 +36,7 @@ def commands(kind):
         "inspect --json": Command("inspect", "--json H -o O", rules.any_stream),
         "inspect --check": Command("inspect", "--check H", rules.any_stream),
         "merge": Command("merge", "H -o O", rules.finite),
-        "merge 2": Command("merge", "G H -o O", rules.finite),
+        "merge 2": Command("merge", "G H -o O", rules.any_stream),
         "merge twice": Command("merge", "H H --type f4 -o O", rules.finite),
     }
     of_all_samples = {
@@ -48,6 +48,7 @@ def commands(kind):
     }
     of_samples = {
         **of_all_samples,
+        "rle-encode": Command("rle-encode", "H -o O", rules.encodable, 1, {1}),  # for masks
         "shard": Command("shard", "O H", rules.shards),
         "augment": Command("augment", "--plain --side 32 H -o O", rules.samples),
         "augment catalog": Command("augment", "--side 32 --samples 3 H -o O", rules.shards),

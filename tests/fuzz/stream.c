@@ -92,7 +92,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t length, size_t most, unsig
     length = walk->length;
     digest_free(walk->digest);
     tokens_free(&walk->tokens);
-    parse_free(&walk->parsed);
     free(walk);
     return length;
 }
