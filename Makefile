@@ -74,6 +74,7 @@ help:
 #: make overfit      both networks learn four images by heart, in ten minutes or so
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM and weights, so long each
+#: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
 #: make install PREFIX=/usr/local
 #: make clean
 
@@ -232,6 +233,12 @@ $(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS) -o $@
 
 -include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
+
+# ---- hostile inputs, see docs/reliability.md
+.PHONY: attack
+attack: deps $(PROGRAMS)
+	@PATH="$(abspath $(BIN)):$$PATH" /usr/bin/python3 tests/attack/attack.py $(if $(PART),--part $(PART))
+	@PATH="$(abspath $(BIN)):$$PATH" /usr/bin/python3 tests/attack/resume.py $(if $(PART),--part $(PART))
 
 .PHONY: overfit
 overfit: deps $(PROGRAMS)

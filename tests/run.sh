@@ -32,7 +32,7 @@ export -f section
 export sections
 
 { # the longest first
-    for name in pipeline hosts data readme train plan cuda gpu_check; do
+    for name in pipeline hosts data readme train attack plan cuda gpu_check; do
         echo "section filters/$name bats --formatter tap $here/filters/$name.bats"
     done
     for test in "$here"/filters/*.bats; do

@@ -29,8 +29,9 @@ Command = collections.namedtuple("Command", "name arguments rule every normally"
 Run = collections.namedtuple("Run", "status lines memory seconds left")
 
 
-def commands(kind):
-    """H: the hostile file, G: a good one of its kind, O: where an output goes, M: a model, S: samples, P: probabilities."""
+def commands(kind, index_rule=None):
+    """H: the hostile file, F: its folder, G: a good one of its kind, O: where an output goes, M: a model, S: samples,
+    P: probabilities, D: decisions."""
     every = {
         "inspect": Command("inspect", "H", rules.any_stream),
         "inspect --json": Command("inspect", "--json H -o O", rules.any_stream),
@@ -78,6 +79,11 @@ def commands(kind):
         "probabilities": of_probabilities,
         "decisions": {"rle-encode -d": Command("rle-encode", "--decisions H P -o O", rules.decisions)},
         "weights": of_weights,
+        "index": {
+            "shard --verify": Command("shard", "--verify F", index_rule),
+            "augment": Command("augment", "F --side 32 -o O"),
+            "augment --fold": Command("augment", "F --side 32 --fold 0/2 --split train --lesion-only --samples 3 -o O"),
+        },
     }
     return {**every, **own[kind]}
 
@@ -90,15 +96,22 @@ class Attack:
         self.model = model
         self.normal = {}
         for name, make in hostile.KINDS.items():
+            if name == "index":
+                subprocess.run(["shard", "-q", "shards", "samples.mpk"], cwd=folder, check=True)
+                os.chdir(folder)
             with open(f"{folder}/{name}.mpk", "wb") as file:
                 make().write(file)
+
+    @staticmethod
+    def hostile(kind):
+        return "shards/index.mpk" if kind == "index" else "hostile.mpk"
 
     def run(self, kind, command):
         """Runs a command on the hostile file."""
         out = f"{self.folder}/out"
         os.mkdir(out)
         places = {
-            "H": "hostile.mpk", "G": f"{kind}.mpk", "S": "augmented.mpk", "P": "probabilities.mpk", "D": "decisions.mpk",
+            "H": self.hostile(kind), "F": "shards", "G": f"{kind}.mpk", "S": "augmented.mpk", "P": "probabilities.mpk", "D": "decisions.mpk",
             "M": self.model, "O": "out/x", "O.safetensors": "out/x.safetensors", "O.mpk": "out/x.mpk",
         }
         arguments = [places.get(word, word) for word in command.arguments.split()]
@@ -119,14 +132,14 @@ class Attack:
     def learn(self, kind, name, command):
         """What a run on the good file needs."""
         if (kind, name) not in self.normal:
-            shutil.copy(f"{self.folder}/{kind}.mpk", f"{self.folder}/hostile.mpk")
+            shutil.copy(f"{self.folder}/{kind}.mpk", f"{self.folder}/{self.hostile(kind)}")
             self.normal[kind, name] = self.run(kind, command)
         return self.normal[kind, name]
 
     def faults(self, kind, name, command, data, legal):
         """The run, and what is wrong with it."""
         normal = self.learn(kind, name, command)
-        with open(f"{self.folder}/hostile.mpk", "wb") as file:
+        with open(f"{self.folder}/{self.hostile(kind)}", "wb") as file:
             file.write(data)
         run = self.run(kind, command)
         wrong = []
@@ -154,6 +167,8 @@ def attack(work):
     counts, wrong = collections.Counter(), []
     with tempfile.TemporaryDirectory() as folder:
         scene = Attack(folder, model)
+        with open("index.mpk", "rb") as file:
+            all_commands = commands(kind, rules.index(streams.read(file.read())[1]))
         for number, (name, stream) in enumerate(hostile.hostile(hostile.KINDS[kind]())):
             if number % (of * every) != part * every:
                 continue
@@ -161,7 +176,7 @@ def attack(work):
             stream.write(made)
             data = made.getvalue()
             legal = streams.read(data)
-            for title, command in commands(kind).items():
+            for title, command in all_commands.items():
                 if number // (of * every) % command.every != 0:
                     continue
                 run, faults = scene.faults(kind, title, command, data, legal)
@@ -169,7 +184,7 @@ def attack(work):
                 counts[command.name, "refused" if run.status == 1 else "accepted"] += 1
                 if faults:
                     wrong.append(f"{kind}: {title}: {name}: {', '.join(faults)}: {''.join(run.lines).strip()[:200]}")
-        for title, command in commands(kind).items():
+        for title, command in all_commands.items():
             if scene.learn(kind, title, command).status not in command.normally:
                 wrong.append(f"{kind}: {title}: the good stream: {scene.normal[kind, title]}")
     return counts, wrong

@@ -3,7 +3,7 @@
 import copy
 import struct
 
-from streams import Map, Raw, Stream, end_mark, pack, tensor
+from streams import Map, Raw, Stream, end_mark, pack, read, tensor
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -30,7 +30,7 @@ def samples():
 
 def augmented():
     mask = tensor("|u1", [32, 32], bytes(500) + b"\1" * 20 + bytes(504))
-    return Stream("samples", [sample(id_, mask=mask, size=[64, 64], rle=["5 3"]) for id_ in "ab"])
+    return Stream("samples", [sample(id_, mask=mask, size=[32, 32], rle=["5 3"]) for id_ in "ab"])
 
 
 def probabilities():
@@ -48,12 +48,20 @@ def weights():
     return Stream("weights", [Map([["id", "conv.weight"], ["value", value]]), Map([["id", "conv.bias"], ["value", value]]), state])
 
 
+def index():
+    """Of the samples as shard wrote them to ./shards."""
+    with open("shards/index.mpk", "rb") as file:
+        _, records = read(file.read())
+    return Stream("index", [Map(map(list, record.items())) for record in records])
+
+
 KINDS = {
     "samples": samples,
     "augmented": augmented,
     "probabilities": probabilities,
     "decisions": decisions,
     "weights": weights,
+    "index": index,
 }
 
 # ---- what values are replaced by
@@ -83,6 +91,10 @@ RUNS = [
 SIZES = [
     [0, 0], [1, 0], [-1, 5], [1, 1], [32, 32, 32], [32], [65535, 1], [65536, 1], [16384, 16384], [2**31, 2**31],
     [2**62, 4], [4096, 4097], [4096, 4096], [1.0, 1.0], ["32", "32"], [[32, 32]],
+]
+SHARDS = [
+    "../shards/shard-00000-0123456789abcdef.mpk", "/etc/passwd", "index.mpk", "shard-00000-0123456789abcdef.mpk", "shard-00000.mpk",
+    "shard-00000-0123456789abcdef.mpk\0", "shard-00000-0123456789abcdeg.mpk", "shard-" + "0" * 3000 + "-0123456789abcdef.mpk",
 ]
 SHAPES = [
     [], [0], [0, 0], [1024], [1, 1024], [1024, 1], [32, 33], [32, 32, 1], [1] * 8 + [1024], [2**32, 2**32], [0, 2**62],
@@ -132,7 +144,7 @@ def values(stream):
     for path in paths([stream.header, *stream.records[:1], *stream.records[-1:]]):
         path = path if path[0] < 2 else (len(stream.records), *path[1:])
         key = _known_key(stream, path) if len(path) > 1 else None
-        special = {"rle": RUNS, "size": SIZES, b"shape": SHAPES}.get(key, [])
+        special = {"rle": RUNS, "size": SIZES, b"shape": SHAPES, "shard": SHARDS}.get(key, [])
         for number, value in enumerate([*special, *VALUES]):
             yield f"value {path} {number}", with_value(stream, path, value)
 

@@ -72,6 +72,18 @@ def any_stream(kind, records):
     return True
 
 
+def index(good):
+    """shard --verify's: the values that a good index has, in its order; older ones lack `size`."""
+    def same(record, other):
+        return all((type(record[name]) is type(value) and record[name] == value) if name in record else name == "size"
+                   for name, value in other.items())
+
+    def rule(kind, records):
+        return kind == "index" and len(records) == len(good) and all(map(same, records, good))
+
+    return rule
+
+
 def finite(kind, records):
     """merge's: no tensor holds a number that is not finite."""
     for record in records:
