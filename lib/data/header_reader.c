@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "core/workers.h"
+#include "data/left_out.h"
 #include "data/xray_decoder.h"
 
 #include <stdlib.h>
@@ -25,11 +26,13 @@ static bool describe_file(void *context, struct work *work) {
     (void)context;
     struct described described = {.readable = false};
     struct file_view view;
-    if (!file_view_open(work->job, XRAY_MAX_FILE, &view, &work->says)) {
+    if (file_view_open(work->job, XRAY_MAX_FILE, &view, &work->says)) {
+        described.readable =
+            image_describe(view.bytes, view.length, &described.header, &work->says);
+        file_view_close(&view);
+    } else if (looks_like_image(work->job, &work->says)) { // an archive of gigabytes does not
         return false;
     }
-    described.readable = image_describe(view.bytes, view.length, &described.header, &work->says);
-    file_view_close(&view);
     void *result = work_result(work, sizeof described);
     if (result != NULL) {
         memcpy(result, &described, sizeof described);

@@ -56,9 +56,7 @@ struct kind {
     size_t count;
 };
 
-// False, with the reason, for a file of no known format. One that cannot be read is the decoder's
-// to refuse.
-static bool looks_like_image(const char *path, struct error *reason) {
+bool looks_like_image(const char *path, struct error *reason) {
     uint8_t head[HEAD];
     size_t length = 0;
     struct image image;

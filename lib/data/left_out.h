@@ -22,6 +22,10 @@ void left_out_add(struct left_out *left, struct text id, const char *path, const
 // A file that cannot become a sample: ends the program, or (`skip`) is told of and left out.
 void left_out_file(struct left_out *left, const struct xray_file *file, const char *reason);
 
+// False, with the reason, for a file of no known format, going by its first bytes. One that cannot
+// be read is the decoder's to refuse.
+bool looks_like_image(const char *path, struct error *reason);
+
 // Takes out of files[first ..], which were found below `folder`, those that are no images going by
 // their first bytes, and counts them in a notice a reason; by left_out_file those whose names
 // cannot be ids. Nothing but such files is an error.

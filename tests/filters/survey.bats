@@ -192,13 +192,17 @@ open("x/big.png", "wb").write(b)'
     : >x/empty.dcm
     mkfifo x/pipe
     ln -s nowhere x/dangling
+    truncate -s 3G x/archive.zip
     timeout 20 survey --json x >out 2>err
-    jq -e '.train | .files == 6 and .images == 3 and (.left_out | map(.count) == [2, 1])' out
-    grep -qx 'survey: notice: x/more.txt: is left out: neither PNG nor DICOM nor JPEG (and 1 more)' err
+    jq -e '.train | .files == 7 and .images == 3 and (.left_out | map(.count) == [3, 1])' out
+    grep -qx 'survey: notice: x/archive.zip: is left out: neither PNG nor DICOM nor JPEG (and 2 more)' err
     grep -qx 'survey: notice: x/empty.dcm: is left out: is empty' err
     fails 1 "x/notes.txt: neither PNG nor DICOM nor JPEG" survey x/a.png x/notes.txt
-    rm x/*.png
-    fails 1 "x: not one image among its 3 files" survey x
+    make-gray --format dicom -o x/large.dcm
+    truncate -s 3G x/large.dcm
+    fails 1 "x/large.dcm: has 3221225472 bytes, more than 1073741824" survey x
+    rm x/*.png x/large.dcm
+    fails 1 "x: not one image among its 4 files" survey x
     mkdir nothing
     fails 1 "nothing: no files in it" survey nothing
     fails 1 "absent: No such file" survey absent
