@@ -183,7 +183,14 @@ $(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(LIBRARY)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+# What tests preload: not sanitized, since it goes into any program.
+$(BUILD)/tests/tools/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN_C) -O1 -g -fPIC -shared $< -o $@
+
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) \
+    $(patsubst tests/preload/%.c,$(BUILD)/tests/tools/%.so,$(wildcard tests/preload/*.c))
 
 test: deps
 	@+$(MAKE) --no-print-directory run-tests

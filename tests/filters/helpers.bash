@@ -40,3 +40,28 @@ small_training() {
     augment -q shards --side 64 --samples "$2" >train.mpk
     augment -q shards --side 64 --plain >val.mpk
 }
+
+# each_kill BEFORE AFTER COMMAND...: BEFORE, COMMAND, AFTER again and again; COMMAND and what it started end by SIGKILL
+# right before the first call that changes what a disk holds, then before the second, until all calls have been
+# (tests/preload/kill-at.c says which). AFTER must succeed each time. $KILLS is how many there were.
+each_kill() {
+    local before=$1 after=$2 log=$BATS_TEST_TMPDIR/calls.log status=137
+    shift 2
+    not_sanitized "kill-at.so cannot be loaded before AddressSanitizer"
+    for ((KILLS = 0; status == 137; KILLS++)); do
+        rm -f "$log"
+        "$before"
+        status=0
+        env LD_PRELOAD="$(dirname "$(command -v make-index)")/kill-at.so" PLEURA_KILL_LOG="$log" \
+            PLEURA_KILL_AT=$((KILLS + 1)) PLEURA_KILL_GROUP=1 setsid "$@" || status=$?
+        "$after" || {
+            echo "killed at call $((KILLS + 1)) of $*: $(tail -n 1 "$log")"
+            return 1
+        }
+    done
+    KILLS=$((KILLS - 1))
+    [ "$status" = 0 ] && [ "$KILLS" = "$(wc -l <"$log")" ] || {
+        echo "status $status after $KILLS kills of $*"
+        return 1
+    }
+}

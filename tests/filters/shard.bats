@@ -150,6 +150,37 @@ column() {
     shard --verify dir
 }
 
+# What a reader of the folder gets: nothing where it has no index yet.
+samples_of() {
+    [ ! -e "$1/index.mpk" ] || augment -q --plain --no-shuffle --side 32 "$1" | inspect --json | tail -n +2
+}
+
+older_folder() {
+    rm -rf dir
+    if [ -d older ]; then cp -r older dir; fi
+}
+
+# The samples of before or the new ones, no mixture; and the next run completes.
+one_or_the_other() {
+    samples_of dir >seen || return 1
+    cmp -s seen older.txt || cmp -s seen newer.txt || return 1
+    shard -q --size 2K dir newer.mpk && diff -r dir newer && shard --verify dir
+}
+
+@test "killed at any call that changes the disk: the old samples or the new ones, and the next run completes" {
+    make-samples -n 8 -s 1 >newer.mpk # the same ids and places, other pixels
+    shard -q --size 2K newer newer.mpk
+    samples_of newer >newer.txt
+    samples_of older >older.txt
+    each_kill older_folder one_or_the_other shard -q --size 2K dir newer.mpk
+    [ "$KILLS" -ge 12 ]
+    make-samples -n 8 | shard -q --size 1K older
+    samples_of older >older.txt
+    no cmp -s older.txt newer.txt
+    each_kill older_folder one_or_the_other shard -q --size 2K dir newer.mpk
+    [ "$KILLS" -ge 16 ] # the older shards go, too
+}
+
 @test "samples that are none are refused" {
     make-samples -h 2 -w 2 >small.mpk # its run lengths leave the image
     run shard dir small.mpk
