@@ -43,7 +43,7 @@ export sections
         name=$(basename "$test" .c)
         echo "section unit/$name $build/tests/unit/$name"
     done
-    for level in base avx2 avx512; do # what other processors would run
+    for level in base avx2 avx512 bf16; do # what other processors would run
         echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/operations"
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/attention"
     done

@@ -3,26 +3,39 @@
 #include "backend/cpu.h"
 #include "backend/cpu_bf16.h"
 #include "backend/cpu_f32.h"
+#include "backend/cpu_level.h"
 #include "backend/cpu_panels.h"
 #include "backend/onednn_convolution.h"
 
 #include <stdlib.h>
 
-// One of the two. `widened`: oneDNN's in float32, on activations of bf16.
+// One of the two, or both: oneDNN's, and the weights' and the bias's gradients in panels.
+// `widened`: oneDNN's in float32, on activations of bf16.
 struct cpu_convolution {
     struct panels *panels;
     struct onednn_convolution *onednn;
     bool widened;
 };
 
-// What oneDNN makes of bf16 is ahead of our own products where those are direct ones, and with
-// matrix units always.
-static bool by_panels(const struct backend *backend, const struct convolution_shape *shape) {
-    if (!cpu_f32_products() || !panels_suit(backend, shape)) {
-        return false;
+// What a layer is made by.
+enum method { PANELS, ONEDNN, ONEDNN_WIDENED, ONEDNN_AND_PANELS };
+
+// What oneDNN makes of bf16 with matrix units is ahead of our own products always; but oneDNN 2.6
+// plans some layers' weights' gradients with them for ever, and crashes in others' (3 x 3 from 8 to
+// 8 channels at 768 x 768, from 32 to 8 at 384 x 384). By vectors it is ahead of our own products
+// where those are direct ones, and bf16's products are ahead of float32's.
+static enum method method_of(const struct backend *backend, const struct convolution_shape *shape) {
+    const bool panels = cpu_f32_products() && panels_suit(backend, shape);
+    if (backend->precision == PRECISION_F32) {
+        return panels ? PANELS : ONEDNN;
     }
-    return backend->precision == PRECISION_F32 || !cpu_bf16_products() ||
-           (panels_save(backend, shape) && !onednn_has_matrix_unit());
+    if (cpu_bf16_products() && onednn_has_matrix_unit()) {
+        return !shape->train ? ONEDNN : panels ? ONEDNN_AND_PANELS : ONEDNN_WIDENED;
+    }
+    if (panels && (!cpu_bf16_ahead() || panels_save(backend, shape))) {
+        return PANELS;
+    }
+    return cpu_bf16_products() ? ONEDNN : ONEDNN_WIDENED;
 }
 
 struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
@@ -33,16 +46,22 @@ struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
         (void)fail(error, "no memory");
         return NULL;
     }
-    if (by_panels(backend, shape)) {
-        made->panels = panels_plan(backend, shape, error);
-    } else {
-        struct backend wide = *backend;
-        made->widened = backend->precision != PRECISION_F32 && !cpu_bf16_products();
-        wide.precision = made->widened ? PRECISION_F32 : backend->precision;
-        made->onednn = onednn_convolution_plan(&wide, shape, error);
+    const enum method method = method_of(backend, shape);
+    const bool both = method == ONEDNN_AND_PANELS;
+    bool planned = true;
+    if (method == PANELS || both) {
+        made->panels = panels_plan(backend, shape, both, error);
+        planned = made->panels != NULL;
     }
-    if (made->panels == NULL && made->onednn == NULL) {
-        free(made);
+    if (planned && method != PANELS) {
+        struct backend wide = *backend;
+        made->widened = method == ONEDNN_WIDENED;
+        wide.precision = made->widened ? PRECISION_F32 : backend->precision;
+        made->onednn = onednn_convolution_plan(&wide, shape, !both, error);
+        planned = made->onednn != NULL;
+    }
+    if (!planned) {
+        cpu_convolution_release(made);
         return NULL;
     }
     return made;
@@ -83,18 +102,20 @@ static size_t wide_bytes(const struct convolution_shape *shape) {
 }
 
 size_t cpu_convolution_scratch(const struct cpu_convolution *convolution) {
-    if (convolution->panels != NULL) {
-        return panels_scratch(convolution->panels);
+    const size_t panels = convolution->panels != NULL ? panels_scratch(convolution->panels) : 0;
+    if (convolution->onednn == NULL) {
+        return panels;
     }
-    return onednn_convolution_scratch(convolution->onednn) +
-           (convolution->widened ? wide_bytes(&convolution->onednn->shape) : 0);
+    const size_t onednn = onednn_convolution_scratch(convolution->onednn) +
+                          (convolution->widened ? wide_bytes(&convolution->onednn->shape) : 0);
+    return panels > onednn ? panels : onednn;
 }
 
 void cpu_convolution_weights(struct cpu_convolution *convolution, const float *weights) {
-    if (convolution->panels != NULL) {
-        panels_weights(convolution->panels, weights);
-    } else {
+    if (convolution->onednn != NULL) {
         onednn_convolution_weights(convolution->onednn, weights);
+    } else {
+        panels_weights(convolution->panels, weights);
     }
 }
 
@@ -112,7 +133,7 @@ static void forward_widened(struct cpu_convolution *convolution, const void *inp
 
 void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
                              const float *bias, void *output, void *scratch) {
-    if (convolution->panels != NULL) {
+    if (convolution->onednn == NULL) {
         panels_forward(convolution->panels, input, bias, output, scratch);
     } else if (convolution->widened) {
         forward_widened(convolution, input, bias, output, scratch);
@@ -143,8 +164,13 @@ void cpu_convolution_backward(struct cpu_convolution *convolution, const void *i
                               const void *output_gradient, void *input_gradient,
                               float *weight_gradient, float *bias_gradient, void *scratch) {
     if (convolution->panels != NULL) {
-        panels_backward(convolution->panels, input, output_gradient, input_gradient,
+        const bool both = convolution->onednn != NULL;
+        panels_backward(convolution->panels, input, output_gradient, both ? NULL : input_gradient,
                         weight_gradient, bias_gradient, scratch);
+        if (both) {
+            onednn_convolution_backward(convolution->onednn, input, output_gradient, input_gradient,
+                                        NULL, NULL, scratch);
+        }
     } else if (convolution->widened) {
         backward_widened(convolution, input, output_gradient, input_gradient, weight_gradient,
                          bias_gradient, scratch);

@@ -54,6 +54,14 @@ enum cpu_level cpu_level(void) {
     return (enum cpu_level)level;
 }
 
+bool cpu_bf16_ahead(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    return cpu_level() == CPU_BF16 || (cpu_level() > CPU_BF16 && !__builtin_cpu_is("intel"));
+#else
+    return false;
+#endif
+}
+
 bool cpu_level_check(struct error *error) {
     enum cpu_level most = CPU_BEYOND;
     return allowed(&most) ||

@@ -86,7 +86,7 @@ static bool make_way(struct way *way, bool winograd, struct error *error) {
 // a ReLU's input falls, and what it lets through; those of the backward passes only add to
 // gradients, and bf16's own are a thousand times as large.
 struct panels *panels_plan(struct backend *backend, const struct convolution_shape *shape,
-                           struct error *error) {
+                           bool gradient_only, struct error *error) {
     struct panels *made = calloc(1, sizeof *made);
     if (made == NULL) {
         (void)fail(error, "no memory");
@@ -97,9 +97,9 @@ struct panels *panels_plan(struct backend *backend, const struct convolution_sha
     made->shape = *shape;
     made->winograd = winograd;
     made->forward.tiles = tiles_of(shape, exact ? 2 : 4, false, backend);
-    made->phases = winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
+    made->phases = gradient_only ? 0 : winograd && phases_of(shape) > 0 ? 1 : phases_of(shape);
     bool planned = sweep_forward(shape, backend, &made->forward.sweep, &made->forward.taps) &&
-                   make_way(&made->forward, winograd, error);
+                   (gradient_only || make_way(&made->forward, winograd, error));
     for (size_t phase = 0; planned && phase < made->phases; phase++) {
         struct way *way = &made->backward[phase];
         way->tiles = tiles_of(shape, 4, true, backend);

@@ -14,8 +14,10 @@ bool panels_suit(const struct backend *backend, const struct convolution_shape *
 // Whether it takes it by so much fewer products that those need not be of bf16.
 bool panels_save(const struct backend *backend, const struct convolution_shape *shape);
 
+// With `gradient_only` it is asked for the weights' and the bias's gradients alone, and takes no
+// weights.
 CHECKED struct panels *panels_plan(struct backend *backend, const struct convolution_shape *shape,
-                                   struct error *error);
+                                   bool gradient_only, struct error *error);
 void panels_release(struct panels *panels);
 size_t panels_scratch(const struct panels *panels);
 void panels_weights(struct panels *panels, const float *weights);

@@ -18,9 +18,10 @@ struct onednn_convolution {
     size_t scratch_bytes[PASS_COUNT], gradient_bytes;
 };
 
+// Without `gradient` it is not asked for the weights' and the bias's gradients.
 CHECKED struct onednn_convolution *onednn_convolution_plan(struct backend *backend,
                                                            const struct convolution_shape *shape,
-                                                           struct error *error);
+                                                           bool gradient, struct error *error);
 void onednn_convolution_release(struct onednn_convolution *convolution);
 size_t onednn_convolution_scratch(const struct onednn_convolution *convolution);
 void onednn_convolution_weights(struct onednn_convolution *convolution, const float *weights);

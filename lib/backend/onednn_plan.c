@@ -159,7 +159,7 @@ static bool make_pass(struct onednn_convolution *made, enum pass pass, enum prec
 
 struct onednn_convolution *onednn_convolution_plan(struct backend *backend,
                                                    const struct convolution_shape *shape,
-                                                   struct error *error) {
+                                                   bool gradient, struct error *error) {
     struct onednn_convolution *made = calloc(1, sizeof *made);
     dnnl_primitive_desc_t descriptions[PASS_COUNT] = {NULL};
     if (made == NULL) {
@@ -171,7 +171,7 @@ struct onednn_convolution *onednn_convolution_plan(struct backend *backend,
     bool planned = true;
     for (enum pass pass = PASS_FORWARD; planned && pass < PASS_COUNT; pass++) {
         if (pass == PASS_FORWARD ||
-            (shape->train && (pass == PASS_WEIGHTS || shape->input_gradient))) {
+            (shape->train && (pass == PASS_WEIGHTS ? gradient : shape->input_gradient))) {
             planned = make_pass(made, pass, backend->precision, descriptions[PASS_FORWARD],
                                 &descriptions[pass], error);
         }

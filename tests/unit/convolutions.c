@@ -245,7 +245,7 @@ static void check_panels(struct backend *backend, const struct convolution_shape
     struct error error;
     if (panels_suit(backend, s)) {
         struct layer layer = {.precision = backend->precision,
-                              .panels = panels_plan(backend, s, &error)};
+                              .panels = panels_plan(backend, s, false, &error)};
         assert_non_null(layer.panels);
         check_layer(s, &layer);
         panels_release(layer.panels);
@@ -261,7 +261,7 @@ static void check(struct convolution_shape s) {
     s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
     s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
     struct layer layer = {.precision = PRECISION_F32,
-                          .onednn = onednn_convolution_plan(whole, &s, &error)};
+                          .onednn = onednn_convolution_plan(whole, &s, true, &error)};
     assert_non_null(layer.onednn);
     check_layer(&s, &layer);
     onednn_convolution_release(layer.onednn);
@@ -328,6 +328,14 @@ static void strides_and_kernels_differ(void **state) {
     }
 }
 
+// oneDNN 2.6 has failed in such a layer, with matrix units: in bf16, and only of such a width.
+static void narrow_layers_of_wide_images_end(void **state) {
+    const struct convolution_shape shape = {
+        1, 16, 768, 8, 16, 768, 8, 3, 1, 1, .train = true, .input_gradient = true};
+    (void)state;
+    check(shape);
+}
+
 static void whose_they_are(void **state) {
     struct error error;
     struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
@@ -356,6 +364,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passes_are_the_sums),
         cmocka_unit_test(strides_and_kernels_differ),
+        cmocka_unit_test(narrow_layers_of_wide_images_end),
         cmocka_unit_test(whose_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "backend/cpu.h"
 #include "backend/cpu_bf16.h"
 #include "backend/cpu_f32.h"
+#include "backend/cpu_level.h"
 
 #include "core/simd.h"
 
@@ -14,7 +15,7 @@ static size_t blocks_of(size_t pixels) {
 }
 
 bool operand_half(enum precision precision, size_t keys, size_t channels) {
-    return precision == PRECISION_BF16 && keys % 2 == 0 && channels % 2 == 0 && cpu_bf16_products();
+    return precision == PRECISION_BF16 && keys % 2 == 0 && channels % 2 == 0 && cpu_bf16_ahead();
 }
 
 static size_t rounded(size_t bytes) {
