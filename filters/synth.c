@@ -122,7 +122,7 @@ static void finish_job(struct job *job, const char *folder, const struct tables 
         0) {
         die("no memory");
     }
-    struct output *file = output_open(path, OUTPUT_BYTES);
+    struct output *file = output_open_regular(path, OUTPUT_BYTES);
     output_write(file, job->bytes, job->length);
     output_close(file);
     write_rows(training ? tables->train.output : tables->test_truth.output, job);
@@ -156,7 +156,7 @@ static struct table open_table(const char *folder, const char *name) {
     if (asprintf(&table.path, "%s/%s", folder, name) < 0) {
         die("no memory");
     }
-    table.output = output_open(table.path, OUTPUT_TEXT);
+    table.output = output_open_regular(table.path, OUTPUT_TEXT);
     csv_write(table.output, header, 2);
     return table;
 }

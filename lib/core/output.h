@@ -18,6 +18,10 @@ enum output_content { OUTPUT_BYTES, OUTPUT_TEXT };
 // the program on any error.
 struct output *output_open(const char *path, enum output_content content);
 
+// The same for a name that a program chooses by itself, in a folder: what is there already must be
+// a regular file. A named pipe, say, could hold the program up for ever.
+struct output *output_open_regular(const char *path, enum output_content content);
+
 // Appends; small pieces are gathered, except on a terminal. Ends the program on a failed write.
 void output_write(struct output *output, const void *bytes, size_t length);
 

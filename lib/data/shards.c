@@ -155,7 +155,7 @@ static void start_shard(struct shard_writer *writer) {
     char name[NAME_SIZE];
     unfinished_name(name, writer->shards);
     writer->path = path_of(writer, name);
-    writer->output = output_open(writer->path, OUTPUT_BYTES);
+    writer->output = output_open_regular(writer->path, OUTPUT_BYTES);
     writer->stream = stream_create(writer->output, KIND_SAMPLES, writer->history);
 }
 
@@ -248,7 +248,7 @@ static void name_shards(const struct shard_writer *writer) {
 
 // Writes the index, which gets its name when its output is closed.
 static struct output *write_index(const struct shard_writer *writer, const char *path) {
-    struct output *output = output_open(path, OUTPUT_BYTES);
+    struct output *output = output_open_regular(path, OUTPUT_BYTES);
     struct stream_writer *stream = stream_create(output, KIND_INDEX, writer->history);
     for (size_t i = 0; i < writer->ids.count; i++) {
         const struct entry *entry = &writer->entries[i];

@@ -104,7 +104,7 @@ static void write_optimizer(struct stream_writer *writer, const struct graph *gr
 void training_save(const char *path, const struct optimizer *optimizer,
                    const struct training_state *state, bool resumable,
                    const struct history *history) {
-    struct output *output = output_open(path, OUTPUT_BYTES);
+    struct output *output = output_open_regular(path, OUTPUT_BYTES);
     struct stream_writer *writer = stream_create(output, KIND_WEIGHTS, history);
     struct arrays arrays = fetch_all(optimizer);
     write_parameters(writer, optimizer->graph, &arrays);

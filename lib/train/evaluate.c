@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct evaluation {
     struct inference inference;
@@ -54,10 +55,8 @@ static void score_batch(struct evaluation *evaluation) {
     batch->count = 0;
 }
 
-static void open_batch(struct evaluation *evaluation, struct stream_reader *reader,
+static void open_batch(struct batch *batch, struct shape in, struct stream_reader *reader,
                        const struct record *record) {
-    struct batch *batch = &evaluation->batch;
-    const struct shape in = evaluation->inference.in;
     struct error error;
     if (!batch_open(batch, in.n, record, true, &error)) {
         stream_die(reader, &error);
@@ -67,6 +66,31 @@ static void open_batch(struct evaluation *evaluation, struct stream_reader *read
                    batch->width, in.h, in.w);
         stream_die(reader, &error);
     }
+}
+
+void evaluate_check(const struct graph *graph, const char *path, size_t max_record) {
+    struct stat status;
+    struct batch batch = {.capacity = 0};
+    struct record record;
+    struct error error;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return;
+    }
+    struct stream_reader *reader = stream_open_or_die(path, KIND_SAMPLES, max_record);
+    while (stream_read(reader, &record)) {
+        if (batch.capacity == 0) {
+            open_batch(&batch, graph_shape(graph, 0), reader, &record);
+        }
+        batch.count = 0;
+        if (!batch_add(&batch, &record, &error)) {
+            stream_die(reader, &error);
+        }
+    }
+    if (batch.capacity == 0) {
+        die("%s: no samples to validate with", path);
+    }
+    stream_close(reader);
+    batch_free(&batch);
 }
 
 struct scores evaluate(struct backend *backend, const struct graph *graph, struct network *network,
@@ -80,7 +104,7 @@ struct scores evaluate(struct backend *backend, const struct graph *graph, struc
     }
     while (stream_read(reader, &record)) {
         if (evaluation.batch.capacity == 0) {
-            open_batch(&evaluation, reader, &record);
+            open_batch(&evaluation.batch, evaluation.inference.in, reader, &record);
         }
         if (!batch_add(&evaluation.batch, &record, &error)) {
             stream_die(reader, &error);

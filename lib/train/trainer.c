@@ -199,6 +199,10 @@ static bool after_step(struct session *session) {
 }
 
 bool trainer_run(struct trainer *trainer) {
+    if (trainer->check_network != NULL) {
+        evaluate_check(trainer->check_graph, trainer->options->validation,
+                       trainer->options->max_record);
+    }
     struct session session = {.trainer = trainer,
                               .log =
                                   train_log_open(trainer->options->log, trainer->state.iteration),

@@ -73,6 +73,12 @@ kib() { /usr/bin/time -o memory -f %M "$@" >/dev/null && cat memory; }
     mkfifo "piped/$shard"
     fails 1 "not a regular file" timeout 10 shard --verify piped
     fails 1 "not a regular file" timeout 10 augment -q piped
+    mkdir drawn
+    mkfifo drawn/train-rle.csv
+    fails 1 "drawn/train-rle.csv: not a regular file" timeout 10 synth -q --train 2 --test 1 drawn
+    mkdir other
+    mkfifo other/index.mpk
+    fails 1 "other/index.mpk: not a regular file" timeout 10 shard -q other samples.mpk
     [ "$(inspect <(cat samples.mpk) | tail -n 1)" = "# records: 2" ]
     rle-encode -q --decisions <(cat decisions.mpk) <(cat probabilities.mpk) >/dev/null
 }

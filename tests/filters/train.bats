@@ -198,6 +198,18 @@ PYTHON
     train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 "$HERE/surplus" train.mpk
 }
 
+@test "a file to validate with is read over before the first iteration" {
+    head -c -1 val.mpk >"$HERE/cut.mpk"
+    augment -q shards --side 32 --plain >"$HERE/small.mpk"
+    small="train-fold -q --network bisenet-resnet18 --batch 2 --iterations 2"
+    fails 1 "cut.mpk" $small --val "$HERE/cut.mpk" "$HERE/a" train.mpk
+    fails 1 "images of 32 x 32, and the network takes 64 x 64" $small --val "$HERE/small.mpk" "$HERE/b" train.mpk
+    fails 1 "absent.mpk: No such file" $small --val absent.mpk "$HERE/c" train.mpk
+    [ "$(ls -A "$HERE/a" "$HERE/b" "$HERE/c" | grep -c mpk)" = 0 ]
+    $small --val <(cat val.mpk) "$HERE/pipe" train.mpk
+    [ -e "$HERE/pipe/best.mpk" ]
+}
+
 @test "a mask is about as large as its image" {
     /usr/bin/python3 - <<'PYTHON' >"$HERE/large.mpk"
 import msgpack, sys, xxhash
