@@ -123,7 +123,8 @@ static bool find_image(const struct dicom_file *file, size_t *frames, struct dic
         return fail(error, "holds floating point pixels: only integers are read");
     }
     return read_header(&file->data, frame, frames, error) &&
-           dicom_find_frame(file, *frames, frame, source, error);
+           dicom_find_frame(file, *frames, frame, source, error) &&
+           dicom_check_palette(&file->data, frame, error);
 }
 
 static bool decode_file(const struct dicom_file *file, const struct image_options *options,

@@ -218,6 +218,10 @@ static bool check_stream(struct dicom_source *source, struct dicom_frame *frame,
            fail(error, "JPEG of process SOF%u is not read", source->stream.process);
 }
 
+static bool turbo_reads(const struct dicom_source *source) {
+    return source->compression == DICOM_JPEG && jpeg_reads(&source->stream);
+}
+
 static bool take_turbo(const struct codestream *stream, struct dicom_frame *frame,
                        struct image *out, struct error *error) {
     if (!jpeg_decode_gray(stream, frame->colour == DICOM_RGB, out, error)) {
@@ -246,9 +250,8 @@ static bool take_gdcm(const struct dicom_source *source, const struct codestream
 static bool take_stream(const struct dicom_source *source, const struct codestream *stream,
                         struct dicom_frame *frame, struct image *out, uint8_t **owned,
                         struct error *error) {
-    return source->compression == DICOM_JPEG && jpeg_reads(stream)
-               ? take_turbo(stream, frame, out, error)
-               : take_gdcm(source, stream, frame, owned, error);
+    return turbo_reads(source) ? take_turbo(stream, frame, out, error)
+                               : take_gdcm(source, stream, frame, owned, error);
 }
 
 // The bytes of 0 in front of a JPEG stream's EOI; *end becomes where it starts. One behind FF
@@ -357,6 +360,9 @@ bool dicom_find_frame(const struct dicom_file *file, size_t frames, struct dicom
         found = source->compression == DICOM_RLE               ? check_rle(source, frame, error)
                 : source->compression == DICOM_DEFLATED_FRAMES ? true
                                                                : check_stream(source, frame, error);
+    }
+    if (found && frame->colour == DICOM_RGB && frame->is_signed && !turbo_reads(source)) {
+        return fail(error, "colours with a sign are not read");
     }
     return found && image_check_size(frame->rows, frame->columns, error);
 }

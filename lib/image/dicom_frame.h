@@ -29,7 +29,8 @@ struct dicom_source {
 // its data claim is known to be sound before anything is allocated for it. `frames`: as many as
 // the header says. Changes *frame, which the header has filled, to what the samples will be. False
 // for data that do not have the size the header says, for sizes above the limits of image.h, for
-// unknown transfer syntaxes and processes of JPEG. dicom_source_free in any case.
+// unknown transfer syntaxes and processes of JPEG, and for colour with a sign. dicom_source_free in
+// any case.
 CHECKED bool dicom_find_frame(const struct dicom_file *file, size_t frames,
                               struct dicom_frame *frame, struct dicom_source *source,
                               struct error *error);

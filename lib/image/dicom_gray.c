@@ -180,13 +180,11 @@ static void fill_gray(const struct dicom_set *dataset, const struct dicom_frame 
 
 // ---- colours
 
-static bool fill_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                         uint8_t *table, struct error *error) {
+static bool read_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,
+                         struct dicom_lut lut[3], struct error *error) {
     const int32_t values = 1 << frame->stored_bits;
     const int32_t negative = frame->is_signed ? values / 2 : 0;
-    struct dicom_lut lut[3];
     struct dicom_element segmented;
-    unsigned bits = 0, claimed_bits = DISPLAY_BITS;
     if (dicom_find(dataset, SEGMENTED_PALETTE_DATA, &segmented)) {
         return fail(error, "has a segmented palette: only plain ones are read");
     }
@@ -195,6 +193,24 @@ static bool fill_palette(const struct dicom_set *dataset, const struct dicom_fra
                            values - 1 - negative, &lut[i]) != DICOM_GIVEN) {
             return fail(error, "its palette is missing or too short");
         }
+    }
+    return true;
+}
+
+bool dicom_check_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,
+                         struct error *error) {
+    struct dicom_lut lut[3];
+    return frame->colour != DICOM_PALETTE || read_palette(dataset, frame, lut, error);
+}
+
+static bool fill_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,
+                         uint8_t *table, struct error *error) {
+    struct dicom_lut lut[3];
+    unsigned bits = 0, claimed_bits = DISPLAY_BITS;
+    if (!read_palette(dataset, frame, lut, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 3; i++) {
         bits = lut[i].bits > bits ? lut[i].bits : bits;
         claimed_bits = lut[i].claimed_bits > claimed_bits ? lut[i].claimed_bits : claimed_bits;
     }
@@ -265,9 +281,6 @@ bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_fra
         image_note_add(note, "has a window or VOI LUT, which means nothing in colours: left out");
     }
     if (frame->colour == DICOM_RGB) {
-        if (frame->is_signed) {
-            return fail(error, "colours with a sign are not read");
-        }
         map_rgb(frame, out);
         return true;
     }

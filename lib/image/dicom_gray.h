@@ -42,10 +42,14 @@ struct dicom_frame {
 // Colour: YBR_FULL's Y. RGB's luma with Rec. 601's weights, which Y is defined by, as 16-bit
 // fractions: (19595 R + 38470 G + 7471 B + 32768) >> 16 of the stored values, then scaled from
 // 2^stored - 1 to 255. Palettes: that of their entries' upper 8 bits.
-// What the dataset says and is not heeded is told in *note. False for colour with a sign, and for
-// palettes that are missing, segmented or too short.
+// What the dataset says and is not heeded is told in *note. False for palettes
+// that dicom_check_palette refuses.
 CHECKED bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
                                  enum image_voi prefer, struct image *out, struct image_note *note,
+                                 struct error *error);
+
+// False for colours by a palette that is missing, segmented or too short.
+CHECKED bool dicom_check_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,
                                  struct error *error);
 
 #endif
