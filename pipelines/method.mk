@@ -93,10 +93,17 @@ $(WORK)/init.checked: $(patsubst %,$(WORK)/options/%,$(TRAINING)) | $(PROGRAMS)
 models = $(patsubst %,$(WORK)/$1/fold-%.mpk,$($1.members))
 maps = $(patsubst %,$(WORK)/test-$1/fold-%.mpk.zst,$(train-$1.members))
 
+# All stages that are wanted are checked before one begins.
+CHECKED := $(patsubst %,$(WORK)/%.checked,$(or $(filter $(TRAINING),$(MAKECMDGOALS)),$(TRAINING)))
+
 define training # STAGE
+$$(WORK)/$1.checked: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
+	pipelines/check-folds.sh $1 $$(WORK)/train $$($1.folds) "$$($1.augment)" "$$($1.validation)"
+	@touch $$@
+
 $1: $$(call models,$1)
 .PRECIOUS: $$(call models,$1)
-$$(call models,$1) &: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked
+$$(call models,$1) &: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
 	@mkdir -p $$(@D)
 	$$(PARALLEL) pipelines/train-fold.sh {}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{} $$($1.seed) \
 	    "$$($1.augment)" \

@@ -240,6 +240,18 @@ END
     fails 2 "Found: nothing. Wanted" method WORK="$PWD/work" DATA="$PWD/nothing" -n data
 }
 
+@test "folds that cannot be trained are named before one is" {
+    challenge few
+    # One lesion is left: it can be learned from, or be validated with
+    awk -F, '!/-1$/ && n++ > 1 { $0 = $1 ",-1" } { print }' few/train-rle.csv >rows
+    mv rows few/train-rle.csv
+    fails 2 "train-seg-unet: fold " method WORK="$PWD/work" DATA="$PWD/few" submissions
+    [[ $stderr == *"no samples with a lesion: take another number of folds (train-seg-unet.folds=N), or label more images"* ]]
+    [ -e work/train/index.mpk ]
+    [ ! -e work/train-seg-unet ]
+    fails 2 "train-seg-bisenet: fold " method WORK="$PWD/work" DATA="$PWD/few" train-seg-bisenet
+}
+
 @test "the published method wants ImageNet weights: which file, where to; init= is the choice of random ones" {
     mkdir mine
     cp -r "$XRAYS"/{train,test} mine
@@ -268,6 +280,60 @@ END
     [ "$(grep -c "train-fold.sh.*'$weights/resnet18.safetensors' :::" table)" = 2 ]
     jq -e '[.[].init? // empty | select(. != "")] == ["weights/resnet18-f37072fd.pth", "weights/resnet18-f37072fd.pth",
         "weights/resnet18-f37072fd.pth"] and all(.profiles.demo[].init? // ""; . == "")' "$ROOT/config.json"
+}
+
+# resnet18 FILE SEED: random weights with the names and shapes of torchvision's
+resnet18() {
+    $PYTHON - "$1" "$2" <<'END'
+import json, struct, sys, numpy as np
+
+shapes = {"conv1.weight": (64, 3, 7, 7), "fc.weight": (1000, 512), "fc.bias": (1000,)}
+norms = {"bn1": 64}
+for layer, width in enumerate((64, 128, 256, 512), 1):
+    for block in range(2):
+        name, entry = f"layer{layer}.{block}", width // 2 if layer > 1 and block == 0 else width
+        shapes |= {f"{name}.conv1.weight": (width, entry, 3, 3), f"{name}.conv2.weight": (width, width, 3, 3)}
+        norms |= {f"{name}.bn1": width, f"{name}.bn2": width}
+        if entry != width:
+            shapes[f"{name}.downsample.0.weight"] = (width, entry, 1, 1)
+            norms[f"{name}.downsample.1"] = width
+for norm, width in norms.items():
+    shapes |= {f"{norm}.{part}": (width,) for part in ("weight", "bias", "running_mean", "running_var")}
+random, header, data = np.random.default_rng(int(sys.argv[2])), {}, b""
+for name, shape in shapes.items():
+    values = random.uniform(0.5, 1, shape) if "running_var" in name or "bn" in name else random.normal(0, 0.05, shape)
+    header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + values.size * 4]}
+    data += values.astype("<f4").tobytes()
+text = json.dumps(header).encode()
+open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + data)
+END
+}
+
+@test "training begins with the weights asked for; other weights, other models" {
+    whole_run
+    cp -a "$WORK" work
+    challenge=("DATA=$BATS_FILE_TMPDIR/challenge" WORK="$PWD/work")
+    mkdir weights
+    resnet18 weights/resnet18.safetensors 1
+    method "${challenge[@]}" init="$PWD/weights/resnet18-f37072fd.pth" train-seg-bisenet 2>says || { cat says; false; }
+    grep -q "^init: $PWD/weights/resnet18-f37072fd.pth is absent, $PWD/weights/resnet18.safetensors is taken" says
+    no cmp -s work/train-seg-bisenet/fold-0.mpk "$WORK/train-seg-bisenet/fold-0.mpk"
+    # The other stages' models are as they were, and so is this one's without the weights
+    before=$(stat -c '%i' work/train-cls-bisenet/fold-*.mpk)
+    cp work/train-seg-bisenet/fold-0.mpk first.mpk
+    resnet18 weights/resnet18.safetensors 2
+    method "${challenge[@]}" train-seg-bisenet.init="$PWD/weights/resnet18.safetensors" train-seg-bisenet train-cls-bisenet
+    no cmp -s work/train-seg-bisenet/fold-0.mpk first.mpk
+    [ "$(stat -c '%i' work/train-cls-bisenet/fold-*.mpk)" = "$before" ]
+    # A name with the beginning of a digest is held to it
+    digest=$(sha256sum <weights/resnet18.safetensors | head -c 8)
+    cp weights/resnet18.safetensors "weights/resnet18-$digest.pth"
+    method "${challenge[@]}" init="$PWD/weights/resnet18-$digest.pth" train-seg-bisenet
+    truncate -s -1 "weights/resnet18-$digest.pth"
+    fails 2 "weights/resnet18-$digest.pth is not the file of that name, or not all of it" \
+        method "${challenge[@]}" init="$PWD/weights/resnet18-$digest.pth" train-seg-bisenet
+    # What fits one network may not fit another
+    fails 2 "missing: " method "${challenge[@]}" init="$PWD/first.mpk" submissions
 }
 
 @test "real X-rays in the challenge's own layout, rows missing and rows too many: both submissions in one go" {
