@@ -11,6 +11,7 @@ comma := ,
 #: make survey       what the X-rays and labels are, and what would go wrong with them later
 #: make data         X-rays and labels -> shards of samples
 #: make train-seg-unet train-seg-bisenet train-cls-bisenet    a model a fold
+#: make train-seg-unet init=FILE       weights to begin with; init= for random ones
 #: make test-seg-unet test-seg-bisenet test-cls-bisenet       each fold's probabilities for the test images
 #: make merge-cls1 merge-cls2 merge-seg1 merge-seg2           which images show a lesion; where, by all maps
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
