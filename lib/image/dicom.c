@@ -22,6 +22,8 @@
 #define HIGH_BIT DICOM_TAG(0x0028, 0x0102)
 #define PIXEL_REPRESENTATION DICOM_TAG(0x0028, 0x0103)
 
+enum { PHOTOMETRIC_SIZE = 17 }; // 16 characters and a NUL
+
 static const struct {
     const char *name;
     unsigned samples;
@@ -49,7 +51,7 @@ static bool read_number(const struct dicom_set *set, uint32_t tag, unsigned othe
 
 static bool read_colour(const struct dicom_set *set, struct dicom_frame *frame,
                         struct error *error) {
-    char name[17] = "";
+    char name[PHOTOMETRIC_SIZE] = "";
     const enum dicom_given given = dicom_word(set, PHOTOMETRIC_INTERPRETATION, name, sizeof name);
     if (given == DICOM_ABSENT) {
         (void)snprintf(name, sizeof name, "%s", frame->samples == 1 ? "MONOCHROME2" : "RGB");
@@ -136,6 +138,12 @@ static bool decode_file(const struct dicom_file *file, const struct image_option
     const bool found = find_image(file, &frames, &frame, &source, error);
     if (found && frames > 1) {
         image_note_add(note, "first frame of %zu", frames);
+    }
+    char name[PHOTOMETRIC_SIZE];
+    if (found &&
+        dicom_word(&file->data, PHOTOMETRIC_INTERPRETATION, name, sizeof name) == DICOM_ABSENT) {
+        image_note_add(note, "has no Photometric Interpretation: taken as %s",
+                       frame.samples == 1 ? "MONOCHROME2" : "RGB");
     }
     if (found && source.uncompressed) {
         image_note_add(note, "is not compressed as its transfer syntax says");

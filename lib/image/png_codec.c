@@ -2,6 +2,8 @@
 // function that it may jump out of keeps its state behind pointers, so that nothing is lost.
 #include "image/png_codec.h"
 
+#include "image/exif.h"
+
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +86,7 @@ static bool read_chunks(png_structp png, png_infop info, const struct source *so
     png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
     png_set_chunk_malloc_max(png, CHUNK_MOST);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep) "eXIf", 1);
     const size_t whole = source->left;
     png_read_info(png, info);
     const size_t height = png_get_image_height(png, info);
@@ -120,6 +123,22 @@ static void map_deep(const uint8_t *values, bool colour, struct image *out,
     }
 }
 
+// Tells of an orientation, which PNG's readers are not bound to heed.
+static void check_orientation(png_structp png, png_infop info, struct image_note *note) {
+    png_bytep exif = NULL;
+    png_uint_32 length = 0;
+    unsigned orientation = 1;
+    struct error error;
+    if (png_get_eXIf_1(png, info, &length, &exif) == 0) {
+        return;
+    }
+    if (!exif_orientation(exif, length, &orientation, note, &error)) {
+        image_note_add(note, "%s: left out", error.text);
+    } else if (orientation != 1) {
+        image_note_add(note, "its EXIF orientation is %u: left out", orientation);
+    }
+}
+
 // What a jump out of libpng must leave behind.
 struct rows {
     png_bytep *at;
@@ -152,7 +171,8 @@ static bool read_image(png_structp png, png_infop info, const struct source *sou
         rows->at[y] = (bytes > 1 ? rows->deep : out->pixels) + y * width * bytes;
     }
     png_read_image(png, rows->at);
-    png_read_end(png, NULL);
+    png_read_end(png, info);
+    check_orientation(png, info, note);
     if (bytes > 1) {
         map_deep(rows->deep, colour, out, note);
     }

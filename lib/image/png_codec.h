@@ -14,8 +14,9 @@ bool png_sniff(const uint8_t *bytes, size_t length);
 // makes it nearly black, becomes luma with libpng's default weights (Rec. 709: 0.2126 R + 0.7152 G
 // + 0.0722 B, on the values as stored); Adam7 is undone. Alpha and tRNS are dropped, not composed,
 // so that a gray value is what the file holds whatever its transparency: an 8-bit gray PNG comes
-// out byte for byte. gAMA, sBIT, iCCP and every other ancillary chunk are skipped unread: no gamma
-// change. False, with libpng's reason, for damage in a critical chunk or what is cut short.
+// out byte for byte. gAMA, sBIT, iCCP and every other ancillary chunk do nothing: no gamma change.
+// An orientation other than 1 in eXIf is told, and not heeded. False, with libpng's reason, for
+// damage in a critical chunk or what is cut short.
 CHECKED bool png_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                         struct image *out, struct image_note *note, struct error *error);
 

@@ -333,6 +333,12 @@ static void test_presentation(void **state) {
     static const char *const refused[] = {"MONOCHROME1\\MONOCHROME2 ", "MONOCHROME1\\",
                                           "A PHOTOMETRIC INTERPRETATION"};
     expect_all(headers, sizeof headers / sizeof *headers);
+    struct form untold = GRAY16;
+    untold.photometric = "";
+    expect_all(&(struct header){.form = &untold,
+                                .gray = RANGED,
+                                .says = "has no Photometric Interpretation: taken as MONOCHROME2"},
+               1);
     for (size_t i = 0; i < 3; i++) {
         struct file file;
         struct form form = GRAY16;

@@ -131,6 +131,35 @@ static void test_depths(void **state) {
     expect_row(&file, "\0\0", 2);
 }
 
+// An orientation is told, in front of the pixels or behind them.
+static void test_orientation(void **state) {
+    (void)state;
+    static const struct {
+        const char *exif;
+        size_t length;
+        const char *says;
+    } cases[] = {
+        {"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\1\0\0\0", 22, ""},
+        {"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0", 22,
+         "its EXIF orientation is 6: left out"},
+        {"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6", 19,
+         "its EXIF data are damaged: they may say which way up it is: left out"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct file file;
+        start_png(&file, 1, 3, 8, 0);
+        put_chunk(&file, "eXIf", cases[i].exif, cases[i].length);
+        end_png(&file, "\0\x01\x80\xFE", 4);
+        expect_noted(&file, "\x01\x80\xFE", 3, cases[i].says);
+        start_png(&file, 1, 3, 8, 0);
+        end_png(&file, "\0\x01\x80\xFE", 4);
+        file.length -= 12;
+        put_chunk(&file, "eXIf", cases[i].exif, cases[i].length);
+        put_chunk(&file, "IEND", NULL, 0);
+        expect_noted(&file, "\x01\x80\xFE", 3, cases[i].says);
+    }
+}
+
 static void test_colours(void **state) {
     (void)state;
     struct file file;
@@ -307,15 +336,11 @@ static void test_suite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_depths),
-        cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_alpha_and_gamma),
-        cmocka_unit_test(test_unknown_content),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_large_claims),
-        cmocka_unit_test(test_written_comes_back),
-        cmocka_unit_test(test_written_colours),
-        cmocka_unit_test(test_suite),
+        cmocka_unit_test(test_depths),          cmocka_unit_test(test_orientation),
+        cmocka_unit_test(test_colours),         cmocka_unit_test(test_alpha_and_gamma),
+        cmocka_unit_test(test_unknown_content), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_large_claims),    cmocka_unit_test(test_written_comes_back),
+        cmocka_unit_test(test_written_colours), cmocka_unit_test(test_suite),
     };
     return cmocka_run_group_tests_name("png", tests, NULL, NULL);
 }
