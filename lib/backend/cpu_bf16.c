@@ -1,6 +1,7 @@
 // Matrix products of bf16: a block of C stays in registers while pairs of A are broadcast to it.
 #include "backend/cpu_bf16.h"
 
+#include "backend/cpu_amx.h"
 #include "backend/cpu_level.h"
 
 #include <string.h>
@@ -68,25 +69,74 @@ NATIVE void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t
     }
 }
 
-// Pairs of two rows' numbers; NULL: 0 for the other.
-NATIVE static void turn_pair(const float *one, const float *other, size_t columns, uint16_t *to) {
+// Of up to 16 columns: the pairs of `row` and the next; beyond `rows` and `columns` numbers are 0.
+NATIVE static inline __m512i pair_of(const float *from, size_t leading, size_t row, size_t rows,
+                                     size_t columns) {
     const __m512i interleaved =
         _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                          21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    for (size_t i = 0; i < columns; i += PANEL) {
-        const __mmask16 some = lanes(columns - i);
-        const __m512 low = _mm512_maskz_loadu_ps(some, one + i);
-        const __m512 high =
-            other != NULL ? _mm512_maskz_loadu_ps(some, other + i) : _mm512_setzero_ps();
-        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-        _mm512_mask_storeu_epi32(to + 2 * i, some, _mm512_permutexvar_epi16(interleaved, both));
+    const __mmask16 some = lanes(columns);
+    const float *at = from + row * leading;
+    const __m512 low = row < rows ? _mm512_maskz_loadu_ps(some, at) : _mm512_setzero_ps();
+    const __m512 high =
+        row + 1 < rows ? _mm512_maskz_loadu_ps(some, at + leading) : _mm512_setzero_ps();
+    return _mm512_permutexvar_epi16(interleaved, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+NATIVE void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns,
+                            uint16_t *to) {
+    for (size_t row = 0; row < rows; row += 2) {
+        for (size_t i = 0; i < columns; i += PANEL) {
+            _mm512_mask_storeu_epi32(to + row * columns + 2 * i, lanes(columns - i),
+                                     pair_of(from + i, leading, row, rows, columns - i));
+        }
     }
 }
 
-void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
-    for (size_t row = 0; row < rows; row += 2) {
-        const float *one = from + row * leading;
-        turn_pair(one, row + 1 < rows ? one + leading : NULL, columns, to + row * columns);
+// 16 vectors of 16 pairs, transposed: by 2 x 2 pairs, by 4 x 4, then by quarters of vectors.
+NATIVE static inline void transpose_pairs(__m512i v[16]) {
+    __m512i w[16];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 16; i += 2) {
+        w[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+        w[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 16; i += 4) {
+        v[i] = _mm512_unpacklo_epi64(w[i], w[i + 2]);
+        v[i + 1] = _mm512_unpackhi_epi64(w[i], w[i + 2]);
+        v[i + 2] = _mm512_unpacklo_epi64(w[i + 1], w[i + 3]);
+        v[i + 3] = _mm512_unpackhi_epi64(w[i + 1], w[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        const __m512i even = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
+        const __m512i more_even = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
+        const __m512i odd = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xDD);
+        const __m512i more_odd = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xDD);
+        w[i] = _mm512_shuffle_i32x4(even, more_even, 0x88);
+        w[i + 4] = _mm512_shuffle_i32x4(odd, more_odd, 0x88);
+        w[i + 8] = _mm512_shuffle_i32x4(even, more_even, 0xDD);
+        w[i + 12] = _mm512_shuffle_i32x4(odd, more_odd, 0xDD);
+    }
+    memcpy(v, w, sizeof w);
+}
+
+NATIVE void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,
+                                uint16_t *to) {
+    const size_t step = (rows + 1) / 2 * 2;
+    for (size_t row = 0; row < rows; row += 2 * (size_t)PANEL) {
+        for (size_t i = 0; i < columns; i += PANEL) {
+            __m512i pairs[PANEL];
+            for (size_t k = 0; k < PANEL; k++) {
+                pairs[k] = pair_of(from + i, leading, row + 2 * k, rows, columns - i);
+            }
+            transpose_pairs(pairs);
+            for (size_t k = 0; k < PANEL && i + k < columns; k++) {
+                _mm512_mask_storeu_epi32(to + (i + k) * step + row, lanes((step - row) / 2),
+                                         pairs[k]);
+            }
+        }
     }
 }
 
@@ -150,6 +200,13 @@ NATIVE __attribute__((always_inline)) static inline void multiply_panels(
 NATIVE void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
                           struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     size_t left = (columns + PANEL - 1) / PANEL;
+    if (a.pair_step == 2 && pairs % CPU_AMX_SIDE == 0 && cpu_amx_products()) {
+        const size_t whole = rows / CPU_AMX_SIDE * CPU_AMX_SIDE;
+        cpu_amx_gemm(whole, left, pairs, a, b, add, c, leading);
+        a.at += whole * a.row_step;
+        c += whole * leading;
+        rows -= whole;
+    }
     for (; left >= PANELS; left -= PANELS) {
         multiply_panels(PANELS, rows, pairs, a, b, add, c, leading);
         b.at += PANELS * b.panel_step;
@@ -182,6 +239,11 @@ void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t column
 }
 
 void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
+    cpu_bf16_rows(from, leading, rows, columns, to);
+}
+
+void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,
+                         uint16_t *to) {
     cpu_bf16_rows(from, leading, rows, columns, to);
 }
 

@@ -1,6 +1,7 @@
 // Matrix products of bf16 with sums in float32, on the calling thread, by the processor's own
-// instruction. C (rows x columns) = A B, or + A B: numbers of the inner side come in pairs, in A as
-// they are multiplied, in B in panels of CPU_BF16_PANEL columns.
+// instruction, or by its matrix units where all of a product's tiles are whole. C (rows x columns)
+// = A B, or + A B: numbers of the inner side come in pairs, in A as they are multiplied, in B in
+// panels of CPU_BF16_PANEL columns.
 #ifndef PLEURA_BACKEND_CPU_BF16_H
 #define PLEURA_BACKEND_CPU_BF16_H
 
@@ -28,6 +29,10 @@ void cpu_bf16_round(const float *from, size_t count, uint16_t *to);
 // `columns` filled up to pairs with 0; or turned, with pairs of rows: (row / 2, column, row % 2).
 void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to);
 void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to);
+
+// Or transposed, as rows of `rows` numbers filled up to pairs with 0: what matrix units take.
+void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,
+                         uint16_t *to);
 
 // A: the pair of row r and inner numbers 2 p, 2 p + 1 lies at at[r * row_step + p * pair_step].
 struct cpu_bf16_a {

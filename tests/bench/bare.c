@@ -2,6 +2,7 @@
 // convolutions and matrix products take one by one, as bare calls of the backend on data that is
 // there: the limit that a whole step is held against. Prints milliseconds.
 #include "backend/cpu.h"
+#include "backend/cpu_amx.h"
 #include "backend/cpu_bf16.h"
 #include "backend/cpu_f32.h"
 #include "backend/cpu_level.h"
@@ -122,7 +123,8 @@ static void multiply(bool half, size_t columns, size_t inner, const float *a, co
 // TILE rows; `inner` is a multiple of 2.
 static double time_product(const struct limit *limit, size_t wanted, size_t inner) {
     const size_t columns = (wanted + CPU_F32_PANEL - 1) / CPU_F32_PANEL * CPU_F32_PANEL;
-    const bool half = limit->backend->precision == PRECISION_BF16 && cpu_bf16_ahead();
+    const bool half =
+        limit->backend->precision == PRECISION_BF16 && (cpu_bf16_ahead() || cpu_amx_products());
     const int threads = limit->backend->threads;
     const int calls = 64 * threads;
     double seconds[ROUNDS];

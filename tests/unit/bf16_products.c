@@ -1,6 +1,8 @@
-// Products of bf16 against sums in double, for odd sizes, both orders of A, and sums added to what
-// is there.
-#include "backend/cpu_bf16.h"
+// Products of bf16 against sums in double, for odd sizes, all orders of A, and sums added to what
+// is there; those of whole tiles go by matrix units where there are some, and by the same code on
+// emulated ones everywhere.
+#include "backend/cpu_amx.h"
+#include "backend/cpu_numbers.h"
 #include "core/random.h"
 
 #include <math.h>
@@ -43,8 +45,11 @@ static float rounded(float number) {
     return of_bf16(half[0]);
 }
 
-// B as columns x inner, so that it is packed across; A rows x inner, or inner x rows and turned.
-static void check(size_t rows, size_t columns, size_t inner, bool turned, bool add) {
+// How A lies: rows x inner; or inner x rows, turned or transposed.
+enum order { ROWS, TURNED, TRANSPOSED, ORDERS };
+
+// B as columns x inner, so that it is packed across.
+static void check(size_t rows, size_t columns, size_t inner, enum order order, bool add) {
     const size_t leading = (columns + CPU_BF16_PANEL - 1) / CPU_BF16_PANEL * CPU_BF16_PANEL + 16;
     float *a = drawn(rows * inner, 1);
     float *b = drawn(columns * inner, 2);
@@ -56,9 +61,11 @@ static void check(size_t rows, size_t columns, size_t inner, bool turned, bool a
     uint16_t *packed = need(cpu_bf16_packed(inner, columns), sizeof *packed);
     struct cpu_bf16_a from = {half_a, 2 * pairs, 2};
     memcpy(before, c, rows * leading * sizeof *c);
-    if (turned) {
+    if (order == TURNED) {
         cpu_bf16_turned(a, rows, inner, rows, half_a);
         from = (struct cpu_bf16_a){half_a, 2, 2 * rows};
+    } else if (order == TRANSPOSED) {
+        cpu_bf16_transposed(a, rows, inner, rows, half_a);
     } else {
         cpu_bf16_rows(a, inner, rows, inner, half_a);
     }
@@ -74,7 +81,7 @@ static void check(size_t rows, size_t columns, size_t inner, bool turned, bool a
         for (size_t n = 0; n < columns; n++) {
             double sum = add ? before[i * leading + n] : 0;
             for (size_t k = 0; k < inner; k++) {
-                sum += (double)rounded(a[turned ? k * rows + i : i * inner + k]) *
+                sum += (double)rounded(a[order == ROWS ? i * inner + k : k * rows + i]) *
                        rounded(b[n * inner + k]);
             }
             if (!(fabs(c[i * leading + n] - sum) < 1e-4)) {
@@ -96,15 +103,104 @@ static void check(size_t rows, size_t columns, size_t inner, bool turned, bool a
 }
 
 static void products_are_the_sums(void **state) {
-    static const size_t sizes[][3] = {{1, 1, 1},    {1, 16, 2},    {6, 64, 8},  {7, 65, 9},
-                                      {13, 80, 33}, {23, 128, 64}, {5, 31, 17}, {12, 100, 2}};
+    static const size_t sizes[][3] = {{1, 1, 1},    {1, 16, 2},    {6, 64, 8},   {7, 65, 9},
+                                      {13, 80, 33}, {23, 128, 64}, {5, 31, 17},  {12, 100, 2},
+                                      {16, 16, 32}, {32, 32, 32},  {40, 50, 64}, {128, 128, 64}};
     (void)state;
     if (!cpu_bf16_products()) {
         skip();
     }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        for (int kind = 0; kind < 4; kind++) {
-            check(sizes[i][0], sizes[i][1], sizes[i][2], kind & 1, kind & 2);
+        for (enum order order = ROWS; order < ORDERS; order++) {
+            check(sizes[i][0], sizes[i][1], sizes[i][2], order, false);
+            check(sizes[i][0], sizes[i][1], sizes[i][2], order, true);
+        }
+    }
+}
+
+// ---- matrix units without matrix units: tiles of 16 rows of 64 bytes
+
+static char tiles[8][16][64];
+
+static void load(int tile, const void *from, size_t step) {
+    for (size_t row = 0; row < 16; row++) {
+        memcpy(tiles[tile][row], (const char *)from + row * step, 64);
+    }
+}
+
+static void store(int tile, void *to, size_t step) {
+    for (size_t row = 0; row < 16; row++) {
+        memcpy((char *)to + row * step, tiles[tile][row], 64);
+    }
+}
+
+static void multiply(int sum, int a, int b) {
+    for (size_t row = 0; row < 16; row++) {
+        float sums[16];
+        uint16_t left[32];
+        memcpy(sums, tiles[sum][row], sizeof sums);
+        memcpy(left, tiles[a][row], sizeof left);
+        for (size_t pair = 0; pair < 16; pair++) {
+            uint16_t right[32];
+            memcpy(right, tiles[b][pair], sizeof right);
+            for (size_t k = 0; k < 32; k++) {
+                sums[k / 2] += bf16_to(left[2 * pair + k % 2]) * bf16_to(right[k]);
+            }
+        }
+        memcpy(tiles[sum][row], sums, sizeof sums);
+    }
+}
+
+#define NAME(what) emulated_##what
+#define TARGET
+#define ZERO(tile) memset(tiles[tile], 0, sizeof tiles[tile])
+#define LOAD(tile, at, step) load(tile, at, step)
+#define STORE(tile, at, step) store(tile, at, step)
+#define MULTIPLY(sum, a, b) multiply(sum, a, b)
+#include "backend/cpu_amx_block.h"
+
+static uint16_t *drawn_halves(size_t count, uint64_t number) {
+    float *floats = drawn(count, number);
+    uint16_t *made = need(count, sizeof *made);
+    for (size_t i = 0; i < count; i++) {
+        made[i] = bf16_from(floats[i]);
+    }
+    free(floats);
+    return made;
+}
+
+static void check_tiles(size_t rows, size_t panels, size_t inner, bool add) {
+    const size_t columns = panels * CPU_BF16_PANEL;
+    const size_t leading = columns + 3;
+    uint16_t *a = drawn_halves(rows * inner, 1);
+    uint16_t *b = drawn_halves(columns * inner, 2);
+    uint16_t *packed = need(cpu_bf16_packed(inner, columns), sizeof *packed);
+    float *c = drawn(rows * leading, 3);
+    float *wanted = drawn(rows * leading, 3);
+    cpu_bf16_pack(b, 1, inner, inner, columns, packed);
+    emulated_gemm(rows, panels, inner / 2, (struct cpu_bf16_a){a, inner, 2},
+                  (struct cpu_bf16_b){packed, cpu_bf16_panel(inner)}, add, c, leading);
+    for (size_t i = 0; i < rows * leading; i++) {
+        const size_t column = i % leading;
+        double sum = add || column >= columns ? wanted[i] : 0;
+        for (size_t k = 0; column < columns && k < inner; k++) {
+            sum += (double)bf16_to(a[i / leading * inner + k]) * bf16_to(b[column * inner + k]);
+        }
+        assert_true(fabs(c[i] - sum) < 1e-4);
+    }
+    free(a);
+    free(b);
+    free(packed);
+    free(c);
+    free(wanted);
+}
+
+static void products_of_tiles_are_the_sums(void **state) {
+    (void)state;
+    for (size_t rows = 16; rows <= 80; rows += 16) {
+        for (size_t panels = 1; panels <= 5; panels++) {
+            check_tiles(rows, panels, 32, false);
+            check_tiles(rows, panels, 96, true);
         }
     }
 }
@@ -124,6 +220,7 @@ static void rounding_is_to_nearest_and_even(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_the_sums),
+        cmocka_unit_test(products_of_tiles_are_the_sums),
         cmocka_unit_test(rounding_is_to_nearest_and_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

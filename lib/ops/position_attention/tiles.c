@@ -2,6 +2,7 @@
 #include "ops/position_attention/tiles.h"
 
 #include "backend/cpu.h"
+#include "backend/cpu_amx.h"
 #include "backend/cpu_bf16.h"
 #include "backend/cpu_f32.h"
 #include "backend/cpu_level.h"
@@ -15,7 +16,8 @@ static size_t blocks_of(size_t pixels) {
 }
 
 bool operand_half(enum precision precision, size_t keys, size_t channels) {
-    return precision == PRECISION_BF16 && keys % 2 == 0 && channels % 2 == 0 && cpu_bf16_ahead();
+    return precision == PRECISION_BF16 && keys % 2 == 0 && channels % 2 == 0 &&
+           (cpu_bf16_ahead() || cpu_amx_products());
 }
 
 static size_t rounded(size_t bytes) {
@@ -158,10 +160,16 @@ void tile_turned_product(const struct part *part, const float *tile, const struc
                          float *made) {
     const size_t leading = accumulator_width(b->width);
     if (b->half) {
-        cpu_bf16_turned(tile, BLOCK, part->rows, part->columns, part->spare);
-        cpu_bf16_gemm(part->columns, b->width, (part->rows + 1) / 2,
-                      (struct cpu_bf16_a){part->spare, 2, 2 * part->columns},
-                      down_from(b, part->first), true, made, leading);
+        const size_t pairs = (part->rows + 1) / 2;
+        struct cpu_bf16_a turned = {part->spare, 2, 2 * part->columns};
+        if (cpu_amx_products()) {
+            cpu_bf16_transposed(tile, BLOCK, part->rows, part->columns, part->spare);
+            turned = (struct cpu_bf16_a){part->spare, 2 * pairs, 2};
+        } else {
+            cpu_bf16_turned(tile, BLOCK, part->rows, part->columns, part->spare);
+        }
+        cpu_bf16_gemm(part->columns, b->width, pairs, turned, down_from(b, part->first), true, made,
+                      leading);
         return;
     }
     cpu_f32_gemm(part->columns, leading / PANEL, part->rows, (struct cpu_f32_a){tile, 1, BLOCK},
