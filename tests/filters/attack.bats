@@ -28,8 +28,11 @@ PYTHON
 setup() { cd "$BATS_FILE_TMPDIR"; }
 
 @test "a part of the hostile streams, through all programs: nothing wrong accepted, nothing left" {
-    not_sanitized "memory and time are those of the sanitizers"
-    /usr/bin/python3 "$ATTACK/attack.py" --part 401
+    part="--part 401"
+    if ldd "$(command -v merge)" | grep -q libasan; then
+        part="--part 1601 --lenient"
+    fi
+    /usr/bin/python3 "$ATTACK/attack.py" $part
 }
 
 @test "checkpoints that no run has left are refused by --resume and by predict-fold" {
