@@ -247,9 +247,9 @@ static bool take_gdcm(const struct dicom_source *source, const struct codestream
     return true;
 }
 
-static bool take_stream(const struct dicom_source *source, const struct codestream *stream,
-                        struct dicom_frame *frame, struct image *out, uint8_t **owned,
-                        struct error *error) {
+static bool take_exactly(const struct dicom_source *source, const struct codestream *stream,
+                         struct dicom_frame *frame, struct image *out, uint8_t **owned,
+                         struct error *error) {
     return turbo_reads(source) ? take_turbo(stream, frame, out, error)
                                : take_gdcm(source, stream, frame, owned, error);
 }
@@ -273,24 +273,31 @@ static size_t zeros_before_end(const struct codestream *stream, size_t *end) {
     return count > 0 && count < at && stream->bytes[at - 1 - count] == 0xFF ? count - 1 : count;
 }
 
-// Tries once more with as few of those bytes left out as it takes.
-static bool take_without_zeros(const struct dicom_source *source, struct dicom_frame *frame,
-                               struct image *out, uint8_t **owned, struct error *error) {
+// Decompresses a stream with or without such bytes, whichever can be done. Of JPEG-LS they are left
+// out first: GDCM refuses a stream that has them, and does not free what it has made by then.
+static bool take_stream(const struct dicom_source *source, struct dicom_frame *frame,
+                        struct image *out, uint8_t **owned, struct error *error) {
     const struct codestream *stream = &source->stream;
     size_t end = 0;
     const size_t zeros =
         source->compression == DICOM_JPEG_2000 ? 0 : zeros_before_end(stream, &end);
     uint8_t *bytes = zeros > 0 ? malloc(stream->length) : NULL;
+    if (zeros > 0 && bytes == NULL) {
+        return fail(error, "no memory for a stream of %zu bytes", stream->length);
+    }
     bool taken = false;
-    for (size_t i = 1; bytes != NULL && !taken && i <= zeros; i++) {
+    for (size_t i = 0; !taken && i <= zeros; i++) {
         struct codestream less = *stream;
-        less.bytes = bytes;
-        less.length -= i;
-        memcpy(bytes, stream->bytes, end - i);
-        memcpy(bytes + end - i, stream->bytes + end, stream->length - end);
+        const size_t left_out = source->compression == DICOM_JPEG_LS ? zeros - i : i;
+        if (left_out > 0) {
+            memcpy(bytes, stream->bytes, end - left_out);
+            memcpy(bytes + end - left_out, stream->bytes + end, stream->length - end);
+            less.bytes = bytes;
+            less.length -= left_out;
+        }
         free(*owned);
         *owned = NULL;
-        taken = take_stream(source, &less, frame, out, owned, error);
+        taken = take_exactly(source, &less, frame, out, owned, error);
     }
     free(bytes);
     return taken;
@@ -385,6 +392,5 @@ bool dicom_take_frame(const struct dicom_file *file, const struct dicom_source *
     case DICOM_DEFLATED_FRAMES: return take_deflated(source, frame, owned, error);
     default: break;
     }
-    return take_stream(source, &source->stream, frame, out, owned, error) ||
-           take_without_zeros(source, frame, out, owned, error);
+    return take_stream(source, frame, out, owned, error);
 }

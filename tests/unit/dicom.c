@@ -257,7 +257,7 @@ static void test_zeros_before_the_end(void **state) {
     for (size_t i = 0; i < sizeof pixels; i++) {
         pixels[i] = (char)(i / 4);
     }
-    for (size_t zeros = 0; zeros <= 5; zeros++) {
+    for (size_t zeros = 0; zeros <= 4; zeros++) {
         struct file file;
         memcpy(stream, jpeg_ls, length - 2);
         memset(stream + length - 2, 0, zeros);
@@ -265,11 +265,7 @@ static void test_zeros_before_the_end(void **state) {
         start(&file, "1.2.840.10008.1.2.4.80");
         put_form(&file, &form);
         put_fragments(&file, stream, length + zeros + 1, 1);
-        if (zeros <= 4) {
-            expect(&file, pixels, sizeof pixels);
-        } else {
-            expect_refused(&file, "GDCM cannot decompress it");
-        }
+        expect(&file, pixels, sizeof pixels);
     }
 }
 
