@@ -2,7 +2,7 @@
 #include "core/cli.h"
 #include "data/augmenter.h"
 #include "data/sample.h"
-#include "stream/sources.h"
+#include "data/sources.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // inspect: what a tensor stream holds, as a table or as JSON; or only whether it is whole.
 #include "core/cli.h"
 #include "core/progress.h"
-#include "stream/reader.h"
+#include "data/sources.h"
 #include "stream/summary.h"
 
 #include <string.h>
@@ -11,16 +11,17 @@ struct options {
     struct common_options common;
 };
 
-static void inspect(const char *path, const struct options *options, struct output *output) {
-    struct stream_reader *reader = stream_open_or_die(path, NULL, options->common.max_record);
+static void inspect(char *const *path, const struct options *options, struct output *output) {
+    struct sources source;
     struct progress progress = progress_start("records", 0, options->common.quiet);
     struct summary summary;
     struct record record;
+    sources_open(&source, path, 1, NULL, options->common.max_record);
     if (!options->check) {
-        summary = summary_start(output, options->json, strcmp(path, "-") == 0 ? "stdin" : path,
-                                stream_kind(reader), stream_history(reader));
+        summary = summary_start(output, options->json, sources_path(&source), source.kind,
+                                &source.history);
     }
-    while (stream_read(reader, &record)) {
+    while (sources_read(&source, &record)) {
         if (!options->check) {
             summary_record(&summary, &record);
         }
@@ -30,7 +31,7 @@ static void inspect(const char *path, const struct options *options, struct outp
         summary_end(&summary);
     }
     progress_end(&progress);
-    stream_close(reader);
+    sources_close(&source);
 }
 
 int main(int argc, char **argv) {
@@ -48,7 +49,8 @@ int main(int argc, char **argv) {
         .usage = "[OPTION]... [STREAM]...",
         .description =
             "Prints one line a value: record, name, type, shape, and of tensors the least, the "
-            "mean and the greatest element. Reads stdin when no STREAM is named, or for '-'.\n\n"
+            "mean and the greatest element. Reads stdin when no STREAM is named, or for '-'. "
+            "A shard folder is read by its index: its samples.\n\n"
             "A stream that is cut short, damaged or malformed ends it with status 1 and a line "
             "that names file, record and byte.",
         .examples = "decode xrays/ | inspect\ninspect --check shards/*.mpk",
@@ -61,10 +63,10 @@ int main(int argc, char **argv) {
     const struct operands operands = cli_parse(&program, argc, argv);
     struct output *output = output_open(options.common.output, OUTPUT_TEXT);
     for (int i = 0; i < operands.count; i++) {
-        inspect(operands.at[i], &options, output);
+        inspect(operands.at + i, &options, output);
     }
     if (operands.count == 0) {
-        inspect("-", &options, output);
+        inspect((char *[]){"-"}, &options, output);
     }
     output_close(output);
     return 0;

@@ -5,10 +5,10 @@
 #include "data/ids.h"
 #include "data/sample.h"
 #include "data/sizes.h"
+#include "data/sources.h"
 #include "image/outline.h"
 #include "image/png_codec.h"
 #include "image/resize.h"
-#include "stream/reader.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,15 +27,15 @@ struct options {
     struct common_options common;
 };
 
-static void must(bool good, struct stream_reader *reader, const struct error *error) {
+static void must(bool good, struct sources *source, const struct error *error) {
     if (!good) {
-        stream_die(reader, error);
+        sources_die(source, error);
     }
 }
 
 // The longer side becomes options->side pixels; 0 keeps the size.
 static void scale_image(struct image *image, const struct options *options,
-                        struct stream_reader *samples) {
+                        struct sources *samples) {
     struct error error;
     struct image scaled;
     const size_t longer = image->height > image->width ? image->height : image->width;
@@ -55,21 +55,21 @@ static void scale_image(struct image *image, const struct options *options,
 
 // Brings a mask to the picture's size and draws its outline.
 static void draw_mask(struct picture *picture, struct image *mask, struct colour colour,
-                      const struct options *options, struct stream_reader *reader) {
+                      const struct options *options, struct sources *source) {
     struct error error;
     struct image scaled;
     const struct view view = view_of(mask);
     const size_t longer = picture->height > picture->width ? picture->height : picture->width;
     const size_t thickness = options->thickness > 0 ? (size_t)options->thickness : longer / 400 + 1;
-    must(image_alloc(&scaled, picture->height, picture->width, &error), reader, &error);
-    must(resize_nearest(&scaled, &view, &error), reader, &error);
-    must(picture_outline(picture, &scaled, colour, thickness, &error), reader, &error);
+    must(image_alloc(&scaled, picture->height, picture->width, &error), source, &error);
+    must(resize_nearest(&scaled, &view, &error), source, &error);
+    must(picture_outline(picture, &scaled, colour, thickness, &error), source, &error);
     image_free(&scaled);
 }
 
 // The sample's truth: its `mask`, or its run lengths at the size they refer to; false when
 // unlabelled.
-static bool truth_of(struct image *mask, const struct record *sample, struct stream_reader *samples,
+static bool truth_of(struct image *mask, const struct record *sample, struct sources *samples,
                      const struct options *options) {
     struct error error;
     if (record_find(sample, "mask") != NULL) {
@@ -89,18 +89,18 @@ static bool truth_of(struct image *mask, const struct record *sample, struct str
 
 // The prediction's record, a probability or a mask, must be the sample's: both streams go in step.
 static void prediction_of(struct image *mask, const struct record *sample,
-                          struct stream_reader *predictions, double threshold) {
+                          struct sources *predictions, double threshold) {
     struct error error;
     struct record record;
-    if (!stream_read(predictions, &record)) {
+    if (!sources_read(predictions, &record)) {
         die("%.*s: the predictions end before it", TEXT_ARG(sample->id));
     }
     if (!text_equal(record.id, sample->id)) {
         (void)fail(&error, "%.*s, where the samples have %.*s", TEXT_ARG(record.id),
                    TEXT_ARG(sample->id));
-        stream_die(predictions, &error);
+        sources_die(predictions, &error);
     }
-    const bool read = strcmp(stream_kind(predictions), KIND_PROBABILITIES) == 0
+    const bool read = strcmp(predictions->kind, KIND_PROBABILITIES) == 0
                           ? mask_from_probability(&record, threshold, mask, &error)
                           : mask_from_sample(&record, mask, &error);
     size_t height = 0;
@@ -109,7 +109,7 @@ static void prediction_of(struct image *mask, const struct record *sample,
     if (mask->height != height || mask->width != width) {
         (void)fail(&error, "%.*s: a prediction of %zu x %zu, where the image is %zu x %zu",
                    TEXT_ARG(record.id), mask->height, mask->width, height, width);
-        stream_die(predictions, &error);
+        sources_die(predictions, &error);
     }
 }
 
@@ -248,7 +248,7 @@ static void pictures_close(struct pictures *pictures) {
 // ---- drawing
 
 static void draw_sample(struct pictures *pictures, const struct record *sample,
-                        struct stream_reader *samples, struct stream_reader *predictions,
+                        struct sources *samples, struct sources *predictions,
                         const struct options *options) {
     struct error error;
     const struct tensor *tensor = NULL;
@@ -277,42 +277,35 @@ static void draw_sample(struct pictures *pictures, const struct record *sample,
     image_free(&image);
 }
 
-static struct stream_reader *open_predictions(const struct options *options) {
-    struct stream_reader *reader =
-        stream_open_or_die(options->predictions, NULL, options->common.max_record);
-    if (strcmp(stream_kind(reader), KIND_PROBABILITIES) != 0 &&
-        strcmp(stream_kind(reader), KIND_SAMPLES) != 0) {
+static void open_predictions(struct sources *predictions, const struct options *options) {
+    char *const path = (char *)(uintptr_t)options->predictions;
+    sources_open(predictions, &path, 1, NULL, options->common.max_record);
+    if (strcmp(predictions->kind, KIND_PROBABILITIES) != 0 &&
+        strcmp(predictions->kind, KIND_SAMPLES) != 0) {
         die("%s: holds %s, and probabilities or samples are needed here", options->predictions,
-            stream_kind(reader));
+            predictions->kind);
     }
-    return reader;
 }
 
-static void draw_all(const char *path, const struct options *options) {
-    struct stream_reader *samples =
-        stream_open_or_die(path, KIND_SAMPLES, options->common.max_record);
-    struct stream_reader *predictions = NULL;
-    if (options->predictions != NULL) {
-        predictions = open_predictions(options);
-    }
+// `predictions`: NULL where there are none.
+static void draw_all(struct sources *samples, struct sources *predictions,
+                     const struct options *options) {
     struct pictures *pictures = pictures_open(options);
     struct progress progress = progress_start("pictures", 0, options->common.quiet);
     struct record record;
-    while (stream_read(samples, &record)) {
+    while (sources_read(samples, &record)) {
         draw_sample(pictures, &record, samples, predictions, options);
         progress_step(&progress);
     }
     if (progress.done == 0) {
-        die("%s: no samples in it", path);
+        die("%s: no samples in it", sources_path(samples));
     }
-    if (predictions != NULL && stream_read(predictions, &record)) {
+    if (predictions != NULL && sources_read(predictions, &record)) {
         die("%s: goes on with %.*s behind the last sample", options->predictions,
             TEXT_ARG(record.id));
     }
     progress_end(&progress);
     pictures_close(pictures);
-    stream_close(samples);
-    stream_close(predictions);
 }
 
 int main(int argc, char **argv) {
@@ -342,7 +335,7 @@ int main(int argc, char **argv) {
             "rle) and of the predicted one (red; from probabilities, or from masks as rle-decode "
             "makes them, at the image's own size). One sample goes to stdout or to -o as a PNG; "
             "several go to a folder. "
-            "Reads stdin when no SAMPLES are named.",
+            "SAMPLES are a stream or a shard folder; without, stdin is read.",
         .examples = "decode --labels train-rle.csv xray.dcm | overlay -o xray.png\n"
                     "overlay --predictions mean.mpk --directory pictures samples.mpk\n"
                     "decode --ids submission.csv test/ | overlay -p <(rle-decode submission.csv) "
@@ -357,6 +350,15 @@ int main(int argc, char **argv) {
     if (options.directory != NULL && options.common.output != NULL) {
         die_usage("--directory and --output: one of them");
     }
-    draw_all(operands.count > 0 ? operands.at[0] : "-", &options);
+    struct sources samples;
+    struct sources predictions = {.at = NULL};
+    sources_open(&samples, operands.at, (size_t)operands.count, KIND_SAMPLES,
+                 options.common.max_record);
+    if (options.predictions != NULL) {
+        open_predictions(&predictions, &options);
+    }
+    draw_all(&samples, options.predictions != NULL ? &predictions : NULL, &options);
+    sources_close(&samples);
+    sources_close(&predictions);
     return 0;
 }

@@ -3,10 +3,10 @@
 #include "core/half.h"
 #include "core/progress.h"
 #include "data/sample.h"
+#include "data/sources.h"
 #include "models/models.h"
 #include "nn/profile.h"
 #include "stream/extent.h"
-#include "stream/sources.h"
 #include "train/inference.h"
 #include "train/parameters.h"
 #include "weights/file.h"
@@ -263,15 +263,17 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "predict-fold",
         .summary = "a trained network's probabilities for samples",
-        .usage = "[OPTION]... --model FILE [STREAM]...",
+        .usage = "[OPTION]... --model FILE [SOURCE]...",
         .description =
-            "Reads samples from STREAMs (stdin when none is named, or for '-') and writes "
+            "Reads samples from the SOURCEs: shard folders (see shard), in the index's order, "
+            "stream "
+            "files, or stdin when none is named, or for '-'. Writes "
             "`probability`, at each image's own size: `size` where augment has resized, else the "
             "image's. Images of another size than the network's are resized for it.\n\n"
             "The probability is the sigmoid of the main head, brought to size between the logits "
             "(bilinear, half-pixel centres).",
         .examples = "decode xray.dcm | predict-fold --model best.mpk | rle-encode\n"
-                    "augment shards/ --plain | predict-fold -m best.mpk | zstd >fold0.mpk.zst",
+                    "predict-fold -m best.mpk shards/ | zstd >fold0.mpk.zst",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,

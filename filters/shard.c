@@ -4,7 +4,7 @@
 #include "core/progress.h"
 #include "data/sample.h"
 #include "data/shards.h"
-#include "stream/sources.h"
+#include "data/sources.h"
 
 struct options {
     size_t size;
@@ -48,18 +48,20 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "shard",
         .summary = "store samples for random access",
-        .usage = "[OPTION]... DIR [STREAM]...\n   or: shard --verify DIR",
+        .usage = "[OPTION]... DIR [SOURCE]...\n   or: shard --verify DIR",
         .description =
-            "Writes the samples of the STREAMs (stdin when none is named, or for '-') to "
+            "Writes the samples of the SOURCEs (streams or other shard folders; stdin when none is "
+            "named, or for '-') to "
             "DIR/shard-NUMBER-DIGEST.mpk, which are tensor streams themselves, and where each lies "
             "to DIR/index.mpk: id, shard, offset and length in bytes, lesion, its mask's pixels "
-            "(-1 "
-            "without labels), and size, its height and width. Equal samples give equal files.\n\n"
+            "(-1 without labels), size, its height and width, and xxh3, the hash of its bytes, "
+            "with which programs that read DIR compare what they read. Equal samples give equal "
+            "files.\n\n"
             "DIR is made if need be. A shard folder that is there already is replaced when the new "
             "one is whole, and not before: until then, and after an error or a kill, it is as it "
             "was. Other files in DIR stay. An id that comes twice is an error.\n\n"
             "With --verify, reads all of DIR: every shard must be whole, and the index must have "
-            "each record's place, id, lesion and size, and no other.",
+            "each record's place, id, bytes, lesion and size, and no other.",
         .examples = "decode xrays/ --labels train-rle.csv | shard shards/\n"
                     "shard --verify shards/\n"
                     "cat shards/shard-*.mpk | inspect",

@@ -154,7 +154,7 @@ struct output *output_open(const char *path, enum output_content content) {
 
 struct output *output_open_regular(const char *path, enum output_content content) {
     struct stat status;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
         die("%s: not a regular file", path);
     }
     return output_open(path, content);

@@ -19,7 +19,7 @@ enum output_content { OUTPUT_BYTES, OUTPUT_TEXT };
 struct output *output_open(const char *path, enum output_content content);
 
 // The same for a name that a program chooses by itself, in a folder: what is there already must be
-// a regular file. A named pipe, say, could hold the program up for ever.
+// a regular file, no link. A named pipe, say, could hold the program up for ever.
 struct output *output_open_regular(const char *path, enum output_content content);
 
 // Appends; small pieces are gathered, except on a terminal. Ends the program on a failed write.

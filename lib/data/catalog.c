@@ -1,9 +1,8 @@
-// Reading an index without trusting it, or a stream file once; then samples by pread.
+// The tables of a catalog, streams in files, which are read once, and then samples by pread.
 #include "data/catalog.h"
 
+#include "data/catalog_build.h"
 #include "data/sample.h"
-#include "data/shards.h"
-#include "data/sizes.h"
 #include "stream/reader.h"
 
 #include <errno.h>
@@ -32,8 +31,8 @@ static bool grow(void **rows, size_t *capacity, size_t count, size_t size, struc
     return true;
 }
 
-static bool add_entry(struct catalog *catalog, struct text id, const struct catalog_entry *entry,
-                      struct error *error) {
+bool catalog_put(struct catalog *catalog, struct text id, const struct catalog_entry *entry,
+                 struct error *error) {
     void *rows = catalog->entries;
     size_t place = 0;
     bool added = false;
@@ -51,8 +50,8 @@ static bool add_entry(struct catalog *catalog, struct text id, const struct cata
     return true;
 }
 
-static bool add_history(struct catalog *catalog, const struct history *history,
-                        struct error *error) {
+bool catalog_put_history(struct catalog *catalog, const struct history *history,
+                         struct error *error) {
     for (size_t i = 0; i < history->count; i++) {
         struct text line;
         if (!texts_keep(&catalog->texts, history->lines[i], &line, error)) {
@@ -63,152 +62,48 @@ static bool add_history(struct catalog *catalog, const struct history *history,
     return true;
 }
 
-// Opens a file and adds it to the table; `path` is then the catalog's, or freed.
-static bool add_file(struct catalog *catalog, char *path, struct error *error) {
-    struct stat status;
+// ---- files
+
+bool catalog_name_file(struct catalog *catalog, const char *path, uint32_t *file,
+                       struct error *error) {
     void *rows = catalog->files;
-    // Without O_NONBLOCK a named pipe in the file's place would hold the program up.
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool good = descriptor >= 0 && fstat(descriptor, &status) == 0;
-    if (!good) {
-        (void)fail(error, "%s: %s%s", path, strerror(errno),
-                   errno == EMFILE ? " (see ulimit -n, or write larger shards)" : "");
-    } else if (!S_ISREG(status.st_mode)) {
-        good = fail(error, "%s: not a regular file", path);
-    } else {
-        good = grow(&rows, &catalog->file_capacity, catalog->file_count, sizeof *catalog->files,
-                    error);
-    }
-    if (!good) {
-        if (descriptor >= 0) {
-            (void)close(descriptor);
-        }
-        free(path);
+    size_t place = 0;
+    bool added = false;
+    if (!ids_add(&catalog->paths, text_of(path), &place, &added, error)) {
         return false;
+    }
+    *file = (uint32_t)place;
+    if (!added) {
+        return true;
+    }
+    char *copy = strdup(path);
+    if (copy == NULL ||
+        !grow(&rows, &catalog->file_capacity, catalog->file_count, sizeof *catalog->files, error)) {
+        free(copy);
+        return fail(error, "no memory for a catalog of %zu files", place + 1);
     }
     catalog->files = rows;
-    catalog->files[catalog->file_count++] =
-        (struct catalog_file){path, descriptor, (uint64_t)status.st_size};
+    catalog->files[catalog->file_count++] = (struct catalog_file){.path = copy, .descriptor = -1};
     return true;
 }
 
-// ---- shard folders
-
-static bool join(char **path, const char *folder, struct text name, struct error *error) {
-    if (asprintf(path, "%s/%.*s", folder, (int)name.length, name.at) < 0) {
-        return fail(error, "no memory");
+bool catalog_open_file(struct catalog *catalog, uint32_t number, int flags, struct error *error) {
+    struct catalog_file *file = &catalog->files[number];
+    struct stat status;
+    if (file->descriptor >= 0) {
+        return true;
     }
-    return true;
-}
-
-// The number of a shard of this folder, which is opened when it is new.
-static bool find_shard(struct catalog *catalog, size_t first_file, const char *folder,
-                       struct text name, uint32_t *file, struct error *error) {
-    char *path = NULL;
-    if (!shard_name_valid(name)) {
-        return fail(error, "'%.*s' is not the name of a shard", TEXT_ARG(name));
+    // Without O_NONBLOCK a named pipe in the file's place would hold the program up.
+    file->descriptor = open(file->path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->descriptor < 0 && errno == ELOOP && (flags & O_NOFOLLOW) != 0) {
+        return fail(error, "%s: a symbolic link, not a regular file", file->path);
     }
-    if (!join(&path, folder, name, error)) {
-        return false;
+    if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0) {
+        return fail(error, "%s: %s%s", file->path, strerror(errno),
+                    errno == EMFILE ? " (see ulimit -n, or write larger shards)" : "");
     }
-    // Entries come shard by shard, so the one looked for is nearly always the last.
-    for (size_t i = catalog->file_count; i > first_file; i--) {
-        if (strcmp(catalog->files[i - 1].path, path) == 0) {
-            free(path);
-            *file = (uint32_t)(i - 1);
-            return true;
-        }
-    }
-    *file = (uint32_t)catalog->file_count;
-    return add_file(catalog, path, error);
-}
-
-static bool check_place(const struct catalog *catalog, struct text id,
-                        const struct catalog_entry *entry, struct error *error) {
-    uint64_t end = 0;
-    const struct catalog_file *file = &catalog->files[entry->file];
-    if (__builtin_add_overflow(entry->offset, entry->length, &end) || end > file->bytes) {
-        return fail(error, "'%.*s' lies beyond the end of %s", TEXT_ARG(id), file->path);
-    }
-    if (entry->length > catalog->max_record) {
-        return fail(error, "'%.*s' has more than %zu bytes (see --max-record)", TEXT_ARG(id),
-                    catalog->max_record);
-    }
-    return true;
-}
-
-// The size that an entry may have.
-static bool read_size(struct catalog_entry *entry, const struct record *record,
-                      struct error *error) {
-    const struct value *size = record_find(record, "size");
-    size_t height = 0;
-    size_t width = 0;
-    if (size != NULL && !size_of_value(size, &height, &width)) {
-        return fail(error, "'%.*s': 'size' is not a list of height and width",
-                    TEXT_ARG(record->id));
-    }
-    entry->height = (uint32_t)height;
-    entry->width = (uint32_t)width;
-    return true;
-}
-
-static bool add_index_record(struct catalog *catalog, size_t first_file, const char *folder,
-                             const struct record *record, struct error *error) {
-    int64_t offset = 0;
-    int64_t length = 0;
-    struct catalog_entry entry = {0};
-    const struct value *shard = record_find(record, "shard");
-    if (shard == NULL || shard->type != VALUE_TEXT) {
-        return fail(error, "'%.*s': no text 'shard' in it", TEXT_ARG(record->id));
-    }
-    if (!record_integer(record, "offset", &offset, error) ||
-        !record_integer(record, "length", &length, error) ||
-        !record_integer(record, "lesion", &entry.lesion, error) ||
-        !read_size(&entry, record, error)) {
-        return false;
-    }
-    if (offset < 0 || length <= 0 || entry.lesion < LESION_UNKNOWN) {
-        return fail(error, "'%.*s': a negative number in it", TEXT_ARG(record->id));
-    }
-    entry.offset = (uint64_t)offset;
-    entry.length = (uint64_t)length;
-    return find_shard(catalog, first_file, folder, shard->text, &entry.file, error) &&
-           check_place(catalog, record->id, &entry, error) &&
-           add_entry(catalog, record->id, &entry, error);
-}
-
-static bool read_index(struct catalog *catalog, struct stream_reader *reader, const char *folder,
-                       struct error *error) {
-    const size_t first_file = catalog->file_count;
-    struct record record;
-    if (strcmp(stream_kind(reader), KIND_INDEX) != 0) {
-        return fail(error, "%s/" SHARD_INDEX ": holds %s, not an index", folder,
-                    stream_kind(reader));
-    }
-    for (;;) {
-        const enum stream_status status = stream_next(reader, &record, error);
-        if (status != STREAM_RECORD) {
-            return status == STREAM_END && add_history(catalog, stream_history(reader), error);
-        }
-        if (!add_index_record(catalog, first_file, folder, &record, error)) {
-            return fail_within(error, "%s", stream_place(reader));
-        }
-    }
-}
-
-static bool add_folder(struct catalog *catalog, const char *folder, struct error *error) {
-    char *path = NULL;
-    if (!join(&path, folder, text_of(SHARD_INDEX), error)) {
-        return false;
-    }
-    bool good = access(path, F_OK) == 0 || errno != ENOENT ||
-                fail(error, "%s: not a shard folder: there is no " SHARD_INDEX " in it", folder);
-    struct stream_reader *reader =
-        good ? stream_open_regular(path, catalog->max_record, error) : NULL;
-    good = reader != NULL && read_index(catalog, reader, folder, error);
-    stream_close(reader);
-    free(path);
-    return good;
+    file->bytes = (uint64_t)status.st_size;
+    return S_ISREG(status.st_mode) || fail(error, "%s: not a regular file", file->path);
 }
 
 // ---- stream files
@@ -224,36 +119,34 @@ static bool read_samples(struct catalog *catalog, struct stream_reader *reader, 
     for (;;) {
         const enum stream_status status = stream_next(reader, &record, error);
         if (status != STREAM_RECORD) {
-            return status == STREAM_END && add_history(catalog, stream_history(reader), error);
+            return status == STREAM_END &&
+                   catalog_put_history(catalog, stream_history(reader), error);
         }
         struct catalog_entry entry = {.file = file,
                                       .offset = stream_record_offset(reader),
-                                      .length = stream_record_length(reader)};
+                                      .length = stream_record_length(reader),
+                                      .digest = stream_record_digest(reader)};
         if (!sample_image(&record, &image, error) ||
             !sample_lesion(mask, &record, &entry.lesion, error)) {
             return fail_within(error, "%s", stream_place(reader));
         }
         entry.height = (uint32_t)image.height;
         entry.width = (uint32_t)image.width;
-        if (!add_entry(catalog, record.id, &entry, error)) {
+        if (!catalog_put(catalog, record.id, &entry, error)) {
             return fail_within(error, "%s", stream_place(reader));
         }
     }
 }
 
 static bool add_file_samples(struct catalog *catalog, const char *path, struct error *error) {
-    char *copy = strdup(path);
     struct sample_mask mask = {.labelled = false};
-    if (copy == NULL) {
-        return fail(error, "no memory");
-    }
-    if (!add_file(catalog, copy, error)) {
+    uint32_t file = 0;
+    if (!catalog_name_file(catalog, path, &file, error) ||
+        !catalog_open_file(catalog, file, 0, error)) {
         return false;
     }
     struct stream_reader *reader = stream_open(path, catalog->max_record, error);
-    const bool good =
-        reader != NULL &&
-        read_samples(catalog, reader, (uint32_t)catalog->file_count - 1, &mask, error);
+    const bool good = reader != NULL && read_samples(catalog, reader, file, &mask, error);
     sample_mask_free(&mask);
     stream_close(reader);
     return good;
@@ -273,19 +166,35 @@ enum source_type source_type(const char *path) {
 }
 
 bool catalog_add(struct catalog *catalog, const char *path, struct error *error) {
-    return source_type(path) == SOURCE_FOLDER ? add_folder(catalog, path, error)
+    return source_type(path) == SOURCE_FOLDER ? catalog_add_folder(catalog, path, error)
                                               : add_file_samples(catalog, path, error);
 }
 
 // ---- samples
 
+#define PATH_SHOWN 160 // bytes of a long path's end in messages, as stream/reader.c has it
+
+bool catalog_fail(const struct catalog *catalog, size_t entry, struct error *error) {
+    const struct catalog_entry *place = &catalog->entries[entry];
+    const char *path = catalog->files[place->file].path;
+    const size_t length = strlen(path);
+    size_t number = 1;
+    for (size_t i = 0; i < catalog->ids.count; i++) {
+        const struct catalog_entry *other = &catalog->entries[i];
+        number += other->file == place->file && other->offset < place->offset;
+    }
+    return fail_within(error, "%s%s: record %zu, byte %" PRIu64, length > PATH_SHOWN ? "..." : "",
+                       length > PATH_SHOWN ? path + length - PATH_SHOWN : path, number,
+                       place->offset);
+}
+
 bool catalog_read(const struct catalog *catalog, size_t entry, struct loaded_record *loaded,
                   struct error *error) {
-    const struct catalog_entry *place = &catalog->entries[entry];
-    const struct catalog_file *file = &catalog->files[place->file];
-    return record_read_at(loaded, file->descriptor, place->offset, place->length,
-                          catalog->ids.at[entry], error) ||
-           fail_within(error, "%s: byte %" PRIu64, file->path, place->offset);
+    const struct catalog_entry *row = &catalog->entries[entry];
+    const struct record_place place = {row->offset, row->length, row->digest,
+                                       catalog->ids.at[entry]};
+    return record_read_at(loaded, catalog->files[row->file].descriptor, &place, error) ||
+           catalog_fail(catalog, entry, error);
 }
 
 static bool find_lesions(const struct catalog *catalog, const uint32_t *order, size_t count,
@@ -324,11 +233,14 @@ bool catalog_sampler(const struct catalog *catalog, struct fold fold, enum split
 void catalog_free(struct catalog *catalog) {
     for (size_t i = 0; i < catalog->file_count; i++) {
         free(catalog->files[i].path);
-        (void)close(catalog->files[i].descriptor);
+        if (catalog->files[i].descriptor >= 0) {
+            (void)close(catalog->files[i].descriptor);
+        }
     }
     free(catalog->entries);
     free(catalog->files);
     ids_free(&catalog->ids);
+    ids_free(&catalog->paths);
     texts_free(&catalog->texts);
     *catalog = (struct catalog){.max_record = 0};
 }

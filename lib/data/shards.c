@@ -24,7 +24,7 @@
 
 struct entry {
     size_t shard;
-    uint64_t offset, length;
+    uint64_t offset, length, digest;
     int64_t lesion;
     size_t height, width;
 };
@@ -73,6 +73,16 @@ bool shard_name_valid(struct text name) {
     at++;
     return digits(at, end, "0123456789abcdef") == 16 && (size_t)(end - at) == 16 + tail &&
            memcmp(at + 16, SUFFIX, tail) == 0;
+}
+
+bool shard_digest_parse(struct text text, uint64_t *digest) {
+    char terminated[17] = "";
+    if (text.length != 16 || digits(text.at, text.at + 16, "0123456789abcdef") != 16) {
+        return false;
+    }
+    memcpy(terminated, text.at, 16);
+    *digest = strtoull(terminated, NULL, 16);
+    return true;
 }
 
 static void shard_name(char *name, size_t number, uint64_t hash) {
@@ -230,6 +240,7 @@ void shards_add(struct shard_writer *writer, const struct record *sample, int64_
     entry->offset = stream_offset(writer->stream);
     stream_write(writer->stream, sample);
     entry->length = stream_offset(writer->stream) - entry->offset;
+    entry->digest = stream_written_digest(writer->stream);
 }
 
 // ---- the end
@@ -253,15 +264,18 @@ static struct output *write_index(const struct shard_writer *writer, const char 
     for (size_t i = 0; i < writer->ids.count; i++) {
         const struct entry *entry = &writer->entries[i];
         char name[NAME_SIZE];
+        char digest[17];
         const struct value size[] = {value_integer((int64_t)entry->height),
                                      value_integer((int64_t)entry->width)};
         shard_name(name, entry->shard, writer->hashes[entry->shard]);
+        (void)snprintf(digest, sizeof digest, "%016" PRIx64, entry->digest);
         const struct field fields[] = {
             {text_of("shard"), value_text(text_of(name))},
             {text_of("offset"), value_integer((int64_t)entry->offset)},
             {text_of("length"), value_integer((int64_t)entry->length)},
             {text_of("lesion"), value_integer(entry->lesion)},
             {text_of("size"), value_list(size, 2)},
+            {text_of("xxh3"), value_text(text_of(digest))},
         };
         const struct record record = {writer->ids.at[i], sizeof fields / sizeof *fields, fields};
         stream_write(stream, &record);

@@ -33,6 +33,10 @@ static bool check_entry(struct verifier *verifier, const struct record *record,
         return fail(error, "'%.*s': the index has it at byte %" PRIu64 " with %" PRIu64 " bytes",
                     TEXT_ARG(record->id), entry->offset, entry->length);
     }
+    if (entry->digest != stream_record_digest(reader)) {
+        return fail(error, "'%.*s': damaged: the index has another hash (xxh3) of its bytes",
+                    TEXT_ARG(record->id));
+    }
     if (!sample_lesion(&verifier->mask, record, &lesion, error)) {
         return false;
     }
@@ -41,7 +45,7 @@ static bool check_entry(struct verifier *verifier, const struct record *record,
                     TEXT_ARG(record->id), lesion, entry->lesion);
     }
     const struct sample_mask *mask = &verifier->mask;
-    return entry->height == 0 || (mask->height == entry->height && mask->width == entry->width) ||
+    return (mask->height == entry->height && mask->width == entry->width) ||
            fail(error, "'%.*s': is %zu x %zu, the index has %" PRIu32 " x %" PRIu32,
                 TEXT_ARG(record->id), mask->height, mask->width, entry->height, entry->width);
 }
@@ -103,13 +107,15 @@ static bool check_shard(struct verifier *verifier, uint32_t file, struct error *
     return good;
 }
 
-static bool is_listed(const struct catalog *catalog, const char *folder, const char *name) {
-    for (size_t i = 0; i < catalog->file_count; i++) {
-        if (strcmp(catalog->files[i].path + strlen(folder) + 1, name) == 0) {
-            return true;
-        }
+static bool check_listed(const struct catalog *catalog, const char *folder, const char *name,
+                         struct error *error) {
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, name) < 0) {
+        return fail(error, "no memory");
     }
-    return false;
+    const bool listed = ids_find(&catalog->paths, text_of(path)) != IDS_ABSENT;
+    free(path);
+    return listed || fail(error, "%s/%s: the index does not name this shard", folder, name);
 }
 
 static bool check_surplus(const struct catalog *catalog, const char *folder, struct error *error) {
@@ -119,8 +125,8 @@ static bool check_surplus(const struct catalog *catalog, const char *folder, str
         return fail(error, "%s: %s", folder, strerror(errno));
     }
     for (const struct dirent *file; good && (file = readdir(listing)) != NULL;) {
-        if (shard_name_valid(text_of(file->d_name)) && !is_listed(catalog, folder, file->d_name)) {
-            good = fail(error, "%s/%s: the index does not name this shard", folder, file->d_name);
+        if (shard_name_valid(text_of(file->d_name))) {
+            good = check_listed(catalog, folder, file->d_name, error);
         }
     }
     (void)closedir(listing);

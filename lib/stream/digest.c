@@ -36,3 +36,7 @@ void digest_add(struct digest *digest, const void *bytes, size_t length) {
 uint64_t digest_value(const struct digest *digest) {
     return XXH3_64bits_digest(state_of(digest));
 }
+
+uint64_t digest_of(const void *bytes, size_t length) {
+    return XXH3_64bits(bytes, length);
+}

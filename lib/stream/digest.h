@@ -1,4 +1,4 @@
-// The 64-bit XXH3 hash of a stream's bytes, piece by piece.
+// The 64-bit XXH3 hash of bytes, piece by piece or at once.
 #ifndef PLEURA_STREAM_DIGEST_H
 #define PLEURA_STREAM_DIGEST_H
 
@@ -12,5 +12,7 @@ void digest_free(struct digest *digest);
 void digest_reset(struct digest *digest);
 void digest_add(struct digest *digest, const void *bytes, size_t length);
 uint64_t digest_value(const struct digest *digest);
+
+uint64_t digest_of(const void *bytes, size_t length);
 
 #endif

@@ -1,6 +1,8 @@
 // pread and the parser of streams, and deep copies into the same kind of memory.
 #include "stream/random_access.h"
 
+#include "stream/digest.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -53,15 +55,16 @@ static bool read_bytes(int descriptor, uint64_t offset, unsigned char *bytes, si
     return true;
 }
 
-// Reads the object that fills these bytes of the file.
-static bool read_object(struct loaded_record *loaded, int descriptor, uint64_t offset,
-                        uint64_t length, struct error *error) {
+static bool load_bytes(struct loaded_record *loaded, int descriptor, uint64_t offset,
+                       uint64_t length, struct error *error) {
+    return file_has(descriptor, offset, length, error) &&
+           reserve_bytes(loaded, (size_t)length, error) &&
+           read_bytes(descriptor, offset, loaded->bytes, (size_t)length, error);
+}
+
+// Parses the object that fills the loaded bytes.
+static bool parse_bytes(struct loaded_record *loaded, uint64_t length, struct error *error) {
     size_t used = 0;
-    if (!file_has(descriptor, offset, length, error) ||
-        !reserve_bytes(loaded, (size_t)length, error) ||
-        !read_bytes(descriptor, offset, loaded->bytes, (size_t)length, error)) {
-        return false;
-    }
     const enum tokens_status status =
         tokens_read(&loaded->tokens, loaded->bytes, (size_t)length, &used, error);
     if (status == TOKENS_BAD) {
@@ -73,13 +76,20 @@ static bool read_object(struct loaded_record *loaded, int descriptor, uint64_t o
     return parse_object(&loaded->parsed, &loaded->tokens, error);
 }
 
-bool record_read_at(struct loaded_record *loaded, int descriptor, uint64_t offset, uint64_t length,
-                    struct text id, struct error *error) {
-    if (!read_object(loaded, descriptor, offset, length, error)) {
+bool record_read_at(struct loaded_record *loaded, int descriptor, const struct record_place *place,
+                    struct error *error) {
+    if (!load_bytes(loaded, descriptor, place->offset, place->length, error)) {
         return false;
     }
-    if (loaded->parsed.kind != OBJECT_RECORD || !text_equal(loaded->parsed.record.id, id)) {
-        return fail(error, "not the record of '%.*s'", TEXT_ARG(id));
+    if (digest_of(loaded->bytes, (size_t)place->length) != place->digest) {
+        return fail(error, "damaged: the hash (xxh3) does not match the bytes of '%.*s'",
+                    TEXT_ARG(place->id));
+    }
+    if (!parse_bytes(loaded, place->length, error)) {
+        return false;
+    }
+    if (loaded->parsed.kind != OBJECT_RECORD || !text_equal(loaded->parsed.record.id, place->id)) {
+        return fail(error, "not the record of '%.*s'", TEXT_ARG(place->id));
     }
     loaded->record = loaded->parsed.record;
     return true;
@@ -103,7 +113,8 @@ bool end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash, struct er
     bool done = false;
     if (fstat(descriptor, &status) != 0) {
         (void)fail(error, "%s", strerror(errno));
-    } else if (read_object(loaded, descriptor, offset, (uint64_t)status.st_size - offset, error)) {
+    } else if (load_bytes(loaded, descriptor, offset, (uint64_t)status.st_size - offset, error) &&
+               parse_bytes(loaded, (uint64_t)status.st_size - offset, error)) {
         done = find_hash(&loaded->parsed, hash) || fail(error, "its end mark is malformed");
     }
     loaded_record_free(loaded);

@@ -18,11 +18,18 @@ struct loaded_record {
     size_t value_count, value_capacity;
 };
 
-// Reads the record that fills bytes offset .. offset + length of a file. The file's hash is not
-// looked at; the record is checked as the stream reader does, must fill these bytes and have this
-// id. Memory is taken only for bytes that the file has.
-CHECKED bool record_read_at(struct loaded_record *loaded, int descriptor, uint64_t offset,
-                            uint64_t length, struct text id, struct error *error);
+// Where a record lies in a file, and what is known of it.
+struct record_place {
+    uint64_t offset, length; // bytes
+    uint64_t digest;         // xxh3 of these bytes
+    struct text id;
+};
+
+// Reads a record of a file. Its bytes must have this digest, so the file's own hash is not looked
+// at; the record is checked as the stream reader does, must fill the bytes and have this id. Memory
+// is taken only for bytes that the file has.
+CHECKED bool record_read_at(struct loaded_record *loaded, int descriptor,
+                            const struct record_place *place, struct error *error);
 
 // Reads the hash in the end mark that fills bytes offset .. end of a file.
 CHECKED bool end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash, struct error *error);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define FIRST_CAPACITY ((size_t)64 << 10)
+#define REGULAR (O_NONBLOCK | O_NOFOLLOW) // a named pipe does not hold the program up
 #define PIPE_SIZE (1 << 20)
 #define PATH_SHOWN 160 // bytes of a long path's end in messages, so that record and byte fit in
 
@@ -52,6 +53,10 @@ uint64_t stream_record_offset(const struct stream_reader *reader) {
 
 size_t stream_record_length(const struct stream_reader *reader) {
     return reader->length;
+}
+
+uint64_t stream_record_digest(const struct stream_reader *reader) {
+    return digest_of(reader->buffer + reader->start - reader->length, reader->length);
 }
 
 const char *stream_place(struct stream_reader *reader) {
@@ -303,7 +308,10 @@ static bool open_input(struct stream_reader *reader, const char *path, bool regu
     struct stat status;
     reader->descriptor = strcmp(path, "-") == 0
                              ? STDIN_FILENO
-                             : open(path, O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK : 0));
+                             : open(path, O_RDONLY | O_CLOEXEC | (regular ? REGULAR : 0));
+    if (reader->descriptor < 0 && regular && errno == ELOOP) {
+        return fail(error, "%s: a symbolic link, not a regular file", reader->path);
+    }
     if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0) {
         return fail(error, "%s: %s", reader->path, strerror(errno));
     }

@@ -13,8 +13,9 @@ enum stream_status { STREAM_RECORD, STREAM_END, STREAM_FAILED };
 // Records above `max_record` bytes are refused. Every error names file, record and byte.
 CHECKED struct stream_reader *stream_open(const char *path, size_t max_record, struct error *error);
 
-// The same for a file that a program looks for by itself, in a folder: only a regular file is
-// opened. Anything else in its place, a named pipe say, could hold the program up for ever.
+// The same for a file that a program looks for by itself, in a folder: only a regular file of that
+// folder is opened. A named pipe in its place could hold the program up for ever, and a link could
+// lead anywhere.
 CHECKED struct stream_reader *stream_open_regular(const char *path, size_t max_record,
                                                   struct error *error);
 
@@ -33,9 +34,11 @@ void stream_drop_lists(struct stream_reader *reader);
 // "FILE: record N, byte M": where the record read last stands, for messages about it.
 const char *stream_place(struct stream_reader *reader);
 
-// Byte offset of the record read last, and its length.
+// Byte offset of the record read last, its length, and the hash (xxh3) of its bytes. While the
+// record lives.
 uint64_t stream_record_offset(const struct stream_reader *reader);
 size_t stream_record_length(const struct stream_reader *reader);
+uint64_t stream_record_digest(const struct stream_reader *reader);
 
 void stream_close(struct stream_reader *reader);
 

@@ -10,7 +10,7 @@
 
 struct stream_writer {
     struct output *output;
-    struct digest *digest;
+    struct digest *digest, *record_digest; // of the stream, of the record written last
     uint64_t records, bytes;
     msgpack_packer packer;
 };
@@ -18,6 +18,7 @@ struct stream_writer {
 static int write_bytes(void *data, const char *bytes, size_t length) {
     struct stream_writer *writer = data;
     digest_add(writer->digest, bytes, length);
+    digest_add(writer->record_digest, bytes, length);
     output_write(writer->output, bytes, length);
     writer->bytes += length;
     return 0;
@@ -101,6 +102,7 @@ struct stream_writer *stream_create(struct output *output, const char *kind,
     }
     writer->output = output;
     writer->digest = digest_new();
+    writer->record_digest = digest_new();
     msgpack_packer_init(&writer->packer, writer, write_bytes);
     msgpack_packer *packer = &writer->packer;
     (void)msgpack_pack_map(packer, 3);
@@ -123,6 +125,7 @@ void stream_write(struct stream_writer *writer, const struct record *record) {
             error.text);
     }
     msgpack_packer *packer = &writer->packer;
+    digest_reset(writer->record_digest);
     (void)msgpack_pack_map(packer, record->count + 1);
     pack_word(packer, "id");
     pack_text(packer, record->id);
@@ -131,6 +134,10 @@ void stream_write(struct stream_writer *writer, const struct record *record) {
         pack_value(packer, &record->fields[i].value);
     }
     writer->records++;
+}
+
+uint64_t stream_written_digest(const struct stream_writer *writer) {
+    return digest_value(writer->record_digest);
 }
 
 uint64_t stream_offset(const struct stream_writer *writer) {
@@ -169,5 +176,6 @@ void stream_finish(struct stream_writer *writer) {
     const uint64_t hash = digest_value(writer->digest);
     output_write(writer->output, mark, stream_end_mark(mark, sizeof mark, writer->records, hash));
     digest_free(writer->digest);
+    digest_free(writer->record_digest);
     free(writer);
 }

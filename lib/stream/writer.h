@@ -34,6 +34,9 @@ struct stream_writer *stream_create(struct output *output, const char *kind,
 // Ends the program, too, for a record that no reader would take (see record_check).
 void stream_write(struct stream_writer *writer, const struct record *record);
 
+// The hash (xxh3) of the bytes of the record written last.
+uint64_t stream_written_digest(const struct stream_writer *writer);
+
 // Bytes written so far: where the next record starts.
 uint64_t stream_offset(const struct stream_writer *writer);
 

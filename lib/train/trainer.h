@@ -3,7 +3,7 @@
 #define PLEURA_TRAIN_TRAINER_H
 
 #include "core/progress.h"
-#include "stream/sources.h"
+#include "data/sources.h"
 #include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/total_loss.h"

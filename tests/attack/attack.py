@@ -30,7 +30,7 @@ Command = collections.namedtuple("Command", "name arguments rule every normally"
 Run = collections.namedtuple("Run", "status lines memory seconds left")
 
 
-def commands(kind, index_rule=None):
+def commands(kind, index=()):
     """H: the hostile file, F: its folder, G: a good one of its kind, O: where an output goes, M: a model, S: samples,
     P: probabilities, D: decisions."""
     every = {
@@ -81,9 +81,14 @@ def commands(kind, index_rule=None):
         "decisions": {"rle-encode -d": Command("rle-encode", "--decisions H P -o O", rules.decisions)},
         "weights": of_weights,
         "index": {
-            "shard --verify": Command("shard", "--verify F", index_rule),
-            "augment": Command("augment", "F --side 32 -o O"),
-            "augment --fold": Command("augment", "F --side 32 --fold 0/2 --split train --lesion-only --samples 3 -o O"),
+            "shard --verify": Command("shard", "--verify F", rules.index(index)),
+            "shard": Command("shard", "O F", rules.places(index)),
+            "augment": Command("augment", "F --side 32 -o O", rules.places(index)),
+            "augment --fold": Command(
+                "augment", "F --side 32 --fold 0/2 --split train --lesion-only --samples 3 -o O", rules.places(index)),
+            "inspect": Command("inspect", "--check F", rules.places(index)),
+            "overlay": Command("overlay", "F -d O", rules.places(index)),
+            "predict-fold": Command("predict-fold", "-m M F -o O", rules.places(index), 7),
         },
     }
     return {**every, **own[kind]}
@@ -170,7 +175,7 @@ def attack(work):
     with tempfile.TemporaryDirectory() as folder:
         scene = Attack(folder, model, lenient)
         with open("index.mpk", "rb") as file:
-            all_commands = commands(kind, rules.index(streams.read(file.read())[1]))
+            all_commands = commands(kind, streams.read(file.read())[1])
         for number, (name, stream) in enumerate(hostile.hostile(hostile.KINDS[kind]())):
             if number % (of * every) != part * every:
                 continue

@@ -72,14 +72,26 @@ def any_stream(kind, records):
     return True
 
 
+def _same(record, other, names):
+    return all(name in record and type(record[name]) is type(other[name]) and record[name] == other[name] for name in names)
+
+
 def index(good):
-    """shard --verify's: the values that a good index has, in its order; older ones lack `size`."""
-    def same(record, other):
-        return all((type(record[name]) is type(value) and record[name] == value) if name in record else name == "size"
-                   for name, value in other.items())
+    """shard --verify's: the values that a good index has, in its order."""
+    def rule(kind, records):
+        return kind == "index" and len(records) == len(good) and all(_same(*pair, pair[1]) for pair in zip(records, good))
+
+    return rule
+
+
+def places(good):
+    """Of those that read by the index: any of a good one's entries, each once; lesion and size are not the record's bytes."""
+    by_id = {record["id"]: record for record in good}
 
     def rule(kind, records):
-        return kind == "index" and len(records) == len(good) and all(map(same, records, good))
+        return kind == "index" and _unique(records) and all(
+            record["id"] in by_id and _same(record, by_id[record["id"]], ("shard", "offset", "length", "xxh3"))
+            for record in records)
 
     return rule
 

@@ -1,5 +1,7 @@
 # augment: order, folds, balance, threads, resuming, and what it does with pipes.
 
+load helpers
+
 setup() {
     cd "$BATS_TEST_TMPDIR" || exit 1
 }
@@ -232,16 +234,18 @@ lesions() {
     [ ! -e out.mpk ]
     file=$(ls dir/shard-00001-*)
     offset=$(inspect --json dir/index.mpk | jq -r 'select(.shard // "" | startswith("shard-00001")).offset' | sed -n 2p)
+    cp "$file" whole
     printf '\xc1' | dd of="$file" bs=1 seek=$((offset + 20)) conv=notrunc status=none
+    no cmp -s "$file" whole
     run augment $small dir -o out.mpk
     [ "$status" = 1 ]
-    [[ "$output" == "augment: $file: byte $offset: "* ]]
+    [[ "$output" == "augment: $file: record 2, byte $offset: damaged: the hash (xxh3) does not match the bytes of 'x"* ]]
     [ ! -e out.mpk ]
     head -c 100 "$file" >short
     cp short "$file"
     run augment $small dir -o out.mpk
     [ "$status" = 1 ]
-    [[ "$output" == *"beyond the end of"* ]]
+    [[ "$output" == "augment: $file: has 100 bytes, and 'x"*"' lies beyond the end" ]]
     rm "$file"
     run augment $small dir -o out.mpk
     [ "$status" = 1 ]
@@ -261,11 +265,16 @@ lesions() {
 @test "an index that points astray reads nothing else" {
     make-samples -n 3 | shard dir
     shard=$(basename dir/shard-*)
-    make-index x0 "$shard" 60 100 0 -o dir/index.mpk
+    make-index x0 "$shard" 60 100 0 0123456789abcdef -o dir/index.mpk
     run augment dir $small -o out.mpk
     [ "$status" = 1 ]
-    [[ "$output" == "augment: dir/$shard: byte 60: "* ]]
-    make-index x0 ../in.mpk 60 100 0 -o dir/index.mpk
+    [[ "$output" == "augment: dir/$shard: record 1, byte 60: damaged: "* ]]
+    hash=$(tail -c +61 "dir/$shard" | head -c 100 | xxh3)
+    make-index x0 "$shard" 60 100 0 "$hash" -o dir/index.mpk
+    run augment dir $small -o out.mpk
+    [ "$status" = 1 ]
+    [ "$output" = "augment: dir/$shard: record 1, byte 60: the object there is not one of 100 bytes" ]
+    make-index x0 ../in.mpk 60 100 0 "$hash" -o dir/index.mpk
     run augment dir $small -o out.mpk
     [ "$status" = 1 ]
     [[ "$output" == *"is not the name of a shard" ]]

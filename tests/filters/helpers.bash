@@ -26,6 +26,11 @@ no() {
     fi
 }
 
+# xxh3: of stdin, as sixteen hexadecimal digits.
+xxh3() {
+    /usr/bin/python3 -c 'import sys, xxhash; print(xxhash.xxh3_64_hexdigest(sys.stdin.buffer.read()))'
+}
+
 # not_sanitized WHY: skips under the sanitizers.
 not_sanitized() {
     if ldd "$(command -v train-fold)" | grep -q libasan; then

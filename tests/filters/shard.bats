@@ -43,22 +43,33 @@ column() {
     diff -r a b
 }
 
-@test "the index tells each image's own size; one without sizes still serves" {
+@test "the index tells each image's own size, and the hash of each record's bytes" {
     { make-samples -n 2 -p a -h 30 -w 20 && make-samples -n 1 -p b -h 7 -w 90; } | shard dir
     [ "$(inspect --json dir/index.mpk | jq -c 'select(has("id")).size' | xargs)" = "[30,20] [30,20] [7,90]" ]
     shard --verify dir
     make-samples -n 1 -h 30 -w 20 | augment -q --plain --side 16 | shard other # resized: its own size stays
     [ "$(inspect --json other/index.mpk | jq -c 'select(has("id")).size')" = "[30,20]" ]
-    make-samples -n 1 -l 1 | shard old
-    cp old/index.mpk good.mpk
+    inspect --json dir/index.mpk | jq -r 'select(has("id")) | .offset, .length, .xxh3' |
+        while read -r offset && read -r length && read -r hash; do
+            [ "$(tail -c +$((offset + 1)) dir/shard-* | head -c "$length" | xxh3)" = "$hash" ]
+        done
+}
+
+@test "an index of an older version is refused" {
+    make-samples -n 1 -l 1 | shard dir
+    cp dir/index.mpk good.mpk
     mapfile -t row < <(entry 1 .)
-    make-index -o old/index.mpk -- "${row[@]}"
-    shard --verify old
-    augment -q --plain --side 16 old | inspect --check
-    make-index --size 24x32 -o old/index.mpk -- "${row[@]}"
-    shard --verify old
-    make-index --size 32x24 -o old/index.mpk -- "${row[@]}"
-    fails 1 "'x0': is 24 x 32, the index has 32 x 24" shard --verify old
+    make-index -o dir/index.mpk -- "${row[@]}"
+    cmp <(inspect --json dir/index.mpk | tail -n 1) <(inspect --json good.mpk | tail -n 1)
+    shard --verify dir
+    make-index --size 32x24 -o dir/index.mpk -- "${row[@]}"
+    fails 1 "'x0': is 24 x 32, the index has 32 x 24" shard --verify dir
+    make-index --size none -o dir/index.mpk -- "${row[@]}"
+    fails 1 "'x0': 'size' is not a list of height and width" augment --plain dir
+    make-index -o dir/index.mpk -- "${row[@]:0:5}" -
+    for command in "shard --verify" "augment --plain" "inspect --check"; do
+        fails 1 "dir/index.mpk: record 1, byte 40: 'x0': an index without the records' hashes, as older versions wrote it: write the folder again with shard" $command dir
+    done
 }
 
 @test "samples without labels have lesion -1" {
@@ -259,13 +270,23 @@ damaged() { # damaged WORDS: verify fails and says so in one line
     shard --verify dir
     make-samples -n 10 -s 1 | shard --size 3K dir2 # other pixels, the same places
     cat dir2/shard-00001-* >"$file"
+    damaged "damaged: the index has another hash (xxh3) of its bytes"
+    cp away "$file"
+    cp dir/index.mpk good.mpk
+    mv "$file" dir/shard-00001-0123456789abcdef.mpk
+    rows=()
+    for n in $(seq 10); do
+        mapfile -t row < <(entry "$n" '.shard |= sub("^shard-00001-.*"; "shard-00001-0123456789abcdef.mpk")')
+        rows+=("${row[@]}")
+    done
+    make-index -o dir/index.mpk -- "${rows[@]}"
     damaged "its hash is not the one in its name"
 }
 
 # entry N [COLUMN=VALUE]: the Nth entry's columns, one of them changed
 entry() {
-    inspect --json good.mpk | jq -r "select(has(\"id\")) | $2 | .id, .shard, .offset, .length, .lesion" |
-        sed -n "$((5 * $1 - 4)),$((5 * $1))p"
+    inspect --json good.mpk | jq -r "select(has(\"id\")) | $2 | .id, .shard, .offset, .length, .lesion, .xxh3" |
+        sed -n "$((6 * $1 - 5)),$((6 * $1))p"
 }
 
 hostile() { # hostile JQ WORDS: entry 2 of 3, changed
@@ -292,6 +313,10 @@ hostile() { # hostile JQ WORDS: entry 2 of 3, changed
     hostile '.offset = 100000' "beyond the end"
     hostile '.offset = 9223372036854775000' "beyond the end"
     hostile '.length = 9223372036854775000' "beyond the end"
+    hostile '.xxh3 = "0123456789abcdef"' "record 2, byte 977: 'x7919': damaged: the index has another hash (xxh3) of its bytes"
+    hostile '.xxh3 |= ascii_upcase' "'xxh3' is not a text of 16 hexadecimal digits"
+    hostile '.xxh3 += "0"' "'xxh3' is not a text of 16 hexadecimal digits"
+    hostile '.xxh3 = ""' "'xxh3' is not a text of 16 hexadecimal digits"
     hostile '.offset = "-"' "no whole number 'offset'"
     hostile '.shard = "-"' "no text 'shard'"
     hostile '.shard = "../shard-00000-0123456789abcdef.mpk"' "is not the name of a shard"

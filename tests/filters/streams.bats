@@ -136,7 +136,8 @@ refused() {
 
 @test "inputs that are none" {
     fails 1 "absent.mpk: No such file or directory" inspect absent.mpk
-    fails 1 "is a directory" inspect .
+    fails 1 ".: is a directory" merge .
+    fails 1 ".: not a shard folder: there is no index.mpk in it" inspect .
     : >empty.mpk
     fails 1 "empty.mpk: header (record 0), byte 0: empty: not a tensor stream" inspect empty.mpk
     echo "ImageId,EncodedPixels" >table.csv

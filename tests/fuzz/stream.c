@@ -178,11 +178,12 @@ static void take_record(struct state *state, const struct stream_reader *reader,
     PROMISE(record_check(record, &error));
     PROMISE(record_copy(&state->copy, record, &error));
     PROMISE(record_same(record, &state->copy.record));
-    PROMISE(record_read_at(&state->loaded, state->file->descriptor, stream_record_offset(reader),
-                           length, record->id, &error));
+    struct record_place place = {stream_record_offset(reader), length, stream_record_digest(reader),
+                                 record->id};
+    PROMISE(record_read_at(&state->loaded, state->file->descriptor, &place, &error));
     PROMISE(record_same(record, &state->loaded.record));
-    PROMISE(!record_read_at(&state->loaded, state->file->descriptor, stream_record_offset(reader),
-                            length - 1, record->id, &error));
+    place.length--;
+    PROMISE(!record_read_at(&state->loaded, state->file->descriptor, &place, &error));
     summary_record(&state->table, record);
     summary_record(&state->lines, record);
     use_record(state, record);

@@ -6,22 +6,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define COLUMNS 5
+#define COLUMNS 6
 
 int main(int argc, char **argv) {
     struct common_options common = common_defaults();
-    const char *size = NULL;
+    const char *size = "24x32";
     size_t sides[2] = {0, 0};
     struct error error;
     const struct option_row rows[] = {
-        {"size", 's', OPTION_TEXT, &size, "HxW", "of each image (default: none)", 0, 0,
-         OPTION_SILENT},
+        {"size", 's', OPTION_TEXT, &size, "HxW", "of each image (default: 24x32; none: no size)", 0,
+         0, OPTION_SILENT},
     };
     const struct program program = {
         .name = "make-index",
         .summary = "the index of a shard folder",
-        .usage = "[ID SHARD OFFSET LENGTH LESION]...",
+        .usage = "[ID SHARD OFFSET LENGTH LESION XXH3]...",
         .description = "For tests. A value of '-' is left out.",
         .options = rows,
         .option_count = COUNT_OF(rows),
@@ -29,9 +30,9 @@ int main(int argc, char **argv) {
         .common_options = COMMON_OUTPUT,
         .operands_most = -1,
     };
-    static const char *const names[COLUMNS] = {"id", "shard", "offset", "length", "lesion"};
+    static const char *const names[COLUMNS] = {"id", "shard", "offset", "length", "lesion", "xxh3"};
     const struct operands operands = cli_parse(&program, argc, argv);
-    if (size != NULL && !labels_parse_size(size, &sides[0], &sides[1], &error)) {
+    if (strcmp(size, "none") != 0 && !labels_parse_size(size, &sides[0], &sides[1], &error)) {
         die_usage("%s", error.text);
     }
     const struct value height_width[] = {value_integer((int64_t)sides[0]),
@@ -44,14 +45,14 @@ int main(int argc, char **argv) {
         struct field fields[COLUMNS];
         struct record record = {text_of(row[0]), 0, fields};
         for (int j = 1; j < COLUMNS; j++) {
-            const bool number = j > 1;
+            const bool number = j > 1 && j < 5;
             const struct value value =
                 number ? value_integer(strtoll(row[j], NULL, 10)) : value_text(text_of(row[j]));
             if (row[j][0] != '-' || row[j][1] != 0) {
                 fields[record.count++] = (struct field){text_of(names[j]), value};
             }
         }
-        if (size != NULL) {
+        if (sides[0] > 0) {
             fields[record.count++] = (struct field){text_of("size"), value_list(height_width, 2)};
         }
         stream_write(writer, &record);

@@ -1,6 +1,7 @@
 // Records by their place in a file, and copies of records.
 #include "stream/random_access.h"
 
+#include "stream/digest.h"
 #include "stream/writer.h"
 
 #include <fcntl.h>
@@ -79,6 +80,21 @@ static void check_record(const struct record *record, int number) {
     assert_int_equal(record_find(record, "n")->integer, -number);
 }
 
+static uint64_t digest_at(const struct file *file, uint64_t offset, uint64_t length) {
+    unsigned char bytes[1024] = {0};
+    const ssize_t got = length <= sizeof bytes && offset < INT64_MAX
+                            ? pread(file->descriptor, bytes, length, (off_t)offset)
+                            : 0;
+    return digest_of(bytes, got > 0 ? (size_t)got : 0);
+}
+
+// The place of a record, with the digest of whatever lies there.
+static struct record_place place_of(const struct file *file, int number) {
+    const uint64_t at = file->offsets[number];
+    const uint64_t length = file->offsets[number + 1] - at;
+    return (struct record_place){at, length, digest_at(file, at, length), id_of(number)};
+}
+
 static void test_any_order(void **state) {
     const struct file *file = *state;
     static struct loaded_record loaded;
@@ -86,9 +102,8 @@ static void test_any_order(void **state) {
     const int order[] = {4, 0, 2, 2, 1, 3};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         const int number = order[i];
-        const uint64_t length = file->offsets[number + 1] - file->offsets[number];
-        assert_true(record_read_at(&loaded, file->descriptor, file->offsets[number], length,
-                                   id_of(number), &error));
+        const struct record_place place = place_of(file, number);
+        assert_true(record_read_at(&loaded, file->descriptor, &place, &error));
         check_record(&loaded.record, number);
     }
     loaded_record_free(&loaded);
@@ -100,9 +115,8 @@ static void test_copy(void **state) {
     static struct loaded_record copy;
     struct error error = {{0}};
     for (int number = 0; number < 2; number++) {
-        const uint64_t length = file->offsets[number + 1] - file->offsets[number];
-        assert_true(record_read_at(&loaded, file->descriptor, file->offsets[number], length,
-                                   id_of(number), &error));
+        const struct record_place place = place_of(file, number);
+        assert_true(record_read_at(&loaded, file->descriptor, &place, &error));
         assert_true(record_copy(&copy, &loaded.record, &error));
         memset(loaded.bytes, 0xFF, loaded.capacity);
         loaded_record_free(&loaded);
@@ -129,7 +143,9 @@ static void refuse(const struct file *file, uint64_t offset, uint64_t length, co
                    const char *why) {
     static struct loaded_record loaded;
     struct error error = {{0}};
-    assert_false(record_read_at(&loaded, file->descriptor, offset, length, text_of(id), &error));
+    const struct record_place place = {offset, length, digest_at(file, offset, length),
+                                       text_of(id)};
+    assert_false(record_read_at(&loaded, file->descriptor, &place, &error));
     if (strstr(error.text, why) == NULL) {
         fail_msg("'%s' is not in '%s'", why, error.text);
     }
@@ -152,6 +168,37 @@ static void test_wrong_places(void **state) {
     refuse(file, at[0], 0, "a", "not one of");
 }
 
+// One bit of a digest, or of any byte of the record, is not what it was.
+static void test_damage(void **state) {
+    const struct file *file = *state;
+    static struct loaded_record loaded;
+    const int descriptor = open(file->path, O_RDWR);
+    struct error error = {{0}};
+    for (int bit = 0; bit < 64; bit++) {
+        struct record_place place = place_of(file, 1);
+        place.digest ^= (uint64_t)1 << bit;
+        assert_false(record_read_at(&loaded, descriptor, &place, &error));
+        assert_string_equal(error.text,
+                            "damaged: the hash (xxh3) does not match the bytes of 'bb'");
+    }
+    const struct record_place place = place_of(file, 1);
+    for (uint64_t i = 0; i < 8 * place.length; i++) {
+        unsigned char byte = 0;
+        const off_t at = (off_t)(place.offset + i / 8);
+        assert_int_equal(pread(descriptor, &byte, 1, at), 1);
+        const unsigned char other = (unsigned char)(byte ^ (1U << (i % 8)));
+        assert_int_equal(pwrite(descriptor, &other, 1, at), 1);
+        assert_false(record_read_at(&loaded, descriptor, &place, &error));
+        assert_string_equal(error.text,
+                            "damaged: the hash (xxh3) does not match the bytes of 'bb'");
+        assert_int_equal(pwrite(descriptor, &byte, 1, at), 1);
+    }
+    assert_true(record_read_at(&loaded, descriptor, &place, &error));
+    check_record(&loaded.record, 1);
+    loaded_record_free(&loaded);
+    (void)close(descriptor);
+}
+
 static void test_end_mark(void **state) {
     const struct file *file = *state;
     struct error error = {{0}};
@@ -169,6 +216,7 @@ int main(void) {
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_copy_of_an_empty_list),
         cmocka_unit_test(test_wrong_places),
+        cmocka_unit_test(test_damage),
         cmocka_unit_test(test_end_mark),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -275,6 +275,7 @@ static void digest_is_xxh3(void **state) {
     digest_reset(digest);
     digest_add(digest, "abc", 3);
     assert_true(digest_value(digest) == 0x78AF5F94892F3950u);
+    assert_true(digest_of("abc", 3) == 0x78AF5F94892F3950u);
     digest_free(digest);
 }
 
