@@ -194,14 +194,13 @@ trained_model() { # trained_model STAGE: $model is one that WORK has, of the ver
 }
 
 predict_copies() { # predict_copies STAGE TIMES: measures it on all X-rays, so many times
-    local i shards=$scratch/$1.$2
-    mkdir "$shards"
-    cp "$scratch/half.shards/index.mpk" "$shards"
-    for ((i = 0; i < $2; i++)); do
-        cat "$scratch"/half.shards/shard-*.mpk >"$shards/shard-$i.mpk"
+    local i again=()
+    for ((i = 1; i < $2; i++)); do
+        again+=("$scratch/half.shards")
     done
-    measure at_once "$(copies "train-${1#test-}")" "$here/predict-fold.sh" "$model" "$shards" "$shards/SLOT" \
-        "$(option "$1.options" 1)"
+    mkdir "$scratch/$1.$2"
+    measure at_once "$(copies "train-${1#test-}")" "$here/predict-fold.sh" "$model" "$scratch/half.shards" \
+        "$scratch/$1.$2/SLOT" "$(option "$1.options" 1)" "${again[@]}"
 }
 
 measure_testing() { # measure_testing STAGE

@@ -200,3 +200,22 @@ PYTHON
     [ "$output" = "augment: dir/shard-000000-0123456789abcdef.mpk: No such file or directory" ]
     [ "$(cut -d. -f1 seconds)" -lt 5 ]
 }
+
+@test "predict-fold.sh takes what the index names, and fails where a byte of it is not what it was" {
+    script=$BATS_TEST_DIRNAME/../../pipelines/predict-fold.sh
+    predict dir >right.mpk
+    make-samples -n 3 -p stranger -h 20 -w 24 | shard -q older
+    cp older/shard-* dir/
+    mkdir work
+    env -u GPUS THREADS=1 "$script" "$model" dir work/fold-0 -q
+    cmp <(zstd -dcq work/fold-0.mpk.zst) right.mpk
+    at=$(inspect --json dir/index.mpk | jq -r 'select(.id == "x31676").offset + 30')
+    flipped "dir/$(inspect --json dir/index.mpk | jq -r 'select(.id == "x31676").shard')" "$at"
+    fails 1 "damaged: the hash (xxh3) does not match the bytes of 'x31676'" \
+        env -u GPUS THREADS=1 "$script" "$model" dir work/fold-1 -q
+    [ "$(cd work && echo *.zst)" = fold-0.mpk.zst ]
+    at=$(grep -abo x31676 dir/index.mpk | cut -d: -f1)
+    flipped dir/index.mpk "$at"
+    fails 1 "dir/index.mpk: " env -u GPUS THREADS=1 "$script" "$model" dir work/fold-1 -q
+    [ "$(cd work && echo *.zst)" = fold-0.mpk.zst ]
+}
