@@ -69,7 +69,9 @@ def meant($kind):
 def override($text):
   if $text | startswith("init=") then reduce trains as $stage (.; .[$stage].init = $text[5:])
   else
-    ($text | capture("^(?<stage>[^.=]+)\\.(?<key>[^=]+)=(?<value>.*)$")) as $o
+    ($text | index("=")) as $at
+    | ($text[:$at] | index(".")) as $dot
+    | {stage: $text[:$dot], key: $text[$dot + 1:$at], value: $text[$at + 1:]} as $o
     | schema[$o.stage][$o.key] as $kind
     | if $kind == null then error("unknown setting '\($o.stage).\($o.key)'") else . end
     | .[$o.stage][$o.key] = ($o.value | meant($kind))

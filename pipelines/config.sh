@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
 # config.sh CONFIG PROFILE WORK DATA [init=FILE] [STAGE.KEY=VALUE]...: checks the configuration and writes, each only when
-# it changes, WORK/config.json (as it stands), WORK/config.mk (make variables) and WORK/options/STAGE (what a stage
-# depends on). X-rays are those of the folder DATA; where that is empty, made-up ones in a profile with `synth`; else
+# it changes, config.json (as it stands), config.mk (make variables) and options/STAGE (what a stage depends on), in WORK,
+# or in $SETTLED where that is set. X-rays are those of the folder DATA; where that is empty, made-up ones in a profile with `synth`; else
 # those that `data` names. What is missing before work can begin is in `notes`, for make to stop or a plan to tell.
 # shellcheck disable=SC2016 # what stands in single quotes is for jq
 set -eu -o pipefail
 here=$(dirname "$0") config=$1 profile=$2 work=$3 folder=$4
+settled=${SETTLED:-$work}
 shift 4
 
 settle() { # settle FILE: stdin becomes FILE, which is not touched where it is the same
-    local new
-    new=$(mktemp "$1.XXXXXX")
-    cat >"$new"
-    chmod 644 "$new"
-    if cmp -s "$new" "$1"; then rm "$new"; else mv "$new" "$1"; fi
+    cat >"$1.part"
+    if cmp -s "$1.part" "$1"; then rm "$1.part"; else mv "$1.part" "$1"; fi
 }
 
 complain() {
@@ -29,10 +27,15 @@ change() { # change JQ [OPTION]...: of the configuration
     checked=$(jq "$@" <<<"$checked")
 }
 
-state_of() { # state_of PATH...: sizes and times of files and of all below a folder
+# Times alone do not tell: cp -p keeps them. What a file went through (%C) no program sets.
+state_of() { # state_of PATH...: of a file what it holds; of all files below a folder numbers, sizes and times
     local path
     for path in "$@"; do
-        [ ! -e "$path" ] || find -L "$path" -type f -printf '%p %s %T@\n' | LC_ALL=C sort
+        if [ -f "$path" ]; then
+            sha256sum <"$path"
+        elif [ -e "$path" ]; then
+            find -L "$path" -type f -printf '%p %i %s %T@ %C@\0' | LC_ALL=C sort -z
+        fi
     done | sha256sum
 }
 
@@ -88,6 +91,10 @@ depends() { # depends STAGE: all that decides what comes out of it
     [ ${#paths[@]} = 0 ] || state_of "${paths[@]}"
 }
 
+for text in "$config" "$profile" "$work" "$folder" "$@"; do # jq would replace what is no UTF-8
+    [[ $text != *[[:cntrl:]]* && $text = "$(jq -n -r --arg text "$text" '$text')" ]] ||
+        complain "$(jq -n -c --arg text "$text" '$text'): control characters and texts that are no UTF-8 cannot be passed on"
+done
 [ -r "$config" ] || complain "$config: cannot be read"
 if ! checked=$(jq --arg profile "$profile" --arg folder "$folder" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
@@ -101,9 +108,9 @@ elif [ "$(get .data.train[0])" = null ]; then
 fi
 find_weights
 
-mkdir -p "$work/options"
-jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked" | settle "$work/config.json"
-jq -r -L "$here" -f "$here/options.jq" <<<"$checked" | settle "$work/config.mk"
+mkdir -p "$settled/options"
+jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked" | settle "$settled/config.json"
+jq -r -L "$here" -f "$here/options.jq" <<<"$checked" | settle "$settled/config.mk"
 for stage in score $(get 'keys[] | select(. != "notes")'); do
-    depends "$stage" | settle "$work/options/$stage"
+    depends "$stage" | settle "$settled/options/$stage"
 done

@@ -6,4 +6,4 @@
 demo:
 	@tests/deps.sh $(PACKAGES)
 	@+$(MAKE) --no-print-directory programs
-	@+$(MAKE) --no-print-directory report PROFILE=demo WORK=$(if $(filter file,$(origin WORK)),demo,$(WORK))
+	@+$(MAKE) --no-print-directory report PROFILE=demo $(if $(filter file,$(origin WORK)),WORK=demo)

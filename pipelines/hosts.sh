@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # hosts.sh HOSTS: checks the file HOSTS, of one [FOLDS/][USER@]NAME a line, and that there are programs to reach them.
-# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/host-fold.sh SCRIPT WORD... ::: MEMBER...: then gives the folds
-# that are not done to the hosts that answer. Each has a folder that stands for /: programs, scripts and what is SENT lie
+# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD]: then gives
+# the folds that are not done to the hosts that answer ({1} and {2} stand for MEMBER and the last WORD). Each has a folder that stands for /: programs, scripts and what is SENT lie
 # below it at the same paths as here. Settings: WORK, JOBS (folds at a time on a host, where its line names no number),
 # HOSTS_DIR (where the folder is; from the home there, unless it begins with /).
 set -eu -o pipefail
@@ -96,9 +96,19 @@ while [ "$1" != ::: ]; do
 done
 shift
 
-members=()
-for member in "$@"; do
-    ASK=1 "${fold[@]//"{}"/$member}" || members+=("$member")
+all=() members=()
+while [ $# -gt 0 ] && [ "$1" != ::: ]; do
+    all+=("$1")
+    shift
+done
+shift $(($# > 0))
+last=${1-}
+ask() { # ask MEMBER: whether its fold is done
+    local words=("${fold[@]//"{1}"/$1}")
+    ASK=1 "${words[@]/#"{2}"/"$last"}"
+}
+for member in "${all[@]}"; do
+    ask "$member" || members+=("$member")
 done
 [ ${#members[@]} -gt 0 ] || exit 0
 
@@ -112,11 +122,11 @@ while read -r line; do
 done < <(lines_of "$hosts")
 wait
 [ -e "$run/alive" ] || die "$hosts: none of these hosts can be used"
-complain "$(basename "$stage"): ${#members[@]} of $# folds to do, on $(cut -d / -f 2 "$run/alive" | sort | paste -s -d ' ')"
+complain "$(basename "$stage"): ${#members[@]} of ${#all[@]} folds to do, on $(cut -d / -f 2 "$run/alive" | sort | paste -s -d ' ')"
 
 # A fold that fails on a host has a try on each of the others.
 export HOSTS_RUN=$run HOSTS_ROOT=$root HOSTS_PROGRAMS=$programs
 "${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh pipelines/host-ssh.sh \
-    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/host-fold.sh "${fold[@]}" ::: "${members[@]}" ||
+    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/host-fold.sh "${fold[@]}" ::: "${members[@]}" ::: "$last" ||
     die "$(basename "$stage"): not all folds came back; make again to go on"
 rm -r "$run"

@@ -23,39 +23,50 @@ STAGES := xrays survey data $(TRAINING) $(TESTING) merge-cls1 merge-cls2 merge-s
 .PHONY: $(STAGES)
 
 quoted = '$(subst ','\'',$1)'
+
+# What comes from the command line and the environment is data: make takes it literally, and runs no $(shell) in it.
+INIT_GIVEN := $(filter command,$(origin init))
+$(foreach name,PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR FORMAT init,\
+    $(if $(filter command environment,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 SETTINGS := $(foreach name,$(sort $(.VARIABLES)),$(if $(findstring .,$(name)),$(if $(filter command,$(origin $(name))),\
     $(call quoted,$(name)=$(value $(name))))))
-SETTINGS += $(if $(filter command,$(origin init)),$(call quoted,init=$(value init)))
+SETTINGS += $(if $(INIT_GIVEN),$(call quoted,init=$(init)))
+# A locale that is not installed is nothing to complain of.
+override export LC_ALL := C.UTF-8
 
-ifneq ($(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS)),)
-
-ifneq ($(word 2,$(WORK)),)
-$(error WORK=$(WORK): a path without blanks, please)
+WANTED := $(filter $(STAGES) repair $(WORK)/%,$(MAKECMDGOALS))
+ifneq ($(WANTED)$(filter plan,$(MAKECMDGOALS)),)
+export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR FORMAT SETTINGS
 endif
 
-ANSWER := $(shell pipelines/config.sh $(call quoted,$(CONFIG)) $(call quoted,$(PROFILE)) $(call quoted,$(WORK)) \
-    $(call quoted,$(DATA)) $(SETTINGS) 2>&1 || echo failed)
-ifneq ($(ANSWER),)
-$(error $(patsubst %failed,%,$(ANSWER)))
-endif
-include $(WORK)/config.mk
+#: make repair       remove what is damaged among a work folder's products; make again makes it anew
+ifndef SETTLED
+# method.sh locks WORK, settles the settings there (`make -n`: elsewhere) and runs make again, for the rules below.
+.PHONY: method repair $(WANTED)
+repair $(STAGES) $(WANTED): method
+method:
+	@+pipelines/method.sh $(MAKE) --no-print-directory $(WANTED)
+else
+
+include $(SETTLED)/config.mk
 # `make -n` shows the stages all the same.
 ifneq ($(notes.missing),)
 $(if $(findstring n,$(firstword -$(MAKEFLAGS))),$(info $(notes.missing)),$(error $(notes.missing)))
 endif
-ANSWER := $(if $(HOSTS),$(shell pipelines/hosts.sh $(call quoted,$(HOSTS)) 2>&1 || echo failed))
-ifneq ($(ANSWER),)
-$(error $(patsubst %failed,%,$(ANSWER)))
-endif
+OPTIONS := $(SETTLED)/options
 
-export WORK GPUS JOBS
 export PATH := $(abspath $(BIN)):$(PATH)
 # With HOSTS each host divides its own.
 export THREADS := $(if $(HOSTS),,$(shell n=$$(($$(nproc) / $(JOBS))); echo $$((n > 0 ? n : 1))))
 $(WORK)/%: SHELL := pipelines/shell.sh
-$(WORK)/%: .SHELLFLAGS := -c
+$(WORK)/%: .SHELLFLAGS = $@ $^ -c
 
-# One job a fold; where one fails the others are told to stop, and go on from there next time.
+# What is not as make left it.
+$(STALE): FORCE
+.PHONY: FORCE
+
+# One job a fold; where one fails the others are told to stop, and go on from there next time. Words that are not
+# checked numbers or names within WORK are arguments behind `:::`, which parallel takes as they are.
 PARALLEL = $(if $(HOSTS),pipelines/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )parallel --will-cite -q --jobs $(JOBS) \
     --halt now,fail=1 --joblog $(@D)/joblog $(if $(HOSTS)$(filter 1,$(JOBS)),--ungroup,--line-buffer)$(if $(HOSTS), \
     pipelines/host-fold.sh)
@@ -64,12 +75,12 @@ SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $($(notdir $(@D)).init)
 
 # ---- X-rays and labels
 xrays: $(WORK)/xrays/sample_submission.csv
-$(WORK)/xrays/sample_submission.csv: $(WORK)/options/synth | $(PROGRAMS)
+$(WORK)/xrays/sample_submission.csv: $(OPTIONS)/synth | $(PROGRAMS)
 	rm -rf $(WORK)/xrays
 	synth $(synth.options) $(WORK)/xrays
 
 data: $(WORK)/train/index.mpk $(WORK)/test/index.mpk
-DATA_FROM := $(WORK)/options/data $(if $(synth.options),$(WORK)/xrays/sample_submission.csv)
+DATA_FROM := $(OPTIONS)/data $(if $(synth.options),$(WORK)/xrays/sample_submission.csv)
 # What would fail later fails here, before anything is decoded.
 survey: $(WORK)/survey.json
 $(WORK)/survey.json: $(DATA_FROM) | $(PROGRAMS) $(WORK)/init.checked
@@ -86,7 +97,7 @@ define check_init # STAGE
 	$(if $($1.init),weights --init-for $($1.network) $($1.init))
 
 endef
-$(WORK)/init.checked: $(patsubst %,$(WORK)/options/%,$(TRAINING)) | $(PROGRAMS)
+$(WORK)/init.checked: $(patsubst %,$(OPTIONS)/%,$(TRAINING)) | $(PROGRAMS)
 	$(if $(notes.init),@echo $(call quoted,init: $(notes.init)) >&2)
 	$(foreach stage,$(TRAINING),$(call check_init,$(stage)))@touch $@
 
@@ -98,28 +109,28 @@ maps = $(patsubst %,$(WORK)/test-$1/fold-%.mpk.zst,$(train-$1.members))
 CHECKED := $(patsubst %,$(WORK)/%.checked,$(or $(filter $(TRAINING),$(MAKECMDGOALS)),$(TRAINING)))
 
 define training # STAGE
-$$(WORK)/$1.checked: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
+$$(WORK)/$1.checked: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
 	pipelines/check-folds.sh $1 $$(WORK)/train $$($1.folds) "$$($1.augment)" "$$($1.validation)"
 	@touch $$@
 
 $1: $$(call models,$1)
 .PRECIOUS: $$(call models,$1)
-$$(call models,$1) &: $$(WORK)/options/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
+$$(call models,$1) &: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/train-fold.sh {}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{} $$($1.seed) \
+	$$(PARALLEL) pipelines/train-fold.sh {1}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{1} $$($1.seed) \
 	    "$$($1.augment)" \
 	    "$$($1.validation)" \
 	    "$$($1.options)" \
-	    $$($1.init) ::: $$($1.members)
+	    {2} ::: $$($1.members) ::: $$(or $$($1.init),'')
 endef
 $(foreach stage,$(TRAINING),$(eval $(call training,$(stage))))
 
 define testing # NETWORK
 test-$1: $$(call maps,$1)
 .PRECIOUS: $$(call maps,$1)
-$$(call maps,$1) &: $$(WORK)/options/test-$1 $$(WORK)/test/index.mpk $$(call models,train-$1) | $$(PROGRAMS)
+$$(call maps,$1) &: $$(OPTIONS)/test-$1 $$(WORK)/test/index.mpk $$(call models,train-$1) | $$(PROGRAMS)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/predict-fold.sh $$(WORK)/train-$1/fold-{}.mpk $$(WORK)/test $$(@D)/fold-{} \
+	$$(PARALLEL) pipelines/predict-fold.sh $$(WORK)/train-$1/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
 	    "$$(test-$1.options)" ::: $$(train-$1.members)
 endef
 $(foreach network,seg-unet seg-bisenet cls-bisenet,$(eval $(call testing,$(network))))
@@ -130,7 +141,7 @@ unpacked = $(patsubst %,<(zstd -dcq %),$1)
 
 define deciding # NUMBER
 merge-cls$1: $$(WORK)/merge-cls$1.mpk
-$$(WORK)/merge-cls$1.mpk: $$(WORK)/options/submission$1 $$(WORK)/options/merge-cls $$(call maps,cls-bisenet) | $$(PROGRAMS)
+$$(WORK)/merge-cls$1.mpk: $$(OPTIONS)/submission$1 $$(OPTIONS)/merge-cls $$(call maps,cls-bisenet) | $$(PROGRAMS)
 	merge --type f8 $$(call unpacked,$$(call maps,cls-bisenet)) | \
 	    classify --ratio $$(submission$1.ratio) --threshold $$(merge-cls.threshold) -o $$@
 
@@ -144,7 +155,7 @@ endef
 $(foreach number,1 2,$(eval $(call deciding,$(number))))
 
 SEGMENTED := $(call maps,seg-unet) $(call maps,seg-bisenet)
-$(WORK)/merge-seg.csv: $(SEGMENTED) $(WORK)/options/merge-seg | $(PROGRAMS)
+$(WORK)/merge-seg.csv: $(SEGMENTED) $(OPTIONS)/merge-seg | $(PROGRAMS)
 	merge --type f8 $(call unpacked,$(SEGMENTED)) | rle-encode --threshold $(merge-seg.threshold) -o $@
 
 submissions: submission1 submission2
@@ -154,7 +165,7 @@ SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,submission1 submi
 $(WORK)/empty.csv: $(WORK)/submission1.csv
 	jq -n -r -R -L pipelines 'include "figures"; emptied' $< >$@.part
 	mv $@.part $@
-$(WORK)/score-%.json: $(WORK)/%.csv $(WORK)/options/score | $(PROGRAMS)
+$(WORK)/score-%.json: $(WORK)/%.csv $(OPTIONS)/score | $(PROGRAMS)
 	score --json --sizes $(WORK)/test/index.mpk \
 	    $(if $(data.size),$$([ -d $(data.truth) ] || echo --size $(data.size))) $(data.truth) $< \
 	    --per-image $(WORK)/score-$*.csv -o $@

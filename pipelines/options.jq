@@ -3,9 +3,10 @@
 
 include "data";
 
-# make halves backslashes before a '#'.
+# make halves backslashes before a '#', joins a line that ends in one with the next, and drops blanks in front.
 def escaped: tostring | gsub("\\$"; "$$") | gsub("(?<b>\\\\*)#"; "\(.b)\(.b)\\#");
-def line($name; $value): "\($name) := \($value | escaped)";
+# The checked value is what counts, not the text of the command line.
+def line($name; $value): "override \($name) := $(empty)\($value | escaped)$(empty)";
 
 def augment: [
   "--side", .side,

@@ -4,6 +4,5 @@
 FORMAT ?= table
 .PHONY: plan
 plan: programs
-	@THREADS=$(THREADS) PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" pipelines/plan.sh $(call quoted,$(CONFIG)) \
-	    $(call quoted,$(PROFILE)) $(call quoted,$(WORK)) $(call quoted,$(DATA)) $(call quoted,$(JOBS)) \
-	    $(call quoted,$(FORMAT)) $(SETTINGS)
+	@eval "set -- $$SETTINGS"; THREADS=$(THREADS) PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" pipelines/plan.sh \
+	    "$$CONFIG" "$$PROFILE" "$$WORK" "$$DATA" "$$JOBS" "$$FORMAT" "$$@"

@@ -1,10 +1,22 @@
 #!/usr/bin/env bash
-# shell.sh -c RECIPE: the shell of the stages. It keeps two runs out of one work folder: a run that was killed may leave
-# programs behind, and the next waits until they are done.
+# shell.sh PRODUCT INPUT... -c RECIPE: the shell of the stages. What a recipe has made is recorded; where it fails, inputs
+# that are not as they were made are named.
 set -eu
-exec 9>"$WORK/lock"
-if ! flock -n 9; then
-    echo "$WORK: programs of another run are still at work here; waiting for them" >&2
-    flock 9
+# shellcheck source=pipelines/settled.bash
+. "$(dirname "$0")/settled.bash"
+product=$1 inputs=()
+shift
+while [ "$1" != -c ]; do
+    inputs+=("$1")
+    shift
+done
+status=0
+bash -eu -o pipefail "$@" || status=$?
+if [ $status = 0 ]; then
+    record_products "$product"
+else
+    for input in "${inputs[@]}"; do
+        as_recorded "$input" whole || echo "$input: is not what make left there; \`make repair WORK=$WORK\` removes it" >&2
+    done
 fi
-exec bash -eu -o pipefail "$@"
+exit $status

@@ -17,7 +17,7 @@ key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "${train[*]}" ${
     "$(digest_file "$shards/index.mpk")")
 leave_if_settled "$out.mpk" "$key"
 if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
-    rm -rf "$begun"
+    discard "$begun"
     mkdir -p "$begun"
     echo "$key" >"$begun/key"
 fi
@@ -43,6 +43,9 @@ if [ "$(state iteration)" -lt "$iterations" ]; then
 fi
 jq -r --arg name "$name, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
     "\(.dice_lesion | tostring | .[:6]), at iteration \(.iteration)"' "$begun/log.jsonl" | tail -n 1 >&2
-mv "$begun/log.jsonl" "$out.jsonl"
-settle "$out.mpk" "$key" "$begun/best.mpk"
-rm -rf "$begun"
+# Copies: whatever ends this script before the last line, the next run finds all that it needs for these again.
+cp "$begun/best.mpk" "$out.mpk.part"
+cp "$begun/log.jsonl" "$out.jsonl.part"
+mv -T "$out.jsonl.part" "$out.jsonl"
+settle "$out.mpk" "$key" "$out.mpk.part"
+discard "$begun"

@@ -191,12 +191,12 @@ END
     mkdir "$flat"
     cp "$XRAYS"/{train,test}/* "$flat"
     cp "$XRAYS/train.csv" "$flat/my labels.csv"
-    method WORK="$PWD/work3" DATA="$PWD/${flat//\$/\$\$}" data 2>says || { cat says; false; }
+    method WORK="$PWD/work3" DATA="$PWD/$flat" data 2>says || { cat says; false; }
     grep -q 'one folder: the images with a row in my labels.csv; to predict the images without one' says
     ids work3/train | diff - <(names "$XRAYS"/train/*)
     ids work3/test | diff - <(names "$XRAYS"/test/*)
     printf 'ImageId,EncodedPixels\ntest.1.2.03,-1\ntest.1.2.01,-1\n' >"$flat/sample_submission.csv"
-    method WORK="$PWD/work3" DATA="$PWD/${flat//\$/\$\$}" data 2>says || { cat says; false; }
+    method WORK="$PWD/work3" DATA="$PWD/$flat" data 2>says || { cat says; false; }
     ids work3/train | diff - <(names "$XRAYS"/train/*)
     ids work3/test | diff - <(printf 'test.1.2.01\ntest.1.2.03\n')
     [ ! -e x ]
@@ -277,7 +277,7 @@ END
     full -n init= submissions >table
     no grep -q 'init-for' table
     full -n init="$weights/resnet18.safetensors" train-seg-unet.init= submissions >table
-    [ "$(grep -c "train-fold.sh.*'$weights/resnet18.safetensors' :::" table)" = 2 ]
+    [ "$(grep -c "train-fold.sh.* ::: 0 .* ::: '$weights/resnet18.safetensors'" table)" = 2 ]
     jq -e '[.[].init? // empty | select(. != "")] == ["weights/resnet18-f37072fd.pth", "weights/resnet18-f37072fd.pth",
         "weights/resnet18-f37072fd.pth"] and all(.profiles.demo[].init? // ""; . == "")' "$ROOT/config.json"
 }
