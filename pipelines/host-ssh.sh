@@ -36,6 +36,10 @@ for file in "$back"/*; do
 done
 for key in "$back"/*.key; do
     product=${key%.key} name=$(basename "${key%.key}")
-    settle "$stage/$name" "$(cat "$key")" "$product"
+    if [ "$(key_of "$product" 2)" != "$(digest_file "$product")" ]; then
+        echo "hosts: $host: $name is not what its key says; it is not taken" >&2
+        exit 1
+    fi
+    settle "$stage/$name" "$(key_of "$product" 1)" "$product"
     rm -rf "$stage/${name%%.*}.part"
 done

@@ -24,6 +24,7 @@ for word in "${words[@]}"; do
         die "${word%%=*}: begins with a blank, which make would drop: ./ in front of a path keeps it"
 done
 settings=()
+# shellcheck disable=SC2153 # of the environment
 eval "settings=($SETTINGS)" # make has quoted each
 [[ $HOSTS != *[[:cntrl:]]* ]] || die "HOSTS=$(printf %q "$HOSTS"): a path without control characters is wanted"
 [ -z "$HOSTS" ] || "$here/hosts.sh" "$HOSTS"
