@@ -34,16 +34,15 @@ SETTINGS += $(if $(INIT_GIVEN),$(call quoted,init=$(init)))
 # A locale that is not installed is nothing to complain of.
 override export LC_ALL := C.UTF-8
 
-WANTED := $(filter $(STAGES) repair $(WORK)/%,$(MAKECMDGOALS))
+WANTED := $(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS))
 ifneq ($(WANTED)$(filter plan,$(MAKECMDGOALS)),)
-export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR FORMAT SETTINGS
+export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR SETTINGS
 endif
 
-#: make repair       remove what is damaged among a work folder's products; make again makes it anew
 ifndef SETTLED
 # method.sh locks WORK, settles the settings there (`make -n`: elsewhere) and runs make again, for the rules below.
-.PHONY: method repair $(WANTED)
-repair $(STAGES) $(WANTED): method
+.PHONY: method $(WANTED)
+$(STAGES) $(WANTED): method
 method:
 	@+pipelines/method.sh $(MAKE) --no-print-directory $(WANTED)
 else

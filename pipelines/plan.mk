@@ -2,6 +2,7 @@
 
 #: make plan         what each stage will take here: arithmetic, disk, memory, time (FORMAT=json: for programs)
 FORMAT ?= table
+export FORMAT
 .PHONY: plan
 plan: programs
 	@eval "set -- $$SETTINGS"; THREADS=$(THREADS) PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" pipelines/plan.sh \

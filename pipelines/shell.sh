@@ -16,7 +16,7 @@ if [ $status = 0 ]; then
     record_products "$product"
 else
     for input in "${inputs[@]}"; do
-        as_recorded "$input" whole || echo "$input: is not what make left there; \`make repair WORK=$WORK\` removes it" >&2
+        as_recorded "$input" whole || echo "$input: is not what make left there: delete it, and make again" >&2
     done
 fi
 exit $status
