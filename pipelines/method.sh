@@ -37,11 +37,11 @@ if [[ $flags != -* && $flags == *[nq]* ]]; then
     export DRY=1
 else
     own_folder "$WORK"
+    straighten_times # before settings that changed get the time of now
     SETTLED=$WORK
 fi
 export SETTLED
 "$here/config.sh" "$CONFIG" "$PROFILE" "$WORK" "$DATA" "${settings[@]}"
-[ -n "${DRY-}" ] || straighten_times
-STALE=$(stale_products)
+STALE=$(stale_products | paste -s -d " ")
 export STALE
 "$@"

@@ -164,6 +164,26 @@ END
     fails 2 "data: $HERE/mine: the layout is not complete" method "$WORK" DATA="$HERE/mine" data
 }
 
+@test "folds that were swapped, a product cut short, a clock set back: noticed, said, made again" {
+    copy_of_whole
+    method "$WORK" -q submissions
+    (cd "$WORK/train-cls-bisenet" && mv fold-0.mpk x && mv fold-1.mpk fold-0.mpk && mv x fold-1.mpk)
+    truncate -s -9 "$WORK/test-seg-unet/fold-1.mpk.zst" "$WORK/submission1.csv"
+    no method "$WORK" -q submissions
+    method "$WORK" submissions 2>"$HERE/says" || { cat "$HERE/says"; false; }
+    for file in train-cls-bisenet/fold-0.mpk train-cls-bisenet/fold-1.mpk test-seg-unet/fold-1.mpk.zst submission1.csv; do
+        grep -q "^$WORK/$file: is not what make left there" "$HERE/says"
+        cmp "$WHOLE/$file" "$WORK/$file"
+    done
+    same_submissions
+    # All of it seems to be of next year: a changed number counts all the same
+    find "$WORK" -maxdepth 2 -type f -exec touch -d '+1 year' {} +
+    method "$WORK" submission2.ratio=0.7 submissions
+    no cmp -s "$WHOLE/submission2.csv" "$WORK/submission2.csv"
+    method "$WORK" submissions
+    same_submissions
+}
+
 @test "a fold that fails stops its stage; what the others did is kept" {
     copy_of_whole
     cd "$WORK"
