@@ -16,7 +16,11 @@ key_of() { # key_of OUT LINE: of its key file: 1 what it was made from, 2 what i
 }
 
 settled() { # settled OUT KEY: OUT was made from this very key and is as it was; touches it then, for make's sake
-    [ -f "$1" ] && [ "$(key_of "$1" 1)" = "$2" ] && [ "$(key_of "$1" 2)" = "$(digest_file "$1")" ] && touch "$1"
+    local made
+    [ -f "$1" ] && [ "$(key_of "$1" 1)" = "$2" ] || return 1
+    made=$(key_of "$1" 2) # keys of earlier versions have no second line
+    [ -z "$made" ] || [ "$made" = "$(digest_file "$1")" ] || return 1
+    touch "$1"
 }
 
 discard() { # discard FOLDER: a fold's that was begun; the key goes first, so that nothing goes on from what is left
