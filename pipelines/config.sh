@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # config.sh CONFIG PROFILE WORK DATA [init=FILE] [STAGE.KEY=VALUE]...: checks the configuration and writes, each only when
 # it changes, config.json (as it stands), config.mk (make variables) and options/STAGE (what a stage depends on), in WORK,
-# or in $SETTLED where that is set. X-rays are those of the folder DATA; where that is empty, made-up ones in a profile with `synth`; else
-# those that `data` names. What is missing before work can begin is in `notes`, for make to stop or a plan to tell.
+# or in $SETTLED where that is set. X-rays are those of the folder DATA; where that is empty, made-up ones in a profile
+# with `synth`; else those that `data` names. What is missing before work can begin is in `notes`, for make to stop or a
+# plan to tell.
 # shellcheck disable=SC2016 # what stands in single quotes is for jq
 set -eu -o pipefail
 here=$(dirname "$0") config=$1 profile=$2 work=$3 folder=$4
