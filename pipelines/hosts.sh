@@ -2,8 +2,9 @@
 # hosts.sh HOSTS: checks the file HOSTS, of one [FOLDS/][USER@]NAME a line, and that there are programs to reach them.
 # hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD]: then gives
 # the folds that are not done to the hosts that answer ({1} and {2} stand for MEMBER and the last WORD). Each has a folder
-# that stands for /: programs, scripts and what is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds at a time on a host, where its line names no number),
-# HOSTS_DIR (where the folder is; from the home there, unless it begins with /).
+# that stands for /: programs, scripts and what is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds
+# at a time on a host, where its line names no number), HOSTS_DIR (where the folder is; from the home there, unless it
+# begins with /).
 set -eu -o pipefail
 # shellcheck source=pipelines/settled.bash
 . "$(dirname "$0")/settled.bash"
