@@ -39,7 +39,9 @@ LDLIBS += $(if $(PLAIN),-lm,-lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturboj
 CMOCKA := $(if $(PLAIN),,-lcmocka)
 
 # ---- what there is: every file found is built; nothing is listed by hand
-LIB_SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc)
+# in_lib PATTERN...: the files of lib/, however deep
+in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/*,$(addprefix $(folder)/,$1)))
+LIB_SOURCES := $(call in_lib,*.c *.cc)
 ifdef PLAIN
 LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/onednn_plan.c lib/backend/onednn_passes.c lib/backend/cpu_convolution.c lib/image/inflate.c \
     lib/image/jpeg.c lib/image/png_codec.c lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors.c \
@@ -99,7 +101,7 @@ $(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
 
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
 # the system, in the toolkit, or in Python's packages. CUDA=0 leaves it out.
-CUDA_SOURCES := $(wildcard lib/*/*.cu lib/*/*/*.cu)
+CUDA_SOURCES := $(call in_lib,*.cu)
 ifneq ($(CUDA),0)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN := $(firstword $(wildcard $(foreach at,$(if $(NVCC),$(dir $(NVCC))../include) /usr/include \
@@ -214,7 +216,8 @@ FUZZ := build/fuzz
 FUZZ_PACKAGES := clang libclang-rt-dev
 FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
-FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(wildcard $(patsubst %,lib/%/*.c,core stream image data weights)))
+FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image data weights)),\
+    $(call in_lib,*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
 SECONDS ?= 60
 
@@ -252,8 +255,8 @@ overfit: deps $(PROGRAMS)
 	@tests/bench/overfit.sh $(abspath $(BIN))
 
 # ---- lint
-SOURCES := $(wildcard lib/*/*.c lib/*/*/*.c lib/*/*.cc lib/*/*.cu lib/*/*/*.cu filters/*.c tests/*/*.c tests/*/*.cc)
-HEADERS := $(wildcard lib/*/*.h lib/*/*/*.h tests/*/*.h)
+SOURCES := $(call in_lib,*.c *.cc *.cu) $(wildcard filters/*.c tests/*/*.c tests/*/*.cc)
+HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/bench/*.bash pipelines/*.sh pipelines/*.bash) .ci/run
 
 format:

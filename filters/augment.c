@@ -1,8 +1,9 @@
 // augment: samples in an order of their own, cropped, flipped and resized for a network.
-#include "core/cli.h"
 #include "data/augmenter.h"
 #include "data/sample.h"
 #include "data/sources.h"
+#include "program/cli.h"
+#include "program/die.h"
 
 #include <string.h>
 

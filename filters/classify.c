@@ -1,9 +1,10 @@
 // classify: probabilities become decisions: which images are taken to have a lesion.
-#include "core/cli.h"
-#include "core/progress.h"
 #include "data/ensemble.h"
 #include "data/ids.h"
 #include "image/mask.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 #include "stream/reader.h"
 
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 // cost: what networks cost, counted from their layers.
 #include "nn/cost.h"
-#include "core/cli.h"
 #include "core/error.h"
-#include "core/output.h"
 #include "models/models.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/output.h"
 
 #include <stdlib.h>
 #include <string.h>

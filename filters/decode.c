@@ -1,11 +1,12 @@
 // decode: X-ray files (DICOM, PNG, JPEG) to samples, by worker processes, in the order of the
 // files.
-#include "core/cli.h"
-#include "core/progress.h"
 #include "data/join.h"
 #include "data/lesions.h"
 #include "data/mask_files.h"
 #include "data/xray_decoder.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 #include "stream/writer.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 // merge: the mean of several streams in step, record by record, in constant memory.
 #include "data/merge.h"
-#include "core/cli.h"
-#include "core/progress.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 #include "stream/reader.h"
 
 #include <inttypes.h>

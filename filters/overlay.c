@@ -1,6 +1,4 @@
 // overlay: samples as PNG pictures, with the true lesion and the predicted one outlined.
-#include "core/cli.h"
-#include "core/progress.h"
 #include "data/ensemble.h"
 #include "data/ids.h"
 #include "data/sample.h"
@@ -9,6 +7,9 @@
 #include "image/outline.h"
 #include "image/png_codec.h"
 #include "image/resize.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // pleura: one front command for all programs, so that their short names clash with nothing.
-#include "core/cli.h"
 #include "core/error.h"
+#include "program/cli.h"
+#include "program/die.h"
 
 #include <dirent.h>
 #include <errno.h>

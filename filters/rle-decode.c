@@ -1,8 +1,9 @@
 // rle-decode: run lengths in a CSV become masks in a stream.
-#include "core/cli.h"
-#include "core/progress.h"
 #include "data/labels.h"
 #include "data/sizes.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 #include "stream/writer.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
 // rle-encode: probabilities or masks in a stream become run lengths in a CSV.
-#include "core/cli.h"
-#include "core/progress.h"
 #include "data/decisions.h"
 #include "data/ensemble.h"
 #include "data/labels.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 // score: how good a submission is.
-#include "core/cli.h"
-#include "core/output.h"
 #include "data/mask_labels.h"
 #include "data/submission.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/output.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,11 @@
 // shard: samples into files of a bounded size with an index, for random access; or a check of such
 // a folder.
-#include "core/cli.h"
-#include "core/progress.h"
 #include "data/sample.h"
 #include "data/shards.h"
 #include "data/sources.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 
 struct options {
     size_t size;

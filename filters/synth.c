@@ -1,13 +1,14 @@
 // synth: a folder of made-up chest X-rays with labels, laid out like the challenge's.
-#include "core/cli.h"
 #include "core/pool.h"
-#include "core/progress.h"
 #include "data/csv.h"
 #include "data/labels.h"
 #include "data/phantom.h"
 #include "image/dicom.h"
 #include "image/png_codec.h"
 #include "image/runs.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/progress.h"
 
 #include <errno.h>
 #include <inttypes.h>

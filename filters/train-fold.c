@@ -1,6 +1,7 @@
 // train-fold: trains a network on samples; leaves checkpoints and a log.
-#include "core/cli.h"
 #include "models/models.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "train/start.h"
 
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 // weights: files of weights into checkpoints, and checkpoints into .safetensors.
-#include "core/cli.h"
 #include "models/models.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "train/parameters.h"
 #include "weights/checkpoint.h"
 #include "weights/file.h"

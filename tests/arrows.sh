@@ -1,35 +1,37 @@
 #!/usr/bin/env bash
-# Who may include whom: the house's arrows, the libraries that stand behind one file, and the size of rooms.
+# Who may include whom: the arrows between modules, the libraries that stand behind one file, and the size of files.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 complain() { echo "arrows: $*" >&2; bad=1; }
 
-allowed() { # rooms that a room of lib/ may know besides itself
+allowed() { # modules that a module of lib/ may know besides itself
     case $1 in
     core) echo "" ;;
-    stream | image) echo "core" ;;
-    data) echo "core stream image" ;;
-    backend) echo "core" ;;
+    image) echo "core" ;;
+    program) echo "core" ;;
+    stream) echo "core program" ;;
+    data) echo "core program stream image" ;;
+    backend) echo "core program" ;;
     nn) echo "core backend" ;;
     ops) echo "core nn backend" ;;
     models) echo "core nn ops" ;;
-    weights) echo "core stream" ;;
+    weights) echo "core program stream" ;;
     cuda) echo "core backend ops train" ;;
-    train) echo "core stream image data weights nn backend" ;;
-    *) complain "lib/$1: a room the plan does not know" ;;
+    train) echo "core program stream image data weights nn backend" ;;
+    *) complain "lib/$1: a module the plan does not know" ;;
     esac
 }
 
-for room in lib/*/; do
-    room=$(basename "$room")
+for module in lib/*/; do
+    module=$(basename "$module")
     while IFS= read -r known; do
-        [ "$known" = "$room" ] && continue
-        case " $(allowed "$room") " in
+        [ "$known" = "$module" ] && continue
+        case " $(allowed "$module") " in
         *" $known "*) ;;
-        *) complain "lib/$room includes $known/: $(grep -rlE "#include \"$known/" "lib/$room" | tr '\n' ' ')" ;;
+        *) complain "lib/$module includes $known/: $(grep -rlE "#include \"$known/" "lib/$module" | tr '\n' ' ')" ;;
         esac
-    done < <(grep -rhoE '#include "[a-z]+/' "lib/$room" | sed 's/.*"//; s|/||' | sort -u)
+    done < <(grep -rhoE '#include "[a-z]+/' "lib/$module" | sed 's/.*"//; s|/||' | sort -u)
 done
 # Only the programs that train, predict, convert weights and count costs know networks.
 while IFS= read -r file; do
@@ -38,7 +40,7 @@ while IFS= read -r file; do
     *) complain "$file knows networks" ;;
     esac
 done < <(grep -lE '#include "(nn|ops|models|backend)/' filters/*.c)
-grep -lE '#include "(\.\./)?filters/' filters/*.c lib/*/*.c && complain "a filter or a room includes a filter"
+grep -rlE '#include "(\.\./)?filters/' filters lib && complain "a filter or a module includes a filter"
 # Each library has one file (msgpack two: reading and writing) that knows its header, and no header of ours has its name.
 while read -r header most; do
     count=$(grep -rlE "#include [<\"]([a-zA-Z0-9._-]+/)*${header}[>\"]" lib filters | grep -c .)

@@ -1,5 +1,6 @@
 // Convolutions and matrix products by oneDNN, run.
 #include "backend/onednn_convolution.h"
+#include "program/die.h"
 
 void cpu_gemm(bool transpose_a, bool transpose_b, size_t rows, size_t columns, size_t inner,
               float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,

@@ -1,8 +1,9 @@
-// Errors as values: library functions return false and say in words what is wrong; filters die with
-// it.
+// Errors as values: library functions return false and say in words what is wrong; programs end
+// with it (program/die.h).
 #ifndef PLEURA_CORE_ERROR_H
 #define PLEURA_CORE_ERROR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #ifdef __cplusplus
@@ -34,12 +35,8 @@ bool fail_within(struct error *error, const char *format, ...)
 // (utf8_show).
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-// Says `NAME: text` on stderr and ends the program with status 1.
-__attribute__((noreturn)) void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-// The same with status 2 and a hint at --help: the command line was wrong.
-__attribute__((noreturn)) void die_usage(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+// The same of a list of arguments; `more` follows behind the line as it is ("" for nothing).
+void warn_of(const char *format, va_list arguments, const char *more);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 #include "core/pool.h"
 
 #include "core/error.h"
+#include "program/die.h"
 
 #include <pthread.h>
 #include <stdlib.h>

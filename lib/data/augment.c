@@ -1,7 +1,7 @@
 // Random crops and flips, and the record that comes out.
 #include "data/augment.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "data/sampler.h"
 #include "image/mask.h"
 

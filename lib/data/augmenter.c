@@ -2,7 +2,8 @@
 #include "data/augmenter.h"
 
 #include "core/pool.h"
-#include "core/progress.h"
+#include "program/die.h"
+#include "program/progress.h"
 
 #include <malloc.h>
 #include <stdlib.h>

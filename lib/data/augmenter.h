@@ -2,9 +2,9 @@
 #ifndef PLEURA_DATA_AUGMENTER_H
 #define PLEURA_DATA_AUGMENTER_H
 
-#include "core/cli.h"
 #include "data/augment.h"
 #include "data/catalog.h"
+#include "program/cli.h"
 
 struct augmenter;
 

@@ -3,7 +3,7 @@
 #ifndef PLEURA_DATA_CSV_H
 #define PLEURA_DATA_CSV_H
 
-#include "core/output.h"
+#include "program/output.h"
 #include "stream/record.h"
 
 #define CSV_MAX_COLUMNS 32

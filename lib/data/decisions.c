@@ -2,6 +2,7 @@
 #include "data/decisions.h"
 
 #include "image/image.h"
+#include "program/die.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

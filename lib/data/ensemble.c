@@ -1,7 +1,7 @@
 // Means in blocks that stay in the first cache, so that the sums never travel to memory.
 #include "data/ensemble.h"
 
-#include "core/half.h"
+#include "core/numbers/half.h"
 #include "core/simd.h"
 #include "image/mask.h"
 #include "stream/extent.h"

@@ -1,7 +1,7 @@
 // Sorting, torch's permutation, and a contiguous piece of it for validation.
 #include "data/fold.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,9 +2,10 @@
 #include "data/header_reader.h"
 
 #include "core/file.h"
-#include "core/workers.h"
 #include "data/left_out.h"
 #include "data/xray_decoder.h"
+#include "program/die.h"
+#include "program/workers/workers.h"
 
 #include <stdlib.h>
 #include <string.h>

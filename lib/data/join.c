@@ -2,6 +2,7 @@
 #include "data/join.h"
 
 #include "data/image_id.h"
+#include "program/die.h"
 
 #include <stdio.h>
 #include <stdlib.h>

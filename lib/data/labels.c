@@ -1,7 +1,7 @@
 // The rows of the CSV, sorted by image with a counting sort that keeps the file's order.
 #include "data/labels.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 #include "data/image_id.h"
 
 #include <inttypes.h>

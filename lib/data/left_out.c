@@ -1,10 +1,11 @@
 // Sorting out what a folder holds besides images.
 #include "data/left_out.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 #include "data/csv.h"
 #include "data/labels.h"
 #include "image/format.h"
+#include "program/die.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

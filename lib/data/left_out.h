@@ -3,8 +3,8 @@
 #ifndef PLEURA_DATA_LEFT_OUT_H
 #define PLEURA_DATA_LEFT_OUT_H
 
-#include "core/output.h"
 #include "data/files.h"
+#include "program/output.h"
 
 // Starts as zeros: no list.
 struct left_out {

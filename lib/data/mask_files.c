@@ -1,6 +1,8 @@
 // Finding masks, and telling them from other images.
 #include "data/mask_files.h"
 
+#include "program/die.h"
+
 void mask_files_find(struct mask_files *masks, const char *folder, struct left_out *left) {
     struct error error;
     if (!files_add(&masks->files, folder, &error)) {

@@ -3,6 +3,7 @@
 
 #include "data/mask_files.h"
 #include "data/xray_decoder.h"
+#include "program/die.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef PLEURA_DATA_PHANTOM_MATH_H
 #define PLEURA_DATA_PHANTOM_MATH_H
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <stdbool.h>

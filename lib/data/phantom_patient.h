@@ -3,7 +3,7 @@
 #ifndef PLEURA_DATA_PHANTOM_PATIENT_H
 #define PLEURA_DATA_PHANTOM_PATIENT_H
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "data/phantom_canvas.h"
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 // Positions to images: which list, which cycle of it, which place in that cycle's order.
 #include "data/sampler.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <stdlib.h>

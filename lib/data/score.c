@@ -1,7 +1,7 @@
 // Scores from counted pixels.
 #include "data/score.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "data/ids.h"
+#include "program/die.h"
 #include "stream/random_access.h"
 
 #include <dirent.h>

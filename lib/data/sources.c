@@ -1,6 +1,8 @@
 // Streams and shard folders in turn.
 #include "data/sources.h"
 
+#include "program/die.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,10 +1,10 @@
 // Headers, and what is to be said of each image.
 #include "data/survey_images.h"
 
-#include "core/progress.h"
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 #include "data/header_reader.h"
 #include "image/dicom.h"
+#include "program/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>

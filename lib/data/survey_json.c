@@ -1,6 +1,6 @@
 // The JSON object.
-#include "core/json.h"
 #include "data/survey_print.h"
+#include "program/json.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 // Decoding, and what pictures are worth a notice.
 #include "data/survey_pixels.h"
 
-#include "core/progress.h"
 #include "data/xray_decoder.h"
 #include "image/mask.h"
+#include "program/progress.h"
 #include "stream/digest.h"
 
 #include <inttypes.h>

@@ -2,8 +2,8 @@
 #ifndef PLEURA_DATA_SURVEY_PRINT_H
 #define PLEURA_DATA_SURVEY_PRINT_H
 
-#include "core/output.h"
 #include "data/survey.h"
+#include "program/output.h"
 
 // Counts and names; of many names the most frequent ones. Texts from files are shown so that they
 // cannot steer a terminal.

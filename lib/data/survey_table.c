@@ -1,6 +1,6 @@
 // The table.
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/text/number.h"
+#include "core/text/utf8.h"
 #include "data/survey_print.h"
 
 #include <math.h>

@@ -2,9 +2,10 @@
 #include "data/xray_decoder.h"
 
 #include "core/file.h"
-#include "core/workers.h"
 #include "data/mask_files.h"
 #include "image/jpeg_file.h"
+#include "program/die.h"
+#include "program/workers/workers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // Dilation, area and thresholds of masks.
 #include "image/mask.h"
 
-#include "core/half.h"
+#include "core/numbers/half.h"
 #include "core/simd.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 // Running a graph: kernels planned, memory placed, addresses put into every step once.
 #include "nn/network.h"
 
-#include "core/progress.h"
+#include "core/clock.h"
 #include "nn/profile.h"
 #include "nn/schedule.h"
 

@@ -2,6 +2,7 @@
 #include "stream/digest.h"
 
 #include "core/error.h"
+#include "program/die.h"
 
 #include <xxhash.h>
 #if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)

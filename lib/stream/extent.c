@@ -1,7 +1,7 @@
 // Elements of every type become doubles, a block at a time, and go through one loop.
 #include "stream/extent.h"
 
-#include "core/half.h"
+#include "core/numbers/half.h"
 #include "core/simd.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
 // (header record* end)+.
 #include "stream/reader.h"
 
+#include "program/die.h"
 #include "stream/digest.h"
 #include "stream/parse.h"
 

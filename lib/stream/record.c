@@ -1,7 +1,7 @@
 // Values, tensors and records: making them, finding things in them, checking them.
 #include "stream/record.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 #include <string.h>
 

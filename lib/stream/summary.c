@@ -1,8 +1,8 @@
 // The table; summary_json.c does the same as JSON.
 #include "stream/summary.h"
 
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/text/number.h"
+#include "core/text/utf8.h"
 #include "stream/extent.h"
 #include "stream/summary_json.h"
 

@@ -1,7 +1,7 @@
 // JSON lines.
 #include "stream/summary_json.h"
 
-#include "core/json.h"
+#include "program/json.h"
 #include "stream/extent.h"
 
 #include <inttypes.h>

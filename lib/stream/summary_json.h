@@ -2,7 +2,7 @@
 #ifndef PLEURA_STREAM_SUMMARY_JSON_H
 #define PLEURA_STREAM_SUMMARY_JSON_H
 
-#include "core/output.h"
+#include "program/output.h"
 #include "stream/record.h"
 #include "stream/writer.h"
 

@@ -1,7 +1,8 @@
 // msgpack-c's packer into an output, with a running hash.
 #include "stream/writer.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
+#include "program/die.h"
 #include "stream/digest.h"
 
 #include <msgpack.h>

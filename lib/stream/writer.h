@@ -2,7 +2,7 @@
 #ifndef PLEURA_STREAM_WRITER_H
 #define PLEURA_STREAM_WRITER_H
 
-#include "core/output.h"
+#include "program/output.h"
 #include "stream/record.h"
 
 // What a stream holds.

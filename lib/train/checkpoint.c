@@ -1,6 +1,7 @@
 // Saving and loading a training run.
 #include "train/checkpoint.h"
 
+#include "program/die.h"
 #include "stream/extent.h"
 #include "stream/reader.h"
 #include "weights/checkpoint.h"

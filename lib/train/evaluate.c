@@ -1,6 +1,7 @@
 // Scores on a stream of samples, in constant memory but for a few numbers an image.
 #include "train/evaluate.h"
 
+#include "program/die.h"
 #include "stream/reader.h"
 #include "train/batch.h"
 #include "train/inference.h"

@@ -1,7 +1,7 @@
 // Prediction.
 #include "train/inference.h"
 
-#include "core/exponential.h"
+#include "core/numbers/exponential.h"
 #include "core/simd.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef PLEURA_TRAIN_LOSS_TERMS_H
 #define PLEURA_TRAIN_LOSS_TERMS_H
 
-#include "core/exponential.h"
+#include "core/numbers/exponential.h"
 
 #include <stdbool.h>
 

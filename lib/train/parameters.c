@@ -1,7 +1,8 @@
 // Filling a network's parameters.
 #include "train/parameters.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
+#include "program/die.h"
 #include "stream/extent.h"
 
 #include <math.h>

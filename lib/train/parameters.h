@@ -2,7 +2,7 @@
 #ifndef PLEURA_TRAIN_PARAMETERS_H
 #define PLEURA_TRAIN_PARAMETERS_H
 
-#include "core/name_list.h"
+#include "core/text/name_list.h"
 #include "nn/network.h"
 #include "weights/table.h"
 

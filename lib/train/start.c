@@ -1,6 +1,7 @@
 // Starting a training run.
 #include "train/start.h"
 
+#include "program/die.h"
 #include "train/parameters.h"
 #include "weights/file.h"
 

@@ -1,7 +1,7 @@
 // A training step.
 #include "train/step.h"
 
-#include "core/progress.h"
+#include "core/clock.h"
 #include "nn/profile.h"
 
 bool step_open(struct step_runner *runner, struct optimizer *optimizer, const struct batch *batch,

@@ -2,7 +2,8 @@
 #include "train/train_log.h"
 
 #include "core/file.h"
-#include "core/output.h"
+#include "program/die.h"
+#include "program/output.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,11 @@
 // The training loop.
 #include "train/trainer.h"
 
-#include "core/random.h"
+#include "core/clock.h"
+#include "core/numbers/random.h"
 #include "nn/profile.h"
+#include "program/die.h"
+#include "program/progress.h"
 #include "train/evaluate.h"
 #include "train/parameters.h"
 #include "train/schedule.h"

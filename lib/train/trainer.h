@@ -2,7 +2,6 @@
 #ifndef PLEURA_TRAIN_TRAINER_H
 #define PLEURA_TRAIN_TRAINER_H
 
-#include "core/progress.h"
 #include "data/sources.h"
 #include "train/batch.h"
 #include "train/checkpoint.h"

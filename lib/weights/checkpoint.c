@@ -1,7 +1,7 @@
 // Reading the weights of a checkpoint.
 #include "weights/checkpoint.h"
 
-#include "core/half.h"
+#include "core/numbers/half.h"
 #include "stream/reader.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // Reading stored numbers.
 #include "weights/numbers.h"
 
-#include "core/half.h"
+#include "core/numbers/half.h"
 
 #include <stdint.h>
 #include <string.h>

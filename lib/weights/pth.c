@@ -1,7 +1,7 @@
 // Reading PyTorch's files.
 #include "weights/pth.h"
 
-#include "core/name_list.h"
+#include "core/text/name_list.h"
 #include "weights/state_dict.h"
 #include "weights/storages.h"
 

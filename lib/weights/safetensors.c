@@ -1,7 +1,8 @@
 // Reading and writing .safetensors.
 #include "weights/safetensors.h"
 
-#include "core/name_list.h"
+#include "core/text/name_list.h"
+#include "program/die.h"
 #include "weights/numbers.h"
 #include "weights/safetensors_header.h"
 

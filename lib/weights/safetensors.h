@@ -2,7 +2,7 @@
 #ifndef PLEURA_WEIGHTS_SAFETENSORS_H
 #define PLEURA_WEIGHTS_SAFETENSORS_H
 
-#include "core/output.h"
+#include "program/output.h"
 #include "weights/source.h"
 #include "weights/table.h"
 

@@ -1,7 +1,7 @@
 // Looking through what a trainer saved.
 #include "weights/state_dict.h"
 
-#include "core/name_list.h"
+#include "core/text/name_list.h"
 
 #include <string.h>
 

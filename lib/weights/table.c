@@ -1,7 +1,7 @@
 // Tables of named tensors.
 #include "weights/table.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 #include "weights/checkpoint.h"
 
 #include <stdarg.h>

@@ -6,11 +6,12 @@
 #include "backend/cpu_bf16.h"
 #include "backend/cpu_f32.h"
 #include "backend/cpu_level.h"
+#include "core/clock.h"
 #include "core/error.h"
-#include "core/progress.h"
 #include "models/models.h"
 #include "nn/operation.h"
 #include "ops/convolution/convolution.h"
+#include "program/die.h"
 
 #include <omp.h>
 #include <stdio.h>

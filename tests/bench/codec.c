@@ -2,6 +2,7 @@
 // into one buffer. What decode cannot be faster than. A JPEG is looked for inside a DICOM file,
 // too.
 #include "core/file.h"
+#include "program/die.h"
 
 #include <png.h>
 #include <stdlib.h>

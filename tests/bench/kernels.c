@@ -1,9 +1,10 @@
 // kernels: how fast the library's loops over one image or mask are against memcpy of their input.
-#include "core/half.h"
-#include "core/random.h"
+#include "core/numbers/half.h"
+#include "core/numbers/random.h"
 #include "image/mask.h"
 #include "image/resize.h"
 #include "image/runs.h"
+#include "program/die.h"
 #include "stream/digest.h"
 
 #include <stdio.h>

@@ -1,9 +1,10 @@
 // loss SIDE BATCH [THREADS]: the loss of four heads with its gradients, on logits as networks begin
 // with (every pixel violates a margin) and as they end (few do). Prints both medians in
 // milliseconds.
+#include "core/clock.h"
 #include "core/error.h"
-#include "core/progress.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
+#include "program/die.h"
 #include "train/training.h"
 
 #include <omp.h>

@@ -1,6 +1,7 @@
 // widen: runs a command whose stdin and stdout, where they are pipes, hold 1 MiB, as those of
 // Pleura's programs do.
 #include "core/error.h"
+#include "program/die.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 // checksum of the parameters at the end.
 #include "network.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "data/phantom.h"
 #include "image/resize.h"
 #include "train/schedule.h"

@@ -3,9 +3,10 @@
 #ifndef PLEURA_TESTS_GPU_NETWORK_H
 #define PLEURA_TESTS_GPU_NETWORK_H
 
-#include "core/cli.h"
 #include "core/error.h"
 #include "models/models.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "train/parameters.h"
 #include "train/step.h"
 

@@ -2,7 +2,7 @@
 // that its arithmetic and its traffic with memory come to at given rates. One JSON line.
 #include "network.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "core/version.h"
 #include "nn/bound.h"
 #include "train/inference.h"

@@ -1,8 +1,9 @@
 // The figures of data.json.
 #include "parity.h"
+#include "program/die.h"
 
 #include "core/error.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "data/ensemble.h"
 #include "image/mask.h"
 #include "image/resize.h"

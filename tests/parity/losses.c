@@ -1,5 +1,6 @@
 // The figures of losses.json: values and gradients of the losses on hash-made logits.
 #include "parity.h"
+#include "program/die.h"
 
 #include "core/error.h"
 #include "image/runs.h"

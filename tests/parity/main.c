@@ -2,6 +2,7 @@
 // figures? One JSON line a figure; exit 1 when one differs. The kind of a fixture is read off its
 // members.
 #include "parity.h"
+#include "program/die.h"
 
 #include "backend/backend.h"
 #include "core/error.h"

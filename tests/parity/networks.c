@@ -1,6 +1,7 @@
 // The figures of the networks: outputs, loss, gradients, running statistics, and how parameters
 // move in training, on hash-made parameters and inputs.
 #include "parity.h"
+#include "program/die.h"
 
 #include "core/error.h"
 #include "models/models.h"

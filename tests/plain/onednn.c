@@ -1,6 +1,7 @@
 // What the CPU backend takes from oneDNN, as plain loops in float32: for comparisons on machines
 // without it.
 #include "backend/cpu.h"
+#include "program/die.h"
 
 #include <stdlib.h>
 #include <string.h>

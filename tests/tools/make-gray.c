@@ -1,10 +1,11 @@
 // make-gray: a gray image with a box in it: an X-ray or a mask whose every pixel a test knows.
-#include "core/cli.h"
 #include "core/error.h"
-#include "core/output.h"
 #include "image/dicom.h"
 #include "image/jpeg.h"
 #include "image/png_codec.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 // make-index: the index of a shard folder with any entries, hostile ones too, for the tests of
 // programs.
-#include "core/cli.h"
 #include "data/labels.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "stream/writer.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 // make-jpeg: a folder of small JPEG files: gray and colour, baseline, progressive and arithmetic,
 // CMYK, Exif of every orientation.
-#include "core/cli.h"
 #include "core/error.h"
-#include "core/output.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 // make-png: a folder of PNG files of every colour type, depth and interlacing, a few pixels each.
-#include "core/cli.h"
 #include "core/error.h"
-#include "core/output.h"
+#include "program/cli.h"
+#include "program/die.h"
+#include "program/output.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 // make-probabilities: a stream of probabilities whose areas are known, for the tests of programs.
-#include "core/cli.h"
-#include "core/half.h"
+#include "core/numbers/half.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "stream/writer.h"
 
 #include <stdio.h>

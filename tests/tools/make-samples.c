@@ -1,6 +1,7 @@
 // make-samples: a stream of small made-up samples for the tests of programs.
-#include "core/cli.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "stream/writer.h"
 
 #include <stdio.h>

@@ -1,7 +1,8 @@
 // make-stream: tensor streams of any kind and size for the tests of programs.
-#include "core/cli.h"
-#include "core/half.h"
-#include "core/random.h"
+#include "core/numbers/half.h"
+#include "core/numbers/random.h"
+#include "program/cli.h"
+#include "program/die.h"
 #include "stream/writer.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 // emulated ones everywhere.
 #include "backend/cpu_amx.h"
 #include "backend/cpu_numbers.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 // cli: what a command line means, what is refused, and which line of history it leaves.
 #include "child.h"
 
-#include "core/cli.h"
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/text/number.h"
+#include "core/text/utf8.h"
 #include "core/version.h"
+#include "program/cli.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 // those by our own products, directly and by Winograd's method, and those by oneDNN.
 #include "backend/cpu_panels.h"
 #include "backend/onednn_convolution.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <stdlib.h>

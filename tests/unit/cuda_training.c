@@ -1,6 +1,6 @@
 // Losses and the optimiser of the CUDA backend against the CPU's. PLEURA_CUDA says which device
 // this is: the stand-in on the host, or a real one.
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "train/training.h"
 
 #include <math.h>

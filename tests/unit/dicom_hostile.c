@@ -1,6 +1,6 @@
 // DICOM that lies about itself: refused with a reason, without the memory it asks for, without a
 // read outside its bytes. And what is written comes back.
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "dicom_build.h"
 
 #include <sys/resource.h>

@@ -1,8 +1,8 @@
 // ensemble: means rounded once, the rules by which records are merged, masks, the area threshold.
 #include "data/ensemble.h"
 
-#include "core/half.h"
-#include "core/random.h"
+#include "core/numbers/half.h"
+#include "core/numbers/random.h"
 #include "data/merge.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 // of A, and sums added to what is there; whose bytes do not depend on the other rows, and are the
 // same by vectors of 16 numbers, which any processor runs here in pieces.
 #include "backend/cpu_f32.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // Half precision: every half, and the rounding of floats.
-#include "core/half.h"
-#include "core/random.h"
+#include "core/numbers/half.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // lesions: the masks of tables of another size, and which grey levels are a mask.
 #include "data/lesions.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "data/mask_files.h"
 
 #include <setjmp.h>

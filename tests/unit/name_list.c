@@ -1,7 +1,7 @@
 // Lists of names in messages end after ten with a count.
 #include "child.h"
 
-#include "core/name_list.h"
+#include "core/text/name_list.h"
 
 static void add(struct name_list *list, const char *name) {
     name_list_add(list, name, strlen(name), NULL);

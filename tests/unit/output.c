@@ -1,8 +1,9 @@
 // output: a file is whole or absent, whatever ends the program and whatever the file system can do.
 #include "child.h"
+#include "program/die.h"
 
-#include "core/output.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
+#include "program/output.h"
 
 #include <dirent.h>
 #include <errno.h>

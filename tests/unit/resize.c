@@ -1,6 +1,6 @@
 // The two resizes against recorded figures, against plain formulas, and with windows and flips.
 #include "image/resize.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <string.h>
 

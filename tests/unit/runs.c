@@ -1,6 +1,6 @@
 // Run lengths: texts, lists and masks, both ways, and every malformed text.
 #include "image/runs.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>

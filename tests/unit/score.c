@@ -1,6 +1,6 @@
 // score: the scores' formulas, the bootstrap, unions of label rows, and submissions against masks
 // counted pixel by pixel.
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "data/submission.h"
 
 #include <math.h>

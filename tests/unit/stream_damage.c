@@ -2,7 +2,7 @@
 // reading ends in an error or in a stream that writes and reads the same again.
 #include "stream_bytes.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #define MUTATIONS 200000
 #define SMALL 1200 // bytes of a stream that is mutated, at most

@@ -5,7 +5,7 @@
 #include "nn/network.h"
 #include "ops/ops.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // What a terminal is sent of texts that come from files.
 #include "child.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 static const struct {
     const char *text, *shown;

@@ -1,7 +1,7 @@
 // Files of weights: what PyTorch writes is read, what is damaged or hostile is refused.
 #include "weights/file.h"
 
-#include "core/random.h"
+#include "core/numbers/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>

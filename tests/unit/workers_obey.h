@@ -2,7 +2,7 @@
 #ifndef PLEURA_TESTS_WORKERS_OBEY_H
 #define PLEURA_TESTS_WORKERS_OBEY_H
 
-#include "core/workers.h"
+#include "program/workers/workers.h"
 
 #include <dirent.h>
 #include <errno.h>

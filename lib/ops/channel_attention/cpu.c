@@ -3,7 +3,7 @@
 // dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 // Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
 #include "backend/cpu.h"
-#include "core/exponential.h"
+#include "core/numbers/exponential.h"
 #include "ops/kernels.h"
 
 #include <math.h>

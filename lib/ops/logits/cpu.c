@@ -1,7 +1,7 @@
 // logits on the CPU. A dropped channel is a weight of 0 for that image, a kept one is scaled by
 // 1 / (1 - probability).
 #include "backend/cpu.h"
-#include "core/random.h"
+#include "core/numbers/random.h"
 #include "core/simd.h"
 #include "ops/kernels.h"
 #include "ops/logits/logits.h"

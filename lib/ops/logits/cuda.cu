@@ -5,7 +5,7 @@
 #include "ops/cuda_room.h"
 
 extern "C" {
-#include "core/random_draw.h"
+#include "core/numbers/random_draw.h"
 #include "ops/logits/logits.h"
 }
 

@@ -3,7 +3,7 @@
 //     g_ij = P_ij (dY_i . v_j - D_i) + P_ji (dY_j . v_i - D_j) = g_ji
 // dq_i = sum_j g_ij q_j and dv_i = sum_j P_ji dY_j.
 #include "backend/cpu.h"
-#include "core/exponential.h"
+#include "core/numbers/exponential.h"
 #include "core/simd.h"
 #include "ops/position_attention/pairs.h"
 

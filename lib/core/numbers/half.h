@@ -1,6 +1,6 @@
 // IEEE 754 half precision, 16 bits, little endian in memory.
-#ifndef PLEURA_CORE_HALF_H
-#define PLEURA_CORE_HALF_H
+#ifndef PLEURA_CORE_NUMBERS_HALF_H
+#define PLEURA_CORE_NUMBERS_HALF_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // Lists of names in messages.
-#ifndef PLEURA_CORE_NAME_LIST_H
-#define PLEURA_CORE_NAME_LIST_H
+#ifndef PLEURA_CORE_TEXT_NAME_LIST_H
+#define PLEURA_CORE_TEXT_NAME_LIST_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // The Unicode standard's table 3-7, well-formed byte sequences.
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 #include <stdint.h>
 #include <stdio.h>

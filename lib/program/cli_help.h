@@ -1,8 +1,8 @@
 // --help and the manual page, both from a program's table.
-#ifndef PLEURA_CORE_CLI_HELP_H
-#define PLEURA_CORE_CLI_HELP_H
+#ifndef PLEURA_PROGRAM_CLI_HELP_H
+#define PLEURA_PROGRAM_CLI_HELP_H
 
-#include "core/cli.h"
+#include "program/cli.h"
 
 // Fills `rows` (64 at most) with a program's own options, the shared ones it has, and --help,
 // --man, --version, whose targets are NULL. Returns how many.

@@ -1,16 +1,11 @@
 // The progress line.
-#include "core/progress.h"
+#include "program/progress.h"
+
+#include "core/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-double clock_seconds(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 struct progress progress_start(const char *unit, uint64_t total, bool quiet) {
     return (struct progress){.unit = unit,

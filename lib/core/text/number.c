@@ -1,5 +1,5 @@
 // The shortest of printf's forms that comes back.
-#include "core/number.h"
+#include "core/text/number.h"
 
 #include <math.h>
 #include <stdio.h>

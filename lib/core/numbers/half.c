@@ -1,6 +1,6 @@
 // Conversion by bit arithmetic, branch-free so that the loops vectorise; the same on every
 // processor.
-#include "core/half.h"
+#include "core/numbers/half.h"
 
 #include "core/simd.h"
 

@@ -1,7 +1,7 @@
 // exp as a short polynomial, for loops that should vectorise and give the same bytes on every
 // processor.
-#ifndef PLEURA_CORE_EXPONENTIAL_H
-#define PLEURA_CORE_EXPONENTIAL_H
+#ifndef PLEURA_CORE_NUMBERS_EXPONENTIAL_H
+#define PLEURA_CORE_NUMBERS_EXPONENTIAL_H
 
 #include "core/device.h"
 

@@ -1,6 +1,6 @@
 // Numbers as text.
-#ifndef PLEURA_CORE_NUMBER_H
-#define PLEURA_CORE_NUMBER_H
+#ifndef PLEURA_CORE_TEXT_NUMBER_H
+#define PLEURA_CORE_TEXT_NUMBER_H
 
 #define NUMBER_TEXT_SIZE 32
 

@@ -1,9 +1,10 @@
 // Worker processes, the parent's half: a ring of jobs (a slot each) that are put at the head,
 // handed to the worker with the least to do, and taken from the tail in order. A worker has at most
 // two jobs: the one it is at, and one that waits in its socket so that it never idles.
-#include "core/workers.h"
+#include "program/workers/workers.h"
 
-#include "core/workers_process.h"
+#include "program/die.h"
+#include "program/workers/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

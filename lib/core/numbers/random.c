@@ -1,7 +1,7 @@
 // SplitMix64, and MT19937 as far as the folds need it.
-#include "core/random.h"
+#include "core/numbers/random.h"
 
-#include "core/random_draw.h"
+#include "core/numbers/random_draw.h"
 
 struct random random_seed(uint64_t seed, uint64_t stream, uint64_t index) {
     return (struct random){random_start(seed, stream, index)};

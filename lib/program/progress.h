@@ -1,6 +1,6 @@
 // Count, rate and time left on stderr, when a person looks at it.
-#ifndef PLEURA_CORE_PROGRESS_H
-#define PLEURA_CORE_PROGRESS_H
+#ifndef PLEURA_PROGRAM_PROGRESS_H
+#define PLEURA_PROGRAM_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,8 +16,5 @@ struct progress {
 struct progress progress_start(const char *unit, uint64_t total, bool quiet);
 void progress_step(struct progress *progress);
 void progress_end(struct progress *progress);
-
-// Seconds of a clock that only goes forward.
-double clock_seconds(void);
 
 #endif

@@ -1,6 +1,6 @@
 // SplitMix64 (Steele, Lea, Flood 2014), for whoever draws inside of a loop.
-#ifndef PLEURA_CORE_RANDOM_DRAW_H
-#define PLEURA_CORE_RANDOM_DRAW_H
+#ifndef PLEURA_CORE_NUMBERS_RANDOM_DRAW_H
+#define PLEURA_CORE_NUMBERS_RANDOM_DRAW_H
 
 #include "core/device.h"
 

@@ -1,6 +1,6 @@
 // Worker processes: jobs whose code may crash, hang or eat memory, done in order and on many cores.
-#ifndef PLEURA_CORE_WORKERS_H
-#define PLEURA_CORE_WORKERS_H
+#ifndef PLEURA_PROGRAM_WORKERS_WORKERS_H
+#define PLEURA_PROGRAM_WORKERS_WORKERS_H
 
 #include "core/error.h"
 

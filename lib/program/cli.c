@@ -1,11 +1,13 @@
 // Parsing of the command line from a program's table of options.
-#include "core/cli.h"
-#include "core/version.h"
+#include "program/cli.h"
 
-#include "core/cli_help.h"
+#include "core/version.h"
+#include "program/die.h"
+
 #include "core/error.h"
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/text/number.h"
+#include "core/text/utf8.h"
+#include "program/cli_help.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // UTF-8: which bytes form characters, and which of them a terminal may be sent.
-#ifndef PLEURA_CORE_UTF8_H
-#define PLEURA_CORE_UTF8_H
+#ifndef PLEURA_CORE_TEXT_UTF8_H
+#define PLEURA_CORE_TEXT_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

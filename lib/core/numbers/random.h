@@ -1,7 +1,7 @@
 // Random numbers that are the same everywhere: a small generator for our own draws, and the
 // Mersenne Twister's permutation that the folds are defined by.
-#ifndef PLEURA_CORE_RANDOM_H
-#define PLEURA_CORE_RANDOM_H
+#ifndef PLEURA_CORE_NUMBERS_RANDOM_H
+#define PLEURA_CORE_NUMBERS_RANDOM_H
 
 #include "core/error.h"
 

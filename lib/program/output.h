@@ -1,6 +1,6 @@
 // Where a program's result goes: stdout, or a file that is whole or absent.
-#ifndef PLEURA_CORE_OUTPUT_H
-#define PLEURA_CORE_OUTPUT_H
+#ifndef PLEURA_PROGRAM_OUTPUT_H
+#define PLEURA_PROGRAM_OUTPUT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // The command line: one table of options gives parsing, --help, the manual page and the history
 // line.
-#ifndef PLEURA_CORE_CLI_H
-#define PLEURA_CORE_CLI_H
+#ifndef PLEURA_PROGRAM_CLI_H
+#define PLEURA_PROGRAM_CLI_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // Lists of names in messages: text that grows until ten names are in it, then a count.
-#include "core/name_list.h"
+#include "core/text/name_list.h"
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // What workers.c (the parent's half) and workers_process.c (the worker's half) say to each other.
-#ifndef PLEURA_CORE_WORKERS_PROCESS_H
-#define PLEURA_CORE_WORKERS_PROCESS_H
+#ifndef PLEURA_PROGRAM_WORKERS_PROCESS_H
+#define PLEURA_PROGRAM_WORKERS_PROCESS_H
 
-#include "core/workers.h"
+#include "program/workers/workers.h"
 
 #include <sys/types.h>
 

@@ -1,8 +1,8 @@
 // Escaping.
-#include "core/json.h"
+#include "program/json.h"
 
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/text/number.h"
+#include "core/text/utf8.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 // Buffered output to stdout or to a file that appears under its name only when it is whole.
-#include "core/output.h"
+#include "program/output.h"
 
 #include "core/error.h"
+#include "program/die.h"
 
 #include <errno.h>
 #include <fcntl.h>

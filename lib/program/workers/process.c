@@ -1,5 +1,5 @@
 // Worker processes, the worker's half.
-#include "core/workers_process.h"
+#include "program/workers/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // Pieces of JSON (RFC 8259).
-#ifndef PLEURA_CORE_JSON_H
-#define PLEURA_CORE_JSON_H
+#ifndef PLEURA_PROGRAM_JSON_H
+#define PLEURA_PROGRAM_JSON_H
 
-#include "core/output.h"
+#include "program/output.h"
 
 // Writes a text in quotes. Bytes that form no character (only a path can have some) become U+FFFD.
 // DEL and the C1 controls are escaped, too, since a line may end up on a terminal.
