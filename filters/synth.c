@@ -177,7 +177,11 @@ static void make_all(const char *folder, const struct options *options) {
                                   open_table(folder, "test-truth.csv"),
                                   open_table(folder, "sample_submission.csv")};
     struct progress progress = progress_start("X-rays", total, options->common.quiet);
-    struct pool *pool = pool_start(threads, 2 * threads, make_xray, NULL);
+    struct error error;
+    struct pool *pool = pool_start(threads, 2 * threads, make_xray, NULL, &error);
+    if (pool == NULL) {
+        die("%s", error.text);
+    }
     for (uint64_t put = 0, taken = 0; taken < total; taken++) {
         for (; put < total && !pool_full(pool); put++) {
             pool_put(pool, start_job(options, put));

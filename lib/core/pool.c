@@ -1,9 +1,6 @@
 // A ring of jobs: put at the head, worked on in the middle, taken from the tail in order.
 #include "core/pool.h"
 
-#include "core/error.h"
-#include "program/die.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -45,12 +42,22 @@ static void *run(void *argument) {
     return NULL;
 }
 
+static void free_pool(struct pool *pool) {
+    if (pool != NULL) {
+        free(pool->thread);
+        free(pool->slots);
+        free(pool);
+    }
+}
+
 struct pool *pool_start(size_t threads, size_t depth, void (*work)(void *context, void *job),
-                        void *context) {
+                        void *context, struct error *error) {
     struct pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL || (pool->thread = calloc(threads, sizeof *pool->thread)) == NULL ||
         (pool->slots = calloc(depth, sizeof *pool->slots)) == NULL) {
-        die("no memory for %zu threads", threads);
+        free_pool(pool);
+        (void)fail(error, "no memory for %zu threads", threads);
+        return NULL;
     }
     pool->depth = depth;
     pool->work = work;
@@ -60,7 +67,9 @@ struct pool *pool_start(size_t threads, size_t depth, void (*work)(void *context
     (void)pthread_cond_init(&pool->work_done, NULL);
     for (; pool->threads < threads; pool->threads++) {
         if (pthread_create(&pool->thread[pool->threads], NULL, run, pool) != 0) {
-            die("cannot start %zu threads: ask for fewer with --threads", threads);
+            pool_stop(pool);
+            (void)fail(error, "cannot start %zu threads: ask for fewer with --threads", threads);
+            return NULL;
         }
     }
     return pool;
@@ -103,7 +112,5 @@ void pool_stop(struct pool *pool) {
     (void)pthread_mutex_destroy(&pool->lock);
     (void)pthread_cond_destroy(&pool->work_ready);
     (void)pthread_cond_destroy(&pool->work_done);
-    free(pool->thread);
-    free(pool->slots);
-    free(pool);
+    free_pool(pool);
 }

@@ -2,15 +2,18 @@
 #ifndef PLEURA_CORE_POOL_H
 #define PLEURA_CORE_POOL_H
 
+#include "core/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 struct pool;
 
 // `threads` threads call work(context, job). At most `depth` jobs are under way between put and
-// take. Ends the program where threads cannot be had.
-struct pool *pool_start(size_t threads, size_t depth, void (*work)(void *context, void *job),
-                        void *context);
+// take. NULL with *error where threads cannot be had.
+CHECKED struct pool *pool_start(size_t threads, size_t depth,
+                                void (*work)(void *context, void *job), void *context,
+                                struct error *error);
 
 // True when `depth` jobs are under way: take one before the next put.
 bool pool_full(struct pool *pool);

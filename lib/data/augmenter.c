@@ -50,6 +50,7 @@ struct augmenter *augmenter_start(const struct augment_rule *rule, const struct 
     struct augmenter *augmenter = calloc(1, sizeof *augmenter);
     const size_t threads = (size_t)common->threads;
     const size_t depth = 2 * threads;
+    struct error error;
     if (augmenter == NULL || (augmenter->jobs = calloc(depth, sizeof *augmenter->jobs)) == NULL) {
         die("no memory for %zu samples", depth);
     }
@@ -59,7 +60,10 @@ struct augmenter *augmenter_start(const struct augment_rule *rule, const struct 
     augmenter->output = output_open(common->output, OUTPUT_BYTES);
     augmenter->writer = stream_create(augmenter->output, KIND_SAMPLES, history);
     augmenter->progress = progress_start("samples", total, common->quiet);
-    augmenter->pool = pool_start(threads, depth, work, augmenter);
+    augmenter->pool = pool_start(threads, depth, work, augmenter, &error);
+    if (augmenter->pool == NULL) {
+        die("%s", error.text);
+    }
     return augmenter;
 }
 
