@@ -43,8 +43,8 @@ CMOCKA := $(if $(PLAIN),,-lcmocka)
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c *.cc)
 ifdef PLAIN
-LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/onednn_plan.c lib/backend/onednn_passes.c lib/backend/cpu_convolution.c lib/image/inflate.c \
-    lib/image/jpeg.c lib/image/png_codec.c lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors.c \
+LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/onednn_plan.c lib/backend/onednn_passes.c lib/backend/cpu_convolution.c lib/image/codec/inflate.c \
+    lib/image/codec/jpeg.c lib/image/codec/png_codec.c lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors.c \
     lib/weights/zip.c %.cc,$(LIB_SOURCES)) $(wildcard tests/plain/*.c)
 endif
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
@@ -216,7 +216,7 @@ FUZZ := build/fuzz
 FUZZ_PACKAGES := clang libclang-rt-dev
 FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
-FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image data weights)),\
+FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image dataset challenge phantom weights)),\
     $(call in_lib,*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
 SECONDS ?= 60

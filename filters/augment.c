@@ -1,9 +1,9 @@
 // augment: samples in an order of their own, cropped, flipped and resized for a network.
-#include "data/augmenter.h"
-#include "data/sample.h"
-#include "data/sources.h"
+#include "dataset/sample.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/streams/augmenter.h"
+#include "program/streams/sources.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // classify: probabilities become decisions: which images are taken to have a lesion.
-#include "data/ensemble.h"
-#include "data/ids.h"
+#include "challenge/ensemble.h"
+#include "dataset/ids/ids.h"
 #include "image/mask.h"
 #include "program/cli.h"
 #include "program/die.h"

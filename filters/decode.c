@@ -1,12 +1,12 @@
 // decode: X-ray files (DICOM, PNG, JPEG) to samples, by worker processes, in the order of the
 // files.
-#include "data/join.h"
-#include "data/lesions.h"
-#include "data/mask_files.h"
-#include "data/xray_decoder.h"
+#include "challenge/lesions.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/xray_files/join.h"
+#include "program/xray_files/mask_files.h"
+#include "program/xray_files/xray_decoder.h"
 #include "stream/writer.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 // inspect: what a tensor stream holds, as a table or as JSON; or only whether it is whole.
-#include "data/sources.h"
 #include "program/cli.h"
 #include "program/progress.h"
+#include "program/streams/sources.h"
 #include "stream/summary.h"
 
 #include <string.h>

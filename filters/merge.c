@@ -1,5 +1,5 @@
 // merge: the mean of several streams in step, record by record, in constant memory.
-#include "data/merge.h"
+#include "challenge/merge.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"

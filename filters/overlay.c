@@ -1,15 +1,15 @@
 // overlay: samples as PNG pictures, with the true lesion and the predicted one outlined.
-#include "data/ensemble.h"
-#include "data/ids.h"
-#include "data/sample.h"
-#include "data/sizes.h"
-#include "data/sources.h"
+#include "challenge/ensemble.h"
+#include "dataset/ids/ids.h"
+#include "dataset/ids/sizes.h"
+#include "dataset/sample.h"
+#include "image/codec/png_codec.h"
 #include "image/outline.h"
-#include "image/png_codec.h"
 #include "image/resize.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/streams/sources.h"
 
 #include <errno.h>
 #include <stdio.h>

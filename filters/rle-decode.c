@@ -1,6 +1,6 @@
 // rle-decode: run lengths in a CSV become masks in a stream.
-#include "data/labels.h"
-#include "data/sizes.h"
+#include "challenge/labels.h"
+#include "dataset/ids/sizes.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"

@@ -1,7 +1,7 @@
 // rle-encode: probabilities or masks in a stream become run lengths in a CSV.
-#include "data/decisions.h"
-#include "data/ensemble.h"
-#include "data/labels.h"
+#include "challenge/decisions.h"
+#include "challenge/ensemble.h"
+#include "challenge/labels.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"

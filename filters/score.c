@@ -1,9 +1,9 @@
 // score: how good a submission is.
-#include "data/mask_labels.h"
-#include "data/submission.h"
+#include "challenge/submission.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/output.h"
+#include "program/xray_files/mask_labels.h"
 
 #include <inttypes.h>
 #include <stdio.h>

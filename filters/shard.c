@@ -1,11 +1,11 @@
 // shard: samples into files of a bounded size with an index, for random access; or a check of such
 // a folder.
-#include "data/sample.h"
-#include "data/shards.h"
-#include "data/sources.h"
+#include "dataset/sample.h"
+#include "dataset/shards/shards.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/streams/sources.h"
 
 struct options {
     size_t size;

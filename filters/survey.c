@@ -1,8 +1,8 @@
 // survey: what X-rays and labels are, and what would go wrong with them later.
 #include "core/error.h"
-#include "data/survey_print.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/survey/print.h"
 
 #include <stdio.h>
 #include <stdlib.h>

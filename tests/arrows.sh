@@ -9,16 +9,18 @@ allowed() { # modules that a module of lib/ may know besides itself
     case $1 in
     core) echo "" ;;
     image) echo "core" ;;
-    program) echo "core" ;;
+    program) echo "core stream image dataset challenge" ;;
     stream) echo "core program" ;;
-    data) echo "core program stream image" ;;
+    dataset) echo "core program stream image" ;;
+    challenge) echo "core program stream image dataset" ;;
+    phantom) echo "core image" ;;
     backend) echo "core program" ;;
     nn) echo "core backend" ;;
     ops) echo "core nn backend" ;;
     models) echo "core nn ops" ;;
     weights) echo "core program stream" ;;
     cuda) echo "core backend ops train" ;;
-    train) echo "core program stream image data weights nn backend" ;;
+    train) echo "core program stream image dataset challenge weights nn backend" ;;
     *) complain "lib/$1: a module the plan does not know" ;;
     esac
 }

@@ -2,7 +2,7 @@
 #ifndef PLEURA_TRAIN_BATCH_H
 #define PLEURA_TRAIN_BATCH_H
 
-#include "data/sample.h"
+#include "dataset/sample.h"
 
 // Images of side height x width, one behind the other, and masks of 0 and 1 where there are any.
 struct batch {

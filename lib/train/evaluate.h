@@ -2,7 +2,7 @@
 #ifndef PLEURA_TRAIN_EVALUATE_H
 #define PLEURA_TRAIN_EVALUATE_H
 
-#include "data/score.h"
+#include "challenge/score.h"
 #include "nn/network.h"
 
 // Reads over a file of samples, and ends the program where evaluate would: before the first

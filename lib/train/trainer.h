@@ -2,7 +2,7 @@
 #ifndef PLEURA_TRAIN_TRAINER_H
 #define PLEURA_TRAIN_TRAINER_H
 
-#include "data/sources.h"
+#include "program/streams/sources.h"
 #include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/total_loss.h"

@@ -1,7 +1,7 @@
 // resize: the CPU seconds that resizing a sample to 768 x 768 takes, for a race with Pillow. Writes
 // the image and the result, so that both resize the same and their bytes can be compared.
 #include "image/resize.h"
-#include "data/sample.h"
+#include "dataset/sample.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "stream/reader.h"

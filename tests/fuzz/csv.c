@@ -2,7 +2,7 @@
 // labels, as rle-decode, decode --labels, shard and score read them.
 #include "fuzz.h"
 
-#include "data/submission.h"
+#include "challenge/submission.h"
 
 #include <string.h>
 

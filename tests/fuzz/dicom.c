@@ -8,8 +8,8 @@
 // come from the system and are not instrumented.
 #include "fuzz.h"
 
-#include "image/dicom.h"
-#include "image/dicom_gdcm.h"
+#include "image/dicom/dicom.h"
+#include "image/dicom/gdcm.h"
 
 #include <string.h>
 

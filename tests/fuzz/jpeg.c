@@ -1,7 +1,7 @@
 // Fuzz: JPEG files. libjpeg-turbo is not instrumented; what we read around it is.
 #include "fuzz.h"
 
-#include "image/jpeg_file.h"
+#include "image/codec/jpeg_file.h"
 
 #include <string.h>
 

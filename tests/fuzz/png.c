@@ -4,7 +4,7 @@
 // coverage, too.
 #include "fuzz.h"
 
-#include "image/png_codec.h"
+#include "image/codec/png_codec.h"
 
 #include <string.h>
 #include <zlib.h>

@@ -2,10 +2,10 @@
 // masks, both forms of inspect), and random access, which must see the same records.
 #include "fuzz.h"
 
-#include "data/augment.h"
-#include "data/catalog.h"
-#include "data/ensemble.h"
-#include "data/sizes.h"
+#include "challenge/ensemble.h"
+#include "dataset/augment.h"
+#include "dataset/ids/sizes.h"
+#include "dataset/shards/catalog.h"
 #include "image/mask.h"
 #include "stream/digest.h"
 #include "stream/reader.h"

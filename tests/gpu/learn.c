@@ -3,8 +3,8 @@
 #include "network.h"
 
 #include "core/numbers/random.h"
-#include "data/phantom.h"
 #include "image/resize.h"
+#include "phantom/phantom.h"
 #include "train/schedule.h"
 
 #include <inttypes.h>

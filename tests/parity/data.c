@@ -2,9 +2,9 @@
 #include "parity.h"
 #include "program/die.h"
 
+#include "challenge/ensemble.h"
 #include "core/error.h"
 #include "core/numbers/random.h"
-#include "data/ensemble.h"
 #include "image/mask.h"
 #include "image/resize.h"
 #include "image/runs.h"

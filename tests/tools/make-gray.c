@@ -1,8 +1,8 @@
 // make-gray: a gray image with a box in it: an X-ray or a mask whose every pixel a test knows.
 #include "core/error.h"
-#include "image/dicom.h"
-#include "image/jpeg.h"
-#include "image/png_codec.h"
+#include "image/codec/jpeg.h"
+#include "image/codec/png_codec.h"
+#include "image/dicom/dicom.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/output.h"

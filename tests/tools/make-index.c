@@ -1,6 +1,6 @@
 // make-index: the index of a shard folder with any entries, hostile ones too, for the tests of
 // programs.
-#include "data/labels.h"
+#include "challenge/labels.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "stream/writer.h"

@@ -1,5 +1,5 @@
 // One sample's crop, flip and resize, and the record that comes out.
-#include "data/augment.h"
+#include "dataset/augment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // csv: what is taken as meant, what is refused and with which words, rows across buffer ends,
 // writing.
-#include "data/csv.h"
+#include "challenge/csv/csv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

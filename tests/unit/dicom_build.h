@@ -3,8 +3,8 @@
 #define PLEURA_TESTS_DICOM_BUILD_H
 
 #include "described.h"
-#include "image/dicom.h"
-#include "image/dicom_file.h"
+#include "image/dicom/dicom.h"
+#include "image/dicom/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 // for.
 #include "dicom_build.h"
 
-#include "image/dicom_lut.h"
+#include "image/dicom/lut.h"
 
 #define WINDOW_CENTER DICOM_TAG(0x28, 0x1050)
 #define WINDOW_WIDTH DICOM_TAG(0x28, 0x1051)

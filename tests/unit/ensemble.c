@@ -1,9 +1,9 @@
 // ensemble: means rounded once, the rules by which records are merged, masks, the area threshold.
-#include "data/ensemble.h"
+#include "challenge/ensemble.h"
 
+#include "challenge/merge.h"
 #include "core/numbers/half.h"
 #include "core/numbers/random.h"
-#include "data/merge.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // Folds: the reference's order, and that training and validation never share an image.
-#include "data/fold.h"
+#include "dataset/fold.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 // JPEG files: what libjpeg-turbo makes of samples must come back as gray, the right way up; what is
 // not read is refused by its name.
 #include "described.h"
+#include "image/codec/jpeg_file.h"
 #include "image/format.h"
-#include "image/jpeg_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

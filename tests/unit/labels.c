@@ -1,6 +1,6 @@
 // labels: rows gathered by image in file order, what is refused, and sets of ids.
-#include "data/labels.h"
-#include "data/image_id.h"
+#include "challenge/labels.h"
+#include "dataset/ids/image_id.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

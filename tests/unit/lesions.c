@@ -1,8 +1,8 @@
 // lesions: the masks of tables of another size, and which grey levels are a mask.
-#include "data/lesions.h"
+#include "challenge/lesions.h"
 
 #include "core/numbers/random.h"
-#include "data/mask_files.h"
+#include "program/xray_files/mask_files.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

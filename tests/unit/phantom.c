@@ -1,5 +1,5 @@
 // Phantoms: the same bytes for the same arguments, masks that are right, and cases that differ.
-#include "data/phantom.h"
+#include "phantom/phantom.h"
 
 #include <math.h>
 #include <pthread.h>

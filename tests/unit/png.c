@@ -1,6 +1,6 @@
 // PNG: what libpng's transformations must give, pixel by pixel; damage; what is written comes back.
 #include "described.h"
-#include "image/png_codec.h"
+#include "image/codec/png_codec.h"
 
 #include "core/file.h"
 

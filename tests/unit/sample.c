@@ -1,5 +1,5 @@
 // sample: how large a mask a sample may ask for before anything of it is made.
-#include "data/sample.h"
+#include "dataset/sample.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // The order of samples: every image once an epoch, exact balance, positions that need no history.
-#include "data/sampler.h"
+#include "dataset/sampler.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // score: the scores' formulas, the bootstrap, unions of label rows, and submissions against masks
 // counted pixel by pixel.
+#include "challenge/submission.h"
 #include "core/numbers/random.h"
-#include "data/submission.h"
 
 #include <math.h>
 #include <setjmp.h>

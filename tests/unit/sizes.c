@@ -1,5 +1,5 @@
 // sizes: what a record tells of its image's size, and sizes by id.
-#include "data/sizes.h"
+#include "dataset/ids/sizes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

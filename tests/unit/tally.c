@@ -1,5 +1,5 @@
 // Counts by name, and messages that differ in numbers only.
-#include "data/tally.h"
+#include "program/survey/tally.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

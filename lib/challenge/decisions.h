@@ -1,0 +1,30 @@
+// Which images keep their masks: a stream of decisions, read as far as is needed. For filters:
+// every error ends the program.
+#ifndef PLEURA_CHALLENGE_DECISIONS_H
+#define PLEURA_CHALLENGE_DECISIONS_H
+
+#include "dataset/ids/ids.h"
+#include "stream/reader.h"
+
+enum decision { DECISION_EMPTY, DECISION_KEEP, DECISION_USED };
+
+struct decisions {
+    const char *name; // of the file, for messages; NULL: every image is kept
+    struct stream_reader *reader;
+    struct ids ids;
+    unsigned char *at; // enum decision, by the ids' places
+    size_t capacity;
+};
+
+// Opens a stream of decisions ("-": stdin); NULL: there are none, and every image is kept.
+struct decisions decisions_open(const char *path, size_t max_record);
+
+// The decision for an image: EMPTY or KEEP, or USED where the id was asked for before. Reads on
+// until the id comes, so that a program in the same pipe may still be at work on the decisions. An
+// id without a decision is an error.
+enum decision decisions_take(struct decisions *decisions, struct text id);
+
+// Reads to the end; a decision that no image asked for is an error. Frees.
+void decisions_close(struct decisions *decisions);
+
+#endif

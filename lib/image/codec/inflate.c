@@ -1,0 +1,62 @@
+// Raw deflate streams by zlib.
+#include "image/codec/inflate.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+enum { FIRST_PIECE = 1 << 16, PIECE_MOST = 1 << 30 };
+
+// Inflates until the stream ends or *out, grown as needed up to `limit`, is full.
+static int inflate_all(z_stream *stream, size_t length, size_t limit, uint8_t **out,
+                       size_t *out_length) {
+    size_t size = 0;
+    int status = Z_OK;
+    while (status == Z_OK) {
+        if (*out_length == size) {
+            const size_t doubled = size == 0 ? FIRST_PIECE : 2 * size;
+            const size_t larger = doubled < limit ? doubled : limit;
+            uint8_t *grown = larger <= size ? NULL : realloc(*out, larger);
+            if (grown == NULL) {
+                return larger <= size ? Z_BUF_ERROR : Z_MEM_ERROR;
+            }
+            *out = grown;
+            size = larger;
+        }
+        const size_t room = size - *out_length < PIECE_MOST ? size - *out_length : PIECE_MOST;
+        if (stream->avail_in == 0) {
+            const size_t piece = length < PIECE_MOST ? length : PIECE_MOST;
+            stream->avail_in = (uInt)piece;
+            length -= piece;
+        }
+        stream->next_out = *out + *out_length;
+        stream->avail_out = (uInt)room;
+        status = inflate(stream, Z_NO_FLUSH);
+        *out_length += room - stream->avail_out;
+        if (status == Z_OK && stream->avail_in == 0 && stream->avail_out > 0 && length == 0) {
+            return Z_DATA_ERROR; // all is read and the end was not there
+        }
+    }
+    return status;
+}
+
+bool inflate_raw(const uint8_t *bytes, size_t length, size_t limit, uint8_t **out,
+                 size_t *out_length, struct error *error) {
+    *out = NULL;
+    *out_length = 0;
+    z_stream stream = {.next_in = (z_const Bytef *)bytes};
+    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
+        return fail(error, "no memory for zlib");
+    }
+    const int status = inflate_all(&stream, length, limit, out, out_length);
+    (void)inflateEnd(&stream);
+    if (status == Z_STREAM_END) {
+        return true;
+    }
+    free(*out);
+    *out = NULL;
+    return fail(error, "%s",
+                status == Z_MEM_ERROR                           ? "no memory to inflate it"
+                : status == Z_BUF_ERROR && *out_length >= limit ? "inflates to too much"
+                                                                : "is damaged or cut short");
+}

@@ -1,0 +1,176 @@
+// Walking folders for X-ray files, and their ids.
+#include "program/xray_files/files.h"
+
+#include "dataset/ids/image_id.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void xray_file_free(struct xray_file *file) {
+    free(file->path);
+    free(file->id);
+    *file = (struct xray_file){NULL, NULL, false, IDS_ABSENT};
+}
+
+static bool add_with_id(struct xray_files *files, const char *path, struct text id, bool found,
+                        struct error *error) {
+    if (files->count == files->capacity) {
+        const size_t capacity = files->capacity > 0 ? 2 * files->capacity : 64;
+        struct xray_file *grown = realloc(files->at, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return fail(error, "no memory for %zu paths", capacity);
+        }
+        files->at = grown;
+        files->capacity = capacity;
+    }
+    struct xray_file *file = &files->at[files->count];
+    *file = (struct xray_file){strdup(path), strndup(id.at, id.length), found, IDS_ABSENT};
+    if (file->path == NULL || file->id == NULL) {
+        xray_file_free(file);
+        return fail(error, "no memory for %zu paths", files->count);
+    }
+    files->count++;
+    return true;
+}
+
+static bool add_file(struct xray_files *files, const char *path, bool found, struct error *error) {
+    return add_with_id(files, path, image_id_of_path(path), found, error);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b) {
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static bool add_found(struct xray_files *files, const FTSENT *entry, struct error *error) {
+    if (entry->fts_level == 0) {
+        return add_file(files, entry->fts_path, false, error);
+    }
+    return entry->fts_name[0] == '.' || add_file(files, entry->fts_path, true, error);
+}
+
+static bool add_entry(struct xray_files *files, FTS *walk, FTSENT *entry, struct error *error) {
+    struct stat status;
+    switch (entry->fts_info) {
+    case FTS_ERR:
+    case FTS_DNR:
+    case FTS_NS: return fail(error, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
+    case FTS_D:
+        if (entry->fts_level > 0 && entry->fts_name[0] == '.') {
+            (void)fts_set(walk, entry, FTS_SKIP);
+        }
+        return true;
+    case FTS_SL:
+        if (stat(entry->fts_accpath, &status) != 0 || !S_ISREG(status.st_mode)) {
+            return true;
+        }
+        return add_found(files, entry, error);
+    case FTS_F: return add_found(files, entry, error);
+    case FTS_DEFAULT: // a named pipe or device is read if it is named itself
+        return entry->fts_level > 0 || add_file(files, entry->fts_path, false, error);
+    default: return true;
+    }
+}
+
+bool files_add(struct xray_files *files, const char *path, struct error *error) {
+    char *roots[2] = {strdup(path), NULL};
+    FTS *walk = NULL;
+    if (roots[0] == NULL ||
+        (walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name)) == NULL) {
+        free(roots[0]);
+        return fail(error, "%s: %s", path, strerror(errno));
+    }
+    bool good = true;
+    const size_t before = files->count;
+    for (FTSENT *entry; good && (entry = fts_read(walk)) != NULL;) {
+        good = add_entry(files, walk, entry, error);
+    }
+    (void)fts_close(walk);
+    free(roots[0]);
+    if (good && files->count == before) {
+        return fail(error, "%s: no files in it", path);
+    }
+    return good;
+}
+
+bool files_add_list(struct xray_files *files, char separator, struct error *error) {
+    char *line = NULL;
+    size_t size = 0;
+    bool good = true;
+    errno = 0;
+    for (ssize_t length; good && (length = getdelim(&line, &size, separator, stdin)) > 0;) {
+        if (line[length - 1] == separator) {
+            line[length - 1] = 0;
+        }
+        good = line[0] == 0 || add_file(files, line, false, error);
+    }
+    if (good && ferror(stdin)) {
+        good = fail(error, "stdin: %s", strerror(errno));
+    }
+    free(line);
+    return good;
+}
+
+// ---- ids
+
+struct placed {
+    size_t place, file;
+};
+
+static int by_place(const void *a, const void *b) {
+    const struct placed *x = a;
+    const struct placed *y = b;
+    const int order = (x->place > y->place) - (x->place < y->place);
+    return order != 0 ? order : (x->file > y->file) - (x->file < y->file);
+}
+
+// Fails unless the sorted files cover every id.
+static bool check_cover(const struct placed *placed, size_t count, const struct ids *ids,
+                        struct error *error) {
+    for (size_t id = 0, i = 0; id < ids->count; id++) {
+        if (i == count || placed[i].place != id) {
+            return fail(error, "%.*s: no file has this id", TEXT_ARG(ids->at[id]));
+        }
+        while (i < count && placed[i].place == id) {
+            i++;
+        }
+    }
+    return true;
+}
+
+bool files_select(struct xray_files *files, const struct ids *ids, struct error *error) {
+    struct xray_files selected = {0};
+    struct placed *placed = malloc((files->count + 1) * sizeof *placed);
+    size_t count = 0;
+    if (placed == NULL) {
+        return fail(error, "no memory for %zu files", files->count);
+    }
+    for (size_t i = 0; i < files->count; i++) {
+        placed[count] = (struct placed){image_id_find(ids, text_of(files->at[i].id)), i};
+        count += placed[count].place != IDS_ABSENT;
+    }
+    qsort(placed, count, sizeof *placed, by_place);
+    bool good = check_cover(placed, count, ids, error);
+    for (size_t i = 0; good && i < count; i++) {
+        const struct xray_file *file = &files->at[placed[i].file];
+        good = add_with_id(&selected, file->path, ids->at[placed[i].place], file->found, error);
+    }
+    free(placed);
+    files_free(good ? files : &selected);
+    if (good) {
+        *files = selected;
+    }
+    return good;
+}
+
+void files_free(struct xray_files *files) {
+    for (size_t i = 0; i < files->count; i++) {
+        xray_file_free(&files->at[i]);
+    }
+    free(files->at);
+    *files = (struct xray_files){0};
+}

@@ -1,0 +1,64 @@
+// Masks to run lengths.
+#include "program/xray_files/mask_labels.h"
+
+#include "program/die.h"
+#include "program/xray_files/mask_files.h"
+#include "program/xray_files/xray_decoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Memory for one mask after the other.
+struct tracer {
+    struct runs runs;
+    struct runs_text text;
+};
+
+static void add_mask(struct tracer *tracer, const struct xray_reply *reply, struct text id,
+                     struct labels *labels, struct sizes *sizes) {
+    const struct image *mask = &reply->image;
+    struct error error;
+    if (!reply->decoded) {
+        die("%s: %s", reply->path, reply->says);
+    }
+    if (!runs_trace(&tracer->runs, mask, &error) ||
+        !runs_format(&tracer->text, &tracer->runs, &error)) {
+        die("%s: %s", reply->path, error.text);
+    }
+    const struct text runs = {tracer->text.at, tracer->runs.count > 0 ? tracer->text.length : 0};
+    if (!labels_add(labels, id, runs, 0, &error) ||
+        !sizes_add(sizes, id, mask->height, mask->width, &error)) {
+        die("%s: %s", reply->path, error.text);
+    }
+}
+
+void mask_labels_read(const char *folder, size_t processes, double seconds, bool quiet,
+                      struct labels *labels, struct sizes *sizes) {
+    const struct image_options options = {.voi = IMAGE_VOI_LUT};
+    struct left_out left = {.quiet = quiet};
+    struct mask_files masks = {.ids = {.count = 0}};
+    struct tracer tracer = {.runs = {.count = 0}};
+    struct xray_reply reply;
+    struct error error;
+    mask_files_find(&masks, folder, &left);
+    if ((labels->name = strdup(folder)) == NULL) {
+        die("no memory");
+    }
+    struct xray_decoder *decoder = xray_decoder_start(processes, seconds, &options);
+    for (size_t put = 0, taken = 0; taken < masks.files.count; taken++) {
+        for (; put < masks.files.count && !xray_decoder_full(decoder); put++) {
+            xray_decoder_put_mask(decoder, masks.files.at[put].path);
+        }
+        if (!xray_decoder_take(decoder, &reply)) {
+            break;
+        }
+        add_mask(&tracer, &reply, masks.ids.at[taken], labels, sizes);
+    }
+    xray_decoder_stop(decoder);
+    if (!labels_sort(labels, &error)) {
+        die("%s: %s", folder, error.text);
+    }
+    runs_free(&tracer.runs);
+    free(tracer.text.at);
+    mask_files_free(&masks);
+}
