@@ -1,45 +1,74 @@
 #!/usr/bin/env bash
-# host-ssh.sh [-l USER] NAME -- COMMAND...: GNU parallel's ssh, told by hosts.sh where: runs COMMAND on a host. Products come
-# back as an archive on its stdout and are settled here once all of it is there, with the log. A host that does not
-# answer gets no other fold.
+# host-ssh.sh [-l USER] NAME -- COMMAND...: GNU parallel's ssh, told by hosts.sh where: runs COMMAND, which does the fold of
+# PARALLEL_SEQ, on a host. What comes back is received in a new folder, looked at, and settled, with the log. A host
+# that sends something else, or that does not answer, gets no other fold.
 set -eu -o pipefail
 # shellcheck source=pipelines/settled.bash
 . "$(dirname "$0")/settled.bash"
+# shellcheck source=pipelines/shown.bash
+. "$(dirname "$0")/shown.bash"
 read -ra ssh <<<"$HOSTS_SSH"
 host=$PARALLEL_SSHLOGIN stage=$(dirname "$HOSTS_RUN")
 if [ -e "$HOSTS_RUN/lost-$host" ] || [ -e "$HOSTS_RUN/stop" ]; then exit 255; fi
+eval "fold=($(cat "$HOSTS_RUN/fold-$PARALLEL_SEQ"))" # hosts.sh has quoted each
+member=${fold[0]} key=${fold[1]} product=${fold[2]}
+fold=("${fold[@]:3}")
 while [ "$1" != -- ]; do
     ssh+=("$1")
     shift
 done
 shift
 
-folds=$(awk -F / -v host="$host" '$2 == host { print $1 }' "$HOSTS_RUN/alive")
-back=$(mktemp -d "$HOSTS_RUN/back.XXXXXX")
-trap 'rm -rf "$back"' EXIT
-there="cd ${HOSTS_ROOT@Q} && export HOST_ROOT=\"\$PWD\" HOST_FOLDS=$folds && PATH=\"\$PWD\"${HOSTS_PROGRAMS@Q}:\$PATH &&
-    cd .${PWD@Q} && $*"
-"${ssh[@]}" "$there" | tar -x -C "$back" 2>"$back/error" && status=("${PIPESTATUS[@]}") || status=("${PIPESTATUS[@]}")
-if [ "${status[0]}" = 255 ]; then
+complain() {
+    echo "hosts: $host: $(basename "$stage"), fold $member: $1" >&2
+}
+
+lose() { # lose WHY
     : >"$HOSTS_RUN/lost-$host"
-    echo "hosts: $host: the connection was lost; it gets no more folds" >&2
+    complain "$1; it gets no more folds"
+    exit 255
+}
+
+back=$(mktemp -d "$HOSTS_RUN/back.XXXXXX")
+connection=
+trap 'rm -rf "$back"; [ -z "$connection" ] || kill "$connection" 2>/dev/null || true' EXIT
+folds=$(awk -F / -v host="$host" '$2 == host { print $1 }' "$HOSTS_RUN/alive")
+there="cd ${HOSTS_ROOT@Q} && export HOST_ROOT=\"\$PWD\" HOST_FOLDS=$folds HOST_SIGN=$((HOSTS_TIMEOUT / 6 + 1)) &&
+    PATH=\"\$PWD\"${HOSTS_PROGRAMS@Q}:\$PATH && cd .${PWD@Q} && $*"
+parts=$(pipelines/host-check.sh parts "${fold[@]}")
+mapfile -t parts <<<"$parts"
+exec {answer}< <(exec "${ssh[@]}" "$there" 2> >(exec >&2; said "$host"))
+connection=$!
+
+status=0
+why=$(pipelines/host-receive.sh "$back" "$key" "${parts[@]}" <&"$answer") || status=$?
+exec {answer}<&-
+if [ $status = 0 ] || [ $status = 3 ]; then # it should be over
+    for ((i = 0; i < HOSTS_TIMEOUT * 20; i++)); do
+        kill -0 "$connection" 2>/dev/null || break
+        sleep 0.05
+    done
 fi
-[ "${status[0]}" = 0 ] || exit "${status[0]}"
-if [ "${status[1]}" != 0 ]; then
-    : >"$HOSTS_RUN/stop" # another host's archive would fare no better
-    echo "hosts: $stage: what $host made cannot be written: $(tail -n 1 "$back/error")" >&2
+kill "$connection" 2>/dev/null || true
+ended=0
+wait "$connection" || ended=$?
+connection=
+case $status in
+0) [ $ended = 0 ] || lose "the connection was lost" ;;
+1) lose "$why; not taken" ;;
+3)
+    [ $ended != 255 ] || lose "the connection was lost"
+    [ $ended != 0 ] || lose "it sent nothing"
+    complain "failed there, with status $ended"
+    exit $ended
+    ;;
+*)
+    : >"$HOSTS_RUN/stop" # what another host sent would fare no better
+    complain "what it made cannot be written: $why"
     exit 1
-fi
-rm "$back/error"
-for file in "$back"/*; do
-    [[ $file == *.key ]] || [ -e "$file.key" ] || mv "$file" "$stage/"
-done
-for key in "$back"/*.key; do
-    product=${key%.key} name=$(basename "${key%.key}")
-    if [ "$(key_of "$product" 2)" != "$(digest_file "$product")" ]; then
-        echo "hosts: $host: $name is not what its key says; it is not taken" >&2
-        exit 1
-    fi
-    settle "$stage/$name" "$(key_of "$product" 1)" "$product"
-    rm -rf "$stage/${name%%.*}.part"
-done
+    ;;
+esac
+why=$(pipelines/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"$why")"); not taken"
+[ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
+settle "$product" "$key" "$back/product"
+discard "${product%.mpk*}.part"

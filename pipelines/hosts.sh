@@ -4,13 +4,12 @@
 # the folds that are not done to the hosts that answer ({1} and {2} stand for MEMBER and the last WORD). Each has a folder
 # that stands for /: programs, scripts and what is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds
 # at a time on a host, where its line names no number), HOSTS_DIR (where the folder is; from the home there, unless it
-# begins with /).
+# begins with /), HOSTS_TIMEOUT (seconds without a word after which a host is given up; 120).
 set -eu -o pipefail
 # shellcheck source=pipelines/settled.bash
 . "$(dirname "$0")/settled.bash"
-# A host that does not answer for 15 seconds is lost.
-export HOSTS_SSH='ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3'
-read -ra ssh <<<"$HOSTS_SSH"
+# shellcheck source=pipelines/shown.bash
+. "$(dirname "$0")/shown.bash"
 
 complain() {
     echo "hosts: $1" >&2
@@ -35,6 +34,7 @@ check() { # check FILE
     [ -n "$(lines_of "$1")" ] || die "$1: names no host"
     twice=$(lines_of "$1" | cut -d / -f 2 | sort | uniq -d | head -n 1)
     [ -z "$twice" ] || die "$1: $twice is named twice"
+    [[ $HOSTS_TIMEOUT =~ ^[1-9][0-9]{0,4}$ ]] || die "HOSTS_TIMEOUT=$(printf %q "$HOSTS_TIMEOUT"): seconds are wanted, from 1 up"
     for program in ssh rsync; do
         [ -x "$(command -v $program)" ] || die "$program is missing here (Debian: openssh-client, rsync)"
     done
@@ -59,23 +59,43 @@ ready() { # ready ROOT SENT...
     for program in "${@:2}"; do rm -f "$1$program.key"; done
 }
 
+ask() { # ask COMMAND...: what a host answers, of which 4096 bytes must do
+    "$@" 2>&1 | head -c 4096 | tr -d '\000'
+}
+
+which_programs() { # which_programs FOLDER: what tells whether the programs are the same
+    cd "$1" && ./train-fold --version && sha256sum augment inspect predict-fold train-fold
+}
+
 prepare() { # prepare FOLDS/LOGIN: sends what is needed there; the line goes to $run/alive when the host is ready
-    local login=${1#*/} answer
-    if answer=$("${ssh[@]}" "$login" bash -s <<<"$(declare -f ready); ready ${root@Q} ${sent[*]@Q}" 2>&1) &&
-        answer=$(rsync -rptLRs --no-implied-dirs --delete -e "$HOSTS_SSH" -- "${sent[@]}" "$login:$root/" 2>&1) &&
-        answer=$("${ssh[@]}" "$login" "${root@Q}${programs@Q}/train-fold --version" 2>&1); then
+    local login=${1#*/} answer='' ssh=(timeout --foreground "$HOSTS_TIMEOUT" "${ssh[@]}") status=0
+    { answer=$(ask "${ssh[@]}" "$login" bash -s <<<"$(declare -f ready); ready ${root@Q} ${sent[*]@Q}") &&
+        answer=$(ask rsync -rptLRs --no-implied-dirs --delete --timeout "$HOSTS_TIMEOUT" -e "$HOSTS_SSH" -- "${sent[@]}" \
+            "$login:$root/") &&
+        answer=$(ask "${ssh[@]}" "$login" bash -s <<<"$(declare -f which_programs); which_programs ${root@Q}${programs@Q}"); } ||
+        status=$?
+    if [ $status = 124 ]; then
+        answer="no answer for $HOSTS_TIMEOUT seconds"
+    elif [ $status = 0 ] && [[ $answer != *"$same" ]]; then
+        answer="its programs are not those of here: ${answer:-no answer}"
+    elif [ $status = 0 ]; then
         echo "$1" >>"$run/alive"
-    else
-        complain "$login: $(tail -n 1 <<<"${answer:-no answer}"); passed over"
+        return
     fi
+    complain "$login: $(shown "$(tail -n 1 <<<"${answer:-no answer}")"); passed over"
 }
 
 hosts=$1
 shift
+export HOSTS_TIMEOUT=${HOSTS_TIMEOUT:-120}
 cd -P . # so that one path leads to the same place there
 check "$hosts"
 [ $# -gt 0 ] || exit 0
 
+# A host whose kernel does not answer for 15 seconds, or half of HOSTS_TIMEOUT, is lost.
+alive=$((HOSTS_TIMEOUT < 30 ? (HOSTS_TIMEOUT + 5) / 6 : 5))
+export HOSTS_SSH="ssh -T -a -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=$alive -o ServerAliveCountMax=3"
+read -ra ssh <<<"$HOSTS_SSH"
 programs=$(dirname "$(command -v train-fold)")
 sent=("$programs" "$PWD/pipelines")
 while [ "$1" != -- ]; do
@@ -97,19 +117,20 @@ while [ "$1" != ::: ]; do
 done
 shift
 
-all=() members=()
+all=() members=() asked=()
 while [ $# -gt 0 ] && [ "$1" != ::: ]; do
     all+=("$1")
     shift
 done
 shift $(($# > 0))
 last=${1-}
-ask() { # ask MEMBER: whether its fold is done
-    local words=("${fold[@]//"{1}"/$1}")
-    ASK=1 "${words[@]/#"{2}"/"$last"}"
-}
 for member in "${all[@]}"; do
-    ask "$member" || members+=("$member")
+    words=("${fold[@]//"{1}"/$member}")
+    words=("${words[@]/#"{2}"/"$last"}")
+    if key=$(ASK=1 "${words[@]}"); then continue; fi
+    [ -n "$key" ] || exit 1
+    members+=("$member")
+    asked+=("$(printf '%q ' "$member" "${key%%$'\n'*}" "${key#*$'\n'}" "${words[@]}")")
 done
 [ ${#members[@]} -gt 0 ] || exit 0
 
@@ -118,6 +139,8 @@ run=$stage/hosts
 root=${HOSTS_DIR:-.cache/pleura}/$(basename "$WORK")-$(digest "$(hostname)" "$(realpath -s "$WORK")" | head -c 8)
 rm -rf "$run"
 mkdir -p "$run"
+for ((i = 0; i < ${#asked[@]}; i++)); do echo "${asked[i]}" >"$run/fold-$((i + 1))"; done
+same=$(which_programs "$programs")
 while read -r line; do
     prepare "$line" &
 done < <(lines_of "$hosts")

@@ -26,7 +26,7 @@ quoted = '$(subst ','\'',$1)'
 
 # What comes from the command line and the environment is data: make takes it literally, and runs no $(shell) in it.
 INIT_GIVEN := $(filter command,$(origin init))
-$(foreach name,PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR FORMAT init,\
+$(foreach name,PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT FORMAT init,\
     $(if $(filter command environment,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 SETTINGS := $(foreach name,$(sort $(.VARIABLES)),$(if $(findstring .,$(name)),$(if $(filter command,$(origin $(name))),\
     $(call quoted,$(name)=$(value $(name))))))
@@ -36,7 +36,7 @@ override export LC_ALL := C.UTF-8
 
 WANTED := $(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS))
 ifneq ($(WANTED)$(filter plan,$(MAKECMDGOALS)),)
-export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR SETTINGS
+export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SETTINGS
 endif
 
 ifndef SETTLED

@@ -28,7 +28,10 @@ discard() { # discard FOLDER: a fold's that was begun; the key goes first, so th
     rm -rf "$1"
 }
 
-leave_if_settled() { # leave_if_settled OUT KEY: ends the script, where ASK is set in any case: 1 if there is work to do
+# leave_if_settled OUT KEY: ends the script where OUT is settled. Where ASK is set it ends in any case, 1 if there is work to
+# do, and KEY and OUT are printed.
+leave_if_settled() {
+    [ -z "${ASK-}" ] || printf '%s\n' "$2" "$1"
     if settled "$1" "$2"; then
         [ -n "${ASK-}" ] || discard "${1%.mpk*}.part"
         exit 0

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# host-check.sh parts SCRIPT WORD...: the files that the fold SCRIPT WORD... (train-fold.sh, predict-fold.sh) makes, as
+# PART=LIMIT, and the most bytes that each can have.
+# host-check.sh FOLDER SCRIPT WORD...: whether the files of this name in FOLDER can be what the fold makes: whole streams of
+# the kind, made by the same programs with the same options from the same samples, and fit for what comes after. Why not is
+# said on stdout or stderr. (Whether the numbers are right only doing it again would tell.)
+set -eu -o pipefail
+task=$1 script=$(basename "$2")
+product=$task/product log=$task/log
+shift 2
+gibibyte=$((1 << 30))
+
+refuse() {
+    echo "$1"
+    exit 1
+}
+
+# ---- a model, with its log
+
+model_parts() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
+    echo "log=$(($(option iterations "$7") * 600 + 65536))"
+    echo "product=$gibibyte"
+}
+
+option() { # option NAME OPTIONS
+    grep -oP -- "--$1 \K\S+" <<<"$2"
+}
+
+history_of_samples() { # what train-fold has been given
+    local augment
+    read -ra augment <<<"$5"
+    augment -q "$2" --fold "$1" --split train "${augment[@]}" --seed $(($4 + ${1%/*})) --skip 1000000000 |
+        inspect --json | jq -c 'select(has("pleura")) | .history'
+}
+
+check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
+    local history why
+    history=$(history_of_samples "$@")
+    why=$(inspect --json "$product" | jq -n -r --argjson history "$history" --arg network "$(option network "$7")" \
+        --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" '
+        def unskipped: map(gsub(" --skip [0-9]+"; ""));
+        def number: tonumber? // .;
+        def options: [match("--([a-z-]+) ([^- ]\\S*)"; "g").captures | {(.[0].string): .[1].string}] | add;
+        # A history leaves out what is as by default, and writes numbers in its own way.
+        def other_way: options as $there | ($given | options)
+            | any(to_entries[]; .key as $name | .value != ($there[$name] // .value)
+                and (.value | number) != ($there[$name] | number));
+        [inputs | select(has("pleura") or .id == "state")] as [$header, $state]
+        | if $header.kind != "weights" then "it sent a stream of \($header.kind)"
+          elif ($header.history | unskipped | .[:-1]) != ($history | unskipped) then
+            "it sent a model that was trained on other samples: \($header.history[-2])"
+          elif $state.network != $network then "it sent a model of \($state.network)"
+          elif $header.history[-1] != $state.options or $state.seed != $seed or $state.side != $side
+              or ($state.options | startswith($history[-1] | sub("^augment (?<v>\\S+) .*"; "train-fold \(.v) ")) | not) or ($state.options | other_way) then
+            "it sent a model that was trained in another way: \($state.options)"
+          else empty end')
+    [ -z "$why" ] || refuse "$why"
+    jq -n --argjson best "$(inspect --json "$product" | jq 'select(.id == "state").iteration')" '
+        [inputs | if all(type != "string" and type != "array" and type != "object") then . else error("texts") end
+            | select(.best == true)][-1].iteration == $best' "$log" 2>&1 | grep -qx true || refuse "its log does not fit its model"
+    # An image of the validation, small: the weights fit, and are numbers.
+    augment -q "$2" --plain --side 192 --samples 1 |
+        predict-fold -q --side 192 --threads 1 --model "$product" >/dev/null
+}
+
+# ---- probabilities
+
+images() { # images SHARDS: id and size of each, as JSON
+    inspect --json "$1/index.mpk" | jq -c 'select(has("id")) | {id, size}'
+}
+
+most_bytes() { # most_bytes SHARDS: of their probabilities
+    images "$1" | jq -n '[inputs | .size[0] * .size[1] * 4 + 4096] | add + 65536'
+}
+
+maps_parts() { # MODEL SHARDS OUT OPTIONS
+    echo "product=$(most_bytes "$2")"
+}
+
+check_maps() { # MODEL SHARDS OUT OPTIONS
+    local history most why
+    images "$2" >"$task/images"
+    most=$(most_bytes "$2")
+    history=$(inspect --json "$2/index.mpk" | jq -c 'select(has("pleura")) | .history')
+    why=$(zstd -dcq --memory=128MiB "$product" | head -c $((most + 1)) | inspect --json |
+        jq -n -r --slurpfile images "$task/images" --argjson history "$history" --arg version "$(version)" '
+            reduce inputs as $line ({count: 0};
+                if .why then .
+                elif $line | has("pleura") then
+                    if $line.kind != "probabilities" then .why = "it sent a stream of \($line.kind)"
+                    elif $line.history[:-1] != $history or ($line.history[-1] | startswith($version) | not) then
+                        .why = "it sent probabilities for other images: \($line.history)"
+                    else . end
+                elif $line | has("id") | not then .
+                elif .count >= ($images | length) then .why = "it sent more than \($images | length) images"
+                else $images[.count] as $image | $line.probability as $map | .count += 1
+                    | if $line.id != $image.id then .why = "record \(.count) is of \($line.id) in place of \($image.id)"
+                      elif ($map | type) != "object" or $map.shape != $image.size then
+                        .why = "record \(.count) has no probabilities of \($image.size)"
+                      elif ($map.min | . == null or . < 0) or ($map.max | . == null or . > 1) then
+                        .why = "record \(.count) has probabilities that are none"
+                      else . end
+                end)
+            | .why // if .count < ($images | length) then "it sent \(.count) of \($images | length) images" else empty end')
+    [ -z "$why" ] || refuse "$why"
+}
+
+version() { # as histories begin
+    predict-fold --version | sed -E 's/ \(.*\)//; s/$/ /'
+}
+
+case $script in
+train-fold.sh) kind=model ;;
+predict-fold.sh) kind=maps ;;
+esac
+if [ "$task" = parts ]; then "${kind}_parts" "$@"; else "check_$kind" "$@"; fi
