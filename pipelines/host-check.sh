@@ -40,11 +40,12 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
         --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" '
         def unskipped: map(gsub(" --skip [0-9]+"; ""));
         def number: tonumber? // .;
+        def alike($other): . == $other or (type == "number" and ($other | type) == "number"
+            and (. - $other | fabs) <= 1e-5 * ($other | fabs));
         def options: [match("--([a-z-]+) ([^- ]\\S*)"; "g").captures | {(.[0].string): .[1].string}] | add;
         # A history leaves out what is as by default, and writes numbers in its own way.
         def other_way: options as $there | ($given | options)
-            | any(to_entries[]; .key as $name | .value != ($there[$name] // .value)
-                and (.value | number) != ($there[$name] | number));
+            | any(to_entries[]; ($there[.key] // .value | number) as $other | .value | number | alike($other) | not);
         [inputs | select(has("pleura") or .id == "state")] as [$header, $state]
         | if $header.kind != "weights" then "it sent a stream of \($header.kind)"
           elif ($header.history | unskipped | .[:-1]) != ($history | unskipped) then

@@ -27,11 +27,11 @@ read_line() { # to $line; fails where the answer has ended
     [ $status = 0 ]
 }
 
-wait_for_fold() { # to $line: what comes behind the empty lines; of these one a second is plenty
+wait_for_fold() { # to $line: what comes behind the empty lines, of which four in HOSTS_TIMEOUT are due
     local signs=0
     while read_line || refuse "the answer ended early" 3; do
         [ -z "$line" ] || return 0
-        ((++signs <= SECONDS + 60)) || refuse "sends nothing but line ends"
+        ((++signs <= SECONDS * 4 / HOSTS_TIMEOUT + 60)) || refuse "sends nothing but line ends"
     done
 }
 

@@ -33,7 +33,8 @@ back=$(mktemp -d "$HOSTS_RUN/back.XXXXXX")
 connection=
 trap 'rm -rf "$back"; [ -z "$connection" ] || kill "$connection" 2>/dev/null || true' EXIT
 folds=$(awk -F / -v host="$host" '$2 == host { print $1 }' "$HOSTS_RUN/alive")
-there="cd ${HOSTS_ROOT@Q} && export HOST_ROOT=\"\$PWD\" HOST_FOLDS=$folds HOST_SIGN=$((HOSTS_TIMEOUT / 6 + 1)) &&
+printf -v sign '%d.%02d' $((HOSTS_TIMEOUT / 4)) $((HOSTS_TIMEOUT % 4 * 25))
+there="cd ${HOSTS_ROOT@Q} && export HOST_ROOT=\"\$PWD\" HOST_FOLDS=$folds HOST_SIGN=$sign &&
     PATH=\"\$PWD\"${HOSTS_PROGRAMS@Q}:\$PATH && cd .${PWD@Q} && $*"
 parts=$(pipelines/host-check.sh parts "${fold[@]}")
 mapfile -t parts <<<"$parts"
@@ -62,11 +63,12 @@ case $status in
     complain "failed there, with status $ended"
     exit $ended
     ;;
-*)
+4)
     : >"$HOSTS_RUN/stop" # what another host sent would fare no better
     complain "what it made cannot be written: $why"
     exit 1
     ;;
+*) exit $status ;;
 esac
 why=$(pipelines/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"$why")"); not taken"
 [ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
