@@ -135,7 +135,7 @@ $(BIN)/pleura-cuda.so: $(patsubst %,$(BUILD)/obj/%.o,$(CUDA_SOURCES)) $(LIBRARY)
 
 # The same on a stand-in for CUDA that runs kernels on the host, for the tests.
 FAKE := $(BUILD)/tests/fake-cuda.so
-FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -fopenmp -DPOSITION_CHUNK=65536 -Itests/fake_cuda -Ilib
+FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -DPOSITION_CHUNK=65536 -Itests/fake_cuda -Ilib
 $(BUILD)/fake/%.o: %
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CXX $< (stand-in)')

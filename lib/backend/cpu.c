@@ -79,6 +79,8 @@ static void cpu_close(struct backend *backend) {
 static const struct backend_calls cpu_calls = {.alloc = cpu_alloc,
                                                .release = cpu_release,
                                                .room = cpu_room,
+                                               .host_alloc = cpu_alloc,
+                                               .host_release = cpu_release,
                                                .put = cpu_copy,
                                                .get = cpu_copy,
                                                .copy = cpu_copy,

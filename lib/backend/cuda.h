@@ -23,6 +23,9 @@ CHECKED struct backend *cuda_open(int device, enum precision precision,
 
 cudaStream_t cuda_stream(struct backend *backend);
 
+// Whether the device multiplies bf16 in tensor cores as cuda_tensor_core.h does.
+bool cuda_has_tensor_cores(const struct backend *backend);
+
 // Notes a call's failure; the first one is told.
 void cuda_note(struct backend *backend, cudaError_t status);
 
@@ -183,17 +186,14 @@ void cuda_convolution_weight_gradient(struct cuda_convolution *convolution, cons
                                       const void *output_gradient, void *weight_gradient,
                                       void *scratch);
 
-// ---- sorting by CUB, in segments: segment i holds the pairs begins[i] .. ends[i] - 1 (arrays on
-// the device), keys ascending, equal ones in their order, and comes out at the same place of `to`.
+// ---- sorting by CUB
 
-size_t cuda_sort_scratch(struct backend *backend, size_t most_pairs, size_t segments);
+size_t cuda_sort_scratch(struct backend *backend, size_t count);
 
-struct cuda_pairs {
-    uint32_t *keys, *values;
-};
-
-void cuda_sort(struct backend *backend, struct cuda_pairs from, struct cuda_pairs to,
-               size_t most_pairs, size_t segments, const int *begins, const int *ends,
-               void *scratch, size_t scratch_bytes);
+// Sorts `count` numbers by their bits from `first_bit` to before `end_bit`, ascending, those that
+// are equal there in their order. They come out in the array that is returned: one of the two, the
+// same one every time.
+uint64_t *cuda_sort(struct backend *backend, uint64_t *numbers, uint64_t *other, size_t count,
+                    int first_bit, int end_bit, void *scratch, size_t scratch_bytes);
 
 #endif

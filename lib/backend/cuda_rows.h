@@ -107,7 +107,7 @@ __device__ inline double *partial_of_image(double *partial, const rows_walk &wal
 
 // ---- the partial sums added up
 
-#define SUMS_CHANNELS 32 // a block of sum_partials
+#define SUMS_CHANNELS 8 // a block of sum_partials
 
 // How sum_partials is launched, with THREADS threads a block.
 inline dim3 sums_blocks(size_t channels, size_t images = 1) {

@@ -11,15 +11,17 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
                     struct network *network, bool flip, struct error *error) {
     const struct shape in = graph_shape(graph, 0);
     const struct shape out = graph_shape(graph, graph_output_at(graph, 0));
+    const size_t logits = shape_count(out) * sizeof(float);
+    const struct backend_calls *calls = backend->calls;
     *inference = (struct inference){.backend = backend,
                                     .network = network,
                                     .in = in,
                                     .out = out,
                                     .flip = flip,
-                                    .logits = malloc(shape_count(out) * sizeof(float)),
-                                    .mirrored = malloc(shape_count(out) * sizeof(float)),
-                                    .images = calloc(shape_count(in), 1),
-                                    .turned = malloc(shape_count(in))};
+                                    .logits = calls->host_alloc(backend, logits),
+                                    .mirrored = calls->host_alloc(backend, logits),
+                                    .images = calls->host_alloc(backend, shape_count(in)),
+                                    .turned = calls->host_alloc(backend, shape_count(in))};
     if (inference->logits == NULL || inference->mirrored == NULL || inference->images == NULL ||
         inference->turned == NULL) {
         inference_close(inference);
@@ -30,11 +32,12 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
 
 void inference_close(struct inference *inference) {
     plane_resize_close(&inference->resize);
-    inference->backend->calls->forget(inference->backend, inference->recording);
-    free(inference->logits);
-    free(inference->mirrored);
-    free(inference->images);
-    free(inference->turned);
+    struct backend *backend = inference->backend;
+    backend->calls->forget(backend, inference->recording);
+    backend->calls->host_release(backend, inference->logits);
+    backend->calls->host_release(backend, inference->mirrored);
+    backend->calls->host_release(backend, inference->images);
+    backend->calls->host_release(backend, inference->turned);
     free(inference->probability);
     *inference = (struct inference){.logits = NULL};
 }

@@ -17,6 +17,7 @@
 #define __host__
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 #define __forceinline__ inline
 
 struct dim3 {
@@ -40,6 +41,10 @@ T __shfl_xor_sync(unsigned, T value, unsigned lanes) {
     __builtin_memcpy(&value, &bits, 4);
     return value;
 }
+
+// Lanes of a warp lend each other memory: what all 32 lend, until all have called fake_handed.
+const void *const *fake_hand(const void *own);
+void fake_handed();
 
 inline int atomicAdd(int *at, int more) {
     return __atomic_fetch_add(at, more, __ATOMIC_RELAXED);
@@ -75,6 +80,8 @@ const char *cudaGetErrorString(cudaError_t status);
 cudaError_t cudaGetLastError();
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
 cudaError_t cudaFree(void *memory);

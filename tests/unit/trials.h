@@ -69,6 +69,11 @@ static value_id try_upsample(struct graph *graph, value_id x) {
     return upsample(graph, x, 2 * shape.h + 1, 3 * shape.w);
 }
 
+static value_id try_upsample_far(struct graph *graph, value_id x) {
+    const struct shape shape = graph_shape(graph, x);
+    return upsample(graph, x, 5 * shape.h + 1, 4 * shape.w);
+}
+
 static value_id try_concat(struct graph *graph, value_id x) {
     return concat(graph, x, layer(graph, x, "c", 2, 1, 1));
 }
@@ -101,30 +106,49 @@ static value_id try_position_attention(struct graph *graph, value_id x) {
     return position_attention(graph, layer(graph, x, "q", 2, 1, 1), x);
 }
 
+// The widths that have ways of their own on some devices.
+static value_id attend_in(struct graph *graph, value_id x, size_t channels) {
+    const value_id v = layer(graph, x, "v", channels, 1, 1);
+    return position_attention(graph, layer(graph, v, "q", channels / 2, 1, 1), v);
+}
+
+static value_id try_narrow_attention(struct graph *graph, value_id x) {
+    return attend_in(graph, x, 32);
+}
+
+static value_id try_wide_attention(struct graph *graph, value_id x) {
+    return attend_in(graph, x, 128);
+}
+
 static const struct {
     const char *name;
     value_id (*make)(struct graph *graph, value_id x);
-    size_t least; // side
+    size_t least;  // side
+    bool on_image; // x is the network's input
 } tried[] = {
-    {"convolution", try_convolution, 1},
-    {"strided convolution", try_strided, 1},
-    {"norm", try_norm, 1},
-    {"norm and ReLU", try_norm_relu, 1},
-    {"norm, residual, ReLU", try_norm_residual, 1},
-    {"ReLU", try_relu, 1},
-    {"max_pool", max_pool, 1},
-    {"upsample", try_upsample, 1},
-    {"concat", try_concat, 1},
-    {"add", try_add, 1},
-    {"add to all pixels", try_add_everywhere, 1},
-    {"add_scaled", try_add_scaled, 1},
-    {"add_scaled to all pixels", try_add_scaled_everywhere, 1},
-    {"global_pool", global_pool, 1},
-    {"gate", try_gate, 1},
-    {"gate and keep", try_gate_keep, 1},
-    {"position_attention", try_position_attention, 1},
-    {"channel_attention", channel_attention, 1},
-    {"pyramid_pool", pyramid_pool, 6},
+    {"convolution", try_convolution, 1, false},
+    {"strided convolution", try_strided, 1, false},
+    {"norm", try_norm, 1, false},
+    {"norm and ReLU", try_norm_relu, 1, false},
+    {"norm, residual, ReLU", try_norm_residual, 1, false},
+    {"ReLU", try_relu, 1, false},
+    {"max_pool", max_pool, 1, false},
+    {"upsample", try_upsample, 1, false},
+    {"concat", try_concat, 1, false},
+    {"add", try_add, 1, false},
+    {"add to all pixels", try_add_everywhere, 1, false},
+    {"add_scaled", try_add_scaled, 1, false},
+    {"add_scaled to all pixels", try_add_scaled_everywhere, 1, false},
+    {"global_pool", global_pool, 1, false},
+    {"gate", try_gate, 1, false},
+    {"gate and keep", try_gate_keep, 1, false},
+    {"position_attention", try_position_attention, 1, false},
+    {"channel_attention", channel_attention, 1, false},
+    {"pyramid_pool", pyramid_pool, 6, false},
+    {"first convolution", try_strided, 1, true},
+    {"upsample far", try_upsample_far, 1, false},
+    {"position_attention 16, 32", try_narrow_attention, 1, false},
+    {"position_attention 64, 128", try_wide_attention, 1, false},
 };
 
 #define TRIED (sizeof tried / sizeof *tried)
@@ -164,9 +188,13 @@ static void fill_numbers(struct trial *trial, size_t which, struct shape shape) 
     trial->input = memory_for(trial->pixels);
     for (int i = 0; i < graph_parameter_count(trial->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(trial->graph, i);
+        // Wide queries are small, so that more than one term counts in a softmax.
+        const double scale = strcmp(parameter->name, "q.weight") == 0 && parameter->count > 256
+                                 ? 2 / sqrt(2.0 * (double)parameter->count)
+                                 : 1;
         for (size_t k = 0; k < parameter->count; k++) {
             values[parameter->offset + k] =
-                draw(&random) + (parameter->role == ROLE_VARIANCE ? 1.5F : 0);
+                (float)scale * draw(&random) + (parameter->role == ROLE_VARIANCE ? 1.5F : 0);
         }
     }
     for (size_t i = 0; i < trial->pixels; i++) {
@@ -191,7 +219,10 @@ static void open_trial(struct trial *trial, const char *device, enum graph_mode 
     trial->graph = graph_new(mode);
     const value_id input =
         graph_input(trial->graph, (struct shape){shape.n, shape.h, shape.w, 3}, STORAGE_FLOAT);
-    const value_id x = layer(trial->graph, image(trial->graph, input), "first", shape.c, 1, 1);
+    const value_id normalised = image(trial->graph, input);
+    const value_id x = tried[which].on_image
+                           ? normalised
+                           : layer(trial->graph, normalised, "first", shape.c, 1, 1);
     const value_id y = tried[which].make(trial->graph, x);
     graph_output(trial->graph, logits(trial->graph, y, "last", 0.3));
     if (!graph_check(trial->graph, &error)) {

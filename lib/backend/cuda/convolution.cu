@@ -146,8 +146,8 @@ static bool choose_forward(struct cuda_convolution *made) {
            choose(made, found, count, &made->forward);
 }
 
-// The algorithm that all activations go with.
-static bool choose_joined_forward(struct cuda_convolution *made) {
+// Products as they are written, which all activations go with.
+static bool choose_plain_forward(struct cuda_convolution *made) {
     size_t room = 0;
     made->forward = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
     const bool chosen = good(made, cudnnGetConvolutionForwardWorkspaceSize(
@@ -175,8 +175,12 @@ static bool choose_weight_gradient(struct cuda_convolution *made) {
            choose(made, found, count, &made->weight_gradient);
 }
 
-static bool choose_all(struct cuda_convolution *made, const struct convolution_shape *shape) {
-    return (cuda_convolution_joins(shape) ? choose_joined_forward(made) : choose_forward(made)) &&
+// Training in float32 takes plain products, too: errors of Winograd's method and of transforms
+// forward are what losses and gradients are then made of.
+static bool choose_all(struct cuda_convolution *made, const struct convolution_shape *shape,
+                       bool bf16) {
+    const bool plain = cuda_convolution_joins(shape) || (shape->train && !bf16);
+    return (plain ? choose_plain_forward(made) : choose_forward(made)) &&
            (!shape->train || choose_weight_gradient(made)) &&
            (!shape->train || !shape->input_gradient || choose_input_gradient(made));
 }
@@ -193,7 +197,7 @@ struct cuda_convolution *cuda_convolution_plan(struct backend *backend,
     made->backend = backend;
     made->handle = (cudnnHandle_t)((struct cuda_engine *)backend->engine)->dnn;
     if (!describe_tensors(made, shape, bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT) ||
-        !describe_layer(made, shape, bf16) || !choose_all(made, shape)) {
+        !describe_layer(made, shape, bf16) || !choose_all(made, shape, bf16)) {
         (void)fail(error, "cuDNN has no such convolution: %s", cudnnGetErrorString(made->status));
         cuda_convolution_release(made);
         return NULL;

@@ -14,6 +14,10 @@ cudaStream_t cuda_stream(struct backend *backend) {
     return engine_of(backend)->stream;
 }
 
+bool cuda_has_tensor_cores(const struct backend *backend) {
+    return ((const struct cuda_engine *)backend->engine)->capability >= 8;
+}
+
 void cuda_fault(struct backend *backend, const char *what) {
     struct cuda_engine *engine = engine_of(backend);
     if (!engine->failed) {
@@ -55,6 +59,23 @@ static size_t cuda_room(struct backend *backend) {
     size_t all = 0;
     cuda_note(backend, cudaMemGetInfo(&left, &all));
     return left;
+}
+
+static void *cuda_host_alloc(struct backend *backend, size_t bytes) {
+    void *memory = NULL;
+    const size_t some = bytes > 0 ? bytes : 1;
+    (void)backend;
+    if (cudaMallocHost(&memory, some) != cudaSuccess) {
+        (void)cudaGetLastError(); // it is told by the answer
+        return NULL;
+    }
+    return memset(memory, 0, some);
+}
+
+static void cuda_host_release(struct backend *backend, void *memory) {
+    if (memory != NULL) {
+        cuda_note(backend, cudaFreeHost(memory));
+    }
 }
 
 static void cuda_put(struct backend *backend, void *to, const void *from, size_t bytes) {
@@ -195,6 +216,8 @@ static void cuda_close(struct backend *backend) {
 static const struct backend_calls cuda_calls = {.alloc = cuda_alloc,
                                                 .release = cuda_release,
                                                 .room = cuda_room,
+                                                .host_alloc = cuda_host_alloc,
+                                                .host_release = cuda_host_release,
                                                 .put = cuda_put,
                                                 .get = cuda_get,
                                                 .copy = cuda_copy,
@@ -216,6 +239,10 @@ static bool open_engine(struct cuda_engine *engine, int device, struct error *er
         return fail(error, "there is no GPU number %d here; there are %d", device, count);
     }
     status = cudaSetDevice(device);
+    if (status == cudaSuccess) {
+        status =
+            cudaDeviceGetAttribute(&engine->capability, cudaDevAttrComputeCapabilityMajor, device);
+    }
     if (status == cudaSuccess) {
         status = cudaStreamCreateWithFlags(&engine->stream, cudaStreamNonBlocking);
     }

@@ -1,5 +1,9 @@
 // convolution by CUDA: cuDNN, on weights brought into its order when parameters change. In
 // prediction a norm is folded into them, and bias, residual and ReLU join in the same pass.
+//
+// In bf16, a network's first layer, of three channels and stride 2, would leave tensor cores idle:
+// they take channels by eights. So 2 x 2 pixels become the channels of one (space to depth), and
+// the same sums a convolution of stride 1 with a window of half the size.
 #include "backend/cuda_rows.h"
 #include "ops/cuda_room.h"
 
@@ -14,11 +18,35 @@ struct state {
     struct backend *backend;
     struct cuda_convolution *convolution;
     struct convolution_shape shape;
-    size_t taps, weight_count; // kernel x kernel
+    struct convolution_shape inner; // what cuDNN is given
+    bool by_fours;                  // the input's pixels, as channels of it
+    size_t weight_count;            // of cuDNN's
     bool own_bias, norm;
-    void *weights, *bias; // on the device, in the backend's precision
-    size_t room;          // of cuDNN
+    void *weights, *bias;    // on the device, in the backend's precision
+    size_t workspace, input; // scratch bytes: of cuDNN; of the input by fours behind it
 };
+
+// Rows above an output's row, in rows of two pixels.
+size_t rows_above(const struct convolution_shape *shape) {
+    return (shape->pad + 1) / 2;
+}
+
+bool goes_by_fours(const struct convolution_shape *shape, enum precision precision) {
+    return precision == PRECISION_BF16 && shape->channels <= 4 && shape->stride == 2 &&
+           shape->kernel > shape->pad && !shape->input_gradient;
+}
+
+// The borders lie in the input by fours.
+struct convolution_shape shape_by_fours(const struct convolution_shape *shape) {
+    struct convolution_shape inner = *shape;
+    inner.channels = (4 * shape->channels + 7) / 8 * 8;
+    inner.kernel = rows_above(shape) + (shape->kernel - 1 - shape->pad) / 2 + 1;
+    inner.stride = 1;
+    inner.pad = 0;
+    inner.height = shape->out_height + inner.kernel - 1;
+    inner.width = shape->out_width + inner.kernel - 1;
+    return inner;
+}
 
 void release(void *made) {
     struct state *state = (struct state *)made;
@@ -38,12 +66,14 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         return fail(error, "no memory");
     }
     const size_t size = precision_size(backend->precision);
-    const size_t taps = shape.kernel * shape.kernel;
+    const bool by_fours = goes_by_fours(&shape, backend->precision);
+    const struct convolution_shape inner = by_fours ? shape_by_fours(&shape) : shape;
     *state = {.backend = backend,
-              .convolution = cuda_convolution_plan(backend, &shape, error),
+              .convolution = cuda_convolution_plan(backend, &inner, error),
               .shape = shape,
-              .taps = taps,
-              .weight_count = shape.out_channels * taps * shape.channels,
+              .inner = inner,
+              .by_fours = by_fours,
+              .weight_count = inner.out_channels * inner.kernel * inner.kernel * inner.channels,
               .own_bias = layer->bias,
               .norm = layer->norm};
     if (state->convolution == NULL) {
@@ -56,8 +86,10 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         release(state);
         return fail(error, "no memory on the GPU for weights");
     }
-    state->room = rounded(cuda_convolution_scratch(state->convolution));
-    plan->scratch = state->room;
+    state->workspace = rounded(cuda_convolution_scratch(state->convolution));
+    state->input =
+        by_fours ? rounded(inner.images * inner.height * inner.width * inner.channels * size) : 0;
+    plan->scratch = state->workspace + state->input;
     if (shape.train) { // the weights' gradient as cuDNN makes it, and sums for the bias's
         plan->scratch += rounded(state->weight_count * size);
         plan->scratch += layer->bias ? ROWS_BLOCKS * 2 * shape.out_channels * sizeof(double) : 0;
@@ -68,9 +100,14 @@ bool plan(struct kernel_plan *plan, struct error *error) {
 
 // ---- weights: out x in x taps in parameters, out x taps x in for cuDNN
 
+#define NONE SIZE_MAX
+
 template <typename T>
 struct weights {
-    size_t count, in_channels, taps;
+    size_t count;
+    size_t channels, kernel, pad, above; // of the layer
+    size_t inner_channels, inner_kernel; // of cuDNN's convolution
+    bool by_fours;
     const float *from, *own_bias;
     const float *scale, *shift, *mean, *variance; // of the norm, NULL: none
     T *to, *bias;
@@ -78,12 +115,23 @@ struct weights {
     float *gradient;
 };
 
+// Which parameter weight i of cuDNN's is; NONE: a 0 beside the window.
 template <typename T>
 __device__ inline size_t parameter_index(const weights<T> &at, size_t i) {
-    const size_t c = i % at.in_channels;
-    const size_t tap = i / at.in_channels % at.taps;
-    const size_t out = i / at.in_channels / at.taps;
-    return (out * at.in_channels + c) * at.taps + tap;
+    size_t c = i % at.inner_channels;
+    size_t x = i / at.inner_channels % at.inner_kernel;
+    size_t y = i / at.inner_channels / at.inner_kernel % at.inner_kernel;
+    const size_t out = i / at.inner_channels / at.inner_kernel / at.inner_kernel;
+    if (at.by_fours) {
+        const size_t which = c / at.channels;
+        c %= at.channels;
+        y = 2 * y + which / 2 + at.pad - 2 * at.above; // beyond the window if it is below 0
+        x = 2 * x + which % 2 + at.pad - 2 * at.above;
+        if (which >= 4 || y >= at.kernel || x >= at.kernel) {
+            return NONE;
+        }
+    }
+    return ((out * at.channels + c) * at.kernel + y) * at.kernel + x;
 }
 
 // w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
@@ -93,11 +141,13 @@ __global__ void convolution_prepare(const weights<T> at) {
     if (i >= at.count) {
         return;
     }
-    const size_t out = i / at.in_channels / at.taps;
+    const size_t of_out = at.inner_channels * at.inner_kernel * at.inner_kernel;
+    const size_t out = i / of_out;
+    const size_t from = parameter_index(at, i);
     const double factor =
         at.scale != NULL ? at.scale[out] / sqrt(at.variance[out] + NORM_EPSILON) : 1;
-    from_float((float)(at.from[parameter_index(at, i)] * factor), &at.to[i]);
-    if (i % (at.in_channels * at.taps) == 0) {
+    from_float(from == NONE ? 0 : (float)(at.from[from] * factor), &at.to[i]);
+    if (i % of_out == 0) {
         const double own = at.own_bias != NULL ? at.own_bias[out] : 0;
         from_float((float)(at.scale != NULL ? (own - at.mean[out]) * factor + at.shift[out] : own),
                    &at.bias[out]);
@@ -107,8 +157,9 @@ __global__ void convolution_prepare(const weights<T> at) {
 template <typename T>
 __global__ void convolution_add_gradient(const weights<T> at) {
     const size_t i = thread_number();
-    if (i < at.count) {
-        at.gradient[parameter_index(at, i)] += to_float(at.made[i]);
+    const size_t to = i < at.count ? parameter_index(at, i) : NONE;
+    if (to != NONE) {
+        at.gradient[to] += to_float(at.made[i]);
     }
 }
 
@@ -117,8 +168,13 @@ weights<T> weights_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     float *const *norm = call->parameter + 1 + state->own_bias;
     weights<T> at = {.count = state->weight_count,
-                     .in_channels = state->shape.channels,
-                     .taps = state->taps,
+                     .channels = state->shape.channels,
+                     .kernel = state->shape.kernel,
+                     .pad = state->shape.pad,
+                     .above = rows_above(&state->shape),
+                     .inner_channels = state->inner.channels,
+                     .inner_kernel = state->inner.kernel,
+                     .by_fours = state->by_fours,
                      .from = call->parameter[0],
                      .own_bias = state->own_bias ? call->parameter[1] : NULL};
     if (state->norm) {
@@ -189,12 +245,55 @@ void add_bias_gradient(const struct call *call, void *partial) {
            at);
 }
 
+// ---- the input by fours: pixel (y, x) has those of (2 y, 2 x) to (2 y + 1, 2 x + 1), counted from
+// as many rows and columns above the image as the window reaches
+
+struct fours {
+    struct convolution_shape shape, inner;
+    size_t above;
+    const bf16 *from;
+    bf16 *to;
+};
+
+__global__ void convolution_by_fours(const fours at) {
+    const size_t i = thread_number();
+    const size_t c = i % at.inner.channels;
+    const size_t x = i / at.inner.channels % at.inner.width;
+    const size_t y = i / at.inner.channels / at.inner.width % at.inner.height;
+    const size_t image = i / at.inner.channels / at.inner.width / at.inner.height;
+    if (image >= at.inner.images) {
+        return;
+    }
+    const size_t which = c / at.shape.channels;
+    const size_t from_y = 2 * y + which / 2 - 2 * at.above; // beyond the image if it is below 0
+    const size_t from_x = 2 * x + which % 2 - 2 * at.above;
+    const bool inside = which < 4 && from_y < at.shape.height && from_x < at.shape.width;
+    at.to[i] = inside ? at.from[((image * at.shape.height + from_y) * at.shape.width + from_x) *
+                                    at.shape.channels +
+                                c % at.shape.channels]
+                      : bf16{0};
+}
+
+// The input as cuDNN is given it.
+const void *input_of(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    if (!state->by_fours) {
+        return call->in[0];
+    }
+    const struct convolution_shape *inner = &state->inner;
+    const fours at = {state->shape, *inner, rows_above(&state->shape), (const bf16 *)call->in[0],
+                      (bf16 *)((char *)call->scratch + state->workspace)};
+    launch(state->backend, convolution_by_fours,
+           blocks_for(inner->images * inner->height * inner->width * inner->channels), THREADS, at);
+    return at.to;
+}
+
 // ---- passes
 
 template <typename T>
 void add_weight_gradient(const struct call *call, void *made) {
     const struct state *state = (const struct state *)call->state;
-    cuda_convolution_weight_gradient(state->convolution, call->in[0], call->out_gradient, made,
+    cuda_convolution_weight_gradient(state->convolution, input_of(call), call->out_gradient, made,
                                      call->scratch);
     weights<T> at = weights_of<T>(call);
     at.made = (const T *)made;
@@ -213,14 +312,14 @@ void forward(const struct call *call) {
     const struct convolution_shape *shape = &state->shape;
     const struct cuda_joined joined = {cuda_convolution_joins(shape) ? state->bias : NULL,
                                        shape->sum ? call->in[1] : NULL, shape->relu};
-    cuda_convolution_forward(state->convolution, call->in[0], state->weights, &joined, call->out,
+    cuda_convolution_forward(state->convolution, input_of(call), state->weights, &joined, call->out,
                              call->scratch);
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const enum precision precision = state->backend->precision;
-    char *made = (char *)call->scratch + state->room;
+    char *made = (char *)call->scratch + state->workspace + state->input;
     char *partial = made + rounded(state->weight_count * precision_size(precision));
     if (call->gradient[0] != NULL) {
         BY_PRECISION(precision, add_weight_gradient, call, made);

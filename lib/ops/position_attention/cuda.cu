@@ -1,8 +1,10 @@
-// position_attention by CUDA, in chunks of rows: the scores of a chunk against all pixels, of all
+// position_attention by CUDA. Where it can, by tensor cores without scores in memory
+// (cuda_fused.cu). Otherwise in chunks of rows: the scores of a chunk against all pixels, of all
 // images, stay in the device's second-level cache. Products by cuBLAS; a block for each row of the
 // softmax. Formulas as on the CPU (cpu.c): queries are keys, so backward walks rows only, too.
+#include "ops/position_attention/cuda_fused.h"
+
 #include "backend/cuda_block.h"
-#include "ops/cuda_room.h"
 
 namespace {
 
@@ -14,6 +16,7 @@ struct state {
     struct backend *backend;
     size_t images, pixels, keys, channels; // of one image; of q; of v
     size_t forward_rows, backward_rows;    // of a chunk
+    bool fused;                            // no chunks
 };
 
 size_t rows_of_chunk(const struct state *state, size_t bytes) {
@@ -25,7 +28,8 @@ size_t rows_of_chunk(const struct state *state, size_t bytes) {
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape q = input_shape(plan, 0);
     const struct shape v = input_shape(plan, 1);
-    struct state made = {plan->backend, q.n, q.h * q.w, q.c, v.c, 0, 0};
+    struct state made = {plan->backend, q.n, q.h * q.w, q.c, v.c, 0, 0, false};
+    made.fused = position_fuses(plan->backend, q.c, v.c);
     made.forward_rows = rows_of_chunk(&made, sizeof(float) + 2);
     made.backward_rows = rows_of_chunk(&made, 3 * sizeof(float) + 4);
     // Forward scores and probabilities; backward three tiles of scores, two of results, and D.
@@ -35,6 +39,9 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         5 * rounded(across * made.backward_rows * sizeof(float)) + rounded(across * sizeof(float));
     const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
     plan->scratch = train && second > first ? second : first;
+    if (made.fused) {
+        plan->scratch = train ? across * sizeof(float) : 0;
+    }
     plan->saved = across * sizeof(float);
     return keep_state(plan, made, error);
 }
@@ -171,6 +178,46 @@ struct chunk chunk_of(const struct call *call, size_t first, size_t rows_of_all)
     return at;
 }
 
+struct position_arrays arrays_of(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    struct position_arrays at = {};
+    at.images = state->images;
+    at.pixels = state->pixels;
+    at.q = (const bf16 *)call->in[0];
+    at.v = (const bf16 *)call->in[1];
+    at.dy = (const bf16 *)call->out_gradient;
+    at.y = (bf16 *)call->out;
+    at.logs = (float *)call->saved;
+    at.d = (const float *)call->scratch;
+    at.dq = (bf16 *)call->in_gradient[0];
+    at.dv = (bf16 *)call->in_gradient[1];
+    at.add_dq = call->add[0];
+    at.add_dv = call->add[1];
+    return at;
+}
+
+// D of all pixels, into `to`.
+template <typename T>
+void make_output_products(const struct call *call, float *to) {
+    const struct state *state = (const struct state *)call->state;
+    const outputs<T> products = {(const T *)call->out, (const T *)call->out_gradient, to,
+                                 state->channels};
+    launch(state->backend, position_output_products<T>,
+           dim3((unsigned)(state->images * state->pixels)), THREADS, products);
+}
+
+void run_fused_backward(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const struct position_arrays at = arrays_of(call);
+    if (at.dq != NULL) {
+        make_output_products<bf16>(call, (float *)call->scratch);
+        position_fused_keys(state->backend, &at, state->keys);
+    }
+    if (at.dv != NULL) {
+        position_fused_values(state->backend, &at, state->keys);
+    }
+}
+
 template <typename T>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
@@ -189,10 +236,7 @@ void run_backward(const struct call *call) {
     const void *q = call->in[0];
     const void *v = call->in[1];
     const void *dy = call->out_gradient;
-    const outputs<T> products = {(const T *)call->out, (const T *)dy,
-                                 chunk_of(call, 0, state->backward_rows).d, state->channels};
-    launch(state->backend, position_output_products<T>,
-           dim3((unsigned)(state->images * state->pixels)), THREADS, products);
+    make_output_products<T>(call, chunk_of(call, 0, state->backward_rows).d);
     for (size_t first = 0; first < state->pixels; first += state->backward_rows) {
         const struct chunk at = chunk_of(call, first, state->backward_rows);
         score_product(state, &at, q, q, state->keys, at.scores);
@@ -212,12 +256,21 @@ void run_backward(const struct call *call) {
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run_forward, call);
+    if (state->fused) {
+        const struct position_arrays at = arrays_of(call);
+        position_fused_forward(state->backend, &at, state->keys);
+    } else {
+        BY_PRECISION(state->backend->precision, run_forward, call);
+    }
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run_backward, call);
+    if (state->fused) {
+        run_fused_backward(call);
+    } else {
+        BY_PRECISION(state->backend->precision, run_backward, call);
+    }
 }
 
 } // namespace

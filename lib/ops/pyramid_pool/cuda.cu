@@ -121,6 +121,14 @@ __global__ void pyramid_gather(const pyramid<T> at) {
     const cell_rows rows = rows_of_cell(blockIdx.x);
     const float *down = at.gather_y + rows.y * at.shape.h;
     const float *along = at.gather_x + rows.x * at.shape.w;
+    size_t first = 0;
+    size_t end = at.shape.w;
+    while (first < end && along[first] == 0) {
+        first++;
+    }
+    while (end > first && along[end - 1] == 0) {
+        end--;
+    }
     for (size_t c = threadIdx.x; c < at.shape.c; c += blockDim.x) {
         float sum = 0;
         for (size_t y = 0; y < at.shape.h; y++) {
@@ -129,8 +137,8 @@ __global__ void pyramid_gather(const pyramid<T> at) {
             }
             const T *row = at.from + (blockIdx.y * at.shape.h + y) * at.shape.w * at.shape.c + c;
             float of_row = 0;
-            for (size_t x = 0; x < at.shape.w; x++) {
-                of_row += along[x] == 0 ? 0 : along[x] * to_float(row[x * at.shape.c]);
+            for (size_t x = first; x < end; x++) {
+                of_row += along[x] * to_float(row[x * at.shape.c]);
             }
             sum += down[y] * of_row;
         }
@@ -141,17 +149,23 @@ __global__ void pyramid_gather(const pyramid<T> at) {
 // A block for a pixel of an image; a thread for a channel.
 template <typename T>
 __global__ void pyramid_spread(const pyramid<T> at) {
+    __shared__ float weights[CELLS];
     const size_t y = blockIdx.x / at.shape.w;
     const size_t x = blockIdx.x % at.shape.w;
+    if (threadIdx.x < CELLS) {
+        const cell_rows rows = rows_of_cell(threadIdx.x);
+        weights[threadIdx.x] =
+            at.spread_y[rows.y * at.shape.h + y] * at.spread_x[rows.x * at.shape.w + x];
+    }
+    __syncthreads();
     const float *cells = at.cells + blockIdx.y * CELLS * at.shape.c;
     T *to = at.made + (blockIdx.y * at.shape.h * at.shape.w + blockIdx.x) * at.shape.c;
     for (size_t c = threadIdx.x; c < at.shape.c; c += blockDim.x) {
         float sum = at.add ? to_float(to[c]) : 0;
         for (unsigned cell = 0; cell < CELLS; cell++) {
-            const cell_rows rows = rows_of_cell(cell);
-            const float weight =
-                at.spread_y[rows.y * at.shape.h + y] * at.spread_x[rows.x * at.shape.w + x];
-            sum += weight == 0 ? 0 : weight * cells[cell * at.shape.c + c];
+            if (weights[cell] != 0) {
+                sum += weights[cell] * cells[cell * at.shape.c + c];
+            }
         }
         from_float(sum, &to[c]);
     }

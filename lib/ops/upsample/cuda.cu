@@ -1,5 +1,6 @@
 // upsample by CUDA: a thread makes a pack of one pixel. Forward it mixes four pixels, backward it
-// gathers from the outputs that took of it, by tables of both axes.
+// gathers from the outputs that took of it, by tables of both axes. Where these are many, it
+// gathers along rows first and then along columns.
 #include "ops/cuda_pixels.h"
 
 extern "C" {
@@ -22,7 +23,10 @@ struct state {
     enum precision precision;
     struct table down, along;
     void *memory[2];
+    bool by_axes; // backward, one axis after the other
 };
+
+#define MANY 4 // outputs an input along each axis, from which on this is faster
 
 void release(void *made) {
     struct state *state = (struct state *)made;
@@ -86,6 +90,10 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     }
     axis_free(&down);
     axis_free(&along);
+    state->by_axes = out.h >= MANY * in.h && out.w >= MANY * in.w;
+    if (state->by_axes && graph_mode_of(plan->graph) == GRAPH_TRAIN) {
+        plan->scratch = in.n * out.h * in.w * in.c * sizeof(float);
+    }
     if (!made || state->memory[0] == NULL || state->memory[1] == NULL) {
         release(state);
         return made ? fail(error, "no memory for the tables of an up-sampling") : false;
@@ -152,6 +160,55 @@ __global__ void upsample_backward(const maps<T> at) {
     write_pack(sum, at.made + to);
 }
 
+// Sums along rows: images x rows of the output x columns of the input.
+template <typename T>
+struct halfway {
+    maps<T> all;
+    struct shape shape;
+    float *sums;
+};
+
+template <typename T, int N>
+__global__ void upsample_backward_along(const halfway<T> at) {
+    const pixel place = pixel_of_thread(at.shape, N);
+    if (place.image >= at.shape.n) {
+        return;
+    }
+    const struct table &along = at.all.along;
+    const T *row = at.all.from + index_at(at.all.out, place, place.y, 0);
+    float sum[N] = {0};
+    for (uint32_t k = along.first[place.x]; k < along.first[place.x + 1]; k++) {
+        float dy[N];
+        read_pack(row + (size_t)along.outputs[k] * at.shape.c, dy);
+        for (int i = 0; i < N; i++) {
+            sum[i] += along.weights[k] * dy[i];
+        }
+    }
+    write_pack(sum, at.sums + index_at(at.shape, place, place.y, place.x));
+}
+
+template <typename T, int N>
+__global__ void upsample_backward_down(const halfway<T> at) {
+    const pixel place = pixel_of_thread(at.all.in, N);
+    if (place.image >= at.all.in.n) {
+        return;
+    }
+    const struct table &down = at.all.down;
+    T *to = at.all.made + index_at(at.all.in, place, place.y, place.x);
+    float sum[N] = {0};
+    if (at.all.add) {
+        read_pack(to, sum);
+    }
+    for (uint32_t j = down.first[place.y]; j < down.first[place.y + 1]; j++) {
+        float of_row[N];
+        read_pack(at.sums + index_at(at.shape, place, down.outputs[j], place.x), of_row);
+        for (int i = 0; i < N; i++) {
+            sum[i] += down.weights[j] * of_row[i];
+        }
+    }
+    write_pack(sum, to);
+}
+
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
@@ -172,6 +229,15 @@ void run_backward(const struct call *call) {
                         (const T *)call->out_gradient,
                         (T *)call->in_gradient[0],
                         call->add[0]};
+    if (state->by_axes) {
+        const halfway<T> sums = {
+            at, {state->in.n, state->out.h, state->in.w, state->in.c}, (float *)call->scratch};
+        launch(state->backend, upsample_backward_along<T, N>,
+               blocks_for(shape_count(sums.shape) / N), THREADS, sums);
+        launch(state->backend, upsample_backward_down<T, N>, blocks_for(shape_count(state->in) / N),
+               THREADS, sums);
+        return;
+    }
     launch(state->backend, upsample_backward<T, N>, blocks_for(shape_count(state->in) / N), THREADS,
            at);
 }

@@ -130,12 +130,9 @@ size_t lay_out(struct loss_work *at, char *memory) {
         {(void **)&at->lesions, images * sizeof(unsigned)},
         {(void **)&at->tile_count, tiles * sizeof(unsigned)},
         {(void **)&at->tile_first, tiles * sizeof(unsigned)},
-        {(void **)&at->begins, segments * sizeof(int)},
-        {(void **)&at->ends, segments * sizeof(int)},
-        {(void **)&at->found.keys, numbers * sizeof(uint32_t)},
-        {(void **)&at->found.values, numbers * sizeof(uint32_t)},
-        {(void **)&at->sorted.keys, numbers * sizeof(uint32_t)},
-        {(void **)&at->sorted.values, numbers * sizeof(uint32_t)},
+        {(void **)&at->violators, segments * sizeof(unsigned)},
+        {(void **)&at->numbers, numbers * sizeof(uint64_t)},
+        {(void **)&at->other, numbers * sizeof(uint64_t)},
         {&at->sort_room, at->sort_bytes},
     };
     for (const auto &array : arrays) {
@@ -145,6 +142,15 @@ size_t lay_out(struct loss_work *at, char *memory) {
     return used;
 }
 
+// Bits that tell `count` things apart.
+int bits_of(size_t count) {
+    int bits = 0;
+    while (count > (size_t)1 << bits) {
+        bits++;
+    }
+    return bits;
+}
+
 struct loss_work work_of(struct backend *backend, const struct loss_inputs *inputs) {
     struct loss_work at = {};
     at.inputs = *inputs;
@@ -152,13 +158,15 @@ struct loss_work work_of(struct backend *backend, const struct loss_inputs *inpu
     for (size_t head = 0; head < inputs->heads; head++) {
         at.weights[head] = head_weight(head);
     }
-    at.sort_bytes = cuda_sort_scratch(backend, segments_of(&at) * inputs->pixels, segments_of(&at));
+    at.pixel_bits = bits_of(inputs->pixels);
+    at.segment_bits = bits_of(segments_of(&at));
+    at.sort_bytes = cuda_sort_scratch(backend, segments_of(&at) * inputs->pixels);
     return at;
 }
 
 size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs) {
     if (inputs->images > 65535 || inputs->pixels > INT32_MAX / inputs->heads / inputs->images) {
-        return SIZE_MAX; // more than the sort can number: no memory is like that
+        return SIZE_MAX; // more than 64 bits can number: no memory is like that
     }
     struct loss_work at = work_of(backend, inputs);
     return lay_out(&at, NULL);

@@ -13,6 +13,7 @@ extern "C" {
 
 #define EACH 8
 #define TILE (THREADS * EACH)
+#define ERROR_BITS 31 // of a float that is not negative: ordered like the float
 
 struct loss_work {
     struct loss_inputs inputs;
@@ -27,10 +28,12 @@ struct loss_work {
     // Of a segment's tiles: sums; violators, and how many the tiles before have.
     double *tile_bce, *tile_hinge;
     unsigned *tile_count, *tile_first;
-    // Of the segments: where their violators begin and end; keys (complements of errors) and
-    // pixels, as they come and sorted.
-    int *begins, *ends;
-    struct cuda_pairs found, sorted;
+    unsigned *violators; // of a segment
+    // A number a pixel: its segment, the complement of its error, its place in the map. Segments
+    // come one after the other, and in each those of the greatest errors first, once it is sorted.
+    uint64_t *numbers, *other;
+    const uint64_t *sorted;
+    int pixel_bits, segment_bits; // of a number; the error between them has ERROR_BITS
     void *sort_room;
     size_t sort_bytes;
 };
@@ -54,7 +57,8 @@ inline dim3 tile_blocks(const struct loss_work *at) {
 // training_calls.update.
 void cuda_update(struct backend *backend, const struct update *update);
 
-// Finds and sorts violators, adds their gradients, sums up tile_hinge; tile_count is given.
-void cuda_lovasz(struct backend *backend, const struct loss_work *at);
+// Sorts pixels by error, adds the gradients of those that violate their margin, sums up tile_hinge;
+// tile_count, of violators, is given.
+void cuda_lovasz(struct backend *backend, struct loss_work *at);
 
 #endif

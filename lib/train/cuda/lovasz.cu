@@ -1,6 +1,6 @@
-// The Lovasz hinge on a device: violators are brought together in the order of their pixels, sorted
-// by error in one go over all segments, and each takes how much the Jaccard losses of both classes
-// rise at its rank, which counts of lesion pixels before it tell.
+// The Lovasz hinge on a device: pixels are sorted by error, all segments in one go, and each that
+// violates its margin takes how much the Jaccard losses of both classes rise at its rank, which
+// counts of lesion pixels before it tell. The others have no error and come last.
 #include "train/cuda/losses.h"
 
 namespace {
@@ -21,11 +21,10 @@ __device__ unsigned scan_segment(const struct loss_work &at) {
     return before;
 }
 
-__global__ void locate_violators(const struct loss_work at) {
+__global__ void count_violators(const struct loss_work at) {
     const unsigned violators = scan_segment(at);
     if (threadIdx.x == 0) {
-        at.begins[blockIdx.x] = (int)(blockIdx.x * at.inputs.pixels);
-        at.ends[blockIdx.x] = at.begins[blockIdx.x] + (int)violators;
+        at.violators[blockIdx.x] = violators;
     }
 }
 
@@ -34,32 +33,32 @@ __global__ void locate_lesions(const struct loss_work at) {
     (void)scan_segment(at);
 }
 
-__global__ void collect_violators(const struct loss_work at) {
+__global__ void number_pixels(const struct loss_work at) {
     const size_t map = blockIdx.y * at.inputs.pixels;
     const float *logits = at.inputs.logits[blockIdx.z] + map;
     const uint8_t *mask = at.inputs.masks + map;
-    const size_t first = (size_t)blockIdx.x * TILE + threadIdx.x * EACH;
-    float errors[EACH];
-    unsigned count = 0;
-    for (int k = 0; k < EACH; k++) {
-        errors[k] = first + k < at.inputs.pixels ? hinge_error(logits[first + k], mask[first + k],
-                                                               (float)at.options.margin_empty,
-                                                               (float)at.options.margin_lesion)
-                                                 : 0;
-        count += errors[k] > 0;
+    const uint64_t segment = segment_of_block(at);
+    const size_t first = (size_t)blockIdx.x * TILE;
+    for (size_t i = first + threadIdx.x; i < first + TILE && i < at.inputs.pixels; i += THREADS) {
+        const float error = hinge_error(logits[i], mask[i], (float)at.options.margin_empty,
+                                        (float)at.options.margin_lesion);
+        const float least = error > 0 ? error : 0;
+        uint32_t bits;
+        memcpy(&bits, &least, sizeof bits);
+        const uint64_t key = segment << ERROR_BITS | (~bits & 0x7FFFFFFF);
+        at.numbers[segment * at.inputs.pixels + i] = key << at.pixel_bits | i;
     }
-    unsigned all;
-    size_t to = block_scan(count, &all);
-    to += (size_t)at.begins[segment_of_block(at)] + at.tile_first[tile_of_block(at)];
-    for (int k = 0; k < EACH; k++) {
-        if (errors[k] > 0) {
-            uint32_t bits;
-            memcpy(&bits, &errors[k], sizeof bits);
-            at.found.keys[to] = ~bits; // positive floats are ordered like their bits
-            at.found.values[to] = (uint32_t)(first + k);
-            to++;
-        }
-    }
+}
+
+__device__ inline size_t pixel_of(const struct loss_work &at, uint64_t number) {
+    return number & (((uint64_t)1 << at.pixel_bits) - 1);
+}
+
+__device__ inline float error_of(const struct loss_work &at, uint64_t number) {
+    const uint32_t bits = ~(uint32_t)(number >> at.pixel_bits) & 0x7FFFFFFF;
+    float error;
+    memcpy(&error, &bits, sizeof error);
+    return error;
 }
 
 // The sorted violators of a thread: their ranks in the segment, and how many there are.
@@ -69,7 +68,7 @@ struct ranks {
 
 __device__ inline ranks ranks_of_thread(const struct loss_work &at) {
     const size_t segment = segment_of_block(at);
-    const size_t all = (size_t)(at.ends[segment] - at.begins[segment]);
+    const size_t all = at.violators[segment];
     const size_t first = (size_t)blockIdx.x * TILE + threadIdx.x * EACH;
     const size_t left = first < all ? all - first : 0;
     return {first, left < EACH ? left : EACH};
@@ -77,10 +76,10 @@ __device__ inline ranks ranks_of_thread(const struct loss_work &at) {
 
 __device__ inline unsigned lesions_among(const struct loss_work &at, ranks mine, bool (&is)[EACH]) {
     const uint8_t *mask = at.inputs.masks + blockIdx.y * at.inputs.pixels;
-    const size_t from = (size_t)at.begins[segment_of_block(at)] + mine.first;
+    const uint64_t *from = at.sorted + segment_of_block(at) * at.inputs.pixels + mine.first;
     unsigned count = 0;
     for (size_t k = 0; k < mine.count; k++) {
-        is[k] = mask[at.sorted.values[from + k]];
+        is[k] = mask[pixel_of(at, from[k])];
         count += is[k];
     }
     return count;
@@ -104,7 +103,7 @@ __global__ void add_rises(const struct loss_work at) {
     const double scale = at.scale * at.weights[blockIdx.z] * at.options.lambda_lovasz /
                          (2 * (double)at.inputs.images);
     float *gradient = at.inputs.gradients[blockIdx.z] + blockIdx.y * at.inputs.pixels;
-    const size_t from = (size_t)at.begins[segment] + mine.first;
+    const uint64_t *from = at.sorted + segment * at.inputs.pixels + mine.first;
     bool is[EACH];
     unsigned all;
     const unsigned before = block_scan(lesions_among(at, mine, is), &all);
@@ -119,12 +118,9 @@ __global__ void add_rises(const struct loss_work at) {
         seen_empty += !is[k];
         const double losses = jaccard_losses(lesion, empty, seen_lesion, seen_empty);
         const double rise = losses - last;
-        const uint32_t bits = ~at.sorted.keys[from + k];
-        float error;
-        memcpy(&error, &bits, sizeof error);
         last = losses;
-        sum += (double)error * rise;
-        gradient[at.sorted.values[from + k]] += (float)((is[k] ? -scale : scale) * rise);
+        sum += (double)error_of(at, from[k]) * rise;
+        gradient[pixel_of(at, from[k])] += (float)((is[k] ? -scale : scale) * rise);
     }
     sum = block_sum(sum);
     if (threadIdx.x == 0) {
@@ -134,12 +130,13 @@ __global__ void add_rises(const struct loss_work at) {
 
 } // namespace
 
-void cuda_lovasz(struct backend *backend, const struct loss_work *at) {
+void cuda_lovasz(struct backend *backend, struct loss_work *at) {
     const size_t segments = segments_of(at);
-    launch(backend, locate_violators, (unsigned)segments, THREADS, *at);
-    launch(backend, collect_violators, tile_blocks(at), THREADS, *at);
-    cuda_sort(backend, at->found, at->sorted, segments * at->inputs.pixels, segments, at->begins,
-              at->ends, at->sort_room, at->sort_bytes);
+    launch(backend, count_violators, (unsigned)segments, THREADS, *at);
+    launch(backend, number_pixels, tile_blocks(at), THREADS, *at);
+    at->sorted =
+        cuda_sort(backend, at->numbers, at->other, segments * at->inputs.pixels, at->pixel_bits,
+                  at->pixel_bits + ERROR_BITS + at->segment_bits, at->sort_room, at->sort_bytes);
     launch(backend, count_sorted, tile_blocks(at), THREADS, *at);
     launch(backend, locate_lesions, (unsigned)segments, THREADS, *at);
     launch(backend, add_rises, tile_blocks(at), THREADS, *at);
