@@ -193,6 +193,20 @@ def train(options):
         return networks.total_loss(heads, masks) / options.accumulate
 
     loss = compiled(loss_of, options)
+    try:
+        loss(*feed()).backward()
+    except RuntimeError as error:  # of the compiler: PyTorch 2.11's cannot make the losses' kernels
+        if options.how == "eager":
+            raise
+        print("rival: only the network is compiled, the losses are not:", str(error)[:200], file=sys.stderr)
+        forward = compiled(network, options)
+
+        def loss(gray, masks):
+            with cast(options):
+                heads = forward(gray)[0]
+            return networks.total_loss(heads, masks) / options.accumulate
+
+    optimizer.zero_grad(set_to_none=True)
     if options.how == "graphs":  # gradients must not lie in the graphs' own memory
         for parameter in network.parameters():
             parameter.grad = torch.zeros_like(parameter)
