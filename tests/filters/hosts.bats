@@ -37,7 +37,7 @@ END
 #!/bin/bash
 echo "\$*" >>"$NET/calls"
 if [[ "\$*" == *GNU_Parallel* ]] && rm "$NET/cut" 2>/dev/null; then
-    "$(command -v ssh)" -F "$NET/config" "\$@" | head -c 1000000
+    "$(command -v ssh)" -F "$NET/config" "\$@" | head -c 700
     exit 255
 fi
 exec "$(command -v ssh)" -F "$NET/config" "\$@"
@@ -150,7 +150,7 @@ stop() { # stop NAME: all its processes, then the network
 method() { # method ARGUMENT...: make with few iterations
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES PATH="$NET/bin:$PATH" make -s --no-print-directory -C "$ROOT" \
         WORK="$WORK" PROFILE=demo synth.train=16 synth.test=5 synth.side=256 synth.lesions=0.5 synth.format=png \
-        train-cls-bisenet.{folds=2,iterations=4,eval-every=2,batch=2,side=64,dilate=8} "$@"
+        train-cls-bisenet.{folds=2,iterations=3,eval-every=3,batch=2,side=64,dilate=8} "$@"
 }
 
 stage() { # stage train|test: its folds, without make, on hosts that are not waited for long
@@ -177,8 +177,8 @@ processes() { # processes NAME PROGRAM: the host's, in this machine's numbers
     done
 }
 
-there() { # there NAME PATTERN: what the host has of the stage
-    find "$NET/$1/home/.cache/pleura" -path "*/train-cls-bisenet/$2" 2>/dev/null
+there() { # there NAME PATTERN: what the host has of the stages
+    find "$NET/$1/home/.cache/pleura" -path "*-cls-bisenet/$2" 2>/dev/null
 }
 
 half_way() { # half_way NAME: waits until a fold trains there, then holds the whole machine in that moment
@@ -197,21 +197,19 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
     method THREADS=1 HOSTS="$HOSTS" test-cls-bisenet
     same train-cls-bisenet test-cls-bisenet
     for name in "${NAMES[@]}"; do
-        [ -n "$(there $name 'fold-*.jsonl')" ]
+        [ -n "$(there $name 'fold-*.jsonl')" ] && [ -n "$(there $name 'fold-*.zst')" ]
     done
     : >"$NET/calls"
     before=$(stat -c '%i %s' "$WORK"/t*-cls-bisenet/fold-*)
     method THREADS=1 HOSTS="$HOSTS" test-cls-bisenet
-    # Nor where make sees something newer that changes nothing, here or there
+    # Nor where make sees something newer that changes nothing
     touch "$WORK/options/train-cls-bisenet"
-    method THREADS=1 HOSTS="$HOSTS" train-cls-bisenet
-    touch "$WORK/options/train-cls-bisenet"
-    method THREADS=1 test-cls-bisenet
+    method THREADS=1 HOSTS="$HOSTS" test-cls-bisenet
     [ ! -s "$NET/calls" ]
     [ "$(stat -c '%i %s' "$WORK"/t*-cls-bisenet/fold-*)" = "$before" ]
     # A fold that is missing is sent, no other
     rm "$WORK"/train-cls-bisenet/fold-1.mpk
-    method THREADS=1 HOSTS="$HOSTS" train-cls-bisenet 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
+    stage train 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
     grep -q 'train-cls-bisenet: 1 of 2 folds to do, on alpha beta' "$HERE/stderr"
     same train-cls-bisenet
 }
@@ -251,34 +249,35 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
 }
 
 @test "half an answer is never taken for done" {
+    cp -a "$WHOLE/train-cls-bisenet" "$WORK"
     echo alpha >"$HOSTS"
     touch "$NET/cut"
-    fails 1 "train-cls-bisenet: not all folds came back" stage train
-    echo "$stderr"
-    [[ $stderr == *"hosts: alpha: train-cls-bisenet, fold "[01]": the product ends at byte "* ]]
-    no compgen -G "$WORK/train-cls-bisenet/fold-*"
-    made=$(stat -c '%i %Y' "$(there alpha fold-0.jsonl)")
+    fails 1 "test-cls-bisenet: not all folds came back" stage test
+    [[ $stderr == *"hosts: alpha: test-cls-bisenet, fold 0: the product ends at byte "* ]]
+    no compgen -G "$WORK/test-cls-bisenet/fold-*"
+    made=$(stat -c '%i %Y' "$(there alpha fold-0.mpk.zst.key)")
     # It is done there and needs only be fetched
-    stage train
-    same train-cls-bisenet
-    [ "$(stat -c '%i %Y' "$(there alpha fold-0.jsonl)")" = "$made" ]
+    stage test
+    same test-cls-bisenet
+    [ "$(stat -c '%i %Y' "$(there alpha fold-0.mpk.zst.key)")" = "$made" ]
 }
 
 @test "hosts that do not answer or lack something are passed over, with the reason" {
+    cp -a "$WHOLE/train-cls-bisenet" "$WORK"
     nsenter -t "$(processes beta sshd | head -n 1)" -m mount --bind "$NET/nothing" "$(command -v zstd)"
     ip route add unreachable 10.213.9.2
     printf '# the lab\n\n  2/alpha  # two at a time\nnobody\nroot@beta\n' >"$HERE/my hosts.txt"
-    method THREADS=1 HOSTS="$HERE/my hosts.txt" HOSTS_DIR="my folds" train-cls-bisenet 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
+    method THREADS=1 HOSTS="$HERE/my hosts.txt" HOSTS_DIR="my folds" test-cls-bisenet 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
     cat "$HERE/stderr"
-    same train-cls-bisenet
+    same test-cls-bisenet
     [ -d "$NET/alpha/home/my folds" ]
     grep -q '^hosts: nobody: .*No route to host.*; passed over' "$HERE/stderr"
     grep -q '^hosts: root@beta: zstd is missing there; passed over' "$HERE/stderr"
-    rm -r "$WORK"/train-cls-bisenet
+    rm -r "$WORK"/test-cls-bisenet
     printf 'nowhere.invalid\nbeta\n' >"$HOSTS"
-    fails 2 "hosts: $HOSTS: none of these hosts can be used" method HOSTS="$HOSTS" train-cls-bisenet
+    fails 2 "hosts: $HOSTS: none of these hosts can be used" method HOSTS="$HOSTS" test-cls-bisenet
     [[ $stderr == *"hosts: nowhere.invalid: "*"; passed over"* ]]
-    [ ! -e "$WORK/train-cls-bisenet/joblog" ]
+    [ ! -e "$WORK/test-cls-bisenet/joblog" ]
 }
 
 @test "what is wrong with the file, or missing here, is said before any work" {

@@ -71,8 +71,7 @@ by_hosts() { # by_hosts model|maps "NAME..." SECONDS FOLD...: hosts.sh gives the
 }
 
 files() { # all that is there, but for the folder in which hosts.sh keeps its own
-    (cd "$BATS_FILE_TMPDIR" && find . -path './work/*-x/hosts' -prune -o -type f -exec sha256sum {} + -o ! -type d -print |
-        LC_ALL=C sort)
+    (cd "$BATS_FILE_TMPDIR" && find . -path './work/*-x/hosts' -prune -o ! -type d -printf '%p %y %i %s %T@\n' | LC_ALL=C sort)
 }
 
 # refused model|maps SECONDS [KIND WORDS]...: fold 1 is given to a host of each KIND, who is refused with WORDS in a line.
