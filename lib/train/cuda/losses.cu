@@ -1,6 +1,5 @@
 // The losses on a device: lesion pixels are counted; one launch over all heads makes the BCE with
-// its gradient and counts violators; the Lovasz hinge follows (lovasz.cu); one block adds
-// everything up.
+// its gradient; the Lovasz hinge follows (lovasz.cu); one block adds everything up.
 #include "train/cuda/losses.h"
 
 namespace {
@@ -61,12 +60,9 @@ __global__ void balanced_bce(const struct loss_work at) {
     const double weight = at.scale * at.weights[blockIdx.z];
     const float of_lesion = (float)(weight * *at.per_lesion);
     const float of_empty = (float)(weight * *at.per_empty);
-    const float margin_empty = (float)at.options.margin_empty;
-    const float margin_lesion = (float)at.options.margin_lesion;
     const size_t first = (size_t)blockIdx.x * TILE;
     double lesion = 0;
     double empty = 0;
-    double violators = 0;
     for (size_t i = first + threadIdx.x; i < first + TILE && i < at.inputs.pixels; i += THREADS) {
         const float z = logits[i];
         const bool is_lesion = mask[i];
@@ -76,15 +72,12 @@ __global__ void balanced_bce(const struct loss_work at) {
         gradient[i] = (sigmoid - t) * (is_lesion ? of_lesion : of_empty);
         lesion += is_lesion ? loss : 0;
         empty += is_lesion ? 0 : loss;
-        violators += hinge_error(z, is_lesion, margin_empty, margin_lesion) > 0;
     }
     lesion = block_sum(lesion);
     empty = block_sum(empty);
-    violators = block_sum(violators);
     if (threadIdx.x == 0) {
         const size_t tile = tile_of_block(at);
         at.tile_bce[tile] = lesion * *at.per_lesion + empty * *at.per_empty;
-        at.tile_count[tile] = (unsigned)violators;
     }
 }
 

@@ -25,7 +25,8 @@ struct loss_work {
     // Of an image: lesion pixels a tile, and in all; of all images: what a pixel's BCE counts.
     unsigned *tile_lesions, *lesions;
     double *per_lesion, *per_empty, *global;
-    // Of a segment's tiles: sums; violators, and how many the tiles before have.
+    // Of a segment's tiles: sums; lesion pixels among the sorted, and how many the tiles before
+    // have.
     double *tile_bce, *tile_hinge;
     unsigned *tile_count, *tile_first;
     unsigned *violators; // of a segment
@@ -57,8 +58,7 @@ inline dim3 tile_blocks(const struct loss_work *at) {
 // training_calls.update.
 void cuda_update(struct backend *backend, const struct update *update);
 
-// Sorts pixels by error, adds the gradients of those that violate their margin, sums up tile_hinge;
-// tile_count, of violators, is given.
+// Sorts pixels by error, adds the gradients of those that violate their margin, sums up tile_hinge.
 void cuda_lovasz(struct backend *backend, struct loss_work *at);
 
 #endif

@@ -5,34 +5,6 @@
 
 namespace {
 
-// A block for a segment: tile_first from tile_count. Returns what all its tiles have.
-__device__ unsigned scan_segment(const struct loss_work &at) {
-    unsigned before = 0;
-    for (size_t first = 0; first < at.tiles; first += THREADS) {
-        const size_t tile = blockIdx.x * at.tiles + first + threadIdx.x;
-        const bool inside = first + threadIdx.x < at.tiles;
-        unsigned all;
-        const unsigned earlier = block_scan(inside ? at.tile_count[tile] : 0, &all);
-        if (inside) {
-            at.tile_first[tile] = before + earlier;
-        }
-        before += all;
-    }
-    return before;
-}
-
-__global__ void count_violators(const struct loss_work at) {
-    const unsigned violators = scan_segment(at);
-    if (threadIdx.x == 0) {
-        at.violators[blockIdx.x] = violators;
-    }
-}
-
-// Of the lesion's pixels among the sorted.
-__global__ void locate_lesions(const struct loss_work at) {
-    (void)scan_segment(at);
-}
-
 __global__ void number_pixels(const struct loss_work at) {
     const size_t map = blockIdx.y * at.inputs.pixels;
     const float *logits = at.inputs.logits[blockIdx.z] + map;
@@ -59,6 +31,22 @@ __device__ inline float error_of(const struct loss_work &at, uint64_t number) {
     float error;
     memcpy(&error, &bits, sizeof error);
     return error;
+}
+
+// A block for a segment: its violators, which come first once it is sorted, by bisection.
+__global__ void count_violators(const struct loss_work at) {
+    const uint64_t *sorted = at.sorted + (size_t)blockIdx.x * at.inputs.pixels;
+    size_t first = 0;
+    size_t end = at.inputs.pixels;
+    while (first < end) {
+        const size_t middle = (first + end) / 2;
+        if (error_of(at, sorted[middle]) > 0) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    at.violators[blockIdx.x] = (unsigned)first;
 }
 
 // The sorted violators of a thread: their ranks in the segment, and how many there are.
@@ -91,6 +79,21 @@ __global__ void count_sorted(const struct loss_work at) {
     (void)block_scan(lesions_among(at, ranks_of_thread(at), is), &all);
     if (threadIdx.x == 0) {
         at.tile_count[tile_of_block(at)] = all;
+    }
+}
+
+// A block for a segment: how many lesion pixels the tiles before one have among the sorted.
+__global__ void locate_lesions(const struct loss_work at) {
+    unsigned before = 0;
+    for (size_t first = 0; first < at.tiles; first += THREADS) {
+        const size_t tile = blockIdx.x * at.tiles + first + threadIdx.x;
+        const bool inside = first + threadIdx.x < at.tiles;
+        unsigned all;
+        const unsigned earlier = block_scan(inside ? at.tile_count[tile] : 0, &all);
+        if (inside) {
+            at.tile_first[tile] = before + earlier;
+        }
+        before += all;
     }
 }
 
@@ -132,11 +135,11 @@ __global__ void add_rises(const struct loss_work at) {
 
 void cuda_lovasz(struct backend *backend, struct loss_work *at) {
     const size_t segments = segments_of(at);
-    launch(backend, count_violators, (unsigned)segments, THREADS, *at);
     launch(backend, number_pixels, tile_blocks(at), THREADS, *at);
     at->sorted =
         cuda_sort(backend, at->numbers, at->other, segments * at->inputs.pixels, at->pixel_bits,
                   at->pixel_bits + ERROR_BITS + at->segment_bits, at->sort_room, at->sort_bytes);
+    launch(backend, count_violators, (unsigned)segments, 1, *at);
     launch(backend, count_sorted, tile_blocks(at), THREADS, *at);
     launch(backend, locate_lesions, (unsigned)segments, THREADS, *at);
     launch(backend, add_rises, tile_blocks(at), THREADS, *at);
