@@ -9,6 +9,10 @@ read -ra validation <<<"$5"
 draw() { # draw FOLD SPLIT OPTION...
     local why
     why=$(augment -q "$shards" --fold "$1/$folds" --split "$2" "${@:3}" --side 32 --samples 1 2>&1 >/dev/null) || {
+        [[ $why == *": no samples"* ]] || {
+            echo "$why" >&2
+            exit 1
+        }
         echo "$stage: fold $1 of $folds: of the images to ${part[$2]}, ${why##*: }: take another number of folds" \
             "($stage.folds=N), or label more images" >&2
         exit 1

@@ -35,7 +35,7 @@ SETTINGS += $(if $(INIT_GIVEN),$(call quoted,init=$(init)))
 override export LC_ALL := C.UTF-8
 
 WANTED := $(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS))
-ifneq ($(WANTED)$(filter plan,$(MAKECMDGOALS)),)
+ifneq ($(WANTED)$(filter plan repair,$(MAKECMDGOALS)),)
 export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SETTINGS
 endif
 
@@ -86,10 +86,10 @@ $(WORK)/survey.json: $(DATA_FROM) | $(PROGRAMS) $(WORK)/init.checked
 	$(if $(notes.data),@echo $(call quoted,data: $(notes.data)) >&2)
 	survey --json $(data.survey) -o $@
 	@jq -r -L pipelines 'include "survey"; survey_table' $@ | column -t -s $$'\t'
-$(WORK)/train/index.mpk: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
-	decode $(data.decode-train) --left-out $(WORK)/train-left-out.csv | shard $(@D)
-$(WORK)/test/index.mpk: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
-	decode $(data.decode-test) --left-out $(WORK)/test-left-out.csv | shard $(@D)
+$(WORK)/train/index.mpk $(WORK)/train-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
+	decode $(data.decode-train) --left-out $(WORK)/train-left-out.csv | shard $(WORK)/train
+$(WORK)/test/index.mpk $(WORK)/test-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
+	decode $(data.decode-test) --left-out $(WORK)/test-left-out.csv | shard $(WORK)/test
 
 # ---- weights to begin with
 define check_init # STAGE
@@ -148,7 +148,7 @@ $$(WORK)/merge-cls$1.mpk: $$(OPTIONS)/submission$1 $$(OPTIONS)/merge-cls $$(call
 merge-seg$1: $$(WORK)/merge-seg.csv
 
 submission$1: $$(WORK)/submission$1.csv
-$$(WORK)/submission$1.csv: $$(WORK)/merge-seg.csv $$(WORK)/merge-cls$1.mpk | $$(PROGRAMS)
+$$(WORK)/submission$1.csv: $$(WORK)/merge-seg.csv $$(WORK)/merge-cls$1.mpk $$(WORK)/test/index.mpk | $$(PROGRAMS)
 	rle-decode --sizes $$(WORK)/test/index.mpk $$< | rle-encode --decisions $$(WORK)/merge-cls$1.mpk -o $$@
 endef
 $(foreach number,1 2,$(eval $(call deciding,$(number))))
@@ -164,16 +164,19 @@ SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,submission1 submi
 $(WORK)/empty.csv: $(WORK)/submission1.csv
 	jq -n -r -R -L pipelines 'include "figures"; emptied' $< >$@.part
 	mv $@.part $@
-$(WORK)/score-%.json: $(WORK)/%.csv $(OPTIONS)/score | $(PROGRAMS)
+$(WORK)/score-%.json $(WORK)/score-%.csv: $(WORK)/%.csv $(WORK)/test/index.mpk $(OPTIONS)/score | $(PROGRAMS)
 	score --json --sizes $(WORK)/test/index.mpk \
 	    $(if $(data.size),$$([ -d $(data.truth) ] || echo --size $(data.size))) $(data.truth) $< \
-	    --per-image $(WORK)/score-$*.csv -o $@
+	    --per-image $(WORK)/score-$*.csv -o $(WORK)/score-$*.json
 
 score: $(SCORES)
 	@pipelines/scores.sh $(SCORES)
 
 report: $(WORK)/report.html
-$(WORK)/report.html: $(WORK)/submission1.csv $(WORK)/submission2.csv $(SCORES) $(WORK)/survey.json | $(PROGRAMS)
+# All that the report reads is named: make leaves out what is missing between files that are there and those they come from.
+$(WORK)/report.html: $(patsubst %,$(WORK)/%,submission1.csv submission2.csv survey.json merge-cls1.mpk merge-cls2.mpk \
+    train/index.mpk test/index.mpk) $(SCORES) $(SCORES:.json=.csv) $(DATA_FROM) \
+    $(foreach stage,$(TRAINING),$(call models,$(stage))) | $(PROGRAMS)
 	pipelines/report.sh $(WORK) >$@.part
 	mv $@.part $@
 	@$(if $(SCORES),pipelines/scores.sh $(SCORES))

@@ -13,9 +13,7 @@ die() {
     exit 1
 }
 
-# make reads a rule's paths itself and knows no quoting.
-[[ $WORK =~ ^[[:alnum:]/._+@,-]+$ && $WORK != -* && $WORK == *[!/.]* ]] ||
-    die "WORK=$(printf %q "$WORK"): a path of letters, digits and / . _ + @ , - is wanted: make reads all else in its own way"
+check_work
 [[ $JOBS =~ ^[1-9][0-9]{0,3}$ ]] || die "JOBS=$(printf %q "$JOBS"): a whole number from 1 up is wanted"
 [[ $GPUS =~ ^([0-9]+(,[0-9]+)*)?$ ]] || die "GPUS=$(printf %q "$GPUS"): numbers of devices with commas between are wanted"
 mapfile -d '' -t words <"/proc/$PPID/cmdline"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # settled.bash: what the stages' scripts share: whether a product is there already, and is what was made. A fold's product
-# OUT has OUT.key beside it: a digest of all it was made from and how, then the product's own. Times do not count, so that
-# equal inputs made anew repeat nothing. WORK/digests/ has, for each product, its digest and what `stat` said then.
+# OUT has OUT.key beside it: a digest of all it was made from and how, the product's own, and its log's. Times do not
+# count, so that equal inputs made anew repeat nothing. WORK/digests/ has, for each product, its digest and what `stat`
+# said then.
 
 digest() { # digest WORD...: of the words
     printf '%s\n' "$@" | sha256sum | cut -d ' ' -f 1
@@ -11,7 +12,7 @@ digest_file() { # digest_file FILE
     sha256sum <"$1" | cut -d ' ' -f 1
 }
 
-key_of() { # key_of OUT LINE: of its key file: 1 what it was made from, 2 what it is
+key_of() { # key_of OUT LINE: of its key file: 1 what it was made from, 2 what it is, 3 what its log is
     sed -n "$2p" "$1.key" 2>/dev/null || true
 }
 
@@ -39,13 +40,16 @@ leave_if_settled() {
     [ -z "${ASK-}" ] || exit 1
 }
 
-settle() { # settle OUT KEY FILE: FILE, whole, becomes OUT
-    local made
+settle() { # settle OUT KEY FILE: FILE, whole, becomes OUT; a log is there already
+    local made log=${1%.mpk}.jsonl
     made=$(digest_file "$3")
-    rm -f "$1.key"
+    rm -f "$1.key" "$(record_of "$1")"
     sync "$3"
     mv -T "$3" "$1"
-    printf '%s\n' "$2" "$made" >"$1.key.part"
+    {
+        printf '%s\n' "$2" "$made"
+        [ ! -f "$log" ] || digest_file "$log"
+    } >"$1.key.part"
     mv "$1.key.part" "$1.key"
 }
 
@@ -57,11 +61,22 @@ use_gpu() { # of GPUS=0,1,2: the one of this job's slot
 }
 
 # ---- the work folder
+xray_digests=${WORK-}/digests/xrays.files # of made-up X-rays, as sha256sum writes them
 
-# A folder that make has made holds this file, or what earlier versions left; it is locked as long as a run lasts.
-own_folder() { # own_folder WORK
+check_work() { # make reads a rule's paths itself and knows no quoting
+    [[ $WORK =~ ^[[:alnum:]/._+@,-]+$ && $WORK != -* && $WORK == *[!/.]* ]] || {
+        echo "WORK=$(printf %q "$WORK"): a path of letters, digits and / . _ + @ , - is wanted: make reads all else in its own way" >&2
+        exit 1
+    }
+}
+
+is_own() { # is_own WORK: make has made it: it holds this file, or what earlier versions left
+    [ -e "$1/.pleura" ] || { [ -d "$1/options" ] && [ -f "$1/config.json" ]; }
+}
+
+own_folder() { # own_folder WORK: makes it, and locks it as long as a run lasts
     local mark=$1/.pleura
-    if [ ! -e "$mark" ] && [ -n "$(ls -A "$1" 2>/dev/null)" ] && ! { [ -d "$1/options" ] && [ -f "$1/config.json" ]; }; then
+    if ! is_own "$1" && [ -n "$(ls -A "$1" 2>/dev/null)" ]; then
         echo "WORK=$1: is there, with files in it that make has not made; another folder, please" >&2
         exit 1
     fi
@@ -75,15 +90,25 @@ own_folder() { # own_folder WORK
 
 products() { # of WORK: all that recipes make, but for marks
     local file
-    for file in "$WORK"/{xrays/sample_submission.csv,survey.json,train/index.mpk,test/index.mpk,merge-*.mpk,*.csv,score-*.json} \
-        "$WORK"/{train,test}-*/fold-*.mpk "$WORK"/test-*/fold-*.mpk.zst "$WORK/report.html"; do
+    for file in "$WORK"/{xrays/sample_submission.csv,survey.json,{train,test}/index.mpk,{train,test}-left-out.csv} \
+        "$WORK"/{train,test}-{seg-unet,seg-bisenet,cls-bisenet}/fold-{[0-9],[0-9]*[0-9]}.mpk{,.zst} \
+        "$WORK"/{merge-cls1.mpk,merge-cls2.mpk,merge-seg.csv,report.html} \
+        "$WORK"/{,score-}{submission1,submission2,empty}.csv "$WORK"/score-{submission1,submission2,empty}.json; do
         [ ! -f "$file" ] || echo "$file"
     done
 }
 
+is_fold() { # is_fold PRODUCT
+    [[ ${1##*/} == fold-* ]]
+}
+
 record_of() { # record_of PRODUCT: the file that has its record
-    local name=${1#"$WORK"/}
-    echo "$WORK/digests/${name//\//,}"
+    local name=${1#"${WORK-}"/}
+    echo "${WORK-}/digests/${name//\//,}"
+}
+
+recorded() { # recorded PRODUCT: its digest, and what `stat` said then; nothing where there is no record
+    grep -xE '[0-9a-f]{64} .+' "$(record_of "$1")" 2>/dev/null || true
 }
 
 state_now() { # state_now FILE
@@ -94,32 +119,57 @@ record() { # record PRODUCT DIGEST
     local file
     file=$(record_of "$1")
     mkdir -p "$WORK/digests"
+    if [ "$1" = "$WORK/xrays/sample_submission.csv" ] && [ ! -e "$xray_digests" ]; then
+        (cd "$WORK" && find xrays -type f -print0 | sort -z | xargs -0 sha256sum) >"$xray_digests.part"
+        mv "$xray_digests.part" "$xray_digests"
+    fi
     echo "$2 $(state_now "$1")" >"$file.part"
     mv "$file.part" "$file"
 }
 
-record_products() { # record_products PRODUCT: it, or all folds that were made with it
-    local fold
-    case ${1##*/} in
-    fold-*)
-        for fold in "${1%/*}"/fold-*.mpk "${1%/*}"/fold-*.mpk.zst; do
-            [ ! -f "$fold" ] || [ -z "$(key_of "$fold" 2)" ] || record "$fold" "$(key_of "$fold" 2)"
-        done
-        ;;
-    *.checked) ;;
-    *) [ ! -f "$1" ] || record "$1" "$(digest_file "$1")" ;;
+made_with() { # made_with PRODUCT: it and what its recipe makes besides, but for folds
+    echo "$1"
+    case ${1#"$WORK"/} in
+    train/index.mpk | test/index.mpk) echo "${1%/*}-left-out.csv" ;;
+    *-left-out.csv) echo "${1%-left-out.csv}/index.mpk" ;;
+    score-*.json) echo "${1%.json}.csv" ;;
+    score-*.csv) echo "${1%.csv}.json" ;;
     esac
 }
 
-as_recorded() { # as_recorded PRODUCT [whole]: it is what was made; its bytes are read where `stat` differs, or `whole`
-    local file made state now
-    file=$(record_of "$1")
-    [ -f "$file" ] && [ -f "$1" ] || return 0
-    read -r made state <"$file"
+forget_products() { # forget_products PRODUCT: before it is made, so that no record is of older bytes; folds do it themselves
+    local file
+    is_fold "$1" || made_with "$1" | while read -r file; do rm -f "$(record_of "$file")"; done
+    [[ $1 != */sample_submission.csv ]] || rm -f "$xray_digests"
+}
+
+record_products() { # record_products PRODUCT: it and what was made with it
+    local file
+    case ${1#"$WORK"/} in
+    */fold-*)
+        for file in "${1%/*}"/fold-*.mpk "${1%/*}"/fold-*.mpk.zst; do
+            [ ! -f "$file" ] || [ -z "$(key_of "$file" 2)" ] || record "$file" "$(key_of "$file" 2)"
+        done
+        return
+        ;;
+    *.checked) return ;;
+    esac
+    made_with "$1" | while read -r file; do
+        [ ! -f "$file" ] || record "$file" "$(digest_file "$file")"
+    done
+}
+
+as_recorded() { # as_recorded PRODUCT: it is what was made; its bytes are read where `stat` differs. What a kill left
+    # without a record gets one; a fold's key must be there.
+    local made state now
+    [ -f "$1" ] || return 0
+    ! is_fold "$1" || [ -f "$1.key" ] || return 1
+    read -r made state < <(recorded "$1") || true
     now=$(state_now "$1")
-    [ "$state" != "$now" ] || [ -n "${2-}" ] || return 0
-    [ "$made" = "$(digest_file "$1")" ] || return 1
-    [ "$state" = "$now" ] || [ -n "${DRY-}" ] || record "$1" "$made"
+    [ "$state" != "$now" ] || return 0
+    ! is_fold "$1" || made=${made:-$(key_of "$1" 2)}
+    [ -z "$made" ] || [ "$made" = "$(digest_file "$1")" ] || return 1
+    [ -n "${DRY-}" ] || record "$1" "${made:-$(digest_file "$1")}"
 }
 
 stale_products() { # those that are not as make left them, said and printed

@@ -2,8 +2,11 @@
 # shell.sh PRODUCT INPUT... -c RECIPE: the shell of the stages. What a recipe has made is recorded; where it fails, inputs
 # that are not as they were made are named.
 set -eu
+here=$(dirname "$0")
 # shellcheck source=pipelines/settled.bash
-. "$(dirname "$0")/settled.bash"
+. "$here/settled.bash"
+# shellcheck source=pipelines/damage.bash
+. "$here/damage.bash"
 product=$1 inputs=()
 shift
 while [ "$1" != -c ]; do
@@ -11,12 +14,17 @@ while [ "$1" != -c ]; do
     shift
 done
 status=0
+forget_products "$product"
 bash -eu -o pipefail "$@" || status=$?
 if [ $status = 0 ]; then
     record_products "$product"
 else
     for input in "${inputs[@]}"; do
-        as_recorded "$input" whole || echo "$input: is not what make left there: delete it, and make again" >&2
+        [[ $input == "$WORK"/* ]] || continue
+        [[ $input != */index.mpk ]] || echo "${input%/*}: looking whether all shards are as they were made" >&2
+        damages "$input" | while IFS=$'\t' read -r file why; do
+            echo "$file: $why: \`make repair\` removes what is damaged, and make goes on" >&2
+        done
     done
 fi
 exit $status

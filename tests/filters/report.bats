@@ -221,7 +221,7 @@ assert "kept in submission 1" in text and "truly" not in text
     copy_of_run
     mkdir tmp
     export TMPDIR=$PWD/tmp
-    for file in config.json submission1.csv train-seg-unet/fold-1.jsonl train-cls-bisenet/joblog test-seg-unet/joblog \
+    for file in config.json submission1.csv train-seg-unet/fold-1.jsonl \
         test/index.mpk survey.json merge-cls2.mpk score-empty.json score-submission1.csv; do
         mv "copy/$file" away
         fails 1 "copy/$file: cannot be read" "$report" copy
