@@ -76,25 +76,25 @@ find_weights() {
     done < <(get '[.[].init? // empty | select(. != "")] | unique[]')
 }
 
-depends() { # depends STAGE: all that decides what comes out of it
-    local paths=()
-    case $1 in
-    data)
-        jq -c '.data | del(.truth)' <<<"$checked"
-        [ "$made_up" = true ] || mapfile -t paths < <(get '.data | [.train, .labels, .masks, .test, .ids] | flatten | unique[]')
-        ;;
-    score) mapfile -t paths < <(get '.data.truth') ;;
-    *)
-        jq -c --arg stage "$1" '.[$stage]' <<<"$checked"
-        mapfile -t paths < <(get ".\"$1\".init? // empty")
-        ;;
-    esac
-    [ ${#paths[@]} = 0 ] || state_of "${paths[@]}"
+dependencies() { # of each stage a line: its name, its settings, the paths that it reads; between them a separator (US)
+    jq -r --argjson made_up "$made_up" 'del(.notes) | to_entries[] | .value as $own
+        | if .key == "data" then [.key, ($own | del(.truth) | tojson)]
+              + if $made_up then [] else [$own | .train, .labels, .masks, .test, .ids] | flatten | unique end,
+              ["score", "", $own.truth]
+          else [.key, ($own | tojson), $own.init? // ""] end
+        | map(. // "") | join("\u001f")' <<<"$checked"
 }
 
-for text in "$config" "$profile" "$work" "$folder" "$@"; do # jq would replace what is no UTF-8
-    [[ $text != *[[:cntrl:]]* && $text = "$(jq -n -r --arg text "$text" '$text')" ]] ||
-        complain "$(jq -n -c --arg text "$text" '$text'): control characters and texts that are no UTF-8 cannot be passed on"
+depends() { # depends SETTINGS PATH...: all that decides what comes out of a stage
+    [ -z "$1" ] || echo "$1"
+    [ -z "${*:2}" ] || state_of "${@:2}"
+}
+
+texts=("$config" "$profile" "$work" "$folder" "$@")
+mapfile -t seen < <(jq -n -r '$ARGS.positional[]' --args -- "${texts[@]}") # jq replaces what is no UTF-8
+for i in "${!texts[@]}"; do
+    [[ ${texts[i]} != *[[:cntrl:]]* && ${texts[i]} = "${seen[i]-}" ]] || complain "$(jq -n -c --arg text "${texts[i]}" \
+        '$text'): control characters and texts that are no UTF-8 cannot be passed on"
 done
 [ -r "$config" ] || complain "$config: cannot be read"
 if ! checked=$(jq --arg profile "$profile" --arg folder "$folder" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
@@ -112,6 +112,6 @@ find_weights
 mkdir -p "$settled/options"
 jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked" | settle "$settled/config.json"
 jq -r -L "$here" -f "$here/options.jq" <<<"$checked" | settle "$settled/config.mk"
-for stage in score $(get 'keys[] | select(. != "notes")'); do
-    depends "$stage" | settle "$settled/options/$stage"
-done
+while IFS=$'\x1f' read -r -a words; do
+    depends "${words[@]:1}" | settle "$settled/options/${words[0]}"
+done < <(dependencies)

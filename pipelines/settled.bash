@@ -172,13 +172,15 @@ as_recorded() { # as_recorded PRODUCT: it is what was made; its bytes are read w
     [ -n "${DRY-}" ] || record "$1" "${made:-$(digest_file "$1")}"
 }
 
-stale_products() { # those that are not as make left them, said and printed
+stale_products() { # those that are not as make left them, said and printed; and folds whose beginnings a kill has left
     local file
     while read -r file; do
-        as_recorded "$file" || {
+        if ! as_recorded "$file"; then
             echo "$file: is not what make left there; it is looked at anew" >&2
             echo "$file"
-        }
+        elif is_fold "$file" && [ -d "${file%.mpk*}.part" ]; then
+            echo "$file"
+        fi
     done < <(products)
 }
 
