@@ -76,6 +76,7 @@ xray_damages() { # of made-up X-rays: a line a file: the path, a tab, why
         file=$WORK/${file%: FAILED*} why="is not what make left there"
         [ -e "$file" ] || why="is missing"
         printf '%s\t%s\n' "$file" "$why"
+        # shellcheck disable=SC2154 # of settled.bash
     done < <(cd "$WORK" && sha256sum --check --quiet "${xray_digests#"$WORK"/}" 2>/dev/null)
 }
 

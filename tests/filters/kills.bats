@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A fold's end, a map's and the report's, killed at every call by which they change what the disk holds (tests/preload):
-# the next make completes, to the same bytes, and nothing of the killed one stays.
+# the next make completes, to the same bytes, and nothing of the killed one stays. Training and prediction, which take
+# most of the time and write nothing there themselves, are replaced by copies of small files.
 
 load helpers
 
@@ -8,106 +9,151 @@ setup_file() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     WORK=$BATS_FILE_TMPDIR/work
     SAVED=$BATS_FILE_TMPDIR/saved
-    export ROOT WORK SAVED THREADS=1
+    BIN=$BATS_FILE_TMPDIR/bin
+    export ROOT WORK SAVED BIN
 }
 
 setup() {
     not_sanitized "kill-at.so cannot be loaded before AddressSanitizer"
-    cd "$ROOT"
-    [ -e "$WORK" ] || whole_run
+    cd "$BATS_TEST_TMPDIR"
+    [ -e "$SAVED" ] || whole_run
 }
 
-method() { # method ARGUMENT...: make with few iterations of the smallest network
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" WORK="$WORK" PROFILE=demo \
-        THREADS=1 synth.{train=8,test=3,side=64,lesions=0.5,format=png} train-cls-bisenet.dilate=8 \
+method() { # method ARGUMENT...: make with the programs of $BIN
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" BIN="$BIN" WORK="$WORK" PROFILE=demo \
+        synth.{train=8,test=3,side=64,lesions=0.5,format=png} train-cls-bisenet.dilate=8 \
         train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18,side=64,iterations=1,eval-every=1,batch=2} "$@"
 }
 
+copying_programs() { # $BIN: all programs, but for the two that have networks
+    local small=$BATS_FILE_TMPDIR/small
+    mkdir -p "$BIN" "$small"
+    ln -s "$(dirname "$(command -v augment)")"/* "$BIN/"
+    rm "$BIN"/{train,predict}-fold
+    printf '#!/bin/sh\nfor folder; do :; done\ncat >/dev/null\ncp "%s"/* "$folder"\n' "$small" >"$BIN/train-fold"
+    printf '#!/bin/sh\ncat "%s"\n' "$BATS_FILE_TMPDIR/map.mpk" >"$BIN/predict-fold"
+    chmod +x "$BIN"/{train,predict}-fold
+    cat >"$small/log.jsonl" <<'END'
+{"iteration":1,"loss":5.9,"bce":4.6,"lovasz":1.3,"global":0,"rate":0.01,"images_per_second":20}
+{"iteration":1,"dice":0.5,"dice_empty":0.5,"dice_lesion":0.25,"accuracy":0.5,"best":true,"memory_mib":700}
+END
+    PYTHONPATH=$ROOT/tests/attack PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$small" "$BATS_FILE_TMPDIR/map.mpk" <<'END'
+import sys
+from hostile import halves
+from streams import Map, Stream, tensor
+
+def write(path, kind, records):
+    with open(path, "wb") as file:
+        Stream(kind, records).write(file)
+
+state = Map([["id", "state"], ["iteration", 1], ["samples", 2]])
+write(sys.argv[1] + "/last.mpk", "weights", [state])
+write(sys.argv[1] + "/best.mpk", "weights", [state])
+plane = tensor("<f2", [64, 64], halves(*[0.25] * 3072, *[0.75] * 1024))
+write(sys.argv[2], "probabilities", [Map([["id", f"synth-1-00000{i}"], ["probability", plane]]) for i in (8, 9)] +
+      [Map([["id", "synth-1-000010"], ["probability", plane]])])
+END
+}
+
 whole_run() {
+    [ -e "$BIN" ] || copying_programs
     method report >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
     method -q report || method report >"$BATS_FILE_TMPDIR/says" 2>&1 # the truth is there only now
+    cp -a "$WORK" "$SAVED"
 }
 
 command_of() { # command_of SCRIPT GOAL: ${command[@]} is what GOAL's recipe runs for fold 0
     local text
-    text=$(method -n "$2" -W "$WORK/$3" | sed -n "/$1/,/:::/p" | tr -d '\\\n')
+    text=$(WORK=/nowhere method -n "$2" | sed -n "/$1/,/:::/p" | tr -d '\\\n')
     text=${text#*pipelines/"$1"}
     text=${text%%:::*}
+    text=${text//\/nowhere/$WORK}
     text=${text//'{1}'/0}
     eval "command=('$ROOT/pipelines/$1' ${text//'{2}'/"''"})"
 }
 
-killed() { # killed BEFORE AFTER COMMAND...: each_kill with the programs on PATH, quietly
-    each_kill "$1" "$2" env PATH="$ROOT/bin:$PATH" WORK="$WORK" "${@:3}" 2>"$BATS_TEST_TMPDIR/says" || {
+killed() { # killed BEFORE AFTER COMMAND...: each_kill, quietly
+    each_kill "$1" "$2" env PATH="$BIN:$PATH" WORK="$WORK" "${@:3}" 2>"$BATS_TEST_TMPDIR/says" || {
         cat "$BATS_TEST_TMPDIR/says"
         return 1
     }
 }
 
-same_fold() { # same_fold NAME...: as before, with its key and record, and nothing else
-    local name
-    for name in "$@"; do
-        cmp "$SAVED/$name" "$WORK/$name" || return 1
-        [ "$(sed -n 2p "$WORK/$name.key")" = "$(sha256sum <"$WORK/$name" | cut -d ' ' -f 1)" ] || return 1
-        grep -q "^$(sed -n 2p "$WORK/$name.key") " "$WORK/digests/${name//\//,}" || return 1
-    done
+same_fold() { # same_fold NAME: as before, with its key and record, and nothing else
+    local digest
+    cmp "$SAVED/$1" "$WORK/$1" && cmp "$SAVED/$1.key" "$WORK/$1.key" || return 1
+    digest=$(sha256sum <"$WORK/$1" | cut -d ' ' -f 1)
+    [ "$(sed -n 2p "$WORK/$1.key")" = "$digest" ] && grep -q "^$digest " "$WORK/digests/${1//\//,}" || return 1
     [ -z "$(find "$WORK" -name '*.part')" ]
 }
 
-begun_fold() { # fold 0 as it is when the last iteration is done
+begun_fold() { # fold 0 when the last iteration is done
     rm -rf "$WORK"/train-seg-bisenet/fold-0.*
-    cp -al "$SAVED/begun" "$WORK/train-seg-bisenet/fold-0.part"
+    cp -a "$BATS_FILE_TMPDIR/begun" "$WORK/train-seg-bisenet/fold-0.part"
 }
 
 trained_fold() {
-    method train-seg-bisenet && same_fold train-seg-bisenet/fold-{0,1}.mpk && cmp "$SAVED/fold-0.jsonl" "$WORK/train-seg-bisenet/fold-0.jsonl"
+    method train-seg-bisenet && same_fold train-seg-bisenet/fold-0.mpk &&
+        cmp "$SAVED/train-seg-bisenet/fold-0.jsonl" "$WORK/train-seg-bisenet/fold-0.jsonl"
 }
 
 @test "a fold's end" {
-    command_of train-fold.sh train-seg-bisenet train/index.mpk
-    mkdir -p "$SAVED/train-seg-bisenet" "$BATS_TEST_TMPDIR/bin"
-    cp -a "$WORK"/train-seg-bisenet/fold-[01].mpk "$SAVED/train-seg-bisenet"
-    # Trained again, up to where the fold's end would begin
+    command_of train-fold.sh train-seg-bisenet
     rm "$WORK"/train-seg-bisenet/fold-0.*
-    printf '#!/bin/sh\n"%s" "$@"\nexit 1\n' "$ROOT/bin/train-fold" >"$BATS_TEST_TMPDIR/bin/train-fold"
-    chmod +x "$BATS_TEST_TMPDIR/bin/train-fold"
-    run env PATH="$BATS_TEST_TMPDIR/bin:$ROOT/bin:$PATH" "${command[@]}"
+    mkdir stopped
+    { cat "$BIN/train-fold"; echo exit 1; } >stopped/train-fold
+    chmod +x stopped/train-fold
+    run env PATH="$PWD/stopped:$BIN:$PATH" "${command[@]}"
     [ "$status" = 1 ]
-    cp -a "$WORK/train-seg-bisenet/fold-0.part" "$SAVED/begun"
-    cp "$SAVED/begun/log.jsonl" "$SAVED/fold-0.jsonl"
+    mv "$WORK/train-seg-bisenet/fold-0.part" "$BATS_FILE_TMPDIR/begun"
     killed begun_fold trained_fold "${command[@]}"
     [ "$KILLS" -ge 15 ]
 }
 
-no_map() { rm -f "$WORK"/test-seg-bisenet/fold-0.*; }
+another_map() { # than the one that is wanted, with a key of its own
+    echo other >"$WORK/test-seg-bisenet/fold-0.mpk.zst"
+    { echo other && echo other | sha256sum | cut -d ' ' -f 1; } >"$WORK/test-seg-bisenet/fold-0.mpk.zst.key"
+    rm -f "$WORK/digests/test-seg-bisenet,fold-0.mpk.zst"
+    touch "$WORK/options/test-seg-bisenet"
+}
 
-predicted_fold() { method test-seg-bisenet && same_fold test-seg-bisenet/fold-{0,1}.mpk.zst; }
+predicted_fold() { method test-seg-bisenet && same_fold test-seg-bisenet/fold-0.mpk.zst; }
 
 @test "a map's end" {
-    command_of predict-fold.sh test-seg-bisenet test/index.mpk
-    mkdir -p "$SAVED/test-seg-bisenet"
-    cp -a "$WORK"/test-seg-bisenet/fold-[01].mpk.zst "$SAVED/test-seg-bisenet"
-    killed no_map predicted_fold "${command[@]}"
-    [ "$KILLS" -ge 5 ]
+    command_of predict-fold.sh test-seg-bisenet
+    killed another_map predicted_fold "${command[@]}"
+    [ "$KILLS" -ge 7 ]
 }
 
-another_report() { # than the recipe will make
+write_page() { # the report's recipe, with a page that is ready
+    env PATH="$BIN:$PATH" WORK="$WORK" "${recipe[@]}"
+}
+
+older_report() {
     cp "$SAVED/report.html" "$WORK/report.html"
-    touch "$WORK/submission1.csv"
+    touch -d '1 year ago' "$WORK/report.html"
 }
 
-made_report() {
-    method report >"$BATS_TEST_TMPDIR/made" || return 1
-    tail -n 1 "$WORK/report.html" | grep -q '</html>' || return 1
-    grep -q "^$(sha256sum <"$WORK/report.html" | cut -d ' ' -f 1) " "$WORK/digests/report.html" || return 1
-    cmp "$SAVED/submission1.csv" "$WORK/submission1.csv" && [ -z "$(find "$WORK" -name '*.part')" ]
+written_page() { # a report is there and counts only if it is the new one, whole; if not, it is made
+    if method -q report; then
+        cmp page "$WORK/report.html" || return 1
+    else
+        write_page && method -q report || return 1
+    fi
+    [ -e "$WORK/digests/report.html" ] || method report || return 1 # only its record was missing
+    cmp page "$WORK/report.html" && [ -z "$(find "$WORK" -name '*.part')" ] &&
+        grep -q "^$(sha256sum <page | cut -d ' ' -f 1) " "$WORK/digests/report.html"
 }
 
 @test "the report's end" {
-    mkdir -p "$SAVED"
-    cp "$WORK"/{report.html,submission1.csv} "$SAVED"
-    { grep -v '</html>' "$SAVED/report.html"; echo '<!-- whole --></html>'; } >"$SAVED/page"
-    killed another_report made_report "$ROOT/pipelines/shell.sh" "$WORK/report.html" "$WORK/submission1.csv" -c \
-        "cp '$SAVED/page' '$WORK/report.html.part'; mv '$WORK/report.html.part' '$WORK/report.html'"
+    sed 's/<title>/&Another: /' "$SAVED/report.html" >page
+    no cmp -s "$SAVED/report.html" page
+    recipe=("$ROOT/pipelines/shell.sh" "$WORK/report.html" "$WORK/submission1.csv" -c
+        "cat page >'$WORK/report.html.part'; mv '$WORK/report.html.part' '$WORK/report.html'")
+    killed older_report written_page "${recipe[@]}"
     [ "$KILLS" -ge 5 ]
+    older_report
+    method report
+    tail -n 1 "$WORK/report.html" | grep -q '</html>'
+    no cmp -s page "$WORK/report.html"
 }
