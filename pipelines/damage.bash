@@ -70,13 +70,13 @@ shard_damages() { # shard_damages FOLDER: a line a file: the path, a tab, why. S
     if [ -n "$found" ]; then printf %s "$found"; else printf '%s\t%s\n' "$file" "$why"; fi
 }
 
+# shellcheck disable=SC2154 # of settled.bash
 xray_damages() { # of made-up X-rays: a line a file: the path, a tab, why
     local file why
     while read -r file; do
         file=$WORK/${file%: FAILED*} why="is not what make left there"
         [ -e "$file" ] || why="is missing"
         printf '%s\t%s\n' "$file" "$why"
-        # shellcheck disable=SC2154 # of settled.bash
     done < <(cd "$WORK" && sha256sum --check --quiet "${xray_digests#"$WORK"/}" 2>/dev/null)
 }
 

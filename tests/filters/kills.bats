@@ -135,10 +135,8 @@ older_report() {
 }
 
 written_page() { # a report is there and counts only if it is the new one, whole; if not, it is made
-    if method -q report; then
-        cmp page "$WORK/report.html" || return 1
-    else
-        write_page && method -q report || return 1
+    if ! method -q report; then
+        write_page || return 1
     fi
     [ -e "$WORK/digests/report.html" ] || method report || return 1 # only its record was missing
     cmp page "$WORK/report.html" && [ -z "$(find "$WORK" -name '*.part')" ] &&
