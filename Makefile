@@ -40,12 +40,13 @@ CMOCKA := $(if $(PLAIN),,-lcmocka)
 
 # ---- what there is: every file found is built; nothing is listed by hand
 # in_lib PATTERN...: the files of lib/, however deep
-in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/*,$(addprefix $(folder)/,$1)))
+in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c *.cc)
 ifdef PLAIN
-LIB_SOURCES := $(filter-out lib/backend/onednn.c lib/backend/onednn_plan.c lib/backend/onednn_passes.c lib/backend/cpu_convolution.c lib/image/codec/inflate.c \
-    lib/image/codec/jpeg.c lib/image/codec/png_codec.c lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors.c \
-    lib/weights/zip.c %.cc,$(LIB_SOURCES)) $(wildcard tests/plain/*.c)
+LIB_SOURCES := $(filter-out lib/backend/cpu/onednn.c lib/backend/cpu/products/gemm.c lib/ops/convolution/cpu/convolution.c \
+    lib/ops/convolution/cpu/onednn/% lib/image/codec/inflate.c lib/image/codec/jpeg.c lib/image/codec/png_codec.c \
+    lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors/safetensors.c \
+    lib/weights/pth/zip.c %.cc,$(LIB_SOURCES)) $(wildcard tests/plain/*.c)
 endif
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))

@@ -1,5 +1,5 @@
 // cost: what networks cost, counted from their layers.
-#include "nn/cost.h"
+#include "nn/cost/cost.h"
 #include "core/error.h"
 #include "models/models.h"
 #include "program/cli.h"

@@ -8,8 +8,8 @@
 #include "program/progress.h"
 #include "program/streams/sources.h"
 #include "stream/extent.h"
-#include "train/inference.h"
-#include "train/parameters.h"
+#include "train/checkpoint/parameters.h"
+#include "train/evaluate/inference.h"
 #include "weights/file.h"
 
 #include <inttypes.h>

@@ -2,10 +2,10 @@
 #include "models/models.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "train/parameters.h"
+#include "train/checkpoint/parameters.h"
 #include "weights/checkpoint.h"
 #include "weights/file.h"
-#include "weights/safetensors.h"
+#include "weights/safetensors/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

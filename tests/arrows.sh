@@ -16,11 +16,13 @@ allowed() { # modules that a module of lib/ may know besides itself
     phantom) echo "core image" ;;
     backend) echo "core program" ;;
     nn) echo "core backend" ;;
-    ops) echo "core nn backend" ;;
+    ops) echo "core program nn backend" ;;
     models) echo "core nn ops" ;;
     weights) echo "core program stream" ;;
+    loss) echo "core backend" ;;
+    optimizer) echo "core backend" ;;
+    train) echo "core program stream image dataset challenge weights nn backend loss optimizer" ;;
     cuda) echo "core backend ops train" ;;
-    train) echo "core program stream image dataset challenge weights nn backend" ;;
     *) complain "lib/$1: a module the plan does not know" ;;
     esac
 }

@@ -1,7 +1,7 @@
 // Choosing a device and a precision by name.
 #include "backend/backend.h"
 
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "backend/module.h"
 
 #include <stdlib.h>

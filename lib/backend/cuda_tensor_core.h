@@ -10,7 +10,7 @@
 #ifndef PLEURA_BACKEND_CUDA_TENSOR_CORE_H
 #define PLEURA_BACKEND_CUDA_TENSOR_CORE_H
 
-#include "backend/cuda.h"
+#include "backend/cuda/cuda.h"
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 #define TENSOR_CORE_ASM(...) __trap() // never launched: the host asks the device's capability first

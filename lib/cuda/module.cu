@@ -1,5 +1,5 @@
 // The CUDA backend as a module: what lib/backend/module.c loads.
-#include "backend/cuda.h"
+#include "backend/cuda/cuda.h"
 
 extern "C" {
 #include "backend/module.h"

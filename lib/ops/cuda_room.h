@@ -2,7 +2,7 @@
 #ifndef PLEURA_OPS_CUDA_ROOM_H
 #define PLEURA_OPS_CUDA_ROOM_H
 
-#include "backend/cuda.h"
+#include "backend/cuda/cuda.h"
 
 extern "C" {
 #include "ops/kernels.h"

@@ -2,7 +2,7 @@
 #include "train/start.h"
 
 #include "program/die.h"
-#include "train/parameters.h"
+#include "train/checkpoint/parameters.h"
 #include "weights/file.h"
 
 #include <errno.h>

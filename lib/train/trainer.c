@@ -6,11 +6,11 @@
 #include "nn/profile.h"
 #include "program/die.h"
 #include "program/progress.h"
-#include "train/evaluate.h"
-#include "train/parameters.h"
+#include "train/checkpoint/parameters.h"
+#include "train/evaluate/evaluate.h"
+#include "train/log.h"
 #include "train/schedule.h"
 #include "train/step.h"
-#include "train/train_log.h"
 
 #include <inttypes.h>
 #include <math.h>

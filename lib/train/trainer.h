@@ -2,10 +2,10 @@
 #ifndef PLEURA_TRAIN_TRAINER_H
 #define PLEURA_TRAIN_TRAINER_H
 
+#include "loss/total_loss.h"
 #include "program/streams/sources.h"
 #include "train/batch.h"
-#include "train/checkpoint.h"
-#include "train/total_loss.h"
+#include "train/checkpoint/checkpoint.h"
 
 struct trainer_options {
     int64_t iterations; // batches, all in all

@@ -2,17 +2,9 @@
 #ifndef PLEURA_TRAIN_TRAINING_H
 #define PLEURA_TRAIN_TRAINING_H
 
+#include "loss/total_loss.h"
 #include "nn/network.h"
-#include "train/radam.h"
-#include "train/total_loss.h"
-
-// Arrays of all learned parameters, those that decay first.
-struct update {
-    float *values, *gradients, *mean, *variance;
-    size_t decaying, count;
-    const struct radam_step *factors; // two: of those that decay, of the others
-    int64_t *bad;                     // answer: the first gradient that is not finite, or INT64_MAX
-};
+#include "optimizer/update.h"
 
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
 struct training_calls {

@@ -3,8 +3,8 @@
 
 #include "weights/checkpoint.h"
 #include "weights/prefix.h"
-#include "weights/pth.h"
-#include "weights/safetensors.h"
+#include "weights/pth/pth.h"
+#include "weights/safetensors/safetensors.h"
 #include "weights/source.h"
 
 #include <string.h>

@@ -1,16 +1,17 @@
 // bare NETWORK SIDE BATCH infer|train [f32|bf16] [THREADS]: the sum of what a network's
 // convolutions and matrix products take one by one, as bare calls of the backend on data that is
 // there: the limit that a whole step is held against. Prints milliseconds.
-#include "backend/cpu.h"
-#include "backend/cpu_amx.h"
-#include "backend/cpu_bf16.h"
-#include "backend/cpu_f32.h"
-#include "backend/cpu_level.h"
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
+#include "backend/cpu/products/bf16.h"
+#include "backend/cpu/products/f32.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "models/models.h"
 #include "nn/operation.h"
 #include "ops/convolution/convolution.h"
+#include "ops/convolution/cpu/convolution.h"
 #include "program/die.h"
 
 #include <omp.h>

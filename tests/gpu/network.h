@@ -7,7 +7,7 @@
 #include "models/models.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "train/parameters.h"
+#include "train/checkpoint/parameters.h"
 #include "train/step.h"
 
 #include <stdlib.h>

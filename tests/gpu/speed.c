@@ -4,8 +4,8 @@
 
 #include "core/numbers/random.h"
 #include "core/version.h"
-#include "nn/bound.h"
-#include "train/inference.h"
+#include "nn/cost/bound.h"
+#include "train/evaluate/inference.h"
 
 #include <stdio.h>
 #include <string.h>

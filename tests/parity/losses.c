@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "image/runs.h"
-#include "train/loss.h"
+#include "loss/loss.h"
 
 #include <math.h>
 #include <stdio.h>

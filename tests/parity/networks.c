@@ -4,11 +4,11 @@
 #include "program/die.h"
 
 #include "core/error.h"
+#include "loss/total_loss.h"
 #include "models/models.h"
 #include "nn/network.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
-#include "train/total_loss.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // What the CPU backend takes from oneDNN, as plain loops in float32: for comparisons on machines
 // without it.
-#include "backend/cpu.h"
+#include "ops/convolution/cpu/convolution.h"
 #include "program/die.h"
 
 #include <stdlib.h>

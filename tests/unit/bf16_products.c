@@ -1,8 +1,8 @@
 // Products of bf16 against sums in double, for odd sizes, all orders of A, and sums added to what
 // is there; those of whole tiles go by matrix units where there are some, and by the same code on
 // emulated ones everywhere.
-#include "backend/cpu_amx.h"
-#include "backend/cpu_numbers.h"
+#include "backend/cpu/numbers.h"
+#include "backend/cpu/products/amx.h"
 #include "core/numbers/random.h"
 
 #include <math.h>
@@ -157,7 +157,7 @@ static void multiply(int sum, int a, int b) {
 #define LOAD(tile, at, step) load(tile, at, step)
 #define STORE(tile, at, step) store(tile, at, step)
 #define MULTIPLY(sum, a, b) multiply(sum, a, b)
-#include "backend/cpu_amx_block.h"
+#include "backend/cpu/products/amx_block.h"
 
 static uint16_t *drawn_halves(size_t count, uint64_t number) {
     float *floats = drawn(count, number);

@@ -1,5 +1,5 @@
 // bound: the least time of a small graph, worked out by hand, and of the networks.
-#include "nn/bound.h"
+#include "nn/cost/bound.h"
 #include "models/models.h"
 #include "ops/ops.h"
 

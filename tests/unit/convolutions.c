@@ -1,8 +1,9 @@
 // Convolutions of the CPU backend, all passes, in float32 and bf16, against plain sums in double:
 // those by our own products, directly and by Winograd's method, and those by oneDNN.
-#include "backend/cpu_panels.h"
-#include "backend/onednn_convolution.h"
 #include "core/numbers/random.h"
+#include "ops/convolution/cpu/convolution.h"
+#include "ops/convolution/cpu/onednn/convolution.h"
+#include "ops/convolution/cpu/panels.h"
 
 #include <math.h>
 #include <stdlib.h>

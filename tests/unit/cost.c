@@ -1,5 +1,5 @@
 // cost: the arithmetic of layers worked out by hand, and of the networks.
-#include "nn/cost.h"
+#include "nn/cost/cost.h"
 #include "models/models.h"
 #include "ops/ops.h"
 

@@ -2,7 +2,7 @@
 // operation is slower with them than with ordinary numbers.
 #include "trials.h"
 
-#include "backend/cpu_denormals.h"
+#include "backend/cpu/denormals.h"
 #include "nn/operation.h"
 #include "train/step.h"
 

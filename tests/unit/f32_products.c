@@ -1,7 +1,7 @@
 // Products of small float32 matrices against sums in double, for all numbers of rows, both orders
 // of A, and sums added to what is there; whose bytes do not depend on the other rows, and are the
 // same by vectors of 16 numbers, which any processor runs here in pieces.
-#include "backend/cpu_f32.h"
+#include "backend/cpu/products/f32.h"
 #include "core/numbers/random.h"
 
 #include <math.h>
@@ -45,7 +45,7 @@ static void fuse(const sixteen *a, const sixteen *b, sixteen *c) {
 #define LANES 16
 #define FUSED(a, b, c) (fuse(&(a), &(b), &(c)), (c)) // which is where the sum goes
 #define SHAPES CPU_F32_SHAPES_16
-#include "backend/cpu_f32_block.h"
+#include "backend/cpu/products/f32_block.h"
 
 // ---- one product
 

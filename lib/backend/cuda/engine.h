@@ -2,7 +2,7 @@
 #ifndef PLEURA_BACKEND_CUDA_ENGINE_H
 #define PLEURA_BACKEND_CUDA_ENGINE_H
 
-#include "backend/cuda.h"
+#include "backend/cuda/cuda.h"
 
 #define SENT_MOST 4 // copies on their way from memory that the device can read
 

@@ -1,5 +1,5 @@
 // Sorting by CUB: the radix sort, which needs nothing from the host and so can be recorded.
-#include "backend/cuda.h"
+#include "backend/cuda/cuda.h"
 
 #include <cub/device/device_radix_sort.cuh>
 

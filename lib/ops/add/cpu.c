@@ -1,5 +1,5 @@
 // add and add_scaled on the CPU.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/simd.h"
 #include "ops/kernels.h"
 

@@ -1,8 +1,8 @@
 // add and add_scaled by CUDA, image by image, a row a pixel. Backward one walk hands the gradient
 // on and sums it up over rows: itself, for what went to all pixels, and its product with b, for
 // gamma.
-#include "backend/cuda_block.h"
-#include "backend/cuda_rows.h"
+#include "backend/cuda/block.h"
+#include "backend/cuda/rows.h"
 #include "ops/cuda_room.h"
 
 namespace {

@@ -2,7 +2,7 @@
 // -E a row (the maximum that the formula adds drops out), Y = X A^T. Backward: dA = dY^T X,
 // dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 // Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/numbers/exponential.h"
 #include "ops/kernels.h"
 

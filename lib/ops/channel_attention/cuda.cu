@@ -1,7 +1,7 @@
 // channel_attention by CUDA: products by cuBLAS, a block for each row of the squares of channels.
 // With X (pixels x channels) of one image: E = X^T X, A = softmax of -E a row, Y = X A^T. Backward:
 // dA = dY^T X, dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
-#include "backend/cuda_block.h"
+#include "backend/cuda/block.h"
 #include "ops/cuda_room.h"
 
 namespace {

@@ -4,7 +4,7 @@
 // In bf16, a network's first layer, of three channels and stride 2, would leave tensor cores idle:
 // they take channels by eights. So 2 x 2 pixels become the channels of one (space to depth), and
 // the same sums a convolution of stride 1 with a window of half the size.
-#include "backend/cuda_rows.h"
+#include "backend/cuda/rows.h"
 #include "ops/cuda_room.h"
 
 extern "C" {

@@ -1,5 +1,5 @@
 // gate on the CPU: a thread takes some channels of an image.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "ops/gate/gate.h"
 #include "ops/kernels.h"
 

@@ -1,5 +1,5 @@
 // gate by CUDA, image by image, a row a pixel; the gate's gradient is a sum over rows.
-#include "backend/cuda_rows.h"
+#include "backend/cuda/rows.h"
 #include "ops/cuda_room.h"
 
 extern "C" {

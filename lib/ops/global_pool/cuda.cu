@@ -1,6 +1,6 @@
 // global_pool by CUDA: sums over the rows of each image, a row a pixel; backward hands each image's
 // gradient to all of its pixels.
-#include "backend/cuda_rows.h"
+#include "backend/cuda/rows.h"
 #include "ops/cuda_room.h"
 
 namespace {

@@ -1,5 +1,5 @@
 // image on the CPU: a table of 256 gray values.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>

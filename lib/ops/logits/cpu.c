@@ -1,6 +1,6 @@
 // logits on the CPU. A dropped channel is a weight of 0 for that image, a kept one is scaled by
 // 1 / (1 - probability).
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/numbers/random.h"
 #include "core/simd.h"
 #include "ops/kernels.h"

@@ -1,7 +1,7 @@
 // logits by CUDA. First each image's weights are made, dropout's factors in them. Forward: some
 // lanes share a pixel, each takes packs of its channels, and what they have is added up across the
 // lanes. Backward walks down the rows, a row a pixel.
-#include "backend/cuda_rows.h"
+#include "backend/cuda/rows.h"
 #include "ops/cuda_room.h"
 
 extern "C" {

@@ -1,6 +1,6 @@
 // max_pool on the CPU. Saved: which of the nine each maximum came from, so that backward can
 // gather: every input pixel asks the windows over it, and no two threads write to one place.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/simd.h"
 #include "ops/kernels.h"
 

@@ -1,7 +1,7 @@
 // norm on the CPU. Rows are pixels. Statistics are of float32 blocks with their own means, brought
 // together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change. What
 // float32 leaves of a mean is kept as a correction: over two pixels 1 / deviation may be 300.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "ops/kernels.h"
 #include "ops/norm/norm.h"
 #include "ops/norm/rows.h"

@@ -1,6 +1,6 @@
 // norm by CUDA: rows are pixels. Statistics are sums of differences from the first pixel, which
 // lies within the data, so that nothing cancels; a block's in float32 a thread, then float64.
-#include "backend/cuda_rows.h"
+#include "backend/cuda/rows.h"
 #include "ops/cuda_room.h"
 
 extern "C" {

@@ -2,7 +2,7 @@
 // too. With D_i = dY_i . Y_i and
 //     g_ij = P_ij (dY_i . v_j - D_i) + P_ji (dY_j . v_i - D_j) = g_ji
 // dq_i = sum_j g_ij q_j and dv_i = sum_j P_ji dY_j.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/numbers/exponential.h"
 #include "core/simd.h"
 #include "ops/position_attention/pairs.h"

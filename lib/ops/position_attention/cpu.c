@@ -1,6 +1,6 @@
 // position_attention on the CPU, in tiles of the (pixels x pixels) matrix, which is never held
 // whole. Queries are keys, so S is symmetric: a tile serves its rows and its columns.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "ops/position_attention/pairs.h"
 
 #include <omp.h>

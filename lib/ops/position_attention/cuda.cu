@@ -4,7 +4,7 @@
 // softmax. Formulas as on the CPU (cpu.c): queries are keys, so backward walks rows only, too.
 #include "ops/position_attention/cuda_fused.h"
 
-#include "backend/cuda_block.h"
+#include "backend/cuda/block.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // The forward direction: a running softmax (Milakov, Gimelshein 2018; Dao et al. 2022) of rows and,
 // at the same time, of columns. Saves L_i = log sum_j exp(s_ij).
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/numbers/exponential.h"
 #include "core/simd.h"
 #include "ops/position_attention/pairs.h"

@@ -1,11 +1,11 @@
 // Products of tiles, in float32 or in bf16.
 #include "ops/position_attention/tiles.h"
 
-#include "backend/cpu.h"
-#include "backend/cpu_amx.h"
-#include "backend/cpu_bf16.h"
-#include "backend/cpu_f32.h"
-#include "backend/cpu_level.h"
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
+#include "backend/cpu/products/bf16.h"
+#include "backend/cpu/products/f32.h"
 
 #include "core/simd.h"
 

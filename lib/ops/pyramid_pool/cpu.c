@@ -1,8 +1,8 @@
 // pyramid_pool on the CPU. Pooling and interpolation are both linear along each axis: for a grid of
 // g, two matrices, down (g x n) and up (n x g). Backward is the same with up^T and down^T.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "nn/axis.h"
+#include "nn/bilinear/axis.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "ops/cuda_room.h"
 
 extern "C" {
-#include "nn/axis.h"
+#include "nn/bilinear/axis.h"
 }
 
 namespace {

@@ -1,5 +1,5 @@
 // relu on the CPU.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>

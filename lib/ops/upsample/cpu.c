@@ -1,8 +1,8 @@
 // upsample on the CPU: first between two rows, then along the row; backward the same two ways as
 // sums, gathered by input row.
-#include "backend/cpu.h"
+#include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "nn/axis.h"
+#include "nn/bilinear/axis.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>

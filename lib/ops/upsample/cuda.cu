@@ -4,7 +4,7 @@
 #include "ops/cuda_pixels.h"
 
 extern "C" {
-#include "nn/axis.h"
+#include "nn/bilinear/axis.h"
 }
 
 namespace {

@@ -3,7 +3,7 @@
 #ifndef PLEURA_BACKEND_CUDA_TENSOR_CORE_H
 #define PLEURA_BACKEND_CUDA_TENSOR_CORE_H
 
-#include "backend/cuda.h"
+#include "backend/cuda/cuda.h"
 
 struct fake_operands {
     const uint32_t *a;

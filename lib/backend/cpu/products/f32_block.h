@@ -1,0 +1,168 @@
+// One kind of vectors' products of small matrices, for cpu_f32.c, which includes this once for
+// each: NAME(x): a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES
+// floats, ANYWHERE: that at any address; FUSED(a, b, c): a b + c; SHAPES: the blocks of C that fit
+// into registers, SHAPE(panels, rows) for each, the widest first and one panel last.
+//
+// Of the machine code (objdump -d cpu_f32.o), a loop over `k` should hold nothing but a load for
+// each vector of B, a load for each row of A (vbroadcastss), a vfmadd for each sum, and an addition
+// for each pointer. What is read there from (%rsp) or (%rbp) is a spill: an address of the row that
+// is loaded a cycle later, or a sum; either costs a tenth.
+#ifndef PLEURA_BACKEND_CPU_PRODUCTS_F32_BLOCK_H
+#define PLEURA_BACKEND_CPU_PRODUCTS_F32_BLOCK_H
+
+#define PART ((size_t)64) // products that are summed in registers
+
+#define MOST_ROWS 12 // of a block
+#define MOST_PANELS 4
+
+// By 16 lanes: 24 sums take three quarters of the 32 registers, and a number of A serves up to four
+// of them.
+#define CPU_F32_SHAPES_16 SHAPE(4, 6) SHAPE(2, 12) SHAPE(1, 12)
+
+#define UNROLLED _Pragma("GCC unroll 12")
+
+// Sanitizers would check every number of an unrolled loop on its own.
+#ifdef __SANITIZE_ADDRESS__
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+#else
+#define UNCHECKED
+#endif
+
+// A row of A is reached from every third one's pointer: all of them as pointers, or as multiples of
+// one step, do not fit into a processor's 16 registers. The compiler must not see through that.
+#define ROWS_A_POINTER 3
+#define POINTERS (MOST_ROWS / ROWS_A_POINTER)
+#define KEPT(pointer) __asm__("" : "+r"(pointer))
+
+#endif
+
+#define VECTORS (CPU_F32_PANEL / LANES) // of a panel
+
+// `rows` of `panels`; both are constants where this is called.
+UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
+    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
+    struct cpu_f32_c c) {
+    VECTOR sums[MOST_ROWS][MOST_PANELS * VECTORS];
+    const float *from[POINTERS];
+    UNROLLED
+    for (size_t i = 0; i < POINTERS; i++) {
+        from[i] = a.at + i * ROWS_A_POINTER * a.row_step;
+    }
+    UNROLLED
+    for (size_t row = 0; row < rows; row++) {
+        UNROLLED
+        for (size_t i = 0; i < panels * VECTORS; i++) {
+            sums[row][i] = (VECTOR){0};
+        }
+    }
+    for (size_t k = 0; k < inner; k++) {
+        VECTOR columns[MOST_PANELS * VECTORS];
+        UNROLLED
+        for (size_t i = 0; i < panels * VECTORS; i++) {
+            columns[i] =
+                *(const ANYWHERE *)(b.at + i / VECTORS * b.panel_step + i % VECTORS * LANES);
+        }
+        UNROLLED
+        for (size_t row = 0; row < rows; row++) {
+            const VECTOR everywhere =
+                from[row / ROWS_A_POINTER][row % ROWS_A_POINTER * a.row_step] - (VECTOR){0};
+            UNROLLED
+            for (size_t i = 0; i < panels * VECTORS; i++) {
+                sums[row][i] = FUSED(everywhere, columns[i], sums[row][i]);
+            }
+        }
+        UNROLLED
+        for (size_t i = 0; i * ROWS_A_POINTER < rows; i++) {
+            from[i] += a.inner_step;
+            KEPT(from[i]);
+        }
+        b.at += b.inner_step;
+    }
+    UNROLLED
+    for (size_t row = 0; row < rows; row++) {
+        UNROLLED
+        for (size_t i = 0; i < panels * VECTORS; i++) {
+            ANYWHERE *to = (ANYWHERE *)(c.at + row * c.row_step + i / VECTORS * c.panel_step +
+                                        i % VECTORS * LANES);
+            *to = (add ? (VECTOR)*to : (VECTOR){0}) + sums[row][i];
+        }
+    }
+}
+
+// The same, summed in parts: in float32 the error of a sum grows with its length.
+UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
+    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
+    struct cpu_f32_c c) {
+    size_t some = 0;
+    do {
+        some = inner < PART ? inner : PART;
+        NAME(block)(rows, panels, some, a, b, add, c);
+        a.at += some * a.inner_step;
+        b.at += some * b.inner_step;
+        inner -= some;
+        add = true;
+    } while (inner > 0);
+}
+
+// All rows of so many panels, in blocks of at most `most` rows that differ by one.
+#define ROWS(panels, most, rows)                                                                   \
+    case rows:                                                                                     \
+        if ((rows) <= (most)) {                                                                    \
+            NAME(parts)(rows, panels, inner, a, b, add, c);                                        \
+        }                                                                                          \
+        break;
+#define SHAPE(panels, most)                                                                        \
+    UNCHECKED TARGET static void NAME(panels_##panels)(size_t rows, size_t inner,                  \
+                                                       struct cpu_f32_a a, struct cpu_f32_b b,     \
+                                                       bool add, struct cpu_f32_c c) {             \
+        for (size_t blocks = (rows + (most)-1) / (most); blocks > 0; blocks--) {                   \
+            const size_t some = (rows + blocks - 1) / blocks;                                      \
+            switch (some) {                                                                        \
+                ROWS(panels, most, 1)                                                              \
+                ROWS(panels, most, 2)                                                              \
+                ROWS(panels, most, 3)                                                              \
+                ROWS(panels, most, 4)                                                              \
+                ROWS(panels, most, 5)                                                              \
+                ROWS(panels, most, 6)                                                              \
+                ROWS(panels, most, 7)                                                              \
+                ROWS(panels, most, 8)                                                              \
+                ROWS(panels, most, 9)                                                              \
+                ROWS(panels, most, 10)                                                             \
+                ROWS(panels, most, 11)                                                             \
+                ROWS(panels, most, 12)                                                             \
+            default: break;                                                                        \
+            }                                                                                      \
+            a.at += some * a.row_step;                                                             \
+            c.at += some * c.row_step;                                                             \
+            rows -= some;                                                                          \
+        }                                                                                          \
+    }
+SHAPES
+#undef SHAPE
+#undef ROWS
+
+UNCHECKED TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t inner,
+                                        struct cpu_f32_a a, struct cpu_f32_b b, bool add,
+                                        struct cpu_f32_c c) {
+    size_t some = 0;
+    for (; panels > 0; panels -= some) {
+#define SHAPE(some_panels, most)                                                                   \
+    if (panels >= (some_panels)) {                                                                 \
+        some = (some_panels);                                                                      \
+        NAME(panels_##some_panels)(rows, inner, a, b, add, c);                                     \
+    } else
+        SHAPES {}
+#undef SHAPE
+        b.at += some * b.panel_step;
+        c.at += some * c.panel_step;
+    }
+}
+
+#undef VECTORS
+#undef NAME
+#undef TARGET
+#undef VECTOR
+#undef ANYWHERE
+#undef LANES
+#undef FUSED
+#undef SHAPES

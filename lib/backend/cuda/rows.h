@@ -1,0 +1,152 @@
+// How a kernel walks over rows of channels: a block takes some channels of a span of rows. A thread
+// keeps to one pack of channels and goes down the rows, so what belongs to channels stays in its
+// registers. Sums over rows: each block makes partial sums, in a fixed order, and a second launch
+// adds them up.
+#ifndef PLEURA_BACKEND_CUDA_ROWS_H
+#define PLEURA_BACKEND_CUDA_ROWS_H
+
+#include "backend/cuda/cuda.h"
+
+#define ROWS_BLOCKS 264 // for sums: twice the multiprocessors of the largest device
+
+struct rows_walk {
+    size_t rows, channels;
+    size_t span;      // rows a block
+    unsigned lanes;   // packs of channels a block, side by side
+    unsigned at_once; // rows a block, side by side
+};
+
+// `most_blocks` along the rows; `least` rows a thread at least, where there are so many.
+inline rows_walk walk_rows(size_t rows, size_t channels, int pack, size_t most_blocks,
+                           size_t least) {
+    rows_walk walk = {rows, channels, 0, 0, 0};
+    const size_t packs = channels / (size_t)pack;
+    walk.lanes = (unsigned)(packs < THREADS ? packs : THREADS);
+    walk.at_once = THREADS / walk.lanes;
+    const size_t steps = (rows + walk.at_once - 1) / walk.at_once;
+    const size_t even = (steps + most_blocks - 1) / most_blocks;
+    walk.span = (even > least ? even : least) * walk.at_once;
+    return walk;
+}
+
+inline dim3 walk_blocks(const rows_walk &walk, int pack) {
+    const size_t packs = walk.channels / (size_t)pack;
+    return dim3((unsigned)((walk.rows + walk.span - 1) / walk.span),
+                (unsigned)((packs + walk.lanes - 1) / walk.lanes));
+}
+
+inline unsigned walk_threads(const rows_walk &walk) {
+    return walk.lanes * walk.at_once;
+}
+
+// Where a thread works: rows first, first + step, ... below end, channels from `channel` on. A
+// thread beyond the last channel has none: first = end.
+struct rows_place {
+    size_t first, end, step, channel;
+};
+
+__device__ inline rows_place place_of_thread(const rows_walk &walk, int pack) {
+    const size_t start = (size_t)blockIdx.x * walk.span;
+    const size_t end = start + walk.span < walk.rows ? start + walk.span : walk.rows;
+    const unsigned lane = threadIdx.x % walk.lanes;
+    rows_place place;
+    place.channel = ((size_t)blockIdx.y * walk.lanes + lane) * (size_t)pack;
+    place.first = place.channel < walk.channels ? start + threadIdx.x / walk.lanes : end;
+    place.end = end;
+    place.step = walk.at_once;
+    return place;
+}
+
+// Adds up what the block's threads have, two sums a channel, and writes them to partial[block][2]
+// [channels]. All threads of the block must call it.
+template <int N>
+__device__ inline void write_partial_sums(const rows_walk &walk, const rows_place &place,
+                                          const float (&one)[N], const float (&other)[N],
+                                          double *partial) {
+    __shared__ float ones[THREADS][N];
+    __shared__ float others[THREADS][N];
+    for (int i = 0; i < N; i++) {
+        ones[threadIdx.x][i] = one[i];
+        others[threadIdx.x][i] = other[i];
+    }
+    __syncthreads();
+    if (threadIdx.x < walk.lanes && place.channel < walk.channels) {
+        double *to = partial + (size_t)blockIdx.x * 2 * walk.channels + place.channel;
+        for (int i = 0; i < N; i++) {
+            double first = 0;
+            double second = 0;
+            for (unsigned row = 0; row < walk.at_once; row++) {
+                first += ones[row * walk.lanes + threadIdx.x][i];
+                second += others[row * walk.lanes + threadIdx.x][i];
+            }
+            to[i] = first;
+            to[walk.channels + i] = second;
+        }
+    }
+}
+
+// ---- the same image by image: the walk goes over the rows of one, blockIdx.z is its number
+
+inline size_t image_blocks(size_t images) {
+    return images < ROWS_BLOCKS ? ROWS_BLOCKS / images : 1;
+}
+
+// Bytes of partial sums of all images.
+inline size_t image_sums_bytes(size_t images, size_t channels) {
+    return images * image_blocks(images) * 2 * channels * sizeof(double);
+}
+
+inline dim3 image_walk_blocks(const rows_walk &walk, int pack, size_t images) {
+    const dim3 blocks = walk_blocks(walk, pack);
+    return dim3(blocks.x, blocks.y, (unsigned)images);
+}
+
+__device__ inline double *partial_of_image(double *partial, const rows_walk &walk, size_t blocks) {
+    return partial + blockIdx.z * blocks * 2 * walk.channels;
+}
+
+// ---- the partial sums added up
+
+#define SUMS_CHANNELS 8 // a block of sum_partials
+
+// How sum_partials is launched, with THREADS threads a block.
+inline dim3 sums_blocks(size_t channels, size_t images = 1) {
+    return dim3(blocks_for(channels, SUMS_CHANNELS), 1, (unsigned)images);
+}
+
+// One channel's sums over all blocks.
+struct channel_sums {
+    bool mine; // if not, the thread has no channel
+    size_t channel;
+    double first, second;
+};
+
+__device__ inline channel_sums sum_partials(const double *partial, size_t blocks, size_t channels) {
+    __shared__ double firsts[THREADS];
+    __shared__ double seconds[THREADS];
+    const size_t channel = (size_t)blockIdx.x * SUMS_CHANNELS + threadIdx.x % SUMS_CHANNELS;
+    channel_sums sums = {threadIdx.x < SUMS_CHANNELS && channel < channels, channel, 0, 0};
+    double first = 0;
+    double second = 0;
+    for (size_t block = threadIdx.x / SUMS_CHANNELS; channel < channels && block < blocks;
+         block += THREADS / SUMS_CHANNELS) {
+        first += partial[block * 2 * channels + channel];
+        second += partial[(block * 2 + 1) * channels + channel];
+    }
+    firsts[threadIdx.x] = first;
+    seconds[threadIdx.x] = second;
+    __syncthreads();
+    for (unsigned i = threadIdx.x % SUMS_CHANNELS; i < THREADS; i += SUMS_CHANNELS) {
+        sums.first += firsts[i];
+        sums.second += seconds[i];
+    }
+    return sums;
+}
+
+// Those of this block's image.
+__device__ inline channel_sums sum_image_partials(double *partial, const rows_walk &walk,
+                                                  size_t blocks) {
+    return sum_partials(partial_of_image(partial, walk, blocks), blocks, walk.channels);
+}
+
+#endif

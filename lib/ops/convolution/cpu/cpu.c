@@ -1,0 +1,136 @@
+// convolution on the CPU, by oneDNN.
+#include "backend/cpu/cpu.h"
+#include "ops/convolution/convolution.h"
+#include "ops/convolution/cpu/convolution.h"
+#include "ops/kernels.h"
+#include "ops/norm/norm.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct state {
+    struct cpu_convolution *convolution;
+    struct convolution_shape shape;
+    bool own_bias, norm, add;
+    enum precision precision;
+    int threads;
+    float *folded; // weights, then biases, with the norm in them
+    size_t inner;  // weights of one output channel
+    size_t output_bytes, input_count;
+};
+
+static void release(void *made) {
+    struct state *state = made;
+    cpu_convolution_release(state->convolution);
+    free(state->folded);
+    free(state);
+}
+
+static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct convolution_attributes *layer = plan->node->attributes;
+    const struct convolution_shape shape = convolution_shape_of(plan->graph, plan->node);
+    struct state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(error, "no memory");
+    }
+    *state = (struct state){.shape = shape,
+                            .own_bias = layer->bias,
+                            .norm = layer->norm,
+                            .add = plan->add[0],
+                            .precision = plan->backend->precision,
+                            .threads = plan->backend->threads,
+                            .inner = shape.channels * shape.kernel * shape.kernel,
+                            .output_bytes = shape_count(output_shape(plan)) *
+                                            precision_size(plan->backend->precision),
+                            .input_count = shape_count(input_shape(plan, 0))};
+    state->convolution = cpu_convolution_plan(plan->backend, &state->shape, error);
+    if (state->convolution == NULL) {
+        release(state);
+        return false;
+    }
+    if (layer->norm) {
+        state->folded = malloc((state->inner + 1) * shape.out_channels * sizeof(float));
+        if (state->folded == NULL) {
+            release(state);
+            return fail(error, "no memory");
+        }
+    }
+    plan->scratch = cpu_convolution_scratch(state->convolution);
+    if (state->add) { // the gradient is made there, then added
+        plan->scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
+    }
+    plan->state = state;
+    return true;
+}
+
+// w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
+static void fold(struct state *state, const float *weights, const float *bias, float *const *norm) {
+    const size_t channels = state->shape.out_channels;
+    float *biases = state->folded + state->inner * channels;
+    for (size_t c = 0; c < channels; c++) {
+        const double factor = norm[NORM_SCALE][c] / sqrt(norm[NORM_VARIANCE][c] + NORM_EPSILON);
+        const double own = bias != NULL ? bias[c] : 0;
+        for (size_t i = 0; i < state->inner; i++) {
+            state->folded[c * state->inner + i] = (float)(weights[c * state->inner + i] * factor);
+        }
+        biases[c] = (float)((own - norm[NORM_MEAN][c]) * factor + norm[NORM_SHIFT][c]);
+    }
+}
+
+static const float *own_bias(const struct call *call) {
+    const struct state *state = call->state;
+    return state->own_bias ? call->parameter[1] : NULL;
+}
+
+static void prepare(const struct call *call) {
+    struct state *state = call->state;
+    if (state->norm) {
+        fold(state, call->parameter[0], own_bias(call), call->parameter + 1 + state->own_bias);
+    }
+    cpu_convolution_weights(state->convolution, state->norm ? state->folded : call->parameter[0]);
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
+    const float *bias =
+        state->norm ? state->folded + state->inner * state->shape.out_channels : own_bias(call);
+    if (state->shape.sum && call->out != call->in[1]) {
+        memcpy(call->out, call->in[1], state->output_bytes);
+    }
+    cpu_convolution_forward(state->convolution, call->in[0], bias, call->out, call->scratch);
+}
+
+static void add_to(const struct state *state, void *gradient, const void *more) {
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t first = 0; first < state->input_count; first += CPU_BLOCK) {
+        const size_t left = state->input_count - first;
+        const size_t count = left < CPU_BLOCK ? left : CPU_BLOCK;
+        float one[CPU_BLOCK];
+        float other[CPU_BLOCK];
+        float *to = cpu_target(state->precision, gradient, first, count, true, one);
+        const float *from = cpu_read(state->precision, more, first, count, other);
+        for (size_t i = 0; i < count; i++) {
+            to[i] += from[i];
+        }
+        cpu_write(state->precision, gradient, first, count, to);
+    }
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    void *made = call->in_gradient[0];
+    char *scratch = call->scratch;
+    if (state->add) {
+        made = scratch;
+        scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
+    }
+    cpu_convolution_backward(state->convolution, call->in[0], call->out_gradient, made,
+                             call->gradient[0], state->own_bias ? call->gradient[1] : NULL,
+                             scratch);
+    if (state->add) {
+        add_to(state, call->in_gradient[0], made);
+    }
+}
+
+const struct kernel convolution_cpu = {plan, forward, backward, release, prepare};

@@ -1,0 +1,356 @@
+// The transforms of Winograd's method, 16 channels at a time. All are made of one of few numbers in
+// one direction, done in both. With A = 5/8 and B = 3/2 the points of tiles of 4 are 0, A, -A, B,
+// -B and infinity, those of tiles of 2 are 0, 1, -1 and infinity; even and odd powers of a point
+// and its negative are the same but for a sign.
+#include "ops/convolution/cpu/winograd/tiles.h"
+
+#include "backend/cpu/numbers.h"
+#include "core/simd.h"
+
+#include <math.h>
+
+#define INLINE __attribute__((always_inline)) static inline
+
+#define TILE MOST_TILE
+#define SPAN MOST_SPAN
+
+// Sanitized functions have no clones, and fmaf is a call there.
+#ifdef __SANITIZE_ADDRESS__
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#else
+#define FUSED(a, b, c) fmaf(a, b, c)
+#endif
+
+typedef float lanes[LANES];
+
+#define A 0.625F
+#define B 1.5F
+#define A2 (A * A)
+#define B2 (B * B)
+
+// B^T d: the values at the points of six inputs; to[k * step] for point k.
+INLINE void spread_input_4(const float *const *d, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = FUSED(-B2, d[2][i], d[4][i]);
+        const float a_odd = A * FUSED(-B2, d[1][i], d[3][i]);
+        const float b_even = FUSED(-A2, d[2][i], d[4][i]);
+        const float b_odd = B * FUSED(-A2, d[1][i], d[3][i]);
+        to[i] = FUSED(-A2 - B2, d[2][i], FUSED(A2 * B2, d[0][i], d[4][i]));
+        to[step + i] = a_even + a_odd;
+        to[2 * step + i] = a_even - a_odd;
+        to[3 * step + i] = b_even + b_odd;
+        to[4 * step + i] = b_even - b_odd;
+        to[5 * step + i] = FUSED(-A2 - B2, d[3][i], FUSED(A2 * B2, d[1][i], d[5][i]));
+    }
+}
+
+// A y: the values at the points of four outputs' gradients.
+INLINE void spread_gradient(const float *const *y, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = FUSED(A2, y[2][i], y[0][i]);
+        const float a_odd = A * FUSED(A2, y[3][i], y[1][i]);
+        const float b_even = FUSED(B2, y[2][i], y[0][i]);
+        const float b_odd = B * FUSED(B2, y[3][i], y[1][i]);
+        to[i] = y[0][i];
+        to[step + i] = a_even + a_odd;
+        to[2 * step + i] = a_even - a_odd;
+        to[3 * step + i] = b_even + b_odd;
+        to[4 * step + i] = b_even - b_odd;
+        to[5 * step + i] = y[3][i];
+    }
+}
+
+// G g: the values at the points of three weights, each over the product of the point's distances
+// to the others.
+INLINE void spread_weights_4(const float *const *g, float *to, size_t step) {
+    const float zero = 1 / (A2 * B2);
+    const float a = 1 / (2 * A2 * (A2 - B2));
+    const float b = 1 / (2 * B2 * (B2 - A2));
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = a * FUSED(A2, g[2][i], g[0][i]);
+        const float a_odd = a * A * g[1][i];
+        const float b_even = b * FUSED(B2, g[2][i], g[0][i]);
+        const float b_odd = b * B * g[1][i];
+        to[i] = zero * g[0][i];
+        to[step + i] = a_even + a_odd;
+        to[2 * step + i] = a_even - a_odd;
+        to[3 * step + i] = b_even + b_odd;
+        to[4 * step + i] = b_even - b_odd;
+        to[5 * step + i] = g[2][i];
+    }
+}
+
+// A^T m: four outputs from sums at the points.
+INLINE void join_output_4(const float *const *m, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = m[1][i] + m[2][i];
+        const float a_odd = A * (m[1][i] - m[2][i]);
+        const float b_even = m[3][i] + m[4][i];
+        const float b_odd = B * (m[3][i] - m[4][i]);
+        to[i] = m[0][i] + (a_even + b_even);
+        to[step + i] = a_odd + b_odd;
+        to[2 * step + i] = FUSED(A2, a_even, B2 * b_even);
+        to[3 * step + i] = FUSED(A2, a_odd, FUSED(B2, b_odd, m[5][i]));
+    }
+}
+
+// G^T m: three weights' gradients.
+INLINE void join_weights(const float *const *m, float *to, size_t step) {
+    const float zero = 1 / (A2 * B2);
+    const float a = 1 / (2 * A2 * (A2 - B2));
+    const float b = 1 / (2 * B2 * (B2 - A2));
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = a * (m[1][i] + m[2][i]);
+        const float a_odd = a * A * (m[1][i] - m[2][i]);
+        const float b_even = b * (m[3][i] + m[4][i]);
+        const float b_odd = b * B * (m[3][i] - m[4][i]);
+        to[i] = FUSED(zero, m[0][i], a_even + b_even);
+        to[step + i] = a_odd + b_odd;
+        to[2 * step + i] = FUSED(A2, a_even, FUSED(B2, b_even, m[5][i]));
+    }
+}
+
+// ---- tiles of 2
+
+INLINE void spread_input_2(const float *const *d, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        to[i] = d[0][i] - d[2][i];
+        to[step + i] = d[2][i] + d[1][i];
+        to[2 * step + i] = d[2][i] - d[1][i];
+        to[3 * step + i] = d[3][i] - d[1][i];
+    }
+}
+
+INLINE void spread_weights_2(const float *const *g, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float even = 0.5F * (g[0][i] + g[2][i]);
+        const float odd = 0.5F * g[1][i];
+        to[i] = g[0][i];
+        to[step + i] = even + odd;
+        to[2 * step + i] = even - odd;
+        to[3 * step + i] = g[2][i];
+    }
+}
+
+INLINE void join_output_2(const float *const *m, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        to[i] = m[0][i] + (m[1][i] + m[2][i]);
+        to[step + i] = (m[1][i] - m[2][i]) + m[3][i];
+    }
+}
+
+// ---- either; `tile` is a constant where these are called
+
+INLINE void spread_input(size_t tile, const float *const *d, float *to, size_t step) {
+    if (tile == 2) {
+        spread_input_2(d, to, step);
+    } else {
+        spread_input_4(d, to, step);
+    }
+}
+
+INLINE void spread_weights(size_t tile, const float *const *g, float *to, size_t step) {
+    if (tile == 2) {
+        spread_weights_2(g, to, step);
+    } else {
+        spread_weights_4(g, to, step);
+    }
+}
+
+INLINE void join_output(size_t tile, const float *const *m, float *to, size_t step) {
+    if (tile == 2) {
+        join_output_2(m, to, step);
+    } else {
+        join_output_4(m, to, step);
+    }
+}
+
+// ---- in both directions
+
+static const lanes zeros;
+
+// Where `count` things begin that lie `step` floats apart.
+INLINE void find_row(const float *from, size_t step, size_t count, const float **row) {
+    for (size_t i = 0; i < count; i++) {
+        row[i] = from + i * step;
+    }
+}
+
+// 16 channels of every side'th pixel from `first` on; what is not float32 goes through `room`.
+INLINE void find_column(enum precision precision, const void *numbers, const size_t *first,
+                        size_t side, size_t channel, lanes *room, const float **column) {
+    for (size_t i = 0; i < side; i++) {
+        const size_t at = first[i * side];
+        if (at == NOWHERE) {
+            column[i] = zeros;
+        } else if (precision == PRECISION_F32) {
+            column[i] = (const float *)numbers + at + channel;
+        } else {
+            const uint16_t *halves = (const uint16_t *)numbers + at + channel;
+            for (size_t k = 0; k < LANES; k++) {
+                room[i][k] = bf16_to(halves[k]);
+            }
+            column[i] = room[i];
+        }
+    }
+}
+
+INLINE void take_input_by(size_t tile, enum precision precision, const void *input,
+                          const size_t *pixels, size_t channels, float *to, size_t step) {
+    const size_t span = span_of(tile);
+    for (size_t c = 0; c < channels; c += LANES) {
+        lanes middle[SPAN * SPAN];
+        lanes room[SPAN];
+        const float *some[SPAN];
+        for (size_t x = 0; x < span; x++) {
+            find_column(precision, input, pixels + x, span, c, room, some);
+            spread_input(tile, some, middle[x], span * LANES);
+        }
+        for (size_t y = 0; y < span; y++) {
+            find_row(middle[y * span], LANES, span, some);
+            spread_input(tile, some, to + y * span * step + c, step);
+        }
+    }
+}
+
+// Tiles of 2 serve float32 alone.
+VECTORISED void take_input(size_t tile, const void *input, const struct pixels *pixels,
+                           size_t channels, float *to, size_t step) {
+    if (tile == 2) {
+        take_input_by(2, PRECISION_F32, input, pixels->at, channels, to, step);
+    } else if (pixels->precision == PRECISION_F32) {
+        take_input_by(4, PRECISION_F32, input, pixels->at, channels, to, step);
+    } else {
+        take_input_by(4, PRECISION_BF16, input, pixels->at, channels, to, step);
+    }
+}
+
+INLINE void take_gradient_by(enum precision precision, const void *gradient, const size_t *pixels,
+                             size_t channels, float *to, size_t step) {
+    for (size_t c = 0; c < channels; c += LANES) {
+        lanes middle[SPAN * TILE];
+        lanes room[TILE];
+        const float *some[TILE];
+        for (size_t x = 0; x < TILE; x++) {
+            find_column(precision, gradient, pixels + x, TILE, c, room, some);
+            spread_gradient(some, middle[x], TILE * LANES);
+        }
+        for (size_t y = 0; y < SPAN; y++) {
+            find_row(middle[y * TILE], LANES, TILE, some);
+            spread_gradient(some, to + y * SPAN * step + c, step);
+        }
+    }
+}
+
+VECTORISED void take_gradient(const void *gradient, const struct pixels *pixels, size_t channels,
+                              float *to, size_t step) {
+    if (pixels->precision == PRECISION_F32) {
+        take_gradient_by(PRECISION_F32, gradient, pixels->at, channels, to, step);
+    } else {
+        take_gradient_by(PRECISION_BF16, gradient, pixels->at, channels, to, step);
+    }
+}
+
+INLINE void take_weights_by(size_t tile, const lanes *weights, float *to, size_t step) {
+    const size_t span = span_of(tile);
+    lanes middle[SPAN * 3];
+    const float *some[3];
+    for (size_t x = 0; x < 3; x++) {
+        find_row(weights[x], 3 * (size_t)LANES, 3, some);
+        spread_weights(tile, some, middle[x], 3 * (size_t)LANES);
+    }
+    for (size_t y = 0; y < span; y++) {
+        find_row(middle[y * 3], LANES, 3, some);
+        spread_weights(tile, some, to + y * span * step, step);
+    }
+}
+
+VECTORISED void take_weights(size_t tile, const lanes weights[9], float *to, size_t step) {
+    if (tile == 2) {
+        take_weights_by(2, weights, to, step);
+    } else {
+        take_weights_by(4, weights, to, step);
+    }
+}
+
+// What is added comes into an array first, and ReLU is a maximum: loops with a choice in them would
+// not become vectors.
+INLINE void finish_pixel(const float *made, const float *bias, struct finish finish,
+                         enum precision precision, void *output, size_t at) {
+    const float least = finish.relu ? 0.0F : -INFINITY;
+    float *floats = (float *)output + at;
+    uint16_t *halves = (uint16_t *)output + at;
+    lanes all = {0};
+    for (size_t i = 0; finish.sum && i < LANES; i++) {
+        all[i] = precision == PRECISION_F32 ? floats[i] : bf16_to(halves[i]);
+    }
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float sum = made[i] + bias[i] + all[i];
+        all[i] = sum < least ? least : sum;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        if (precision == PRECISION_F32) {
+            floats[i] = all[i];
+        } else {
+            halves[i] = bf16_from(all[i]);
+        }
+    }
+}
+
+INLINE void give_output_by(size_t tile, enum precision precision, const float *from, size_t step,
+                           struct finish finish, size_t channel, void *output,
+                           const size_t *pixels) {
+    const size_t span = span_of(tile);
+    const float *bias = finish.bias != NULL ? finish.bias + channel : zeros;
+    lanes middle[TILE * SPAN];
+    const float *some[SPAN];
+    for (size_t x = 0; x < span; x++) {
+        find_row(from + x * step, span * step, span, some);
+        join_output(tile, some, middle[x], span * LANES);
+    }
+    for (size_t y = 0; y < tile; y++) {
+        lanes made[TILE];
+        find_row(middle[y * span], LANES, span, some);
+        join_output(tile, some, made[0], LANES);
+        for (size_t x = 0; x < tile; x++) {
+            const size_t at = pixels[y * tile + x];
+            if (at != NOWHERE) {
+                finish_pixel(made[x], bias, finish, precision, output, at + channel);
+            }
+        }
+    }
+}
+
+VECTORISED void give_output(size_t tile, const float *from, size_t step, struct finish finish,
+                            size_t channel, void *output, const struct pixels *pixels) {
+    if (tile == 2) {
+        give_output_by(2, PRECISION_F32, from, step, finish, channel, output, pixels->at);
+    } else if (pixels->precision == PRECISION_F32) {
+        give_output_by(4, PRECISION_F32, from, step, finish, channel, output, pixels->at);
+    } else {
+        give_output_by(4, PRECISION_BF16, from, step, finish, channel, output, pixels->at);
+    }
+}
+
+VECTORISED void give_weights(const float *from, size_t step, lanes weights[9]) {
+    lanes middle[3 * SPAN];
+    const float *some[SPAN];
+    for (size_t x = 0; x < SPAN; x++) {
+        find_row(from + x * step, SPAN * step, SPAN, some);
+        join_weights(some, middle[x], SPAN * LANES);
+    }
+    for (size_t y = 0; y < 3; y++) {
+        find_row(middle[y * SPAN], LANES, SPAN, some);
+        join_weights(some, weights[y * 3], LANES);
+    }
+}

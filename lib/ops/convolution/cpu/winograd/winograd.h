@@ -1,0 +1,50 @@
+// Inside the CPU backend: 3 x 3 convolutions of float32, stride 1, padded by 1, by Winograd's
+// method (Lavin, Gray 2016). Input tiles and weights become numbers at points, the values of
+// polynomials in either direction; these are multiplied, and their sums over the channels brought
+// back. F(4 x 4, 3 x 3), with the points 0, +-5/8, +-3/2 and infinity, makes a tile of 4 x 4
+// outputs from 36 products instead of 144; those points make half the error of 0, +-1, +-2. F(2 x
+// 2, 3 x 3), with 0, +-1 and infinity, makes 2 x 2 from 16 instead of 36, with a third of that
+// error again, about that of direct sums. All is done tile by tile in the cache; activations stay
+// as they lie, images x height x width x channels.
+#ifndef PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_WINOGRAD_H
+#define PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_WINOGRAD_H
+
+#include "backend/backend.h"
+#include "ops/convolution/cpu/finish.h"
+
+#define WINOGRAD_LANES 16 // channels at a time
+
+struct winograd {
+    size_t tile;              // outputs in one direction: 4 or 2
+    enum precision precision; // of activations; all else is float32
+    size_t images, height, width;
+    size_t channels, out_channels; // multiples of WINOGRAD_LANES
+    int threads;
+};
+
+// Whether the method takes these channels, and saves something.
+bool cpu_winograd_suits(const struct winograd *shape);
+
+// Floats of transformed weights.
+size_t cpu_winograd_weights_size(const struct winograd *shape);
+
+// Takes weights, OIHW. `turned`: for the input's gradient, which is the convolution of the
+// output's gradient with weights that are turned around; `shape` is that convolution's, and
+// the weights are (channels, out_channels, 3, 3).
+void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool turned,
+                          float *made);
+
+// Scratch memory in bytes, of a convolution and of the weights' gradient.
+size_t cpu_winograd_scratch(const struct winograd *shape);
+size_t cpu_winograd_gradient_scratch(const struct winograd *shape);
+
+// An image's bytes depend neither on the other images nor on the number of threads.
+void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
+                           struct finish finish, void *output, void *scratch);
+
+// Adds to `gradient`, OIHW, by F(4 x 4, 3 x 3) whatever the tile. Bytes do not depend on the number
+// of threads.
+void cpu_winograd_gradient(const struct winograd *shape, const void *input,
+                           const void *output_gradient, float *gradient, void *scratch);
+
+#endif

@@ -1,0 +1,285 @@
+// Saving and loading a training run.
+#include "train/checkpoint/checkpoint.h"
+
+#include "program/die.h"
+#include "stream/extent.h"
+#include "stream/reader.h"
+#include "weights/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEAN, VARIANCE, GRADIENT, REMEMBERED };
+static const char *const remembered[REMEMBERED] = {"mean", "variance", "gradient"};
+
+// All arrays of a run, on this side: parameters, and the three that go with the learned ones.
+struct arrays {
+    float *values, *learned[REMEMBERED];
+};
+
+static void *room_for(size_t count, size_t size) {
+    void *memory = calloc(count + 1, size);
+    if (memory == NULL) {
+        die("no memory for a checkpoint");
+    }
+    return memory;
+}
+
+static float *fetch(const struct optimizer *optimizer, const float *from, size_t count) {
+    float *copy = room_for(count, sizeof *copy);
+    optimizer->backend->calls->get(optimizer->backend, copy, from, count * sizeof *copy);
+    return copy;
+}
+
+static struct arrays fetch_all(const struct optimizer *optimizer) {
+    const size_t learned = network_learned_count(optimizer->network);
+    return (struct arrays){fetch(optimizer, network_values(optimizer->network),
+                                 network_value_count(optimizer->network)),
+                           {fetch(optimizer, optimizer->mean, learned),
+                            fetch(optimizer, optimizer->variance, learned),
+                            fetch(optimizer, network_gradients(optimizer->network), learned)}};
+}
+
+static void put_all(const struct optimizer *optimizer, const struct arrays *arrays) {
+    const struct backend_calls *calls = optimizer->backend->calls;
+    const size_t bytes = network_learned_count(optimizer->network) * sizeof(float);
+    calls->put(optimizer->backend, network_values(optimizer->network), arrays->values,
+               network_value_count(optimizer->network) * sizeof(float));
+    calls->put(optimizer->backend, optimizer->mean, arrays->learned[MEAN], bytes);
+    calls->put(optimizer->backend, optimizer->variance, arrays->learned[VARIANCE], bytes);
+    calls->put(optimizer->backend, network_gradients(optimizer->network), arrays->learned[GRADIENT],
+               bytes);
+    network_changed(optimizer->network);
+}
+
+static void free_all(struct arrays *arrays) {
+    free(arrays->values);
+    for (int i = 0; i < REMEMBERED; i++) {
+        free(arrays->learned[i]);
+    }
+}
+
+// ---- writing
+
+static struct tensor tensor_of(const struct parameter *parameter, const float *values) {
+    struct tensor tensor = {.type = DTYPE_F4,
+                            .rank = parameter->rank,
+                            .data = values,
+                            .bytes = parameter->count * sizeof *values};
+    memcpy(tensor.shape, parameter->shape, parameter->rank * sizeof *tensor.shape);
+    return tensor;
+}
+
+static void write_parameters(struct stream_writer *writer, const struct graph *graph,
+                             const struct arrays *arrays) {
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(graph, i);
+        const struct tensor tensor = tensor_of(parameter, arrays->values + parameter->offset);
+        const struct field field = {text_of(CHECKPOINT_VALUE), value_tensor(&tensor)};
+        const struct record record = {text_of(parameter->name), 1, &field};
+        stream_write(writer, &record);
+    }
+}
+
+static void write_optimizer(struct stream_writer *writer, const struct graph *graph,
+                            const struct arrays *arrays) {
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(graph, i);
+        char id[NAME_SIZE + sizeof CHECKPOINT_OPTIMIZER];
+        struct tensor tensors[REMEMBERED];
+        struct field fields[REMEMBERED];
+        if (!role_is_learned(parameter->role)) {
+            continue;
+        }
+        (void)snprintf(id, sizeof id, "%s%s", CHECKPOINT_OPTIMIZER, parameter->name);
+        for (int k = 0; k < REMEMBERED; k++) {
+            tensors[k] = tensor_of(parameter, arrays->learned[k] + parameter->offset);
+            fields[k] = (struct field){text_of(remembered[k]), value_tensor(&tensors[k])};
+        }
+        const struct record record = {text_of(id), REMEMBERED, fields};
+        stream_write(writer, &record);
+    }
+}
+
+void training_save(const char *path, const struct optimizer *optimizer,
+                   const struct training_state *state, bool resumable,
+                   const struct history *history) {
+    struct output *output = output_open_regular(path, OUTPUT_BYTES);
+    struct stream_writer *writer = stream_create(output, KIND_WEIGHTS, history);
+    struct arrays arrays = fetch_all(optimizer);
+    write_parameters(writer, optimizer->graph, &arrays);
+    if (resumable) {
+        write_optimizer(writer, optimizer->graph, &arrays);
+    }
+    training_state_write(writer, state);
+    stream_finish(writer);
+    output_close(output);
+    free_all(&arrays);
+}
+
+// ---- reading
+
+// Whether all values of a parameter are such that a run can have left them there.
+static bool check_values(const struct tensor *tensor, const char *name,
+                         const struct parameter *parameter, bool variance, struct error *error) {
+    struct extent extent;
+    if (!tensor_finite(tensor)) {
+        return fail(error, "'%s' of %s holds a number that is not finite", name, parameter->name);
+    }
+    return !variance || !tensor_extent(tensor, &extent) || extent.least >= 0 ||
+           fail(error, "'%s' of %s is a variance below 0: %g", name, parameter->name, extent.least);
+}
+
+static bool copy_tensor(const struct record *record, const char *name,
+                        const struct parameter *parameter, bool variance, float *values,
+                        struct error *error) {
+    const struct tensor *tensor = NULL;
+    if (!record_tensor(record, name, parameter->rank, &tensor, error)) {
+        return false;
+    }
+    if (tensor->type != DTYPE_F4 ||
+        memcmp(tensor->shape, parameter->shape, tensor->rank * sizeof *tensor->shape) != 0) {
+        return fail(error, "'%s' of %s has another type or shape", name, parameter->name);
+    }
+    if (!check_values(tensor, name, parameter, variance, error)) {
+        return false;
+    }
+    memcpy(values + parameter->offset, tensor->data, tensor->bytes);
+    return true;
+}
+
+// A checkpoint that is being read, and which of its records have come.
+struct loading {
+    const struct graph *graph;
+    const struct training_plan *plan;
+    struct training_state *state;
+    struct arrays arrays;
+    bool *has_value, *has_memory; // of each parameter; what the optimiser remembers of it
+    bool has_state;
+};
+
+// A record comes once, with as many values as the run wrote.
+static bool take_record(bool *has, const struct record *record, size_t values,
+                        struct error *error) {
+    if (*has) {
+        return fail(error, "'%.*s' a second time", TEXT_ARG(record->id));
+    }
+    *has = true;
+    return record->count == values || fail(error, "'%.*s' has %zu values, and must have %zu",
+                                           TEXT_ARG(record->id), record->count, values);
+}
+
+// The number of a parameter, -1 where there is none of this name.
+static int find_parameter(const struct graph *graph, struct text name) {
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        if (text_is(name, graph_parameter_at(graph, i)->name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool read_value(struct loading *loading, const struct record *record, int number,
+                       struct error *error) {
+    const struct parameter *parameter = graph_parameter_at(loading->graph, number);
+    return take_record(&loading->has_value[number], record, 1, error) &&
+           copy_tensor(record, CHECKPOINT_VALUE, parameter, parameter->role == ROLE_VARIANCE,
+                       loading->arrays.values, error);
+}
+
+static bool read_memory(struct loading *loading, const struct record *record, int number,
+                        struct error *error) {
+    const struct parameter *parameter = graph_parameter_at(loading->graph, number);
+    bool read = take_record(&loading->has_memory[number], record, REMEMBERED, error);
+    for (int k = 0; k < REMEMBERED && read; k++) {
+        read = copy_tensor(record, remembered[k], parameter, k == VARIANCE,
+                           loading->arrays.learned[k], error);
+    }
+    return read;
+}
+
+static bool read_record(struct loading *loading, const struct record *record, struct error *error) {
+    const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
+    if (text_is(record->id, CHECKPOINT_STATE)) {
+        return take_record(&loading->has_state, record, TRAINING_STATE_VALUES, error) &&
+               training_state_read(record, loading->plan, loading->state, error);
+    }
+    const bool of_optimizer =
+        record->id.length > prefix && memcmp(record->id.at, CHECKPOINT_OPTIMIZER, prefix) == 0;
+    const struct text name = of_optimizer
+                                 ? (struct text){record->id.at + prefix, record->id.length - prefix}
+                                 : record->id;
+    const int number = find_parameter(loading->graph, name);
+    if (number < 0 ||
+        (of_optimizer && !role_is_learned(graph_parameter_at(loading->graph, number)->role))) {
+        return fail(error, "the network has no parameter '%.*s'", TEXT_ARG(record->id));
+    }
+    return of_optimizer ? read_memory(loading, record, number, error)
+                        : read_value(loading, record, number, error);
+}
+
+static bool complete(const struct loading *loading, struct error *error) {
+    int remembering = 0;
+    for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
+        if (!loading->has_value[i]) {
+            return fail(error, "not all of a checkpoint: it lacks %s",
+                        graph_parameter_at(loading->graph, i)->name);
+        }
+        remembering += loading->has_memory[i];
+    }
+    if (!loading->has_state) {
+        return fail(error, "not all of a checkpoint: it lacks '" CHECKPOINT_STATE "'");
+    }
+    for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(loading->graph, i);
+        if (role_is_learned(parameter->role) && !loading->has_memory[i]) {
+            return remembering == 0
+                       ? fail(error, "holds weights only, without what the optimiser remembers: it "
+                                     "can start a run (--init), not go on with one")
+                       : fail(error, "not all of a checkpoint: it lacks " CHECKPOINT_OPTIMIZER "%s",
+                              parameter->name);
+        }
+    }
+    return true;
+}
+
+static bool read_all(struct loading *loading, struct stream_reader *reader, const char *path,
+                     struct error *error) {
+    struct record record;
+    enum stream_status status = STREAM_END;
+    if (strcmp(stream_kind(reader), KIND_WEIGHTS) != 0) {
+        return fail(error, "%s: holds %s, not weights", path, stream_kind(reader));
+    }
+    while ((status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+        if (!read_record(loading, &record, error)) {
+            return fail_within(error, "%s", stream_place(reader));
+        }
+    }
+    return status == STREAM_END && (complete(loading, error) || fail_within(error, "%s", path));
+}
+
+bool training_load(const char *path, struct optimizer *optimizer, const struct training_plan *plan,
+                   struct training_state *state, struct error *error) {
+    const size_t count = (size_t)graph_parameter_count(optimizer->graph);
+    struct stream_reader *reader = stream_open_regular(path, (size_t)1 << 30, error);
+    if (reader == NULL) {
+        return false;
+    }
+    struct loading loading = {.graph = optimizer->graph,
+                              .plan = plan,
+                              .state = state,
+                              .arrays = fetch_all(optimizer),
+                              .has_value = room_for(count, sizeof(bool)),
+                              .has_memory = room_for(count, sizeof(bool))};
+    const bool read = read_all(&loading, reader, path, error);
+    if (read) {
+        put_all(optimizer, &loading.arrays);
+        optimizer->steps = state->steps;
+    }
+    free_all(&loading.arrays);
+    free(loading.has_value);
+    free(loading.has_memory);
+    stream_close(reader);
+    return read;
+}

@@ -1,0 +1,232 @@
+// Filling a network's parameters.
+#include "train/checkpoint/parameters.h"
+
+#include "core/numbers/random.h"
+#include "program/die.h"
+#include "stream/extent.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAW_PARAMETERS 16 // the stream constant of random_seed; the sampler has 1 to 4
+
+static float *host_values(struct backend *backend, struct network *network) {
+    const size_t bytes = network_value_count(network) * sizeof(float);
+    float *values = malloc(bytes + 1);
+    if (values == NULL) {
+        die("no memory for %zu parameters", network_value_count(network));
+    }
+    backend->calls->get(backend, values, network_values(network), bytes);
+    return values;
+}
+
+static void put_values(struct backend *backend, struct network *network, float *values) {
+    backend->calls->put(backend, network_values(network), values,
+                        network_value_count(network) * sizeof(float));
+    network_changed(network);
+    free(values);
+}
+
+// Two normal numbers (Box, Muller 1958).
+static void draw_normal(struct random *random, double pair[2]) {
+    const double radius = sqrt(-2 * log(1 - random_uniform(random)));
+    const double angle = 2 * 3.14159265358979323846 * random_uniform(random);
+    pair[0] = radius * cos(angle);
+    pair[1] = radius * sin(angle);
+}
+
+static void start_parameter(const struct parameter *parameter, uint64_t seed, uint64_t number,
+                            float *values) {
+    struct random random = random_seed(seed, DRAW_PARAMETERS, number);
+    const bool one = parameter->role == ROLE_SCALE || parameter->role == ROLE_VARIANCE;
+    const double deviation =
+        parameter->role == ROLE_CONVOLUTION
+            ? sqrt(2.0 / (double)(parameter->shape[0] * parameter->shape[2] * parameter->shape[3]))
+            : 0;
+    for (size_t i = 0; i < parameter->count; i += 2) {
+        double pair[2] = {0, 0};
+        if (deviation > 0) {
+            draw_normal(&random, pair);
+        }
+        for (size_t k = 0; k < 2 && i + k < parameter->count; k++) {
+            values[i + k] = one ? 1.0F : (float)(deviation * pair[k]);
+        }
+    }
+}
+
+void parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
+                      uint64_t seed) {
+    float *values = host_values(backend, network);
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(graph, i);
+        start_parameter(parameter, seed, (uint64_t)i, values + parameter->offset);
+    }
+    put_values(backend, network, values);
+}
+
+// ---- from a table
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+static bool of_no_use(const char *name) {
+    return ends_with(name, "num_batches_tracked") || strcmp(name, "n_averaged") == 0 ||
+           strstr(name, "pam.key_conv.") != NULL || strncmp(name, "fc.", 3) == 0 ||
+           strstr(name, "backbone.fc.") != NULL;
+}
+
+// PyTorch keeps single numbers with or without a side of 1.
+static bool same_shape(const struct parameter *parameter, const struct weight *weight) {
+    if (parameter->count == 1 && weight->count == 1) {
+        return true;
+    }
+    return parameter->rank == weight->rank &&
+           memcmp(parameter->shape, weight->shape, weight->rank * sizeof *weight->shape) == 0;
+}
+
+const char *const misfit_words[MISFIT_KINDS] = {"missing", "of another shape", "surplus"};
+
+static void note_name(struct misfit *misfit, enum misfit_kind kind, const char *name,
+                      const char *note) {
+    name_list_add(&misfit->names[kind], name, strlen(name), note);
+}
+
+// "64 x 3 x 7 x 7"; "1" for a single number.
+struct shape_text {
+    char text[48];
+};
+
+static struct shape_text shape_text(size_t rank, const size_t *shape) {
+    struct shape_text text = {"1"};
+    size_t used = 0;
+    for (size_t i = 0; i < rank && used < sizeof text.text; i++) {
+        used += (size_t)snprintf(text.text + used, sizeof text.text - used, "%s%zu",
+                                 i > 0 ? " x " : "", shape[i]);
+    }
+    return text;
+}
+
+static void note_shape(struct misfit *misfit, const struct parameter *parameter,
+                       const struct weight *weight) {
+    const struct shape_text wanted = shape_text(parameter->rank, parameter->shape);
+    const struct shape_text found = shape_text(weight->rank, weight->shape);
+    char note[sizeof wanted + sizeof found + 8];
+    (void)snprintf(note, sizeof note, "%s, not %s", found.text, wanted.text);
+    note_name(misfit, MISFIT_SHAPE, parameter->name, note);
+}
+
+bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
+                    enum take take, struct misfit *misfit) {
+    const size_t skip = strlen(prefix);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct weight *weight = &table->weights[i];
+        const struct name name = name_of("%s%s", prefix, weight->name);
+        const struct parameter *parameter = graph_parameter_named(graph, name.text);
+        if (parameter == NULL && take == TAKE_ALL && !of_no_use(weight->name)) {
+            note_name(misfit, MISFIT_SURPLUS, weight->name, NULL);
+        } else if (parameter != NULL && !same_shape(parameter, weight)) {
+            note_shape(misfit, parameter, weight);
+        }
+    }
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(graph, i);
+        if (strncmp(parameter->name, prefix, skip) == 0 &&
+            weight_table_find(table, parameter->name + skip) == NULL) {
+            note_name(misfit, MISFIT_MISSING, parameter->name, NULL);
+        }
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < MISFIT_KINDS; i++) {
+        count += misfit->names[i].count;
+    }
+    return count == 0;
+}
+
+struct name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
+    static const char known[] = "layer1.0.conv1.weight";
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const char *name = graph_parameter_at(graph, i)->name;
+        const char *at = strstr(name, known);
+        if (at != NULL && weight_table_find(table, "conv1.weight") != NULL) {
+            return name_of("%.*s", (int)(at - name), name);
+        }
+    }
+    return name_of("%s", "");
+}
+
+// One line for all kinds, which is why their lists are short.
+static bool list_misfit(struct misfit *misfit, struct error *error) {
+    char text[sizeof error->text] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < MISFIT_KINDS; i++) {
+        struct name_list *names = &misfit->names[i];
+        if (names->count > 0 && used < sizeof text) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s: %s",
+                                     used > 0 ? "; " : "", misfit_words[i], name_list_end(names));
+        }
+    }
+    return fail(error, "weights that do not fit this network: %s", text);
+}
+
+// Whether all numbers that a network would take from the table are finite.
+static bool check_finite(const struct graph *graph, const struct weight_table *table,
+                         const char *prefix, struct error *error) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct weight *weight = &table->weights[i];
+        const struct tensor numbers = {
+            .type = DTYPE_F4, .data = weight->values, .bytes = weight->count * sizeof(float)};
+        if (graph_parameter_named(graph, name_of("%s%s", prefix, weight->name).text) != NULL &&
+            !tensor_finite(&numbers)) {
+            return fail(error, "%s holds a number that is not finite", weight->name);
+        }
+    }
+    return true;
+}
+
+bool parameters_check(const struct graph *graph, const struct weight_table *table,
+                      const char *prefix, enum take take, struct error *error) {
+    struct misfit misfit = {{{.most = 150}, {.most = 150}, {.most = 110}}};
+    return parameters_fit(graph, table, prefix, take, &misfit)
+               ? check_finite(graph, table, prefix, error)
+               : list_misfit(&misfit, error);
+}
+
+bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
+                     const struct weight_table *table, const char *prefix, enum take take,
+                     struct error *error) {
+    if (!parameters_check(graph, table, prefix, take, error)) {
+        return false;
+    }
+    float *values = host_values(backend, network);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct weight *weight = &table->weights[i];
+        const struct parameter *parameter =
+            graph_parameter_named(graph, name_of("%s%s", prefix, weight->name).text);
+        if (parameter != NULL) {
+            memcpy(values + parameter->offset, weight->values, weight->count * sizeof *values);
+        }
+    }
+    put_values(backend, network, values);
+    return true;
+}
+
+void parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,
+                     struct network *from, const struct graph *from_graph) {
+    float *source = host_values(backend, from);
+    float *values = host_values(backend, to);
+    for (int i = 0; i < graph_parameter_count(to_graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(to_graph, i);
+        const struct parameter *same = graph_parameter_named(from_graph, parameter->name);
+        if (same == NULL || same->count != parameter->count) {
+            die("parameter %s is not in both networks", parameter->name);
+        }
+        memcpy(values + parameter->offset, source + same->offset,
+               parameter->count * sizeof *values);
+    }
+    free(source);
+    put_values(backend, to, values);
+}

@@ -1,0 +1,133 @@
+// The state's values by name, written and read, and what they can be.
+#include "train/checkpoint/training_state.h"
+
+#include "weights/checkpoint.h"
+
+#include <inttypes.h>
+
+// The state's members by name, for writing and reading alike.
+enum { INTEGERS = 6, NUMBERS = 7 };
+
+struct members {
+    struct {
+        const char *name;
+        int64_t *at;
+    } integers[INTEGERS];
+    struct {
+        const char *name;
+        double *at;
+        double least, most;
+    } numbers[NUMBERS];
+};
+
+static struct members members_of(struct training_state *state) {
+    return (struct members){{{"side", &state->side},
+                             {"iteration", &state->iteration},
+                             {"steps", &state->steps},
+                             {"samples", &state->samples},
+                             {"seed", &state->seed},
+                             {"best_iteration", &state->best_iteration}},
+                            {{"rate", &state->rate, 0, 10},
+                             {"score", &state->score, -1, 1},
+                             {"best", &state->best, -1, 1},
+                             {"dice", &state->dice, 0, 1},
+                             {"dice_empty", &state->dice_empty, 0, 1},
+                             {"dice_lesion", &state->dice_lesion, 0, 1},
+                             {"accuracy", &state->accuracy, 0, 1}}};
+}
+
+void training_state_write(struct stream_writer *writer, const struct training_state *state) {
+    struct training_state copy = *state;
+    const struct members members = members_of(&copy);
+    struct field fields[TRAINING_STATE_VALUES];
+    size_t count = 0;
+    fields[count++] = (struct field){text_of("network"), value_text(text_of(state->network))};
+    fields[count++] = (struct field){text_of("options"), value_text(text_of(state->options))};
+    for (size_t i = 0; i < INTEGERS; i++) {
+        fields[count++] = (struct field){text_of(members.integers[i].name),
+                                         value_integer(*members.integers[i].at)};
+    }
+    for (size_t i = 0; i < NUMBERS; i++) {
+        fields[count++] =
+            (struct field){text_of(members.numbers[i].name), value_number(*members.numbers[i].at)};
+    }
+    const struct record record = {text_of(CHECKPOINT_STATE), count, fields};
+    stream_write(writer, &record);
+}
+
+// ---- reading
+
+static bool same_text(const struct record *record, const char *name, const char *wanted,
+                      struct error *error) {
+    const struct value *value = record_find(record, name);
+    if (value == NULL || value->type != VALUE_TEXT) {
+        return fail(error, "the state lacks '%s'", name);
+    }
+    return text_is(value->text, wanted) ||
+           fail(error,
+                "it was made with other options, and going on would mix two runs: %.*s; now: %s",
+                TEXT_ARG(value->text), wanted);
+}
+
+static bool same_count(const char *name, int64_t count, int64_t wanted, struct error *error) {
+    return count == wanted || fail(error, "the state's '%s' is %" PRId64 ", and must be %" PRId64,
+                                   name, count, wanted);
+}
+
+static bool count_within(const char *name, int64_t count, int64_t most, struct error *error) {
+    return (count >= 0 && count <= most) ||
+           fail(error, "the state's '%s' is %" PRId64 ", and must be from 0 to %" PRId64, name,
+                count, most);
+}
+
+// The best of the scores is not below the last, and there is one if it was reached somewhere.
+static bool check_best(const struct training_state *state, struct error *error) {
+    return (state->best >= state->score && (state->best >= 0) == (state->best_iteration > 0)) ||
+           fail(error, "the state's 'best' is %g, at iteration %" PRId64 ", with a 'score' of %g",
+                state->best, state->best_iteration, state->score);
+}
+
+static bool check_state(const struct training_state *state, const struct training_state *wanted,
+                        const struct training_plan *plan, struct error *error) {
+    return same_count("seed", state->seed, wanted->seed, error) &&
+           same_count("side", state->side, wanted->side, error) &&
+           count_within("iteration", state->iteration, plan->iterations, error) &&
+           same_count("samples", state->samples, state->iteration * plan->batch, error) &&
+           same_count("steps", state->steps, state->iteration / plan->accumulate, error) &&
+           count_within("best_iteration", state->best_iteration, state->iteration, error) &&
+           check_best(state, error);
+}
+
+static bool read_numbers(const struct record *record, const struct members *members,
+                         struct error *error) {
+    for (size_t i = 0; i < NUMBERS; i++) {
+        const char *name = members->numbers[i].name;
+        const struct value *value = record_find(record, name);
+        if (value == NULL || value->type != VALUE_NUMBER) {
+            return fail(error, "the state lacks '%s'", name);
+        }
+        if (!(value->number >= members->numbers[i].least &&
+              value->number <= members->numbers[i].most)) {
+            return fail(error, "the state's '%s' is %g, and must be from %g to %g", name,
+                        value->number, members->numbers[i].least, members->numbers[i].most);
+        }
+        *members->numbers[i].at = value->number;
+    }
+    return true;
+}
+
+bool training_state_read(const struct record *record, const struct training_plan *plan,
+                         struct training_state *state, struct error *error) {
+    const struct training_state wanted = *state;
+    const struct members members = members_of(state);
+    if (!same_text(record, "network", state->network, error) ||
+        !same_text(record, "options", state->options, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < INTEGERS; i++) {
+        if (!record_integer(record, members.integers[i].name, members.integers[i].at, error)) {
+            return false;
+        }
+    }
+    return read_numbers(record, &members, error) && check_state(state, &wanted, plan, error);
+}

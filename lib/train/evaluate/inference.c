@@ -1,0 +1,150 @@
+// Prediction.
+#include "train/evaluate/inference.h"
+
+#include "core/numbers/exponential.h"
+#include "core/simd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool inference_open(struct inference *inference, struct backend *backend, const struct graph *graph,
+                    struct network *network, bool flip, struct error *error) {
+    const struct shape in = graph_shape(graph, 0);
+    const struct shape out = graph_shape(graph, graph_output_at(graph, 0));
+    const size_t logits = shape_count(out) * sizeof(float);
+    const struct backend_calls *calls = backend->calls;
+    *inference = (struct inference){.backend = backend,
+                                    .network = network,
+                                    .in = in,
+                                    .out = out,
+                                    .flip = flip,
+                                    .logits = calls->host_alloc(backend, logits),
+                                    .mirrored = calls->host_alloc(backend, logits),
+                                    .images = calls->host_alloc(backend, shape_count(in)),
+                                    .turned = calls->host_alloc(backend, shape_count(in))};
+    if (inference->logits == NULL || inference->mirrored == NULL || inference->images == NULL ||
+        inference->turned == NULL) {
+        inference_close(inference);
+        return fail(error, "no memory");
+    }
+    return true;
+}
+
+void inference_close(struct inference *inference) {
+    plane_resize_close(&inference->resize);
+    struct backend *backend = inference->backend;
+    backend->calls->forget(backend, inference->recording);
+    backend->calls->host_release(backend, inference->logits);
+    backend->calls->host_release(backend, inference->mirrored);
+    backend->calls->host_release(backend, inference->images);
+    backend->calls->host_release(backend, inference->turned);
+    free(inference->probability);
+    *inference = (struct inference){.logits = NULL};
+}
+
+static void queue_forward(void *network) {
+    network_forward(network);
+}
+
+static bool run_once(struct inference *inference, const uint8_t *images, float *logits,
+                     struct error *error) {
+    const struct backend_calls *calls = inference->backend->calls;
+    calls->put(inference->backend, network_input(inference->network), images,
+               shape_count(inference->in));
+    network_begin(inference->network, 0);
+    calls->repeat(inference->backend, &inference->recording, queue_forward, inference->network);
+    calls->get(inference->backend, logits, network_output(inference->network, 0),
+               shape_count(inference->out) * sizeof *logits);
+    return calls->wait(inference->backend, error);
+}
+
+bool inference_run(struct inference *inference, const uint8_t *images, struct error *error) {
+    const struct shape in = inference->in;
+    if (!run_once(inference, images, inference->logits, error)) {
+        return false;
+    }
+    if (!inference->flip) {
+        return true;
+    }
+    for (size_t row = 0; row < in.n * in.h; row++) {
+        for (size_t x = 0; x < in.w; x++) {
+            inference->turned[row * in.w + x] = images[row * in.w + in.w - 1 - x];
+        }
+    }
+    return run_once(inference, inference->turned, inference->mirrored, error);
+}
+
+static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,
+                   size_t width, float **made, struct error *error) {
+    const struct shape out = inference->out;
+    if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
+        plane_resize_close(&inference->resize);
+        if (!plane_resize_open(&inference->resize, out.h, out.w, height, width, error)) {
+            return false;
+        }
+    }
+    *made = plane_resize_run(&inference->resize, logits + i * out.h * out.w);
+    return true;
+}
+
+bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
+                      const float **logits, struct error *error) {
+    float *made = NULL;
+    const bool good = resize(inference, inference->logits, i, height, width, &made, error);
+    *logits = made;
+    return good;
+}
+
+static inline float sigmoid(float z) {
+    const float below = exp_negative(z < 0 ? z : -z); // e^-|z|
+    return z < 0 ? below / (1.0F + below) : 1.0F / (1.0F + below);
+}
+
+VECTORISED static void sigmoids(float *numbers, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = sigmoid(numbers[i]);
+    }
+}
+
+VECTORISED static void add_mirrored(const float *logits, size_t height, size_t width,
+                                    float *probability) {
+    for (size_t y = 0; y < height; y++) {
+        for (size_t x = 0; x < width; x++) {
+            float *at = &probability[y * width + x];
+            *at = 0.5F * (*at + sigmoid(logits[y * width + width - 1 - x]));
+        }
+    }
+}
+
+// The mean of the image's own probabilities, in `probability`, and of the mirrored one's.
+static bool mean_of_both(struct inference *inference, size_t i, size_t height, size_t width,
+                         float **probability, struct error *error) {
+    float *mirrored = NULL;
+    const size_t count = height * width;
+    if (count > inference->room) {
+        free(inference->probability);
+        inference->probability = malloc(count * sizeof(float));
+        inference->room = inference->probability != NULL ? count : 0;
+    }
+    if (inference->probability == NULL) {
+        return fail(error, "no memory");
+    }
+    memcpy(inference->probability, *probability, count * sizeof(float));
+    if (!resize(inference, inference->mirrored, i, height, width, &mirrored, error)) {
+        return false;
+    }
+    add_mirrored(mirrored, height, width, inference->probability);
+    *probability = inference->probability;
+    return true;
+}
+
+bool inference_probability(struct inference *inference, size_t i, size_t height, size_t width,
+                           float **probability, struct error *error) {
+    float *logits = NULL;
+    if (!resize(inference, inference->logits, i, height, width, &logits, error)) {
+        return false;
+    }
+    sigmoids(logits, height * width);
+    *probability = logits;
+    return !inference->flip || mean_of_both(inference, i, height, width, probability, error);
+}

@@ -1,0 +1,21 @@
+// The log of a training run: one JSON object a line.
+#ifndef PLEURA_TRAIN_LOG_H
+#define PLEURA_TRAIN_LOG_H
+
+#include "loss/total_loss.h"
+#include "train/checkpoint/checkpoint.h"
+
+#include <stdio.h>
+
+// Opens a log for appending, after its lines up to `iteration` (the rest is of steps that a resumed
+// run does again). Ends the program where it cannot.
+FILE *train_log_open(const char *path, int64_t iteration);
+
+// The mean loss since the last line, and how fast images went by.
+void train_log_step(FILE *log, const struct training_state *state, const struct loss_parts *mean,
+                    double images_per_second);
+
+// The last evaluation, and the program's greatest memory so far.
+void train_log_scores(FILE *log, const struct training_state *state, bool best);
+
+#endif

@@ -1,0 +1,331 @@
+// Reading and writing .safetensors.
+#include "weights/safetensors/safetensors.h"
+
+#include "core/text/name_list.h"
+#include "program/die.h"
+#include "weights/numbers.h"
+#include "weights/safetensors/header.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONGEST_HEADER ((uint64_t)100 << 20) // bytes
+#define LONGEST_MEMBER ((size_t)16 << 10)    // of the text that tells one tensor's type and place
+#define PIECE (16 << 10)                     // bytes of numbers that are read at once
+
+// One tensor of the header.
+struct entry {
+    struct text name;
+    const char *foreign; // why it is left out, or NULL
+    enum number_type type;
+    size_t rank, shape[TENSOR_MAX_RANK];
+    uint64_t start, end; // of its bytes, behind the header
+};
+
+// The types of the format. Those that have no type of ours are left out of a table, by name.
+static const struct {
+    const char *name;
+    enum number_type type;
+    size_t bits;
+} types[] = {
+    {"F32", NUMBER_F32, 32},          {"F64", NUMBER_F64, 64},
+    {"F16", NUMBER_F16, 16},          {"BF16", NUMBER_BF16, 16},
+    {"I64", NUMBER_I64, 64},          {"I32", NUMBER_I32, 32},
+    {"I16", NUMBER_I16, 16},          {"I8", NUMBER_I8, 8},
+    {"U64", NUMBER_U64, 64},          {"U32", NUMBER_U32, 32},
+    {"U16", NUMBER_U16, 16},          {"U8", NUMBER_U8, 8},
+    {"BOOL", NUMBER_BOOL, 8},         {"C64", NUMBER_C64, 64},
+    {"F8_E4M3", NUMBER_TYPES, 8},     {"F8_E5M2", NUMBER_TYPES, 8},
+    {"F8_E8M0", NUMBER_TYPES, 8},     {"F8_E4M3FNUZ", NUMBER_TYPES, 8},
+    {"F8_E5M2FNUZ", NUMBER_TYPES, 8}, {"F6_E2M3", NUMBER_TYPES, 6},
+    {"F6_E3M2", NUMBER_TYPES, 6},     {"F4", NUMBER_TYPES, 4},
+};
+#define TYPES (sizeof types / sizeof *types)
+
+// ---- the header
+
+static bool read_natural(const json_t *value, uint64_t *number) {
+    if (!json_is_integer(value) || json_integer_value(value) < 0) {
+        return false;
+    }
+    *number = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+// The shape, and how many bits it takes.
+static bool read_shape(const json_t *shape, struct entry *entry, uint64_t *bits) {
+    entry->rank = json_array_size(shape);
+    for (size_t i = 0; i < entry->rank; i++) {
+        uint64_t side = 0;
+        if (!read_natural(json_array_get(shape, i), &side) ||
+            __builtin_mul_overflow(*bits, side, bits)) {
+            return false;
+        }
+        if (i < TENSOR_MAX_RANK) {
+            entry->shape[i] = side;
+        }
+    }
+    if (entry->rank > TENSOR_MAX_RANK) {
+        entry->foreign = "more than 8 sides";
+    }
+    return json_is_array(shape);
+}
+
+static bool read_type(const json_t *value, struct entry *entry, uint64_t *bits,
+                      struct error *error) {
+    const char *name = json_string_value(value);
+    for (size_t i = 0; name != NULL && i < TYPES; i++) {
+        if (strcmp(name, types[i].name) == 0) {
+            entry->type = types[i].type;
+            entry->foreign = types[i].type < NUMBER_TYPES ? NULL : types[i].name;
+            *bits = types[i].bits;
+            return true;
+        }
+    }
+    return fail(error, "'%.*s' has a type that is not known: %.20s", TEXT_ARG(entry->name),
+                name != NULL ? name : "none");
+}
+
+static bool read_entry(const json_t *value, struct entry *entry, struct error *error) {
+    const json_t *offsets = json_object_get(value, "data_offsets");
+    uint64_t bits = 0;
+    if (!read_type(json_object_get(value, "dtype"), entry, &bits, error)) {
+        return false;
+    }
+    if (!read_shape(json_object_get(value, "shape"), entry, &bits) ||
+        json_array_size(offsets) != 2 || !read_natural(json_array_get(offsets, 0), &entry->start) ||
+        !read_natural(json_array_get(offsets, 1), &entry->end) || entry->start > entry->end) {
+        return fail(error, "'%.*s' has no shape, or no place", TEXT_ARG(entry->name));
+    }
+    if ((entry->end - entry->start) != bits / 8 || bits % 8 != 0) {
+        return fail(error,
+                    "'%.*s' lies at %" PRIu64 " to %" PRIu64 ", which is not its shape's size",
+                    TEXT_ARG(entry->name), entry->start, entry->end);
+    }
+    return true;
+}
+
+// Our own files have a network and a side; what others write there means nothing here.
+static bool read_metadata(const json_t *metadata, struct weight_table *table, struct error *error) {
+    const char *network = json_string_value(json_object_get(metadata, "network"));
+    const char *side = json_string_value(json_object_get(metadata, "side"));
+    char *end = NULL;
+    errno = 0;
+    const long long number = side != NULL ? strtoll(side, &end, 10) : -1;
+    if (network == NULL || number < 0 || number > 65535 || errno != 0 || end == side || *end != 0) {
+        return true;
+    }
+    table->side = number;
+    if (table->network == NULL) {
+        table->network = strdup(network);
+    }
+    return table->network != NULL || fail(error, "no memory");
+}
+
+// The header's members, each read on its own: as a whole its JSON would take many times its size.
+static bool read_members(struct safetensors_header *header, struct entry **entries, size_t *count,
+                         struct weight_table *table, struct error *error) {
+    struct safetensors_member member;
+    size_t capacity = 0;
+    while (safetensors_next(header, &member, error)) {
+        if (member.name.at == NULL) {
+            return true;
+        }
+        const bool metadata = text_is(member.name, "__metadata__");
+        if (*count == WEIGHTS_MAX_COUNT) {
+            return fail(error, "more than %d tensors", WEIGHTS_MAX_COUNT);
+        }
+        if (member.value.length > LONGEST_MEMBER) {
+            if (metadata) {
+                continue;
+            }
+            return fail(error, "'%.*s' has no shape, or no place", TEXT_ARG(member.name));
+        }
+        json_error_t problem;
+        json_t *value = json_loadb(member.value.at, member.value.length,
+                                   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
+        struct entry entry = {.name = member.name};
+        struct entry *grown =
+            arena_grow(header->arena, *entries, *count, &capacity, sizeof entry, error);
+        bool read = grown != NULL;
+        if (read) {
+            *entries = grown;
+            read = value != NULL || fail(error, "its header is no JSON: '%.*s': %.100s",
+                                         TEXT_ARG(member.name), problem.text);
+        }
+        if (read && metadata) {
+            read = read_metadata(value, table, error);
+        } else if (read) {
+            read = read_entry(value, &entry, error);
+            (*entries)[(*count)++] = entry;
+        }
+        json_decref(value);
+        if (!read) {
+            return false;
+        }
+    }
+    return false;
+}
+
+// ---- the tensors
+
+static int by_start(const void *a, const void *b) {
+    const struct entry *one = a;
+    const struct entry *other = b;
+    if (one->start != other->start) {
+        return one->start < other->start ? -1 : 1;
+    }
+    return one->end < other->end ? -1 : one->end > other->end;
+}
+
+// Tensors fill the bytes without gap and overlap, as the format asks.
+static bool check_places(struct entry *entries, size_t count, uint64_t length,
+                         struct error *error) {
+    uint64_t at = 0;
+    if (count > 0) {
+        qsort(entries, count, sizeof *entries, by_start);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].start != at) {
+            return fail(error, "'%.*s' starts at %" PRIu64 ", where %" PRIu64 " comes next",
+                        TEXT_ARG(entries[i].name), entries[i].start, at);
+        }
+        at = entries[i].end;
+    }
+    return at <= length
+               ? at == length || fail(error, "%" PRIu64 " bytes belong to no tensor", length - at)
+               : fail(error,
+                      "cut short: its header tells of %" PRIu64
+                      " bytes of numbers, and there are %" PRIu64,
+                      at, length);
+}
+
+static bool add_entry(const struct source *source, uint64_t data, const struct entry *entry,
+                      struct weight_table *table, struct error *error) {
+    unsigned char piece[PIECE];
+    const size_t size = number_size(entry->type);
+    struct weight *weight = weight_table_add(table, entry->name, entry->rank, entry->shape, error);
+    if (weight == NULL) {
+        return false;
+    }
+    for (size_t done = 0; done < weight->count;) {
+        const size_t left = weight->count - done;
+        const size_t count = left < sizeof piece / size ? left : sizeof piece / size;
+        if (!source_read(source, data + entry->start + done * size, piece, count * size, error)) {
+            return false;
+        }
+        for (size_t i = 0; i < count; i++) {
+            weight->values[done + i] = number_read(entry->type, piece + i * size);
+        }
+        done += count;
+    }
+    return true;
+}
+
+static bool add_entries(const struct source *source, uint64_t data, const struct entry *entries,
+                        size_t count, struct weight_table *table, struct error *error) {
+    struct name_list left = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &entries[i];
+        if (entry->foreign != NULL) {
+            name_list_add(&left, entry->name.at, entry->name.length, entry->foreign);
+        } else if (!add_entry(source, data, entry, table, error)) {
+            return false;
+        }
+    }
+    if (left.count > 0) {
+        weight_table_note(table, "left out: %s", name_list_end(&left));
+    }
+    return true;
+}
+
+static bool read_all(const struct source *source, struct arena *arena, struct weight_table *table,
+                     struct error *error) {
+    uint64_t length = 0;
+    struct entry *entries = NULL;
+    size_t count = 0;
+    if (!source_read(source, 0, &length, sizeof length, error)) {
+        return false;
+    }
+    if (length > source->length - 8) {
+        return fail(error,
+                    "cut short, or no .safetensors: a header of %" PRIu64
+                    " bytes in a file of %" PRIu64,
+                    length, source->length);
+    }
+    if (length > LONGEST_HEADER) {
+        return fail(error, "a header of %" PRIu64 " bytes", length);
+    }
+    const uint64_t data = 8 + length;
+    struct safetensors_header header = {
+        .bytes = (const char *)source_take(source, 8, length, arena, error),
+        .length = length,
+        .arena = arena};
+    if (header.bytes == NULL || !read_members(&header, &entries, &count, table, error) ||
+        !check_places(entries, count, source->length - data, error)) {
+        return false;
+    }
+    table->room -= arena->used < table->room ? arena->used : table->room;
+    return add_entries(source, data, entries, count, table, error);
+}
+
+bool safetensors_read(const struct source *source, struct weight_table *table,
+                      struct error *error) {
+    struct arena arena = {.most = table->room};
+    const bool read = read_all(source, &arena, table, error);
+    arena_free(&arena);
+    return read;
+}
+
+// ---- writing
+
+static json_t *entry_of(const struct weight *weight, uint64_t start) {
+    json_t *shape = json_array();
+    for (size_t i = 0; i < weight->rank; i++) {
+        (void)json_array_append_new(shape, json_integer((json_int_t)weight->shape[i]));
+    }
+    const uint64_t end = start + weight->count * sizeof(float);
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                     (json_int_t)start, (json_int_t)end);
+}
+
+static json_t *header_of(const struct weight_table *table) {
+    json_t *header = json_object();
+    uint64_t at = 0;
+    if (table->network != NULL) {
+        char side[24];
+        (void)snprintf(side, sizeof side, "%" PRId64, table->side);
+        (void)json_object_set_new(header, "__metadata__",
+                                  json_pack("{s:s, s:s}", "network", table->network, "side", side));
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (json_object_set_new(header, table->weights[i].name, entry_of(&table->weights[i], at)) !=
+            0) {
+            die("'%s' cannot be written as JSON", table->weights[i].name);
+        }
+        at += table->weights[i].count * sizeof(float);
+    }
+    return header;
+}
+
+void safetensors_write(struct output *output, const struct weight_table *table) {
+    json_t *header = header_of(table);
+    char *text = json_dumps(header, JSON_COMPACT);
+    if (text == NULL) {
+        die("no memory");
+    }
+    const size_t length = strlen(text);
+    const size_t padding = (8 - length % 8) % 8; // the tensors start at a multiple of 8
+    const uint64_t whole = length + padding;
+    output_write(output, &whole, sizeof whole);
+    output_write(output, text, length);
+    output_write(output, "       ", padding);
+    for (size_t i = 0; i < table->count; i++) {
+        output_write(output, table->weights[i].values, table->weights[i].count * sizeof(float));
+    }
+    free(text);
+    json_decref(header);
+}
