@@ -50,10 +50,10 @@ LIB_SOURCES := $(filter-out lib/backend/cpu/onednn.c lib/backend/cpu/products/ge
 endif
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
-UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 PARITY := $(BUILD)/parity
-GPU_TOOLS := $(addprefix $(BUILD)/,parity tests/unit/cuda tests/unit/cuda_training tests/gpu/speed tests/gpu/learn)
+GPU_TOOLS := $(addprefix $(BUILD)/,parity $(addprefix tests/unit/cuda/,cuda cuda_training) tests/gpu/speed tests/gpu/learn)
 PAGES := $(patsubst filters/%.c,$(BUILD)/man/pleura-%.1,$(filter-out filters/pleura.c,$(wildcard filters/*.c))) \
     $(BUILD)/man/pleura.1
 LIBRARY := $(BUILD)/libpleura.a
@@ -256,8 +256,8 @@ overfit: deps $(PROGRAMS)
 	@tests/bench/overfit.sh $(abspath $(BIN))
 
 # ---- lint
-SOURCES := $(call in_lib,*.c *.cc *.cu) $(wildcard filters/*.c tests/*/*.c tests/*/*.cc)
-HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h)
+SOURCES := $(call in_lib,*.c *.cc *.cu) $(wildcard filters/*.c tests/*/*.c tests/*/*/*.c tests/*/*.cc)
+HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h tests/*/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/bench/*.bash pipelines/*.sh pipelines/*.bash) .ci/run
 
 format:

@@ -39,13 +39,13 @@ export sections
         name=$(basename "$test" .bats)
         echo "section filters/$name bats --formatter tap $test"
     done
-    for test in "$here"/unit/*.c; do
-        name=$(basename "$test" .c)
+    for test in "$here"/unit/*/*.c; do
+        name=${test#"$here"/unit/} name=${name%.c}
         echo "section unit/$name $build/tests/unit/$name"
     done
     for level in base avx2 avx512 bf16; do # what other processors would run
-        echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/operations"
-        echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/attention"
+        echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/ops/operations"
+        echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
     done
     echo "section parity $here/parity/run.sh $build/parity"
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"

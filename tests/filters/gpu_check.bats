@@ -19,7 +19,7 @@ setup() {
 
 @test "what it builds needs no package" {
     no grep -rlE '/usr/include/.*(msgpack|png|turbojpeg|gdcm|xxhash|jansson|zlib|dnnl|oneapi|cmocka)' build/plain/obj --include=*.d
-    for program in parity tests/unit/cuda tests/gpu/learn; do
+    for program in parity tests/unit/cuda/cuda tests/gpu/learn; do
         [ "$(ldd build/plain/$program | grep -vcE 'vdso|ld-linux|lib(c|m|gcc_s|gomp|dl|pthread)\.so')" = 0 ]
     done
     build/plain/parity tests/golden/{data,losses}.json >"$OUT/figures"

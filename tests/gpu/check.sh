@@ -73,8 +73,8 @@ check_parity() {
 }
 
 check_operations() {
-    tap operations "$build/tests/unit/cuda"
-    tap training "$build/tests/unit/cuda_training"
+    tap operations "$build/tests/unit/cuda/cuda"
+    tap training "$build/tests/unit/cuda/cuda_training"
 }
 
 check_curves() {
@@ -107,9 +107,9 @@ check_sanitizer() {
     fi
     for tool in memcheck racecheck; do
         timeout "$(left 60)" compute-sanitizer --tool $tool --error-exitcode 9 \
-            "$build/tests/unit/cuda" >"$out/$tool-operations.log" 2>&1
+            "$build/tests/unit/cuda/cuda" >"$out/$tool-operations.log" 2>&1
         sanitized $? "$tool of operations" "$out/$tool-operations.log"
-        timeout "$(left 40)" compute-sanitizer --tool $tool --error-exitcode 9 "$build/tests/unit/cuda_training" \
+        timeout "$(left 40)" compute-sanitizer --tool $tool --error-exitcode 9 "$build/tests/unit/cuda/cuda_training" \
             >"$out/$tool-training.log" 2>&1
         sanitized $? "$tool of losses and optimiser" "$out/$tool-training.log"
     done

@@ -1,7 +1,7 @@
 // The CUDA backend against the CPU's: every operation, in training and prediction, in odd shapes
 // and both precisions. PLEURA_CUDA says which device this is: the stand-in on the host, or a real
 // one.
-#include "trials.h"
+#include "../ops/trials.h"
 
 static const struct shape shapes[] = {{2, 7, 9, 4},   {3, 6, 13, 1}, {2, 1, 1, 3},
                                       {2, 19, 18, 8}, {1, 8, 6, 40}, {1, 33, 31, 16},

@@ -1,5 +1,5 @@
 // Lists of names in messages end after ten with a count.
-#include "child.h"
+#include "../child.h"
 
 #include "core/text/name_list.h"
 

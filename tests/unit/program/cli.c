@@ -1,5 +1,5 @@
 // cli: what a command line means, what is refused, and which line of history it leaves.
-#include "child.h"
+#include "../child.h"
 
 #include "core/text/number.h"
 #include "core/text/utf8.h"

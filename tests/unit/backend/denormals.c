@@ -1,6 +1,6 @@
 // Denormal numbers: every thread that does a network's work takes them for 0, and only then; so no
 // operation is slower with them than with ordinary numbers.
-#include "trials.h"
+#include "../ops/trials.h"
 
 #include "backend/cpu/denormals.h"
 #include "nn/operation.h"

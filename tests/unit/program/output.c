@@ -1,5 +1,5 @@
 // output: a file is whole or absent, whatever ends the program and whatever the file system can do.
-#include "child.h"
+#include "../child.h"
 #include "program/die.h"
 
 #include "core/numbers/random.h"

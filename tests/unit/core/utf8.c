@@ -1,5 +1,5 @@
 // What a terminal is sent of texts that come from files.
-#include "child.h"
+#include "../child.h"
 
 #include "core/text/utf8.h"
 
