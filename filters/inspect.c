@@ -2,7 +2,7 @@
 #include "program/cli.h"
 #include "program/progress.h"
 #include "program/streams/sources.h"
-#include "stream/summary.h"
+#include "program/streams/summary.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #include "program/streams/sources.h"
 #include "stream/extent.h"
 #include "train/checkpoint/parameters.h"
-#include "train/evaluate/inference.h"
+#include "train/inference.h"
 #include "weights/file.h"
 
 #include <inttypes.h>

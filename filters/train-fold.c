@@ -2,7 +2,7 @@
 #include "models/models.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "train/start.h"
+#include "program/train/start.h"
 
 #include <inttypes.h>
 #include <limits.h>

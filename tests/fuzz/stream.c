@@ -7,9 +7,9 @@
 #include "dataset/ids/sizes.h"
 #include "dataset/shards/catalog.h"
 #include "image/mask.h"
+#include "program/streams/summary.h"
 #include "stream/digest.h"
 #include "stream/reader.h"
-#include "stream/summary.h"
 
 #include <string.h>
 

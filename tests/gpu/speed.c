@@ -5,7 +5,7 @@
 #include "core/numbers/random.h"
 #include "core/version.h"
 #include "nn/cost/bound.h"
-#include "train/evaluate/inference.h"
+#include "train/inference.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // What a stream holds, for a person (a table) or for a program (JSON lines).
-#ifndef PLEURA_STREAM_SUMMARY_H
-#define PLEURA_STREAM_SUMMARY_H
+#ifndef PLEURA_PROGRAM_STREAMS_SUMMARY_H
+#define PLEURA_PROGRAM_STREAMS_SUMMARY_H
 
 #include "program/output.h"
 #include "stream/record.h"

@@ -1,6 +1,6 @@
 // Running a prediction network on batches of gray images: logits and probabilities at any size.
-#ifndef PLEURA_TRAIN_EVALUATE_INFERENCE_H
-#define PLEURA_TRAIN_EVALUATE_INFERENCE_H
+#ifndef PLEURA_TRAIN_INFERENCE_H
+#define PLEURA_TRAIN_INFERENCE_H
 
 #include "nn/bilinear/plane.h"
 #include "nn/network.h"

@@ -1,6 +1,6 @@
 // The log of a training run: one JSON object a line.
-#ifndef PLEURA_TRAIN_LOG_H
-#define PLEURA_TRAIN_LOG_H
+#ifndef PLEURA_PROGRAM_TRAIN_LOG_H
+#define PLEURA_PROGRAM_TRAIN_LOG_H
 
 #include "loss/total_loss.h"
 #include "train/checkpoint/checkpoint.h"

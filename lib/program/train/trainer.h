@@ -1,6 +1,6 @@
 // The training loop: batches from samples, steps, evaluation, checkpoints, a log.
-#ifndef PLEURA_TRAIN_TRAINER_H
-#define PLEURA_TRAIN_TRAINER_H
+#ifndef PLEURA_PROGRAM_TRAIN_TRAINER_H
+#define PLEURA_PROGRAM_TRAIN_TRAINER_H
 
 #include "loss/total_loss.h"
 #include "program/streams/sources.h"

@@ -1,5 +1,5 @@
 // Writing the log.
-#include "train/log.h"
+#include "program/train/log.h"
 
 #include "core/file.h"
 #include "program/die.h"

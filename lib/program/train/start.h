@@ -1,8 +1,8 @@
 // Where a training run starts: at drawn values, at weights from a file, or where it was left.
-#ifndef PLEURA_TRAIN_START_H
-#define PLEURA_TRAIN_START_H
+#ifndef PLEURA_PROGRAM_TRAIN_START_H
+#define PLEURA_PROGRAM_TRAIN_START_H
 
-#include "train/trainer.h"
+#include "program/train/trainer.h"
 
 struct start_options {
     const char *init; // a file of weights over the drawn ones, of the network or of its backbone;

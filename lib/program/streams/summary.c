@@ -1,10 +1,10 @@
 // The table; summary_json.c does the same as JSON.
-#include "stream/summary.h"
+#include "program/streams/summary.h"
 
 #include "core/text/number.h"
 #include "core/text/utf8.h"
+#include "program/streams/summary_json.h"
 #include "stream/extent.h"
-#include "stream/summary_json.h"
 
 #include <inttypes.h>
 #include <math.h>

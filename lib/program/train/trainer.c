@@ -1,14 +1,14 @@
 // The training loop.
-#include "train/trainer.h"
+#include "program/train/trainer.h"
 
 #include "core/clock.h"
 #include "core/numbers/random.h"
 #include "nn/profile.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/train/evaluate.h"
+#include "program/train/log.h"
 #include "train/checkpoint/parameters.h"
-#include "train/evaluate/evaluate.h"
-#include "train/log.h"
 #include "train/schedule.h"
 #include "train/step.h"
 

@@ -1,6 +1,6 @@
 // How good a network is: its scores on a stream of samples.
-#ifndef PLEURA_TRAIN_EVALUATE_EVALUATE_H
-#define PLEURA_TRAIN_EVALUATE_EVALUATE_H
+#ifndef PLEURA_PROGRAM_TRAIN_EVALUATE_H
+#define PLEURA_PROGRAM_TRAIN_EVALUATE_H
 
 #include "challenge/score.h"
 #include "nn/network.h"

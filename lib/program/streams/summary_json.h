@@ -1,6 +1,6 @@
 // A stream's header and records as lines of JSON (RFC 8259); see summary.h.
-#ifndef PLEURA_STREAM_SUMMARY_JSON_H
-#define PLEURA_STREAM_SUMMARY_JSON_H
+#ifndef PLEURA_PROGRAM_STREAMS_SUMMARY_JSON_H
+#define PLEURA_PROGRAM_STREAMS_SUMMARY_JSON_H
 
 #include "program/output.h"
 #include "stream/record.h"

@@ -1,5 +1,5 @@
 // Prediction.
-#include "train/evaluate/inference.h"
+#include "train/inference.h"
 
 #include "core/numbers/exponential.h"
 #include "core/simd.h"

@@ -1,5 +1,5 @@
 // JSON lines.
-#include "stream/summary_json.h"
+#include "program/streams/summary_json.h"
 
 #include "program/json.h"
 #include "stream/extent.h"

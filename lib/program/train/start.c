@@ -1,5 +1,5 @@
 // Starting a training run.
-#include "train/start.h"
+#include "program/train/start.h"
 
 #include "program/die.h"
 #include "train/checkpoint/parameters.h"

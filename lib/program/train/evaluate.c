@@ -1,10 +1,10 @@
 // Scores on a stream of samples, in constant memory but for a few numbers an image.
-#include "train/evaluate/evaluate.h"
+#include "program/train/evaluate.h"
 
 #include "program/die.h"
 #include "stream/reader.h"
 #include "train/batch.h"
-#include "train/evaluate/inference.h"
+#include "train/inference.h"
 
 #include <stdlib.h>
 #include <string.h>
