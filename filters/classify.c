@@ -5,7 +5,7 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
-#include "stream/reader.h"
+#include "program/streams/streams.h"
 
 #include <stdlib.h>
 #include <string.h>

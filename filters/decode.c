@@ -4,10 +4,10 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/streams/streams.h"
 #include "program/xray_files/join.h"
 #include "program/xray_files/mask_files.h"
 #include "program/xray_files/xray_decoder.h"
-#include "stream/writer.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
-#include "stream/reader.h"
+#include "program/streams/streams.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -8,6 +8,7 @@
 #include "image/resize.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/output.h"
 #include "program/progress.h"
 #include "program/streams/sources.h"
 

@@ -7,6 +7,7 @@
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/sources.h"
+#include "program/streams/streams.h"
 #include "stream/extent.h"
 #include "train/checkpoint/parameters.h"
 #include "train/inference.h"

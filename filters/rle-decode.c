@@ -4,7 +4,7 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
-#include "stream/writer.h"
+#include "program/streams/streams.h"
 
 #include <string.h>
 

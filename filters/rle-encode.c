@@ -5,6 +5,7 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/streams/streams.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static bool encode(struct encoder *encoder, const struct record *record, enum de
         }
         fields[1] = (struct text){encoder->text.at, encoder->text.length};
     }
-    csv_write(output, fields, COUNT_OF(fields));
+    csv_write(output_sink(output), fields, COUNT_OF(fields));
     return true;
 }
 
@@ -72,9 +73,12 @@ static void encode_stream(struct encoder *encoder, struct stream_reader *reader,
     struct progress progress = progress_start("images", 0, quiet);
     struct record record;
     struct error error;
-    csv_write(output, header, COUNT_OF(header));
+    csv_write(output_sink(output), header, COUNT_OF(header));
     while (stream_read(reader, &record)) {
-        const enum decision decision = decisions_take(decisions, record.id);
+        enum decision decision = DECISION_USED;
+        if (!decisions_take(decisions, record.id, &decision, &error)) {
+            die("%s", error.text);
+        }
         if (!encode(encoder, &record, decision, output, &error)) {
             stream_die(reader, &error);
         }
@@ -100,9 +104,15 @@ static void run(const struct options *options, const char *path) {
         die("%s: holds %s, and probabilities or samples are needed here", path,
             stream_kind(reader));
     }
-    struct decisions decisions = decisions_open(options->decisions, options->common.max_record);
+    struct decisions decisions;
+    if (!decisions_open(&decisions, options->decisions, options->common.max_record, &error)) {
+        die("%s", error.text);
+    }
     encode_stream(&encoder, reader, &decisions, output, options->common.quiet);
-    decisions_close(&decisions);
+    if (!decisions_end(&decisions, &error)) {
+        die("%s", error.text);
+    }
+    decisions_free(&decisions);
     output_close(output);
     stream_close(reader);
     image_free(&encoder.mask);

@@ -64,7 +64,7 @@ static void write_images(const char *path, const struct labels *truth,
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         fields[i] = text_of(names[i]);
     }
-    csv_write(output, fields, COUNT_OF(names));
+    csv_write(output_sink(output), fields, COUNT_OF(names));
     for (size_t i = 0; i < truth->ids.count; i++) {
         char numbers[COUNT_OF(names)][40];
         const struct overlap *overlap = &overlaps[i];
@@ -76,7 +76,7 @@ static void write_images(const char *path, const struct labels *truth,
         for (size_t j = 1; j < COUNT_OF(names); j++) {
             fields[j] = text_of(numbers[j]);
         }
-        csv_write(output, fields, COUNT_OF(names));
+        csv_write(output_sink(output), fields, COUNT_OF(names));
     }
     output_close(output);
 }

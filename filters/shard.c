@@ -5,6 +5,7 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/streams/shard_writer.h"
 #include "program/streams/sources.h"
 
 struct options {

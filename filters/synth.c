@@ -8,6 +8,7 @@
 #include "phantom/phantom.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/output.h"
 #include "program/progress.h"
 
 #include <errno.h>
@@ -107,7 +108,7 @@ static void write_rows(struct output *table, const struct job *job) {
     for (size_t i = 0; i < job->annotation_count; i++) {
         const struct text row[2] = {text_of(job->id),
                                     {job->annotations[i].at, job->annotations[i].length}};
-        csv_write(table, row, 2);
+        csv_write(output_sink(table), row, 2);
     }
 }
 
@@ -129,7 +130,7 @@ static void finish_job(struct job *job, const char *folder, const struct tables 
     write_rows(training ? tables->train.output : tables->test_truth.output, job);
     if (!training) {
         const struct text row[2] = {text_of(job->id), text_of("-1")};
-        csv_write(tables->sample.output, row, 2);
+        csv_write(output_sink(tables->sample.output), row, 2);
     }
     for (size_t i = 0; i < job->annotation_count; i++) {
         free(job->annotations[i].at);
@@ -158,7 +159,7 @@ static struct table open_table(const char *folder, const char *name) {
         die("no memory");
     }
     table.output = output_open_regular(table.path, OUTPUT_TEXT);
-    csv_write(table.output, header, 2);
+    csv_write(output_sink(table.output), header, 2);
     return table;
 }
 

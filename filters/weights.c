@@ -2,6 +2,7 @@
 #include "models/models.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/output.h"
 #include "train/checkpoint/parameters.h"
 #include "weights/checkpoint.h"
 #include "weights/file.h"
@@ -82,6 +83,7 @@ static void convert(const struct options *options, const struct operands *operan
     struct weight_table table = {.count = 0};
     struct history history = {.count = 0};
     const char *path = operands->at[0];
+    struct error error;
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     read_table(options, path, &table);
     if (options->network != NULL) {
@@ -94,10 +96,10 @@ static void convert(const struct options *options, const struct operands *operan
         check(path, &table, table.network, false);
     }
     history_add(&history, text_of(operands->history));
-    if (to_safetensors(options)) {
-        safetensors_write(output, &table);
-    } else {
-        checkpoint_write(output, &table, &history);
+    if (!(to_safetensors(options)
+              ? safetensors_write(output_sink(output), &table, &error)
+              : checkpoint_write(output_sink(output), &table, &history, &error))) {
+        die("%s", error.text);
     }
     output_close(output);
     weight_table_free(&table);

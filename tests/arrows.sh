@@ -8,21 +8,17 @@ complain() { echo "arrows: $*" >&2; bad=1; }
 allowed() { # modules that a module of lib/ may know besides itself
     case $1 in
     core) echo "" ;;
-    image) echo "core" ;;
-    program) echo "core stream image dataset challenge" ;;
-    stream) echo "core program" ;;
-    dataset) echo "core program stream image" ;;
-    challenge) echo "core program stream image dataset" ;;
+    stream | image | backend) echo "core" ;;
+    dataset) echo "core stream image" ;;
+    challenge) echo "core stream image dataset" ;;
     phantom) echo "core image" ;;
-    backend) echo "core program" ;;
+    weights) echo "core stream" ;;
     nn) echo "core backend" ;;
-    ops) echo "core program nn backend" ;;
+    ops | loss | optimizer) echo "core backend nn" ;;
     models) echo "core nn ops" ;;
-    weights) echo "core program stream" ;;
-    loss) echo "core backend" ;;
-    optimizer) echo "core backend" ;;
-    train) echo "core program stream image dataset challenge weights nn backend loss optimizer" ;;
+    train) echo "core stream dataset weights backend nn loss optimizer" ;;
     cuda) echo "core backend ops train" ;;
+    program) echo "core stream image dataset challenge weights backend nn loss train" ;;
     *) complain "lib/$1: a module the plan does not know" ;;
     esac
 }
@@ -37,6 +33,9 @@ for module in lib/*/; do
         esac
     done < <(grep -rhoE '#include "[a-z]+/' "lib/$module" | sed 's/.*"//; s|/||' | sort -u)
 done
+# Only programs may end a process: filters, and what is theirs alone.
+grep -rnE '(^|[^_[:alnum:]])(die|die_usage|exit|_exit|_Exit|quick_exit|abort)[[:space:]]*\(' lib --include=*.c --include=*.cc --include=*.h --include=*.cu |
+    grep -v '^lib/program/' && complain "a module that is not of programs ends the process"
 # Only the programs that train, predict, convert weights and count costs know networks.
 while IFS= read -r file; do
     case $file in

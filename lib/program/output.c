@@ -203,6 +203,14 @@ void output_write(struct output *output, const void *bytes, size_t length) {
     }
 }
 
+static void write_to(void *to, const void *bytes, size_t length) {
+    output_write(to, bytes, length);
+}
+
+struct sink output_sink(struct output *output) {
+    return (struct sink){write_to, output, output->path};
+}
+
 void output_flush(struct output *output) {
     struct iovec part = {output->buffer, output->used};
     if (output->used > 0) {

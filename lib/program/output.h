@@ -2,6 +2,8 @@
 #ifndef PLEURA_PROGRAM_OUTPUT_H
 #define PLEURA_PROGRAM_OUTPUT_H
 
+#include "core/sink.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +35,9 @@ void output_flush(struct output *output);
 
 // Flushes, syncs to disk, gives the file its name and frees. Ends the program on any error.
 void output_close(struct output *output);
+
+// The output as a sink.
+struct sink output_sink(struct output *output);
 
 // The path for messages ("stdout" where there is none).
 const char *output_name(const struct output *output);

@@ -7,8 +7,8 @@
 
 struct digest;
 
-struct digest *digest_new(void); // ends the program without memory
-void digest_free(struct digest *digest);
+struct digest *digest_new(void);         // NULL without memory
+void digest_free(struct digest *digest); // NULL is fine
 void digest_reset(struct digest *digest);
 void digest_add(struct digest *digest, const void *bytes, size_t length);
 uint64_t digest_value(const struct digest *digest);

@@ -2,7 +2,6 @@
 // (header record* end)+.
 #include "stream/reader.h"
 
-#include "program/die.h"
 #include "stream/digest.h"
 #include "stream/parse.h"
 
@@ -338,6 +337,11 @@ static struct stream_reader *open_stream(const char *path, bool regular, size_t 
     }
     reader->max_record = max_record;
     reader->digest = digest_new();
+    if (reader->digest == NULL) {
+        stream_close(reader);
+        (void)fail(error, "no memory");
+        return NULL;
+    }
     if (!open_input(reader, path, regular, error)) {
         stream_close(reader);
         return NULL;
@@ -369,27 +373,13 @@ void stream_close(struct stream_reader *reader) {
     free(reader);
 }
 
-struct stream_reader *stream_open_or_die(const char *path, const char *kind, size_t max_record) {
-    struct error error;
-    struct stream_reader *reader = stream_open(path, max_record, &error);
-    if (reader == NULL) {
-        die("%s", error.text);
-    }
-    if (kind != NULL && strcmp(kind, reader->kind) != 0) {
-        die("%s: holds %s, and %s are needed here", reader->path, reader->kind, kind);
+struct stream_reader *stream_open_kind(const char *path, const char *kind, size_t max_record,
+                                       struct error *error) {
+    struct stream_reader *reader = stream_open(path, max_record, error);
+    if (reader != NULL && kind != NULL && strcmp(kind, reader->kind) != 0) {
+        (void)fail(error, "%s: holds %s, and %s are needed here", reader->path, reader->kind, kind);
+        stream_close(reader);
+        return NULL;
     }
     return reader;
-}
-
-bool stream_read(struct stream_reader *reader, struct record *record) {
-    struct error error;
-    const enum stream_status status = stream_next(reader, record, &error);
-    if (status == STREAM_FAILED) {
-        die("%s", error.text);
-    }
-    return status == STREAM_RECORD;
-}
-
-void stream_die(struct stream_reader *reader, const struct error *error) {
-    die("%s: %s", stream_place(reader), error->text);
 }

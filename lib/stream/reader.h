@@ -19,6 +19,10 @@ CHECKED struct stream_reader *stream_open(const char *path, size_t max_record, s
 CHECKED struct stream_reader *stream_open_regular(const char *path, size_t max_record,
                                                   struct error *error);
 
+// The same as stream_open for a stream that must be of this kind (NULL: any).
+CHECKED struct stream_reader *stream_open_kind(const char *path, const char *kind,
+                                               size_t max_record, struct error *error);
+
 // "samples", "probabilities", ...
 const char *stream_kind(const struct stream_reader *reader);
 const struct history *stream_history(const struct stream_reader *reader);
@@ -41,16 +45,5 @@ size_t stream_record_length(const struct stream_reader *reader);
 uint64_t stream_record_digest(const struct stream_reader *reader);
 
 void stream_close(struct stream_reader *reader);
-
-// ---- for filters, which end on an error
-
-// Opens a stream that must be of this kind (NULL: any).
-struct stream_reader *stream_open_or_die(const char *path, const char *kind, size_t max_record);
-
-// False at the end.
-bool stream_read(struct stream_reader *reader, struct record *record);
-
-// Ends the program: `PLACE: what`, for an error in the record read last.
-__attribute__((noreturn)) void stream_die(struct stream_reader *reader, const struct error *error);
 
 #endif

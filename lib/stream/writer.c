@@ -1,16 +1,17 @@
-// msgpack-c's packer into an output, with a running hash.
+// msgpack-c's packer into a sink, with a running hash.
 #include "stream/writer.h"
 
 #include "core/text/utf8.h"
-#include "program/die.h"
 #include "stream/digest.h"
 
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define ID_SHOWN 200 // bytes of an id in messages, so that the reason fits in
+
 struct stream_writer {
-    struct output *output;
+    struct sink sink;
     struct digest *digest, *record_digest; // of the stream, of the record written last
     uint64_t records, bytes;
     msgpack_packer packer;
@@ -20,7 +21,7 @@ static int write_bytes(void *data, const char *bytes, size_t length) {
     struct stream_writer *writer = data;
     digest_add(writer->digest, bytes, length);
     digest_add(writer->record_digest, bytes, length);
-    output_write(writer->output, bytes, length);
+    sink_write(&writer->sink, bytes, length);
     writer->bytes += length;
     return 0;
 }
@@ -90,20 +91,30 @@ void history_add_all(struct history *history, const struct history *more) {
     }
 }
 
-struct stream_writer *stream_create(struct output *output, const char *kind,
-                                    const struct history *history) {
-    struct stream_writer *writer = calloc(1, sizeof *writer);
-    if (writer == NULL) {
-        die("no memory");
+void stream_abandon(struct stream_writer *writer) {
+    if (writer != NULL) {
+        digest_free(writer->digest);
+        digest_free(writer->record_digest);
+        free(writer);
     }
+}
+
+struct stream_writer *stream_begin(struct sink sink, const char *kind,
+                                   const struct history *history, struct error *error) {
     for (size_t i = 0; i < history->count; i++) {
         if (!utf8_valid(history->lines[i].at, history->lines[i].length)) {
-            die("%s: a line of history that is not UTF-8", output_name(output));
+            (void)fail(error, "%s: a line of history that is not UTF-8", sink.name);
+            return NULL;
         }
     }
-    writer->output = output;
-    writer->digest = digest_new();
-    writer->record_digest = digest_new();
+    struct stream_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL || (writer->digest = digest_new()) == NULL ||
+        (writer->record_digest = digest_new()) == NULL) {
+        stream_abandon(writer);
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    writer->sink = sink;
     msgpack_packer_init(&writer->packer, writer, write_bytes);
     msgpack_packer *packer = &writer->packer;
     (void)msgpack_pack_map(packer, 3);
@@ -119,11 +130,11 @@ struct stream_writer *stream_create(struct output *output, const char *kind,
     return writer;
 }
 
-void stream_write(struct stream_writer *writer, const struct record *record) {
-    struct error error;
-    if (!record_check(record, &error)) {
-        die("%s: '%.*s' cannot be written: %s", output_name(writer->output), TEXT_ARG(record->id),
-            error.text);
+bool stream_add(struct stream_writer *writer, const struct record *record, struct error *error) {
+    if (!record_check(record, error)) {
+        const int shown = record->id.length < ID_SHOWN ? (int)record->id.length : ID_SHOWN;
+        return fail_within(error, "%s: '%.*s' cannot be written", writer->sink.name, shown,
+                           record->id.at);
     }
     msgpack_packer *packer = &writer->packer;
     digest_reset(writer->record_digest);
@@ -135,6 +146,7 @@ void stream_write(struct stream_writer *writer, const struct record *record) {
         pack_value(packer, &record->fields[i].value);
     }
     writer->records++;
+    return true;
 }
 
 uint64_t stream_written_digest(const struct stream_writer *writer) {
@@ -175,8 +187,6 @@ size_t stream_end_mark(unsigned char *mark, size_t size, uint64_t count, uint64_
 void stream_finish(struct stream_writer *writer) {
     unsigned char mark[32];
     const uint64_t hash = digest_value(writer->digest);
-    output_write(writer->output, mark, stream_end_mark(mark, sizeof mark, writer->records, hash));
-    digest_free(writer->digest);
-    digest_free(writer->record_digest);
-    free(writer);
+    sink_write(&writer->sink, mark, stream_end_mark(mark, sizeof mark, writer->records, hash));
+    stream_abandon(writer);
 }

@@ -2,7 +2,7 @@
 #ifndef PLEURA_STREAM_WRITER_H
 #define PLEURA_STREAM_WRITER_H
 
-#include "program/output.h"
+#include "core/sink.h"
 #include "stream/record.h"
 
 // What a stream holds.
@@ -27,12 +27,14 @@ void history_add_all(struct history *history, const struct history *more);
 
 struct stream_writer;
 
-// Starts a stream with a header. Like the output, ends the program on a failed write.
-struct stream_writer *stream_create(struct output *output, const char *kind,
-                                    const struct history *history);
+// Starts a stream with a header. NULL with *error for a line of history that is not UTF-8, and
+// without memory.
+CHECKED struct stream_writer *stream_begin(struct sink sink, const char *kind,
+                                           const struct history *history, struct error *error);
 
-// Ends the program, too, for a record that no reader would take (see record_check).
-void stream_write(struct stream_writer *writer, const struct record *record);
+// Writes a record. False with *error for one that no reader would take (see record_check).
+CHECKED bool stream_add(struct stream_writer *writer, const struct record *record,
+                        struct error *error);
 
 // The hash (xxh3) of the bytes of the record written last.
 uint64_t stream_written_digest(const struct stream_writer *writer);
@@ -40,8 +42,11 @@ uint64_t stream_written_digest(const struct stream_writer *writer);
 // Bytes written so far: where the next record starts.
 uint64_t stream_offset(const struct stream_writer *writer);
 
-// Writes the end mark and frees the writer, not the output.
+// Writes the end mark and frees the writer.
 void stream_finish(struct stream_writer *writer);
+
+// Frees a writer whose stream stays without an end mark. NULL is fine.
+void stream_abandon(struct stream_writer *writer);
 
 // The end mark of a stream of `count` records with this hash, in its one permitted form.
 // Returns its length; 32 bytes are enough.

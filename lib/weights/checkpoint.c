@@ -72,9 +72,8 @@ bool checkpoint_read(const char *path, struct weight_table *table, struct error 
     return read && status == STREAM_END;
 }
 
-void checkpoint_write(struct output *output, const struct weight_table *table,
-                      const struct history *history) {
-    struct stream_writer *writer = stream_create(output, KIND_WEIGHTS, history);
+static bool write_all(struct stream_writer *writer, const struct weight_table *table,
+                      struct error *error) {
     struct field state[2];
     size_t count = 0;
     for (size_t i = 0; i < table->count; i++) {
@@ -86,7 +85,9 @@ void checkpoint_write(struct output *output, const struct weight_table *table,
         memcpy(tensor.shape, weight->shape, weight->rank * sizeof *tensor.shape);
         const struct field field = {text_of(CHECKPOINT_VALUE), value_tensor(&tensor)};
         const struct record record = {text_of(weight->name), 1, &field};
-        stream_write(writer, &record);
+        if (!stream_add(writer, &record, error)) {
+            return false;
+        }
     }
     if (table->network != NULL) {
         state[count++] = (struct field){text_of("network"), value_text(text_of(table->network))};
@@ -95,6 +96,16 @@ void checkpoint_write(struct output *output, const struct weight_table *table,
         state[count++] = (struct field){text_of("side"), value_integer(table->side)};
     }
     const struct record record = {text_of(CHECKPOINT_STATE), count, state};
-    stream_write(writer, &record);
+    return stream_add(writer, &record, error);
+}
+
+bool checkpoint_write(struct sink sink, const struct weight_table *table,
+                      const struct history *history, struct error *error) {
+    struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
+    if (writer == NULL || !write_all(writer, table, error)) {
+        stream_abandon(writer);
+        return false;
+    }
     stream_finish(writer);
+    return true;
 }

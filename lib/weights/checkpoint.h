@@ -14,7 +14,7 @@
 CHECKED bool checkpoint_read(const char *path, struct weight_table *table, struct error *error);
 
 // Writes a table as a checkpoint of weights alone.
-void checkpoint_write(struct output *output, const struct weight_table *table,
-                      const struct history *history);
+CHECKED bool checkpoint_write(struct sink sink, const struct weight_table *table,
+                              const struct history *history, struct error *error);
 
 #endif

@@ -4,7 +4,7 @@
 #include "dataset/sample.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "stream/reader.h"
+#include "program/streams/streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>

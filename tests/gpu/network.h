@@ -88,10 +88,9 @@ static inline struct network *open_network(struct backend *backend, struct graph
                                            uint64_t seed) {
     struct error error;
     struct network *network = network_new(graph, backend, &error);
-    if (network == NULL) {
+    if (network == NULL || !parameters_start(backend, graph, network, seed, &error)) {
         die("%s", error.text);
     }
-    parameters_start(backend, graph, network, seed);
     return network;
 }
 

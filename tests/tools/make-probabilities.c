@@ -2,7 +2,7 @@
 #include "core/numbers/half.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "stream/writer.h"
+#include "program/streams/streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "core/numbers/random.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "stream/writer.h"
+#include "program/streams/streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>

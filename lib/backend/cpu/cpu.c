@@ -66,9 +66,7 @@ static void cpu_forget(struct backend *backend, struct recording *recording) {
 }
 
 static bool cpu_wait(struct backend *backend, struct error *error) {
-    (void)backend;
-    (void)error;
-    return true;
+    return !onednn_failed(backend->engine, error);
 }
 
 static void cpu_close(struct backend *backend) {

@@ -12,6 +12,9 @@ struct onednn;
 CHECKED struct onednn *onednn_open(struct error *error);
 void onednn_close(struct onednn *onednn);
 
+// Whether any call so far has failed; *error then says how.
+bool onednn_failed(const struct onednn *onednn, struct error *error);
+
 // ---- activations as floats, whatever they are stored as. Kernels work through them in blocks of
 // at most CPU_BLOCK numbers, which stay in the first-level cache.
 

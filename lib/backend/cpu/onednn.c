@@ -37,6 +37,19 @@ void onednn_close(struct onednn *onednn) {
     }
 }
 
+void onednn_note(struct onednn *onednn, dnnl_status_t status) {
+    if (onednn->failure == dnnl_success) {
+        onednn->failure = status;
+    }
+}
+
+bool onednn_failed(const struct onednn *onednn, struct error *error) {
+    if (onednn->failure != dnnl_success) {
+        (void)fail(error, "oneDNN: a convolution failed (status %d)", (int)onednn->failure);
+    }
+    return onednn->failure != dnnl_success;
+}
+
 bool onednn_has_matrix_unit(void) {
     const unsigned wanted = dnnl_cpu_isa_avx512_core_amx;
     return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;

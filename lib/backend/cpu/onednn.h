@@ -11,7 +11,11 @@
 struct onednn {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
+    dnnl_status_t failure; // the first one of a call that was queued
 };
+
+// Notes what a queued call returns; the first failure is what onednn_failed tells.
+void onednn_note(struct onednn *onednn, dnnl_status_t status);
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t layout;

@@ -347,27 +347,27 @@ static bool needs_quotes(struct text field) {
     return false;
 }
 
-static void write_quoted(struct output *output, struct text field) {
-    output_write(output, "\"", 1);
+static void write_quoted(struct sink sink, struct text field) {
+    sink_write(&sink, "\"", 1);
     for (size_t i = 0; i < field.length; i++) {
-        output_write(output, field.at + i, 1);
+        sink_write(&sink, field.at + i, 1);
         if (field.at[i] == '"') {
-            output_write(output, "\"", 1);
+            sink_write(&sink, "\"", 1);
         }
     }
-    output_write(output, "\"", 1);
+    sink_write(&sink, "\"", 1);
 }
 
-void csv_write(struct output *output, const struct text *fields, size_t count) {
+void csv_write(struct sink sink, const struct text *fields, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (i > 0) {
-            output_write(output, ",", 1);
+            sink_write(&sink, ",", 1);
         }
         if (needs_quotes(fields[i])) {
-            write_quoted(output, fields[i]);
+            write_quoted(sink, fields[i]);
         } else {
-            output_write(output, fields[i].at, fields[i].length);
+            sink_write(&sink, fields[i].at, fields[i].length);
         }
     }
-    output_write(output, "\n", 1);
+    sink_write(&sink, "\n", 1);
 }

@@ -3,7 +3,7 @@
 #ifndef PLEURA_CHALLENGE_CSV_CSV_H
 #define PLEURA_CHALLENGE_CSV_CSV_H
 
-#include "program/output.h"
+#include "core/sink.h"
 #include "stream/record.h"
 
 #define CSV_MAX_COLUMNS 32
@@ -41,6 +41,6 @@ struct text csv_strip(struct text text);
 
 // Writes a row; fields are quoted where the format asks for it. NUL bytes, which no reader takes,
 // are the caller's to refuse.
-void csv_write(struct output *output, const struct text *fields, size_t count);
+void csv_write(struct sink sink, const struct text *fields, size_t count);
 
 #endif

@@ -12,9 +12,10 @@
 #define PLEURA_DATASET_SHARDS_SHARDS_H
 
 #include "stream/record.h"
-#include "stream/writer.h"
 
 #define SHARD_INDEX "index.mpk"
+#define SHARD_PREFIX "shard-"
+#define SHARD_NAME_SIZE 64
 
 // True for shard-NNNNN-DIGEST.mpk: five digits or more, sixteen hexadecimal ones. Such a name has
 // no way out of its folder.
@@ -23,20 +24,8 @@ bool shard_name_valid(struct text name);
 // Reads a hash as the index has it, sixteen hexadecimal digits; false for anything else.
 CHECKED bool shard_digest_parse(struct text text, uint64_t *digest);
 
-struct shard_writer;
-
-// Starts writing to `folder`, which is made if need be, in shards that end with the record that
-// reaches `size` bytes. `history` must outlive the writer. The functions of the writer end the
-// program on any error and then leave nothing new behind.
-struct shard_writer *shards_create(const char *folder, size_t size, const struct history *history);
-
-// Appends a sample of `lesion` pixels, whose own size is height x width; an id that was there
-// before is an error.
-void shards_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,
-                size_t height, size_t width);
-
-// Names the shards, replaces the index, removes what older runs left (and no other file), frees.
-void shards_finish(struct shard_writer *writer);
+// The name of a finished shard.
+void shard_name(char name[SHARD_NAME_SIZE], size_t number, uint64_t hash);
 
 // Checks a shard folder: the index and every shard whole, an entry for each record with its place,
 // id, bytes, lesion and size, each id once, no shard that the index does not name.

@@ -4,6 +4,7 @@
 #include "core/pool.h"
 #include "program/die.h"
 #include "program/progress.h"
+#include "program/streams/streams.h"
 
 #include <malloc.h>
 #include <stdlib.h>

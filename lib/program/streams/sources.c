@@ -2,6 +2,7 @@
 #include "program/streams/sources.h"
 
 #include "program/die.h"
+#include "program/streams/streams.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -110,6 +110,9 @@ static bool decode_jobs(struct survey *survey, const struct survey_request *requ
                         const struct jobs *jobs, struct error *error) {
     const struct image_options options = {.voi = IMAGE_VOI_LUT};
     struct digest *digest = digest_new();
+    if (digest == NULL) {
+        return fail(error, "no memory");
+    }
     struct progress progress = progress_start("images", jobs->count, request->quiet);
     struct xray_decoder *decoder = xray_decoder_start(request->threads, SECONDS, &options);
     struct xray_reply reply;

@@ -2,7 +2,7 @@
 #include "program/train/evaluate.h"
 
 #include "program/die.h"
-#include "stream/reader.h"
+#include "program/streams/streams.h"
 #include "train/batch.h"
 #include "train/inference.h"
 

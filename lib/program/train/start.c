@@ -19,8 +19,10 @@ static void start_parameters(struct trainer *trainer, const char *init) {
     const struct optimizer *optimizer = &trainer->optimizer;
     struct weight_table table = {.count = 0};
     struct error error;
-    parameters_start(optimizer->backend, optimizer->graph, optimizer->network,
-                     (uint64_t)trainer->options->seed);
+    if (!parameters_start(optimizer->backend, optimizer->graph, optimizer->network,
+                          (uint64_t)trainer->options->seed, &error)) {
+        die("%s", error.text);
+    }
     if (init == NULL) {
         return;
     }

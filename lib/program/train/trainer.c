@@ -5,6 +5,7 @@
 #include "core/numbers/random.h"
 #include "nn/profile.h"
 #include "program/die.h"
+#include "program/output.h"
 #include "program/progress.h"
 #include "program/train/evaluate.h"
 #include "program/train/log.h"
@@ -40,7 +41,13 @@ static void put_path(const struct trainer *trainer, const char *name, char path[
 static void save(const struct trainer *trainer, const char *name, bool resumable) {
     char path[4096];
     put_path(trainer, name, path);
-    training_save(path, &trainer->optimizer, &trainer->state, resumable, trainer->history);
+    struct error error;
+    struct output *output = output_open_regular(path, OUTPUT_BYTES);
+    if (!training_write(output_sink(output), &trainer->optimizer, &trainer->state, resumable,
+                        trainer->history, &error)) {
+        die("%s", error.text);
+    }
+    output_close(output);
 }
 
 // ---- one step
@@ -145,8 +152,11 @@ static void check(struct session *session) {
     struct trainer *trainer = session->trainer;
     struct training_state *state = &trainer->state;
     const struct optimizer *optimizer = &trainer->optimizer;
-    parameters_copy(optimizer->backend, trainer->check_network, trainer->check_graph,
-                    optimizer->network, optimizer->graph);
+    struct error error;
+    if (!parameters_copy(optimizer->backend, trainer->check_network, trainer->check_graph,
+                         optimizer->network, optimizer->graph, &error)) {
+        die("%s", error.text);
+    }
     const struct scores scores =
         evaluate(optimizer->backend, trainer->check_graph, trainer->check_network,
                  trainer->options->validation, trainer->options->max_record);

@@ -18,7 +18,7 @@
 void left_out_open(struct left_out *left, const char *path) {
     const struct text header[] = {text_of(COLUMN_ID), text_of("Path"), text_of("Reason")};
     left->list = output_open(path, OUTPUT_TEXT);
-    csv_write(left->list, header, 3);
+    csv_write(output_sink(left->list), header, 3);
 }
 
 void left_out_add(struct left_out *left, struct text id, const char *path, const char *reason) {
@@ -30,7 +30,7 @@ void left_out_add(struct left_out *left, struct text id, const char *path, const
     utf8_show_text(path, strlen(path), shown[1], sizeof shown[1]);
     utf8_show_text(reason, strlen(reason), shown[2], sizeof shown[2]);
     const struct text row[] = {text_of(shown[0]), text_of(shown[1]), text_of(shown[2])};
-    csv_write(left->list, row, 3);
+    csv_write(output_sink(left->list), row, 3);
 }
 
 void left_out_file(struct left_out *left, const struct xray_file *file, const char *reason) {

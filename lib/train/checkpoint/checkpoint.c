@@ -1,7 +1,6 @@
 // Saving and loading a training run.
 #include "train/checkpoint/checkpoint.h"
 
-#include "program/die.h"
 #include "stream/extent.h"
 #include "stream/reader.h"
 #include "weights/checkpoint.h"
@@ -18,27 +17,39 @@ struct arrays {
     float *values, *learned[REMEMBERED];
 };
 
-static void *room_for(size_t count, size_t size) {
-    void *memory = calloc(count + 1, size);
-    if (memory == NULL) {
-        die("no memory for a checkpoint");
+static void free_all(struct arrays *arrays) {
+    free(arrays->values);
+    for (int i = 0; i < REMEMBERED; i++) {
+        free(arrays->learned[i]);
     }
-    return memory;
 }
 
 static float *fetch(const struct optimizer *optimizer, const float *from, size_t count) {
-    float *copy = room_for(count, sizeof *copy);
-    optimizer->backend->calls->get(optimizer->backend, copy, from, count * sizeof *copy);
+    float *copy = calloc(count + 1, sizeof *copy);
+    if (copy != NULL) {
+        optimizer->backend->calls->get(optimizer->backend, copy, from, count * sizeof *copy);
+    }
     return copy;
 }
 
-static struct arrays fetch_all(const struct optimizer *optimizer) {
+// False with *error, and nothing to free, without memory.
+static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
+                      struct error *error) {
     const size_t learned = network_learned_count(optimizer->network);
-    return (struct arrays){fetch(optimizer, network_values(optimizer->network),
-                                 network_value_count(optimizer->network)),
-                           {fetch(optimizer, optimizer->mean, learned),
-                            fetch(optimizer, optimizer->variance, learned),
-                            fetch(optimizer, network_gradients(optimizer->network), learned)}};
+    *arrays = (struct arrays){fetch(optimizer, network_values(optimizer->network),
+                                    network_value_count(optimizer->network)),
+                              {fetch(optimizer, optimizer->mean, learned),
+                               fetch(optimizer, optimizer->variance, learned),
+                               fetch(optimizer, network_gradients(optimizer->network), learned)}};
+    bool whole = arrays->values != NULL;
+    for (int i = 0; i < REMEMBERED; i++) {
+        whole = whole && arrays->learned[i] != NULL;
+    }
+    if (!whole) {
+        free_all(arrays);
+        return fail(error, "no memory for a checkpoint");
+    }
+    return true;
 }
 
 static void put_all(const struct optimizer *optimizer, const struct arrays *arrays) {
@@ -53,13 +64,6 @@ static void put_all(const struct optimizer *optimizer, const struct arrays *arra
     network_changed(optimizer->network);
 }
 
-static void free_all(struct arrays *arrays) {
-    free(arrays->values);
-    for (int i = 0; i < REMEMBERED; i++) {
-        free(arrays->learned[i]);
-    }
-}
-
 // ---- writing
 
 static struct tensor tensor_of(const struct parameter *parameter, const float *values) {
@@ -71,19 +75,22 @@ static struct tensor tensor_of(const struct parameter *parameter, const float *v
     return tensor;
 }
 
-static void write_parameters(struct stream_writer *writer, const struct graph *graph,
-                             const struct arrays *arrays) {
+static bool write_parameters(struct stream_writer *writer, const struct graph *graph,
+                             const struct arrays *arrays, struct error *error) {
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         const struct tensor tensor = tensor_of(parameter, arrays->values + parameter->offset);
         const struct field field = {text_of(CHECKPOINT_VALUE), value_tensor(&tensor)};
         const struct record record = {text_of(parameter->name), 1, &field};
-        stream_write(writer, &record);
+        if (!stream_add(writer, &record, error)) {
+            return false;
+        }
     }
+    return true;
 }
 
-static void write_optimizer(struct stream_writer *writer, const struct graph *graph,
-                            const struct arrays *arrays) {
+static bool write_optimizer(struct stream_writer *writer, const struct graph *graph,
+                            const struct arrays *arrays, struct error *error) {
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         char id[NAME_SIZE + sizeof CHECKPOINT_OPTIMIZER];
@@ -98,24 +105,32 @@ static void write_optimizer(struct stream_writer *writer, const struct graph *gr
             fields[k] = (struct field){text_of(remembered[k]), value_tensor(&tensors[k])};
         }
         const struct record record = {text_of(id), REMEMBERED, fields};
-        stream_write(writer, &record);
+        if (!stream_add(writer, &record, error)) {
+            return false;
+        }
     }
+    return true;
 }
 
-void training_save(const char *path, const struct optimizer *optimizer,
-                   const struct training_state *state, bool resumable,
-                   const struct history *history) {
-    struct output *output = output_open_regular(path, OUTPUT_BYTES);
-    struct stream_writer *writer = stream_create(output, KIND_WEIGHTS, history);
-    struct arrays arrays = fetch_all(optimizer);
-    write_parameters(writer, optimizer->graph, &arrays);
-    if (resumable) {
-        write_optimizer(writer, optimizer->graph, &arrays);
+bool training_write(struct sink sink, const struct optimizer *optimizer,
+                    const struct training_state *state, bool resumable,
+                    const struct history *history, struct error *error) {
+    struct arrays arrays;
+    if (!fetch_all(optimizer, &arrays, error)) {
+        return false;
     }
-    training_state_write(writer, state);
-    stream_finish(writer);
-    output_close(output);
+    struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
+    const bool written =
+        writer != NULL && write_parameters(writer, optimizer->graph, &arrays, error) &&
+        (!resumable || write_optimizer(writer, optimizer->graph, &arrays, error)) &&
+        training_state_write(writer, state, error);
+    if (written) {
+        stream_finish(writer);
+    } else {
+        stream_abandon(writer);
+    }
     free_all(&arrays);
+    return written;
 }
 
 // ---- reading
@@ -259,27 +274,34 @@ static bool read_all(struct loading *loading, struct stream_reader *reader, cons
     return status == STREAM_END && (complete(loading, error) || fail_within(error, "%s", path));
 }
 
+// Reads all into `loading`, whose arrays are there; both lists of flags are made here.
+static bool load_into(struct loading *loading, struct stream_reader *reader, const char *path,
+                      struct error *error) {
+    const size_t count = (size_t)graph_parameter_count(loading->graph);
+    loading->has_value = calloc(count + 1, sizeof(bool));
+    loading->has_memory = calloc(count + 1, sizeof(bool));
+    const bool read = loading->has_value != NULL && loading->has_memory != NULL
+                          ? read_all(loading, reader, path, error)
+                          : fail(error, "no memory for a checkpoint");
+    free(loading->has_value);
+    free(loading->has_memory);
+    return read;
+}
+
 bool training_load(const char *path, struct optimizer *optimizer, const struct training_plan *plan,
                    struct training_state *state, struct error *error) {
-    const size_t count = (size_t)graph_parameter_count(optimizer->graph);
     struct stream_reader *reader = stream_open_regular(path, (size_t)1 << 30, error);
-    if (reader == NULL) {
+    struct loading loading = {.graph = optimizer->graph, .plan = plan, .state = state};
+    if (reader == NULL || !fetch_all(optimizer, &loading.arrays, error)) {
+        stream_close(reader);
         return false;
     }
-    struct loading loading = {.graph = optimizer->graph,
-                              .plan = plan,
-                              .state = state,
-                              .arrays = fetch_all(optimizer),
-                              .has_value = room_for(count, sizeof(bool)),
-                              .has_memory = room_for(count, sizeof(bool))};
-    const bool read = read_all(&loading, reader, path, error);
+    const bool read = load_into(&loading, reader, path, error);
     if (read) {
         put_all(optimizer, &loading.arrays);
         optimizer->steps = state->steps;
     }
     free_all(&loading.arrays);
-    free(loading.has_value);
-    free(loading.has_memory);
     stream_close(reader);
     return read;
 }

@@ -1,4 +1,4 @@
-// A training run on disk: written whole or not at all, read back so that it goes on bit for bit.
+// A training run as a file: what is read back goes on bit for bit.
 #ifndef PLEURA_TRAIN_CHECKPOINT_CHECKPOINT_H
 #define PLEURA_TRAIN_CHECKPOINT_CHECKPOINT_H
 
@@ -6,10 +6,10 @@
 #include "train/optimizer.h"
 
 // Writes a checkpoint: parameters, with `resumable` also what the optimiser remembers and the
-// gradients gathered so far, and the state. Ends the program where it cannot.
-void training_save(const char *path, const struct optimizer *optimizer,
-                   const struct training_state *state, bool resumable,
-                   const struct history *history);
+// gradients gathered so far, and the state.
+CHECKED bool training_write(struct sink sink, const struct optimizer *optimizer,
+                            const struct training_state *state, bool resumable,
+                            const struct history *history, struct error *error);
 
 // Reads it back. The file must come from a run of this plan with the options, network, seed and
 // side that *state has; it must hold each parameter once, and only numbers that a run can leave

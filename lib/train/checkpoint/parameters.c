@@ -2,7 +2,6 @@
 #include "train/checkpoint/parameters.h"
 
 #include "core/numbers/random.h"
-#include "program/die.h"
 #include "stream/extent.h"
 
 #include <math.h>
@@ -12,11 +11,13 @@
 
 #define DRAW_PARAMETERS 16 // the stream constant of random_seed; the sampler has 1 to 4
 
-static float *host_values(struct backend *backend, struct network *network) {
+// A copy on this side, NULL with *error without memory.
+static float *host_values(struct backend *backend, struct network *network, struct error *error) {
     const size_t bytes = network_value_count(network) * sizeof(float);
     float *values = malloc(bytes + 1);
     if (values == NULL) {
-        die("no memory for %zu parameters", network_value_count(network));
+        (void)fail(error, "no memory for %zu parameters", network_value_count(network));
+        return NULL;
     }
     backend->calls->get(backend, values, network_values(network), bytes);
     return values;
@@ -56,14 +57,18 @@ static void start_parameter(const struct parameter *parameter, uint64_t seed, ui
     }
 }
 
-void parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
-                      uint64_t seed) {
-    float *values = host_values(backend, network);
+bool parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
+                      uint64_t seed, struct error *error) {
+    float *values = host_values(backend, network, error);
+    if (values == NULL) {
+        return false;
+    }
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         start_parameter(parameter, seed, (uint64_t)i, values + parameter->offset);
     }
     put_values(backend, network, values);
+    return true;
 }
 
 // ---- from a table
@@ -201,7 +206,10 @@ bool parameters_take(struct backend *backend, const struct graph *graph, struct 
     if (!parameters_check(graph, table, prefix, take, error)) {
         return false;
     }
-    float *values = host_values(backend, network);
+    float *values = host_values(backend, network, error);
+    if (values == NULL) {
+        return false;
+    }
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
         const struct parameter *parameter =
@@ -214,19 +222,29 @@ bool parameters_take(struct backend *backend, const struct graph *graph, struct 
     return true;
 }
 
-void parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,
-                     struct network *from, const struct graph *from_graph) {
-    float *source = host_values(backend, from);
-    float *values = host_values(backend, to);
+static bool copy_values(float *to, const struct graph *to_graph, const float *from,
+                        const struct graph *from_graph, struct error *error) {
     for (int i = 0; i < graph_parameter_count(to_graph); i++) {
         const struct parameter *parameter = graph_parameter_at(to_graph, i);
         const struct parameter *same = graph_parameter_named(from_graph, parameter->name);
         if (same == NULL || same->count != parameter->count) {
-            die("parameter %s is not in both networks", parameter->name);
+            return fail(error, "parameter %s is not in both networks", parameter->name);
         }
-        memcpy(values + parameter->offset, source + same->offset,
-               parameter->count * sizeof *values);
+        memcpy(to + parameter->offset, from + same->offset, parameter->count * sizeof *to);
     }
+    return true;
+}
+
+bool parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,
+                     struct network *from, const struct graph *from_graph, struct error *error) {
+    float *source = host_values(backend, from, error);
+    float *values = source != NULL ? host_values(backend, to, error) : NULL;
+    const bool copied = values != NULL && copy_values(values, to_graph, source, from_graph, error);
     free(source);
-    put_values(backend, to, values);
+    if (copied) {
+        put_values(backend, to, values);
+    } else {
+        free(values);
+    }
+    return copied;
 }

@@ -9,8 +9,8 @@
 // First values: convolutions normal with deviation sqrt(2 / (out channels * kernel area))
 // (Kaiming, fan out, ReLU), norms' weights and variances 1, all else 0. Each parameter draws from
 // (seed, its number) alone.
-void parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
-                      uint64_t seed);
+CHECKED bool parameters_start(struct backend *backend, const struct graph *graph,
+                              struct network *network, uint64_t seed, struct error *error);
 
 // How a table and a network must fit: a prediction network lacks the auxiliary heads that a
 // checkpoint has.
@@ -47,7 +47,8 @@ CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              const char *prefix, enum take take, struct error *error);
 
 // Copies one network's values to another of the same parameters.
-void parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,
-                     struct network *from, const struct graph *from_graph);
+CHECKED bool parameters_copy(struct backend *backend, struct network *to,
+                             const struct graph *to_graph, struct network *from,
+                             const struct graph *from_graph, struct error *error);
 
 #endif

@@ -36,7 +36,8 @@ static struct members members_of(struct training_state *state) {
                              {"accuracy", &state->accuracy, 0, 1}}};
 }
 
-void training_state_write(struct stream_writer *writer, const struct training_state *state) {
+bool training_state_write(struct stream_writer *writer, const struct training_state *state,
+                          struct error *error) {
     struct training_state copy = *state;
     const struct members members = members_of(&copy);
     struct field fields[TRAINING_STATE_VALUES];
@@ -52,7 +53,7 @@ void training_state_write(struct stream_writer *writer, const struct training_st
             (struct field){text_of(members.numbers[i].name), value_number(*members.numbers[i].at)};
     }
     const struct record record = {text_of(CHECKPOINT_STATE), count, fields};
-    stream_write(writer, &record);
+    return stream_add(writer, &record, error);
 }
 
 // ---- reading

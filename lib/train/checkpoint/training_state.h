@@ -27,7 +27,8 @@ struct training_plan {
 enum { TRAINING_STATE_VALUES = 15 };
 
 // Writes the record, with TRAINING_STATE_VALUES values.
-void training_state_write(struct stream_writer *writer, const struct training_state *state);
+CHECKED bool training_state_write(struct stream_writer *writer, const struct training_state *state,
+                                  struct error *error);
 
 // Reads the record into *state, which comes with what it must agree with: options, network, seed
 // and side. Counts must agree with the plan and with each other, rates lie from 0 to 10, scores

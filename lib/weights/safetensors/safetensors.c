@@ -2,7 +2,6 @@
 #include "weights/safetensors/safetensors.h"
 
 #include "core/text/name_list.h"
-#include "program/die.h"
 #include "weights/numbers.h"
 #include "weights/safetensors/header.h"
 
@@ -292,7 +291,7 @@ static json_t *entry_of(const struct weight *weight, uint64_t start) {
                      (json_int_t)start, (json_int_t)end);
 }
 
-static json_t *header_of(const struct weight_table *table) {
+static json_t *header_of(const struct weight_table *table, struct error *error) {
     json_t *header = json_object();
     uint64_t at = 0;
     if (table->network != NULL) {
@@ -304,28 +303,34 @@ static json_t *header_of(const struct weight_table *table) {
     for (size_t i = 0; i < table->count; i++) {
         if (json_object_set_new(header, table->weights[i].name, entry_of(&table->weights[i], at)) !=
             0) {
-            die("'%s' cannot be written as JSON", table->weights[i].name);
+            (void)fail(error, "'%s' cannot be written as JSON", table->weights[i].name);
+            json_decref(header);
+            return NULL;
         }
         at += table->weights[i].count * sizeof(float);
     }
     return header;
 }
 
-void safetensors_write(struct output *output, const struct weight_table *table) {
-    json_t *header = header_of(table);
+bool safetensors_write(struct sink sink, const struct weight_table *table, struct error *error) {
+    json_t *header = header_of(table, error);
+    if (header == NULL) {
+        return false;
+    }
     char *text = json_dumps(header, JSON_COMPACT);
+    json_decref(header);
     if (text == NULL) {
-        die("no memory");
+        return fail(error, "no memory");
     }
     const size_t length = strlen(text);
     const size_t padding = (8 - length % 8) % 8; // the tensors start at a multiple of 8
     const uint64_t whole = length + padding;
-    output_write(output, &whole, sizeof whole);
-    output_write(output, text, length);
-    output_write(output, "       ", padding);
+    sink_write(&sink, &whole, sizeof whole);
+    sink_write(&sink, text, length);
+    sink_write(&sink, "       ", padding);
     for (size_t i = 0; i < table->count; i++) {
-        output_write(output, table->weights[i].values, table->weights[i].count * sizeof(float));
+        sink_write(&sink, table->weights[i].values, table->weights[i].count * sizeof(float));
     }
     free(text);
-    json_decref(header);
+    return true;
 }

@@ -2,7 +2,7 @@
 #ifndef PLEURA_WEIGHTS_SAFETENSORS_SAFETENSORS_H
 #define PLEURA_WEIGHTS_SAFETENSORS_SAFETENSORS_H
 
-#include "program/output.h"
+#include "core/sink.h"
 #include "weights/source.h"
 #include "weights/table.h"
 
@@ -15,6 +15,7 @@ CHECKED bool safetensors_read(const struct source *source, struct weight_table *
 
 // Writes all tensors as F32, in the table's order; `network` and `side` go into its metadata. Ends
 // the program on a failed write.
-void safetensors_write(struct output *output, const struct weight_table *table);
+CHECKED bool safetensors_write(struct sink sink, const struct weight_table *table,
+                               struct error *error);
 
 #endif

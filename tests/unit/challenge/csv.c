@@ -1,6 +1,7 @@
 // csv: what is taken as meant, what is refused and with which words, rows across buffer ends,
 // writing.
 #include "challenge/csv/csv.h"
+#include "program/output.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -215,7 +216,7 @@ static void test_write(void **state) {
     struct output *output = output_open(path, OUTPUT_TEXT);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const struct text row[] = {text_of(fields[i][0]), text_of(fields[i][1])};
-        csv_write(output, row, 2);
+        csv_write(output_sink(output), row, 2);
     }
     output_close(output);
     FILE *file = fopen(path, "rb");

@@ -1,8 +1,8 @@
 // Records by their place in a file, and copies of records.
 #include "stream/random_access.h"
 
+#include "program/streams/streams.h"
 #include "stream/digest.h"
-#include "stream/writer.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

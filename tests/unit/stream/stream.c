@@ -1,5 +1,6 @@
 // stream: everything that can be written comes back, and what a stream must not hold is refused
 // with the words, the record and the byte.
+#include "program/streams/streams.h"
 #include "stream_bytes.h"
 
 // ---- round trips

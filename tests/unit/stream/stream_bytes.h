@@ -3,8 +3,8 @@
 #ifndef PLEURA_TESTS_STREAM_BYTES_H
 #define PLEURA_TESTS_STREAM_BYTES_H
 
+#include "program/streams/streams.h"
 #include "stream/digest.h"
-#include "stream/reader.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 // stream: a copy that is cut anywhere or has any byte changed is refused; and whatever the bytes,
 // reading ends in an error or in a stream that writes and reads the same again.
+#include "program/streams/streams.h"
 #include "stream_bytes.h"
 
 #include "core/numbers/random.h"

@@ -1,4 +1,5 @@
 // stream: concatenation, limits, and input that comes slowly or whole.
+#include "program/streams/streams.h"
 #include "stream_bytes.h"
 
 #include <pthread.h>

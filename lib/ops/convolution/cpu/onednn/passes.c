@@ -1,6 +1,5 @@
 // Convolutions by oneDNN, run.
 #include "ops/convolution/cpu/onednn/convolution.h"
-#include "program/die.h"
 
 static void run(struct onednn_convolution *convolution, dnnl_primitive_t primitive, int count,
                 const dnnl_exec_arg_t *arguments) {
@@ -9,19 +8,17 @@ static void run(struct onednn_convolution *convolution, dnnl_primitive_t primiti
     if (status == dnnl_success) {
         status = dnnl_stream_wait(stream);
     }
-    if (status != dnnl_success) {
-        die("oneDNN: a convolution failed (status %d)", (int)status);
-    }
+    onednn_note(convolution->onednn, status);
 }
 
-static void at(dnnl_memory_t memory, const void *address) {
+static void at(struct onednn_convolution *convolution, dnnl_memory_t memory, const void *address) {
     // oneDNN has one type for what it reads and what it writes.
     union {
         const void *read;
         void *any;
     } handle = {address};
-    if (memory != NULL && dnnl_memory_set_data_handle(memory, handle.any) != dnnl_success) {
-        die("oneDNN: memory is refused");
+    if (memory != NULL) {
+        onednn_note(convolution->onednn, dnnl_memory_set_data_handle(memory, handle.any));
     }
 }
 
@@ -34,7 +31,7 @@ static void reorder(struct onednn_convolution *convolution, dnnl_primitive_t pri
 }
 
 void onednn_convolution_weights(struct onednn_convolution *convolution, const float *weights) {
-    at(convolution->plain, weights);
+    at(convolution, convolution->plain, weights);
     for (enum pass pass = PASS_FORWARD; pass <= PASS_DATA; pass++) {
         reorder(convolution, convolution->take[pass], convolution->plain,
                 convolution->weights[pass]);
@@ -43,10 +40,10 @@ void onednn_convolution_weights(struct onednn_convolution *convolution, const fl
 
 void onednn_convolution_forward(struct onednn_convolution *convolution, const void *input,
                                 const float *bias, void *output, void *scratch) {
-    at(convolution->source, input);
-    at(convolution->destination, output);
-    at(convolution->bias, bias);
-    at(convolution->scratch[PASS_FORWARD], scratch);
+    at(convolution, convolution->source, input);
+    at(convolution, convolution->destination, output);
+    at(convolution, convolution->bias, bias);
+    at(convolution, convolution->scratch[PASS_FORWARD], scratch);
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, convolution->source},
                                          {DNNL_ARG_WEIGHTS, convolution->weights[PASS_FORWARD]},
                                          {DNNL_ARG_DST, convolution->destination},
@@ -66,10 +63,11 @@ static void backward_weights(struct onednn_convolution *convolution, float *weig
                              float *bias_gradient, char *room) {
     const size_t bias_bytes = onednn_bias_room(convolution);
     float *bias = (float *)(void *)room;
-    at(convolution->weights[PASS_WEIGHTS], room + bias_bytes);
-    at(convolution->scratch[PASS_WEIGHTS], room + bias_bytes + convolution->gradient_bytes);
-    at(convolution->bias, bias);
-    at(convolution->plain, weight_gradient);
+    at(convolution, convolution->weights[PASS_WEIGHTS], room + bias_bytes);
+    at(convolution, convolution->scratch[PASS_WEIGHTS],
+       room + bias_bytes + convolution->gradient_bytes);
+    at(convolution, convolution->bias, bias);
+    at(convolution, convolution->plain, weight_gradient);
     const dnnl_exec_arg_t arguments[] = {
         {DNNL_ARG_SRC, convolution->source},
         {DNNL_ARG_DIFF_DST, convolution->destination},
@@ -85,7 +83,7 @@ static void backward_weights(struct onednn_convolution *convolution, float *weig
 }
 
 static void backward_data(struct onednn_convolution *convolution, char *room) {
-    at(convolution->scratch[PASS_DATA], room);
+    at(convolution, convolution->scratch[PASS_DATA], room);
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_DIFF_DST, convolution->destination},
                                          {DNNL_ARG_WEIGHTS, convolution->weights[PASS_DATA]},
                                          {DNNL_ARG_DIFF_SRC, convolution->source},
@@ -96,13 +94,13 @@ static void backward_data(struct onednn_convolution *convolution, char *room) {
 void onednn_convolution_backward(struct onednn_convolution *convolution, const void *input,
                                  const void *output_gradient, void *input_gradient,
                                  float *weight_gradient, float *bias_gradient, void *scratch) {
-    at(convolution->destination, output_gradient);
+    at(convolution, convolution->destination, output_gradient);
     if (weight_gradient != NULL) {
-        at(convolution->source, input);
+        at(convolution, convolution->source, input);
         backward_weights(convolution, weight_gradient, bias_gradient, scratch);
     }
     if (input_gradient != NULL) {
-        at(convolution->source, input_gradient);
+        at(convolution, convolution->source, input_gradient);
         backward_data(convolution, scratch);
     }
 }
