@@ -212,7 +212,7 @@ gpu-check:
 bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS) $(BUILD)/tests/gpu/speed
 	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD)) $(PARTS)
 
-# ---- fuzzing: the rooms that read what comes from outside, built by clang with libFuzzer
+# ---- fuzzing: the modules that read what comes from outside, built by clang with libFuzzer
 FUZZ := build/fuzz
 FUZZ_PACKAGES := clang libclang-rt-dev
 FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

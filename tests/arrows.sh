@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Who may include whom: the arrows between modules, the libraries that stand behind one file, and the size of files.
+# Who may include whom: the arrows between modules, the libraries that stand behind one file, who ends a process, and the size of files and folders.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 bad=0
@@ -14,7 +14,8 @@ allowed() { # modules that a module of lib/ may know besides itself
     phantom) echo "core image" ;;
     weights) echo "core stream" ;;
     nn) echo "core backend" ;;
-    ops | loss | optimizer) echo "core backend nn" ;;
+    ops) echo "core backend nn" ;;
+    loss | optimizer) echo "core backend" ;;
     models) echo "core nn ops" ;;
     train) echo "core stream dataset weights backend nn loss optimizer" ;;
     cuda) echo "core backend ops train" ;;
@@ -65,4 +66,8 @@ for file in $(git ls-files lib filters tests pipelines Makefile | grep -E '\.(c|
     lines=$(wc -l <"$file")
     [ "$lines" -le 400 ] || complain "$file has $lines lines: 400 at most"
 done
+while IFS= read -r folder; do
+    files=$(find "$folder" -maxdepth 1 -type f | wc -l)
+    [ "$files" -le 17 ] || complain "$folder has $files files side by side: about fifteen at most"
+done < <(find lib filters tests/unit -type d)
 exit $bad

@@ -1,4 +1,4 @@
-// Products of tiles of 16 rows of 64 bytes, for cpu_amx.c and for a test that runs them on any
+// Products of tiles of 16 rows of 64 bytes, for amx.c and for a test that runs them on any
 // processor: NAME(x): a name of its own; TARGET: the function's attributes; of tile registers,
 // which are constants: ZERO(tile), LOAD(tile, address, bytes from row to row), STORE likewise, and
 // MULTIPLY(sum, a, b): sum += a b, of 16 rows x 16 pairs with 16 pairs x 16 columns.

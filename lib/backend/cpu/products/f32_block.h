@@ -1,4 +1,4 @@
-// One kind of vectors' products of small matrices, for cpu_f32.c, which includes this once for
+// One kind of vectors' products of small matrices, for f32.c, which includes this once for
 // each: NAME(x): a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES
 // floats, ANYWHERE: that at any address; FUSED(a, b, c): a b + c; SHAPES: the blocks of C that fit
 // into registers, SHAPE(panels, rows) for each, the widest first and one panel last.
