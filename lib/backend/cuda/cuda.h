@@ -23,7 +23,7 @@ CHECKED struct backend *cuda_open(int device, enum precision precision,
 
 cudaStream_t cuda_stream(struct backend *backend);
 
-// Whether the device multiplies bf16 in tensor cores as cuda_tensor_core.h does.
+// Whether the device multiplies bf16 in tensor cores as tensor_core.h does.
 bool cuda_has_tensor_cores(const struct backend *backend);
 
 // Notes a call's failure; the first one is told.

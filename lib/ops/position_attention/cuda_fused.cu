@@ -5,7 +5,7 @@
 // 1805.02867; Dao et al. 2022, arXiv 2205.14135). Backward, probabilities are made again from L.
 #include "ops/position_attention/cuda_fused.h"
 
-#include "backend/cuda_tensor_core.h"
+#include "backend/cuda/tensor_core.h"
 
 namespace {
 
@@ -13,7 +13,7 @@ namespace {
 #define BLOCK_ROWS (THREADS / 32 * WARP_ROWS)
 #define LOG2_E 1.4426950408889634F
 
-// A lane's place in its warp, as cuda_tensor_core.h has it.
+// A lane's place in its warp, as backend/cuda/tensor_core.h has it.
 struct lane {
     unsigned number, g, t;
     size_t row; // of the image: g's; g + 8 is eight rows on

@@ -1,4 +1,4 @@
-// A stand-in for lib/backend/cuda_tensor_core.h, found before it: the lanes of a warp hand each
+// A stand-in for lib/backend/cuda/tensor_core.h, found before it: the lanes of a warp hand each
 // other where their numbers lie, and each computes its own part.
 #ifndef PLEURA_BACKEND_CUDA_TENSOR_CORE_H
 #define PLEURA_BACKEND_CUDA_TENSOR_CORE_H
