@@ -1,53 +1,58 @@
 # config.jq: config.json, a profile and overrides -> one checked configuration.
-#   jq --arg profile NAME --arg folder DATA -f pipelines/config.jq config.json --args [init=FILE] STAGE.KEY=VALUE...
+#   jq --argjson options OPTIONS --arg profile NAME --arg folder DATA -f pipelines/config.jq config.json
+#       --args [init=FILE] STAGE.KEY=VALUE...
 # What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
 # configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other.
+# OPTIONS is what each program says with --options, by name: a setting that becomes a program's option has its range.
 
+# What a setting is: an option of the same name of a program {of}, perhaps with one value more {also} or only
+# multiples {step}; or of a kind of its own.
+def of($program): {of: $program};
 def train: {
-  network: "network", init: "path", folds: "count", images: "images", side: "side", dilate: "natural",
-  iterations: "count", batch: "count", "whole-batches": "flag", accumulate: "count", rate: "positive",
-  decay: "number", margin: "number", "lambda-cls": "number", alpha: "share", dropout: "share", keep: "score",
-  "eval-every": "count", precision: "precision", seed: "natural"
+  network: of("train-fold"), init: "path", folds: "count", images: "images", side: {of: "augment", step: 32},
+  dilate: {of: "augment", also: 0}, iterations: of("train-fold"), batch: of("train-fold"), "whole-batches": "flag",
+  accumulate: of("train-fold"), rate: of("train-fold"), decay: of("train-fold"), margin: of("train-fold"),
+  "lambda-cls": of("train-fold"), alpha: of("train-fold"), dropout: of("train-fold"), keep: of("train-fold"),
+  "eval-every": of("train-fold"), precision: of("train-fold"), seed: of("train-fold")
 };
-def test_stage: { batch: "count", flip: "flag", precision: "precision" };
-def merging: { threshold: "share" };
-def submission: { ratio: "share" };
+def test_stage: { batch: of("predict-fold"), flip: of("predict-fold"), precision: of("predict-fold") };
+def submission: { ratio: of("classify") };
 def schema: {
   data: {
     folder: "path", train: "paths", labels: "path", masks: "path", test: "paths", ids: "path", truth: "path",
-    size: "size", "on-error": "on-error"
+    size: "size", "on-error": of("decode")
   },
-  synth: {
-    train: "count", test: "count", lesions: "share", area: "share", contrast: "share", side: "count",
-    format: "format", seed: "natural"
-  },
+  synth: (["train", "test", "lesions", "area", "contrast", "side", "format", "seed"] | map({(.): of("synth")}) | add),
   "train-seg-unet": train, "train-seg-bisenet": train, "train-cls-bisenet": train,
   "test-seg-unet": test_stage, "test-seg-bisenet": test_stage, "test-cls-bisenet": test_stage,
-  "merge-cls": merging, "merge-seg": merging, submission1: submission, submission2: submission
+  "merge-cls": {threshold: of("classify")}, "merge-seg": {threshold: of("rle-encode")},
+  submission1: submission, submission2: submission
 };
 
-def choices: {
-  network: ["unet-resnet18", "bisenet-resnet18"], images: ["lesion", "half", "all"], score: ["dice", "wacc"],
-  precision: ["f32", "bf16"], "on-error": ["fail", "skip"], format: ["dicom", "png"]
-};
-def wanted($kind): {
-  count: "a whole number from 1 up", natural: "a whole number from 0 up", positive: "a number above 0",
-  number: "a number from 0 up", share: "a number from 0 to 1", side: "a multiple of 32 up to 4096",
-  flag: "true or false", path: "a path", paths: "a path or a list of paths", size: "HEIGHTxWIDTH"
-}[$kind] // (choices[$kind] | join(" or "));
-def whole: type == "number" and . == floor and . <= 1e9;
-def fits($kind):
-  if $kind == "count" then whole and . >= 1
-  elif $kind == "natural" then whole and . >= 0
-  elif $kind == "positive" then type == "number" and . > 0 and . < 1e9
-  elif $kind == "number" then type == "number" and . >= 0 and . < 1e9
-  elif $kind == "share" then type == "number" and . >= 0 and . <= 1
-  elif $kind == "side" then whole and . >= 32 and . <= 4096 and . % 32 == 0
+def images: ["lesion", "half", "all"];
+# The option that a setting becomes, with the setting's own rules.
+def option($key): . as $kind | $options[.of][$key] + $kind;
+def wanted($kind; $key):
+  if $kind | type == "object" then $kind | option($key)
+    | (if .also != null then "\(.also), or " else "" end)
+      + (if .type == "flag" then "true or false" elif .type == "choice" then .choices | join(" or ")
+         else (if .step then "a multiple of \(.step)" elif .type == "integer" then "a whole number" else "a number" end)
+           + " from \(.minimum) to \(.maximum)" end)
+  else { count: "a whole number from 1 up", flag: "true or false", path: "a path", paths: "a path or a list of paths",
+         size: "HEIGHTxWIDTH", images: (images | join(" or ")) }[$kind] end;
+def whole: type == "number" and . == floor;
+def fits($kind; $key):
+  if $kind | type == "object" then . as $value | $kind | option($key)
+    | (.also != null and $value == .also)
+      or if .type == "flag" then $value | type == "boolean" elif .type == "choice" then any(.choices[]; . == $value)
+         else ($value | type == "number") and (.type == "number" or ($value | whole))
+           and $value >= .minimum and $value <= .maximum and (.step == null or $value % .step == 0) end
+  elif $kind == "count" then whole and . >= 1 and . <= 1e9
   elif $kind == "flag" then type == "boolean"
+  elif $kind == "images" then . as $value | any(images[]; . == $value)
   elif $kind == "size" then type == "string" and test("^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$")
   elif $kind == "path" then type == "string" and (test("[\\x00-\\x1f]") | not)
-  elif $kind == "paths" then fits("path") or (type == "array" and length > 0 and all(.[]; fits("path") and . != ""))
-  else . as $value | any(choices[$kind][]; . == $value) end;
+  else fits("path"; $key) or (type == "array" and length > 0 and all(.[]; fits("path"; $key) and . != "")) end;
 
 def object($where): if type == "object" then . else error("\($where): not an object") end;
 def known($names; $where):
@@ -57,8 +62,8 @@ def check_blocks($where):
   object($where + "it") | . as $blocks | reduce keys_unsorted[] as $stage (.;
     $blocks[$stage] | object($where + $stage) | known(schema[$stage] | keys; "\($where)\($stage): ")
     | to_entries[] | . as $item | schema[$stage][.key] as $kind
-    | if .value | fits($kind) then $blocks
-      else error("\($where)\($stage).\(.key): \($item.value | tojson) is not \(wanted($kind))") end)
+    | if .value | fits($kind; $item.key) then $blocks
+      else error("\($where)\($stage).\(.key): \($item.value | tojson) is not \(wanted($kind; $item.key))") end)
   | $blocks;
 def block_names: schema | keys;
 

@@ -43,7 +43,9 @@ ifndef SETTLED
 # method.sh locks WORK, settles the settings there (`make -n`: elsewhere) and runs make again, for the rules below.
 .PHONY: method $(WANTED)
 $(STAGES) $(WANTED): method
-method:
+# The programs say what their options may be.
+method: export PATH := $(abspath $(BIN)):$(PATH)
+method: programs
 	@+pipelines/method.sh $(MAKE) --no-print-directory $(WANTED)
 else
 

@@ -22,7 +22,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MAX_OPTIONS 64
 #define MAX_THREADS 1024
 #define LEAST_STACK ((size_t)1 << 20) // bytes; training crashes below 512 KiB
 #define FIRST_LONG 1000 // getopt's number of the first long option, above every letter
@@ -74,6 +73,8 @@ size_t cli_all_options(const struct program *program, struct option_row *rows) {
         {"help", 0, OPTION_FLAG, NULL, NULL, "print this text", 0, 0, OPTION_SILENT},
         {"man", 0, OPTION_FLAG, NULL, NULL, "print this text as a manual page", 0, 0,
          OPTION_SILENT},
+        {"options", 0, OPTION_FLAG, NULL, NULL, "print the options as JSON, with their ranges", 0,
+         0, OPTION_SILENT},
         {"version", 0, OPTION_FLAG, NULL, NULL, "print the version", 0, 0, OPTION_SILENT},
     };
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
@@ -177,6 +178,8 @@ static void set_value(const struct program *program, const struct option_row *ro
     if (row->target == NULL) {
         if (strcmp(row->name, "version") == 0) {
             (void)printf("%s (Pleura) %s\n", program->name, PLEURA_VERSION);
+        } else if (strcmp(row->name, "options") == 0) {
+            cli_print_options(program);
         } else {
             cli_print_help(program, strcmp(row->name, "man") == 0);
         }

@@ -1,5 +1,5 @@
-// The command line: one table of options gives parsing, --help, the manual page and the history
-// line.
+// The command line: one table of options gives parsing, --help, the manual page, the options as
+// JSON and the history line.
 #ifndef PLEURA_PROGRAM_CLI_H
 #define PLEURA_PROGRAM_CLI_H
 
@@ -78,8 +78,8 @@ struct operands {
 // The defaults: stdout, one thread a processor, records of at most 1 GiB, 4096 x 4096 pixels.
 struct common_options common_defaults(void);
 
-// Reads the command line into the options' targets. Answers --help, --man and --version and ends
-// the program with 0; ends it with 2 and a hint where the command line is wrong, and with 1 where
+// Reads the command line into the options' targets. Answers --help, --man, --options and --version
+// and ends the program with 0; ends it with 2 and a hint where the command line is wrong, and with 1 where
 // the stack is too small (ulimit -s). A closed pipe ends the program quietly from here on, and a
 // write beyond the largest permitted file fails (ulimit -f), whatever the parent process arranged.
 struct operands cli_parse(const struct program *program, int argc, char **argv);

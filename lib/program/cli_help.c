@@ -53,7 +53,7 @@ static void print_text(const struct program *program) {
         at = end ? end + 2 : NULL;
     }
     (void)printf("\nOptions:\n");
-    struct option_row rows[64];
+    struct option_row rows[MAX_OPTIONS];
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
         char heading[200];
@@ -113,7 +113,7 @@ static void print_manual(const struct program *program) {
         at = end ? end + 2 : NULL;
     }
     (void)printf(".SH OPTIONS\n");
-    struct option_row rows[64];
+    struct option_row rows[MAX_OPTIONS];
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
         char heading[200];

@@ -258,7 +258,8 @@ END
     }
     wrong "unknown key 'rat'" '."submission1".rat = 0.2'
     wrong "unknown key 'train-seg-vnet'" '."train-seg-vnet" = {}'
-    wrong 'train-seg-unet.batch: 0 is not a whole number from 1 up' '."train-seg-unet".batch = 0'
+    wrong 'train-seg-unet.batch: 0 is not a whole number from 1 to 4096' '."train-seg-unet".batch = 0'
+    wrong 'train-seg-unet.folds: 0 is not a whole number from 1 up' '."train-seg-unet".folds = 0'
     wrong 'train-seg-unet.batch: 2.5 is not' '."train-seg-unet".batch = 2.5'
     wrong 'train-seg-unet.keep: "iou" is not dice or wacc' '."train-seg-unet".keep = "iou"'
     wrong 'train-seg-bisenet.side: 100 is not a multiple of 32' '."train-seg-bisenet".side = 100'

@@ -84,6 +84,26 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     fails 2 "data.folder: begins with a blank" method data.folder=' a' data
 }
 
+@test "a setting has the range of the option that it becomes" {
+    checks() { # checks VALUE: whether config.json may have it as KEY of STAGE
+        "$ROOT/pipelines/config.sh" "$ROOT/config.json" demo "$PWD/one" "" "$stage.$key=$1" 2>says
+    }
+    train-fold --options >options.json
+    stage=train-cls-bisenet
+    for key in iterations batch accumulate rate decay margin lambda-cls alpha dropout eval-every seed; do
+        read -r least most < <(jq -r --arg key "$key" '.[$key] | "\(.minimum) \(.maximum)"' options.json)
+        checks "$least" && checks "$most"
+        for value in "$(jq -n "$least - 1")" "$(jq -n "$most + 1")"; do
+            no checks "$value"
+            grep -q "$stage.$key: $value is not a .*number from $least to $most" says
+            fails 2 "--$key $value: must be from $least to" train-fold --"$key" "$value" model
+        done
+    done
+    stage=synth key=format
+    [ "$(synth --options | jq -c .format.choices)" = '["dicom","png"]' ]
+    checks png && no checks gif
+}
+
 @test "a WORK that make cannot hold is refused by name, before anything is made or removed" {
     mkdir paths
     cd paths
