@@ -79,9 +79,10 @@ struct operands {
 struct common_options common_defaults(void);
 
 // Reads the command line into the options' targets. Answers --help, --man, --options and --version
-// and ends the program with 0; ends it with 2 and a hint where the command line is wrong, and with 1 where
-// the stack is too small (ulimit -s). A closed pipe ends the program quietly from here on, and a
-// write beyond the largest permitted file fails (ulimit -f), whatever the parent process arranged.
+// and ends the program with 0; ends it with 2 and a hint where the command line is wrong, and with
+// 1 where the stack is too small (ulimit -s). A closed pipe ends the program quietly from here on,
+// and a write beyond the largest permitted file fails (ulimit -f), whatever the parent process
+// arranged.
 struct operands cli_parse(const struct program *program, int argc, char **argv);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))

@@ -7,8 +7,8 @@
 
 static const char *type_name(enum option_type type) {
     static const char *const names[] = {
-        [OPTION_FLAG] = "flag",     [OPTION_TEXT] = "text",       [OPTION_FILE] = "file",
-        [OPTION_FILES] = "files",   [OPTION_CHOICE] = "choice",   [OPTION_INTEGER] = "integer",
+        [OPTION_FLAG] = "flag",     [OPTION_TEXT] = "text",     [OPTION_FILE] = "file",
+        [OPTION_FILES] = "files",   [OPTION_CHOICE] = "choice", [OPTION_INTEGER] = "integer",
         [OPTION_NUMBER] = "number", [OPTION_BYTES] = "bytes",
     };
     return names[type];
