@@ -17,7 +17,7 @@ struct cuda_engine {
     cudaEvent_t sent, copied;  // on `side`: what was sent is there; on `stream`: it was copied on
     struct cuda_pinned pinned[SENT_MOST];
     size_t sends;
-    int capability;  // the major number of the device's
+    int capability;   // the major number of the device's
     void *dnn, *blas; // cuDNN's and cuBLAS's handles
     void *blas_room;  // memory that cuBLAS works with
     bool failed;

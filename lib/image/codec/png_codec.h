@@ -9,9 +9,10 @@
 bool png_sniff(const uint8_t *bytes, size_t length);
 
 // Any PNG to 8-bit gray by libpng's own transformations: 1, 2 and 4 bits are expanded to 0..255;
-// gray of 16 bits from its least to its greatest value, as DICOM's (dicom_gray.h), rounded to the
-// nearest; palettes expanded; colour, of 16 bits scaled from 65,535 to 255 with a notice where that
-// makes it nearly black, becomes luma with libpng's default weights (Rec. 709: 0.2126 R + 0.7152 G
+// gray of 16 bits from its least to its greatest value, as DICOM's (image/dicom/gray.h), rounded to
+// the nearest; palettes expanded; colour, of 16 bits scaled from 65,535 to 255 with a notice where
+// that makes it nearly black, becomes luma with libpng's default weights (Rec. 709: 0.2126 R +
+// 0.7152 G
 // + 0.0722 B, on the values as stored); Adam7 is undone. Alpha and tRNS are dropped, not composed,
 // so that a gray value is what the file holds whatever its transparency: an 8-bit gray PNG comes
 // out byte for byte. gAMA, sBIT, iCCP and every other ancillary chunk do nothing: no gamma change.
