@@ -6,6 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$bin:$build/tests/tools:$build:$PATH"
 export PLEURA_CUDA=$build/tests/fake-cuda.so # what --device cuda loads
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} CMOCKA_MESSAGE_OUTPUT=TAP
+# Two of these run at a time: a thread that waits for the others must not spin, as it does not in the programs either.
+export OMP_WAIT_POLICY=passive
 log=$build/tests.log
 sections=$build/sections
 rm -rf "$sections"

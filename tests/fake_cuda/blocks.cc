@@ -6,13 +6,14 @@
 // stacks.
 #include "blocks.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <setjmp.h>
 #include <ucontext.h>
-#include <vector>
 
 namespace {
 
@@ -22,12 +23,15 @@ struct late_barrier {};
 
 enum waiting { RUNS, AT_BARRIER, AT_SHUFFLE, ENDED };
 
+// A thread's stacks serve block after block: what makes and clears them takes longer than most
+// kernels.
 struct block_of_fibers {
     const std::function<void()> *body;
-    ucontext_t starts[most_threads];
+    ucontext_t context; // a stack's first; not on the stack that is left, where AddressSanitizer
+                        // would guard it
     jmp_buf main, fibers[most_threads]; // to go on; unlike contexts they leave signals alone
-    bool started[most_threads];
-    std::vector<char> stacks;
+    bool started[most_threads] = {};
+    std::unique_ptr<char[]> stacks{new char[most_threads * stack_bytes]};
     waiting state[most_threads];
     uint32_t handed[most_threads];
     const void *lent[most_threads];
@@ -35,6 +39,7 @@ struct block_of_fibers {
     bool waited; // some thread did
 };
 
+thread_local std::unique_ptr<block_of_fibers> kept;
 thread_local block_of_fibers *fibers; // NULL: threads run one after the other
 
 void leave(waiting why) {
@@ -43,16 +48,27 @@ void leave(waiting why) {
         throw late_barrier();
     }
     all->state[all->current] = why;
-    all->waited = true;
+    all->waited = all->waited || why != ENDED;
     if (_setjmp(all->fibers[all->current]) == 0) {
         _longjmp(all->main, 1);
     }
 }
 
 void fiber_main() {
-    (*fibers->body)();
-    fibers->state[fibers->current] = ENDED;
-    _longjmp(fibers->main, 1);
+    for (;;) { // a thread of each block
+        (*fibers->body)();
+        leave(ENDED);
+    }
+}
+
+void start(block_of_fibers *all, unsigned i) {
+    getcontext(&all->context);
+    all->context.uc_stack.ss_sp = &all->stacks[i * stack_bytes];
+    all->context.uc_stack.ss_size = stack_bytes;
+    all->context.uc_link = nullptr;
+    makecontext(&all->context, fiber_main, 0);
+    all->started[i] = true;
+    setcontext(&all->context);
 }
 
 // Runs a fiber until it waits or ends.
@@ -63,8 +79,7 @@ void enter(block_of_fibers *all, unsigned i) {
         if (all->started[i]) {
             _longjmp(all->fibers[i], 1);
         }
-        all->started[i] = true;
-        setcontext(&all->starts[i]);
+        start(all, i);
     }
 }
 
@@ -86,18 +101,15 @@ void release(block_of_fibers *all, unsigned first, unsigned end) {
     }
 }
 
-void run_fibers(block_of_fibers *all, unsigned count, const std::function<void()> &body) {
-    all->body = &body;
-    all->stacks.resize(count * stack_bytes);
-    for (unsigned i = 0; i < count; i++) {
-        getcontext(&all->starts[i]);
-        all->starts[i].uc_stack.ss_sp = &all->stacks[i * stack_bytes];
-        all->starts[i].uc_stack.ss_size = stack_bytes;
-        all->starts[i].uc_link = nullptr;
-        makecontext(&all->starts[i], fiber_main, 0);
-        all->started[i] = false;
-        all->state[i] = RUNS;
+// Returns whether some thread waited.
+bool run_fibers(unsigned count, const std::function<void()> &body) {
+    if (kept == nullptr) {
+        kept.reset(new block_of_fibers());
     }
+    block_of_fibers *all = kept.get();
+    all->body = &body;
+    all->waited = false;
+    std::fill_n(all->state, count, RUNS);
     fibers = all;
     for (bool going = true; going;) {
         going = false;
@@ -126,6 +138,7 @@ void run_fibers(block_of_fibers *all, unsigned count, const std::function<void()
             abort();
         }
     }
+    return all->waited;
 }
 
 // False: the first thread has come to a barrier, having changed nothing before it.
@@ -160,25 +173,16 @@ void fake_run_blocks(const void *kernel, dim3 blocks, dim3 threads,
         waits = !known || kernels[kernel];
     }
     bool waited = false;
-    const size_t all = (size_t)blocks.x * blocks.y * blocks.z;
-#pragma omp parallel reduction(|| : waited)
-    {
-        block_of_fibers *room = waits ? new block_of_fibers() : nullptr;
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < all; i++) {
-            gridDim = blocks;
-            blockDim = threads;
-            blockIdx = dim3((unsigned)(i % blocks.x), (unsigned)(i / blocks.x % blocks.y),
-                            (unsigned)(i / blocks.x / blocks.y));
-            if (room == nullptr && !run_one_by_one(threads.x, body)) {
-                room = new block_of_fibers();
-            }
-            if (room != nullptr) {
-                run_fibers(room, threads.x, body);
-                waited = waited || room->waited;
-            }
-        }
-        delete room;
+    const size_t count = (size_t)blocks.x * blocks.y * blocks.z;
+#pragma omp parallel for schedule(static) reduction(|| : waited)
+    for (size_t i = 0; i < count; i++) {
+        gridDim = blocks;
+        blockDim = threads;
+        blockIdx = dim3((unsigned)(i % blocks.x), (unsigned)(i / blocks.x % blocks.y),
+                        (unsigned)(i / blocks.x / blocks.y));
+        waited = ((waits || waited || !run_one_by_one(threads.x, body)) &&
+                  run_fibers(threads.x, body)) ||
+                 waited;
     }
     const std::lock_guard<std::mutex> lock(kernels_lock);
     kernels[kernel] = waited || (known && kernels[kernel]);
