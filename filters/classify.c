@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
         {"area", 'a', OPTION_INTEGER, &options.area, "N",
          "keep the images whose area is above N pixels", 0, 1e15, OPTION_RECORDED},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel counts where its probability is above P (default: 0.5)", 0, 1, OPTION_RECORDED},
+         "a pixel counts where its probability is above P", 0, 1, OPTION_RECORDED},
     };
     const struct program program = {
         .name = "classify",

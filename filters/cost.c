@@ -50,9 +50,9 @@ static void print(struct output *output, const char *network, const struct optio
 int main(int argc, char **argv) {
     struct options options = {.side = 768, .batch = 1, .common = common_defaults()};
     const struct option_row rows[] = {
-        {"side", 's', OPTION_INTEGER, &options.side, "N",
-         "of the images in the network (default: 768)", 32, 8192, OPTION_SILENT},
-        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once (default: 1)", 1, 4096,
+        {"side", 's', OPTION_INTEGER, &options.side, "N", "of the images in the network", 32, 8192,
+         OPTION_SILENT},
+        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once", 1, 4096,
          OPTION_SILENT},
         {"json", 'j', OPTION_FLAG, &options.json, NULL, "one JSON line a network, in FLOP", 0, 0,
          OPTION_SILENT},

@@ -322,7 +322,7 @@ int main(int argc, char **argv) {
          "probabilities or masks in the order of the samples, outlined in red", 0, 0,
          OPTION_SILENT},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel is predicted above this probability (default: 0.5)", 0, 1, OPTION_SILENT},
+         "a pixel is predicted above this probability", 0, 1, OPTION_SILENT},
         {"side", 's', OPTION_INTEGER, &options.side, "N",
          "bring the longer side to N pixels (default: as it is)", 0, 16384, OPTION_SILENT},
         {"thickness", 0, OPTION_INTEGER, &options.thickness, "N",

@@ -124,8 +124,7 @@ int main(int argc, char **argv) {
     struct options options = {.threshold = 0.5, .common = common_defaults()};
     const struct option_row rows[] = {
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel is lesion where its probability is above P (default: 0.5)", 0, 1,
-         OPTION_RECORDED},
+         "a pixel is lesion where its probability is above P", 0, 1, OPTION_RECORDED},
         {"decisions", 'd', OPTION_FILE, &options.decisions, "STREAM",
          "write -1 for the images that are not kept in this stream of decisions", 0, 0,
          OPTION_RECORDED},

@@ -171,11 +171,11 @@ int main(int argc, char **argv) {
          "of each image its own: those of the records of STREAM with the same ids", 0, 0,
          OPTION_SILENT},
         {"weight-non-empty", 'w', OPTION_NUMBER, &options.weight, "W",
-         "what a found lesion counts in the weighted accuracy (default: 1)", 0, 1e9, OPTION_SILENT},
-        {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N",
-         "resamples of the bootstrap (default: 2000)", 1, 1e7, OPTION_SILENT},
-        {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap (default: 1234)", 0,
-         9e15, OPTION_SILENT},
+         "what a found lesion counts in the weighted accuracy", 0, 1e9, OPTION_SILENT},
+        {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N", "resamples of the bootstrap", 1,
+         1e7, OPTION_SILENT},
+        {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap", 0, 9e15,
+         OPTION_SILENT},
     };
     const struct program program = {
         .name = "score",

@@ -25,12 +25,6 @@
 #define MAX_THREADS 1024
 #define LEAST_STACK ((size_t)1 << 20) // bytes; training crashes below 512 KiB
 #define FIRST_LONG 1000 // getopt's number of the first long option, above every letter
-#define VALUE_TEXT_SIZE 300
-
-// Room for the values as text, to find out which the user changed.
-struct value_texts {
-    char at[MAX_OPTIONS][VALUE_TEXT_SIZE];
-};
 
 struct common_options common_defaults(void) {
     cpu_set_t set;
@@ -108,6 +102,19 @@ static void value_text(const struct option_row *row, char *text) {
     }
 }
 
+const char *cli_default(const struct option_row *row, const char *value) {
+    const bool words = row->type == OPTION_CHOICE || row->type == OPTION_TEXT;
+    const bool numbers = row->type == OPTION_INTEGER || row->type == OPTION_NUMBER;
+    if (row->target == NULL || value[0] == 0 || strstr(row->help, "(default: ") != NULL ||
+        !(words || numbers)) {
+        return NULL;
+    }
+    const double number = numbers ? strtod(value, NULL) : 0;
+    const bool inside =
+        row->minimum >= row->maximum || (number >= row->minimum && number <= row->maximum);
+    return words || inside ? value : NULL;
+}
+
 static void check_range(const struct option_row *row, double value, const char *text) {
     if (row->minimum < row->maximum && !(value >= row->minimum && value <= row->maximum)) {
         die_usage("--%s %s: must be from %.15g to %.15g", row->name, text, row->minimum,
@@ -173,15 +180,15 @@ static void add_file(struct option_files *files, const char *path) {
     files->at[files->count++] = path;
 }
 
-static void set_value(const struct program *program, const struct option_row *row,
-                      const char *text) {
+static void set_value(const struct program *program, const struct option_defaults *defaults,
+                      const struct option_row *row, const char *text) {
     if (row->target == NULL) {
         if (strcmp(row->name, "version") == 0) {
             (void)printf("%s (Pleura) %s\n", program->name, PLEURA_VERSION);
         } else if (strcmp(row->name, "options") == 0) {
-            cli_print_options(program);
+            cli_print_options(program, defaults);
         } else {
-            cli_print_help(program, strcmp(row->name, "man") == 0);
+            cli_print_help(program, defaults, strcmp(row->name, "man") == 0);
         }
         if (fflush(stdout) != 0 || ferror(stdout)) {
             die("stdout: %s", strerror(errno));
@@ -214,7 +221,7 @@ static void make_line(char *text) {
 
 // "NAME VERSION" and every recorded option whose value is not the default.
 static void write_history(const struct program *program, const struct option_row *rows,
-                          size_t count, const struct value_texts *defaults,
+                          size_t count, const struct option_defaults *defaults,
                           struct operands *operands) {
     char *out = operands->history;
     const size_t size = sizeof operands->history;
@@ -269,7 +276,7 @@ __attribute__((noinline)) static struct operands parse(const struct program *pro
                                                        char **argv) {
     struct option_row rows[MAX_OPTIONS];
     struct option long_options[MAX_OPTIONS + 1] = {{0}};
-    struct value_texts defaults = {{{0}}};
+    struct option_defaults defaults = {{{0}}};
     char letters[2 * MAX_OPTIONS + 2] = ":";
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
@@ -291,7 +298,7 @@ __attribute__((noinline)) static struct operands parse(const struct program *pro
         if (found == ':' || found == '?' || i == count) {
             die_of_option(found, argv);
         }
-        set_value(program, &rows[i], optarg);
+        set_value(program, &defaults, &rows[i], optarg);
     }
     struct operands operands = {.count = argc - optind, .at = argv + optind};
     if (operands.count < program->operands_least) {

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { OPTION_TEXT_SIZE = 1000 };
+
 static int option_heading(const struct option_row *row, char *text, size_t size) {
     char letter[8] = "    ";
     if (row->letter != 0) {
@@ -13,6 +15,13 @@ static int option_heading(const struct option_row *row, char *text, size_t size)
     }
     return snprintf(text, size, "%s--%s%s%s", letter, row->name, row->argument ? " " : "",
                     row->argument ? row->argument : "");
+}
+
+// The option's help, and its default.
+static void option_text(const struct option_row *row, const char *value, char *text, size_t size) {
+    const char *found = cli_default(row, value);
+    (void)snprintf(text, size, "%s%s%s%s%s", row->help, found && row->help[0] ? " " : "",
+                   found ? "(default: " : "", found ? found : "", found ? ")" : "");
 }
 
 // Words of one paragraph, broken before column 80 and indented.
@@ -42,7 +51,7 @@ static void print_wrapped(const char *text, size_t length, size_t indent, size_t
     (void)putchar('\n');
 }
 
-static void print_text(const struct program *program) {
+static void print_text(const struct program *program, const struct option_defaults *defaults) {
     (void)printf("Usage: %s %s\n\n", program->name, program->usage);
     print_wrapped(program->summary, strlen(program->summary), 0, 0);
     for (const char *at = program->description; at != NULL && *at;) {
@@ -62,7 +71,9 @@ static void print_text(const struct program *program) {
         if (width > 25) {
             (void)printf("\n%28s", "");
         }
-        print_wrapped(rows[i].help, strlen(rows[i].help), 28, 28);
+        char text[OPTION_TEXT_SIZE];
+        option_text(&rows[i], defaults->at[i], text, sizeof text);
+        print_wrapped(text, strlen(text), 28, 28);
     }
     if (program->examples != NULL) {
         (void)printf("\nExamples:\n");
@@ -93,7 +104,7 @@ static void print_roff(const char *text, size_t length) {
     (void)putchar('\n');
 }
 
-static void print_manual(const struct program *program) {
+static void print_manual(const struct program *program, const struct option_defaults *defaults) {
     (void)printf(".TH PLEURA-");
     for (const char *letter = program->name; *letter; letter++) {
         (void)putchar(toupper((unsigned char)*letter));
@@ -121,7 +132,9 @@ static void print_manual(const struct program *program) {
         const char *bare = heading + strspn(heading, " ");
         (void)printf(".TP\n.B ");
         print_roff(bare, strlen(bare));
-        print_roff(rows[i].help, strlen(rows[i].help));
+        char text[OPTION_TEXT_SIZE];
+        option_text(&rows[i], defaults->at[i], text, sizeof text);
+        print_roff(text, strlen(text));
     }
     (void)printf(".SH EXIT STATUS\n0 done, 1 failed (data, disk, device), 2 wrong usage.\n");
     if (program->examples != NULL) {
@@ -132,10 +145,11 @@ static void print_manual(const struct program *program) {
     (void)printf(".SH SEE ALSO\n.BR pleura (1)\n");
 }
 
-void cli_print_help(const struct program *program, bool manual) {
+void cli_print_help(const struct program *program, const struct option_defaults *defaults,
+                    bool manual) {
     if (manual) {
-        print_manual(program);
+        print_manual(program, defaults);
     } else {
-        print_text(program);
+        print_text(program, defaults);
     }
 }

@@ -38,7 +38,7 @@ static void print_choices(struct output *output, const char *words) {
     output_printf(output, "]");
 }
 
-void cli_print_options(const struct program *program) {
+void cli_print_options(const struct program *program, const struct option_defaults *defaults) {
     struct output *output = output_open(NULL, OUTPUT_TEXT);
     struct option_row rows[MAX_OPTIONS];
     const size_t count = cli_all_options(program, rows);
@@ -53,6 +53,12 @@ void cli_print_options(const struct program *program) {
         }
         if (rows[i].type == OPTION_CHOICE) {
             print_choices(output, rows[i].argument);
+        }
+        const char *value = cli_default(&rows[i], defaults->at[i]);
+        if (value != NULL && (rows[i].type == OPTION_INTEGER || rows[i].type == OPTION_NUMBER)) {
+            output_printf(output, ",\"default\":%s", value);
+        } else if (value != NULL) {
+            member(output, "default", value);
         }
         member(output, "help", rows[i].help);
         output_printf(output, "}");

@@ -2,6 +2,7 @@
 load helpers
 
 setup() {
+    cd "$BATS_TEST_TMPDIR"
     BIN=$(dirname "$(command -v pleura)")
     ROOT=$BATS_TEST_DIRNAME/../..
 }
@@ -27,6 +28,21 @@ setup() {
             grep -qF -- "${option//-/\\-}" "$BATS_TEST_TMPDIR/page"
         done
     done
+}
+
+@test "--options is JSON; help and manual print the defaults that programs have, not those they are given" {
+    for program in $(pleura); do
+        "$program" --help >help
+        "$program" --options >options
+        jq -e 'has("help") and all(.[]; (.type | IN("flag", "text", "file", "files", "choice", "integer", "number", "bytes")))' \
+            options >/dev/null
+        while read -r value; do
+            tr -s ' \n' ' ' <help | grep -qF -- "(default: $value)"
+        done < <(jq -r '.[].default // empty' options)
+    done
+    train-fold --options | jq -e '.rate == {type: "number", minimum: 0, maximum: 10, default: 0.0005, help: "the highest learning rate"}
+        and .keep.choices == ["dice", "wacc"] and (.init | has("default") | not)'
+    [ "$(train-fold --batch 3 --help)" = "$(train-fold --help)" ]
 }
 
 @test "an unknown option is wrong usage everywhere" {
