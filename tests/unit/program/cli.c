@@ -187,8 +187,8 @@ static void questions_are_answered(void **state) {
     assert_string_equal(answer(&child, "--version"), "tester (Pleura) " PLEURA_VERSION "\n");
     const char *help = answer(&child, "--help");
     assert_int_equal(strncmp(help, "Usage: tester [OPTION]... [FILE]...\n", 36), 0);
-    assert_non_null(strstr(help, "\n  -n, --integer N           a number\n"));
-    assert_non_null(strstr(help, "\n      --choice a|b|cc       a choice\n"));
+    assert_non_null(strstr(help, "\n  -n, --integer N           a number (default: 7)\n"));
+    assert_non_null(strstr(help, "\n      --choice a|b|cc       a choice (default: b)\n"));
     for (const char *line = help; *line;) {
         const size_t length = strcspn(line, "\n");
         assert_true(length < 80 && (length == 0 || line[length - 1] != ' '));
