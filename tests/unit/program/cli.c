@@ -197,8 +197,12 @@ static void questions_are_answered(void **state) {
     const char *manual = answer(&child, "--man");
     assert_int_equal(strncmp(manual, ".TH PLEURA-TESTER 1 ", 20), 0);
     assert_non_null(strstr(manual, "\n\\&.Second 'paragraph' \\- with a \\e in it.\n"));
-    assert_non_null(strstr(manual, "\n.B \\-n, \\-\\-integer N\na number\n"));
+    assert_non_null(strstr(manual, "\n.B \\-n, \\-\\-integer N\na number (default: 7)\n"));
     assert_non_null(strstr(manual, "\n.SH EXIT STATUS\n"));
+    const char *options = answer(&child, "--options");
+    assert_non_null(strstr(options, "\"integer\":{\"type\":\"integer\",\"minimum\":-5,"
+                                    "\"maximum\":100,\"default\":7,\"help\":\"a number\"}"));
+    assert_non_null(strstr(options, "\"choices\":[\"a\",\"b\",\"cc\"],\"default\":\"b\""));
 }
 
 static void answer_to_full_disk(void *argument) {
