@@ -95,10 +95,14 @@ $(LIBRARY): $(LIB_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) crs $@ $^
 
+define link
+@mkdir -p $(@D)
+$(if $(V),,@echo '  LD  $@')
+$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+endef
+
 $(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(link)
 
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
 # the system, in the toolkit, or in Python's packages. CUDA=0 leaves it out.
@@ -150,23 +154,12 @@ $(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cu
 -include $(shell find $(BUILD)/fake -name '*.d' 2>/dev/null)
 
 $(PARITY): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(link)
 
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) $(CMOCKA) -o $@
-
-$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-
-$(BUILD)/tests/gpu/%: $(BUILD)/obj/tests/gpu/%.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+# Unit tests, benches, tools of tests.
+$(BUILD)/tests/%: LDLIBS += $(CMOCKA)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBRARY)
+	$(link)
 
 man: $(PAGES)
 
@@ -181,11 +174,6 @@ $(BUILD)/man/pleura.1: $(BIN)/pleura
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # ---- tests
-$(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(LIBRARY)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-
 # What tests preload: not sanitized, since it goes into any program.
 $(BUILD)/tests/tools/%.so: tests/preload/%.c
 	@mkdir -p $(@D)

@@ -4,13 +4,12 @@
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"
+#include "weights/checkpoint.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OPTIMIZER "optimizer/"
 
 struct options {
     const char *weights, *type;
@@ -94,8 +93,8 @@ static void open_inputs(struct inputs *inputs, size_t max_record) {
 // The next record of one stream. What an optimizer remembers has no mean that would be of use.
 static bool read_one(struct stream_reader *reader, bool checkpoint, struct record *record) {
     while (stream_read(reader, record)) {
-        if (!checkpoint || record->id.length < strlen(OPTIMIZER) ||
-            memcmp(record->id.at, OPTIMIZER, strlen(OPTIMIZER)) != 0) {
+        if (!checkpoint || record->id.length < strlen(CHECKPOINT_OPTIMIZER) ||
+            memcmp(record->id.at, CHECKPOINT_OPTIMIZER, strlen(CHECKPOINT_OPTIMIZER)) != 0) {
             return true;
         }
     }
@@ -147,7 +146,7 @@ static void merge_streams(struct inputs *inputs, const struct options *options,
     merge->names = inputs->names;
     merge->weights = inputs->weights;
     merge->type = type_named(options->type, kind);
-    merge->from_first = checkpoint ? "state" : NULL;
+    merge->from_first = checkpoint ? CHECKPOINT_STATE : NULL;
     for (uint64_t number = 0; read_all(inputs, checkpoint && !unchanged, number); number++) {
         const bool good = unchanged ? merge_pass(merge, &inputs->records[0], &error)
                                     : merge_records(merge, inputs->records, number + 1, &error);

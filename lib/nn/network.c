@@ -227,10 +227,6 @@ float *network_output_gradient(struct network *network, int output) {
     return place(network, network->schedule.output_gradients[output]);
 }
 
-size_t network_memory(const struct network *network) {
-    return network->memory_bytes;
-}
-
 static void take_parameters(void *context) {
     struct network *network = context;
     for (int i = 0; i < network->schedule.forward_count; i++) {

@@ -38,7 +38,4 @@ void network_begin(struct network *network, uint64_t seed);
 void network_forward(struct network *network);
 void network_backward(struct network *network);
 
-// Bytes of activations, gradients of activations and scratch; not of parameters.
-size_t network_memory(const struct network *network);
-
 #endif

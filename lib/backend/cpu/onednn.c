@@ -55,10 +55,6 @@ bool onednn_has_matrix_unit(void) {
     return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
 }
 
-bool layout_equal(const_layout one, const_layout other) {
-    return dnnl_memory_desc_equal(one, other) != 0;
-}
-
 #if DNNL_VERSION_MAJOR >= 3
 
 bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,

@@ -32,7 +32,6 @@ bool onednn_has_matrix_unit(void);
 CHECKED bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,
                          dnnl_format_tag_t tag);
 void layout_free(layout made); // NULL is fine
-bool layout_equal(const_layout one, const_layout other);
 
 enum pass { PASS_FORWARD, PASS_DATA, PASS_WEIGHTS, PASS_COUNT };
 

@@ -5,6 +5,7 @@
 #include "core/text/utf8.h"
 #include "program/streams/summary_json.h"
 #include "stream/extent.h"
+#include "weights/checkpoint.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -190,7 +191,7 @@ static bool ends_with(struct text text, const char *end) {
 
 static uint64_t parameters_in(const struct record *record) {
     const struct value *value = record_find(record, "value");
-    const bool learned = !starts_with(record->id, "optimizer/") &&
+    const bool learned = !starts_with(record->id, CHECKPOINT_OPTIMIZER) &&
                          !ends_with(record->id, ".running_mean") &&
                          !ends_with(record->id, ".running_var");
     return learned && value != NULL && value->type == VALUE_TENSOR ? tensor_elements(value->tensor)
