@@ -219,9 +219,10 @@ int main(int argc, char **argv) {
         {"batch", 0, OPTION_INTEGER, &options.batch, "N",
          "leave out the last images of an epoch that do not fill a batch of N", 1, 1e9,
          OPTION_RECORDED},
+        // Not in the history: a training that goes on leaves the bytes of one that never stopped.
         {"skip", 0, OPTION_INTEGER, &options.skip, "N",
          "leave out the first N samples: what comes out is the rest, unchanged", 0, 1e15,
-         OPTION_RECORDED},
+         OPTION_SILENT},
         {"seed", 0, OPTION_INTEGER, &options.seed, "N", "of every draw", 0, 1e15, OPTION_RECORDED},
         {"plain", 'p', OPTION_FLAG, &options.plain, NULL,
          "no crop, no flip, no shuffle: resize only", 0, 0, OPTION_RECORDED},

@@ -15,6 +15,10 @@ refuse() {
     exit 1
 }
 
+as_recorded() { # as_recorded PROGRAM: as its line of a history begins
+    "$1" --version | sed -E 's/ \(.*\)//; s/$/ /'
+}
+
 # ---- a model, with its log
 
 model_parts() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
@@ -37,8 +41,7 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
     local history why
     history=$(history_of_samples "$@")
     why=$(inspect --json "$product" | jq -n -r --argjson history "$history" --arg network "$(option network "$7")" \
-        --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" '
-        def unskipped: map(gsub(" --skip [0-9]+"; ""));
+        --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" --arg version "$(as_recorded train-fold)" '
         def number: tonumber? // .;
         def alike($other): . == $other or (type == "number" and ($other | type) == "number"
             and (. - $other | fabs) <= 1e-5 * ($other | fabs));
@@ -48,11 +51,11 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
             | any(to_entries[]; ($there[.key] // .value | number) as $other | .value | number | alike($other) | not);
         [inputs | select(has("pleura") or .id == "state")] as [$header, $state]
         | if $header.kind != "weights" then "it sent a stream of \($header.kind)"
-          elif ($header.history | unskipped | .[:-1]) != ($history | unskipped) then
+          elif $header.history[:-1] != $history then
             "it sent a model that was trained on other samples: \($header.history[-2])"
           elif $state.network != $network then "it sent a model of \($state.network)"
           elif $header.history[-1] != $state.options or $state.seed != $seed or $state.side != $side
-              or ($state.options | startswith($history[-1] | sub("^augment (?<v>\\S+) .*"; "train-fold \(.v) ")) | not) or ($state.options | other_way) then
+              or ($state.options | startswith($version) | not) or ($state.options | other_way) then
             "it sent a model that was trained in another way: \($state.options)"
           else empty end')
     [ -z "$why" ] || refuse "$why"
@@ -84,7 +87,7 @@ check_maps() { # MODEL SHARDS OUT OPTIONS
     most=$(most_bytes "$2")
     history=$(inspect --json "$2/index.mpk" | jq -c 'select(has("pleura")) | .history')
     why=$(zstd -dcq --memory=128MiB "$product" | head -c $((most + 1)) | inspect --json |
-        jq -n -r --slurpfile images "$task/images" --argjson history "$history" --arg version "$(version)" '
+        jq -n -r --slurpfile images "$task/images" --argjson history "$history" --arg version "$(as_recorded predict-fold)" '
             reduce inputs as $line ({count: 0};
                 if .why then .
                 elif $line | has("pleura") then
@@ -104,10 +107,6 @@ check_maps() { # MODEL SHARDS OUT OPTIONS
                 end)
             | .why // if .count < ($images | length) then "it sent \(.count) of \($images | length) images" else empty end')
     [ -z "$why" ] || refuse "$why"
-}
-
-version() { # as histories begin
-    predict-fold --version | sed -E 's/ \(.*\)//; s/$/ /'
 }
 
 case $script in

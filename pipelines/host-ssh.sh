@@ -70,7 +70,7 @@ case $status in
     ;;
 *) exit $status ;;
 esac
-why=$(pipelines/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"$why")"); not taken"
+why=$(pipelines/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"${why:-it cannot be looked at}")"); not taken"
 [ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
 settle "$product" "$key" "$back/product"
 discard "${product%.mpk*}.part"

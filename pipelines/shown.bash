@@ -23,6 +23,6 @@ said() { # said NAME: stdin's first 100 lines, with NAME in front; the rest is o
             cat >/dev/null
             return
         fi
-        echo "$1: $(shown "$line")"
+        echo "$1: $(shown "${line%$'\r'}")"
     done
 }

@@ -102,8 +102,7 @@ log.jsonl" ]
     augment -q shards --side 64 --samples 60 --skip 14 |
         train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 \
             --rate 1e-3 --threads 2 --log-every 1 --resume --skipped 14 "$HERE/half"
-    values() { inspect --json "$1" | tail -n +2 | jq -c 'del(.file)'; }
-    cmp <(values "$HERE/long/last.mpk") <(values "$HERE/half/last.mpk")
+    cmp "$HERE/long/last.mpk" "$HERE/half/last.mpk"
 }
 
 @test "a run is not mixed up with another" {
