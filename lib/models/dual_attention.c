@@ -1,5 +1,5 @@
 // Dual attention: over positions and over channels (Fu et al. 2019).
-#include "models/models.h"
+#include "models/blocks.h"
 #include "ops/ops.h"
 
 static value_id project(struct graph *graph, value_id x, const char *name, const char *part,

@@ -1,5 +1,7 @@
 // bisenet-resnet18 (after Yu et al. 2018): a spatial path, a context path on ResNet18 with
 // attention refinement, feature fusion, dual attention at 1/8.
+#include "models/blocks.h"
+#include "models/encoders/resnet18.h"
 #include "models/networks.h"
 #include "ops/ops.h"
 

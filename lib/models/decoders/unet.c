@@ -1,4 +1,6 @@
 // unet-resnet18: ResNet18, pyramid pooling, a U-shaped decoder with dual attention at 1/8.
+#include "models/blocks.h"
+#include "models/encoders/resnet18.h"
 #include "models/networks.h"
 #include "ops/ops.h"
 

@@ -1,5 +1,6 @@
 // ResNet18 (He et al. 2016), as torchvision names its layers.
-#include "models/models.h"
+#include "models/encoders/resnet18.h"
+
 #include "ops/ops.h"
 
 #include <stdio.h>

@@ -1,0 +1,43 @@
+// Convolutions with their norms, heads, sizes.
+#include "models/blocks.h"
+
+#include "ops/ops.h"
+
+#include <string.h>
+
+static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
+                     size_t channels, size_t kernel, size_t stride) {
+    const struct name full = name_of("%s.%s_unit.0", name, kind);
+    const struct name norm = name_of("%s.%s_unit.1", name, kind);
+    const struct convolution layer = {.name = full.text,
+                                      .channels = channels,
+                                      .kernel = kernel,
+                                      .stride = stride,
+                                      .pad = kernel / 2};
+    return convolution_norm(graph, x, &layer, norm.text, NO_VALUE, strcmp(kind, "cbr") == 0);
+}
+
+value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+             size_t stride) {
+    return unit(graph, x, name, "cbr", channels, kernel, stride);
+}
+
+value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel) {
+    return unit(graph, x, name, "cb", channels, kernel, 1);
+}
+
+value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+              double dropout) {
+    const value_id y = cbr(graph, x, name_of("%s.0", name).text, channels, kernel, 1);
+    return logits(graph, y, name_of("%s.2", name).text, dropout);
+}
+
+void output_logits(struct graph *graph, value_id z, const struct model_options *options) {
+    const bool as_is = options->out_height == 0;
+    graph_output(graph, as_is ? z : upsample(graph, z, options->out_height, options->out_width));
+}
+
+value_id upsample_to(struct graph *graph, value_id x, value_id like) {
+    const struct shape shape = graph_shape(graph, like);
+    return upsample(graph, x, shape.h, shape.w);
+}

@@ -1,0 +1,27 @@
+// The blocks that networks are made of, beside the operations.
+#ifndef PLEURA_MODELS_BLOCKS_H
+#define PLEURA_MODELS_BLOCKS_H
+
+#include "models/models.h"
+
+// x + gamma * attention over positions, and over channels (Fu et al. 2019, one projection for
+// queries and keys).
+value_id position_branch(struct graph *graph, value_id x, const char *name);
+value_id channel_branch(struct graph *graph, value_id x, const char *name);
+
+// Convolution - norm - ReLU (name.cbr_unit.0, .1), and the same without ReLU (name.cb_unit.0, .1).
+value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+             size_t stride);
+value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel);
+
+// A head: cbr (name.0) of `channels`, dropout of whole channels, one logit a pixel (name.2).
+value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+              double dropout);
+
+// Marks a head's logits as an output, brought to the size that the options ask for.
+void output_logits(struct graph *graph, value_id z, const struct model_options *options);
+
+// Up-sampling to another value's size.
+value_id upsample_to(struct graph *graph, value_id x, value_id like);
+
+#endif
