@@ -46,7 +46,10 @@ static bool plan_kernels(struct network *network, struct error *error) {
         plan->backend = network->backend;
         plan->graph = network->graph;
         plan->node = graph_node_at(network->graph, i);
-        planned = kernel_of(network, i)->plan(plan, error) ||
+        const struct kernel *kernel = kernel_of(network, i);
+        const char *operation = plan->node->operation->name;
+        planned = (kernel != NULL ? kernel->plan(plan, error)
+                                  : fail(error, "this device has no kernel for %s", operation)) ||
                   fail_within(error, "layer %s", plan->node->name);
         network->states[i] = planned ? plan->state : NULL;
         schedule->buffers[schedule->saved[i]].bytes = plan->saved;

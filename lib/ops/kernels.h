@@ -1,24 +1,24 @@
-// For the operations' rooms: each one's description, and its kernels.
+// For the operations' folders: each one's description, and its kernels.
 #ifndef PLEURA_OPS_KERNELS_H
 #define PLEURA_OPS_KERNELS_H
 
 #include "nn/operation.h"
 
 enum {
-#define OPERATION(name) OPERATION_##name,
+#define OPERATION(name, devices) OPERATION_##name,
 #include "ops/ops.def"
 #undef OPERATION
     OPERATIONS
 };
 
-#define OPERATION(name)                                                                            \
+#define OPERATION(name, devices)                                                                   \
     extern const struct operation name##_operation;                                                \
     extern const struct kernel name##_cpu;                                                         \
     extern const struct kernel name##_cuda;
 #include "ops/ops.def"
 #undef OPERATION
 
-// The CUDA backend's, by operation.
+// The CUDA backend's, by operation; NULL: it has none.
 extern const struct kernel *const cuda_kernels[OPERATIONS];
 
 #endif

@@ -1,6 +1,11 @@
 // Every operation's gradient against differences, in several shapes; bf16 against float32.
 #include "trials.h"
 
+#include "models/models.h"
+#include "ops/kernels.h"
+
+#include <stdio.h>
+
 // ---- gradients
 
 // How far the gradient's product with a direction is from the difference along it, as a part of
@@ -147,12 +152,67 @@ static void a_batch_of_one_value_is_refused(void **state) {
     graph_free(graph);
 }
 
+static void an_operation_that_the_device_lacks_is_named(void **state) {
+    const struct kernel *kernels[OPERATIONS] = {
+#define OPERATION(name, devices) &name##_cpu,
+#include "ops/ops.def"
+#undef OPERATION
+    };
+    struct error error;
+    struct graph *graph = graph_new(GRAPH_TRAIN);
+    (void)state;
+    assert_non_null(graph);
+    const value_id input = graph_input(graph, (struct shape){2, 4, 4, 3}, STORAGE_FLOAT);
+    const value_id x = layer(graph, image(graph, input), "a", 2, 1, 1);
+    graph_output(graph, logits(graph, upsample(graph, x, 8, 8), "last", 0));
+    assert_true(graph_check(graph, &error));
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    assert_non_null(backend);
+    backend->kernels = kernels;
+    struct network *network = network_new(graph, backend, &error);
+    assert_non_null(network);
+    network_free(network);
+    kernels[OPERATION_upsample] = NULL;
+    assert_null(network_new(graph, backend, &error));
+    assert_non_null(strstr(error.text, ": this device has no kernel for upsample"));
+    backend_close(backend);
+    graph_free(graph);
+}
+
+static void networks_have_all_kernels_on_all_devices(void **state) {
+    enum { CPU_ONLY, CPU_AND_CUDA };
+    const int devices_of[OPERATIONS] = {
+#define OPERATION(name, devices) devices,
+#include "ops/ops.def"
+#undef OPERATION
+    };
+    const struct model_options options = {
+        .images = 2, .height = 192, .width = 192, .auxiliary = true};
+    char names[200];
+    (void)state;
+    (void)snprintf(names, sizeof names, "%s", model_names());
+    for (const char *name = strtok(names, ", "); name != NULL; name = strtok(NULL, ", ")) {
+        struct error error;
+        struct graph *graph = model_build(name, GRAPH_TRAIN, &options, &error);
+        assert_non_null(graph);
+        for (int i = 0; i < graph_node_count(graph); i++) {
+            const struct operation *operation = graph_node_at(graph, i)->operation;
+            if (devices_of[operation->number] != CPU_AND_CUDA) {
+                fail_msg("%s: %s has no CUDA kernel", name, operation->name);
+            }
+        }
+        graph_free(graph);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_the_forward_pass),
         cmocka_unit_test(steps_repeat_to_the_bit),
         cmocka_unit_test(bf16_stays_near_float32),
         cmocka_unit_test(a_batch_of_one_value_is_refused),
+        cmocka_unit_test(an_operation_that_the_device_lacks_is_named),
+        cmocka_unit_test(networks_have_all_kernels_on_all_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
