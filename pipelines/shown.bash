@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # shown.bash: what other machines say, for people: on one line, with nothing that could steer a terminal.
 
-shown() { # shown TEXT: its first 400 bytes; all but ASCII's printable characters becomes \xNN
+shown() { # shown TEXT: its first 400 bytes, without a carriage return at its end; all but ASCII's printable characters becomes \xNN
     local LC_ALL=C text i byte number line=''
-    text=${1:0:400}
+    text=${1:0:400} text=${text%$'\r'}
     for ((i = 0; i < ${#text}; i++)); do
         byte=${text:i:1}
         if [[ $byte != [\ -~] ]]; then
@@ -23,6 +23,6 @@ said() { # said NAME: stdin's first 100 lines, with NAME in front; the rest is o
             cat >/dev/null
             return
         fi
-        echo "$1: $(shown "${line%$'\r'}")"
+        echo "$1: $(shown "$line")"
     done
 }

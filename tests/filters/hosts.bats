@@ -89,6 +89,9 @@ cannot() { # why there can be no hosts here; nothing where there can
 setup() {
     not_sanitized "the programs that the stages run are tested one by one"
     [ ! -e "$NET/cannot" ] || skip "$(cat "$NET/cannot")"
+    # Names and addresses of the networks are the machine's: another run of this file waits
+    exec 8>"/tmp/pleura-hosts.lock"
+    flock 8
     HERE=$BATS_TEST_TMPDIR
     HOSTS=$BATS_FILE_TMPDIR/hosts.txt
     data_only
@@ -101,6 +104,7 @@ setup() {
 }
 
 teardown() {
+    [ -n "${HERE-}" ] || return 0 # nothing was started
     for name in "${NAMES[@]}"; do stop $name; done
     ip route del unreachable 10.213.9.2 2>/dev/null || true
 }
@@ -127,7 +131,7 @@ start() { # start NAME: a machine begins to answer
         mount -t tmpfs tmpfs /run
         mkdir /run/sshd
         exec "$(command -v sshd)" -D -e -f "$1/config"' host "$NET/$1" "$NET/empty" "$ROOT" "$WORK" \
-        >"$NET/$1/log" 2>&1 3>&- &
+        >"$NET/$1/log" 2>&1 3>&- 8>&- &
     echo $! >"$NET/$1/pid"
     disown
     for ((i = 0; i < 50; i++)); do
