@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # hostile_ssh.sh [OPTION]... NAME COMMAND...: stands in for ssh in hosts_hostile.bats. The host `good` is the folder $NET/good,
-# where COMMAND is run; any other NAME is ready for all and answers a fold as the function of its name says. $NET/right is
+# where COMMAND is run; any other NAME answers a fold as the function of its name says. $NET/right is
 # the fold's file, $NET/log its log (of a model), $NET/key-1 what it is made from.
 set -u
 while [[ $1 == -* ]]; do
@@ -13,7 +13,12 @@ if [ "$host" = good ]; then
     cd "$NET/good" || exit 255
     exec bash -c "$*"
 elif [[ $* != *GNU_Parallel* ]]; then
-    cat "$NET/same"
+    case "$host $*" in # these are not ready
+    chatty*) exec yes $'\e[31mno\a' ;;
+    mute* | deaf*--server*) exec sleep 60 ;;
+    liar*) echo 'train-fold (Pleura) 0.0.1' ;;
+    *) cat "$NET/same" ;;
+    esac
     exit
 fi
 key=$(cat "$NET/key-1" 2>/dev/null)

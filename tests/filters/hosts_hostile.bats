@@ -19,7 +19,7 @@ setup_file() {
     ln -s "$BATS_TEST_DIRNAME/hostile_ssh.sh" bin/ssh
     cat >bin/rsync <<END
 #!/bin/bash
-[[ " \$* " != *" --server "* && \${!#} != good:* ]] || exec $(command -v rsync) "\$@"
+[[ " \$* " != *" --server "* && ! \${!#} =~ ^(good|deaf): ]] || exec $(command -v rsync) "\$@"
 END
     chmod +x bin/rsync
     (cd "$(dirname "$(command -v train-fold)")" && ./train-fold --version &&
@@ -181,6 +181,18 @@ refused() {
     cat -v "$HERE/said"
     [ "$(grep -c '^loud: ' "$HERE/said")" = 101 ]
     for fold in 0 1; do cmp "$WORK/test-x/fold-$fold.mpk.zst" "$MADE/fold-$fold.mpk.zst"; done
+}
+
+@test "hosts that never become ready: endless words, silence, other programs" {
+    no by_hosts maps "chatty mute deaf liar" 1 1
+    cat -v "$HERE/said"
+    grep -q '^hosts: chatty: .*; passed over$' "$HERE/said"
+    grep -qx 'hosts: mute: no answer for 1 seconds; passed over' "$HERE/said"
+    grep -q '^hosts: deaf: rsync error: timeout' "$HERE/said"
+    grep -qF 'hosts: liar: its programs are not those of here: train-fold (Pleura) 0.0.1; passed over' "$HERE/said"
+    grep -q 'none of these hosts can be used' "$HERE/said"
+    no grep -qP '[^ -~\n]' "$HERE/said"
+    [ "$(ls "$WORK/test-x")" = hosts ]
 }
 
 @test "HOSTS_TIMEOUT is a number of seconds" {
