@@ -2,6 +2,7 @@
 # damage.bash: whether products of WORK are what was made, byte by byte, and why not. Symbolic links are not followed.
 
 keyless="has no key, which says what it was made from"
+wrong_key="is not what make left there, but what it belongs to is"
 
 linked() { # linked PATH: it, or a folder between WORK and it, is a symbolic link
     local path=$1
@@ -25,17 +26,18 @@ complaint() { # complaint FILE: what is wrong with it as a stream
 }
 
 damage() { # damage PRODUCT: why it is not what was made; nothing where it is
-    local made digest
+    local made key record
     if linked "$1"; then echo "a symbolic link, which is not followed"
     elif [ ! -e "$1" ]; then echo "is missing"
     elif [ ! -f "$1" ]; then echo "is not a regular file"
     elif is_fold "$1" && [ ! -f "$1.key" ]; then echo "$keyless"
     else
-        made=$(digest_file "$1")
-        for digest in "$(key_of "$1" 2)" "$(recorded "$1" | cut -d ' ' -f 1)"; do
-            [ -z "$digest" ] || [ "$digest" = "$made" ] || { echo "is not what make left there"; return; }
-        done
-        complaint "$1"
+        made=$(digest_file "$1") key=$(key_of "$1" 2) record=$(recorded "$1" | cut -d ' ' -f 1)
+        if [ "${record:-$made}" != "$made" ]; then echo "is not what make left there"
+        elif [ "${key:-$made}" = "$made" ]; then complaint "$1"
+        elif [ -n "$record" ]; then echo "$wrong_key"
+        else echo "is not what make left there"
+        fi
     fi
 }
 
@@ -80,10 +82,31 @@ xray_damages() { # of made-up X-rays: a line a file: the path, a tab, why
     done < <(cd "$WORK" && sha256sum --check --quiet "${xray_digests#"$WORK"/}" 2>/dev/null)
 }
 
+begun_damages() { # begun_damages FOLDER, of a fold in training: a line a file: the path, a tab, why
+    local file why
+    for file in "$1"/{val,last,best}.mpk "$1/log.jsonl"; do
+        why=
+        if linked "$file"; then
+            why="a symbolic link, which is not followed"
+        elif [ ! -e "$file" ]; then
+            continue
+        elif [ ! -f "$file" ]; then
+            why="is not a regular file"
+        elif [[ $file == *.mpk ]]; then
+            why=$(complaint "$file")
+        elif ! head -n "$(wc -l <"$file")" "$file" | jq -e . >/dev/null 2>&1; then # half a line may follow
+            why="is not a log"
+        fi
+        [ -z "$why" ] || printf '%s\t%s\n' "$file" "$why"
+    done
+}
+
 damages() { # damages PRODUCT: of it and of what belongs to it: a line a file
     local why
     why=$(damage "$1")
-    if [ -n "$why" ]; then
+    if [ "$why" = "$wrong_key" ]; then
+        printf '%s\t%s\n' "$1.key" "$why"
+    elif [ -n "$why" ]; then
         printf '%s\t%s\n' "$1" "$why"
     elif [[ $1 == */index.mpk ]]; then
         shard_damages "${1%/*}"

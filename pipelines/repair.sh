@@ -43,6 +43,8 @@ check() { # check PRODUCT
     elif [ "$why" = "$keyless" ]; then
         say "$1" "$why: make makes it again"
         missing=$((missing + 1))
+    elif [ "$why" = "$wrong_key" ]; then
+        remove "$1.key" "$why (the fold is made again)"
     else
         remove "$1" "$why" "$1.key" "$(record_of "$1")"
     fi
@@ -76,8 +78,8 @@ check_xrays() { # check_xrays IDS, a list made last, after all made-up X-rays
     local lines
     if [ ! -f "$1" ] || [ ! -f "$xray_digests" ] || linked "$1"; then
         check "$1"
-    elif [ -n "$(find "${1%/*}" -type l -print -quit)" ]; then
-        leave "${1%/*}" "has symbolic links in it, which are not followed"
+    elif [ -n "$(find "${1%/*}" ! -type f ! -type d -print -quit)" ]; then
+        leave "${1%/*}" "has symbolic links or the like in it, which are not followed"
     else
         mapfile -t lines < <(xray_damages)
         if [ ${#lines[@]} -gt 0 ]; then
@@ -88,33 +90,31 @@ check_xrays() { # check_xrays IDS, a list made last, after all made-up X-rays
     fi
 }
 
-check_begun() { # check_begun FOLDER: of a fold in training. It goes on from its checkpoints and its log together.
-    local file why
+check_begun() { # check_begun FOLDER, of a fold in training: it goes on from its checkpoints and its log together
+    local lines line file
     if linked "$1"; then
         leave "$1" "a symbolic link, which is not followed"
         return
     fi
-    for file in "$1"/{val,last,best}.mpk "$1/log.jsonl"; do
-        [ -e "$file" ] || [ -L "$file" ] || continue
-        why=$(if linked "$file"; then echo "a symbolic link, which is not followed"; else complaint "$file"; fi)
-        if [[ $file == */log.jsonl ]] && ! head -n "$(wc -l <"$file")" "$file" | jq -e . >/dev/null 2>&1; then
-            why="is not a log"
-        fi
-        if [ -z "$why" ]; then
-            sound=$((sound + 1))
-        elif [[ $file == */val.mpk ]]; then
-            remove "$file" "$why"
+    mapfile -t lines < <(begun_damages "$1")
+    for line in "${lines[@]}"; do
+        file=${line%%$'\t'*}
+        if linked "$file" || [ ! -f "$file" ] || [[ $file == */val.mpk ]]; then
+            remove "$file" "${line#*$'\t'}"
         else
-            remove "$file" "$why (the fold begins anew)" "$1/key"
-            [ -L "$file" ] || discard "$1"
+            remove "$file" "${line#*$'\t'} (the fold begins anew)"
+            discard "$1"
             return
         fi
     done
+    [ ${#lines[@]} -gt 0 ] || sound=$((sound + $(find "$1" -name '*.mpk' -o -name log.jsonl | wc -l)))
 }
 
 check_times() { # check_times JOBLOG: how long folds took, which no program but the report reads
     if linked "$1"; then
         leave "$1" "a symbolic link, which is not followed"
+    elif [ ! -f "$1" ]; then
+        leave "$1" "is not a regular file"
     elif jq -n -R -L "$here" 'include "figures"; jobs' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
         sound=$((sound + 1))
     else
@@ -145,6 +145,10 @@ foreign() { # foreign FOLDER NAME...: what has none of these names, which are pa
 check_work
 if [ ! -d "$WORK" ] || ! is_own "$WORK"; then
     echo "repair: WORK=$WORK: is no folder that make has made" >&2
+    exit 1
+fi
+if [ -L "$WORK/digests" ]; then
+    echo "repair: $WORK/digests: a symbolic link, which is not followed" >&2
     exit 1
 fi
 own_folder "$WORK"

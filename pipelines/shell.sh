@@ -19,12 +19,17 @@ bash -eu -o pipefail "$@" || status=$?
 if [ $status = 0 ]; then
     record_products "$product"
 else
-    for input in "${inputs[@]}"; do
-        [[ $input == "$WORK"/* ]] || continue
-        [[ $input != */index.mpk ]] || echo "${input%/*}: looking whether all shards are as they were made" >&2
-        damages "$input" | while IFS=$'\t' read -r file why; do
-            echo "$file: $why: \`make repair\` removes what is damaged, and make goes on" >&2
+    {
+        for input in "${inputs[@]}"; do
+            [[ $input == "$WORK"/* ]] || continue
+            [[ $input != */index.mpk ]] || echo "${input%/*}: looking whether all shards are as they were made" >&2
+            damages "$input"
         done
+        for begun in "${product%/*}"/fold-*.part/; do
+            [ ! -d "$begun" ] || begun_damages "${begun%/}"
+        done
+    } | while IFS=$'\t' read -r file why; do
+        echo "$file: $why: \`make repair\` removes what is damaged, and make goes on" >&2
     done
 fi
 exit $status

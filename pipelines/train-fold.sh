@@ -31,14 +31,16 @@ state() { # state KEY: of the newest checkpoint; 0 before there is one
 iterations=$(grep -oP -- '--iterations \K\S+' <<<"${train[*]}")
 [ -e "$begun/val.mpk" ] ||
     augment -q "$shards" --fold "$fold" --split val --plain "${validation[@]}" -o "$begun/val.mpk"
-if [ "$(state iteration)" -lt "$iterations" ]; then
+at=$(state iteration)
+if ! [ "$at" -ge "$iterations" ]; then # no number is no end
     skip=$(state samples)
     augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
         train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
             ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
+    at=$(state iteration)
 fi
-if [ "$(state iteration)" -lt "$iterations" ]; then
-    echo "$out: stopped after iteration $(state iteration) of $iterations; make again to go on" >&2
+if ! [ "$at" -ge "$iterations" ]; then
+    echo "$out: stopped after iteration $at of $iterations; make again to go on" >&2
     exit 1
 fi
 jq -r --arg name "$name, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +

@@ -144,8 +144,10 @@ END
     cp train-seg-bisenet/fold-0.mpk train-seg-bisenet/fold-0.part/best.mpk
     echo '{"iteration":' >train-seg-bisenet/fold-0.part/log.jsonl
     echo garbage >test-seg-unet/joblog
+    sed -i '2s/./0/g' test-cls-bisenet/fold-0.mpk.zst.key
     method repair >"$HERE/says" || { cat "$HERE/says"; false; }
     cat >"$HERE/wanted" <<END
+repair: $WORK/test-cls-bisenet/fold-0.mpk.zst.key: is not what make left there, but what it belongs to is (the fold is made again); removed
 repair: $WORK/train-cls-bisenet/fold-1.jsonl: is not what make left there (the fold is trained again); removed
 repair: $WORK/train-seg-unet/fold-0.mpk: has no key, which says what it was made from: make makes it again
 repair: $WORK/xrays/sample_submission.csv: names files that are damaged; removed
@@ -176,15 +178,20 @@ END
     mkdir train-cls-bisenet/fold-0.part
     ln -s "$HERE/away/submission1.csv" train-cls-bisenet/fold-0.part/last.mpk
     echo "$(printf %064d 0) 1 2 3 4" >"digests/..,..,$(basename "$BATS_RUN_TMPDIR")" # no such product
-    rm merge-cls1.mpk
+    rm merge-cls1.mpk train-seg-bisenet/joblog
     mkdir merge-cls1.mpk
+    mkfifo train-seg-bisenet/joblog train-cls-bisenet/fold-0.part/val.mpk
     find "$HERE/away" -printf '%P %i %s %T@ %C@\n' | sort >"$HERE/before"
     run -2 method repair
     find "$HERE/away" -printf '%P %i %s %T@ %C@\n' | sort | diff "$HERE/before" -
     grep -qF "repair: $WORK/submission1.csv: a symbolic link, which is not followed: left alone" <<<"$output"
     grep -qF "repair: $WORK/train-seg-unet/fold-0.mpk: a symbolic link, which is not followed: left alone" <<<"$output"
     grep -qF "repair: $WORK/merge-cls1.mpk: is not a regular file: left alone" <<<"$output"
+    [ -p train-seg-bisenet/joblog ] && [ -p train-cls-bisenet/fold-0.part/val.mpk ]
     [ -d merge-cls1.mpk ] && [ -L submission1.csv ] && [ -L train-cls-bisenet/fold-0.part/last.mpk ]
+    mv digests "$HERE/away"
+    ln -s "$HERE/away/digests" .
+    fails 2 "repair: $WORK/digests: a symbolic link, which is not followed" method repair
     cd "$HERE"
     rm -rf "$WORK"
     mkdir -p "$WORK/train"
@@ -221,9 +228,17 @@ END
     rot test-seg-bisenet/fold-0.mpk.zst # by none here
     rot train-seg-unet/fold-1.mpk # by predict-fold
     flip train/shard-* # by augment
+    # A checkpoint that training would go on from
+    begun=train-seg-bisenet/fold-1.part
+    mkdir $begun
+    cp train-seg-bisenet/fold-0.mpk $begun/best.mpk
+    cp train-seg-bisenet/fold-0.jsonl $begun/log.jsonl
+    head -n 1 train-seg-bisenet/fold-1.mpk.key >$begun/key
+    head -c 9000 train-seg-unet/fold-0.mpk >$begun/last.mpk
     rm merge-cls1.mpk merge-seg.csv test-seg-unet/fold-1.mpk.zst train-seg-bisenet/fold-1.mpk
     run --separate-stderr -2 method -k merge-cls1 test-seg-unet train-seg-bisenet
-    bad=(test-cls-bisenet/fold-1.mpk.zst train-seg-unet/fold-1.mpk train/shard-*)
+    [ ! -e train-seg-bisenet/fold-1.mpk ]
+    bad=(test-cls-bisenet/fold-1.mpk.zst train-seg-unet/fold-1.mpk train/shard-* $begun/last.mpk)
     for file in "${bad[@]}"; do
         [[ $stderr == *"$WORK/$file: "*": \`make repair\` removes what is damaged, and make goes on"* ]] || { echo "$stderr"; false; }
     done
