@@ -24,22 +24,25 @@ fi
 use_gpu
 
 state() { # state KEY: of the newest checkpoint; 0 before there is one
-    [ ! -e "$begun/last.mpk" ] || inspect --json "$begun/last.mpk" | jq "select(.id == \"state\") | .$1"
-    [ -e "$begun/last.mpk" ] || echo 0
+    if [ -e "$begun/last.mpk" ]; then
+        inspect --json "$begun/last.mpk" | jq -n -e "[inputs | select(.id == \"state\") | .$1] | last"
+    else
+        echo 0
+    fi
 }
 
 iterations=$(grep -oP -- '--iterations \K\S+' <<<"${train[*]}")
 [ -e "$begun/val.mpk" ] ||
     augment -q "$shards" --fold "$fold" --split val --plain "${validation[@]}" -o "$begun/val.mpk"
-at=$(state iteration)
-if ! [ "$at" -ge "$iterations" ]; then # no number is no end
+at=$(state iteration) # an assignment, so that one that cannot be read ends this script
+if [ "$at" -lt "$iterations" ]; then
     skip=$(state samples)
     augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
         train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
             ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
     at=$(state iteration)
 fi
-if ! [ "$at" -ge "$iterations" ]; then
+if [ "$at" -lt "$iterations" ]; then
     echo "$out: stopped after iteration $at of $iterations; make again to go on" >&2
     exit 1
 fi

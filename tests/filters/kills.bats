@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
 # A fold's end, a map's and the report's, killed at every call by which they change what the disk holds (tests/preload):
-# the next make completes, to the same bytes, and nothing of the killed one stays. Training and prediction, which take
-# most of the time and write nothing there themselves, are replaced by copies of small files.
+# the next make completes, to the same bytes, and nothing of the killed one stays. Training and prediction are
+# replaced by copies of small files.
 
 load helpers
+load copies
 
 setup_file() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -16,50 +17,7 @@ setup_file() {
 setup() {
     not_sanitized "kill-at.so cannot be loaded before AddressSanitizer"
     cd "$BATS_TEST_TMPDIR"
-    [ -e "$SAVED" ] || whole_run
-}
-
-method() { # method ARGUMENT...: make with the programs of $BIN
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" BIN="$BIN" WORK="$WORK" PROFILE=demo \
-        synth.{train=8,test=3,side=64,lesions=0.5,format=png} train-cls-bisenet.dilate=8 \
-        train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18,side=64,iterations=1,eval-every=1,batch=2} "$@"
-}
-
-copying_programs() { # $BIN: all programs, but for the two that have networks
-    local small=$BATS_FILE_TMPDIR/small
-    mkdir -p "$BIN" "$small"
-    ln -s "$(dirname "$(command -v augment)")"/* "$BIN/"
-    rm "$BIN"/{train,predict}-fold
-    printf '#!/bin/sh\nfor folder; do :; done\ncat >/dev/null\ncp "%s"/* "$folder"\n' "$small" >"$BIN/train-fold"
-    printf '#!/bin/sh\ncat "%s"\n' "$BATS_FILE_TMPDIR/map.mpk" >"$BIN/predict-fold"
-    chmod +x "$BIN"/{train,predict}-fold
-    cat >"$small/log.jsonl" <<'END'
-{"iteration":1,"loss":5.9,"bce":4.6,"lovasz":1.3,"global":0,"rate":0.01,"images_per_second":20}
-{"iteration":1,"dice":0.5,"dice_empty":0.5,"dice_lesion":0.25,"accuracy":0.5,"best":true,"memory_mib":700}
-END
-    PYTHONPATH=$ROOT/tests/attack PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$small" "$BATS_FILE_TMPDIR/map.mpk" <<'END'
-import sys
-from hostile import halves
-from streams import Map, Stream, tensor
-
-def write(path, kind, records):
-    with open(path, "wb") as file:
-        Stream(kind, records).write(file)
-
-state = Map([["id", "state"], ["iteration", 1], ["samples", 2]])
-write(sys.argv[1] + "/last.mpk", "weights", [state])
-write(sys.argv[1] + "/best.mpk", "weights", [state])
-plane = tensor("<f2", [64, 64], halves(*[0.25] * 3072, *[0.75] * 1024))
-write(sys.argv[2], "probabilities", [Map([["id", f"synth-1-00000{i}"], ["probability", plane]]) for i in (8, 9)] +
-      [Map([["id", "synth-1-000010"], ["probability", plane]])])
-END
-}
-
-whole_run() {
-    [ -e "$BIN" ] || copying_programs
-    method report >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
-    method -q report || method report >"$BATS_FILE_TMPDIR/says" 2>&1 # the truth is there only now
-    cp -a "$WORK" "$SAVED"
+    [ -e "$SAVED" ] || { whole_run && cp -a "$WORK" "$SAVED"; }
 }
 
 command_of() { # command_of SCRIPT GOAL: ${command[@]} is what GOAL's recipe runs for fold 0
