@@ -1,6 +1,7 @@
 // Memory planning, greedy by size.
 #include "nn/memory_plan.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 static int larger_first(const void *a, const void *b) {
@@ -22,6 +23,18 @@ static size_t whole(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
+// Whether the buffers one behind the other have an end that can be counted: then any plan has.
+static bool countable(const struct buffer *buffers, size_t count) {
+    size_t left = SIZE_MAX / 64 * 64;
+    for (size_t i = 0; i < count; i++) {
+        if (buffers[i].bytes > left) {
+            return false;
+        }
+        left -= whole(buffers[i].bytes);
+    }
+    return true;
+}
+
 // The lowest offset with room, between neighbours in order of offset.
 static size_t lowest(size_t bytes, struct buffer *const *neighbours, size_t count) {
     size_t at = 0;
@@ -36,6 +49,9 @@ static size_t lowest(size_t bytes, struct buffer *const *neighbours, size_t coun
 }
 
 bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error) {
+    if (!countable(buffers, count)) {
+        return fail(error, "the network's buffers are larger than any memory");
+    }
     struct buffer **order = malloc((count + 1) * sizeof(struct buffer *));
     struct buffer **neighbours = malloc((count + 1) * sizeof(struct buffer *));
     if (order == NULL || neighbours == NULL) {
