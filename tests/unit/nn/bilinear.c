@@ -1,0 +1,111 @@
+// bilinear: weights along an axis against the formula of half-pixel centres in double, and planes
+// resized by hand.
+#include "nn/bilinear/plane.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define MAX_SIDE 70
+
+static const size_t sides[][2] = {{1, 1}, {1, 5},   {5, 1},   {2, 4},   {4, 2},   {3, 7},  {7, 3},
+                                  {6, 6}, {16, 64}, {64, 16}, {69, 70}, {70, 69}, {37, 8}, {8, 37}};
+
+// What input i gives to output o: a tent around the output's place, which is clamped to the inputs.
+static double formula(size_t in, size_t out, size_t i, size_t o) {
+    const double place = ((double)o + 0.5) * (double)in / (double)out - 0.5;
+    const double last = (double)in - 1;
+    const double clamped = place < 0 ? 0 : place > last ? last : place;
+    const double distance = fabs(clamped - (double)i);
+    return distance < 1 ? 1 - distance : 0;
+}
+
+static struct axis make(size_t in, size_t out) {
+    struct axis axis;
+    struct error error = {{0}};
+    if (!axis_make(&axis, in, out, &error)) {
+        fail_msg("%s", error.text);
+    }
+    return axis;
+}
+
+static void each_output_follows_the_formula(void **state) {
+    (void)state;
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
+        const size_t in = sides[s][0];
+        struct axis axis = make(in, sides[s][1]);
+        for (size_t o = 0; o < axis.out; o++) {
+            double found[MAX_SIDE] = {0};
+            assert_in_range(axis_high(&axis, o), axis.low[o], in - 1);
+            found[axis.low[o]] += 1 - (double)axis.share[o];
+            found[axis_high(&axis, o)] += (double)axis.share[o];
+            for (size_t i = 0; i < in; i++) {
+                assert_true(fabs(found[i] - formula(in, axis.out, i, o)) < 1e-6);
+            }
+        }
+        axis_free(&axis);
+    }
+}
+
+// The lists by input hold the same weights: each pair once, and every output's sum to 1.
+static void lists_by_input_hold_the_same(void **state) {
+    (void)state;
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
+        const size_t in = sides[s][0];
+        struct axis axis = make(in, sides[s][1]);
+        double sums[MAX_SIDE] = {0};
+        assert_int_equal(axis.first[0], 0);
+        assert_in_range(axis.first[in], axis.out, 2 * axis.out);
+        for (size_t i = 0; i < in; i++) {
+            double found[MAX_SIDE] = {0};
+            for (size_t k = axis.first[i]; k < axis.first[i + 1]; k++) {
+                assert_true(k == axis.first[i] || axis.outputs[k] > axis.outputs[k - 1]);
+                found[axis.outputs[k]] = (double)axis.weights[k];
+                sums[axis.outputs[k]] += (double)axis.weights[k];
+            }
+            for (size_t o = 0; o < axis.out; o++) {
+                assert_true(fabs(found[o] - formula(in, axis.out, i, o)) < 1e-6);
+            }
+        }
+        for (size_t o = 0; o < axis.out; o++) {
+            assert_true(fabs(sums[o] - 1) < 1e-6);
+        }
+        axis_free(&axis);
+    }
+}
+
+static void resize(const float *in, const size_t sizes[4], const float *want) {
+    struct plane_resize plane;
+    struct error error = {{0}};
+    assert_true(plane_resize_open(&plane, sizes[0], sizes[1], sizes[2], sizes[3], &error));
+    const float *out = plane_resize_run(&plane, in);
+    for (size_t i = 0; i < sizes[2] * sizes[3]; i++) {
+        assert_true(fabsf(out[i] - want[i]) < 1e-5F);
+    }
+    plane_resize_close(&plane);
+}
+
+static void planes_by_hand(void **state) {
+    (void)state;
+    static const float square[] = {0, 4, 8, 12};
+    static const float twice[] = {0, 1, 3, 4, 2, 3, 5, 6, 6, 7, 9, 10, 8, 9, 11, 12};
+    static const float steps[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const float halves[] = {3.5F, 5.5F};
+    resize(square, (const size_t[]){2, 2, 4, 4}, twice);
+    resize(steps, (const size_t[]){2, 4, 1, 2}, halves);
+    resize(steps, (const size_t[]){2, 4, 2, 4}, steps);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_output_follows_the_formula),
+        cmocka_unit_test(lists_by_input_hold_the_same),
+        cmocka_unit_test(planes_by_hand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
