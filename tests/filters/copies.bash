@@ -8,11 +8,14 @@ method() { # method ARGUMENT...: make with the programs of BIN
 }
 
 copying_programs() { # $BIN: all programs; the two that have networks read what they would read, and copy files of BIN.small
+    local real
+    real=$(dirname "$(command -v augment)")
     mkdir -p "$BIN" "$BIN.small"/{0,1}
-    ln -s "$(dirname "$(command -v augment)")"/* "$BIN/"
+    ln -s "$real"/* "$BIN/"
     rm "$BIN"/{train,predict}-fold
     cat >"$BIN/train-fold" <<END
 #!/bin/sh
+[ "\$1" != --options ] || exec "$real/train-fold" --options
 for folder; do :; done
 cat >/dev/null
 fold=\${folder%.part}
@@ -20,6 +23,7 @@ cp "$BIN.small/\${fold##*-}"/* "\$folder"
 END
     cat >"$BIN/predict-fold" <<END
 #!/bin/sh
+[ "\$1" != --options ] || exec "$real/predict-fold" --options
 for shards; do :; done
 inspect --check "\$2" && augment -q --plain --side 32 "\$shards" >/dev/null || exit 1
 fold=\${2%.mpk}
