@@ -1,0 +1,382 @@
+// schedule: steps and lifetimes of small graphs worked out by hand; and of the networks, where
+// every step must find in its buffers what it is to read.
+#include "nn/schedule.h"
+#include "models/models.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NUMBERS 4 // in a value of the small graphs
+
+static const struct operation learned = {.name = "learned", .reads_input = {true}};
+static const struct operation plain = {.name = "plain"};
+static const struct operation in_place = {.name = "in place", .over_input = 1};
+static const struct operation sum = {.name = "sum", .over_gradient = true};
+static const struct operation scaled = {.name = "scaled", .reads_input = {false, true}};
+static const struct operation rectified = {.name = "rectified", .reads_output = true};
+
+// Adds a node of one or two inputs; `learned` has a parameter of its own.
+static value_id node(struct graph *graph, const struct operation *operation, value_id a, value_id b,
+                     bool cheap) {
+    const size_t one = 1;
+    struct node_spec spec = {.operation = operation,
+                             .name = operation->name,
+                             .inputs = {a, b},
+                             .input_count = b == NO_VALUE ? 1 : 2,
+                             .shape = {1, 2, 2, 1},
+                             .cheap = cheap};
+    if (operation == &learned) {
+        const struct name name = name_of("weight of %d", graph_node_count(graph));
+        spec.parameters[0] = graph_parameter(graph, name.text, ROLE_SHIFT, 1, &one);
+        spec.parameter_count = 1;
+    }
+    return graph_node(graph, &spec);
+}
+
+// Adds the graph's output: floats.
+static void end(struct graph *graph, const struct operation *operation, value_id x) {
+    const struct node_spec spec = {.operation = operation,
+                                   .name = "end",
+                                   .inputs = {x},
+                                   .input_count = 1,
+                                   .shape = {1, 2, 2, 1},
+                                   .storage = STORAGE_FLOAT};
+    graph_output(graph, graph_node(graph, &spec));
+}
+
+static struct graph *begin(enum graph_mode mode) {
+    struct graph *graph = graph_new(mode);
+    assert_non_null(graph);
+    assert_int_equal(graph_input(graph, (struct shape){1, 2, 2, 1}, STORAGE_BYTE), 0);
+    return graph;
+}
+
+static struct schedule schedule_of(const struct graph *graph) {
+    struct schedule schedule;
+    struct error error = {{0}};
+    if (!graph_check(graph, &error) || !schedule_make(&schedule, graph, PRECISION_BF16, &error)) {
+        fail_msg("%s", error.text);
+    }
+    return schedule;
+}
+
+// ---- by hand
+
+struct expected {
+    enum step_kind kind;
+    int node;
+};
+
+static void check_order(const struct schedule *schedule, const struct expected *want, int count) {
+    assert_int_equal(schedule->step_count, count);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(schedule->steps[i].kind, want[i].kind);
+        assert_int_equal(schedule->steps[i].node, want[i].node);
+    }
+}
+
+static void check_buffer(const struct schedule *schedule, int buffer, size_t bytes, int first,
+                         int last) {
+    assert_in_range(buffer, 0, schedule->buffer_count - 1);
+    assert_int_equal(schedule->buffers[buffer].bytes, bytes);
+    assert_int_equal(schedule->buffers[buffer].first, first);
+    assert_int_equal(schedule->buffers[buffer].last, last);
+}
+
+// A learned layer; a cheap one; a learned one; its sum with the first; the output.
+static struct graph *residual(void) {
+    struct graph *graph = begin(GRAPH_TRAIN);
+    const value_id x = node(graph, &learned, 0, NO_VALUE, false);
+    const value_id y = node(graph, &plain, x, NO_VALUE, true);
+    const value_id z = node(graph, &learned, y, NO_VALUE, false);
+    end(graph, &learned, node(graph, &sum, z, x, false));
+    return graph;
+}
+
+static void a_training_step_in_order(void **state) {
+    (void)state;
+    static const struct expected want[] = {
+        {STEP_FORWARD, 0},  {STEP_FORWARD, 1},  {STEP_FORWARD, 2},  {STEP_FORWARD, 3},
+        {STEP_FORWARD, 4},  {STEP_BACKWARD, 4}, {STEP_BACKWARD, 3}, {STEP_AGAIN, 1},
+        {STEP_BACKWARD, 2}, {STEP_BACKWARD, 1}, {STEP_BACKWARD, 0}};
+    struct graph *graph = residual();
+    struct schedule schedule = schedule_of(graph);
+    assert_int_equal(schedule.forward_count, 5);
+    check_order(&schedule, want, 11);
+    schedule_free(&schedule);
+    graph_free(graph);
+}
+
+// Time 5 is the loss's, 6 that of the first step backward.
+static void lifetimes_of_values(void **state) {
+    (void)state;
+    struct graph *graph = residual();
+    struct schedule schedule = schedule_of(graph);
+    const struct step *steps = schedule.steps;
+    check_buffer(&schedule, schedule.input, NUMBERS, -1, 11);
+    check_buffer(&schedule, steps[0].out, 2 * NUMBERS, 0, 8); // read to make the cheap one again
+    check_buffer(&schedule, steps[1].out, 2 * NUMBERS, 1, 2);
+    check_buffer(&schedule, steps[2].out, 2 * NUMBERS, 2, 3);
+    check_buffer(&schedule, steps[3].out, 2 * NUMBERS, 3, 6);
+    check_buffer(&schedule, steps[4].out, 4 * NUMBERS, 4, 5);
+    check_buffer(&schedule, steps[7].out, 2 * NUMBERS, 8, 9); // made again
+    assert_int_equal(schedule.outputs[0], steps[4].out);
+    assert_int_equal(steps[7].in[0], steps[0].out);
+    assert_int_equal(steps[8].in[0], steps[7].out);
+    assert_int_equal(steps[10].in[0], schedule.input);
+    assert_int_equal(steps[6].in[0], NO_BUFFER); // a sum's backward reads nothing
+    assert_int_equal(steps[6].out, NO_BUFFER);
+    for (int i = 0; i < 5; i++) { // what forward saves serves backward, which runs in this order
+        static const int backward[] = {11, 10, 9, 7, 6};
+        check_buffer(&schedule, schedule.saved[i], 0, i, backward[i]);
+    }
+    for (int i = 0; i < schedule.step_count; i++) {
+        const int now = i < 5 ? i : i + 1;
+        check_buffer(&schedule, steps[i].scratch, 0, now, now);
+    }
+    schedule_free(&schedule);
+    graph_free(graph);
+}
+
+static void lifetimes_of_gradients(void **state) {
+    (void)state;
+    struct graph *graph = residual();
+    struct schedule schedule = schedule_of(graph);
+    const struct step *steps = schedule.steps;
+    check_buffer(&schedule, schedule.output_gradients[0], 4 * NUMBERS, 5, 6);
+    assert_int_equal(steps[5].out_gradient, schedule.output_gradients[0]);
+    // The sum's gradient becomes its first input's where it lies; the second's is new.
+    assert_int_equal(steps[6].out_gradient, steps[5].in_gradient[0]);
+    assert_int_equal(steps[6].in_gradient[0], steps[6].out_gradient);
+    check_buffer(&schedule, steps[6].out_gradient, 2 * NUMBERS, 6, 9);
+    check_buffer(&schedule, steps[6].in_gradient[1], 2 * NUMBERS, 7, 11);
+    assert_int_equal(steps[8].out_gradient, steps[6].in_gradient[0]);
+    check_buffer(&schedule, steps[8].in_gradient[0], 2 * NUMBERS, 9, 10);
+    // The cheap layer adds to the gradient that the sum has left.
+    assert_false(steps[6].add[0] || steps[6].add[1] || steps[8].add[0]);
+    assert_true(steps[9].add[0]);
+    assert_int_equal(steps[9].in_gradient[0], steps[6].in_gradient[1]);
+    assert_int_equal(steps[10].out_gradient, steps[6].in_gradient[1]);
+    assert_int_equal(steps[10].in_gradient[0], NO_BUFFER); // the image wants none
+    schedule_free(&schedule);
+    graph_free(graph);
+}
+
+// Two cheap layers in a row: the first is made again once, for the three steps that read it.
+static void cheap_layers_in_a_row(void **state) {
+    (void)state;
+    static const struct expected want[] = {
+        {STEP_BACKWARD, 5}, {STEP_AGAIN, 1},    {STEP_BACKWARD, 4}, {STEP_AGAIN, 2},
+        {STEP_BACKWARD, 3}, {STEP_BACKWARD, 2}, {STEP_BACKWARD, 1}, {STEP_BACKWARD, 0}};
+    struct graph *graph = begin(GRAPH_TRAIN);
+    const value_id x = node(graph, &learned, 0, NO_VALUE, false);
+    const value_id y = node(graph, &learned, x, NO_VALUE, true);
+    const value_id z =
+        node(graph, &learned, node(graph, &learned, y, NO_VALUE, true), NO_VALUE, false);
+    end(graph, &learned, node(graph, &scaled, z, y, false));
+    struct schedule schedule = schedule_of(graph);
+    struct schedule backward = {.steps = schedule.steps + 6, .step_count = schedule.step_count - 6};
+    check_order(&backward, want, 8);
+    const int again = backward.steps[1].out;
+    check_buffer(&schedule, again, 2 * NUMBERS, 8, 12);
+    assert_int_equal(backward.steps[2].in[1], again);
+    assert_int_equal(backward.steps[3].in[0], again);
+    assert_int_equal(backward.steps[5].in[0], again);
+    check_buffer(&schedule, backward.steps[3].out, 2 * NUMBERS, 10, 11);
+    schedule_free(&schedule);
+    graph_free(graph);
+}
+
+// A cheap output that its own backward reads is made again for it. What nothing learned depends on,
+// and what no output depends on, has no step backward.
+static void only_what_is_needed(void **state) {
+    (void)state;
+    static const struct expected want[] = {{STEP_BACKWARD, 5},
+                                           {STEP_BACKWARD, 4},
+                                           {STEP_AGAIN, 1},
+                                           {STEP_BACKWARD, 1},
+                                           {STEP_BACKWARD, 0}};
+    struct graph *graph = begin(GRAPH_TRAIN);
+    const value_id x = node(graph, &learned, 0, NO_VALUE, false);
+    const value_id y = node(graph, &rectified, x, NO_VALUE, true);
+    const value_id constant = node(graph, &plain, 0, NO_VALUE, false);
+    (void)node(graph, &learned, x, NO_VALUE, false);
+    end(graph, &plain, node(graph, &sum, y, constant, false));
+    struct schedule schedule = schedule_of(graph);
+    struct schedule backward = {.steps = schedule.steps + 6, .step_count = schedule.step_count - 6};
+    check_order(&backward, want, 5);
+    assert_int_equal(backward.steps[1].in_gradient[1], NO_BUFFER);
+    assert_int_equal(backward.steps[3].out, backward.steps[2].out);
+    check_buffer(&schedule, backward.steps[2].out, 2 * NUMBERS, 9, 10);
+    schedule_free(&schedule);
+    graph_free(graph);
+}
+
+// Whether node 1, which may work in place, does.
+static bool works_in_place(struct graph *graph) {
+    struct schedule schedule = schedule_of(graph);
+    const struct step step = schedule.steps[1];
+    const bool same = step.out == step.in[0];
+    if (same) {
+        check_buffer(&schedule, step.out, 2 * NUMBERS, 0, 2);
+    }
+    schedule_free(&schedule);
+    graph_free(graph);
+    return same;
+}
+
+static void work_in_place(void **state) {
+    (void)state;
+    static const enum graph_mode modes[] = {GRAPH_PREDICT, GRAPH_TRAIN};
+    for (size_t i = 0; i < 2; i++) {
+        struct graph *graph = begin(modes[i]);
+        const value_id x = node(graph, &plain, 0, NO_VALUE, false);
+        end(graph, &plain, node(graph, &in_place, x, NO_VALUE, false));
+        assert_int_equal(works_in_place(graph), modes[i] == GRAPH_PREDICT);
+    }
+    // An input that is read later, that is read twice, and the network's own stay as they are.
+    struct graph *later = begin(GRAPH_PREDICT);
+    const value_id x = node(later, &plain, 0, NO_VALUE, false);
+    end(later, &plain, node(later, &sum, node(later, &in_place, x, NO_VALUE, false), x, false));
+    assert_false(works_in_place(later));
+    struct graph *twice = begin(GRAPH_PREDICT);
+    const value_id y = node(twice, &plain, 0, NO_VALUE, false);
+    end(twice, &plain, node(twice, &in_place, y, y, false));
+    assert_false(works_in_place(twice));
+    struct graph *own = graph_new(GRAPH_PREDICT);
+    assert_non_null(own);
+    (void)graph_input(own, (struct shape){1, 2, 2, 1}, STORAGE_ACTIVATION);
+    (void)node(own, &plain, 0, NO_VALUE, false);
+    end(own, &plain, node(own, &in_place, 0, NO_VALUE, false));
+    assert_false(works_in_place(own));
+    // An output of 4 bytes a number does not fit in the place of one of 2.
+    struct graph *wider = begin(GRAPH_PREDICT);
+    end(wider, &in_place, node(wider, &plain, 0, NO_VALUE, false));
+    assert_false(works_in_place(wider));
+}
+
+// ---- the networks: what each buffer holds, step by step
+
+#define GRADIENT_OF(value) (-2 - (value))
+#define NOTHING (-1)
+
+struct run {
+    const struct graph *graph;
+    const struct schedule *schedule;
+    int *holds; // of each buffer: a value, GRADIENT_OF one, or NOTHING
+    int now;
+};
+
+static void check_alive(const struct run *run, int buffer) {
+    assert_in_range(buffer, 0, run->schedule->buffer_count - 1);
+    assert_true(run->schedule->buffers[buffer].first <= run->now);
+    assert_true(run->schedule->buffers[buffer].last >= run->now);
+}
+
+static void read_buffer(const struct run *run, int buffer, int what) {
+    check_alive(run, buffer);
+    assert_int_equal(run->holds[buffer], what);
+}
+
+static void write_buffer(const struct run *run, int buffer, int what) {
+    check_alive(run, buffer);
+    run->holds[buffer] = what;
+}
+
+static void run_forward(const struct run *run, const struct step *step, const struct node *made) {
+    for (int k = 0; k < made->input_count; k++) {
+        read_buffer(run, step->in[k], made->inputs[k]);
+    }
+    write_buffer(run, step->out, made->output);
+}
+
+static void run_backward(const struct run *run, const struct step *step, const struct node *made) {
+    read_buffer(run, step->out_gradient, GRADIENT_OF(made->output));
+    if (made->operation->reads_output) {
+        read_buffer(run, step->out, made->output);
+    }
+    for (int k = 0; k < made->input_count; k++) {
+        if (made->operation->reads_input[k]) {
+            read_buffer(run, step->in[k], made->inputs[k]);
+        }
+    }
+    for (int k = 0; k < made->input_count; k++) {
+        const int gradient = GRADIENT_OF(made->inputs[k]);
+        if (!graph_value_at(run->graph, made->inputs[k])->needs_gradient) {
+            assert_int_equal(step->in_gradient[k], NO_BUFFER);
+        } else if (step->add[k]) {
+            read_buffer(run, step->in_gradient[k], gradient);
+        } else {
+            write_buffer(run, step->in_gradient[k], gradient);
+        }
+    }
+}
+
+// The loss reads the outputs and writes their gradients.
+static void run_loss(const struct run *run) {
+    for (int i = 0; i < graph_output_count(run->graph); i++) {
+        const value_id output = graph_output_at(run->graph, i);
+        read_buffer(run, run->schedule->outputs[i], output);
+        if (graph_mode_of(run->graph) == GRAPH_TRAIN) {
+            write_buffer(run, run->schedule->output_gradients[i], GRADIENT_OF(output));
+        }
+    }
+}
+
+static void run_schedule(const struct graph *graph) {
+    struct schedule schedule = schedule_of(graph);
+    struct run run = {graph, &schedule, malloc((size_t)schedule.buffer_count * sizeof(int)), -1};
+    assert_non_null(run.holds);
+    for (int i = 0; i < schedule.buffer_count; i++) {
+        run.holds[i] = NOTHING;
+    }
+    write_buffer(&run, schedule.input, 0);
+    for (int i = 0; i < schedule.step_count; i++) {
+        const struct step *step = &schedule.steps[i];
+        const struct node *made = graph_node_at(graph, step->node);
+        run.now++;
+        check_alive(&run, step->scratch);
+        check_alive(&run, schedule.saved[step->node]);
+        (step->kind == STEP_BACKWARD ? run_backward : run_forward)(&run, step, made);
+        if (i + 1 == schedule.forward_count) {
+            run.now++;
+            run_loss(&run);
+        }
+    }
+    free(run.holds);
+    schedule_free(&schedule);
+}
+
+static void networks_find_what_they_read(void **state) {
+    (void)state;
+    static const char *const names[] = {"unet-resnet18", "bisenet-resnet18"};
+    for (size_t i = 0; i < 6; i++) {
+        const struct model_options model = {
+            .images = 2, .height = 192, .width = 192, .gray = true, .auxiliary = true};
+        struct error error;
+        struct graph *graph =
+            model_build(names[i % 2], i < 2 ? GRAPH_PREDICT : GRAPH_TRAIN, &model, &error);
+        assert_non_null(graph);
+        if (i >= 4) {
+            graph_recompute(graph);
+        }
+        run_schedule(graph);
+        graph_free(graph);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_training_step_in_order),     cmocka_unit_test(lifetimes_of_values),
+        cmocka_unit_test(lifetimes_of_gradients),       cmocka_unit_test(cheap_layers_in_a_row),
+        cmocka_unit_test(only_what_is_needed),          cmocka_unit_test(work_in_place),
+        cmocka_unit_test(networks_find_what_they_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
