@@ -1,5 +1,6 @@
 // classify: probabilities become decisions: which images are taken to have a lesion.
 #include "challenge/ensemble.h"
+#include "core/array.h"
 #include "dataset/ids/ids.h"
 #include "image/mask.h"
 #include "program/cli.h"
@@ -44,12 +45,9 @@ static void add_area(struct areas *areas, struct stream_reader *reader, struct t
         (void)fail(&error, "'%.*s' a second time", TEXT_ARG(id));
         stream_die(reader, &error);
     }
-    if (place >= areas->capacity) {
-        areas->capacity = areas->capacity > 0 ? 2 * areas->capacity : 1024;
-        areas->at = realloc(areas->at, areas->capacity * sizeof *areas->at);
-        if (areas->at == NULL) {
-            die("no memory for %zu areas", areas->capacity);
-        }
+    areas->at = array_grow(areas->at, &areas->capacity, place + 1, sizeof *areas->at);
+    if (areas->at == NULL) {
+        die("no memory for %zu areas", place + 1);
     }
     areas->at[place] = area;
 }

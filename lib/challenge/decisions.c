@@ -1,6 +1,7 @@
 // The ids that have come, from the decisions or from the images, and what is known of each.
 #include "challenge/decisions.h"
 
+#include "core/array.h"
 #include "image/image.h"
 
 #include <inttypes.h>
@@ -28,15 +29,11 @@ static bool add(struct decisions *decisions, struct text id, enum decision decis
     if (!*added) {
         return true;
     }
-    if (place >= decisions->capacity) {
-        const size_t capacity = decisions->capacity > 0 ? 2 * decisions->capacity : 1024;
-        unsigned char *grown = realloc(decisions->at, capacity);
-        if (grown == NULL) {
-            return fail(error, "no memory for %zu decisions", capacity);
-        }
-        decisions->at = grown;
-        decisions->capacity = capacity;
+    unsigned char *at = array_grow(decisions->at, &decisions->capacity, place + 1, 1);
+    if (at == NULL) {
+        return fail(error, "no memory for %zu decisions", place + 1);
     }
+    decisions->at = at;
     decisions->at[place] = (unsigned char)decision;
     return true;
 }

@@ -1,14 +1,13 @@
 // The rows of the CSV, sorted by image with a counting sort that keeps the file's order.
 #include "challenge/labels.h"
 
+#include "core/array.h"
 #include "core/text/utf8.h"
 #include "dataset/ids/image_id.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FIRST_CAPACITY 1024
 
 struct csv *labels_open(const char *path, bool runs_needed, struct error *error) {
     static const char *const columns[] = {COLUMN_ID, COLUMN_RUNS};
@@ -77,16 +76,13 @@ bool labels_add(struct labels *labels, struct text id, struct text runs, uint64_
     if (runs.length == 0) {
         return true;
     }
-    if (labels->loose_count == labels->loose_capacity) {
-        const size_t capacity =
-            labels->loose_capacity > 0 ? 2 * labels->loose_capacity : FIRST_CAPACITY;
-        struct loose_row *loose = realloc(labels->loose, capacity * sizeof *loose);
-        if (loose == NULL) {
-            return fail(error, "no memory for %zu rows", capacity);
-        }
-        labels->loose = loose;
-        labels->loose_capacity = capacity;
+    const size_t needed = labels->loose_count + 1;
+    struct loose_row *loose =
+        array_grow(labels->loose, &labels->loose_capacity, needed, sizeof *loose);
+    if (loose == NULL) {
+        return fail(error, "no memory for %zu rows", needed);
     }
+    labels->loose = loose;
     if (!texts_keep(&labels->texts, runs, &row.row.runs, error)) {
         return false;
     }

@@ -2,6 +2,8 @@
 // shrink while they are read, and a FIFO has none.
 #include "core/file.h"
 
+#include "core/array.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,12 +41,11 @@ static bool read_all(int descriptor, size_t limit, size_t hint, uint8_t **bytes,
             return fail(error, "has more than %zu bytes", limit);
         }
         if (used == size) {
-            uint8_t *larger = size > SIZE_MAX / 2 ? NULL : realloc(buffer, 2 * size);
+            uint8_t *larger = array_grow(buffer, &size, size + 1, 1);
             if (larger == NULL) {
                 free(buffer);
             }
             buffer = larger;
-            size *= 2;
         }
     }
     return fail(error, "no memory for its %zu bytes", size);

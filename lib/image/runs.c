@@ -1,6 +1,8 @@
 // Run lengths as sorted lists: reading, writing, uniting, comparing.
 #include "image/runs.h"
 
+#include "core/array.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +17,11 @@ void runs_free(struct runs *runs) {
 }
 
 static bool add_run(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
-    if (runs->count == runs->capacity) {
-        const size_t capacity = runs->capacity > 0 ? 2 * runs->capacity : 256;
-        struct run *grown = realloc(runs->at, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return fail(error, "no memory for %zu runs", capacity);
-        }
-        runs->at = grown;
-        runs->capacity = capacity;
+    struct run *at = array_grow(runs->at, &runs->capacity, runs->count + 1, sizeof *at);
+    if (at == NULL) {
+        return fail(error, "no memory for %zu runs", runs->count + 1);
     }
+    runs->at = at;
     runs->at[runs->count++] = (struct run){start, end};
     return true;
 }

@@ -3,6 +3,8 @@
 // come.
 #include "stream/tokens.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 
 #define MSGPACK_EMBED_STACK_SIZE RECORD_MAX_NESTING
@@ -33,17 +35,12 @@ static int set_container(struct tokens_user *user, enum item_type type, size_t e
 static int store(struct tokens_user *user, size_t at, struct item item) {
     struct tokens *tokens = user->tokens;
     if (at >= tokens->capacity) {
-        size_t capacity = tokens->capacity > 0 ? tokens->capacity : 64;
-        while (capacity <= at) {
-            capacity *= 2;
-        }
-        struct item *items = realloc(tokens->items, capacity * sizeof *items);
+        struct item *items = array_grow(tokens->items, &tokens->capacity, at + 1, sizeof *items);
         if (items == NULL) {
             (void)fail(user->error, "no memory for a record of %zu values", at);
             return -1;
         }
         tokens->items = items;
-        tokens->capacity = capacity;
     }
     tokens->items[at] = item;
     return 0;

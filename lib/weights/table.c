@@ -1,6 +1,7 @@
 // Tables of named tensors.
 #include "weights/table.h"
 
+#include "core/array.h"
 #include "core/text/utf8.h"
 #include "weights/checkpoint.h"
 
@@ -16,13 +17,12 @@ static bool grow(struct weight_table *table, struct error *error) {
     if (table->count == WEIGHTS_MAX_COUNT) {
         return fail(error, "more than %d tensors", WEIGHTS_MAX_COUNT);
     }
-    const size_t capacity = table->capacity > 0 ? 2 * table->capacity : 64;
-    struct weight *grown = realloc(table->weights, capacity * sizeof *grown);
+    struct weight *grown =
+        array_grow(table->weights, &table->capacity, table->count + 1, sizeof *grown);
     if (grown == NULL) {
         return fail(error, "no memory");
     }
     table->weights = grown;
-    table->capacity = capacity;
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include "challenge/csv/csv.h"
 
 #include "challenge/csv/csv_header.h"
+#include "core/array.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_CAPACITY ((size_t)256 << 10)
+#define LEAST_READ ((size_t)256 << 10)
 
 struct csv {
     char *path; // for messages
@@ -42,13 +43,12 @@ static bool fill(struct csv *csv, struct error *error) {
         csv->start = 0;
     }
     if (csv->filled == csv->capacity) {
-        const size_t capacity = csv->capacity > 0 ? 2 * csv->capacity : FIRST_CAPACITY;
-        char *buffer = realloc(csv->buffer, capacity);
+        const size_t needed = csv->filled + LEAST_READ;
+        char *buffer = array_grow(csv->buffer, &csv->capacity, needed, 1);
         if (buffer == NULL) {
-            return fail(error, "no memory for a row of %zu bytes", capacity);
+            return fail(error, "no memory for a row of %zu bytes", needed);
         }
         csv->buffer = buffer;
-        csv->capacity = capacity;
     }
     ssize_t got;
     do {

@@ -1,6 +1,7 @@
 // Sizes in records, and by id.
 #include "dataset/ids/sizes.h"
 
+#include "core/array.h"
 #include "dataset/ids/image_id.h"
 #include "image/image.h"
 #include "stream/reader.h"
@@ -60,15 +61,11 @@ bool sizes_add(struct sizes *sizes, struct text id, size_t height, size_t width,
     if (!ids_add(&sizes->ids, id, &place, &added, error)) {
         return false;
     }
-    if (place >= sizes->capacity) {
-        const size_t capacity = sizes->capacity > 0 ? 2 * sizes->capacity : 1024;
-        struct image_size *at = reallocarray(sizes->at, capacity, sizeof *at);
-        if (at == NULL) {
-            return fail(error, "no memory for %zu sizes", capacity);
-        }
-        sizes->at = at;
-        sizes->capacity = capacity;
+    struct image_size *at = array_grow(sizes->at, &sizes->capacity, place + 1, sizeof *at);
+    if (at == NULL) {
+        return fail(error, "no memory for %zu sizes", place + 1);
     }
+    sizes->at = at;
     if (added) {
         sizes->at[place] = (struct image_size){height, width};
     }

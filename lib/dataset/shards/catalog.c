@@ -1,6 +1,7 @@
 // The tables of a catalog, streams in files, which are read once, and then samples by pread.
 #include "dataset/shards/catalog.h"
 
+#include "core/array.h"
 #include "dataset/sample.h"
 #include "dataset/shards/catalog_build.h"
 #include "stream/reader.h"
@@ -14,32 +15,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// ---- tables that grow
-
-// Room for one more in a table of `size`-byte rows.
-static bool grow(void **rows, size_t *capacity, size_t count, size_t size, struct error *error) {
-    if (count < *capacity) {
-        return true;
-    }
-    const size_t wanted = *capacity > 0 ? 2 * *capacity : 64;
-    void *more = reallocarray(*rows, wanted, size);
-    if (more == NULL) {
-        return fail(error, "no memory for a catalog of %zu", wanted);
-    }
-    *rows = more;
-    *capacity = wanted;
-    return true;
-}
+// ---- samples
 
 bool catalog_put(struct catalog *catalog, struct text id, const struct catalog_entry *entry,
                  struct error *error) {
-    void *rows = catalog->entries;
+    const size_t needed = catalog->ids.count + 1;
     size_t place = 0;
     bool added = false;
-    if (!grow(&rows, &catalog->capacity, catalog->ids.count, sizeof *catalog->entries, error)) {
-        return false;
+    struct catalog_entry *entries =
+        array_grow(catalog->entries, &catalog->capacity, needed, sizeof *entries);
+    if (entries == NULL) {
+        return fail(error, "no memory for a catalog of %zu", needed);
     }
-    catalog->entries = rows;
+    catalog->entries = entries;
     if (!ids_add(&catalog->ids, id, &place, &added, error)) {
         return false;
     }
@@ -66,7 +54,6 @@ bool catalog_put_history(struct catalog *catalog, const struct history *history,
 
 bool catalog_name_file(struct catalog *catalog, const char *path, uint32_t *file,
                        struct error *error) {
-    void *rows = catalog->files;
     size_t place = 0;
     bool added = false;
     if (!ids_add(&catalog->paths, text_of(path), &place, &added, error)) {
@@ -77,12 +64,15 @@ bool catalog_name_file(struct catalog *catalog, const char *path, uint32_t *file
         return true;
     }
     char *copy = strdup(path);
-    if (copy == NULL ||
-        !grow(&rows, &catalog->file_capacity, catalog->file_count, sizeof *catalog->files, error)) {
+    struct catalog_file *files =
+        array_grow(catalog->files, &catalog->file_capacity, catalog->file_count + 1, sizeof *files);
+    if (files != NULL) {
+        catalog->files = files;
+    }
+    if (copy == NULL || files == NULL) {
         free(copy);
         return fail(error, "no memory for a catalog of %zu files", place + 1);
     }
-    catalog->files = rows;
     catalog->files[catalog->file_count++] = (struct catalog_file){.path = copy, .descriptor = -1};
     return true;
 }

@@ -2,6 +2,7 @@
 // function that it may jump out of keeps its state behind pointers, so that nothing is lost.
 #include "image/codec/png_codec.h"
 
+#include "core/array.h"
 #include "image/codec/exif.h"
 
 #include <png.h>
@@ -257,15 +258,11 @@ bool png_describe(const uint8_t *bytes, size_t length, struct image_header *head
 
 static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
     struct sink *sink = png_get_io_ptr(png);
-    if (count > sink->size - sink->length) {
-        const size_t size = 2 * (sink->size + count);
-        uint8_t *larger = realloc(sink->bytes, size);
-        if (larger == NULL) {
-            png_error(png, "no memory for the file");
-        }
-        sink->bytes = larger;
-        sink->size = size;
+    uint8_t *grown = array_grow(sink->bytes, &sink->size, sink->length + count, 1);
+    if (grown == NULL) {
+        png_error(png, "no memory for the file");
     }
+    sink->bytes = grown;
     memcpy(sink->bytes + sink->length, bytes, count);
     sink->length += count;
 }

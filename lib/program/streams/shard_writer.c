@@ -2,6 +2,7 @@
 // written under hidden names, get their own when all are there, the index follows, then the old go.
 #include "program/streams/shard_writer.h"
 
+#include "core/array.h"
 #include "core/error.h"
 #include "dataset/ids/ids.h"
 #include "dataset/shards/shards.h"
@@ -130,13 +131,10 @@ static void start_shard(struct shard_writer *writer) {
 
 static void keep_hash(struct shard_writer *writer, uint64_t end_mark) {
     struct error error;
-    if (writer->shards == writer->shard_capacity) {
-        writer->shard_capacity = writer->shard_capacity > 0 ? 2 * writer->shard_capacity : 64;
-        writer->hashes =
-            reallocarray(writer->hashes, writer->shard_capacity, sizeof *writer->hashes);
-        if (writer->hashes == NULL) {
-            die("no memory");
-        }
+    writer->hashes = array_grow(writer->hashes, &writer->shard_capacity, writer->shards + 1,
+                                sizeof *writer->hashes);
+    if (writer->hashes == NULL) {
+        die("no memory");
     }
     const int descriptor = open(writer->path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
@@ -173,12 +171,10 @@ static struct entry *add_entry(struct shard_writer *writer, struct text id) {
     if (!added) {
         die("the id '%.*s' comes twice: a shard folder holds each id once", TEXT_ARG(id));
     }
-    if (place == writer->capacity) {
-        writer->capacity = writer->capacity > 0 ? 2 * writer->capacity : 1024;
-        writer->entries = reallocarray(writer->entries, writer->capacity, sizeof *writer->entries);
-        if (writer->entries == NULL) {
-            die("no memory for an index of %zu samples", writer->capacity);
-        }
+    writer->entries =
+        array_grow(writer->entries, &writer->capacity, place + 1, sizeof *writer->entries);
+    if (writer->entries == NULL) {
+        die("no memory for an index of %zu samples", place + 1);
     }
     return &writer->entries[place];
 }

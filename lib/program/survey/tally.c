@@ -1,21 +1,19 @@
 // Rows beside a set of ids.
 #include "program/survey/tally.h"
 
+#include "core/array.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 static bool reserve(struct tally *tally, struct error *error) {
-    if (tally->keys.count < tally->capacity) {
-        return true;
-    }
-    const size_t capacity = tally->capacity > 0 ? 2 * tally->capacity : 16;
-    struct tally_row *rows = realloc(tally->rows, capacity * sizeof *rows);
+    const size_t needed = tally->keys.count + 1;
+    struct tally_row *rows = array_grow(tally->rows, &tally->capacity, needed, sizeof *rows);
     if (rows == NULL) {
-        return fail(error, "no memory for %zu counts", capacity);
+        return fail(error, "no memory for %zu counts", needed);
     }
     tally->rows = rows;
-    tally->capacity = capacity;
     return true;
 }
 

@@ -1,6 +1,7 @@
 // Scores on a stream of samples, in constant memory but for a few numbers an image.
 #include "program/train/evaluate.h"
 
+#include "core/array.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
 #include "train/batch.h"
@@ -20,13 +21,10 @@ struct evaluation {
 static void add_overlap(struct evaluation *evaluation, const float *logits, const uint8_t *mask,
                         size_t pixels) {
     struct overlap overlap = {.pixels = pixels};
-    if (evaluation->count == evaluation->capacity) {
-        evaluation->capacity = evaluation->capacity > 0 ? 2 * evaluation->capacity : 256;
-        evaluation->overlaps =
-            realloc(evaluation->overlaps, evaluation->capacity * sizeof *evaluation->overlaps);
-        if (evaluation->overlaps == NULL) {
-            die("no memory");
-        }
+    evaluation->overlaps = array_grow(evaluation->overlaps, &evaluation->capacity,
+                                      evaluation->count + 1, sizeof *evaluation->overlaps);
+    if (evaluation->overlaps == NULL) {
+        die("no memory");
     }
     for (size_t i = 0; i < pixels; i++) {
         const uint64_t found = logits[i] > 0;

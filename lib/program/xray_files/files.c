@@ -1,6 +1,7 @@
 // Walking folders for X-ray files, and their ids.
 #include "program/xray_files/files.h"
 
+#include "core/array.h"
 #include "dataset/ids/image_id.h"
 
 #include <errno.h>
@@ -19,15 +20,11 @@ void xray_file_free(struct xray_file *file) {
 
 static bool add_with_id(struct xray_files *files, const char *path, struct text id, bool found,
                         struct error *error) {
-    if (files->count == files->capacity) {
-        const size_t capacity = files->capacity > 0 ? 2 * files->capacity : 64;
-        struct xray_file *grown = realloc(files->at, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return fail(error, "no memory for %zu paths", capacity);
-        }
-        files->at = grown;
-        files->capacity = capacity;
+    struct xray_file *at = array_grow(files->at, &files->capacity, files->count + 1, sizeof *at);
+    if (at == NULL) {
+        return fail(error, "no memory for %zu paths", files->count + 1);
     }
+    files->at = at;
     struct xray_file *file = &files->at[files->count];
     *file = (struct xray_file){strdup(path), strndup(id.at, id.length), found, IDS_ABSENT};
     if (file->path == NULL || file->id == NULL) {
