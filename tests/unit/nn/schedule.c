@@ -289,26 +289,26 @@ static void write_buffer(const struct run *run, int buffer, int what) {
     run->holds[buffer] = what;
 }
 
-static void run_forward(const struct run *run, const struct step *step, const struct node *made) {
-    for (int k = 0; k < made->input_count; k++) {
-        read_buffer(run, step->in[k], made->inputs[k]);
+static void run_forward(const struct run *run, const struct step *step, const struct node *layer) {
+    for (int k = 0; k < layer->input_count; k++) {
+        read_buffer(run, step->in[k], layer->inputs[k]);
     }
-    write_buffer(run, step->out, made->output);
+    write_buffer(run, step->out, layer->output);
 }
 
-static void run_backward(const struct run *run, const struct step *step, const struct node *made) {
-    read_buffer(run, step->out_gradient, GRADIENT_OF(made->output));
-    if (made->operation->reads_output) {
-        read_buffer(run, step->out, made->output);
+static void run_backward(const struct run *run, const struct step *step, const struct node *layer) {
+    read_buffer(run, step->out_gradient, GRADIENT_OF(layer->output));
+    if (layer->operation->reads_output) {
+        read_buffer(run, step->out, layer->output);
     }
-    for (int k = 0; k < made->input_count; k++) {
-        if (made->operation->reads_input[k]) {
-            read_buffer(run, step->in[k], made->inputs[k]);
+    for (int k = 0; k < layer->input_count; k++) {
+        if (layer->operation->reads_input[k]) {
+            read_buffer(run, step->in[k], layer->inputs[k]);
         }
     }
-    for (int k = 0; k < made->input_count; k++) {
-        const int gradient = GRADIENT_OF(made->inputs[k]);
-        if (!graph_value_at(run->graph, made->inputs[k])->needs_gradient) {
+    for (int k = 0; k < layer->input_count; k++) {
+        const int gradient = GRADIENT_OF(layer->inputs[k]);
+        if (!graph_value_at(run->graph, layer->inputs[k])->needs_gradient) {
             assert_int_equal(step->in_gradient[k], NO_BUFFER);
         } else if (step->add[k]) {
             read_buffer(run, step->in_gradient[k], gradient);
@@ -339,11 +339,11 @@ static void run_schedule(const struct graph *graph) {
     write_buffer(&run, schedule.input, 0);
     for (int i = 0; i < schedule.step_count; i++) {
         const struct step *step = &schedule.steps[i];
-        const struct node *made = graph_node_at(graph, step->node);
+        const struct node *layer = graph_node_at(graph, step->node);
         run.now++;
         check_alive(&run, step->scratch);
         check_alive(&run, schedule.saved[step->node]);
-        (step->kind == STEP_BACKWARD ? run_backward : run_forward)(&run, step, made);
+        (step->kind == STEP_BACKWARD ? run_backward : run_forward)(&run, step, layer);
         if (i + 1 == schedule.forward_count) {
             run.now++;
             run_loss(&run);
