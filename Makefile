@@ -78,6 +78,7 @@ help:
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM and weights, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
+#: make nightly      make fuzz and make attack, all of it: an hour
 #: make install PREFIX=/usr/local
 #: make clean
 
@@ -238,6 +239,11 @@ $(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
 attack: deps $(PROGRAMS)
 	@PATH="$(abspath $(BIN)):$$PATH" /usr/bin/python3 tests/attack/attack.py $(if $(PART),--part $(PART))
 	@PATH="$(abspath $(BIN)):$$PATH" /usr/bin/python3 tests/attack/resume.py $(if $(PART),--part $(PART))
+
+.PHONY: nightly
+nightly:
+	@+$(MAKE) --no-print-directory fuzz
+	@+$(MAKE) --no-print-directory attack
 
 .PHONY: overfit
 overfit: deps $(PROGRAMS)
