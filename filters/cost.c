@@ -84,14 +84,8 @@ int main(int argc, char **argv) {
     for (int i = 0; i < operands.count; i++) {
         print(output, operands.at[i], &options);
     }
-    if (operands.count == 0) {
-        char *names = strdup(model_names());
-        char *rest = NULL;
-        for (char *name = names == NULL ? NULL : strtok_r(names, " ", &rest); name != NULL;
-             name = strtok_r(NULL, " ", &rest)) {
-            print(output, name, &options);
-        }
-        free(names);
+    for (size_t i = 0; operands.count == 0 && model_name(i) != NULL; i++) {
+        print(output, model_name(i), &options);
     }
     output_close(output);
     return 0;

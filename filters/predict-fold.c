@@ -68,7 +68,7 @@ static struct graph *open_graph(const struct options *options, const struct weig
     struct error error;
     if (name == NULL) {
         die("%s: does not say which network it is of: --network NAME (%s)", options->model,
-            model_names());
+            model_choices());
     }
     const int64_t side = side_of(options, table);
     const struct model_options model = {.images = (size_t)options->batch,
@@ -244,7 +244,7 @@ int main(int argc, char **argv) {
     const struct option_row rows[] = {
         {"model", 'm', OPTION_FILE, &options.model, "FILE",
          "the weights: a checkpoint, .safetensors or .pth", 0, 0, OPTION_RECORDED},
-        {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
+        {"network", 'n', OPTION_CHOICE, &options.network, model_choices(),
          "the weights' network (default: as the checkpoint says)", 0, 0, OPTION_RECORDED},
         {"side", 0, OPTION_INTEGER, &options.side, "N",
          "of the images in the network (default: as in training; else 768)", 32, 8192,

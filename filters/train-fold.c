@@ -156,8 +156,8 @@ static struct option_rows rows_of(struct options *options) {
     struct trainer_options *train_options = &options->train;
     struct loss_options *loss = &options->train.loss;
     return (struct option_rows){{
-        {"network", 'n', OPTION_CHOICE, &options->network, "unet-resnet18|bisenet-resnet18", "", 0,
-         0, OPTION_RECORDED},
+        {"network", 'n', OPTION_CHOICE, &options->network, model_choices(), "", 0, 0,
+         OPTION_RECORDED},
         {"iterations", 'i', OPTION_INTEGER, &train_options->iterations, "N", "batches, all in all",
          1, 1e12, OPTION_RECORDED},
         {"batch", 'b', OPTION_INTEGER, &options->batch, "N", "images a batch", 1, 4096,
@@ -212,7 +212,7 @@ static struct option_rows rows_of(struct options *options) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.network = "unet-resnet18",
+    struct options options = {.network = model_name(0),
                               .keep = "dice",
                               .device = "auto",
                               .precision = "f32",

@@ -108,10 +108,10 @@ static void convert(const struct options *options, const struct operands *operan
 int main(int argc, char **argv) {
     struct options options = {.common = common_defaults()};
     const struct option_row rows[] = {
-        {"network", 'n', OPTION_CHOICE, &options.network, "unet-resnet18|bisenet-resnet18",
+        {"network", 'n', OPTION_CHOICE, &options.network, model_choices(),
          "what the weights are of (default: as the file says, else unknown)", 0, 0,
          OPTION_RECORDED},
-        {"init-for", 0, OPTION_CHOICE, &options.init_for, "unet-resnet18|bisenet-resnet18",
+        {"init-for", 0, OPTION_CHOICE, &options.init_for, model_choices(),
          "only check that train-fold --init takes the file for this network: nothing is written", 0,
          0, OPTION_SILENT},
         {"side", 0, OPTION_INTEGER, &options.side, "N",

@@ -1,36 +1,70 @@
-// The table of networks.
+// Networks: every decoder on every encoder.
 #include "models/models.h"
 
-#include "models/networks.h"
+#include "models/decoders/decoders.h"
 #include "ops/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
+enum { MAX_NAME = 40, MAX_CHOICES = 400 };
+
 static const struct {
-    void (*build)(struct graph *graph, value_id x, const struct model_options *options);
     const char *name;
-    size_t least;
-} models[] = {
-#define MODEL(function, name, least) {function, name, least},
-#include "models/models.def"
-#undef MODEL
+    decoder *build;
+    size_t least_side;
+} decoders[] = {
+#define DECODER(name, least_side) {#name, decoder_##name, least_side},
+#include "models/decoders/decoders.def"
+#undef DECODER
 };
 
-bool model_known(const char *name) {
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        if (strcmp(models[i].name, name) == 0) {
-            return true;
-        }
+static const struct {
+    const char *name;
+    encoder *build;
+} encoders[] = {
+#define ENCODER(name) {#name, encoder_##name},
+#include "models/encoders/encoders.def"
+#undef ENCODER
+};
+
+enum {
+    DECODERS = sizeof decoders / sizeof *decoders,
+    ENCODERS = sizeof encoders / sizeof *encoders,
+    MODELS = DECODERS * ENCODERS,
+};
+
+const char *model_name(size_t number) {
+    static char names[MODELS][MAX_NAME];
+    if (number >= MODELS) {
+        return NULL;
     }
-    return false;
+    (void)snprintf(names[number], MAX_NAME, "%s-%s", decoders[number % DECODERS].name,
+                   encoders[number / DECODERS].name);
+    return names[number];
 }
 
-const char *model_names(void) {
-    return
-#define MODEL(function, name, least) name " "
-#include "models/models.def"
-#undef MODEL
-        ;
+const char *model_choices(void) {
+    static char choices[MAX_CHOICES];
+    size_t length = 0;
+    for (size_t i = 0; i < MODELS && length < MAX_CHOICES; i++) {
+        length += (size_t)snprintf(choices + length, MAX_CHOICES - length, "%s%s", i > 0 ? "|" : "",
+                                   model_name(i));
+    }
+    return choices;
+}
+
+// The number of a network; MODELS where there is none of that name.
+static size_t find(const char *name) {
+    size_t number = 0;
+    while (number < MODELS && strcmp(model_name(number), name) != 0) {
+        number++;
+    }
+    return number;
+}
+
+bool model_known(const char *name) {
+    return find(name) < MODELS;
 }
 
 static bool size_fits(const struct model_options *options, size_t least, struct error *error) {
@@ -49,31 +83,30 @@ static bool size_fits(const struct model_options *options, size_t least, struct 
 
 struct graph *model_build(const char *name, enum graph_mode mode,
                           const struct model_options *options, struct error *error) {
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        if (strcmp(models[i].name, name) != 0) {
-            continue;
-        }
-        if (!size_fits(options, models[i].least, error)) {
-            return NULL;
-        }
-        struct graph *graph = graph_new(mode);
-        if (graph == NULL) {
-            (void)fail(error, "no memory");
-            return NULL;
-        }
-        const struct shape shape = {options->images, options->height, options->width,
-                                    options->gray ? 1 : 3};
-        const value_id x = graph_input(graph, shape, options->gray ? STORAGE_BYTE : STORAGE_FLOAT);
-        models[i].build(graph, image(graph, x), options);
-        if (!graph_check(graph, error)) {
-            graph_free(graph);
-            return NULL;
-        }
-        if (options->recompute) {
-            graph_recompute(graph);
-        }
-        return graph;
+    const size_t number = find(name);
+    if (number == MODELS) {
+        (void)fail(error, "there is no network '%s'; there are: %s", name, model_choices());
+        return NULL;
     }
-    (void)fail(error, "there is no network '%s'; there are: %s", name, model_names());
-    return NULL;
+    if (!size_fits(options, decoders[number % DECODERS].least_side, error)) {
+        return NULL;
+    }
+    struct graph *graph = graph_new(mode);
+    if (graph == NULL) {
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    const struct shape shape = {options->images, options->height, options->width,
+                                options->gray ? 1 : 3};
+    const value_id x = graph_input(graph, shape, options->gray ? STORAGE_BYTE : STORAGE_FLOAT);
+    decoders[number % DECODERS].build(graph, image(graph, x), encoders[number / DECODERS].build,
+                                      options);
+    if (!graph_check(graph, error)) {
+        graph_free(graph);
+        return NULL;
+    }
+    if (options->recompute) {
+        graph_recompute(graph);
+    }
+    return graph;
 }

@@ -22,7 +22,7 @@ struct network_choice {
 // clang-format off
 #define NETWORK_ROWS(choice, least_batch, least_side)                                              \
     {"network", 'n', OPTION_TEXT, &(choice)->name, "NAME",                                         \
-     "unet-resnet18 or bisenet-resnet18", 0, 0, OPTION_SILENT},                                    \
+     model_choices(), 0, 0, OPTION_SILENT},                                                        \
     {"device", 0, OPTION_TEXT, &(choice)->device, "D", "cpu, cuda or cuda:N", 0, 0,                \
      OPTION_SILENT},                                                                               \
     {"precision", 0, OPTION_CHOICE, &(choice)->precision, "f32|bf16", "of activations", 0, 0,      \

@@ -1,8 +1,7 @@
-// bisenet-resnet18 (after Yu et al. 2018): a spatial path, a context path on ResNet18 with
-// attention refinement, feature fusion, dual attention at 1/8.
+// BiSeNet (after Yu et al. 2018): a spatial path, a context path on the encoder with attention
+// refinement, feature fusion, dual attention at 1/8.
 #include "models/blocks.h"
-#include "models/encoders/resnet18.h"
-#include "models/networks.h"
+#include "models/decoders/decoders.h"
 #include "ops/ops.h"
 
 // Attention refinement of one map, the coarser one added.
@@ -25,13 +24,14 @@ static value_id fuse(struct graph *graph, value_id spatial, value_id context) {
     return gate(graph, y, convolution(graph, z, &excite), true);
 }
 
-void bisenet_resnet18(struct graph *graph, value_id x, const struct model_options *options) {
+void decoder_bisenet(struct graph *graph, value_id x, encoder *encode,
+                     const struct model_options *options) {
     const double dropout = options->dropout;
     value_id s = cbr(graph, x, "spatial_path.cbr1", 64, 3, 2);
     s = cbr(graph, s, "spatial_path.cbr2", 64, 3, 2);
     s = cbr(graph, s, "spatial_path.cbr3", 128, 3, 2);
 
-    const struct resnet18_maps f = resnet18(graph, x, "context_path.backbone");
+    const struct feature_maps f = encode(graph, x, "context_path.backbone");
     const value_id g = cbr(graph, global_pool(graph, f.at32), "context_path.cbr_gap", 128, 1, 1);
     const value_id c32 = refine(graph, f.at32, "32x", g);
     const value_id c16 = refine(graph, f.at16, "16x", upsample_to(graph, c32, f.at16));

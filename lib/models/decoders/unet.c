@@ -1,7 +1,6 @@
-// unet-resnet18: ResNet18, pyramid pooling, a U-shaped decoder with dual attention at 1/8.
+// A U-Net: pyramid pooling, and a U-shaped decoder with dual attention at 1/8.
 #include "models/blocks.h"
-#include "models/encoders/resnet18.h"
-#include "models/networks.h"
+#include "models/decoders/decoders.h"
 #include "ops/ops.h"
 
 // A level of the decoder: the skip through a 1 x 1, the map below brought to its size, two 3 x 3.
@@ -15,9 +14,10 @@ static value_id join(struct graph *graph, value_id skip, value_id below, const c
     return y;
 }
 
-void unet_resnet18(struct graph *graph, value_id x, const struct model_options *options) {
+void decoder_unet(struct graph *graph, value_id x, encoder *encode,
+                  const struct model_options *options) {
     const double dropout = options->dropout;
-    const struct resnet18_maps f = resnet18(graph, x, "backbone");
+    const struct feature_maps f = encode(graph, x, "backbone");
     const value_id p = cbr(graph, pyramid_pool(graph, f.at32), "c3br_ppm", 128, 3, 1);
     const value_id any = head(graph, global_pool(graph, p), "aux_cls_gap", 32, 1, dropout);
 

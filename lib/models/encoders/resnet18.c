@@ -1,5 +1,5 @@
-// ResNet18 (He et al. 2016), as torchvision names its layers.
-#include "models/encoders/resnet18.h"
+// ResNet18 (He et al. 2016) without its last layers, as torchvision names them.
+#include "models/encoders/encoders.h"
 
 #include "ops/ops.h"
 
@@ -28,7 +28,7 @@ static value_id basic_block(struct graph *graph, value_id x, const char *at, siz
     return layer(graph, y, at, "conv2", "bn2", channels, 3, 1, x, true);
 }
 
-struct resnet18_maps resnet18(struct graph *graph, value_id x, const char *name) {
+struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name) {
     const size_t widths[] = {64, 128, 256, 512};
     value_id maps[4];
     const value_id at2 = layer(graph, x, name, "conv1", "bn1", 64, 7, 2, NO_VALUE, true);
@@ -40,5 +40,5 @@ struct resnet18_maps resnet18(struct graph *graph, value_id x, const char *name)
         }
         maps[stage] = y;
     }
-    return (struct resnet18_maps){at2, maps[0], maps[1], maps[2], maps[3]};
+    return (struct feature_maps){at2, maps[0], maps[1], maps[2], maps[3]};
 }

@@ -1,0 +1,20 @@
+// Encoders: what makes maps of images, each half as large and wider than the one before.
+#ifndef PLEURA_MODELS_ENCODERS_ENCODERS_H
+#define PLEURA_MODELS_ENCODERS_ENCODERS_H
+
+#include "nn/graph.h"
+
+// Maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the images' sides; of resnet18 with 64, 64, 128, 256 and
+// 512 channels.
+struct feature_maps {
+    value_id at2, at4, at8, at16, at32;
+};
+
+// Builds the encoder on x, the normalised images; its parameters' names begin with `name`.
+typedef struct feature_maps encoder(struct graph *graph, value_id x, const char *name);
+
+#define ENCODER(name) encoder encoder_##name;
+#include "models/encoders/encoders.def"
+#undef ENCODER
+
+#endif
