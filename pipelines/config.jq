@@ -112,6 +112,3 @@ object("it") | known(block_names + ["profiles"]; "")
 | (schema | del(.synth)) as $needed
 | reduce ($needed | keys[]) as $stage (.; ($needed[$stage] | keys - ($config[$stage] // {} | keys))[0] as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
-| reduce trains as $stage (.;
-    if .[$stage].network == "unet-resnet18" and .[$stage].side < 192
-    then error("\($stage).side: unet-resnet18 needs 192 at least") else . end)

@@ -104,6 +104,9 @@ done | jq -c -s add)
 if ! checked=$(jq --argjson options "$options" --arg profile "$profile" --arg folder "$folder" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
 fi
+while IFS=$'\t' read -r stage network side; do # which sides a network takes it knows itself
+    said=$(cost --json --side "$side" "$network" 2>&1 >/dev/null) || complain "$config: $stage.side: ${said#cost: }"
+done < <(get 'to_entries[] | select(.key | startswith("train-")) | [.key, .value.network, .value.side] | @tsv')
 change '{notes: {data: "", init: "", missing: []}} + .'
 made_up=$(get 'has("synth")')
 if [ "$made_up" = true ]; then

@@ -263,7 +263,7 @@ END
     wrong 'train-seg-unet.batch: 2.5 is not' '."train-seg-unet".batch = 2.5'
     wrong 'train-seg-unet.keep: "iou" is not dice or wacc' '."train-seg-unet".keep = "iou"'
     wrong 'train-seg-bisenet.side: 100 is not a multiple of 32' '."train-seg-bisenet".side = 100'
-    wrong 'train-seg-unet.side: unet-resnet18 needs 192 at least' '."train-seg-unet".side = 160 | .profiles = {demo: {}}'
+    wrong 'train-seg-unet.side: unet-resnet18: sides of 160 x 160: this network takes multiples of 32 from 192' '."train-seg-unet".side = 160 | .profiles = {demo: {}}'
     wrong 'profiles.demo.submission1.ratio: 2 is not a number from 0 to 1' '.profiles.demo.submission1.ratio = 2'
     wrong 'data.size: "big" is not HEIGHTxWIDTH' '.data.size = "big"'
     wrong 'data.train: [] is not a path or a list of paths' '.data.train = []'
