@@ -134,6 +134,19 @@ static bool put_mean(struct merge *merge, struct field *field, struct tensor *me
     return tensor_finite(mean) || not_finite(merge, field->name, error);
 }
 
+// Whether record k, of stream k, holds finite numbers only.
+static bool check_finite(const struct merge *merge, size_t k, const struct record *record,
+                         struct error *error) {
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+        if (field->value.type == VALUE_TENSOR && !tensor_finite(field->value.tensor)) {
+            return fail(error, "%s: %.*s: '%.*s' holds a number that is not finite",
+                        merge->names[k], TEXT_ARG(record->id), TEXT_ARG(field->name));
+        }
+    }
+    return true;
+}
+
 bool merge_records(struct merge *merge, const struct record *inputs, uint64_t number,
                    struct error *error) {
     const struct record *first = &inputs[0];
@@ -143,7 +156,11 @@ bool merge_records(struct merge *merge, const struct record *inputs, uint64_t nu
     }
     merge->record = *first;
     if (merge->from_first != NULL && text_is(first->id, merge->from_first)) {
-        return true;
+        bool finite = true;
+        for (size_t k = 0; finite && k < merge->count; k++) {
+            finite = check_finite(merge, k, &inputs[k], error);
+        }
+        return finite;
     }
     if (!reserve(merge, first, error)) {
         return false;
@@ -170,14 +187,7 @@ bool merge_records(struct merge *merge, const struct record *inputs, uint64_t nu
 }
 
 bool merge_pass(const struct merge *merge, const struct record *record, struct error *error) {
-    for (size_t i = 0; i < record->count; i++) {
-        const struct field *field = &record->fields[i];
-        if (field->value.type == VALUE_TENSOR && !tensor_finite(field->value.tensor)) {
-            return fail(error, "%s: %.*s: '%.*s' holds a number that is not finite",
-                        merge->names[0], TEXT_ARG(record->id), TEXT_ARG(field->name));
-        }
-    }
-    return true;
+    return check_finite(merge, 0, record, error);
 }
 
 void merge_free(struct merge *merge) {

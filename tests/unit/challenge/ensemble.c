@@ -235,6 +235,8 @@ static void test_merge_takes_from_first(void **state) {
     assert_true(merge_records(merging->merge, merging->inputs, 1, &error));
     assert_int_equal(merging->merge->record.count, 4);
     assert_ptr_equal(merging->merge->record.fields[0].value.tensor, &merging->floats[0]);
+    merging->numbers[0][0] = NAN;
+    expect_refused(merging, "a.mpk: x: 'p' holds a number that is not finite");
 }
 
 // ---- masks and areas
