@@ -202,7 +202,7 @@ PYTHON
 }
 
 @test "predict-fold.sh takes what the index names, and fails where a byte of it is not what it was" {
-    script=$BATS_TEST_DIRNAME/../../pipelines/predict-fold.sh
+    script=$BATS_TEST_DIRNAME/../../pipelines/method/predict-fold.sh
     predict dir >right.mpk
     make-samples -n 3 -p stranger -h 20 -w 24 | shard -q older
     cp older/shard-* dir/

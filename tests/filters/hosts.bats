@@ -63,7 +63,7 @@ END
     data_only
     HOSTS=$BATS_FILE_TMPDIR/hosts.txt
     echo alpha >"$HOSTS"
-    method -n HOSTS="$HOSTS" test-cls-bisenet | grep ^pipelines/hosts.sh >"$NET/stages"
+    method -n HOSTS="$HOSTS" test-cls-bisenet | grep ^pipelines/hosts/hosts.sh >"$NET/stages"
 }
 
 data_only() { # $WORK, with data and no fold
@@ -305,7 +305,7 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
     echo alpha >"$HOSTS"
     fails 2 "hosts: HOSTS_TIMEOUT=\\\$\\(date\\): seconds" method HOSTS="$HOSTS" HOSTS_TIMEOUT='$(date)' train-cls-bisenet
     fails 1 "rsync is missing here" unshare --mount bash -c 'mount --bind "$1" "$(command -v rsync)"
-        cd "$2"; exec pipelines/hosts.sh "$3"' - "$NET/nothing" "$ROOT" "$HOSTS"
+        cd "$2"; exec pipelines/hosts/hosts.sh "$3"' - "$NET/nothing" "$ROOT" "$HOSTS"
     fails 2 "my\\ work: a path of letters" method HOSTS="$HOSTS" WORK="$HERE/my work" train-cls-bisenet
     [ ! -e "$WORK/xrays" ]
     [ ! -s "$NET/calls" ]
@@ -314,10 +314,10 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
 @test "make -n shows the folds' line with hosts.sh in front" {
     rm -r "$WORK/test-cls-bisenet" 2>/dev/null || true
     method -n HOSTS="$HOSTS" test-cls-bisenet >"$HERE/table"
-    grep -q "^pipelines/hosts.sh '$HOSTS' $WORK/train .*-- parallel .* pipelines/host-fold.sh pipelines/train-fold.sh {1}/2" \
+    grep -q "^pipelines/hosts/hosts.sh '$HOSTS' $WORK/train .*-- parallel .* pipelines/hosts/host-fold.sh pipelines/method/train-fold.sh {1}/2" \
         "$HERE/table"
     # Weights to begin with are sent
     method -n HOSTS="$HOSTS" init="$NET/nothing" train-cls-bisenet >"$HERE/table"
-    grep -q "^pipelines/hosts.sh '$HOSTS' $WORK/train '$NET/nothing' -- parallel .* {2} ::: 0 1 ::: '$NET/nothing'" "$HERE/table"
+    grep -q "^pipelines/hosts/hosts.sh '$HOSTS' $WORK/train '$NET/nothing' -- parallel .* {2} ::: 0 1 ::: '$NET/nothing'" "$HERE/table"
     [ ! -s "$NET/calls" ]
 }

@@ -58,21 +58,21 @@ setup() {
 
 # The two stages: a fold's script and its words.
 model() { # model FOLD OUT [OPTIONS]
-    pipelines/train-fold.sh "$1/2" "$WORK/train" "$2" 0 "--side 64 --samples 2" "--side 64" "${3-$TRAIN}" '' 2>/dev/null
+    pipelines/method/train-fold.sh "$1/2" "$WORK/train" "$2" 0 "--side 64 --samples 2" "--side 64" "${3-$TRAIN}" '' 2>/dev/null
 }
 
 maps() { # maps FOLD OUT: the fold is told apart by an option that changes nothing
-    pipelines/predict-fold.sh "$MADE/fold-0.mpk" "$WORK/test" "$2" "--batch 1 --max-pixels 10000$1"
+    pipelines/method/predict-fold.sh "$MADE/fold-0.mpk" "$WORK/test" "$2" "--batch 1 --max-pixels 10000$1"
 }
 
 by_hosts() { # by_hosts model|maps "NAME..." SECONDS FOLD...: hosts.sh gives the folds to the hosts; stderr in $HERE/said
-    local words=(pipelines/predict-fold.sh "$MADE/fold-0.mpk" "$WORK/test" "$WORK/test-x/fold-{1}"
+    local words=(pipelines/method/predict-fold.sh "$MADE/fold-0.mpk" "$WORK/test" "$WORK/test-x/fold-{1}"
         "--batch 1 --max-pixels 10000{1}")
-    [ "$1" = maps ] || words=(pipelines/train-fold.sh "{1}/2" "$WORK/train" "$WORK/train-x/fold-{1}" 0
+    [ "$1" = maps ] || words=(pipelines/method/train-fold.sh "{1}/2" "$WORK/train" "$WORK/train-x/fold-{1}" 0
         "--side 64 --samples 2" "--side 64" "$TRAIN" "{2}")
     tr ' ' '\n' <<<"$2" >"$HERE/hosts.txt"
-    PATH="$NET/bin:$PATH" HOSTS_TIMEOUT=$3 timeout 100 pipelines/hosts.sh "$HERE/hosts.txt" "$WORK"/{train,test} \
-        "$MADE/fold-0.mpk" -- parallel --will-cite -q --ungroup pipelines/host-fold.sh "${words[@]}" ::: "${@:4}" ::: '' \
+    PATH="$NET/bin:$PATH" HOSTS_TIMEOUT=$3 timeout 100 pipelines/hosts/hosts.sh "$HERE/hosts.txt" "$WORK"/{train,test} \
+        "$MADE/fold-0.mpk" -- parallel --will-cite -q --ungroup pipelines/hosts/host-fold.sh "${words[@]}" ::: "${@:4}" ::: '' \
         >"$HERE/said" 2>&1
 }
 
@@ -198,6 +198,6 @@ refused() {
 @test "HOSTS_TIMEOUT is a number of seconds" {
     echo good >"$HERE/hosts.txt"
     for odd in 0 -1 1.5 x '1;touch x' 100000; do
-        fails 1 "hosts: HOSTS_TIMEOUT=" env HOSTS_TIMEOUT="$odd" pipelines/hosts.sh "$HERE/hosts.txt"
+        fails 1 "hosts: HOSTS_TIMEOUT=" env HOSTS_TIMEOUT="$odd" pipelines/hosts/hosts.sh "$HERE/hosts.txt"
     done
 }

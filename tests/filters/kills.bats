@@ -23,11 +23,11 @@ setup() {
 command_of() { # command_of SCRIPT GOAL: ${command[@]} is what GOAL's recipe runs for fold 0
     local text
     text=$(WORK=/nowhere method -n "$2" | sed -n "/$1/,/:::/p" | tr -d '\\\n')
-    text=${text#*pipelines/"$1"}
+    text=${text#*pipelines/method/"$1"}
     text=${text%%:::*}
     text=${text//\/nowhere/$WORK}
     text=${text//'{1}'/0}
-    eval "command=('$ROOT/pipelines/$1' ${text//'{2}'/"''"})"
+    eval "command=('$ROOT/pipelines/method/$1' ${text//'{2}'/"''"})"
 }
 
 killed() { # killed BEFORE AFTER COMMAND...: each_kill, quietly
@@ -104,7 +104,7 @@ written_page() { # a report is there and counts only if it is the new one, whole
 @test "the report's end" {
     sed 's/<title>/&Another: /' "$SAVED/report.html" >page
     no cmp -s "$SAVED/report.html" page
-    recipe=("$ROOT/pipelines/shell.sh" "$WORK/report.html" "$WORK/submission1.csv" -c
+    recipe=("$ROOT/pipelines/method/shell.sh" "$WORK/report.html" "$WORK/submission1.csv" -c
         "cat page >'$WORK/report.html.part'; mv '$WORK/report.html.part' '$WORK/report.html'")
     killed older_report written_page "${recipe[@]}"
     [ "$KILLS" -ge 5 ]

@@ -10,7 +10,7 @@ setup_file() {
 setup() {
     not_sanitized "the programs that the stages run are tested one by one"
     cd "$BATS_TEST_TMPDIR"
-    report=$ROOT/pipelines/report.sh
+    report=$ROOT/pipelines/report/report.sh
 }
 
 # method ARGUMENT...: make with few iterations of the smallest network

@@ -40,7 +40,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     # From the command line as well, one by one: what make hands on of them
     for text in "${NASTY[@]}"; do
         [[ $text != [\ -]* ]] || continue # '-n' becomes './-n'
-        [ "$("$ROOT/pipelines/config.sh" "$ROOT/config.json" full "$PWD/one" "" "data.folder=$text" && jq -r .data.folder one/config.json)" = "$text" ]
+        [ "$("$ROOT/pipelines/method/config.sh" "$ROOT/config.json" full "$PWD/one" "" "data.folder=$text" && jq -r .data.folder one/config.json)" = "$text" ]
     done
 }
 
@@ -86,7 +86,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
 
 @test "a setting has the range of the option that it becomes" {
     checks() { # checks VALUE: whether config.json may have it as KEY of STAGE
-        "$ROOT/pipelines/config.sh" "$ROOT/config.json" demo "$PWD/one" "" "$stage.$key=$1" 2>says
+        "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" demo "$PWD/one" "" "$stage.$key=$1" 2>says
     }
     train-fold --options >options.json
     stage=train-cls-bisenet

@@ -3,7 +3,7 @@
 # log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
 # What was begun goes on where it stopped; what is done is not repeated.
 set -eu -o pipefail
-# shellcheck source=pipelines/settled.bash
+# shellcheck source=pipelines/method/settled.bash
 . "$(dirname "$0")/settled.bash"
 fold=$1 shards=$2 out=$3 seed=$(($4 + ${1%/*}))
 read -ra augment <<<"$5"

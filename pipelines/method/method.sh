@@ -5,7 +5,7 @@
 # own. Settings: WORK, CONFIG, PROFILE, DATA, HOSTS, JOBS, GPUS, and SETTINGS, STAGE.KEY=VALUE words quoted for the shell.
 set -eu -o pipefail
 here=$(dirname "$0")
-# shellcheck source=pipelines/settled.bash
+# shellcheck source=pipelines/method/settled.bash
 . "$here/settled.bash"
 
 die() {
@@ -25,7 +25,7 @@ settings=()
 # shellcheck disable=SC2153 # of the environment
 eval "settings=($SETTINGS)" # make has quoted each
 [[ $HOSTS != *[[:cntrl:]]* ]] || die "HOSTS=$(printf %q "$HOSTS"): a path without control characters is wanted"
-[ -z "$HOSTS" ] || "$here/hosts.sh" "$HOSTS"
+[ -z "$HOSTS" ] || "$here/../hosts/hosts.sh" "$HOSTS"
 
 flags=${MAKEFLAGS%% *}
 if [[ $flags != -* && $flags == *[nq]* ]]; then

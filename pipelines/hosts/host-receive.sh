@@ -9,7 +9,7 @@
 # written here. HOSTS_TIMEOUT: seconds in which the next line, or the next 4 MiB, must come.
 set -eu -o pipefail
 export LC_ALL=C # bytes are counted
-# shellcheck source=pipelines/shown.bash
+# shellcheck source=pipelines/hosts/shown.bash
 . "$(dirname "$0")/shown.bash"
 folder=$1 key=$2
 shift 2

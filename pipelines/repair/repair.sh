@@ -5,9 +5,9 @@
 set -eu -o pipefail
 shopt -s nullglob
 here=$(dirname "$0")
-# shellcheck source=pipelines/settled.bash
-. "$here/settled.bash"
-# shellcheck source=pipelines/damage.bash
+# shellcheck source=pipelines/method/settled.bash
+. "$here/../method/settled.bash"
+# shellcheck source=pipelines/repair/damage.bash
 . "$here/damage.bash"
 sound=0 removed=0 missing=0 left=0
 
@@ -115,7 +115,7 @@ check_times() { # check_times JOBLOG: how long folds took, which no program but 
         leave "$1" "a symbolic link, which is not followed"
     elif [ ! -f "$1" ]; then
         leave "$1" "is not a regular file"
-    elif jq -n -R -L "$here" 'include "figures"; jobs' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
+    elif jq -n -R -L "$here/../report" 'include "figures"; jobs' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
         sound=$((sound + 1))
     else
         remove "$1" "is not a job log of GNU parallel"

@@ -1,5 +1,5 @@
 # config.jq: config.json, a profile and overrides -> one checked configuration.
-#   jq --argjson options OPTIONS --arg profile NAME --arg folder DATA -f pipelines/config.jq config.json
+#   jq --argjson options OPTIONS --arg profile NAME --arg folder DATA -f pipelines/method/config.jq config.json
 #       --args [init=FILE] STAGE.KEY=VALUE...
 # What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
 # configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other.

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # hosts.sh HOSTS: checks the file HOSTS, of one [FOLDS/][USER@]NAME a line, and that there are programs to reach them.
-# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD]: then gives
+# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/hosts/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD]: then gives
 # the folds that are not done to the hosts that answer ({1} and {2} stand for MEMBER and the last WORD). Each has a folder
 # that stands for /: programs, scripts and what is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds
 # at a time on a host, where its line names no number), HOSTS_DIR (where the folder is; from the home there, unless it
 # begins with /), HOSTS_TIMEOUT (seconds without a word after which a host is given up; 120).
 set -eu -o pipefail
-# shellcheck source=pipelines/settled.bash
-. "$(dirname "$0")/settled.bash"
-# shellcheck source=pipelines/shown.bash
+# shellcheck source=pipelines/method/settled.bash
+. "$(dirname "$0")/../method/settled.bash"
+# shellcheck source=pipelines/hosts/shown.bash
 . "$(dirname "$0")/shown.bash"
 
 complain() {
@@ -105,7 +105,7 @@ while [ "$1" != -- ]; do
 done
 shift
 parallel=()
-while [ "$1" != pipelines/host-fold.sh ]; do
+while [ "$1" != pipelines/hosts/host-fold.sh ]; do
     parallel+=("$1")
     shift
 done
@@ -150,7 +150,7 @@ complain "$(basename "$stage"): ${#members[@]} of ${#all[@]} folds to do, on $(c
 
 # A fold that fails on a host has a try on each of the others.
 export HOSTS_RUN=$run HOSTS_ROOT=$root HOSTS_PROGRAMS=$programs
-"${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh pipelines/host-ssh.sh \
-    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/host-fold.sh "${fold[@]}" ::: "${members[@]}" ::: "$last" ||
+"${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh pipelines/hosts/host-ssh.sh \
+    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/hosts/host-fold.sh "${fold[@]}" ::: "${members[@]}" ::: "$last" ||
     die "$(basename "$stage"): not all folds came back; make again to go on"
 rm -r "$run"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # predict-fold.sh MODEL SHARDS OUT OPTIONS [OPTION|SHARDS]...: the MODEL's probabilities for all of SHARDS into OUT.mpk.zst.
 set -eu -o pipefail
-# shellcheck source=pipelines/settled.bash
+# shellcheck source=pipelines/method/settled.bash
 . "$(dirname "$0")/settled.bash"
 model=$1 shards=$2 out=$3
 read -ra options <<<"$4"

@@ -35,7 +35,7 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
-"$here/config.sh" "$config" "$profile" "$scratch/plan" "$data" "$@"
+"$here/../method/config.sh" "$config" "$profile" "$scratch/plan" "$data" "$@"
 checked=$scratch/checked.json # stages only
 jq 'del(.profile)' "$scratch/plan/config.json" >"$checked"
 
@@ -104,7 +104,7 @@ count() { # the images of the data set, and how many pixels each has
         get "$challenge"' + {pixels: (if .data.size == "" then 1048576 else .data.size | split("x") | map(tonumber) | .[0] * .[1] end)}'
     else
         # What would fail later is said; what can be counted is planned with.
-        eval "survey -q --json $(jq -r -L "$here" 'include "data"; .data | survey' "$checked") -o \"\$scratch/survey\"" || true
+        eval "survey -q --json $(jq -r -L "$here/../method" 'include "data"; .data | survey' "$checked") -o \"\$scratch/survey\"" || true
         [ -s "$scratch/survey" ] || complain "there is nothing to plan with"
         # Masks are not opened, so that they may all have a lesion.
         jq --arg from "$(get '.data | .train + .test | unique | join(", ")')" '{from: $from, train: .train.labels.images,
@@ -146,14 +146,14 @@ measure_data() {
 option() { # option STAGE.NAME ITERATIONS: the stage's options, for so few
     jq --arg stage "${1%.*}" --argjson n "$2" '.[$stage] += if .[$stage] | has("iterations")
         then {iterations: $n, "eval-every": $n, "whole-batches": false} else {} end' "$checked" |
-        jq -r -L "$here" -f "$here/options.jq" | sed -n 's/^override '"$1"' := $(empty)\(.*\)$(empty)$/\1/p'
+        jq -r -L "$here/../method" -f "$here/../method/options.jq" | sed -n 's/^override '"$1"' := $(empty)\(.*\)$(empty)$/\1/p'
 }
 
 train_copies() { # train_copies STAGE ITERATIONS: measures as many folds as run at a time
     local shards=$scratch/half.shards
     [ "$(get ".\"$1\".images")" != lesion ] || shards=$scratch/lesion.shards
     mkdir "$scratch/$1.$2"
-    measure at_once "$(copies "$1")" "$here/train-fold.sh" 0/$made_up "$shards" "$scratch/$1.$2/SLOT" 0 \
+    measure at_once "$(copies "$1")" "$here/../method/train-fold.sh" 0/$made_up "$shards" "$scratch/$1.$2/SLOT" 0 \
         "$(option "$1.augment" "$2")" "$(option "$1.validation" "$2")" "$(option "$1.options" "$2") --log-every 1"
 }
 
@@ -200,7 +200,7 @@ predict_copies() { # predict_copies STAGE TIMES: measures it on all X-rays, so m
         again+=("$scratch/half.shards")
     done
     mkdir "$scratch/$1.$2"
-    measure at_once "$(copies "train-${1#test-}")" "$here/predict-fold.sh" "$model" "$scratch/half.shards" \
+    measure at_once "$(copies "train-${1#test-}")" "$here/../method/predict-fold.sh" "$model" "$scratch/half.shards" \
         "$scratch/$1.$2/SLOT" "$(option "$1.options" 1)" "${again[@]}"
 }
 

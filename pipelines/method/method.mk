@@ -46,7 +46,7 @@ $(STAGES) $(WANTED): method
 # The programs say what their options may be.
 method: export PATH := $(abspath $(BIN)):$(PATH)
 method: programs
-	@+pipelines/method.sh $(MAKE) --no-print-directory $(WANTED)
+	@+pipelines/method/method.sh $(MAKE) --no-print-directory $(WANTED)
 else
 
 include $(SETTLED)/config.mk
@@ -59,7 +59,7 @@ OPTIONS := $(SETTLED)/options
 export PATH := $(abspath $(BIN)):$(PATH)
 # With HOSTS each host divides its own.
 export THREADS := $(if $(HOSTS),,$(shell n=$$(($$(nproc) / $(JOBS))); echo $$((n > 0 ? n : 1))))
-$(WORK)/%: SHELL := pipelines/shell.sh
+$(WORK)/%: SHELL := pipelines/method/shell.sh
 $(WORK)/%: .SHELLFLAGS = $@ $^ -c
 
 # What is not as make left it.
@@ -68,9 +68,9 @@ $(STALE): FORCE
 
 # One job a fold; where one fails the others are told to stop, and go on from there next time. Words that are not
 # checked numbers or names within WORK are arguments behind `:::`, which parallel takes as they are.
-PARALLEL = $(if $(HOSTS),pipelines/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )parallel --will-cite -q --jobs $(JOBS) \
+PARALLEL = $(if $(HOSTS),pipelines/hosts/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )parallel --will-cite -q --jobs $(JOBS) \
     --halt now,fail=1 --joblog $(@D)/joblog $(if $(HOSTS)$(filter 1,$(JOBS)),--ungroup,--line-buffer)$(if $(HOSTS), \
-    pipelines/host-fold.sh)
+    pipelines/hosts/host-fold.sh)
 # What the folds of a stage read: shards, models, weights to begin with.
 SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $($(notdir $(@D)).init)
 
@@ -87,7 +87,7 @@ survey: $(WORK)/survey.json
 $(WORK)/survey.json: $(DATA_FROM) | $(PROGRAMS) $(WORK)/init.checked
 	$(if $(notes.data),@echo $(call quoted,data: $(notes.data)) >&2)
 	survey --json $(data.survey) -o $@
-	@jq -r -L pipelines 'include "survey"; survey_table' $@ | column -t -s $$'\t'
+	@jq -r -L pipelines/report 'include "survey"; survey_table' $@ | column -t -s $$'\t'
 $(WORK)/train/index.mpk $(WORK)/train-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
 	decode $(data.decode-train) --left-out $(WORK)/train-left-out.csv | shard $(WORK)/train
 $(WORK)/test/index.mpk $(WORK)/test-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
@@ -111,14 +111,14 @@ CHECKED := $(patsubst %,$(WORK)/%.checked,$(or $(filter $(TRAINING),$(MAKECMDGOA
 
 define training # STAGE
 $$(WORK)/$1.checked: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
-	pipelines/check-folds.sh $1 $$(WORK)/train $$($1.folds) "$$($1.augment)" "$$($1.validation)"
+	pipelines/method/check-folds.sh $1 $$(WORK)/train $$($1.folds) "$$($1.augment)" "$$($1.validation)"
 	@touch $$@
 
 $1: $$(call models,$1)
 .PRECIOUS: $$(call models,$1)
 $$(call models,$1) &: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/train-fold.sh {1}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{1} $$($1.seed) \
+	$$(PARALLEL) pipelines/method/train-fold.sh {1}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{1} $$($1.seed) \
 	    "$$($1.augment)" \
 	    "$$($1.validation)" \
 	    "$$($1.options)" \
@@ -131,7 +131,7 @@ test-$1: $$(call maps,$1)
 .PRECIOUS: $$(call maps,$1)
 $$(call maps,$1) &: $$(OPTIONS)/test-$1 $$(WORK)/test/index.mpk $$(call models,train-$1) | $$(PROGRAMS)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/predict-fold.sh $$(WORK)/train-$1/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
+	$$(PARALLEL) pipelines/method/predict-fold.sh $$(WORK)/train-$1/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
 	    "$$(test-$1.options)" ::: $$(train-$1.members)
 endef
 $(foreach network,seg-unet seg-bisenet cls-bisenet,$(eval $(call testing,$(network))))
@@ -164,7 +164,7 @@ submissions: submission1 submission2
 # ---- where the truth is known
 SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,submission1 submission2 empty))
 $(WORK)/empty.csv: $(WORK)/submission1.csv
-	jq -n -r -R -L pipelines 'include "figures"; emptied' $< >$@.part
+	jq -n -r -R -L pipelines/report 'include "figures"; emptied' $< >$@.part
 	mv $@.part $@
 $(WORK)/score-%.json $(WORK)/score-%.csv: $(WORK)/%.csv $(WORK)/test/index.mpk $(OPTIONS)/score | $(PROGRAMS)
 	score --json --sizes $(WORK)/test/index.mpk \
@@ -172,15 +172,15 @@ $(WORK)/score-%.json $(WORK)/score-%.csv: $(WORK)/%.csv $(WORK)/test/index.mpk $
 	    --per-image $(WORK)/score-$*.csv -o $(WORK)/score-$*.json
 
 score: $(SCORES)
-	@pipelines/scores.sh $(SCORES)
+	@pipelines/report/scores.sh $(SCORES)
 
 report: $(WORK)/report.html
 # All that the report reads is named: make leaves out what is missing between files that are there and those they come from.
 $(WORK)/report.html: $(patsubst %,$(WORK)/%,submission1.csv submission2.csv survey.json merge-cls1.mpk merge-cls2.mpk \
     train/index.mpk test/index.mpk) $(SCORES) $(SCORES:.json=.csv) $(DATA_FROM) \
     $(foreach stage,$(TRAINING),$(call models,$(stage))) | $(PROGRAMS)
-	pipelines/report.sh $(WORK) >$@.part
+	pipelines/report/report.sh $(WORK) >$@.part
 	mv $@.part $@
-	@$(if $(SCORES),pipelines/scores.sh $(SCORES))
+	@$(if $(SCORES),pipelines/report/scores.sh $(SCORES))
 	@echo "$@: open it in a browser"
 endif

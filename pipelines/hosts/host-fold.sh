@@ -3,8 +3,8 @@
 # it made to stdout, as host-receive.sh wants it; an empty line each HOST_SIGN seconds until then. HOST_FOLDS run here at
 # a time.
 set -eu -o pipefail
-# shellcheck source=pipelines/settled.bash
-. "$(dirname "$0")/settled.bash"
+# shellcheck source=pipelines/method/settled.bash
+. "$(dirname "$0")/../method/settled.bash"
 words=()
 for word in "$@"; do
     [[ $word != /* ]] || word=$HOST_ROOT$word

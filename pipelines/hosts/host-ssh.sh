@@ -3,9 +3,9 @@
 # PARALLEL_SEQ, on a host. What comes back is received in a new folder, looked at, and settled, with the log. A host
 # that sends something else, or that does not answer, gets no other fold.
 set -eu -o pipefail
-# shellcheck source=pipelines/settled.bash
-. "$(dirname "$0")/settled.bash"
-# shellcheck source=pipelines/shown.bash
+# shellcheck source=pipelines/method/settled.bash
+. "$(dirname "$0")/../method/settled.bash"
+# shellcheck source=pipelines/hosts/shown.bash
 . "$(dirname "$0")/shown.bash"
 read -ra ssh <<<"$HOSTS_SSH"
 host=$PARALLEL_SSHLOGIN stage=$(dirname "$HOSTS_RUN")
@@ -36,13 +36,13 @@ folds=$(awk -F / -v host="$host" '$2 == host { print $1 }' "$HOSTS_RUN/alive")
 printf -v sign '%d.%02d' $((HOSTS_TIMEOUT / 4)) $((HOSTS_TIMEOUT % 4 * 25))
 there="cd ${HOSTS_ROOT@Q} && export HOST_ROOT=\"\$PWD\" HOST_FOLDS=$folds HOST_SIGN=$sign &&
     PATH=\"\$PWD\"${HOSTS_PROGRAMS@Q}:\$PATH && cd .${PWD@Q} && $*"
-parts=$(pipelines/host-check.sh parts "${fold[@]}")
+parts=$(pipelines/hosts/host-check.sh parts "${fold[@]}")
 mapfile -t parts <<<"$parts"
 exec {answer}< <(exec "${ssh[@]}" "$there" 2> >(exec >&2; said "$host"))
 connection=$!
 
 status=0
-why=$(pipelines/host-receive.sh "$back" "$key" "${parts[@]}" <&"$answer") || status=$?
+why=$(pipelines/hosts/host-receive.sh "$back" "$key" "${parts[@]}" <&"$answer") || status=$?
 exec {answer}<&-
 if [ $status = 0 ] || [ $status = 3 ]; then # it should be over
     for ((i = 0; i < HOSTS_TIMEOUT * 20; i++)); do
@@ -70,7 +70,7 @@ case $status in
     ;;
 *) exit $status ;;
 esac
-why=$(pipelines/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"${why:-it cannot be looked at}")"); not taken"
+why=$(pipelines/hosts/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"${why:-it cannot be looked at}")"); not taken"
 [ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
 settle "$product" "$key" "$back/product"
 discard "${product%.mpk*}.part"

@@ -3,10 +3,10 @@
 # that are not as they were made are named.
 set -eu
 here=$(dirname "$0")
-# shellcheck source=pipelines/settled.bash
+# shellcheck source=pipelines/method/settled.bash
 . "$here/settled.bash"
-# shellcheck source=pipelines/damage.bash
-. "$here/damage.bash"
+# shellcheck source=pipelines/repair/damage.bash
+. "$here/../repair/damage.bash"
 product=$1 inputs=()
 shift
 while [ "$1" != -c ]; do
