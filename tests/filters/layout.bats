@@ -4,7 +4,7 @@
 load helpers
 
 setup() {
-    PIPELINES=$(cd "$BATS_TEST_DIRNAME/../../pipelines" && pwd)
+    METHOD=$(cd "$BATS_TEST_DIRNAME/../../pipelines/method" && pwd)
     cd "$BATS_TEST_TMPDIR"
 }
 
@@ -22,7 +22,7 @@ place() { # place PATH...: what ends in '/' is a folder, with an X-ray in it; a 
 }
 
 is() { # is FOLDER JQ: of what is recognised
-    "$PIPELINES/layout.sh" "$1" >answer
+    "$METHOD/layout.sh" "$1" >answer
     jq -e "$2" answer >/dev/null || {
         cat answer
         return 1
@@ -30,7 +30,7 @@ is() { # is FOLDER JQ: of what is recognised
 }
 
 refused() { # refused FOLDER WORDS
-    fails 1 "$2" "$PIPELINES/layout.sh" "$1"
+    fails 1 "$2" "$METHOD/layout.sh" "$1"
     [ -z "$output" ]
     [ "${#stderr_lines[@]}" = 1 ]
 }
@@ -126,7 +126,7 @@ refused() { # refused FOLDER WORDS
         mv weights/new "weights/$1$(sha256sum <weights/new | head -c 8).pth"
     }
     missing() { # missing FILE WORDS
-        run "$PIPELINES/init.sh" "$1"
+        run "$METHOD/init.sh" "$1"
         [ "$status" = 1 ]
         [[ $output == *"$2"*"init= (empty) for random weights"* ]]
         [ "${#lines[@]}" = 1 ]
@@ -135,13 +135,13 @@ refused() { # refused FOLDER WORDS
     missing weights/mine.pth "weights/mine.pth: cannot be read"
     missing weights "weights: cannot be read"
     : >weights/mine.safetensors
-    [ "$("$PIPELINES/init.sh" weights/mine.safetensors)" = weights/mine.safetensors ]
+    [ "$("$METHOD/init.sh" weights/mine.safetensors)" = weights/mine.safetensors ]
     missing weights/resnet18-f37072fd.pth "is missing"
     : >weights/resnet18-imagenet.safetensors
-    [ "$("$PIPELINES/init.sh" weights/resnet18-f37072fd.pth)" = weights/resnet18-imagenet.safetensors ]
+    [ "$("$METHOD/init.sh" weights/resnet18-f37072fd.pth)" = weights/resnet18-imagenet.safetensors ]
     # A name with a digest in it is held to it
     begin resnet18- abc
-    [ "$("$PIPELINES/init.sh" weights/resnet18-ba7816bf.pth)" = weights/resnet18-ba7816bf.pth ]
+    [ "$("$METHOD/init.sh" weights/resnet18-ba7816bf.pth)" = weights/resnet18-ba7816bf.pth ]
     echo cut >weights/resnet18-5c106cde.pth
     missing weights/resnet18-f37072fd.pth "weights/resnet18-5c106cde.pth is not the file of that name, or not all of it: its SHA-256 begins with "
     missing weights/resnet18-5c106cde.pth "is not the file of that name"
