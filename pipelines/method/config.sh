@@ -99,7 +99,7 @@ done
 [ -r "$config" ] || complain "$config: cannot be read"
 command -v train-fold >/dev/null || complain "the programs are not built yet: make builds them" # make -n does not
 options=$(for program in augment classify decode predict-fold rle-encode synth train-fold; do
-    "$program" --options | jq -c --arg program "$program" '{($program): .}'
+    printf '{"%s":%s}' "$program" "$("$program" --options)"
 done | jq -c -s add)
 if ! checked=$(jq --argjson options "$options" --arg profile "$profile" --arg folder "$folder" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"

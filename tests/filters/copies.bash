@@ -1,5 +1,13 @@
 # copies.bash: the method's stages with small files that are copied in the place of training and prediction, for tests of
-# what becomes of products. BIN and WORK are set.
+# what becomes of products.
+
+setup_file() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    WORK=$BATS_FILE_TMPDIR/work   # the work folder,
+    WHOLE=$BATS_FILE_TMPDIR/whole # and as a whole run has left it
+    BIN=$BATS_FILE_TMPDIR/bin
+    export ROOT WORK WHOLE BIN
+}
 
 method() { # method ARGUMENT...: make with the programs of BIN
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" BIN="$BIN" WORK="$WORK" PROFILE=demo \

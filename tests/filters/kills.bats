@@ -6,18 +6,10 @@
 load helpers
 load copies
 
-setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    WORK=$BATS_FILE_TMPDIR/work
-    SAVED=$BATS_FILE_TMPDIR/saved
-    BIN=$BATS_FILE_TMPDIR/bin
-    export ROOT WORK SAVED BIN
-}
-
 setup() {
     not_sanitized "kill-at.so cannot be loaded before AddressSanitizer"
     cd "$BATS_TEST_TMPDIR"
-    [ -e "$SAVED" ] || { whole_run && cp -a "$WORK" "$SAVED"; }
+    [ -e "$WHOLE" ] || { whole_run && cp -a "$WORK" "$WHOLE"; }
 }
 
 command_of() { # command_of SCRIPT GOAL: ${command[@]} is what GOAL's recipe runs for fold 0
@@ -39,7 +31,7 @@ killed() { # killed BEFORE AFTER COMMAND...: each_kill, quietly
 
 same_fold() { # same_fold NAME: as before, with its key and record, and nothing else
     local digest
-    cmp "$SAVED/$1" "$WORK/$1" && cmp "$SAVED/$1.key" "$WORK/$1.key" || return 1
+    cmp "$WHOLE/$1" "$WORK/$1" && cmp "$WHOLE/$1.key" "$WORK/$1.key" || return 1
     digest=$(sha256sum <"$WORK/$1" | cut -d ' ' -f 1)
     [ "$(sed -n 2p "$WORK/$1.key")" = "$digest" ] && grep -q "^$digest " "$WORK/digests/${1//\//,}" || return 1
     [ -z "$(find "$WORK" -name '*.part')" ]
@@ -52,7 +44,7 @@ begun_fold() { # fold 0 when the last iteration is done
 
 trained_fold() {
     method train-seg-bisenet && same_fold train-seg-bisenet/fold-0.mpk &&
-        cmp "$SAVED/train-seg-bisenet/fold-0.jsonl" "$WORK/train-seg-bisenet/fold-0.jsonl"
+        cmp "$WHOLE/train-seg-bisenet/fold-0.jsonl" "$WORK/train-seg-bisenet/fold-0.jsonl"
 }
 
 @test "a fold's end" {
@@ -88,7 +80,7 @@ write_page() { # the report's recipe, with a page that is ready
 }
 
 older_report() {
-    cp "$SAVED/report.html" "$WORK/report.html"
+    cp "$WHOLE/report.html" "$WORK/report.html"
     touch -d '1 year ago' "$WORK/report.html"
 }
 
@@ -102,8 +94,8 @@ written_page() { # a report is there and counts only if it is the new one, whole
 }
 
 @test "the report's end" {
-    sed 's/<title>/&Another: /' "$SAVED/report.html" >page
-    no cmp -s "$SAVED/report.html" page
+    sed 's/<title>/&Another: /' "$WHOLE/report.html" >page
+    no cmp -s "$WHOLE/report.html" page
     recipe=("$ROOT/pipelines/method/shell.sh" "$WORK/report.html" "$WORK/submission1.csv" -c
         "cat page >'$WORK/report.html.part'; mv '$WORK/report.html.part' '$WORK/report.html'")
     killed older_report written_page "${recipe[@]}"

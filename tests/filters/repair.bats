@@ -4,14 +4,6 @@
 load helpers
 load copies
 
-setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    WHOLE=$BATS_FILE_TMPDIR/whole
-    WORK=$BATS_FILE_TMPDIR/work
-    BIN=$BATS_FILE_TMPDIR/bin
-    export ROOT WHOLE WORK BIN
-}
-
 setup() {
     not_sanitized "the programs that the stages run are tested one by one"
     HERE=$BATS_TEST_TMPDIR
