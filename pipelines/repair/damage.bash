@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # damage.bash: whether products of WORK are what was made, byte by byte, and why not. Symbolic links are not followed.
 
+link="a symbolic link, which is not followed"
 keyless="has no key, which says what it was made from"
 wrong_key="is not what make left there, but what it belongs to is"
 
@@ -27,7 +28,7 @@ complaint() { # complaint FILE: what is wrong with it as a stream
 
 damage() { # damage PRODUCT: why it is not what was made; nothing where it is
     local made key record
-    if linked "$1"; then echo "a symbolic link, which is not followed"
+    if linked "$1"; then echo "$link"
     elif [ ! -e "$1" ]; then echo "is missing"
     elif [ ! -f "$1" ]; then echo "is not a regular file"
     elif is_fold "$1" && [ ! -f "$1.key" ]; then echo "$keyless"
@@ -44,7 +45,7 @@ damage() { # damage PRODUCT: why it is not what was made; nothing where it is
 log_damage() { # log_damage MODEL: why the log beside it is not its own
     local log=${1%.mpk}.jsonl digest
     digest=$(key_of "$1" 3)
-    if linked "$log"; then echo "a symbolic link, which is not followed"
+    if linked "$log"; then echo "$link"
     elif [ ! -f "$log" ]; then echo "is missing"
     elif [ -n "$digest" ]; then
         [ "$digest" = "$(digest_file "$log")" ] || echo "is not what make left there"
@@ -87,7 +88,7 @@ begun_damages() { # begun_damages FOLDER, of a fold in training: a line a file: 
     for file in "$1"/{val,last,best}.mpk "$1/log.jsonl"; do
         why=
         if linked "$file"; then
-            why="a symbolic link, which is not followed"
+            why=$link
         elif [ ! -e "$file" ]; then
             continue
         elif [ ! -f "$file" ]; then

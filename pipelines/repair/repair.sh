@@ -93,7 +93,7 @@ check_xrays() { # check_xrays IDS, a list made last, after all made-up X-rays
 check_begun() { # check_begun FOLDER, of a fold in training: it goes on from its checkpoints and its log together
     local lines line file
     if linked "$1"; then
-        leave "$1" "a symbolic link, which is not followed"
+        leave "$1" "$link"
         return
     fi
     mapfile -t lines < <(begun_damages "$1")
@@ -112,7 +112,7 @@ check_begun() { # check_begun FOLDER, of a fold in training: it goes on from its
 
 check_times() { # check_times JOBLOG: how long folds took, which no program but the report reads
     if linked "$1"; then
-        leave "$1" "a symbolic link, which is not followed"
+        leave "$1" "$link"
     elif [ ! -f "$1" ]; then
         leave "$1" "is not a regular file"
     elif jq -n -R -L "$here/../report" 'include "figures"; jobs' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
@@ -166,7 +166,8 @@ done < <(remembered | sort -u)
 for folder in "$WORK"/train-*/fold-*.part/; do check_begun "${folder%/}"; done
 for file in "$WORK"/{train,test}-*/joblog; do check_times "$file"; done
 
-stages=({train,test}-{seg-unet,seg-bisenet,cls-bisenet})
+stages=("$WORK"/options/{train,test}-*)
+stages=("${stages[@]##*/}")
 foreign "$WORK" .pleura config.json config.mk options digests xrays survey.json init.checked train test \
     "${stages[@]}" "${stages[@]/%/.checked}" {train,test}-left-out.csv merge-cls{1,2}.mpk merge-seg.csv \
     {,score-}{submission1,submission2,empty}.csv score-{submission1,submission2,empty}.json report.html '*.part'
