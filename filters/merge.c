@@ -93,8 +93,7 @@ static void open_inputs(struct inputs *inputs, size_t max_record) {
 // The next record of one stream. What an optimizer remembers has no mean that would be of use.
 static bool read_one(struct stream_reader *reader, bool checkpoint, struct record *record) {
     while (stream_read(reader, record)) {
-        if (!checkpoint || record->id.length < strlen(CHECKPOINT_OPTIMIZER) ||
-            memcmp(record->id.at, CHECKPOINT_OPTIMIZER, strlen(CHECKPOINT_OPTIMIZER)) != 0) {
+        if (!checkpoint || !text_begins(record->id, CHECKPOINT_OPTIMIZER)) {
             return true;
         }
     }

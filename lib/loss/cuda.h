@@ -14,6 +14,7 @@ extern "C" {
 #define EACH 8
 #define TILE (THREADS * EACH)
 #define ERROR_BITS 31 // of a float that is not negative: ordered like the float
+#define ERROR_MASK (((uint32_t)1 << ERROR_BITS) - 1)
 
 struct loss_work {
     struct loss_inputs inputs;

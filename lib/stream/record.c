@@ -34,6 +34,11 @@ bool text_is(struct text text, const char *terminated) {
     return text_equal(text, text_of(terminated));
 }
 
+bool text_begins(struct text text, const char *terminated) {
+    const size_t length = strlen(terminated);
+    return text.length >= length && memcmp(text.at, terminated, length) == 0;
+}
+
 int text_compare(struct text a, struct text b) {
     const size_t common = a.length < b.length ? a.length : b.length;
     const int order = common > 0 ? memcmp(a.at, b.at, common) : 0;

@@ -78,6 +78,7 @@ struct record {
 struct text text_of(const char *terminated);
 bool text_equal(struct text a, struct text b);
 bool text_is(struct text text, const char *terminated);
+bool text_begins(struct text text, const char *terminated);
 int text_compare(struct text a, struct text b); // bytewise, as strcmp
 
 struct value value_integer(int64_t integer);

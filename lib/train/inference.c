@@ -19,11 +19,13 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
                                     .out = out,
                                     .flip = flip,
                                     .logits = calls->host_alloc(backend, logits),
-                                    .mirrored = calls->host_alloc(backend, logits),
-                                    .images = calls->host_alloc(backend, shape_count(in)),
-                                    .turned = calls->host_alloc(backend, shape_count(in))};
-    if (inference->logits == NULL || inference->mirrored == NULL || inference->images == NULL ||
-        inference->turned == NULL) {
+                                    .images = calls->host_alloc(backend, shape_count(in))};
+    if (flip) {
+        inference->mirrored = calls->host_alloc(backend, logits);
+        inference->turned = calls->host_alloc(backend, shape_count(in));
+    }
+    if (inference->logits == NULL || inference->images == NULL ||
+        (flip && (inference->mirrored == NULL || inference->turned == NULL))) {
         inference_close(inference);
         return fail(error, "no memory");
     }

@@ -41,12 +41,11 @@ static bool read_state(struct weight_table *table, const struct record *record,
 
 static bool read_record(struct weight_table *table, const struct record *record,
                         struct error *error) {
-    const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
     const struct tensor *tensor = NULL;
     if (text_is(record->id, CHECKPOINT_STATE)) {
         return read_state(table, record, error);
     }
-    if (record->id.length >= prefix && memcmp(record->id.at, CHECKPOINT_OPTIMIZER, prefix) == 0) {
+    if (text_begins(record->id, CHECKPOINT_OPTIMIZER)) {
         return true;
     }
     if (!record_tensor(record, CHECKPOINT_VALUE, 0, &tensor, error)) {

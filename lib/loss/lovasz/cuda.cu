@@ -17,7 +17,7 @@ __global__ void number_pixels(const struct loss_work at) {
         const float least = error > 0 ? error : 0;
         uint32_t bits;
         memcpy(&bits, &least, sizeof bits);
-        const uint64_t key = segment << ERROR_BITS | (~bits & 0x7FFFFFFF);
+        const uint64_t key = segment << ERROR_BITS | (~bits & ERROR_MASK);
         at.numbers[segment * at.inputs.pixels + i] = key << at.pixel_bits | i;
     }
 }
@@ -27,7 +27,7 @@ __device__ inline size_t pixel_of(const struct loss_work &at, uint64_t number) {
 }
 
 __device__ inline float error_of(const struct loss_work &at, uint64_t number) {
-    const uint32_t bits = ~(uint32_t)(number >> at.pixel_bits) & 0x7FFFFFFF;
+    const uint32_t bits = ~(uint32_t)(number >> at.pixel_bits) & ERROR_MASK;
     float error;
     memcpy(&error, &bits, sizeof error);
     return error;

@@ -29,20 +29,21 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape q = input_shape(plan, 0);
     const struct shape v = input_shape(plan, 1);
     struct state made = {plan->backend, q.n, q.h * q.w, q.c, v.c, 0, 0, false};
+    const size_t across = made.images * made.pixels;
+    const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
+    plan->saved = across * sizeof(float);
     made.fused = position_fuses(plan->backend, q.c, v.c);
+    if (made.fused) {
+        plan->scratch = train ? across * sizeof(float) : 0; // D
+        return keep_state(plan, made, error);
+    }
     made.forward_rows = rows_of_chunk(&made, sizeof(float) + 2);
     made.backward_rows = rows_of_chunk(&made, 3 * sizeof(float) + 4);
     // Forward scores and probabilities; backward three tiles of scores, two of results, and D.
-    const size_t across = made.images * made.pixels;
     const size_t first = 2 * rounded(across * made.forward_rows * sizeof(float));
     const size_t second =
         5 * rounded(across * made.backward_rows * sizeof(float)) + rounded(across * sizeof(float));
-    const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
     plan->scratch = train && second > first ? second : first;
-    if (made.fused) {
-        plan->scratch = train ? across * sizeof(float) : 0;
-    }
-    plan->saved = across * sizeof(float);
     return keep_state(plan, made, error);
 }
 

@@ -179,11 +179,6 @@ static void print_record(struct summary *summary, const struct record *record) {
 
 // ---- both forms
 
-static bool starts_with(struct text text, const char *start) {
-    const size_t length = strlen(start);
-    return text.length >= length && memcmp(text.at, start, length) == 0;
-}
-
 static bool ends_with(struct text text, const char *end) {
     const size_t length = strlen(end);
     return text.length >= length && memcmp(text.at + text.length - length, end, length) == 0;
@@ -191,7 +186,7 @@ static bool ends_with(struct text text, const char *end) {
 
 static uint64_t parameters_in(const struct record *record) {
     const struct value *value = record_find(record, "value");
-    const bool learned = !starts_with(record->id, CHECKPOINT_OPTIMIZER) &&
+    const bool learned = !text_begins(record->id, CHECKPOINT_OPTIMIZER) &&
                          !ends_with(record->id, ".running_mean") &&
                          !ends_with(record->id, ".running_var");
     return learned && value != NULL && value->type == VALUE_TENSOR ? tensor_elements(value->tensor)

@@ -220,8 +220,7 @@ static bool read_record(struct loading *loading, const struct record *record, st
         return take_record(&loading->has_state, record, TRAINING_STATE_VALUES, error) &&
                training_state_read(record, loading->plan, loading->state, error);
     }
-    const bool of_optimizer =
-        record->id.length > prefix && memcmp(record->id.at, CHECKPOINT_OPTIMIZER, prefix) == 0;
+    const bool of_optimizer = text_begins(record->id, CHECKPOINT_OPTIMIZER);
     const struct text name = of_optimizer
                                  ? (struct text){record->id.at + prefix, record->id.length - prefix}
                                  : record->id;

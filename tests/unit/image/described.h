@@ -1,4 +1,5 @@
-// What image_describe says must agree with image_decode.
+// What tests of image formats share: errors name their part, and what image_describe says agrees
+// with image_decode.
 #ifndef PLEURA_TESTS_DESCRIBED_H
 #define PLEURA_TESTS_DESCRIBED_H
 
@@ -8,8 +9,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
+
+static inline void assert_says(const struct error *error, const char *part) {
+    if (error->text[0] == '\0' || strstr(error->text, part) == NULL) {
+        fail_msg("\"%s\" lacks \"%s\"", error->text, part);
+    }
+}
 
 // `decoded`, `image` and `error` are what image_decode gave: the same size, and what is refused by
 // its header is refused in the same words.
