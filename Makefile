@@ -61,7 +61,7 @@ LIBRARY := $(BUILD)/libpleura.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs module help deps man test unit-test filter-test parity-test bench lint format fuzz install uninstall clean
+.PHONY: all programs module help deps man test bench lint format fuzz install uninstall clean
 
 all: $(PROGRAMS) $(PARITY) module man
 
@@ -252,7 +252,7 @@ overfit: deps $(PROGRAMS)
 
 # ---- lint
 SOURCES := $(call in_lib,*.c *.cc *.cu) $(wildcard filters/*.c tests/*/*.c tests/*/*/*.c tests/*/*.cc)
-HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h tests/*/*/*.h)
+HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h tests/*/*/*.h tests/*/*/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/bench/*.bash pipelines/*/*.sh pipelines/*/*.bash) .ci/run
 
 format:
