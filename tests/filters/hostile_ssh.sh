@@ -11,7 +11,7 @@ host=$1
 shift
 if [ "$host" = good ]; then
     cd "$NET/good" || exit 255
-    exec bash -c "$*"
+    SHELL=/bin/bash exec bash -c "$*" # sshd sets SHELL, and GNU parallel's part there needs it
 elif [[ $* != *GNU_Parallel* ]]; then
     case "$host $*" in # these are not ready
     chatty*) exec yes $'\e[31mno\a' ;;
@@ -46,7 +46,7 @@ half() { # half of one
 garbage() { head -c 100000 /dev/urandom; }
 nothing() { :; }
 fails() { printf 'no memory \e]0;owned\a\n' >&2; exit 3; }
-terminal() { printf '\e[2J\e]0;owned\a\u202e\n'; }
+terminal() { printf '\e[2J\e]0;owned\a\xe2\x80\xae\n'; }
 older() { # as earlier versions answered, with links that lead elsewhere
     local folder
     folder=$(mktemp -d "$NET/older.XXXXXX")

@@ -142,6 +142,15 @@ start() { # start NAME: a machine begins to answer
     return 1
 }
 
+reachable() { # reachable NAME: waits until its network, just up again, lets connections through
+    local i
+    for ((i = 0; i < 60; i++)); do
+        ! timeout 1 bash -c "</dev/tcp/10.213.$(number "$1").2/22" 2>/dev/null || return 0
+        sleep 0.2
+    done
+    return 1
+}
+
 stop() { # stop NAME: all its processes, then the network
     if [ -e "$NET/$1/pid" ]; then
         kill -9 "$(cat "$NET/$1/pid")" 2>/dev/null || true
@@ -236,6 +245,7 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
     grep -q '^hosts: beta: train-cls-bisenet, fold [01]: the connection was lost; it gets no more folds' "$HERE/stderr"
     [ "$(tail -n +2 "$WORK/train-cls-bisenet/joblog" | awk '$7 == 0 { print $2 }' | sort -u)" = alpha ]
     ip -n pleura-beta link set eth0 up
+    reachable beta
     [ -n "$(processes beta train-fold)" ]
     stage test
     same train-cls-bisenet test-cls-bisenet
