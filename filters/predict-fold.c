@@ -1,5 +1,5 @@
 // predict-fold: a trained network's probabilities for samples.
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "dataset/sample.h"
 #include "models/models.h"
 #include "nn/profile.h"
@@ -39,7 +39,7 @@ struct prediction {
     struct progress progress;
     struct backend *backend;
     struct graph *graph;
-    struct network *network;
+    struct executor *executor;
     struct inference inference;
     struct profile profile;
     struct waiting *waiting;
@@ -104,11 +104,11 @@ static void open_network(struct prediction *prediction, const struct options *op
         die("%s", error.text);
     }
     prediction->graph = open_graph(options, &table);
-    prediction->network = network_new(prediction->graph, prediction->backend, &error);
-    if (prediction->network == NULL ||
+    prediction->executor = executor_new(prediction->graph, prediction->backend, &error);
+    if (prediction->executor == NULL ||
         !inference_open(&prediction->inference, prediction->backend, prediction->graph,
-                        prediction->network, options->flip, &error) ||
-        !parameters_take(prediction->backend, prediction->graph, prediction->network, &table, "",
+                        prediction->executor, options->flip, &error) ||
+        !parameters_take(prediction->backend, prediction->graph, prediction->executor, &table, "",
                          TAKE_NEEDED, &error)) {
         die("%s", error.text);
     }
@@ -124,7 +124,7 @@ static void make_halves(float *numbers, size_t count) {
     uint16_t halves[BLOCK];
     for (size_t i = 0; i < count; i += BLOCK) {
         const size_t some = count - i < BLOCK ? count - i : BLOCK;
-        half_write(halves, numbers + i, some);
+        fp16_write(halves, numbers + i, some);
         memcpy((uint16_t *)(void *)numbers + i, halves, some * sizeof *halves);
     }
 }
@@ -228,7 +228,7 @@ static void predict(const struct options *options, const struct operands *operan
     output_close(output);
     sources_close(&samples);
     inference_close(&prediction.inference);
-    network_free(prediction.network);
+    executor_free(prediction.executor);
     graph_free(prediction.graph);
     backend_close(prediction.backend);
     sample_mask_free(&prediction.mask);

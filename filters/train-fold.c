@@ -60,14 +60,15 @@ static void open_networks(const struct options *options, struct trainer *trainer
         die("%s", error.text);
     }
     struct graph *graph = build(options, &trainer->batch, true);
-    struct network *network = network_new(graph, backend, &error);
-    if (network == NULL || !optimizer_open(&trainer->optimizer, backend, graph, network, &error)) {
+    struct executor *executor = executor_new(graph, backend, &error);
+    if (executor == NULL ||
+        !optimizer_open(&trainer->optimizer, backend, graph, executor, &error)) {
         die("%s", error.text);
     }
     if (options->train.validation != NULL) {
         trainer->check_graph = build(options, &trainer->batch, false);
-        trainer->check_network = network_new(trainer->check_graph, backend, &error);
-        if (trainer->check_network == NULL) {
+        trainer->check_executor = executor_new(trainer->check_graph, backend, &error);
+        if (trainer->check_executor == NULL) {
             die("%s", error.text);
         }
     }
@@ -75,9 +76,9 @@ static void open_networks(const struct options *options, struct trainer *trainer
 
 static void close_networks(struct trainer *trainer) {
     optimizer_close(&trainer->optimizer);
-    network_free(trainer->check_network);
+    executor_free(trainer->check_executor);
     graph_free(trainer->check_graph);
-    network_free(trainer->optimizer.network);
+    executor_free(trainer->optimizer.executor);
     graph_free(trainer->optimizer.graph);
     backend_close(trainer->optimizer.backend);
 }

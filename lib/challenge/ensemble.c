@@ -1,7 +1,7 @@
 // Means in blocks that stay in the first cache, so that the sums never travel to memory.
 #include "challenge/ensemble.h"
 
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/simd.h"
 #include "image/mask.h"
 #include "stream/extent.h"
@@ -76,7 +76,7 @@ static void add(struct block *block, const struct tensor *input, size_t start, s
         return;
     }
     if (input->type == DTYPE_F2) {
-        half_read(block->floats, from, count);
+        fp16_read(block->floats, from, count);
     } else {
         memcpy(block->floats, from, count * size);
     }
@@ -91,7 +91,7 @@ static void store(struct block *block, enum dtype type, unsigned char *to, size_
         memcpy(to, block->floats, count * sizeof *block->floats);
     } else {
         round_to_odd(block->floats, block->sum, count);
-        half_write(to, block->floats, count);
+        fp16_write(to, block->floats, count);
     }
 }
 
@@ -145,7 +145,7 @@ bool mask_from_probability(const struct record *record, double threshold, struct
         return false;
     }
     if (tensor->type == DTYPE_F2) {
-        mask_above_half(mask, tensor->data, threshold);
+        mask_above_fp16(mask, tensor->data, threshold);
     } else if (tensor->type == DTYPE_F4) {
         mask_above_float(mask, tensor->data, threshold);
     } else {

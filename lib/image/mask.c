@@ -1,7 +1,7 @@
 // Dilation, area and thresholds of masks.
 #include "image/mask.h"
 
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/simd.h"
 
 #include <math.h>
@@ -91,12 +91,12 @@ size_t mask_area(const struct image *mask) {
 // ---- thresholds
 
 // Halves that are not negative are ordered like their bits.
-VECTORISED static void above_bits(uint8_t *mask, const unsigned char *halves, size_t count,
+VECTORISED static void above_bits(uint8_t *mask, const unsigned char *fp16, size_t count,
                                   int16_t threshold) {
     for (size_t i = 0; i < count; i++) {
-        int16_t half;
-        memcpy(&half, halves + 2 * i, sizeof half);
-        mask[i] = (half > threshold) & (half <= 0x7C00);
+        int16_t bits;
+        memcpy(&bits, fp16 + 2 * i, sizeof bits);
+        mask[i] = (bits > threshold) & (bits <= 0x7C00);
     }
 }
 
@@ -115,19 +115,19 @@ static float float_below(double threshold) {
     return (double)nearest > threshold ? nextafterf(nearest, -INFINITY) : nearest;
 }
 
-void mask_above_half(struct image *mask, const void *halves, double threshold) {
+void mask_above_fp16(struct image *mask, const void *fp16, double threshold) {
     const size_t count = mask->height * mask->width;
     if (threshold >= 0 && threshold < 65504) {
-        uint16_t bits = half_from_float(float_below(threshold));
-        bits = (double)half_to_float(bits) > threshold ? (uint16_t)(bits - 1) : bits;
-        above_bits(mask->pixels, halves, count, (int16_t)(bits & 0x7FFF));
+        uint16_t bits = fp16_from_float(float_below(threshold));
+        bits = (double)fp16_to_float(bits) > threshold ? (uint16_t)(bits - 1) : bits;
+        above_bits(mask->pixels, fp16, count, (int16_t)(bits & 0x7FFF));
         return;
     }
     enum { BLOCK = 1024 };
     float numbers[BLOCK];
     for (size_t done = 0; done < count; done += BLOCK) {
         const size_t some = count - done < BLOCK ? count - done : BLOCK;
-        half_read(numbers, (const unsigned char *)halves + 2 * done, some);
+        fp16_read(numbers, (const unsigned char *)fp16 + 2 * done, some);
         above_floats(mask->pixels + done, (const unsigned char *)numbers, some,
                      float_below(threshold));
     }

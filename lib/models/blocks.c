@@ -7,8 +7,8 @@
 
 static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
                      size_t channels, size_t kernel, size_t stride) {
-    const struct name full = name_of("%s.%s_unit.0", name, kind);
-    const struct name norm = name_of("%s.%s_unit.1", name, kind);
+    const struct graph_name full = graph_name("%s.%s_unit.0", name, kind);
+    const struct graph_name norm = graph_name("%s.%s_unit.1", name, kind);
     const struct convolution layer = {.name = full.text,
                                       .channels = channels,
                                       .kernel = kernel,
@@ -28,8 +28,8 @@ value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, 
 
 value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
               double dropout) {
-    const value_id y = cbr(graph, x, name_of("%s.0", name).text, channels, kernel, 1);
-    return logits(graph, y, name_of("%s.2", name).text, dropout);
+    const value_id y = cbr(graph, x, graph_name("%s.0", name).text, channels, kernel, 1);
+    return logits(graph, y, graph_name("%s.2", name).text, dropout);
 }
 
 void output_logits(struct graph *graph, value_id z, const struct model_options *options) {

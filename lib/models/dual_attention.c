@@ -4,14 +4,14 @@
 
 static value_id project(struct graph *graph, value_id x, const char *name, const char *part,
                         size_t channels) {
-    const struct name full = name_of("%s.%s", name, part);
+    const struct graph_name full = graph_name("%s.%s", name, part);
     const struct convolution layer = {
         .name = full.text, .channels = channels, .kernel = 1, .stride = 1, .bias = true};
     return convolution(graph, x, &layer);
 }
 
 static value_id add_branch(struct graph *graph, value_id x, value_id branch, const char *name) {
-    return add_scaled(graph, x, branch, name_of("%s.gamma", name).text);
+    return add_scaled(graph, x, branch, graph_name("%s.gamma", name).text);
 }
 
 value_id position_branch(struct graph *graph, value_id x, const char *name) {

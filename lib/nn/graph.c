@@ -30,8 +30,8 @@ bool shape_equal(struct shape a, struct shape b) {
     return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
 }
 
-struct name name_of(const char *format, ...) {
-    struct name name;
+struct graph_name graph_name(const char *format, ...) {
+    struct graph_name name;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(name.text, sizeof name.text, format, arguments);
@@ -115,15 +115,15 @@ int graph_parameter(struct graph *graph, const char *name, enum parameter_role r
     return graph->parameter_count++;
 }
 
-// How many repeatable nodes must run, one after the other, before a value can be read again.
+// How many recomputable nodes must run, one after the other, before a value can be read again.
 static int distance(const struct graph *graph, const int *distances, const struct node *node) {
-    int most = 0;
+    int longest = 0;
     for (int k = 0; k < node->input_count; k++) {
         const int producer = graph->values[node->inputs[k]].producer;
-        const int here = producer < 0 ? 0 : distances[producer];
-        most = here > most ? here : most;
+        const int of_input = producer < 0 ? 0 : distances[producer];
+        longest = of_input > longest ? of_input : longest;
     }
-    return most;
+    return longest;
 }
 
 void graph_recompute(struct graph *graph) {
@@ -131,10 +131,10 @@ void graph_recompute(struct graph *graph) {
     for (int i = 0; i < graph->node_count; i++) {
         struct node *node = &graph->nodes[i];
         const int before = distance(graph, distances, node);
-        if (node->operation->repeatable && before < RECOMPUTED) {
-            node->cheap = true;
+        if (node->operation->recomputable && before < MAX_RECOMPUTED_CHAIN) {
+            node->recompute = true;
             distances[i] = before + 1;
-        } else if (node->cheap) {
+        } else if (node->recompute) {
             distances[i] = before;
         }
     }
@@ -150,7 +150,7 @@ value_id graph_node(struct graph *graph, const struct node_spec *spec) {
     }
     struct node *node = &graph->nodes[graph->node_count];
     *node = (struct node){.operation = spec->operation,
-                          .cheap = spec->cheap,
+                          .recompute = spec->recompute,
                           .input_count = spec->input_count,
                           .parameter_count = spec->parameter_count};
     (void)snprintf(node->name, sizeof node->name, "%s", spec->name);
@@ -172,9 +172,9 @@ value_id graph_node(struct graph *graph, const struct node_spec *spec) {
         }
         memcpy(node->attributes, spec->attributes, spec->attribute_bytes);
     }
-    const struct value_info made = {spec->shape, spec->storage, graph->node_count,
+    const struct value_info info = {spec->shape, spec->storage, graph->node_count,
                                     needs_gradient && graph->mode == GRAPH_TRAIN};
-    node->output = add_value(graph, made);
+    node->output = add_value(graph, info);
     graph->node_count++;
     return node->output;
 }
@@ -232,10 +232,10 @@ size_t graph_lay_out(struct graph *graph, size_t *learned, size_t *decaying) {
     for (int pass = 0; pass < 3; pass++) {
         for (int i = 0; i < graph->parameter_count; i++) {
             struct parameter *parameter = &graph->parameters[i];
-            const int turn = parameter->role == ROLE_CONVOLUTION ? 0
-                             : role_is_learned(parameter->role)  ? 1
-                                                                 : 2;
-            if (turn == pass) {
+            const int group = parameter->role == ROLE_CONVOLUTION ? 0
+                              : role_is_learned(parameter->role)  ? 1
+                                                                  : 2;
+            if (group == pass) {
                 parameter->offset = offset;
                 offset += parameter->count;
             }

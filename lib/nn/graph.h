@@ -23,11 +23,11 @@ struct operation;
 #define NAME_SIZE 96
 
 // A name put together; one that is too long is cut, and then known to nobody:
-// name_of("%s.weight", at).text lives to the end of the expression.
-struct name {
+// graph_name("%s.weight", layer).text lives to the end of the expression.
+struct graph_name {
     char text[NAME_SIZE];
 };
-struct name name_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+struct graph_name graph_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // A value of the graph: the input image, or what a node makes.
 typedef int value_id;
@@ -67,28 +67,28 @@ struct parameter {
 struct node {
     const struct operation *operation;
     void *attributes; // the operation's own; freed with the graph
-    bool cheap;       // in training the output is made again for the backward pass instead of kept
+    bool recompute;   // in training the output is recomputed for the backward pass, not kept
     int inputs[NODE_INPUTS], input_count;
     value_id output;
     int parameters[NODE_PARAMETERS], parameter_count;
     char name[NAME_SIZE];
 };
 
-// ---- building, by operations and models. The first error sticks: later calls then do nothing and
-// return NO_VALUE, so that a model reads as a list of layers; graph_check tells at the end.
+// ---- building, by operations and networks. The first error sticks: later calls then do nothing
+// and return NO_VALUE, so that a network reads as a list of layers; graph_check tells at the end.
 
 CHECKED struct graph *graph_new(enum graph_mode mode);
 void graph_free(struct graph *graph);
 enum graph_mode graph_mode_of(const struct graph *graph);
 
-// Notes what is wrong with the model that is being built.
+// Notes what is wrong with the network that is being built.
 void graph_fail(struct graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 CHECKED bool graph_check(const struct graph *graph, struct error *error);
 
-// Makes the outputs of repeatable nodes again, too, where no more than RECOMPUTED of them are to be
-// made one from the other: less memory for most of a second forward pass. To be called when the
-// graph is complete; the results are the same, to the bit.
-#define RECOMPUTED 2
+// Recomputes the outputs of recomputable nodes, too, where no more than MAX_RECOMPUTED_CHAIN of
+// them are made one from the other: less memory for most of a second forward pass. To be called
+// when the graph is complete; the results are the same, to the bit.
+#define MAX_RECOMPUTED_CHAIN 2
 void graph_recompute(struct graph *graph);
 
 // The network's input; one a graph.
@@ -109,7 +109,7 @@ struct node_spec {
     enum storage storage;
     const void *attributes; // copied
     size_t attribute_bytes;
-    bool cheap; // in training the output is made again for the backward pass instead of kept
+    bool recompute; // in training the output is recomputed for the backward pass, not kept
 };
 
 // Adds a node; returns the value it makes.

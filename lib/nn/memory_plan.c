@@ -5,21 +5,21 @@
 #include <stdlib.h>
 
 static int larger_first(const void *a, const void *b) {
-    const struct buffer *one = *(struct buffer *const *)a;
-    const struct buffer *other = *(struct buffer *const *)b;
-    if (one->bytes != other->bytes) {
-        return one->bytes > other->bytes ? -1 : 1;
+    const struct buffer *first = *(struct buffer *const *)a;
+    const struct buffer *second = *(struct buffer *const *)b;
+    if (first->bytes != second->bytes) {
+        return first->bytes > second->bytes ? -1 : 1;
     }
-    return one < other ? -1 : 1;
+    return first < second ? -1 : 1;
 }
 
 static int lower_first(const void *a, const void *b) {
-    const struct buffer *one = *(struct buffer *const *)a;
-    const struct buffer *other = *(struct buffer *const *)b;
-    return one->offset < other->offset ? -1 : one->offset > other->offset;
+    const struct buffer *first = *(struct buffer *const *)a;
+    const struct buffer *second = *(struct buffer *const *)b;
+    return first->offset < second->offset ? -1 : first->offset > second->offset;
 }
 
-static size_t whole(size_t bytes) {
+static size_t round_up(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
@@ -30,22 +30,22 @@ static bool countable(const struct buffer *buffers, size_t count) {
         if (buffers[i].bytes > left) {
             return false;
         }
-        left -= whole(buffers[i].bytes);
+        left -= round_up(buffers[i].bytes);
     }
     return true;
 }
 
-// The lowest offset with room, between neighbours in order of offset.
-static size_t lowest(size_t bytes, struct buffer *const *neighbours, size_t count) {
-    size_t at = 0;
+// The lowest offset where `bytes` fit between neighbours in order of offset.
+static size_t lowest_offset(size_t bytes, struct buffer *const *neighbours, size_t count) {
+    size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
-        if (neighbours[i]->offset >= at + whole(bytes)) {
+        if (neighbours[i]->offset >= offset + round_up(bytes)) {
             break;
         }
-        const size_t end = neighbours[i]->offset + whole(neighbours[i]->bytes);
-        at = end > at ? end : at;
+        const size_t end = neighbours[i]->offset + round_up(neighbours[i]->bytes);
+        offset = end > offset ? end : offset;
     }
-    return at;
+    return offset;
 }
 
 bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error) {
@@ -73,8 +73,8 @@ bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct err
             }
         }
         qsort(neighbours, found, sizeof *neighbours, lower_first);
-        placed->offset = lowest(placed->bytes, neighbours, found);
-        const size_t end = placed->offset + whole(placed->bytes);
+        placed->offset = lowest_offset(placed->bytes, neighbours, found);
+        const size_t end = placed->offset + round_up(placed->bytes);
         *bytes = end > *bytes ? end : *bytes;
     }
     free(order);

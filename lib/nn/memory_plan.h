@@ -12,8 +12,9 @@ struct buffer {
     int first, last;
 };
 
-// Gives every buffer an offset such that those alive together never overlap: largest first, each at
-// the lowest place that is free (greedy by size; Pisarchyk and Lee 2020). Offsets are multiples of
+// Gives every buffer an offset such that those that live together never overlap: largest first,
+// each at the lowest place that is free (greedy by size; Pisarchyk and Lee 2020). Offsets are
+// multiples of
 // 64. Returns the block's size in *bytes. Fails
 // where the sizes together are more than a size_t holds, or without memory.
 CHECKED bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error);

@@ -5,8 +5,8 @@
 #include "nn/graph.h"
 
 enum run_mode {
-    RUN_FORWARD, // in training: batch statistics, dropout; what backward needs is saved
-    RUN_AGAIN,   // a second forward in the backward pass, for an output that was not kept
+    RUN_FORWARD,   // in training: batch statistics, dropout; what backward needs is saved
+    RUN_RECOMPUTE, // a second forward in the backward pass, for an output that was not kept
 };
 
 // One run of a node. Addresses are the device's.
@@ -53,17 +53,17 @@ struct operation {
     const struct kernel *cpu;
     bool reads_input[NODE_INPUTS]; // backward reads these inputs,
     bool reads_output;             // and the output
-    int over_input;                // 1 + the input whose place the output may take; 0: none
-    bool over_gradient;            // the first input's gradient may take the output's gradient's
-    bool repeatable;               // its output can be made again, at the price of its products
+    int in_place;                  // 1 + the input whose buffer the output may take; 0: none
+    bool gradient_in_place;        // the first input's gradient may take the output's gradient's
+    bool recomputable;             // its output can be recomputed, at the price of its products
     double (*products)(const struct graph *graph, const struct node *node); // see nn/cost.h
 };
 
 // The precision that a value is stored with on a backend; not for bytes.
-enum precision value_precision(const struct kernel_plan *plan, value_id value);
+enum precision plan_precision(const struct kernel_plan *plan, value_id value);
 
 // The shape of the node's input.
-struct shape input_shape(const struct kernel_plan *plan, int input);
-struct shape output_shape(const struct kernel_plan *plan);
+struct shape plan_input_shape(const struct kernel_plan *plan, int input);
+struct shape plan_output_shape(const struct kernel_plan *plan);
 
 #endif

@@ -6,13 +6,13 @@
 #include <string.h>
 
 struct planner {
-    struct schedule *made;
+    struct schedule *schedule;
     const struct graph *graph;
     enum precision precision;
     int now;           // time of the next step
     int *last_forward; // of each value: the last forward step that reads it
     int *kept;         // its buffer from the forward pass
-    int *again;        // its buffer of the second forward, if it is cheap
+    int *recomputed;   // its buffer of the second forward, if it was not kept
     int *gradient;
 };
 
@@ -25,24 +25,24 @@ static size_t value_bytes(const struct planner *planner, value_id value) {
 }
 
 static int new_buffer(struct planner *planner, size_t bytes, int first, int last) {
-    struct schedule *made = planner->made;
-    made->buffers[made->buffer_count] =
+    struct schedule *schedule = planner->schedule;
+    schedule->buffers[schedule->buffer_count] =
         (struct buffer){.bytes = bytes, .first = first, .last = last};
-    return made->buffer_count++;
+    return schedule->buffer_count++;
 }
 
 static void touch(struct planner *planner, int buffer, int time) {
-    struct buffer *touched = &planner->made->buffers[buffer];
+    struct buffer *touched = &planner->schedule->buffers[buffer];
     touched->last = time > touched->last ? time : touched->last;
 }
 
 static bool is_kept(const struct planner *planner, value_id value) {
     const int producer = graph_value_at(planner->graph, value)->producer;
-    return producer < 0 || !graph_node_at(planner->graph, producer)->cheap;
+    return producer < 0 || !graph_node_at(planner->graph, producer)->recompute;
 }
 
 static struct step *new_step(struct planner *planner, enum step_kind kind, int node) {
-    struct step *step = &planner->made->steps[planner->made->step_count++];
+    struct step *step = &planner->schedule->steps[planner->schedule->step_count++];
     *step = (struct step){.kind = kind, .node = node, .out = NO_BUFFER, .out_gradient = NO_BUFFER};
     for (int i = 0; i < NODE_INPUTS; i++) {
         step->in[i] = step->in_gradient[i] = NO_BUFFER;
@@ -64,11 +64,12 @@ static bool reads_twice(const struct node *node, int input) {
 
 // The buffer of a node's output: a new one, or that of an input which nobody reads afterwards.
 static int output_buffer(struct planner *planner, const struct node *node, int time) {
-    const int over = node->operation->over_input - 1;
+    const int in_place = node->operation->in_place - 1;
     const size_t bytes = value_bytes(planner, node->output);
-    if (over >= 0 && over < node->input_count && graph_mode_of(planner->graph) == GRAPH_PREDICT) {
-        const value_id input = node->inputs[over];
-        if (planner->last_forward[input] == time && !reads_twice(node, over) &&
+    if (in_place >= 0 && in_place < node->input_count &&
+        graph_mode_of(planner->graph) == GRAPH_PREDICT) {
+        const value_id input = node->inputs[in_place];
+        if (planner->last_forward[input] == time && !reads_twice(node, in_place) &&
             value_bytes(planner, input) == bytes &&
             graph_value_at(planner->graph, input)->producer >= 0) {
             return planner->kept[input];
@@ -90,7 +91,7 @@ static void plan_forward(struct planner *planner) {
         planner->last_forward[graph_output_at(graph, i)] = nodes; // the loss reads it
     }
     planner->kept[0] = new_buffer(planner, value_bytes(planner, 0), -1, planner->last_forward[0]);
-    planner->made->input = planner->kept[0];
+    planner->schedule->input = planner->kept[0];
     for (planner->now = 0; planner->now < nodes; planner->now++) {
         const struct node *node = graph_node_at(graph, planner->now);
         struct step *step = new_step(planner, STEP_FORWARD, planner->now);
@@ -100,38 +101,38 @@ static void plan_forward(struct planner *planner) {
         step->out = output_buffer(planner, node, planner->now);
         planner->kept[node->output] = step->out;
         touch(planner, step->out, planner->last_forward[node->output]);
-        planner->made->saved[planner->now] = new_buffer(planner, 0, planner->now, planner->now);
+        planner->schedule->saved[planner->now] = new_buffer(planner, 0, planner->now, planner->now);
     }
-    planner->made->forward_count = planner->made->step_count;
+    planner->schedule->forward_count = planner->schedule->step_count;
 }
 
 // ---- backward
 
-// Makes sure that a value can be read now; where it was not kept, steps make it again.
-static void bring(struct planner *planner, value_id value) {
-    if (is_kept(planner, value) || planner->again[value] != NO_BUFFER) {
+// Makes sure that a value can be read now; where it was not kept, steps recompute it.
+static void recompute_if_needed(struct planner *planner, value_id value) {
+    if (is_kept(planner, value) || planner->recomputed[value] != NO_BUFFER) {
         return;
     }
     const int producer = graph_value_at(planner->graph, value)->producer;
     const struct node *node = graph_node_at(planner->graph, producer);
     for (int k = 0; k < node->input_count; k++) {
-        bring(planner, node->inputs[k]);
+        recompute_if_needed(planner, node->inputs[k]);
     }
-    struct step *step = new_step(planner, STEP_AGAIN, producer);
+    struct step *step = new_step(planner, STEP_RECOMPUTE, producer);
     for (int k = 0; k < node->input_count; k++) {
         const value_id input = node->inputs[k];
-        step->in[k] = is_kept(planner, input) ? planner->kept[input] : planner->again[input];
+        step->in[k] = is_kept(planner, input) ? planner->kept[input] : planner->recomputed[input];
         touch(planner, step->in[k], planner->now);
     }
-    planner->again[value] =
+    planner->recomputed[value] =
         new_buffer(planner, value_bytes(planner, value), planner->now, planner->now);
-    step->out = planner->again[value];
-    touch(planner, planner->made->saved[producer], planner->now);
+    step->out = planner->recomputed[value];
+    touch(planner, planner->schedule->saved[producer], planner->now);
     planner->now++;
 }
 
-static int brought(struct planner *planner, value_id value) {
-    const int buffer = is_kept(planner, value) ? planner->kept[value] : planner->again[value];
+static int read_now(struct planner *planner, value_id value) {
+    const int buffer = is_kept(planner, value) ? planner->kept[value] : planner->recomputed[value];
     touch(planner, buffer, planner->now);
     return buffer;
 }
@@ -146,10 +147,11 @@ static void input_gradients(struct planner *planner, const struct node *node, st
         step->add[k] = planner->gradient[input] != NO_BUFFER;
         if (!step->add[k]) {
             const size_t bytes = value_bytes(planner, input);
-            const bool over = k == 0 && node->operation->over_gradient &&
-                              planner->made->buffers[step->out_gradient].bytes == bytes;
-            planner->gradient[input] =
-                over ? step->out_gradient : new_buffer(planner, bytes, planner->now, planner->now);
+            const bool in_place = k == 0 && node->operation->gradient_in_place &&
+                                  planner->schedule->buffers[step->out_gradient].bytes == bytes;
+            planner->gradient[input] = in_place
+                                           ? step->out_gradient
+                                           : new_buffer(planner, bytes, planner->now, planner->now);
         }
         step->in_gradient[k] = planner->gradient[input];
         touch(planner, step->in_gradient[k], planner->now);
@@ -162,7 +164,7 @@ static void plan_backward(struct planner *planner) {
     for (int i = 0; i < graph_output_count(graph); i++) {
         const value_id output = graph_output_at(graph, i);
         planner->gradient[output] = new_buffer(planner, value_bytes(planner, output), loss, loss);
-        planner->made->output_gradients[i] = planner->gradient[output];
+        planner->schedule->output_gradients[i] = planner->gradient[output];
     }
     planner->now = loss + 1;
     for (int i = loss - 1; i >= 0; i--) {
@@ -173,22 +175,22 @@ static void plan_backward(struct planner *planner) {
         const struct operation *operation = node->operation;
         for (int k = 0; k < node->input_count; k++) {
             if (operation->reads_input[k]) {
-                bring(planner, node->inputs[k]);
+                recompute_if_needed(planner, node->inputs[k]);
             }
         }
         if (operation->reads_output) {
-            bring(planner, node->output);
+            recompute_if_needed(planner, node->output);
         }
         struct step *step = new_step(planner, STEP_BACKWARD, i);
         for (int k = 0; k < node->input_count; k++) {
             if (operation->reads_input[k]) {
-                step->in[k] = brought(planner, node->inputs[k]);
+                step->in[k] = read_now(planner, node->inputs[k]);
             }
         }
-        step->out = operation->reads_output ? brought(planner, node->output) : NO_BUFFER;
+        step->out = operation->reads_output ? read_now(planner, node->output) : NO_BUFFER;
         step->out_gradient = planner->gradient[node->output];
         touch(planner, step->out_gradient, planner->now);
-        touch(planner, planner->made->saved[i], planner->now);
+        touch(planner, planner->schedule->saved[i], planner->now);
         input_gradients(planner, node, step);
         planner->now++;
     }
@@ -196,12 +198,12 @@ static void plan_backward(struct planner *planner) {
 
 // ---- both
 
-static int *numbers(size_t count) {
-    int *made = malloc((count + 1) * sizeof *made);
-    for (size_t i = 0; made != NULL && i < count; i++) {
-        made[i] = NO_BUFFER;
+static int *buffer_table(size_t count) {
+    int *table = malloc((count + 1) * sizeof *table);
+    for (size_t i = 0; table != NULL && i < count; i++) {
+        table[i] = NO_BUFFER;
     }
-    return made;
+    return table;
 }
 
 bool schedule_make(struct schedule *schedule, const struct graph *graph, enum precision precision,
@@ -209,24 +211,24 @@ bool schedule_make(struct schedule *schedule, const struct graph *graph, enum pr
     const size_t values = (size_t)graph_value_count(graph);
     const size_t nodes = (size_t)graph_node_count(graph);
     const size_t outputs = (size_t)graph_output_count(graph);
-    struct planner planner = {.made = schedule,
+    struct planner planner = {.schedule = schedule,
                               .graph = graph,
                               .precision = precision,
-                              .last_forward = numbers(values),
-                              .kept = numbers(values),
-                              .again = numbers(values),
-                              .gradient = numbers(values)};
+                              .last_forward = buffer_table(values),
+                              .kept = buffer_table(values),
+                              .recomputed = buffer_table(values),
+                              .gradient = buffer_table(values)};
     // A node runs forward, perhaps again, and backward; each value has at most four buffers.
     *schedule = (struct schedule){.steps = calloc(3 * nodes + 1, sizeof *schedule->steps),
                                   .buffers = calloc(8 * (values + 1), sizeof *schedule->buffers),
-                                  .outputs = numbers(outputs),
-                                  .output_gradients = numbers(outputs),
-                                  .saved = numbers(nodes)};
-    const bool room =
-        planner.last_forward != NULL && planner.kept != NULL && planner.again != NULL &&
+                                  .outputs = buffer_table(outputs),
+                                  .output_gradients = buffer_table(outputs),
+                                  .saved = buffer_table(nodes)};
+    const bool allocated =
+        planner.last_forward != NULL && planner.kept != NULL && planner.recomputed != NULL &&
         planner.gradient != NULL && schedule->steps != NULL && schedule->buffers != NULL &&
         schedule->outputs != NULL && schedule->output_gradients != NULL && schedule->saved != NULL;
-    if (room) {
+    if (allocated) {
         plan_forward(&planner);
         for (int i = 0; i < graph_output_count(graph); i++) {
             schedule->outputs[i] = planner.kept[graph_output_at(graph, i)];
@@ -239,9 +241,9 @@ bool schedule_make(struct schedule *schedule, const struct graph *graph, enum pr
     }
     free(planner.last_forward);
     free(planner.kept);
-    free(planner.again);
+    free(planner.recomputed);
     free(planner.gradient);
-    return room || fail(error, "no memory");
+    return allocated || fail(error, "no memory");
 }
 
 void schedule_free(struct schedule *schedule) {

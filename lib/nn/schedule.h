@@ -5,7 +5,7 @@
 #include "nn/memory_plan.h"
 #include "nn/operation.h"
 
-enum step_kind { STEP_FORWARD, STEP_AGAIN, STEP_BACKWARD };
+enum step_kind { STEP_FORWARD, STEP_RECOMPUTE, STEP_BACKWARD };
 
 #define NO_BUFFER (-1)
 
@@ -27,9 +27,9 @@ struct schedule {
     int *outputs, *output_gradients, *saved; // of each output, and of each node
 };
 
-// Orders the nodes: forward in the graph's order, backward in reverse; outputs of cheap nodes are
-// made again right before the first backward step that reads them. Sizes of scratch and saved
-// buffers are left at 0 for the kernels' plans to fill.
+// Orders the nodes: forward in the graph's order, backward in reverse; outputs that were
+// not kept are recomputed right before the first backward step that reads them. Sizes of scratch
+// and saved buffers are left at 0 for the kernels' plans to fill.
 CHECKED bool schedule_make(struct schedule *schedule, const struct graph *graph,
                            enum precision precision, struct error *error);
 void schedule_free(struct schedule *schedule);

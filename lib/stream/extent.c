@@ -1,7 +1,7 @@
 // Elements of every type become doubles, a block at a time, and go through one loop.
 #include "stream/extent.h"
 
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/simd.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ static void widen(double *numbers, enum dtype type, const unsigned char *bytes, 
     case DTYPE_F8: WIDEN(double)
     default: {
         float block[BLOCK];
-        half_read(block, bytes, count);
+        fp16_read(block, bytes, count);
         for (size_t i = 0; i < count; i++) {
             numbers[i] = (double)block[i];
         }

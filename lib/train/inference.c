@@ -8,13 +8,13 @@
 #include <string.h>
 
 bool inference_open(struct inference *inference, struct backend *backend, const struct graph *graph,
-                    struct network *network, bool flip, struct error *error) {
+                    struct executor *executor, bool flip, struct error *error) {
     const struct shape in = graph_shape(graph, 0);
     const struct shape out = graph_shape(graph, graph_output_at(graph, 0));
     const size_t logits = shape_count(out) * sizeof(float);
     const struct backend_calls *calls = backend->calls;
     *inference = (struct inference){.backend = backend,
-                                    .network = network,
+                                    .executor = executor,
                                     .in = in,
                                     .out = out,
                                     .flip = flip,
@@ -33,7 +33,7 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
 }
 
 void inference_close(struct inference *inference) {
-    plane_resize_close(&inference->resize);
+    float_resize_close(&inference->resize);
     struct backend *backend = inference->backend;
     backend->calls->forget(backend, inference->recording);
     backend->calls->host_release(backend, inference->logits);
@@ -44,18 +44,18 @@ void inference_close(struct inference *inference) {
     *inference = (struct inference){.logits = NULL};
 }
 
-static void queue_forward(void *network) {
-    network_forward(network);
+static void queue_forward(void *executor) {
+    executor_forward(executor);
 }
 
 static bool run_once(struct inference *inference, const uint8_t *images, float *logits,
                      struct error *error) {
     const struct backend_calls *calls = inference->backend->calls;
-    calls->put(inference->backend, network_input(inference->network), images,
+    calls->put(inference->backend, executor_input(inference->executor), images,
                shape_count(inference->in));
-    network_begin(inference->network, 0);
-    calls->repeat(inference->backend, &inference->recording, queue_forward, inference->network);
-    calls->get(inference->backend, logits, network_output(inference->network, 0),
+    executor_begin(inference->executor, 0);
+    calls->repeat(inference->backend, &inference->recording, queue_forward, inference->executor);
+    calls->get(inference->backend, logits, executor_output(inference->executor, 0),
                shape_count(inference->out) * sizeof *logits);
     return calls->wait(inference->backend, error);
 }
@@ -80,12 +80,12 @@ static bool resize(struct inference *inference, const float *logits, size_t i, s
                    size_t width, float **made, struct error *error) {
     const struct shape out = inference->out;
     if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
-        plane_resize_close(&inference->resize);
-        if (!plane_resize_open(&inference->resize, out.h, out.w, height, width, error)) {
+        float_resize_close(&inference->resize);
+        if (!float_resize_open(&inference->resize, out.h, out.w, height, width, error)) {
             return false;
         }
     }
-    *made = plane_resize_run(&inference->resize, logits + i * out.h * out.w);
+    *made = float_resize_run(&inference->resize, logits + i * out.h * out.w);
     return true;
 }
 

@@ -2,26 +2,26 @@
 #ifndef PLEURA_TRAIN_INFERENCE_H
 #define PLEURA_TRAIN_INFERENCE_H
 
-#include "nn/bilinear/plane.h"
-#include "nn/network.h"
+#include "nn/bilinear/float_resize.h"
+#include "nn/executor.h"
 
 struct inference {
     struct backend *backend;
-    struct network *network;
+    struct executor *executor;
     struct recording *recording; // of the forward pass
     struct shape in, out;        // of the network; output 0 is the main head's logits
     float *logits, *mirrored;    // of a batch; of the mirrored images
     bool flip;                   // whether `mirrored` counts
     uint8_t *images;             // room for a batch, for callers who gather one
     uint8_t *turned;             // images mirrored left to right
-    struct plane_resize resize;
+    struct float_resize resize;
     float *probability; // of a mirrored pair
     size_t room;        // numbers in `probability`
 };
 
 // With `flip`, every image also runs mirrored, and probabilities are the mean of both.
 CHECKED bool inference_open(struct inference *inference, struct backend *backend,
-                            const struct graph *graph, struct network *network, bool flip,
+                            const struct graph *graph, struct executor *executor, bool flip,
                             struct error *error);
 void inference_close(struct inference *inference);
 

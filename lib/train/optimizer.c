@@ -2,12 +2,12 @@
 #include "train/optimizer.h"
 
 bool optimizer_open(struct optimizer *optimizer, struct backend *backend, struct graph *graph,
-                    struct network *network, struct error *error) {
-    const size_t bytes = network_learned_count(network) * sizeof(float);
+                    struct executor *executor, struct error *error) {
+    const size_t bytes = executor_learned_count(executor) * sizeof(float);
     *optimizer =
         (struct optimizer){.backend = backend,
                            .graph = graph,
-                           .network = network,
+                           .executor = executor,
                            .mean = backend->calls->alloc(backend, bytes),
                            .variance = backend->calls->alloc(backend, bytes),
                            .factors = backend->calls->alloc(backend, 2 * sizeof(struct radam_step)),
@@ -36,12 +36,12 @@ void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
 }
 
 void optimizer_queue(const struct optimizer *optimizer) {
-    const struct update update = {.values = network_values(optimizer->network),
-                                  .gradients = network_gradients(optimizer->network),
+    const struct update update = {.values = executor_values(optimizer->executor),
+                                  .gradients = executor_gradients(optimizer->executor),
                                   .mean = optimizer->mean,
                                   .variance = optimizer->variance,
-                                  .decaying = network_decaying_count(optimizer->network),
-                                  .count = network_learned_count(optimizer->network),
+                                  .decaying = executor_decaying_count(optimizer->executor),
+                                  .count = executor_learned_count(optimizer->executor),
                                   .factors = optimizer->factors,
                                   .bad = optimizer->bad};
     optimizer->backend->doing = "the optimiser";

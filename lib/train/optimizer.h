@@ -7,7 +7,7 @@
 struct optimizer {
     struct backend *backend;
     struct graph *graph;
-    struct network *network;
+    struct executor *executor;
     float *mean, *variance;     // on the device, of the learned parameters, in their order
     struct radam_step *factors; // on the device
     int64_t *bad;               // on the device: see struct update
@@ -16,7 +16,7 @@ struct optimizer {
 
 // Means and variances start as zeros. False with *error without memory.
 CHECKED bool optimizer_open(struct optimizer *optimizer, struct backend *backend,
-                            struct graph *graph, struct network *network, struct error *error);
+                            struct graph *graph, struct executor *executor, struct error *error);
 void optimizer_close(struct optimizer *optimizer);
 
 // One RAdam step with the gradients that have been gathered, which are then cleared: begin, then

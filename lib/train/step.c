@@ -7,7 +7,7 @@
 bool step_open(struct step_runner *runner, struct optimizer *optimizer, const struct batch *batch,
                const struct loss_options *options, int64_t accumulate, struct error *error) {
     struct backend *backend = optimizer->backend;
-    struct network *network = optimizer->network;
+    struct executor *executor = optimizer->executor;
     const int heads = graph_output_count(optimizer->graph) - 1;
     *runner = (struct step_runner){
         .optimizer = optimizer,
@@ -16,13 +16,13 @@ bool step_open(struct step_runner *runner, struct optimizer *optimizer, const st
         .loss = {.heads = (size_t)heads,
                  .images = batch->capacity,
                  .pixels = batch->mask_height * batch->mask_width,
-                 .global = network_output(network, heads),
-                 .global_gradient = network_output_gradient(network, heads)},
+                 .global = executor_output(executor, heads),
+                 .global_gradient = executor_output_gradient(executor, heads)},
         .image_bytes = batch->capacity * batch->height * batch->width,
         .mask_bytes = batch->capacity * batch->mask_height * batch->mask_width};
     for (int i = 0; i < heads; i++) {
-        runner->loss.logits[i] = network_output(network, i);
-        runner->loss.gradients[i] = network_output_gradient(network, i);
+        runner->loss.logits[i] = executor_output(executor, i);
+        runner->loss.gradients[i] = executor_output_gradient(executor, i);
     }
     runner->masks = backend->calls->alloc(backend, runner->mask_bytes);
     runner->loss.masks = runner->masks;
@@ -83,9 +83,9 @@ static void watch(const struct step_runner *runner, const char *what,
 
 static void queue_step(void *context) {
     const struct step_runner *runner = context;
-    network_forward(runner->optimizer->network);
+    executor_forward(runner->optimizer->executor);
     watch(runner, "losses", queue_losses);
-    network_backward(runner->optimizer->network);
+    executor_backward(runner->optimizer->executor);
     if (runner->updates) {
         watch(runner, "optimiser", queue_update);
     }
@@ -93,15 +93,15 @@ static void queue_step(void *context) {
 
 static void start(struct step_runner *runner, uint64_t seed, bool updates) {
     struct backend *backend = runner->optimizer->backend;
-    struct network *network = runner->optimizer->network;
+    struct executor *executor = runner->optimizer->executor;
     runner->updates = updates;
-    backend->calls->copy(backend, network_input(network), runner->sent, runner->image_bytes);
+    backend->calls->copy(backend, executor_input(executor), runner->sent, runner->image_bytes);
     backend->calls->copy(backend, runner->masks, runner->sent + runner->image_bytes,
                          runner->mask_bytes);
-    network_begin(network, seed);
+    executor_begin(executor, seed);
     backend->calls->repeat(backend, &runner->recording[updates], queue_step, runner);
     if (updates) {
-        network_changed(network);
+        executor_changed(executor);
     }
 }
 

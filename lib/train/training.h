@@ -3,7 +3,7 @@
 #define PLEURA_TRAIN_TRAINING_H
 
 #include "loss/total_loss.h"
-#include "nn/network.h"
+#include "nn/executor.h"
 #include "optimizer/update.h"
 
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.

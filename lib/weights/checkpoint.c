@@ -1,7 +1,7 @@
 // Reading the weights of a checkpoint.
 #include "weights/checkpoint.h"
 
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "stream/reader.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ static bool copy_numbers(const struct tensor *tensor, float *values, size_t coun
                          struct error *error) {
     switch (tensor->type) {
     case DTYPE_F4: memcpy(values, tensor->data, count * sizeof *values); return true;
-    case DTYPE_F2: half_read(values, tensor->data, count); return true;
+    case DTYPE_F2: fp16_read(values, tensor->data, count); return true;
     case DTYPE_F8:
         for (size_t i = 0; i < count; i++) {
             double number;

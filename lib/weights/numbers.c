@@ -1,7 +1,7 @@
 // Reading stored numbers.
 #include "weights/numbers.h"
 
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -33,7 +33,7 @@ float number_read(enum number_type type, const unsigned char *at) {
     switch (type) {
     case NUMBER_F32: return number.f32;
     case NUMBER_F64: return (float)number.f64;
-    case NUMBER_F16: return half_to_float(number.half);
+    case NUMBER_F16: return fp16_to_float(number.half);
     case NUMBER_BF16: {
         const uint32_t upper = (uint32_t)number.half << 16;
         number.bits = upper;

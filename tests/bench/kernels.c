@@ -1,5 +1,5 @@
 // kernels: how fast the library's loops over one image or mask are against memcpy of their input.
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/numbers/random.h"
 #include "image/mask.h"
 #include "image/resize.h"
@@ -43,19 +43,19 @@ static bool draw(struct planes *planes, struct error *error) {
 
 static bool threshold(struct planes *planes, struct error *error) {
     (void)error;
-    mask_above_half(&planes->other, planes->halves, 0.5);
+    mask_above_fp16(&planes->other, planes->halves, 0.5);
     return true;
 }
 
 static bool read_halves(struct planes *planes, struct error *error) {
     (void)error;
-    half_read(planes->floats, planes->halves, PIXELS);
+    fp16_read(planes->floats, planes->halves, PIXELS);
     return true;
 }
 
 static bool write_halves(struct planes *planes, struct error *error) {
     (void)error;
-    half_write(planes->halves, planes->floats, PIXELS);
+    fp16_write(planes->halves, planes->floats, PIXELS);
     return true;
 }
 
@@ -126,7 +126,7 @@ static void fill(struct planes *planes) {
             planes->floats[at] = (float)planes->gray.pixels[at] / 256.0f;
         }
     }
-    half_write(planes->halves, planes->floats, PIXELS);
+    fp16_write(planes->halves, planes->floats, PIXELS);
 }
 
 int main(void) {

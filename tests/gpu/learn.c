@@ -62,11 +62,11 @@ static void fill(struct batch *batch, const struct lesson *lesson, int64_t seed,
 }
 
 // FNV-1a of all parameters' bytes.
-static uint64_t checksum(struct backend *backend, struct network *network) {
-    const size_t bytes = network_value_count(network) * sizeof(float);
+static uint64_t checksum(struct backend *backend, struct executor *executor) {
+    const size_t bytes = executor_value_count(executor) * sizeof(float);
     unsigned char *values = need(bytes, 1);
     uint64_t hash = 0xCBF29CE484222325u;
-    backend->calls->get(backend, values, network_values(network), bytes);
+    backend->calls->get(backend, values, executor_values(executor), bytes);
     for (size_t i = 0; i < bytes; i++) {
         hash = (hash ^ values[i]) * 0x100000001B3u;
     }
@@ -111,17 +111,17 @@ static void run(const struct options *options, const struct lesson *lesson) {
     struct optimizer optimizer;
     struct graph *graph = open_graph(choice, true);
     struct backend *backend = open_device(choice);
-    struct network *network = open_network(backend, graph, (uint64_t)options->seed);
-    if (!optimizer_open(&optimizer, backend, graph, network, &error)) {
+    struct executor *executor = open_network(backend, graph, (uint64_t)options->seed);
+    if (!optimizer_open(&optimizer, backend, graph, executor, &error)) {
         die("%s", error.text);
     }
     (void)printf("{\"network\":\"%s\",\"device\":\"%s\",\"precision\":\"%s\",\"seed\":%" PRId64
                  ",\"losses\":[",
                  choice->name, choice->device, choice->precision, options->seed);
     learn(options, lesson, &optimizer);
-    (void)printf("],\"parameters\":\"%016" PRIx64 "\"}\n", checksum(backend, network));
+    (void)printf("],\"parameters\":\"%016" PRIx64 "\"}\n", checksum(backend, executor));
     optimizer_close(&optimizer);
-    network_free(network);
+    executor_free(executor);
     graph_free(graph);
     backend_close(backend);
 }

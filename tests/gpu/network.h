@@ -84,14 +84,14 @@ static inline struct backend *open_device(const struct network_choice *choice) {
 }
 
 // With parameters drawn from `seed`.
-static inline struct network *open_network(struct backend *backend, struct graph *graph,
-                                           uint64_t seed) {
+static inline struct executor *open_network(struct backend *backend, struct graph *graph,
+                                            uint64_t seed) {
     struct error error;
-    struct network *network = network_new(graph, backend, &error);
-    if (network == NULL || !parameters_start(backend, graph, network, seed, &error)) {
+    struct executor *executor = executor_new(graph, backend, &error);
+    if (executor == NULL || !parameters_start(backend, graph, executor, seed, &error)) {
         die("%s", error.text);
     }
-    return network;
+    return executor;
 }
 
 static inline struct batch open_batch(const struct network_choice *choice) {

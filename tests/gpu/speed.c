@@ -4,7 +4,7 @@
 
 #include "core/numbers/random.h"
 #include "core/version.h"
-#include "nn/cost/bound.h"
+#include "nn/cost/roofline.h"
 #include "train/inference.h"
 
 #include <stdio.h>
@@ -106,14 +106,14 @@ static void accumulated(void *context) {
 }
 
 static double measure_training(const struct options *options, struct backend *backend,
-                               struct graph *graph, struct network *network, size_t *left) {
+                               struct graph *graph, struct executor *executor, size_t *left) {
     struct training training = {.options = options, .batch = open_batch(&options->choice)};
     struct optimizer optimizer;
     struct error error;
     fill_noise(training.batch.images,
                training.batch.count * training.batch.height * training.batch.width);
     fill_masks(&training.batch);
-    if (!optimizer_open(&optimizer, backend, graph, network, &error) ||
+    if (!optimizer_open(&optimizer, backend, graph, executor, &error) ||
         !step_open(&training.runner, &optimizer, &training.batch, &loss_options_usual,
                    options->choice.accumulate, &error)) {
         die("%s", error.text);
@@ -139,35 +139,35 @@ static void predict(void *context) {
 
 struct forward {
     struct backend *backend;
-    struct network *network;
+    struct executor *executor;
     struct recording *recording;
 };
 
 static void queue_forward(void *context) {
-    network_forward(context);
+    executor_forward(context);
 }
 
 static void run_forward(void *context) {
     struct forward *forward = context;
     struct backend *backend = forward->backend;
     struct error error;
-    backend->calls->repeat(backend, &forward->recording, queue_forward, forward->network);
+    backend->calls->repeat(backend, &forward->recording, queue_forward, forward->executor);
     if (!backend->calls->wait(backend, &error)) {
         die("%s", error.text);
     }
 }
 
 static double measure_prediction(const struct options *options, struct backend *backend,
-                                 struct graph *graph, struct network *network, double *device_ms,
+                                 struct graph *graph, struct executor *executor, double *device_ms,
                                  size_t *left) {
     struct inference inference;
     struct error error;
-    if (!inference_open(&inference, backend, graph, network, false, &error)) {
+    if (!inference_open(&inference, backend, graph, executor, false, &error)) {
         die("%s", error.text);
     }
     fill_noise(inference.images, shape_count(inference.in));
     const double ms = time_all(options->repeat, predict, &inference);
-    struct forward forward = {backend, network, NULL};
+    struct forward forward = {backend, executor, NULL};
     *device_ms = time_all(options->repeat, run_forward, &forward);
     *left = backend->calls->room(backend);
     backend->calls->forget(backend, forward.recording);
@@ -180,25 +180,25 @@ static struct measured measure(const struct options *options, struct graph *grap
     size_t left = 0;
     struct backend *backend = open_device(&options->choice);
     const size_t room = backend->calls->room(backend);
-    struct network *network = open_network(backend, graph, 1);
+    struct executor *executor = open_network(backend, graph, 1);
     made.ms = trains(options)
-                  ? measure_training(options, backend, graph, network, &left)
-                  : measure_prediction(options, backend, graph, network, &made.device_ms, &left);
+                  ? measure_training(options, backend, graph, executor, &left)
+                  : measure_prediction(options, backend, graph, executor, &made.device_ms, &left);
     made.taken = room > left ? room - left : 0;
-    network_free(network);
+    executor_free(executor);
     backend_close(backend);
     return made;
 }
 
 // ---- the line
 
-static struct bound bound_of(const struct options *options, struct graph *graph) {
+static struct roofline bound_of(const struct options *options, struct graph *graph) {
     const struct rates rates = {1e12 * options->tera_flop, 1e12 * options->tera_bytes};
-    struct bound bound;
+    struct roofline bound;
     struct error error;
     size_t learned = 0;
     size_t decaying = 0;
-    if (!graph_bound(graph, precision_of(&options->choice), &rates, &bound, &error)) {
+    if (!graph_roofline(graph, precision_of(&options->choice), &rates, &bound, &error)) {
         die("%s", error.text);
     }
     if (trains(options)) {
@@ -210,7 +210,7 @@ static struct bound bound_of(const struct options *options, struct graph *graph)
     return bound;
 }
 
-static void print(const struct options *options, const struct bound *bound,
+static void print(const struct options *options, const struct roofline *bound,
                   const struct measured *made) {
     const struct network_choice *choice = &options->choice;
     (void)printf(
@@ -279,7 +279,7 @@ int main(int argc, char **argv) {
                               .tera_bytes = 4.3};
     read_options(&options, argc, argv);
     struct graph *graph = open_graph(&options.choice, trains(&options));
-    const struct bound bound = bound_of(&options, graph);
+    const struct roofline bound = bound_of(&options, graph);
     if (options.bound) {
         print(&options, &bound, NULL);
     } else {

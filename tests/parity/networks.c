@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "loss/total_loss.h"
 #include "models/models.h"
-#include "nn/network.h"
+#include "nn/executor.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -22,7 +22,7 @@
 struct bench {
     struct backend *backend;
     struct graph *graph;
-    struct network *network;
+    struct executor *executor;
     bool train;
     size_t images, height, width, out_height, out_width, heads;
     struct loss_options loss;
@@ -64,15 +64,15 @@ static void hash_parameter(const struct parameter *parameter, float *values) {
 }
 
 static void fill_parameters(struct bench *bench) {
-    const size_t count = network_value_count(bench->network);
+    const size_t count = executor_value_count(bench->executor);
     float *values = need(count, sizeof *values);
     for (int i = 0; i < graph_parameter_count(bench->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(bench->graph, i);
         hash_parameter(parameter, values + parameter->offset);
     }
-    bench->backend->calls->put(bench->backend, network_values(bench->network), values,
+    bench->backend->calls->put(bench->backend, executor_values(bench->executor), values,
                                count * sizeof *values);
-    network_changed(bench->network);
+    executor_changed(bench->executor);
     free(values);
 }
 
@@ -93,7 +93,7 @@ static void fill_input(struct bench *bench, const json_t *fixture, int64_t step)
             }
         }
     }
-    bench->backend->calls->put(bench->backend, network_input(bench->network), input,
+    bench->backend->calls->put(bench->backend, executor_input(bench->executor), input,
                                count * sizeof *input);
     free(numbers);
     free(input);
@@ -152,8 +152,8 @@ static struct bench open_bench(const struct parity *parity, const json_t *fixtur
     if (bench.graph == NULL) {
         die("%s: %s", parity->fixture, error.text);
     }
-    bench.network = network_new(bench.graph, bench.backend, &error);
-    if (bench.network == NULL) {
+    bench.executor = executor_new(bench.graph, bench.backend, &error);
+    if (bench.executor == NULL) {
         die("%s: %s", parity->fixture, error.text);
     }
     bench.heads = (size_t)graph_output_count(bench.graph) - 1;
@@ -163,7 +163,7 @@ static struct bench open_bench(const struct parity *parity, const json_t *fixtur
 }
 
 static void close_bench(struct bench *bench) {
-    network_free(bench->network);
+    executor_free(bench->executor);
     graph_free(bench->graph);
     backend_close(bench->backend);
     free(bench->masks);
@@ -188,7 +188,7 @@ static float *fetch(const struct bench *bench, const float *numbers, size_t coun
 // reads them.
 static double loss_of(struct bench *bench, double scale) {
     struct backend *backend = bench->backend;
-    struct network *network = bench->network;
+    struct executor *executor = bench->executor;
     const size_t pixels = bench->out_height * bench->out_width;
     const size_t count = bench->images * pixels;
     void *memory[MOST_HEADS + 4] = {NULL}; // what is the device's and to be released
@@ -196,8 +196,8 @@ static double loss_of(struct bench *bench, double scale) {
     struct loss_inputs inputs = {.heads = bench->heads, .images = bench->images, .pixels = pixels};
     for (size_t i = 0; i <= bench->heads; i++) {
         const bool last = i == bench->heads;
-        const float *logits = network_output(network, (int)i);
-        float *gradient = bench->train ? network_output_gradient(network, (int)i)
+        const float *logits = executor_output(executor, (int)i);
+        float *gradient = bench->train ? executor_output_gradient(executor, (int)i)
                                        : device_room(backend, count * sizeof(float));
         *(last ? &inputs.global : &inputs.logits[i]) = logits;
         *(last ? &inputs.global_gradient : &inputs.gradients[i]) = gradient;
@@ -264,7 +264,7 @@ static double outputs_error(const struct bench *bench, const json_t *fixture) {
     for (size_t i = 0; i <= bench->heads; i++) {
         const size_t count =
             bench->images * (i < bench->heads ? bench->out_height * bench->out_width : 1);
-        float *values = fetch(bench, network_output(bench->network, (int)i), count);
+        float *values = fetch(bench, executor_output(bench->executor, (int)i), count);
         const double error = described_error(json_array_get(outputs, i), values);
         worst = error > worst ? error : worst;
         free(values);
@@ -311,8 +311,8 @@ void parity_network(struct parity *parity, const json_t *fixture) {
     const bool train = strcmp(text_member(fixture, "mode"), "train") == 0;
     struct bench bench = open_bench(parity, fixture, train ? GRAPH_TRAIN : GRAPH_PREDICT);
     fill_input(&bench, fixture, 0);
-    network_begin(bench.network, 0);
-    network_forward(bench.network);
+    executor_begin(bench.executor, 0);
+    executor_forward(bench.executor);
     const double loss = loss_of(&bench, 1);
     report(parity, "outputs", outputs_error(&bench, fixture), allowed(parity, fixture, "outputs"));
     report(parity, "loss", fabs(loss / number_member(fixture, "loss") - 1),
@@ -321,16 +321,16 @@ void parity_network(struct parity *parity, const json_t *fixture) {
         const json_t *gradients = member(fixture, "gradients");
         const json_t *statistics = member(fixture, "buffers_after");
         const size_t count = json_array_size(gradients);
-        network_backward(bench.network);
-        double *errors = described_errors(&bench, gradients, network_gradients(bench.network),
-                                          network_learned_count(bench.network));
+        executor_backward(bench.executor);
+        double *errors = described_errors(&bench, gradients, executor_gradients(bench.executor),
+                                          executor_learned_count(bench.executor));
         report(parity, "gradients, median", median(errors, count),
                allowed(parity, fixture, "gradients_median"));
         report(parity, "gradients, greatest", errors[count - 1],
                2 * allowed(parity, fixture, "gradients_max"));
         free(errors);
-        errors = described_errors(&bench, statistics, network_values(bench.network),
-                                  network_value_count(bench.network));
+        errors = described_errors(&bench, statistics, executor_values(bench.executor),
+                                  executor_value_count(bench.executor));
         report(parity, "running statistics", errors[json_array_size(statistics) - 1],
                allowed(parity, fixture, "statistics"));
         free(errors);
@@ -346,27 +346,27 @@ void parity_trace(struct parity *parity, const json_t *fixture) {
     struct optimizer optimizer;
     struct error error;
     double worst = 0;
-    if (!optimizer_open(&optimizer, bench.backend, bench.graph, bench.network, &error)) {
+    if (!optimizer_open(&optimizer, bench.backend, bench.graph, bench.executor, &error)) {
         die("%s", error.text);
     }
     for (int64_t step = 1; step <= integer_member(fixture, "steps"); step++) {
         fill_input(&bench, fixture, step);
-        network_begin(bench.network, 0);
-        network_forward(bench.network);
+        executor_begin(bench.executor, 0);
+        executor_forward(bench.executor);
         const double loss = loss_of(&bench, 1 / (double)accumulate);
         const double wanted = number_member(json_array_get(trace, (size_t)step - 1), "loss");
         worst = fmax(worst, fabs(loss / wanted - 1));
-        network_backward(bench.network);
+        executor_backward(bench.executor);
         if (step % accumulate == 0) {
             const double rate = learning_rate(step - accumulate, integer_member(fixture, "n_iter"),
                                               number_member(fixture, "lr"));
             optimizer_begin(&optimizer, rate, number_member(fixture, "weight_decay"));
             optimizer_queue(&optimizer);
-            network_changed(bench.network);
+            executor_changed(bench.executor);
         }
     }
-    double *errors = described_errors(&bench, after, network_values(bench.network),
-                                      network_value_count(bench.network));
+    double *errors = described_errors(&bench, after, executor_values(bench.executor),
+                                      executor_value_count(bench.executor));
     report(parity, "losses", worst, allowed(parity, fixture, "loss_max"));
     report(parity, "parameters", errors[json_array_size(after) - 1],
            allowed(parity, fixture, "parameters_max"));

@@ -1,5 +1,5 @@
 // make-probabilities: a stream of probabilities whose areas are known, for the tests of programs.
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
@@ -28,7 +28,7 @@ static void write_image(struct stream_writer *writer, const struct options *opti
     for (size_t i = 0; i < size; i++) {
         values[i] = (float)(i < area ? options->inside : options->outside);
     }
-    half_write(halves, values, size);
+    fp16_write(halves, values, size);
     const struct tensor tensor =
         tensor_plane(half ? DTYPE_F2 : DTYPE_F4, (size_t)options->height, (size_t)options->width,
                      half ? (const void *)halves : (const void *)values);

@@ -1,5 +1,5 @@
 // make-stream: tensor streams of any kind and size for the tests of programs.
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/numbers/random.h"
 #include "program/cli.h"
 #include "program/die.h"
@@ -54,7 +54,7 @@ static void write_everything(struct stream_writer *writer) {
     const uint32_t f4[3] = {0x3F800000, 0x7FC00000, 0}; // 1, NaN, 0
     const double f8[3] = {1e300, -1e-300, 0.1};
     uint16_t f2[4];
-    half_write(f2, halves, 4);
+    fp16_write(f2, halves, 4);
     const struct tensor tensors[] = {
         tensor_plane(DTYPE_U1, 2, 3, u1),
         {.type = DTYPE_U2, .rank = 1, .shape = {2}, .data = u2, .bytes = sizeof u2},

@@ -6,11 +6,11 @@
 
 // Attention refinement of one map, the coarser one added.
 static value_id refine(struct graph *graph, value_id f, const char *level, value_id coarser) {
-    const struct name squeeze = name_of("context_path.arm_%s.arm.1", level);
-    const value_id y = cbr(graph, f, name_of("context_path.arm_%s.cbr", level).text, 128, 3, 1);
+    const struct graph_name squeeze = graph_name("context_path.arm_%s.arm.1", level);
+    const value_id y = cbr(graph, f, graph_name("context_path.arm_%s.cbr", level).text, 128, 3, 1);
     const value_id open = cb(graph, global_pool(graph, y), squeeze.text, 128, 1);
     const value_id z = add(graph, gate(graph, y, open, false), coarser);
-    return cbr(graph, z, name_of("context_path.cbr_%s", level).text, 128, 3, 1);
+    return cbr(graph, z, graph_name("context_path.cbr_%s", level).text, 128, 3, 1);
 }
 
 // Feature fusion: both paths through a 1 x 1, and a gate over channels.

@@ -6,10 +6,11 @@
 // A level of the decoder: the skip through a 1 x 1, the map below brought to its size, two 3 x 3.
 static value_id join(struct graph *graph, value_id skip, value_id below, const char *level,
                      size_t skip_channels, size_t channels) {
-    const value_id lateral = cbr(graph, skip, name_of("c1br_%s", level).text, skip_channels, 1, 1);
+    const value_id lateral =
+        cbr(graph, skip, graph_name("c1br_%s", level).text, skip_channels, 1, 1);
     value_id y = concat(graph, lateral, upsample_to(graph, below, skip));
     for (int i = 0; i < 2; i++) {
-        y = cbr(graph, y, name_of("c3br2_%s.%d", level, i).text, channels, 3, 1);
+        y = cbr(graph, y, graph_name("c3br2_%s.%d", level, i).text, channels, 3, 1);
     }
     return y;
 }

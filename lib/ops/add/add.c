@@ -5,14 +5,14 @@
 const struct operation add_operation = {.name = "add",
                                         .number = OPERATION_add,
                                         .cpu = &add_cpu,
-                                        .over_input = 1,
-                                        .over_gradient = true};
+                                        .in_place = 1,
+                                        .gradient_in_place = true};
 const struct operation add_scaled_operation = {.name = "add_scaled",
                                                .number = OPERATION_add_scaled,
                                                .cpu = &add_scaled_cpu,
                                                .reads_input = {false, true},
-                                               .over_input = 1,
-                                               .over_gradient = true};
+                                               .in_place = 1,
+                                               .gradient_in_place = true};
 
 static value_id add_node(struct graph *graph, struct node_spec *spec) {
     const value_id a = spec->inputs[0];

@@ -15,8 +15,8 @@ struct state {
 };
 
 static bool plan_add(struct kernel_plan *plan, bool scaled, struct error *error) {
-    const struct shape shape = output_shape(plan);
-    const struct shape other = input_shape(plan, 1);
+    const struct shape shape = plan_output_shape(plan);
+    const struct shape other = plan_input_shape(plan, 1);
     struct state *state = malloc(sizeof *state);
     if (state == NULL || shape.c > CPU_BLOCK) {
         free(state);
@@ -28,7 +28,7 @@ static bool plan_add(struct kernel_plan *plan, bool scaled, struct error *error)
                             .block = CPU_BLOCK / shape.c,
                             .broadcast = !shape_equal(shape, other),
                             .scaled = scaled,
-                            .precision = value_precision(plan, plan->node->output),
+                            .precision = plan_precision(plan, plan->node->output),
                             .threads = plan->backend->threads};
     state->blocks = (state->pixels + state->block - 1) / state->block;
     // Backward, a block each: the gradient's product with b, and its sums over pixels.

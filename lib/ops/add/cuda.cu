@@ -15,12 +15,12 @@ struct state {
 };
 
 bool plan_add(struct kernel_plan *plan, bool scaled, struct error *error) {
-    const struct shape shape = output_shape(plan);
+    const struct shape shape = plan_output_shape(plan);
     plan->scratch = image_sums_bytes(shape.n, shape.c) + shape.n * shape.c * sizeof(double);
     return keep_state<state>(plan,
                              {plan->backend, shape.n, shape.h * shape.w, shape.c,
-                              !shape_equal(shape, input_shape(plan, 1)), scaled,
-                              value_precision(plan, plan->node->output)},
+                              !shape_equal(shape, plan_input_shape(plan, 1)), scaled,
+                              plan_precision(plan, plan->node->output)},
                              error);
 }
 

@@ -13,7 +13,7 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape in = input_shape(plan, 0);
+    const struct shape in = plan_input_shape(plan, 0);
     const size_t square = in.n * in.c * in.c;
     // Energies or dA, dE, and A and dE + dE^T in the activations' precision.
     plan->scratch = 4 * rounded(square * sizeof(float));

@@ -20,6 +20,6 @@ value_id concat(struct graph *graph, value_id a, value_id b) {
                                    .inputs = {a, b},
                                    .input_count = 2,
                                    .shape = {one.n, one.h, one.w, one.c + other.c},
-                                   .cheap = true};
+                                   .recompute = true};
     return graph_node(graph, &spec);
 }

@@ -13,13 +13,13 @@ struct state {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     struct state *state = malloc(sizeof *state);
-    const struct shape out = output_shape(plan);
+    const struct shape out = plan_output_shape(plan);
     if (state == NULL || out.c > CPU_BLOCK) {
         free(state);
         return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
     }
     *state = (struct state){out.n * out.h * out.w,
-                            {input_shape(plan, 0).c, input_shape(plan, 1).c},
+                            {plan_input_shape(plan, 0).c, plan_input_shape(plan, 1).c},
                             plan->backend->precision,
                             plan->backend->threads};
     plan->state = state;

@@ -9,11 +9,12 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape out = output_shape(plan);
-    return keep_state<state>(
-        plan,
-        {plan->backend, out.n * out.h * out.w, {input_shape(plan, 0).c, input_shape(plan, 1).c}},
-        error);
+    const struct shape out = plan_output_shape(plan);
+    return keep_state<state>(plan,
+                             {plan->backend,
+                              out.n * out.h * out.w,
+                              {plan_input_shape(plan, 0).c, plan_input_shape(plan, 1).c}},
+                             error);
 }
 
 template <typename T>

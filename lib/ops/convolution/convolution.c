@@ -17,8 +17,8 @@ const struct operation convolution_operation = {.name = "convolution",
                                                 .number = OPERATION_convolution,
                                                 .cpu = &convolution_cpu,
                                                 .reads_input = {true},
-                                                .over_input = 2,
-                                                .repeatable = true,
+                                                .in_place = 2,
+                                                .recomputable = true,
                                                 .products = products};
 
 static struct shape out_shape(struct shape in, const struct convolution *layer) {
@@ -52,11 +52,11 @@ static value_id add_layer(struct graph *graph, value_id x, const struct convolut
                              .attributes = &attributes,
                              .attribute_bytes = sizeof attributes};
     const size_t shape[] = {layer->channels, in.c, layer->kernel, layer->kernel};
-    spec.parameters[spec.parameter_count++] =
-        graph_parameter(graph, name_of("%s.weight", layer->name).text, ROLE_CONVOLUTION, 4, shape);
+    spec.parameters[spec.parameter_count++] = graph_parameter(
+        graph, graph_name("%s.weight", layer->name).text, ROLE_CONVOLUTION, 4, shape);
     if (layer->bias) {
         spec.parameters[spec.parameter_count++] = graph_parameter(
-            graph, name_of("%s.bias", layer->name).text, ROLE_SHIFT, 1, &layer->channels);
+            graph, graph_name("%s.bias", layer->name).text, ROLE_SHIFT, 1, &layer->channels);
     }
     if (norm != NULL) {
         norm_parameters(graph, norm, layer->channels, spec.parameters + spec.parameter_count);

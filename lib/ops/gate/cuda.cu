@@ -17,7 +17,7 @@ struct state {
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct gate_attributes *attributes =
         (const struct gate_attributes *)plan->node->attributes;
-    const struct shape in = input_shape(plan, 0);
+    const struct shape in = plan_input_shape(plan, 0);
     plan->scratch = image_sums_bytes(in.n, in.c);
     return keep_state<state>(
         plan, {plan->backend, in.n, in.h * in.w, in.c, attributes->keep ? 1.0F : 0.0F}, error);

@@ -24,6 +24,6 @@ value_id gate(struct graph *graph, value_id x, value_id z, bool keep) {
                                    .shape = shape,
                                    .attributes = &attributes,
                                    .attribute_bytes = sizeof attributes,
-                                   .cheap = true};
+                                   .recompute = true};
     return graph_node(graph, &spec);
 }

@@ -13,7 +13,7 @@ struct state {
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape in = input_shape(plan, 0);
+    const struct shape in = plan_input_shape(plan, 0);
     struct state *state = malloc(sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");

@@ -15,14 +15,14 @@ struct state {
 static bool plan(struct kernel_plan *plan, struct error *error) {
     static const double mean[3] = {0.485, 0.456, 0.406};
     static const double deviation[3] = {0.229, 0.224, 0.225};
-    const struct shape shape = input_shape(plan, 0);
+    const struct shape shape = plan_input_shape(plan, 0);
     struct state *state = malloc(sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");
     }
     *state = (struct state){.pixels = shape.n * shape.h * shape.w,
                             .gray = shape.c == 1,
-                            .precision = value_precision(plan, plan->node->output),
+                            .precision = plan_precision(plan, plan->node->output),
                             .threads = plan->backend->threads};
     for (int gray = 0; gray < 256; gray++) {
         for (int c = 0; c < 3; c++) {

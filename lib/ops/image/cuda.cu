@@ -11,10 +11,10 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape shape = input_shape(plan, 0);
+    const struct shape shape = plan_input_shape(plan, 0);
     return keep_state<state>(plan,
                              {plan->backend, shape.n * shape.h * shape.w, shape.c == 1,
-                              value_precision(plan, plan->node->output)},
+                              plan_precision(plan, plan->node->output)},
                              error);
 }
 

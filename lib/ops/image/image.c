@@ -16,6 +16,6 @@ value_id image(struct graph *graph, value_id x) {
                                    .inputs = {x},
                                    .input_count = 1,
                                    .shape = shape,
-                                   .cheap = true};
+                                   .recompute = true};
     return graph_node(graph, &spec);
 }

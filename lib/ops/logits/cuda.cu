@@ -21,7 +21,7 @@ struct state {
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct logits_attributes *attributes =
         (const struct logits_attributes *)plan->node->attributes;
-    const struct shape in = input_shape(plan, 0);
+    const struct shape in = plan_input_shape(plan, 0);
     const size_t factors = rounded(2 * in.n * in.c * sizeof(float));
     plan->scratch = factors + ROWS_BLOCKS * 2 * in.c * sizeof(double);
     return keep_state<state>(

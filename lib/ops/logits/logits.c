@@ -22,8 +22,9 @@ value_id logits(struct graph *graph, value_id x, const char *name, double dropou
         return NO_VALUE;
     }
     const int weights =
-        graph_parameter(graph, name_of("%s.weight", name).text, ROLE_CONVOLUTION, 4, shape);
-    const int shift = graph_parameter(graph, name_of("%s.bias", name).text, ROLE_SHIFT, 1, shape);
+        graph_parameter(graph, graph_name("%s.weight", name).text, ROLE_CONVOLUTION, 4, shape);
+    const int shift =
+        graph_parameter(graph, graph_name("%s.bias", name).text, ROLE_SHIFT, 1, shape);
     const struct node_spec spec = {.operation = &logits_operation,
                                    .name = name,
                                    .inputs = {x},

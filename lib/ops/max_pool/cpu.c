@@ -16,13 +16,13 @@ struct state {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     struct state *state = malloc(sizeof *state);
-    const struct shape in = input_shape(plan, 0);
+    const struct shape in = plan_input_shape(plan, 0);
     if (state == NULL || in.c > CPU_BLOCK) {
         free(state);
         return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
     }
-    *state =
-        (struct state){in, output_shape(plan), plan->backend->precision, plan->backend->threads};
+    *state = (struct state){in, plan_output_shape(plan), plan->backend->precision,
+                            plan->backend->threads};
     plan->saved = shape_count(state->out);
     plan->state = state;
     return true;

@@ -10,9 +10,9 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    plan->saved = shape_count(output_shape(plan));
-    return keep_state<state>(plan, {plan->backend, input_shape(plan, 0), output_shape(plan)},
-                             error);
+    plan->saved = shape_count(plan_output_shape(plan));
+    return keep_state<state>(
+        plan, {plan->backend, plan_input_shape(plan, 0), plan_output_shape(plan)}, error);
 }
 
 template <typename T>

@@ -58,7 +58,7 @@ static void repeat_strands(const struct state *state, float *numbers) {
 }
 
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
-    const struct shape shape = output_shape(plan);
+    const struct shape shape = plan_output_shape(plan);
     const struct norm_attributes *attributes = plan->node->attributes;
     struct state *state = malloc(sizeof *state);
     if (state == NULL || shape.c > NORM_BLOCK) {

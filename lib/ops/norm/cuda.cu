@@ -232,7 +232,7 @@ __global__ void norm_input_gradient(const numbers<T> at) {
 // ---- both
 
 bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
-    const struct shape shape = output_shape(plan);
+    const struct shape shape = plan_output_shape(plan);
     const struct norm_attributes *attributes =
         (const struct norm_attributes *)plan->node->attributes;
     plan->scratch = (ROWS_BLOCKS * sizeof(double) + sizeof(float)) * 2 * shape.c;

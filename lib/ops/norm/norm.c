@@ -9,13 +9,13 @@ const struct operation norm_operation = {.name = "norm",
                                          .number = OPERATION_norm,
                                          .cpu = &norm_cpu,
                                          .reads_input = {true},
-                                         .over_gradient = true};
+                                         .gradient_in_place = true};
 const struct operation norm_residual_operation = {.name = "norm_residual",
                                                   .number = OPERATION_norm_residual,
                                                   .cpu = &norm_residual_cpu,
                                                   .reads_input = {true},
                                                   .reads_output = true,
-                                                  .over_gradient = true};
+                                                  .gradient_in_place = true};
 
 void norm_parameters(struct graph *graph, const char *name, size_t channels,
                      int parameters[NORM_PARAMETERS]) {
@@ -27,7 +27,7 @@ void norm_parameters(struct graph *graph, const char *name, size_t channels,
                                 {"running_mean", ROLE_MEAN},
                                 {"running_var", ROLE_VARIANCE}};
     for (int i = 0; i < NORM_PARAMETERS; i++) {
-        const struct name full = name_of("%s.%s", name, parts[i].suffix);
+        const struct graph_name full = graph_name("%s.%s", name, parts[i].suffix);
         parameters[i] = graph_parameter(graph, full.text, parts[i].role, 1, &channels);
     }
 }
@@ -55,7 +55,7 @@ value_id normalise(struct graph *graph, value_id x, const char *name, value_id r
                              .shape = shape,
                              .attributes = &attributes,
                              .attribute_bytes = sizeof attributes,
-                             .cheap = residual == NO_VALUE};
+                             .recompute = residual == NO_VALUE};
     norm_parameters(graph, name, shape.c, spec.parameters);
     return graph_node(graph, &spec);
 }

@@ -14,8 +14,8 @@ static size_t thread_floats(size_t keys, size_t channels) {
 }
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape q = input_shape(plan, 0);
-    const struct shape v = input_shape(plan, 1);
+    const struct shape q = plan_input_shape(plan, 0);
+    const struct shape v = plan_input_shape(plan, 1);
     const enum precision precision = plan->backend->precision;
     struct state *state = malloc(sizeof *state);
     if (state == NULL) {

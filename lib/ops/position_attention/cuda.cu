@@ -26,8 +26,8 @@ size_t rows_of_chunk(const struct state *state, size_t bytes) {
 }
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape q = input_shape(plan, 0);
-    const struct shape v = input_shape(plan, 1);
+    const struct shape q = plan_input_shape(plan, 0);
+    const struct shape v = plan_input_shape(plan, 1);
     struct state made = {plan->backend, q.n, q.h * q.w, q.c, v.c, 0, 0, false};
     const size_t across = made.images * made.pixels;
     const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;

@@ -2,7 +2,7 @@
 // g, two matrices, down (g x n) and up (n x g). Backward is the same with up^T and down^T.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "nn/bilinear/axis.h"
+#include "nn/bilinear/weights.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -42,13 +42,13 @@ static void release(void *made) {
 static bool make_matrices(struct matrices *made, size_t n, size_t cells, struct error *error) {
     const size_t step = n / cells;
     const size_t window = n - step * (cells - 1);
-    struct axis axis;
+    struct bilinear_weights axis;
     made->down = calloc(cells * n, sizeof *made->down);
     made->up = calloc(cells * n, sizeof *made->up);
     if (made->down == NULL || made->up == NULL) {
         return fail(error, "no memory");
     }
-    if (!axis_make(&axis, cells, n, error)) {
+    if (!bilinear_weights_make(&axis, cells, n, error)) {
         return false;
     }
     for (size_t cell = 0; cell < cells; cell++) {
@@ -59,12 +59,12 @@ static bool make_matrices(struct matrices *made, size_t n, size_t cells, struct 
             made->up[cell * n + axis.outputs[k]] = axis.weights[k];
         }
     }
-    axis_free(&axis);
+    bilinear_weights_free(&axis);
     return true;
 }
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape shape = input_shape(plan, 0);
+    const struct shape shape = plan_input_shape(plan, 0);
     struct state *state = calloc(1, sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");

@@ -4,7 +4,7 @@
 #include "ops/cuda_room.h"
 
 extern "C" {
-#include "nn/bilinear/axis.h"
+#include "nn/bilinear/weights.h"
 }
 
 namespace {
@@ -35,8 +35,8 @@ bool make_matrices(float *down, float *up, size_t n, struct error *error) {
         const size_t cells = cells_of(grid);
         const size_t step = n / cells;
         const size_t window = n - step * (cells - 1);
-        struct axis axis;
-        if (!axis_make(&axis, cells, n, error)) {
+        struct bilinear_weights axis;
+        if (!bilinear_weights_make(&axis, cells, n, error)) {
             return false;
         }
         for (size_t cell = 0; cell < cells; cell++) {
@@ -47,7 +47,7 @@ bool make_matrices(float *down, float *up, size_t n, struct error *error) {
                 up[cell * n + axis.outputs[k]] = axis.weights[k];
             }
         }
-        axis_free(&axis);
+        bilinear_weights_free(&axis);
         down += cells * n;
         up += cells * n;
     }
@@ -55,7 +55,7 @@ bool make_matrices(float *down, float *up, size_t n, struct error *error) {
 }
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape shape = input_shape(plan, 0);
+    const struct shape shape = plan_input_shape(plan, 0);
     struct backend *backend = plan->backend;
     const size_t tall = ROWS * shape.h;
     const size_t wide = ROWS * shape.w;

@@ -15,7 +15,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return fail(error, "no memory");
     }
-    *state = (struct state){shape_count(output_shape(plan)), plan->backend->precision,
+    *state = (struct state){shape_count(plan_output_shape(plan)), plan->backend->precision,
                             plan->backend->threads};
     plan->state = state;
     return true;

@@ -9,7 +9,7 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    return keep_state<state>(plan, {plan->backend, shape_count(output_shape(plan))}, error);
+    return keep_state<state>(plan, {plan->backend, shape_count(plan_output_shape(plan))}, error);
 }
 
 template <typename T>

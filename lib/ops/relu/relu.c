@@ -7,7 +7,7 @@ const struct operation relu_operation = {.name = "relu",
                                          .number = OPERATION_relu,
                                          .cpu = &relu_cpu,
                                          .reads_output = true,
-                                         .over_gradient = true};
+                                         .gradient_in_place = true};
 
 value_id relu(struct graph *graph, value_id x) {
     const struct node_spec spec = {.operation = &relu_operation,

@@ -2,7 +2,7 @@
 // sums, gathered by input row.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "nn/bilinear/axis.h"
+#include "nn/bilinear/weights.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -10,23 +10,23 @@
 
 struct state {
     struct shape in, out;
-    struct axis down, along; // of rows, of pixels in a row
-    size_t in_row, out_row;  // numbers in a row
-    size_t room;             // floats of scratch a thread
+    struct bilinear_weights down, along; // of rows, of pixels in a row
+    size_t in_row, out_row;              // numbers in a row
+    size_t room;                         // floats of scratch a thread
     enum precision precision;
     int threads;
 };
 
 static void release(void *made) {
     struct state *state = made;
-    axis_free(&state->down);
-    axis_free(&state->along);
+    bilinear_weights_free(&state->down);
+    bilinear_weights_free(&state->along);
     free(state);
 }
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape in = input_shape(plan, 0);
-    const struct shape out = output_shape(plan);
+    const struct shape in = plan_input_shape(plan, 0);
+    const struct shape out = plan_output_shape(plan);
     struct state *state = calloc(1, sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");
@@ -35,10 +35,10 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .out = out,
                             .in_row = in.w * in.c,
                             .out_row = out.w * out.c,
-                            .precision = value_precision(plan, plan->node->output),
+                            .precision = plan_precision(plan, plan->node->output),
                             .threads = plan->backend->threads};
-    if (!axis_make(&state->down, in.h, out.h, error) ||
-        !axis_make(&state->along, in.w, out.w, error)) {
+    if (!bilinear_weights_make(&state->down, in.h, out.h, error) ||
+        !bilinear_weights_make(&state->along, in.w, out.w, error)) {
         release(state);
         return false;
     }
@@ -62,10 +62,11 @@ VECTORISED static void add_times(const float *x, float weight, size_t count, flo
 }
 
 // A row of single numbers, without a call a pixel.
-static void stretch(const struct axis *along, const float *row, size_t channels, float *out) {
+static void stretch(const struct bilinear_weights *along, const float *row, size_t channels,
+                    float *out) {
     for (size_t o = 0; o < along->out; o++) {
         const float *low = row + along->low[o] * channels;
-        const float *high = row + axis_high(along, o) * channels;
+        const float *high = row + bilinear_weights_upper(along, o) * channels;
         if (channels == 1) {
             out[o] = (1.0F - along->share[o]) * *low + along->share[o] * *high;
         } else {
@@ -79,7 +80,8 @@ static void forward_row(const struct state *state, const struct call *call, size
     const size_t image = row / state->out.h;
     const size_t y = row % state->out.h;
     const size_t low = (image * state->in.h + state->down.low[y]) * state->in_row;
-    const size_t high = (image * state->in.h + axis_high(&state->down, y)) * state->in_row;
+    const size_t high =
+        (image * state->in.h + bilinear_weights_upper(&state->down, y)) * state->in_row;
     float *mixed = room + 2 * state->in_row;
     const float *a = cpu_read(state->precision, call->in[0], low, state->in_row, room);
     const float *b =
@@ -94,8 +96,8 @@ static void forward_row(const struct state *state, const struct call *call, size
 
 static void backward_row(const struct state *state, const struct call *call, size_t row,
                          float *room) {
-    const struct axis *down = &state->down;
-    const struct axis *along = &state->along;
+    const struct bilinear_weights *down = &state->down;
+    const struct bilinear_weights *along = &state->along;
     const size_t image = row / state->in.h;
     const size_t y = row % state->in.h;
     const size_t channels = state->in.c;

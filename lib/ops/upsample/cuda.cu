@@ -4,7 +4,7 @@
 #include "ops/cuda_pixels.h"
 
 extern "C" {
-#include "nn/bilinear/axis.h"
+#include "nn/bilinear/weights.h"
 }
 
 namespace {
@@ -36,7 +36,7 @@ void release(void *made) {
 }
 
 // Brings an axis to the device; the address of its memory there, or NULL.
-void *send_axis(struct backend *backend, const struct axis *axis, struct table *table) {
+void *send_axis(struct backend *backend, const struct bilinear_weights *axis, struct table *table) {
     const size_t listed = axis->first[axis->in];
     const size_t count = 3 * axis->out + axis->in + 1 + 2 * listed;
     uint32_t *numbers = (uint32_t *)malloc(count * sizeof *numbers);
@@ -50,7 +50,7 @@ void *send_axis(struct backend *backend, const struct axis *axis, struct table *
     uint32_t *at = numbers;
     for (size_t o = 0; o < axis->out; o++) {
         at[o] = (uint32_t)axis->low[o];
-        at[axis->out + o] = (uint32_t)axis_high(axis, o);
+        at[axis->out + o] = (uint32_t)bilinear_weights_upper(axis, o);
     }
     memcpy(at + 2 * axis->out, axis->share, axis->out * sizeof(float));
     at += 3 * axis->out;
@@ -71,10 +71,10 @@ void *send_axis(struct backend *backend, const struct axis *axis, struct table *
 }
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape in = input_shape(plan, 0);
-    const struct shape out = output_shape(plan);
-    struct axis down = {};
-    struct axis along = {};
+    const struct shape in = plan_input_shape(plan, 0);
+    const struct shape out = plan_output_shape(plan);
+    struct bilinear_weights down = {};
+    struct bilinear_weights along = {};
     struct state *state = (struct state *)calloc(1, sizeof *state);
     if (state == NULL) {
         return fail(error, "no memory");
@@ -82,14 +82,15 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     state->backend = plan->backend;
     state->in = in;
     state->out = out;
-    state->precision = value_precision(plan, plan->node->output);
-    const bool made = axis_make(&down, in.h, out.h, error) && axis_make(&along, in.w, out.w, error);
+    state->precision = plan_precision(plan, plan->node->output);
+    const bool made = bilinear_weights_make(&down, in.h, out.h, error) &&
+                      bilinear_weights_make(&along, in.w, out.w, error);
     if (made) {
         state->memory[0] = send_axis(plan->backend, &down, &state->down);
         state->memory[1] = send_axis(plan->backend, &along, &state->along);
     }
-    axis_free(&down);
-    axis_free(&along);
+    bilinear_weights_free(&down);
+    bilinear_weights_free(&along);
     state->by_axes = out.h >= MANY * in.h && out.w >= MANY * in.w;
     if (state->by_axes && graph_mode_of(plan->graph) == GRAPH_TRAIN) {
         plan->scratch = in.n * out.h * in.w * in.c * sizeof(float);

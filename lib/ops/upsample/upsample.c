@@ -16,6 +16,6 @@ value_id upsample(struct graph *graph, value_id x, size_t height, size_t width) 
                                    .input_count = 1,
                                    .shape = {in.n, height, width, in.c},
                                    .storage = graph_value_at(graph, x)->storage,
-                                   .cheap = true};
+                                   .recompute = true};
     return graph_node(graph, &spec);
 }

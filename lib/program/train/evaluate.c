@@ -92,13 +92,13 @@ void evaluate_check(const struct graph *graph, const char *path, size_t max_reco
     batch_free(&batch);
 }
 
-struct scores evaluate(struct backend *backend, const struct graph *graph, struct network *network,
-                       const char *path, size_t max_record) {
+struct scores evaluate(struct backend *backend, const struct graph *graph,
+                       struct executor *executor, const char *path, size_t max_record) {
     struct evaluation evaluation = {.count = 0};
     struct stream_reader *reader = stream_open_or_die(path, KIND_SAMPLES, max_record);
     struct record record;
     struct error error;
-    if (!inference_open(&evaluation.inference, backend, graph, network, false, &error)) {
+    if (!inference_open(&evaluation.inference, backend, graph, executor, false, &error)) {
         die("%s", error.text);
     }
     while (stream_read(reader, &record)) {

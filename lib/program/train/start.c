@@ -19,7 +19,7 @@ static void start_parameters(struct trainer *trainer, const char *init) {
     const struct optimizer *optimizer = &trainer->optimizer;
     struct weight_table table = {.count = 0};
     struct error error;
-    if (!parameters_start(optimizer->backend, optimizer->graph, optimizer->network,
+    if (!parameters_start(optimizer->backend, optimizer->graph, optimizer->executor,
                           (uint64_t)trainer->options->seed, &error)) {
         die("%s", error.text);
     }
@@ -32,8 +32,8 @@ static void start_parameters(struct trainer *trainer, const char *init) {
     if (!trainer->options->quiet) {
         weight_table_say(&table, init);
     }
-    const struct name prefix = parameters_prefix(optimizer->graph, &table);
-    if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->network, &table,
+    const struct graph_name prefix = parameters_prefix(optimizer->graph, &table);
+    if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->executor, &table,
                          prefix.text, TAKE_ALL, &error)) {
         die("%s: %s", init, error.text);
     }

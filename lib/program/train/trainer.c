@@ -153,12 +153,12 @@ static void check(struct session *session) {
     struct training_state *state = &trainer->state;
     const struct optimizer *optimizer = &trainer->optimizer;
     struct error error;
-    if (!parameters_copy(optimizer->backend, trainer->check_network, trainer->check_graph,
-                         optimizer->network, optimizer->graph, &error)) {
+    if (!parameters_copy(optimizer->backend, trainer->check_executor, trainer->check_graph,
+                         optimizer->executor, optimizer->graph, &error)) {
         die("%s", error.text);
     }
     const struct scores scores =
-        evaluate(optimizer->backend, trainer->check_graph, trainer->check_network,
+        evaluate(optimizer->backend, trainer->check_graph, trainer->check_executor,
                  trainer->options->validation, trainer->options->max_record);
     state->dice = scores.dice;
     state->dice_empty = scores.dice_empty;
@@ -202,7 +202,7 @@ static bool after_step(struct session *session) {
     if (last) {
         check_samples(trainer);
     }
-    if (trainer->check_network != NULL && (last || due(iteration, options->evaluate_every))) {
+    if (trainer->check_executor != NULL && (last || due(iteration, options->evaluate_every))) {
         check(session);
     }
     if (last || stop || due(iteration, options->save_every)) {
@@ -212,7 +212,7 @@ static bool after_step(struct session *session) {
 }
 
 bool trainer_run(struct trainer *trainer) {
-    if (trainer->check_network != NULL) {
+    if (trainer->check_executor != NULL) {
         evaluate_check(trainer->check_graph, trainer->options->validation,
                        trainer->options->max_record);
     }

@@ -27,7 +27,7 @@ struct trainer {
     const struct trainer_options *options;
     struct optimizer optimizer; // with backend, graph and network
     struct graph *check_graph;  // of the prediction network that evaluates; NULL without validation
-    struct network *check_network;
+    struct executor *check_executor;
     struct batch batch; // open
     struct sources *samples;
     bool first_waits; // the first sample is in *record, not used yet

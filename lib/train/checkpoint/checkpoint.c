@@ -35,12 +35,12 @@ static float *fetch(const struct optimizer *optimizer, const float *from, size_t
 // False with *error, and nothing to free, without memory.
 static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
                       struct error *error) {
-    const size_t learned = network_learned_count(optimizer->network);
-    *arrays = (struct arrays){fetch(optimizer, network_values(optimizer->network),
-                                    network_value_count(optimizer->network)),
+    const size_t learned = executor_learned_count(optimizer->executor);
+    *arrays = (struct arrays){fetch(optimizer, executor_values(optimizer->executor),
+                                    executor_value_count(optimizer->executor)),
                               {fetch(optimizer, optimizer->mean, learned),
                                fetch(optimizer, optimizer->variance, learned),
-                               fetch(optimizer, network_gradients(optimizer->network), learned)}};
+                               fetch(optimizer, executor_gradients(optimizer->executor), learned)}};
     bool whole = arrays->values != NULL;
     for (int i = 0; i < REMEMBERED; i++) {
         whole = whole && arrays->learned[i] != NULL;
@@ -54,14 +54,14 @@ static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
 
 static void put_all(const struct optimizer *optimizer, const struct arrays *arrays) {
     const struct backend_calls *calls = optimizer->backend->calls;
-    const size_t bytes = network_learned_count(optimizer->network) * sizeof(float);
-    calls->put(optimizer->backend, network_values(optimizer->network), arrays->values,
-               network_value_count(optimizer->network) * sizeof(float));
+    const size_t bytes = executor_learned_count(optimizer->executor) * sizeof(float);
+    calls->put(optimizer->backend, executor_values(optimizer->executor), arrays->values,
+               executor_value_count(optimizer->executor) * sizeof(float));
     calls->put(optimizer->backend, optimizer->mean, arrays->learned[MEAN], bytes);
     calls->put(optimizer->backend, optimizer->variance, arrays->learned[VARIANCE], bytes);
-    calls->put(optimizer->backend, network_gradients(optimizer->network), arrays->learned[GRADIENT],
-               bytes);
-    network_changed(optimizer->network);
+    calls->put(optimizer->backend, executor_gradients(optimizer->executor),
+               arrays->learned[GRADIENT], bytes);
+    executor_changed(optimizer->executor);
 }
 
 // ---- writing

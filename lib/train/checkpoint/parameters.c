@@ -12,21 +12,21 @@
 #define DRAW_PARAMETERS 16 // the stream constant of random_seed; the sampler has 1 to 4
 
 // A copy on this side, NULL with *error without memory.
-static float *host_values(struct backend *backend, struct network *network, struct error *error) {
-    const size_t bytes = network_value_count(network) * sizeof(float);
+static float *host_values(struct backend *backend, struct executor *executor, struct error *error) {
+    const size_t bytes = executor_value_count(executor) * sizeof(float);
     float *values = malloc(bytes + 1);
     if (values == NULL) {
-        (void)fail(error, "no memory for %zu parameters", network_value_count(network));
+        (void)fail(error, "no memory for %zu parameters", executor_value_count(executor));
         return NULL;
     }
-    backend->calls->get(backend, values, network_values(network), bytes);
+    backend->calls->get(backend, values, executor_values(executor), bytes);
     return values;
 }
 
-static void put_values(struct backend *backend, struct network *network, float *values) {
-    backend->calls->put(backend, network_values(network), values,
-                        network_value_count(network) * sizeof(float));
-    network_changed(network);
+static void put_values(struct backend *backend, struct executor *executor, float *values) {
+    backend->calls->put(backend, executor_values(executor), values,
+                        executor_value_count(executor) * sizeof(float));
+    executor_changed(executor);
     free(values);
 }
 
@@ -57,9 +57,9 @@ static void start_parameter(const struct parameter *parameter, uint64_t seed, ui
     }
 }
 
-bool parameters_start(struct backend *backend, const struct graph *graph, struct network *network,
+bool parameters_start(struct backend *backend, const struct graph *graph, struct executor *executor,
                       uint64_t seed, struct error *error) {
-    float *values = host_values(backend, network, error);
+    float *values = host_values(backend, executor, error);
     if (values == NULL) {
         return false;
     }
@@ -67,7 +67,7 @@ bool parameters_start(struct backend *backend, const struct graph *graph, struct
         const struct parameter *parameter = graph_parameter_at(graph, i);
         start_parameter(parameter, seed, (uint64_t)i, values + parameter->offset);
     }
-    put_values(backend, network, values);
+    put_values(backend, executor, values);
     return true;
 }
 
@@ -129,7 +129,7 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
     const size_t skip = strlen(prefix);
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
-        const struct name name = name_of("%s%s", prefix, weight->name);
+        const struct graph_name name = graph_name("%s%s", prefix, weight->name);
         const struct parameter *parameter = graph_parameter_named(graph, name.text);
         if (parameter == NULL && take == TAKE_ALL && !of_no_use(weight->name)) {
             note_name(misfit, MISFIT_SURPLUS, weight->name, NULL);
@@ -151,16 +151,16 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
     return count == 0;
 }
 
-struct name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
+struct graph_name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
     static const char known[] = "layer1.0.conv1.weight";
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const char *name = graph_parameter_at(graph, i)->name;
         const char *at = strstr(name, known);
         if (at != NULL && weight_table_find(table, "conv1.weight") != NULL) {
-            return name_of("%.*s", (int)(at - name), name);
+            return graph_name("%.*s", (int)(at - name), name);
         }
     }
-    return name_of("%s", "");
+    return graph_name("%s", "");
 }
 
 // One line for all kinds, which is why their lists are short.
@@ -184,7 +184,7 @@ static bool check_finite(const struct graph *graph, const struct weight_table *t
         const struct weight *weight = &table->weights[i];
         const struct tensor numbers = {
             .type = DTYPE_F4, .data = weight->values, .bytes = weight->count * sizeof(float)};
-        if (graph_parameter_named(graph, name_of("%s%s", prefix, weight->name).text) != NULL &&
+        if (graph_parameter_named(graph, graph_name("%s%s", prefix, weight->name).text) != NULL &&
             !tensor_finite(&numbers)) {
             return fail(error, "%s holds a number that is not finite", weight->name);
         }
@@ -200,25 +200,25 @@ bool parameters_check(const struct graph *graph, const struct weight_table *tabl
                : list_misfit(&misfit, error);
 }
 
-bool parameters_take(struct backend *backend, const struct graph *graph, struct network *network,
+bool parameters_take(struct backend *backend, const struct graph *graph, struct executor *executor,
                      const struct weight_table *table, const char *prefix, enum take take,
                      struct error *error) {
     if (!parameters_check(graph, table, prefix, take, error)) {
         return false;
     }
-    float *values = host_values(backend, network, error);
+    float *values = host_values(backend, executor, error);
     if (values == NULL) {
         return false;
     }
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
         const struct parameter *parameter =
-            graph_parameter_named(graph, name_of("%s%s", prefix, weight->name).text);
+            graph_parameter_named(graph, graph_name("%s%s", prefix, weight->name).text);
         if (parameter != NULL) {
             memcpy(values + parameter->offset, weight->values, weight->count * sizeof *values);
         }
     }
-    put_values(backend, network, values);
+    put_values(backend, executor, values);
     return true;
 }
 
@@ -235,8 +235,8 @@ static bool copy_values(float *to, const struct graph *to_graph, const float *fr
     return true;
 }
 
-bool parameters_copy(struct backend *backend, struct network *to, const struct graph *to_graph,
-                     struct network *from, const struct graph *from_graph, struct error *error) {
+bool parameters_copy(struct backend *backend, struct executor *to, const struct graph *to_graph,
+                     struct executor *from, const struct graph *from_graph, struct error *error) {
     float *source = host_values(backend, from, error);
     float *values = source != NULL ? host_values(backend, to, error) : NULL;
     const bool copied = values != NULL && copy_values(values, to_graph, source, from_graph, error);

@@ -3,14 +3,14 @@
 #define PLEURA_TRAIN_CHECKPOINT_PARAMETERS_H
 
 #include "core/text/name_list.h"
-#include "nn/network.h"
+#include "nn/executor.h"
 #include "weights/table.h"
 
 // First values: convolutions normal with deviation sqrt(2 / (out channels * kernel area))
 // (Kaiming, fan out, ReLU), norms' weights and variances 1, all else 0. Each parameter draws from
 // (seed, its number) alone.
 CHECKED bool parameters_start(struct backend *backend, const struct graph *graph,
-                              struct network *network, uint64_t seed, struct error *error);
+                              struct executor *executor, uint64_t seed, struct error *error);
 
 // How a table and a network must fit: a prediction network lacks the auxiliary heads that a
 // checkpoint has.
@@ -34,7 +34,7 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
 
 // What stands before the names of a table that a network can start from: nothing where the table is
 // of the whole network, the backbone's name where it is torchvision's resnet18.
-struct name parameters_prefix(const struct graph *graph, const struct weight_table *table);
+struct graph_name parameters_prefix(const struct graph *graph, const struct weight_table *table);
 
 // Whether parameters_take would take the table; *error as there.
 CHECKED bool parameters_check(const struct graph *graph, const struct weight_table *table,
@@ -43,12 +43,12 @@ CHECKED bool parameters_check(const struct graph *graph, const struct weight_tab
 // Puts the values of a table that fits, and is finite, into the parameters; *error lists the first
 // that do not, or names the first that is not.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
-                             struct network *network, const struct weight_table *table,
+                             struct executor *executor, const struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);
 
 // Copies one network's values to another of the same parameters.
-CHECKED bool parameters_copy(struct backend *backend, struct network *to,
-                             const struct graph *to_graph, struct network *from,
+CHECKED bool parameters_copy(struct backend *backend, struct executor *to,
+                             const struct graph *to_graph, struct executor *from,
                              const struct graph *from_graph, struct error *error);
 
 #endif

@@ -33,7 +33,7 @@ static void look(enum moment moment) {
 static bool plan(struct kernel_plan *asked, struct error *error) {
     (void)error;
     asked->state = memory_for(sizeof(size_t) / sizeof(float));
-    *(size_t *)asked->state = shape_count(output_shape(asked));
+    *(size_t *)asked->state = shape_count(plan_output_shape(asked));
     return true;
 }
 
@@ -108,16 +108,16 @@ static void run_watched(struct backend *backend) {
     struct step_runner runner;
     struct optimizer optimizer;
     struct graph *graph = watched_graph();
-    struct network *network = network_new(graph, backend, &error);
-    assert_non_null(network);
-    assert_true(optimizer_open(&optimizer, backend, graph, network, &error));
+    struct executor *executor = executor_new(graph, backend, &error);
+    assert_non_null(executor);
+    assert_true(optimizer_open(&optimizer, backend, graph, executor, &error));
     assert_true(step_open(&runner, &optimizer, &batch, &loss_options_usual, 1, &error));
     step_send(&runner, &batch);
     step_start_update(&runner, 1, 1e-3, 0);
     assert_true(step_finish(&runner, &parts, &error));
     step_close(&runner);
     optimizer_close(&optimizer);
-    network_free(network);
+    executor_free(executor);
     graph_free(graph);
 }
 

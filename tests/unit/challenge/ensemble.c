@@ -2,7 +2,7 @@
 #include "challenge/ensemble.h"
 
 #include "challenge/merge.h"
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/numbers/random.h"
 
 #include <math.h>
@@ -21,11 +21,11 @@ static struct tensor row(enum dtype type, size_t length, const void *data) {
 // The half that is nearest to a number between halves that are not negative; ties to even.
 static uint16_t nearest_half(double number) {
     uint16_t low = 0;
-    while ((double)half_to_float((uint16_t)(low + 1)) <= number) {
+    while ((double)fp16_to_float((uint16_t)(low + 1)) <= number) {
         low++;
     }
-    const double below = number - (double)half_to_float(low);
-    const double above = (double)half_to_float((uint16_t)(low + 1)) - number;
+    const double below = number - (double)fp16_to_float(low);
+    const double above = (double)fp16_to_float((uint16_t)(low + 1)) - number;
     return (uint16_t)(low + (below > above || (below == above && low % 2 != 0)));
 }
 
@@ -59,7 +59,7 @@ static void test_mean_of_halves(void **state) {
             uint16_t half;
             for (size_t k = 0; k < STREAMS; k++) {
                 memcpy(&half, bytes[k] + 1 + 2 * i, 2);
-                sum += (double)half_to_float(half);
+                sum += (double)fp16_to_float(half);
             }
             memcpy(&half, mean + 1 + 2 * i, 2);
             assert_int_equal(half, nearest_half(sum / STREAMS));
@@ -301,7 +301,7 @@ static void expect_not_finite(double number) {
     struct error error;
     doubles[2000] = number;
     floats[2000] = (float)number;
-    half_write(halves, floats, 2001);
+    fp16_write(halves, floats, 2001);
     for (enum dtype type = DTYPE_F2; type <= DTYPE_F8; type++) {
         const struct tensor tensor = tensor_plane(type, 1, 2001, data[type]);
         const struct field field = {text_of("probability"), value_tensor(&tensor)};

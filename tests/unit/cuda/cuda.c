@@ -38,14 +38,14 @@ static void compare_devices(size_t which, struct shape shape, enum graph_mode mo
     if (mode == GRAPH_TRAIN) {
         gradients_of(&here);
         gradients_of(&there);
-        const size_t learned = network_learned_count(here.network);
-        const size_t all = network_value_count(here.network);
-        float *gradients = fetch(&there, network_gradients(there.network), learned);
-        float *values = fetch(&there, network_values(there.network), all);
-        compare("gradient", which, shape, gradients, network_gradients(here.network), learned,
+        const size_t learned = executor_learned_count(here.executor);
+        const size_t all = executor_value_count(here.executor);
+        float *gradients = fetch(&there, executor_gradients(there.executor), learned);
+        float *values = fetch(&there, executor_values(there.executor), all);
+        compare("gradient", which, shape, gradients, executor_gradients(here.executor), learned,
                 3 * most);
         compare("statistics", which, shape, values + learned,
-                network_values(here.network) + learned, all - learned, most);
+                executor_values(here.executor) + learned, all - learned, most);
         free(gradients);
         free(values);
     } else {

@@ -1,6 +1,6 @@
 // Dilation, area and thresholds of masks.
 #include "image/mask.h"
-#include "core/numbers/half.h"
+#include "core/numbers/fp16.h"
 #include "core/numbers/random.h"
 
 #include <math.h>
@@ -82,9 +82,9 @@ static void test_above_half(void **state) {
         halves[i] = (uint16_t)i;
     }
     for (size_t i = 0; i < sizeof thresholds / sizeof *thresholds; i++) {
-        mask_above_half(&mask, halves, thresholds[i]);
+        mask_above_fp16(&mask, halves, thresholds[i]);
         for (uint32_t j = 0; j < 65536; j++) {
-            const double value = (double)half_to_float((uint16_t)j);
+            const double value = (double)fp16_to_float((uint16_t)j);
             assert_int_equal(mask.pixels[j], value > thresholds[i]);
         }
     }

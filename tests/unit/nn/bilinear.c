@@ -1,6 +1,6 @@
 // bilinear: weights along an axis against the formula of half-pixel centres in double, and planes
 // resized by hand.
-#include "nn/bilinear/plane.h"
+#include "nn/bilinear/float_resize.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -25,10 +25,10 @@ static double formula(size_t in, size_t out, size_t i, size_t o) {
     return distance < 1 ? 1 - distance : 0;
 }
 
-static struct axis make(size_t in, size_t out) {
-    struct axis axis;
+static struct bilinear_weights make(size_t in, size_t out) {
+    struct bilinear_weights axis;
     struct error error = {{0}};
-    if (!axis_make(&axis, in, out, &error)) {
+    if (!bilinear_weights_make(&axis, in, out, &error)) {
         fail_msg("%s", error.text);
     }
     return axis;
@@ -38,17 +38,17 @@ static void each_output_follows_the_formula(void **state) {
     (void)state;
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
         const size_t in = sides[s][0];
-        struct axis axis = make(in, sides[s][1]);
+        struct bilinear_weights axis = make(in, sides[s][1]);
         for (size_t o = 0; o < axis.out; o++) {
             double found[MAX_SIDE] = {0};
-            assert_in_range(axis_high(&axis, o), axis.low[o], in - 1);
+            assert_in_range(bilinear_weights_upper(&axis, o), axis.low[o], in - 1);
             found[axis.low[o]] += 1 - (double)axis.share[o];
-            found[axis_high(&axis, o)] += (double)axis.share[o];
+            found[bilinear_weights_upper(&axis, o)] += (double)axis.share[o];
             for (size_t i = 0; i < in; i++) {
                 assert_true(fabs(found[i] - formula(in, axis.out, i, o)) < 1e-6);
             }
         }
-        axis_free(&axis);
+        bilinear_weights_free(&axis);
     }
 }
 
@@ -57,7 +57,7 @@ static void lists_by_input_hold_the_same(void **state) {
     (void)state;
     for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
         const size_t in = sides[s][0];
-        struct axis axis = make(in, sides[s][1]);
+        struct bilinear_weights axis = make(in, sides[s][1]);
         double sums[MAX_SIDE] = {0};
         assert_int_equal(axis.first[0], 0);
         assert_in_range(axis.first[in], axis.out, 2 * axis.out);
@@ -75,19 +75,19 @@ static void lists_by_input_hold_the_same(void **state) {
         for (size_t o = 0; o < axis.out; o++) {
             assert_true(fabs(sums[o] - 1) < 1e-6);
         }
-        axis_free(&axis);
+        bilinear_weights_free(&axis);
     }
 }
 
 static void resize(const float *in, const size_t sizes[4], const float *want) {
-    struct plane_resize plane;
+    struct float_resize plane;
     struct error error = {{0}};
-    assert_true(plane_resize_open(&plane, sizes[0], sizes[1], sizes[2], sizes[3], &error));
-    const float *out = plane_resize_run(&plane, in);
+    assert_true(float_resize_open(&plane, sizes[0], sizes[1], sizes[2], sizes[3], &error));
+    const float *out = float_resize_run(&plane, in);
     for (size_t i = 0; i < sizes[2] * sizes[3]; i++) {
         assert_true(fabsf(out[i] - want[i]) < 1e-5F);
     }
-    plane_resize_close(&plane);
+    float_resize_close(&plane);
 }
 
 static void planes_by_hand(void **state) {

@@ -16,23 +16,23 @@
 
 static const struct operation learned = {.name = "learned", .reads_input = {true}};
 static const struct operation plain = {.name = "plain"};
-static const struct operation in_place = {.name = "in place", .over_input = 1};
-static const struct operation sum = {.name = "sum", .over_gradient = true};
+static const struct operation in_place = {.name = "in place", .in_place = 1};
+static const struct operation sum = {.name = "sum", .gradient_in_place = true};
 static const struct operation scaled = {.name = "scaled", .reads_input = {false, true}};
 static const struct operation rectified = {.name = "rectified", .reads_output = true};
 
 // Adds a node of one or two inputs; `learned` has a parameter of its own.
 static value_id node(struct graph *graph, const struct operation *operation, value_id a, value_id b,
-                     bool cheap) {
+                     bool recompute) {
     const size_t one = 1;
     struct node_spec spec = {.operation = operation,
                              .name = operation->name,
                              .inputs = {a, b},
                              .input_count = b == NO_VALUE ? 1 : 2,
                              .shape = {1, 2, 2, 1},
-                             .cheap = cheap};
+                             .recompute = recompute};
     if (operation == &learned) {
-        const struct name name = name_of("weight of %d", graph_node_count(graph));
+        const struct graph_name name = graph_name("weight of %d", graph_node_count(graph));
         spec.parameters[0] = graph_parameter(graph, name.text, ROLE_SHIFT, 1, &one);
         spec.parameter_count = 1;
     }
@@ -103,7 +103,7 @@ static void a_training_step_in_order(void **state) {
     (void)state;
     static const struct expected want[] = {
         {STEP_FORWARD, 0},  {STEP_FORWARD, 1},  {STEP_FORWARD, 2},  {STEP_FORWARD, 3},
-        {STEP_FORWARD, 4},  {STEP_BACKWARD, 4}, {STEP_BACKWARD, 3}, {STEP_AGAIN, 1},
+        {STEP_FORWARD, 4},  {STEP_BACKWARD, 4}, {STEP_BACKWARD, 3}, {STEP_RECOMPUTE, 1},
         {STEP_BACKWARD, 2}, {STEP_BACKWARD, 1}, {STEP_BACKWARD, 0}};
     struct graph *graph = residual();
     struct schedule schedule = schedule_of(graph);
@@ -172,8 +172,8 @@ static void lifetimes_of_gradients(void **state) {
 static void cheap_layers_in_a_row(void **state) {
     (void)state;
     static const struct expected want[] = {
-        {STEP_BACKWARD, 5}, {STEP_AGAIN, 1},    {STEP_BACKWARD, 4}, {STEP_AGAIN, 2},
-        {STEP_BACKWARD, 3}, {STEP_BACKWARD, 2}, {STEP_BACKWARD, 1}, {STEP_BACKWARD, 0}};
+        {STEP_BACKWARD, 5}, {STEP_RECOMPUTE, 1}, {STEP_BACKWARD, 4}, {STEP_RECOMPUTE, 2},
+        {STEP_BACKWARD, 3}, {STEP_BACKWARD, 2},  {STEP_BACKWARD, 1}, {STEP_BACKWARD, 0}};
     struct graph *graph = begin(GRAPH_TRAIN);
     const value_id x = node(graph, &learned, 0, NO_VALUE, false);
     const value_id y = node(graph, &learned, x, NO_VALUE, true);
@@ -199,7 +199,7 @@ static void only_what_is_needed(void **state) {
     (void)state;
     static const struct expected want[] = {{STEP_BACKWARD, 5},
                                            {STEP_BACKWARD, 4},
-                                           {STEP_AGAIN, 1},
+                                           {STEP_RECOMPUTE, 1},
                                            {STEP_BACKWARD, 1},
                                            {STEP_BACKWARD, 0}};
     struct graph *graph = begin(GRAPH_TRAIN);

@@ -1,5 +1,5 @@
 // Attention over positions and over channels against the formulas, in float64.
-#include "nn/network.h"
+#include "nn/executor.h"
 #include "ops/ops.h"
 
 #include "core/numbers/random.h"
@@ -29,14 +29,14 @@ static void run_plain(struct shape shape, value_id (*make)(struct graph *graph, 
     assert_non_null(backend);
     const value_id x = image(graph, graph_input(graph, shape, STORAGE_FLOAT));
     graph_output(graph, logits(graph, make(graph, x), "last", 0));
-    struct network *network = network_new(graph, backend, &error);
-    assert_non_null(network);
-    memcpy(network_values(network), weights, 3 * sizeof(float)); // the bias stays 0
-    memcpy(network_input(network), pixels, shape_count(shape) * sizeof(float));
-    network_begin(network, 0);
-    network_forward(network);
-    memcpy(out, network_output(network, 0), shape.n * shape.h * shape.w * sizeof(float));
-    network_free(network);
+    struct executor *executor = executor_new(graph, backend, &error);
+    assert_non_null(executor);
+    memcpy(executor_values(executor), weights, 3 * sizeof(float)); // the bias stays 0
+    memcpy(executor_input(executor), pixels, shape_count(shape) * sizeof(float));
+    executor_begin(executor, 0);
+    executor_forward(executor);
+    memcpy(out, executor_output(executor, 0), shape.n * shape.h * shape.w * sizeof(float));
+    executor_free(executor);
     graph_free(graph);
     backend_close(backend);
 }

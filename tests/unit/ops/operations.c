@@ -12,9 +12,9 @@
 // the product of their lengths.
 static double gradient_error(struct trial *trial, uint64_t number) {
     struct random random = random_seed(11, number, 0);
-    const size_t count = network_learned_count(trial->network);
-    float *values = network_values(trial->network);
-    const float *gradients = network_gradients(trial->network);
+    const size_t count = executor_learned_count(trial->executor);
+    float *values = executor_values(trial->executor);
+    const float *gradients = executor_gradients(trial->executor);
     float *start = malloc(count * sizeof *start);
     float *direction = malloc(count * sizeof *direction);
     double product = 0;
@@ -87,13 +87,13 @@ static void steps_repeat_to_the_bit(void **state) {
     for (size_t which = 0; which < TRIED; which++) {
         struct trial trial;
         open_trial(&trial, "cpu", GRAPH_TRAIN, which, shapes[3], PRECISION_F32);
-        const size_t bytes = network_learned_count(trial.network) * sizeof(float);
+        const size_t bytes = executor_learned_count(trial.executor) * sizeof(float);
         float *before = malloc(bytes);
         assert_non_null(before);
         gradients_of(&trial);
-        memcpy(before, network_gradients(trial.network), bytes);
+        memcpy(before, executor_gradients(trial.executor), bytes);
         gradients_of(&trial);
-        assert_memory_equal(before, network_gradients(trial.network), bytes);
+        assert_memory_equal(before, executor_gradients(trial.executor), bytes);
         free(before);
         close_trial(&trial);
     }
@@ -102,9 +102,9 @@ static void steps_repeat_to_the_bit(void **state) {
 // Brings parameters and input to quarters: what the first layer makes of them bf16 holds as well,
 // so that no maximum moves to another pixel.
 static void coarsen(struct trial *trial) {
-    const size_t count = network_value_count(trial->network);
+    const size_t count = executor_value_count(trial->executor);
     float *values = memory_for(count);
-    trial->backend->calls->get(trial->backend, values, network_values(trial->network),
+    trial->backend->calls->get(trial->backend, values, executor_values(trial->executor),
                                count * sizeof *values);
     for (size_t i = 0; i < count; i++) {
         values[i] = rintf(4 * values[i]) / 4;
@@ -112,7 +112,7 @@ static void coarsen(struct trial *trial) {
     for (size_t i = 0; i < trial->pixels; i++) {
         trial->input[i] = rintf(4 * trial->input[i]) / 4;
     }
-    fill(trial, network_values(trial->network), values, count);
+    fill(trial, executor_values(trial->executor), values, count);
     free(values);
 }
 
@@ -129,8 +129,8 @@ static void bf16_stays_near_float32(void **state) {
         gradients_of(&half);
         const double forward = distance(half.made, plain.made, plain.outputs);
         const double backward =
-            distance(network_gradients(half.network), network_gradients(plain.network),
-                     network_learned_count(plain.network));
+            distance(executor_gradients(half.executor), executor_gradients(plain.executor),
+                     executor_learned_count(plain.executor));
         if (!(forward < 0.03) || !(backward < 0.1)) {
             fail_msg("%s: off by %g forward, %g backward", tried[which].name, forward, backward);
         }
@@ -169,11 +169,11 @@ static void an_operation_that_the_device_lacks_is_named(void **state) {
     struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
     assert_non_null(backend);
     backend->kernels = kernels;
-    struct network *network = network_new(graph, backend, &error);
-    assert_non_null(network);
-    network_free(network);
+    struct executor *executor = executor_new(graph, backend, &error);
+    assert_non_null(executor);
+    executor_free(executor);
     kernels[OPERATION_upsample] = NULL;
-    assert_null(network_new(graph, backend, &error));
+    assert_null(executor_new(graph, backend, &error));
     assert_non_null(strstr(error.text, ": this device has no kernel for upsample"));
     backend_close(backend);
     graph_free(graph);

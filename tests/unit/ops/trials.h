@@ -2,7 +2,7 @@
 #ifndef PLEURA_TESTS_TRIALS_H
 #define PLEURA_TESTS_TRIALS_H
 
-#include "nn/network.h"
+#include "nn/executor.h"
 #include "ops/ops.h"
 
 #include "core/numbers/random.h"
@@ -158,7 +158,7 @@ static const struct {
 struct trial {
     struct backend *backend;
     struct graph *graph;
-    struct network *network;
+    struct executor *executor;
     enum graph_mode mode;
     size_t outputs;
     float *weights; // of the loss: the sum of weighted outputs
@@ -183,7 +183,7 @@ static void fill(struct trial *trial, void *to, const float *from, size_t count)
 
 static void fill_numbers(struct trial *trial, size_t which, struct shape shape) {
     struct random random = random_seed(7, which, shape.h * 100 + shape.w);
-    float *values = memory_for(network_value_count(trial->network));
+    float *values = memory_for(executor_value_count(trial->executor));
     trial->pixels = 3 * shape.n * shape.h * shape.w;
     trial->input = memory_for(trial->pixels);
     for (int i = 0; i < graph_parameter_count(trial->graph); i++) {
@@ -203,7 +203,7 @@ static void fill_numbers(struct trial *trial, size_t which, struct shape shape) 
     for (size_t i = 0; i < trial->outputs; i++) {
         trial->weights[i] = draw(&random);
     }
-    fill(trial, network_values(trial->network), values, network_value_count(trial->network));
+    fill(trial, executor_values(trial->executor), values, executor_value_count(trial->executor));
     free(values);
 }
 
@@ -228,8 +228,8 @@ static void open_trial(struct trial *trial, const char *device, enum graph_mode 
     if (!graph_check(trial->graph, &error)) {
         fail_msg("%s", error.text);
     }
-    trial->network = network_new(trial->graph, trial->backend, &error);
-    if (trial->network == NULL) {
+    trial->executor = executor_new(trial->graph, trial->backend, &error);
+    if (trial->executor == NULL) {
         fail_msg("%s", error.text);
     }
     trial->outputs = shape_count(graph_shape(trial->graph, graph_output_at(trial->graph, 0)));
@@ -239,7 +239,7 @@ static void open_trial(struct trial *trial, const char *device, enum graph_mode 
 }
 
 static void close_trial(struct trial *trial) {
-    network_free(trial->network);
+    executor_free(trial->executor);
     graph_free(trial->graph);
     backend_close(trial->backend);
     free(trial->weights);
@@ -250,11 +250,11 @@ static void close_trial(struct trial *trial) {
 static double loss_of(struct trial *trial) {
     struct error error;
     double loss = 0;
-    network_changed(trial->network);
-    fill(trial, network_input(trial->network), trial->input, trial->pixels);
-    network_begin(trial->network, 5);
-    network_forward(trial->network);
-    trial->backend->calls->get(trial->backend, trial->made, network_output(trial->network, 0),
+    executor_changed(trial->executor);
+    fill(trial, executor_input(trial->executor), trial->input, trial->pixels);
+    executor_begin(trial->executor, 5);
+    executor_forward(trial->executor);
+    trial->backend->calls->get(trial->backend, trial->made, executor_output(trial->executor, 0),
                                trial->outputs * sizeof(float));
     if (!trial->backend->calls->wait(trial->backend, &error)) {
         fail_msg("%s", error.text);
@@ -267,11 +267,11 @@ static double loss_of(struct trial *trial) {
 
 static void gradients_of(struct trial *trial) {
     struct error error;
-    trial->backend->calls->clear(trial->backend, network_gradients(trial->network),
-                                 network_learned_count(trial->network) * sizeof(float));
+    trial->backend->calls->clear(trial->backend, executor_gradients(trial->executor),
+                                 executor_learned_count(trial->executor) * sizeof(float));
     (void)loss_of(trial);
-    fill(trial, network_output_gradient(trial->network, 0), trial->weights, trial->outputs);
-    network_backward(trial->network);
+    fill(trial, executor_output_gradient(trial->executor, 0), trial->weights, trial->outputs);
+    executor_backward(trial->executor);
     if (!trial->backend->calls->wait(trial->backend, &error)) {
         fail_msg("%s", error.text);
     }

@@ -18,7 +18,7 @@
 struct fixture {
     struct backend *backend;
     struct graph *graph;
-    struct network *network;
+    struct executor *executor;
     float *values;
 };
 
@@ -41,23 +41,23 @@ static struct fixture make(enum graph_mode mode, bool middle, bool auxiliary) {
     }
     x = middle ? convolution(fixture.graph, x, &b) : x;
     graph_output(fixture.graph, logits(fixture.graph, x, "l", 0));
-    fixture.network = network_new(fixture.graph, fixture.backend, &error);
-    assert_non_null(fixture.network);
-    fixture.values = calloc(network_value_count(fixture.network), sizeof *fixture.values);
+    fixture.executor = executor_new(fixture.graph, fixture.backend, &error);
+    assert_non_null(fixture.executor);
+    fixture.values = calloc(executor_value_count(fixture.executor), sizeof *fixture.values);
     assert_non_null(fixture.values);
     return fixture;
 }
 
 static void end(struct fixture *fixture) {
     free(fixture->values);
-    network_free(fixture->network);
+    executor_free(fixture->executor);
     graph_free(fixture->graph);
     backend_close(fixture->backend);
 }
 
 static void start(struct fixture *fixture, uint64_t seed) {
     struct error error = {{0}};
-    if (!parameters_start(fixture->backend, fixture->graph, fixture->network, seed, &error)) {
+    if (!parameters_start(fixture->backend, fixture->graph, fixture->executor, seed, &error)) {
         fail_msg("%s", error.text);
     }
 }
@@ -66,8 +66,8 @@ static const float *values_of(struct fixture *fixture, const char *name) {
     const struct parameter *parameter = graph_parameter_named(fixture->graph, name);
     assert_non_null(parameter);
     fixture->backend->calls->get(fixture->backend, fixture->values,
-                                 network_values(fixture->network),
-                                 network_value_count(fixture->network) * sizeof *fixture->values);
+                                 executor_values(fixture->executor),
+                                 executor_value_count(fixture->executor) * sizeof *fixture->values);
     return fixture->values + parameter->offset;
 }
 
@@ -228,7 +228,7 @@ static void tables_that_do_not_fit(void **state) {
 
 static bool take(struct fixture *fixture, const struct weight_table *table, const char *prefix) {
     struct error error;
-    return parameters_take(fixture->backend, fixture->graph, fixture->network, table, prefix,
+    return parameters_take(fixture->backend, fixture->graph, fixture->executor, table, prefix,
                            TAKE_NEEDED, &error);
 }
 
@@ -274,14 +274,14 @@ static void values_are_copied_by_name(void **state) {
     struct fixture smaller = make(GRAPH_PREDICT, false, false);
     struct error error;
     start(&larger, 3);
-    assert_true(parameters_copy(smaller.backend, smaller.network, smaller.graph, larger.network,
+    assert_true(parameters_copy(smaller.backend, smaller.executor, smaller.graph, larger.executor,
                                 larger.graph, &error));
     for (int i = 0; i < graph_parameter_count(smaller.graph); i++) {
         const struct parameter *parameter = graph_parameter_at(smaller.graph, i);
         assert_memory_equal(values_of(&smaller, parameter->name),
                             values_of(&larger, parameter->name), parameter->count * sizeof(float));
     }
-    assert_false(parameters_copy(larger.backend, larger.network, larger.graph, smaller.network,
+    assert_false(parameters_copy(larger.backend, larger.executor, larger.graph, smaller.executor,
                                  smaller.graph, &error));
     assert_string_equal(error.text, "parameter aux.weight is not in both networks");
     end(&larger);

@@ -41,9 +41,9 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .precision = plan->backend->precision,
                             .threads = plan->backend->threads,
                             .inner = shape.channels * shape.kernel * shape.kernel,
-                            .output_bytes = shape_count(output_shape(plan)) *
+                            .output_bytes = shape_count(plan_output_shape(plan)) *
                                             precision_size(plan->backend->precision),
-                            .input_count = shape_count(input_shape(plan, 0))};
+                            .input_count = shape_count(plan_input_shape(plan, 0))};
     state->convolution = cpu_convolution_plan(plan->backend, &state->shape, error);
     if (state->convolution == NULL) {
         release(state);

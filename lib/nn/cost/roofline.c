@@ -1,5 +1,5 @@
 // The least time: each layer's arithmetic against its traffic.
-#include "nn/cost/bound.h"
+#include "nn/cost/roofline.h"
 
 #include "nn/operation.h"
 
@@ -11,7 +11,7 @@ struct walk {
     enum precision precision;
     const struct rates *rates;
     bool *seen, *graded; // values that were read in this pass; whose gradient was written
-    struct bound sum;
+    struct roofline sum;
 };
 
 static double value_bytes(const struct walk *walk, value_id value) {
@@ -38,7 +38,7 @@ static bool is_output(const struct walk *walk, value_id value) {
 
 // Whether a node's work goes into the layers that read it.
 static bool rides_along(const struct walk *walk, const struct node *node) {
-    return node->cheap && !is_output(walk, node->output);
+    return node->recompute && !is_output(walk, node->output);
 }
 
 // Bytes of a value that are moved for the first time, or of those that it is made from on the way.
@@ -113,8 +113,8 @@ static void backward(struct walk *walk, const struct node *node) {
     add_layer(walk, 2 * passes * products(walk, node), bytes);
 }
 
-bool graph_bound(const struct graph *graph, enum precision precision, const struct rates *rates,
-                 struct bound *bound, struct error *error) {
+bool graph_roofline(const struct graph *graph, enum precision precision, const struct rates *rates,
+                    struct roofline *roofline, struct error *error) {
     const int nodes = graph_node_count(graph);
     const size_t values = (size_t)graph_value_count(graph);
     struct walk walk = {.graph = graph,
@@ -122,11 +122,11 @@ bool graph_bound(const struct graph *graph, enum precision precision, const stru
                         .rates = rates,
                         .seen = calloc(values + 1, sizeof(bool)),
                         .graded = calloc(values + 1, sizeof(bool))};
-    const bool room = walk.seen != NULL && walk.graded != NULL;
-    for (int i = 0; room && i < nodes; i++) {
+    const bool allocated = walk.seen != NULL && walk.graded != NULL;
+    for (int i = 0; allocated && i < nodes; i++) {
         forward(&walk, graph_node_at(graph, i));
     }
-    if (room && graph_mode_of(graph) == GRAPH_TRAIN) {
+    if (allocated && graph_mode_of(graph) == GRAPH_TRAIN) {
         for (int i = 0; i < graph_output_count(graph); i++) {
             add_layer(&walk, 0, 2 * value_bytes(&walk, graph_output_at(graph, i)));
         }
@@ -137,6 +137,6 @@ bool graph_bound(const struct graph *graph, enum precision precision, const stru
     }
     free(walk.seen);
     free(walk.graded);
-    *bound = walk.sum;
-    return room || fail(error, "no memory");
+    *roofline = walk.sum;
+    return allocated || fail(error, "no memory");
 }

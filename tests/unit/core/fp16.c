@@ -1,5 +1,5 @@
-// Half precision: every half, and the rounding of floats.
-#include "core/numbers/half.h"
+// Half precision: every fp16 number, and the rounding of floats.
+#include "core/numbers/fp16.h"
 #include "core/numbers/random.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-// A half's value by its definition.
+// A fp16 number's value by its definition.
 static double value_of(uint16_t half) {
     const int exponent = (half >> 10) & 31;
     const double mantissa = half & 1023;
@@ -33,16 +33,16 @@ static void test_all_halves(void **state) {
         for (uint32_t j = 0; j < 256; j++) {
             halves[j] = (uint16_t)(i + j);
         }
-        half_read(numbers, halves, 256);
+        fp16_read(numbers, halves, 256);
         for (uint32_t j = 0; j < 256; j++) {
             const double value = value_of(halves[j]);
             if (isnan(value)) {
                 assert_true(isnan(numbers[j]));
-                assert_true(isnan(half_to_float(half_from_float(numbers[j]))));
+                assert_true(isnan(fp16_to_float(fp16_from_float(numbers[j]))));
                 continue;
             }
             assert_true((double)numbers[j] == value && !signbit(numbers[j]) == !signbit(value));
-            assert_int_equal(half_from_float(numbers[j]), halves[j]);
+            assert_int_equal(fp16_from_float(numbers[j]), halves[j]);
         }
     }
 }
@@ -51,19 +51,19 @@ static void test_all_halves(void **state) {
 static void test_rounding(void **state) {
     (void)state;
     for (uint16_t half = 0; half < 0x7BFF; half++) {
-        const float low = half_to_float(half);
-        const float middle = (low + half_to_float((uint16_t)(half + 1))) / 2;
+        const float low = fp16_to_float(half);
+        const float middle = (low + fp16_to_float((uint16_t)(half + 1))) / 2;
         const uint16_t even = half & 1 ? (uint16_t)(half + 1) : half;
-        assert_int_equal(half_from_float(middle), even);
-        assert_int_equal(half_from_float(nextafterf(middle, 0)), half);
-        assert_int_equal(half_from_float(nextafterf(middle, INFINITY)), half + 1);
-        assert_int_equal(half_from_float(-middle), even | 0x8000);
+        assert_int_equal(fp16_from_float(middle), even);
+        assert_int_equal(fp16_from_float(nextafterf(middle, 0)), half);
+        assert_int_equal(fp16_from_float(nextafterf(middle, INFINITY)), half + 1);
+        assert_int_equal(fp16_from_float(-middle), even | 0x8000);
     }
-    assert_int_equal(half_from_float(65519.996f), 0x7BFF);
-    assert_int_equal(half_from_float(65520.0f), 0x7C00);
-    assert_int_equal(half_from_float(1e30f), 0x7C00);
-    assert_int_equal(half_from_float(-INFINITY), 0xFC00);
-    assert_int_equal(half_from_float(1e-30f), 0);
+    assert_int_equal(fp16_from_float(65519.996f), 0x7BFF);
+    assert_int_equal(fp16_from_float(65520.0f), 0x7C00);
+    assert_int_equal(fp16_from_float(1e30f), 0x7C00);
+    assert_int_equal(fp16_from_float(-INFINITY), 0xFC00);
+    assert_int_equal(fp16_from_float(1e-30f), 0);
 }
 
 static void test_arrays(void **state) {
@@ -75,11 +75,11 @@ static void test_arrays(void **state) {
         numbers[i] =
             (float)ldexp(random_uniform(&random) - 0.5, (int)random_below(&random, 50) - 30);
     }
-    half_write(bytes + 1, numbers, 1003);
+    fp16_write(bytes + 1, numbers, 1003);
     for (size_t i = 0; i < 1003; i++) {
         uint16_t half;
         memcpy(&half, bytes + 1 + 2 * i, 2);
-        assert_int_equal(half, half_from_float(numbers[i]));
+        assert_int_equal(half, fp16_from_float(numbers[i]));
     }
 }
 

@@ -1,5 +1,5 @@
 // bound: the least time of a small graph, worked out by hand, and of the networks.
-#include "nn/cost/bound.h"
+#include "nn/cost/roofline.h"
 #include "models/models.h"
 #include "ops/ops.h"
 
@@ -24,11 +24,11 @@ static struct graph *small(enum graph_mode mode) {
     return graph;
 }
 
-static struct bound bound_of(const struct graph *graph, double flop, double bytes) {
+static struct roofline bound_of(const struct graph *graph, double flop, double bytes) {
     const struct rates rates = {flop, bytes};
-    struct bound bound;
+    struct roofline bound;
     struct error error;
-    assert_true(graph_bound(graph, PRECISION_BF16, &rates, &bound, &error));
+    assert_true(graph_roofline(graph, PRECISION_BF16, &rates, &bound, &error));
     return bound;
 }
 
@@ -49,13 +49,13 @@ static void a_training_step_by_hand(void **state) {
     };
     const double flop[] = {2.0 * 2 * 64 * 4 * 27, 2.0 * 2 * 64 * 6 * 4,     2.0 * 2 * 64 * 6,     0,
                            2.0 * 2 * 2 * 64 * 6,  2.0 * 2 * 2 * 64 * 6 * 4, 2.0 * 2 * 64 * 4 * 27};
-    struct bound want = {0, 0, 0};
+    struct roofline want = {0, 0, 0};
     for (size_t i = 0; i < 7; i++) {
         want.bytes += bytes[i];
         want.flop += flop[i];
         want.seconds += bytes[i] > flop[i] / 4 ? bytes[i] : flop[i] / 4;
     }
-    const struct bound found = bound_of(graph, 4, 1);
+    const struct roofline found = bound_of(graph, 4, 1);
     assert_true(found.bytes == want.bytes);
     assert_true(found.flop == want.flop);
     assert_true(found.seconds == want.seconds);
@@ -67,7 +67,7 @@ static void a_prediction_by_hand(void **state) {
     struct graph *graph = small(GRAPH_PREDICT);
     // A folded norm's scale and shift come with the weights.
     const double bytes = GRAY + A + 2 * (108 + 8) + A + B + 2 * 30 + B + LOGITS + 2 * 7;
-    const struct bound found = bound_of(graph, 1e30, 1);
+    const struct roofline found = bound_of(graph, 1e30, 1);
     assert_true(found.bytes == bytes);
     assert_true(found.seconds == bytes);
     graph_free(graph);
@@ -87,7 +87,7 @@ static void networks_have_plausible_bounds(void **state) {
         struct error error;
         struct graph *graph = model_build(names[i], GRAPH_TRAIN, &model, &error);
         assert_non_null(graph);
-        const struct bound both = bound_of(graph, 1e14, 1e12);
+        const struct roofline both = bound_of(graph, 1e14, 1e12);
         assert_true(both.seconds >= both.flop / 1e14);
         assert_true(both.seconds >= both.bytes / 1e12);
         assert_true(both.seconds <= both.flop / 1e14 + both.bytes / 1e12);

@@ -1,0 +1,22 @@
+// Bilinear resizing of one plane of floats on the host: a map of logits to an image's own size.
+#ifndef PLEURA_NN_BILINEAR_FLOAT_RESIZE_H
+#define PLEURA_NN_BILINEAR_FLOAT_RESIZE_H
+
+#include "nn/bilinear/weights.h"
+
+struct float_resize {
+    struct bilinear_weights down, along;
+    float *row; // two input rows mixed
+    float *out; // height x width
+};
+
+// For planes of in_height x in_width that are to be height x width, interpolated as the operation
+// upsample does (nn/bilinear/weights.h). False without memory.
+CHECKED bool float_resize_open(struct float_resize *resize, size_t in_height, size_t in_width,
+                               size_t height, size_t width, struct error *error);
+void float_resize_close(struct float_resize *resize);
+
+// The resized plane, height x width; it lives until the next call.
+float *float_resize_run(struct float_resize *resize, const float *in);
+
+#endif

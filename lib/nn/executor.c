@@ -1,0 +1,333 @@
+// Running a graph: kernels planned, memory placed, addresses put into every step once.
+#include "nn/executor.h"
+
+#include "core/clock.h"
+#include "nn/profile.h"
+#include "nn/schedule.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct executor {
+    struct graph *graph;
+    struct backend *backend;
+    struct schedule schedule;
+    struct call *calls; // one a step
+    void **states;      // one a node
+    char *memory;
+    size_t memory_bytes;
+    float *values, *gradients;
+    size_t value_count, learned_count, decaying_count;
+    uint64_t *seed; // on the device
+    bool changed;   // parameters that kernels have not seen
+};
+
+static const struct kernel *kernel_of(const struct executor *executor, int node) {
+    const struct operation *operation = graph_node_at(executor->graph, node)->operation;
+    const struct kernel *const *kernels = executor->backend->kernels;
+    return kernels != NULL ? kernels[operation->number] : operation->cpu;
+}
+
+// Plans each node's kernel, and gives its scratch and saved buffers their sizes.
+static bool plan_kernels(struct executor *executor, struct error *error) {
+    struct schedule *schedule = &executor->schedule;
+    const int nodes = graph_node_count(executor->graph);
+    struct kernel_plan *plans = calloc((size_t)nodes + 1, sizeof *plans);
+    bool planned = plans != NULL || fail(error, "no memory");
+    for (int i = 0; planned && i < schedule->step_count; i++) {
+        const struct step *step = &schedule->steps[i];
+        for (int k = 0; k < NODE_INPUTS && step->kind == STEP_BACKWARD; k++) {
+            plans[step->node].add[k] = step->add[k];
+        }
+    }
+    for (int i = 0; planned && i < nodes; i++) {
+        struct kernel_plan *plan = &plans[i];
+        plan->backend = executor->backend;
+        plan->graph = executor->graph;
+        plan->node = graph_node_at(executor->graph, i);
+        const struct kernel *kernel = kernel_of(executor, i);
+        const char *operation = plan->node->operation->name;
+        planned = (kernel != NULL ? kernel->plan(plan, error)
+                                  : fail(error, "this device has no kernel for %s", operation)) ||
+                  fail_within(error, "layer %s", plan->node->name);
+        executor->states[i] = planned ? plan->state : NULL;
+        schedule->buffers[schedule->saved[i]].bytes = plan->saved;
+    }
+    for (int i = 0; planned && i < schedule->step_count; i++) {
+        const struct step *step = &schedule->steps[i];
+        schedule->buffers[step->scratch].bytes = plans[step->node].scratch;
+    }
+    free(plans);
+    return planned;
+}
+
+static void *address(const struct executor *executor, int buffer) {
+    return buffer == NO_BUFFER ? NULL
+                               : executor->memory + executor->schedule.buffers[buffer].offset;
+}
+
+static void fill_call(const struct executor *executor, const struct step *step, struct call *call) {
+    const struct node *node = graph_node_at(executor->graph, step->node);
+    *call = (struct call){.state = executor->states[step->node],
+                          .scratch = address(executor, step->scratch),
+                          .saved = address(executor, executor->schedule.saved[step->node]),
+                          .out = address(executor, step->out),
+                          .out_gradient = address(executor, step->out_gradient),
+                          .seed = executor->seed,
+                          .salt = ((uint64_t)step->node + 1) * 0x9E3779B97F4A7C15u,
+                          .mode = step->kind == STEP_RECOMPUTE ? RUN_RECOMPUTE : RUN_FORWARD};
+    for (int k = 0; k < NODE_INPUTS; k++) {
+        call->in[k] = address(executor, step->in[k]);
+        call->in_gradient[k] = address(executor, step->in_gradient[k]);
+        call->add[k] = step->add[k];
+    }
+    for (int k = 0; k < node->parameter_count; k++) {
+        const struct parameter *parameter =
+            graph_parameter_at(executor->graph, node->parameters[k]);
+        call->parameter[k] = executor->values + parameter->offset;
+        if (executor->gradients != NULL && role_is_learned(parameter->role)) {
+            call->gradient[k] = executor->gradients + parameter->offset;
+        }
+    }
+}
+
+static void release_memory(struct executor *executor) {
+    struct backend *backend = executor->backend;
+    backend->calls->release(backend, executor->memory);
+    backend->calls->release(backend, executor->values);
+    backend->calls->release(backend, executor->gradients);
+    backend->calls->release(backend, executor->seed);
+    executor->memory = NULL;
+    executor->values = executor->gradients = NULL;
+    executor->seed = NULL;
+}
+
+// Bytes of the parameters; in training with gradients and an optimiser's two numbers of each.
+static size_t parameter_bytes(const struct executor *executor) {
+    const size_t learned =
+        graph_mode_of(executor->graph) == GRAPH_TRAIN ? 3 * executor->learned_count : 0;
+    return (executor->value_count + learned) * sizeof(float);
+}
+
+// False: says what batch would fit, as far as the device knows what it has.
+static bool no_memory(struct executor *executor, struct error *error) {
+    const size_t batch = graph_shape(executor->graph, 0).n;
+    const size_t parameters = parameter_bytes(executor);
+    release_memory(executor);
+    const size_t free_bytes = executor->backend->calls->room(executor->backend);
+    const size_t left = free_bytes > parameters ? free_bytes - parameters : 0;
+    const size_t fits = left / (executor->memory_bytes / batch + 1);
+    (void)fail(error, "no memory for a network of %zu MiB and its batch of %zu; ",
+               (executor->memory_bytes + parameters) >> 20, batch);
+    const size_t said = strlen(error->text);
+    (void)snprintf(error->text + said, sizeof error->text - said,
+                   fits > 0 && fits < batch ? "%zu MiB are free: a batch of about %zu fits"
+                                            : "a smaller batch needs less",
+                   free_bytes >> 20, fits);
+    return false;
+}
+
+static bool get_memory(struct executor *executor, struct error *error) {
+    struct backend *backend = executor->backend;
+    struct schedule *schedule = &executor->schedule;
+    if (!memory_plan(schedule->buffers, (size_t)schedule->buffer_count, &executor->memory_bytes,
+                     error)) {
+        return false;
+    }
+    const size_t free_bytes = backend->calls->room(backend);
+    if (free_bytes > 0 && executor->memory_bytes + parameter_bytes(executor) > free_bytes) {
+        return no_memory(executor, error);
+    }
+    const bool learns = graph_mode_of(executor->graph) == GRAPH_TRAIN;
+    const size_t learned = executor->learned_count * sizeof(float);
+    executor->memory = backend->calls->alloc(backend, executor->memory_bytes);
+    executor->values = backend->calls->alloc(backend, executor->value_count * sizeof(float));
+    executor->gradients = learns ? backend->calls->alloc(backend, learned) : NULL;
+    executor->seed = backend->calls->alloc(backend, sizeof *executor->seed);
+    return (executor->memory != NULL && executor->values != NULL && executor->seed != NULL &&
+            (!learns || executor->gradients != NULL)) ||
+           no_memory(executor, error);
+}
+
+struct executor *executor_new(struct graph *graph, struct backend *backend, struct error *error) {
+    struct executor *executor = calloc(1, sizeof *executor);
+    if (executor == NULL) {
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    *executor = (struct executor){.graph = graph, .backend = backend, .changed = true};
+    if (!graph_check(graph, error) ||
+        !schedule_make(&executor->schedule, graph, backend->precision, error)) {
+        executor_free(executor);
+        return NULL;
+    }
+    executor->value_count =
+        graph_lay_out(graph, &executor->learned_count, &executor->decaying_count);
+    executor->states = calloc((size_t)graph_node_count(graph) + 1, sizeof *executor->states);
+    executor->calls = calloc((size_t)executor->schedule.step_count + 1, sizeof *executor->calls);
+    if (executor->states == NULL || executor->calls == NULL) {
+        (void)fail(error, "no memory");
+        executor_free(executor);
+        return NULL;
+    }
+    if (!plan_kernels(executor, error) || !get_memory(executor, error)) {
+        executor_free(executor);
+        return NULL;
+    }
+    for (int i = 0; i < executor->schedule.step_count; i++) {
+        fill_call(executor, &executor->schedule.steps[i], &executor->calls[i]);
+    }
+    return executor;
+}
+
+void executor_free(struct executor *executor) {
+    if (executor == NULL) {
+        return;
+    }
+    for (int i = 0; executor->states != NULL && i < graph_node_count(executor->graph); i++) {
+        if (executor->states[i] != NULL) {
+            kernel_of(executor, i)->release(executor->states[i]);
+        }
+    }
+    schedule_free(&executor->schedule);
+    release_memory(executor);
+    free(executor->calls);
+    free(executor->states);
+    free(executor);
+}
+
+float *executor_values(struct executor *executor) {
+    return executor->values;
+}
+
+size_t executor_value_count(const struct executor *executor) {
+    return executor->value_count;
+}
+
+float *executor_gradients(struct executor *executor) {
+    return executor->gradients;
+}
+
+size_t executor_learned_count(const struct executor *executor) {
+    return executor->learned_count;
+}
+
+size_t executor_decaying_count(const struct executor *executor) {
+    return executor->decaying_count;
+}
+
+void executor_changed(struct executor *executor) {
+    executor->changed = true;
+}
+
+void *executor_input(struct executor *executor) {
+    return address(executor, executor->schedule.input);
+}
+
+const float *executor_output(struct executor *executor, int output) {
+    return address(executor, executor->schedule.outputs[output]);
+}
+
+float *executor_output_gradient(struct executor *executor, int output) {
+    return address(executor, executor->schedule.output_gradients[output]);
+}
+
+static void take_parameters(void *context) {
+    struct executor *executor = context;
+    for (int i = 0; i < executor->schedule.forward_count; i++) {
+        const int node = executor->schedule.steps[i].node;
+        const struct kernel *kernel = kernel_of(executor, node);
+        executor->backend->doing = graph_node_at(executor->graph, node)->name;
+        if (kernel->prepare != NULL) {
+            kernel->prepare(&executor->calls[i]);
+        }
+    }
+}
+
+void executor_begin(struct executor *executor, uint64_t seed) {
+    struct backend *backend = executor->backend;
+    backend->calls->put(backend, executor->seed, &seed, sizeof seed);
+    if (executor->changed) {
+        backend->calls->repeat(backend, NULL, take_parameters, executor);
+    }
+    executor->changed = false;
+}
+
+static void run_step(struct executor *executor, int i) {
+    const struct step *step = &executor->schedule.steps[i];
+    const struct kernel *kernel = kernel_of(executor, step->node);
+    executor->backend->doing = graph_node_at(executor->graph, step->node)->name;
+    if (step->kind == STEP_BACKWARD) {
+        kernel->backward(&executor->calls[i]);
+    } else {
+        kernel->forward(&executor->calls[i]);
+    }
+}
+
+// Bytes of what a step reads and writes, parameters left out.
+static double traffic(const struct executor *executor, const struct step *step) {
+    const struct buffer *buffers = executor->schedule.buffers;
+    const int own[] = {step->out, step->out_gradient};
+    double bytes = 0;
+    for (int k = 0; k < 2; k++) {
+        bytes += own[k] == NO_BUFFER ? 0 : (double)buffers[own[k]].bytes;
+    }
+    for (int k = 0; k < NODE_INPUTS; k++) {
+        const double gradient =
+            step->in_gradient[k] == NO_BUFFER ? 0 : (double)buffers[step->in_gradient[k]].bytes;
+        bytes += step->in[k] == NO_BUFFER ? 0 : (double)buffers[step->in[k]].bytes;
+        bytes += gradient * (1 + step->add[k]);
+    }
+    return bytes;
+}
+
+// A layer with weights: their gradient, and the input's where it is wanted; a product of two
+// activations: both gradients.
+static double arithmetic(const struct executor *executor, const struct step *step) {
+    const struct node *node = graph_node_at(executor->graph, step->node);
+    if (node->operation->products == NULL) {
+        return 0;
+    }
+    const double passes = step->kind != STEP_BACKWARD ? 1
+                          : node->parameter_count > 0 ? 1.0 + (step->in_gradient[0] != NO_BUFFER)
+                                                      : 2;
+    return 2 * passes * node->operation->products(executor->graph, node);
+}
+
+static void profile_step(struct executor *executor, int i) {
+    static const char *const passes[] = {
+        [STEP_FORWARD] = "forward", [STEP_RECOMPUTE] = "again", [STEP_BACKWARD] = "backward"};
+    const struct step *step = &executor->schedule.steps[i];
+    struct backend *backend = executor->backend;
+    struct error error; // of a device: comes again when the step is waited for
+    const double start = clock_seconds();
+    run_step(executor, i);
+    (void)!backend->calls->wait(backend, &error);
+    const struct profile_row call = {
+        .what = graph_node_at(executor->graph, step->node)->operation->name,
+        .pass = passes[step->kind],
+        .calls = 1,
+        .seconds = clock_seconds() - start,
+        .flop = arithmetic(executor, step),
+        .bytes = traffic(executor, step)};
+    profile_add(backend->profile, &call);
+}
+
+static void run_steps(struct executor *executor, int first, int end) {
+    for (int i = first; i < end; i++) {
+        if (executor->backend->profile != NULL) {
+            profile_step(executor, i);
+        } else {
+            run_step(executor, i);
+        }
+    }
+}
+
+void executor_forward(struct executor *executor) {
+    run_steps(executor, 0, executor->schedule.forward_count);
+}
+
+void executor_backward(struct executor *executor) {
+    run_steps(executor, executor->schedule.forward_count, executor->schedule.step_count);
+}

@@ -1,0 +1,41 @@
+// A graph made ready to run on a backend: steps in order, one block of memory shared by lifetime,
+// parameters.
+#ifndef PLEURA_NN_EXECUTOR_H
+#define PLEURA_NN_EXECUTOR_H
+
+#include "nn/graph.h"
+
+struct executor;
+
+// Plans a graph, which must outlive the executor, and gets all memory. NULL with *error where a
+// kernel refuses or memory is short.
+CHECKED struct executor *executor_new(struct graph *graph, struct backend *backend,
+                                      struct error *error);
+void executor_free(struct executor *executor);
+
+// ---- parameters, on the device: graph_lay_out's order
+
+float *executor_values(struct executor *executor);
+size_t executor_value_count(const struct executor *executor);
+float *executor_gradients(struct executor *executor); // of the learned ones; NULL in prediction
+size_t executor_learned_count(const struct executor *executor);
+size_t executor_decaying_count(const struct executor *executor); // of those: the first so many
+
+// To be called when values have been changed.
+void executor_changed(struct executor *executor);
+
+// ---- a step: put the input, begin, run forward, read outputs; in training put the outputs'
+// gradients (all of them) and run backward, which adds to the parameters' gradients
+
+void *executor_input(struct executor *executor);
+const float *executor_output(struct executor *executor, int output);
+float *executor_output_gradient(struct executor *executor, int output);
+
+// `seed`: of this step's random draws (dropout). Takes parameters that have changed.
+void executor_begin(struct executor *executor, uint64_t seed);
+
+// Only queue work for the device, always the same: what backend_calls.repeat takes.
+void executor_forward(struct executor *executor);
+void executor_backward(struct executor *executor);
+
+#endif
