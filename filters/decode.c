@@ -212,15 +212,22 @@ static void check_options(const struct options *options) {
 }
 
 static const char description[] =
-    "Reads DICOM, PNG and JPEG files, recognised by what is in them, and writes a stream of "
-    "samples in the order of the files: id, image (8-bit gray), and of labelled images rle, a list "
-    "of run lengths. Nothing of a DICOM header but pixels leaves the file.\n\n"
+    "Reads images of the formats"
+#define X(name, extensions, sniff, decode, describe) " " #name ","
+#include "image/formats.def"
+#undef X
+    " recognised by what is in them, and writes a stream of samples in the order of the files: id, "
+    "image (8-bit gray), and of labelled images rle, a list of run lengths. Nothing of a DICOM "
+    "header but pixels leaves the file.\n\n"
     "A folder stands for all files below it. Those that are none of these formats are left out and "
     "counted; a folder without one image is an error. Without a FILE, and for '-', the names are "
     "read from stdin, one a line.\n\n"
-    "A sample's id is the file's name without its extension (and without .dcm, .dicom, .png, .jpg, "
-    ".jpeg before that); ids in a CSV are read without these endings, too. A file that has no row "
-    "goes by its name up to one more dot and letter, where that has one: X.nih_01.png is X.\n\n"
+    "A sample's id is the file's name without its extension, and without any of "
+#define X(name, extensions, sniff, decode, describe) extensions " "
+#include "image/formats.def"
+#undef X
+    "before that; ids in a CSV are read without these endings, too. A file that has no row goes by "
+    "its name up to one more dot and letter, where that has one: X.nih_01.png is X.\n\n"
     "Labels come from --labels, rows `ImageId,EncodedPixels`, whose run lengths refer to each "
     "image's own size unless --size tells another; or from --masks, images of 0 (background) and "
     "one other grey level (lesion), of their image's size; in JPEG 0 to 63 is background, and 192 "

@@ -76,10 +76,10 @@ static void print(const struct survey *survey, const struct options *options) {
 }
 
 static const char description[] =
-    "Reads the headers of X-ray files (DICOM, PNG, JPEG), and the labels, and prints what they "
-    "are: formats, transfer syntaxes, sizes, bits, photometric interpretations; images with and "
-    "without labels, how many show a lesion and how large these are. A folder stands for all files "
-    "below it; for '-' the names are read from stdin, one a line.\n\n"
+    "Reads the headers of X-ray files (of any format that decode reads) and the labels, and prints "
+    "what they are: formats, transfer syntaxes, sizes, bits, photometric interpretations; images "
+    "with and without labels, how many show a lesion and how large these are. A folder stands for "
+    "all files below it; for '-' the names are read from stdin, one a line.\n\n"
     "What would end decode or a later stage is said on stderr, each reason once with an example "
     "and "
     "a count, and the exit status is then 1: files that are damaged or of a kind that is not read, "

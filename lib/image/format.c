@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define X(name, sniff, decode, describe)                                                           \
+#define X(name, extensions, sniff, decode, describe)                                               \
     image_sniff_function sniff;                                                                    \
     CHECKED image_decode_function decode;                                                          \
     CHECKED image_describe_function describe;
@@ -17,12 +17,18 @@ static const struct format {
     image_decode_function *decode;
     image_describe_function *describe;
 } FORMATS[] = {
-#define X(name, sniff, decode, describe) {#name, sniff, decode, describe},
+#define X(name, extensions, sniff, decode, describe) {#name, sniff, decode, describe},
 #include "image/formats.def"
 #undef X
 };
 
 enum { FORMAT_COUNT = sizeof FORMATS / sizeof *FORMATS };
+
+const char image_extensions[] =
+#define X(name, extensions, sniff, decode, describe) extensions " "
+#include "image/formats.def"
+#undef X
+    ;
 
 // The format of a file, or NULL with the reason.
 static const struct format *find_format(const uint8_t *bytes, size_t length, struct error *error) {

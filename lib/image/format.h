@@ -39,6 +39,9 @@ struct image_header {
 typedef bool image_describe_function(const uint8_t *bytes, size_t length,
                                      struct image_header *header, struct error *error);
 
+// The extensions of all formats' files, a blank behind each: ".png .dcm ".
+extern const char image_extensions[];
+
 // Is it one of the formats, going by its content?
 bool image_known(const uint8_t *bytes, size_t length);
 

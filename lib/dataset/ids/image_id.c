@@ -1,6 +1,8 @@
 // Extensions that do not count.
 #include "dataset/ids/image_id.h"
 
+#include "image/format.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -18,14 +20,20 @@ static struct text without_extension(struct text id, size_t most) {
     return extension ? (struct text){id.at, before} : id;
 }
 
+// The length of an image file's extension at the end of an id; 0: there is none.
+static size_t extension_length(struct text id) {
+    for (const char *at = image_extensions; *at != '\0'; at += strcspn(at, " ") + 1) {
+        const size_t length = strcspn(at, " ");
+        if (id.length > length && strncasecmp(id.at + id.length - length, at, length) == 0) {
+            return length;
+        }
+    }
+    return 0;
+}
+
 struct text image_id_strip(struct text id) {
-    static const char *const extensions[] = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"};
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions;) {
-        const size_t length = strlen(extensions[i]);
-        const bool ends = id.length > length &&
-                          strncasecmp(id.at + id.length - length, extensions[i], length) == 0;
-        id.length -= ends ? length : 0;
-        i = ends ? 0 : i + 1;
+    for (size_t length = extension_length(id); length > 0; length = extension_length(id)) {
+        id.length -= length;
     }
     return id;
 }

@@ -4,8 +4,8 @@
 
 #include "dataset/ids/ids.h"
 
-// An id without the extensions of image files at its end (.dcm, .dicom, .png, .jpg, .jpeg, in any
-// case; several in a row): how ids in a CSV are read. Points into the id; never empty unless it is.
+// An id without the extensions of image files at its end (image_extensions, in any case; several in
+// a row): how ids in a CSV are read. Points into the id; never empty unless it is.
 struct text image_id_strip(struct text id);
 
 // The id of a file: its name without its extension, then as above. An extension starts with a
