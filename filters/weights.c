@@ -28,7 +28,7 @@ static void check(const char *path, const struct weight_table *table, const char
     if (graph == NULL) {
         die("%s: %s", path, error.text);
     }
-    const struct graph_name prefix =
+    const struct layer_name prefix =
         to_start ? parameters_prefix(graph, table) : graph_name("%s", "");
     if (!parameters_fit(graph, table, prefix.text, TAKE_ALL, &misfit)) {
         for (size_t i = 0; i < MISFIT_KINDS; i++) {

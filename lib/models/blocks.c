@@ -7,8 +7,8 @@
 
 static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
                      size_t channels, size_t kernel, size_t stride) {
-    const struct graph_name full = graph_name("%s.%s_unit.0", name, kind);
-    const struct graph_name norm = graph_name("%s.%s_unit.1", name, kind);
+    const struct layer_name full = graph_name("%s.%s_unit.0", name, kind);
+    const struct layer_name norm = graph_name("%s.%s_unit.1", name, kind);
     const struct convolution layer = {.name = full.text,
                                       .channels = channels,
                                       .kernel = kernel,

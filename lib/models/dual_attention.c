@@ -4,7 +4,7 @@
 
 static value_id project(struct graph *graph, value_id x, const char *name, const char *part,
                         size_t channels) {
-    const struct graph_name full = graph_name("%s.%s", name, part);
+    const struct layer_name full = graph_name("%s.%s", name, part);
     const struct convolution layer = {
         .name = full.text, .channels = channels, .kernel = 1, .stride = 1, .bias = true};
     return convolution(graph, x, &layer);

@@ -30,8 +30,8 @@ bool shape_equal(struct shape a, struct shape b) {
     return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
 }
 
-struct graph_name graph_name(const char *format, ...) {
-    struct graph_name name;
+struct layer_name graph_name(const char *format, ...) {
+    struct layer_name name;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(name.text, sizeof name.text, format, arguments);

@@ -24,10 +24,10 @@ struct operation;
 
 // A name put together; one that is too long is cut, and then known to nobody:
 // graph_name("%s.weight", layer).text lives to the end of the expression.
-struct graph_name {
+struct layer_name {
     char text[NAME_SIZE];
 };
-struct graph_name graph_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
+struct layer_name graph_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // A value of the graph: the input image, or what a node makes.
 typedef int value_id;

@@ -6,7 +6,7 @@
 
 // Attention refinement of one map, the coarser one added.
 static value_id refine(struct graph *graph, value_id f, const char *level, value_id coarser) {
-    const struct graph_name squeeze = graph_name("context_path.arm_%s.arm.1", level);
+    const struct layer_name squeeze = graph_name("context_path.arm_%s.arm.1", level);
     const value_id y = cbr(graph, f, graph_name("context_path.arm_%s.cbr", level).text, 128, 3, 1);
     const value_id open = cb(graph, global_pool(graph, y), squeeze.text, 128, 1);
     const value_id z = add(graph, gate(graph, y, open, false), coarser);

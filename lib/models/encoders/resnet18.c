@@ -9,8 +9,8 @@
 static value_id layer(struct graph *graph, value_id x, const char *at, const char *convolution_name,
                       const char *norm_name, size_t channels, size_t kernel, size_t stride,
                       value_id residual, bool relu) {
-    const struct graph_name full = graph_name("%s.%s", at, convolution_name);
-    const struct graph_name norm = graph_name("%s.%s", at, norm_name);
+    const struct layer_name full = graph_name("%s.%s", at, convolution_name);
+    const struct layer_name norm = graph_name("%s.%s", at, norm_name);
     const struct convolution made = {.name = full.text,
                                      .channels = channels,
                                      .kernel = kernel,
@@ -35,7 +35,7 @@ struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char
     value_id y = max_pool(graph, at2);
     for (size_t stage = 0; stage < 4; stage++) {
         for (size_t block = 0; block < 2; block++) {
-            const struct graph_name at = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
+            const struct layer_name at = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
             y = basic_block(graph, y, at.text, widths[stage], stage > 0 && block == 0 ? 2 : 1);
         }
         maps[stage] = y;

@@ -27,7 +27,7 @@ void norm_parameters(struct graph *graph, const char *name, size_t channels,
                                 {"running_mean", ROLE_MEAN},
                                 {"running_var", ROLE_VARIANCE}};
     for (int i = 0; i < NORM_PARAMETERS; i++) {
-        const struct graph_name full = graph_name("%s.%s", name, parts[i].suffix);
+        const struct layer_name full = graph_name("%s.%s", name, parts[i].suffix);
         parameters[i] = graph_parameter(graph, full.text, parts[i].role, 1, &channels);
     }
 }

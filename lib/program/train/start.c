@@ -32,7 +32,7 @@ static void start_parameters(struct trainer *trainer, const char *init) {
     if (!trainer->options->quiet) {
         weight_table_say(&table, init);
     }
-    const struct graph_name prefix = parameters_prefix(optimizer->graph, &table);
+    const struct layer_name prefix = parameters_prefix(optimizer->graph, &table);
     if (!parameters_take(optimizer->backend, optimizer->graph, optimizer->executor, &table,
                          prefix.text, TAKE_ALL, &error)) {
         die("%s: %s", init, error.text);

@@ -129,7 +129,7 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
     const size_t skip = strlen(prefix);
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
-        const struct graph_name name = graph_name("%s%s", prefix, weight->name);
+        const struct layer_name name = graph_name("%s%s", prefix, weight->name);
         const struct parameter *parameter = graph_parameter_named(graph, name.text);
         if (parameter == NULL && take == TAKE_ALL && !of_no_use(weight->name)) {
             note_name(misfit, MISFIT_SURPLUS, weight->name, NULL);
@@ -151,7 +151,7 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
     return count == 0;
 }
 
-struct graph_name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
+struct layer_name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
     static const char known[] = "layer1.0.conv1.weight";
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const char *name = graph_parameter_at(graph, i)->name;

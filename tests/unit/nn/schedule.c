@@ -32,7 +32,7 @@ static value_id node(struct graph *graph, const struct operation *operation, val
                              .shape = {1, 2, 2, 1},
                              .recompute = recompute};
     if (operation == &learned) {
-        const struct graph_name name = graph_name("weight of %d", graph_node_count(graph));
+        const struct layer_name name = graph_name("weight of %d", graph_node_count(graph));
         spec.parameters[0] = graph_parameter(graph, name.text, ROLE_SHIFT, 1, &one);
         spec.parameter_count = 1;
     }
