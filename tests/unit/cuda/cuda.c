@@ -34,6 +34,10 @@ static void compare_devices(size_t which, struct shape shape, enum graph_mode mo
     struct trial here;
     struct trial there;
     open_trial(&here, "cpu", mode, which, shape, PRECISION_F32);
+    if (cpu_only(here.graph) != NULL) {
+        close_trial(&here);
+        return;
+    }
     open_trial(&there, "cuda", mode, which, shape, precision);
     if (mode == GRAPH_TRAIN) {
         gradients_of(&here);

@@ -3,6 +3,7 @@
 #define PLEURA_TESTS_TRIALS_H
 
 #include "nn/executor.h"
+#include "ops/kernels.h"
 #include "ops/ops.h"
 
 #include "core/numbers/random.h"
@@ -152,6 +153,23 @@ static const struct {
 };
 
 #define TRIED (sizeof tried / sizeof *tried)
+
+// The name of an operation of the graph that runs on the CPU only (ops.def); NULL: there is none.
+static inline const char *cpu_only(const struct graph *graph) {
+    enum { CPU_ONLY, CPU_AND_CUDA };
+    const int devices_of[OPERATIONS] = {
+#define OPERATION(name, devices) devices,
+#include "ops/ops.def"
+#undef OPERATION
+    };
+    for (int i = 0; i < graph_node_count(graph); i++) {
+        const struct operation *operation = graph_node_at(graph, i)->operation;
+        if (devices_of[operation->number] == CPU_ONLY) {
+            return operation->name;
+        }
+    }
+    return NULL;
+}
 
 // ---- a network around it
 
