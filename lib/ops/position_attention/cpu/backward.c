@@ -1,0 +1,154 @@
+// The backward pass. The tile of scores that gives P_ij = exp(s_ij - L_i) gives P_ji = exp(s_ij -
+// L_j), too. With D_i = dY_i . Y_i and
+//     g_ij = P_ij (dY_i . v_j - D_i) + P_ji (dY_j . v_i - D_j) = g_ji
+// dq_i = sum_j g_ij q_j and dv_i = sum_j P_ji dY_j.
+#include "backend/cpu/cpu.h"
+#include "core/numbers/exponential.h"
+#include "core/simd.h"
+#include "ops/position_attention/cpu/pair_schedule.h"
+#include "ops/position_attention/cpu/passes.h"
+
+#include <string.h>
+
+#define BLOCK POSITION_BLOCK
+
+// One image, and what is accumulated of it.
+struct backward_image {
+    const struct call *call;
+    const struct position_plan *plan;
+    size_t image;
+    struct position_operand q, v, dy;
+    const float *logs; // L
+    float *d;          // D
+    float *dq, *dv;
+};
+
+size_t position_backward_bytes(const struct position_plan *plan) {
+    const size_t floats = position_accumulator_floats(plan, plan->keys) +
+                          position_accumulator_floats(plan, plan->channels) + plan->pixels;
+    return position_image_operand_bytes(plan, plan->keys) +
+           2 * position_image_operand_bytes(plan, plan->channels) + floats * sizeof(float);
+}
+
+static struct backward_image backward_image_of(const struct call *call, size_t image) {
+    const struct position_plan *plan = call->state;
+    const size_t channels = plan->channels;
+    char *q = (char *)call->scratch + position_workspace_bytes(plan);
+    char *v = q + position_image_operand_bytes(plan, plan->keys);
+    char *dy = v + position_image_operand_bytes(plan, channels);
+    float *dq = (float *)(void *)(dy + position_image_operand_bytes(plan, channels));
+    float *dv = dq + position_accumulator_floats(plan, plan->keys);
+    return (struct backward_image){
+        .call = call,
+        .plan = plan,
+        .image = image,
+        .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
+        .v = position_image_operand(plan, call->in[1], image, channels, v),
+        .dy = position_image_operand(plan, call->out_gradient, image, channels, dy),
+        .logs = (const float *)call->saved + image * plan->pixels,
+        .d = dv + position_accumulator_floats(plan, channels),
+        .dq = dq,
+        .dv = dv};
+}
+
+// scores: s_ij, then g_ij; products: dY_i . v_j, then P_ij; transposed: dY_j . v_i, then P_ji.
+VECTORISED static void tile_gradients(const struct backward_image *image,
+                                      const struct position_tile *tile, float *scores,
+                                      float *products, float *transposed) {
+    const float *logs = image->logs + tile->column;
+    const float *d = image->d + tile->column;
+    for (size_t row = 0; row < tile->rows; row++) {
+        const float row_log = image->logs[tile->row + row];
+        const float row_d = image->d[tile->row + row];
+        const size_t start = row * BLOCK;
+        for (size_t i = start; i < start + tile->columns; i++) {
+            const size_t column = i - start;
+            const float p = exp_softmax(scores[i] - row_log);
+            const float p_transposed = exp_softmax(scores[i] - logs[column]);
+            scores[i] = p * (products[i] - row_d) + p_transposed * (transposed[i] - d[column]);
+            products[i] = p;
+            transposed[i] = p_transposed;
+        }
+    }
+}
+
+// Adds to each block's sums what it has with the other, which may be itself.
+static void add_pair(const void *context, size_t block, size_t other, int thread) {
+    const struct backward_image *image = context;
+    const struct position_workspace workspace = position_workspace_of(image->call, thread);
+    const struct position_tile tile = position_tile_of(image->plan, block, other, &workspace);
+    const size_t keys = position_accumulator_width(image->plan->keys);
+    const size_t channels = position_accumulator_width(image->plan->channels);
+    float *gradients = workspace.tiles[0];
+    float *probabilities = workspace.tiles[1];
+    float *transposed = workspace.tiles[2]; // probabilities of the other block's rows
+    position_tile_scores(&tile, &image->q, &image->q, gradients);
+    position_tile_scores(&tile, &image->dy, &image->v, probabilities);
+    position_tile_scores(&tile, &image->v, &image->dy, transposed);
+    tile_gradients(image, &tile, gradients, probabilities, transposed);
+    position_tile_product(&tile, gradients, &image->q, image->dq + tile.row * keys);
+    position_tile_product(&tile, transposed, &image->dy, image->dv + tile.row * channels);
+    if (block != other) {
+        position_tile_transposed_product(&tile, gradients, &image->q,
+                                         image->dq + tile.column * keys);
+        position_tile_transposed_product(&tile, probabilities, &image->dy,
+                                         image->dv + tile.column * channels);
+    }
+}
+
+// D of a block's pixels.
+static void output_products(const struct backward_image *image, const struct position_tile *tile,
+                            float *values) {
+    const struct position_plan *plan = image->plan;
+    const size_t channels = plan->channels;
+    const size_t first = (image->image * plan->pixels + tile->row) * channels;
+    const float *y =
+        cpu_read(plan->precision, image->call->out, first, tile->rows * channels, values);
+    const float *dy = cpu_read(plan->precision, image->call->out_gradient, first,
+                               tile->rows * channels, values + BLOCK * channels);
+    for (size_t row = 0; row < tile->rows; row++) {
+        double sum = 0;
+        for (size_t c = 0; c < channels; c++) {
+            sum += (double)y[row * channels + c] * dy[row * channels + c];
+        }
+        image->d[tile->row + row] = (float)sum;
+    }
+}
+
+// Starts a block's D and sums with what the block has with itself.
+static void begin_block(const void *context, size_t block, int thread) {
+    const struct backward_image *image = context;
+    const struct position_workspace workspace = position_workspace_of(image->call, thread);
+    const struct position_tile tile = position_tile_of(image->plan, block, block, &workspace);
+    const size_t keys = position_accumulator_width(image->plan->keys);
+    const size_t channels = position_accumulator_width(image->plan->channels);
+    output_products(image, &tile, workspace.values);
+    memset(image->dq + tile.row * keys, 0, BLOCK * keys * sizeof(float));
+    memset(image->dv + tile.row * channels, 0, BLOCK * channels * sizeof(float));
+    add_pair(image, block, block, thread);
+}
+
+static void end_block(const void *context, size_t block, int thread) {
+    const struct backward_image *image = context;
+    const struct position_plan *plan = image->plan;
+    const struct call *call = image->call;
+    const struct position_workspace workspace = position_workspace_of(call, thread);
+    if (call->in_gradient[0] != NULL) {
+        position_store_block(plan, image->dq, image->image, block, plan->keys, call->add[0],
+                             call->in_gradient[0], workspace.values);
+    }
+    if (call->in_gradient[1] != NULL) {
+        position_store_block(plan, image->dv, image->image, block, plan->channels, call->add[1],
+                             call->in_gradient[1], workspace.values);
+    }
+}
+
+void position_backward(const struct call *call) {
+    const struct position_plan *plan = call->state;
+    for (size_t i = 0; i < plan->images; i++) {
+        const struct backward_image image = backward_image_of(call, i);
+        const struct position_pair_schedule schedule = {plan->blocks, plan->threads, &image,
+                                                        begin_block,  add_pair,      end_block};
+        position_pair_schedule_run(&schedule);
+    }
+}

@@ -1,0 +1,211 @@
+// The forward pass: a running softmax (Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al.
+// 2022, arXiv 2205.14135) of rows and, at the same time, of columns: scores are symmetric. Saves
+// L_i = log sum_j exp(s_ij).
+#include "core/numbers/exponential.h"
+#include "core/simd.h"
+#include "ops/position_attention/cpu/pair_schedule.h"
+#include "ops/position_attention/cpu/passes.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK POSITION_BLOCK
+#define LANES 16
+
+// One image, and what is accumulated of it.
+struct forward_image {
+    const struct call *call;
+    const struct position_plan *plan;
+    size_t image;
+    struct position_operand q, v;
+    float *y;             // sums of exp(s - maximum) v,
+    float *maximum, *sum; // of each pixel's scores, and of exp(s - maximum)
+    float *logs;          // L
+};
+
+size_t position_forward_bytes(const struct position_plan *plan) {
+    const size_t floats =
+        position_accumulator_floats(plan, plan->channels) + 2 * plan->blocks * BLOCK;
+    return position_image_operand_bytes(plan, plan->keys) +
+           position_image_operand_bytes(plan, plan->channels) + floats * sizeof(float);
+}
+
+static struct forward_image forward_image_of(const struct call *call, size_t image) {
+    const struct position_plan *plan = call->state;
+    char *q = (char *)call->scratch + position_workspace_bytes(plan);
+    char *v = q + position_image_operand_bytes(plan, plan->keys);
+    float *y = (float *)(void *)(v + position_image_operand_bytes(plan, plan->channels));
+    float *maximum = y + position_accumulator_floats(plan, plan->channels);
+    return (struct forward_image){
+        .call = call,
+        .plan = plan,
+        .image = image,
+        .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
+        .v = position_image_operand(plan, call->in[1], image, plan->channels, v),
+        .y = y,
+        .maximum = maximum,
+        .sum = maximum + plan->blocks * BLOCK,
+        .logs = (float *)call->saved + image * plan->pixels};
+}
+
+static float sum_of(float sums[LANES]) {
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t lane = 0; lane < half; lane++) {
+            sums[lane] += sums[lane + half];
+        }
+    }
+    return sums[0];
+}
+
+// Turns a row of scores into exp(s - maximum) and returns their sum, which has as many parts on
+// every processor.
+VECTORISED static float exponentials(float *row, size_t count, float maximum) {
+    float sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            row[i + lane] = exp_softmax(row[i + lane] - maximum);
+            sums[lane] += row[i + lane];
+        }
+    }
+    for (; i < count; i++) {
+        row[i] = exp_softmax(row[i] - maximum);
+        sums[0] += row[i];
+    }
+    return sum_of(sums);
+}
+
+// The same; `transposed` becomes exp(s - maximum of the column), which is added to the column's
+// sum.
+VECTORISED static float both_exponentials(float *restrict row, float *restrict transposed,
+                                          size_t count, float maximum,
+                                          const float *restrict column_maxima,
+                                          float *restrict column_sum) {
+    float sums[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            const float score = row[i + lane];
+            row[i + lane] = exp_softmax(score - maximum);
+            transposed[i + lane] = exp_softmax(score - column_maxima[i + lane]);
+            sums[lane] += row[i + lane];
+            column_sum[i + lane] += transposed[i + lane];
+        }
+    }
+    for (; i < count; i++) {
+        const float score = row[i];
+        row[i] = exp_softmax(score - maximum);
+        transposed[i] = exp_softmax(score - column_maxima[i]);
+        sums[0] += row[i];
+        column_sum[i] += transposed[i];
+    }
+    return sum_of(sums);
+}
+
+VECTORISED static float max_of(const float *row, size_t count, float maximum) {
+#pragma omp simd reduction(max : maximum)
+    for (size_t i = 0; i < count; i++) {
+        maximum = row[i] > maximum ? row[i] : maximum;
+    }
+    return maximum;
+}
+
+// Raises the columns' maxima to the greatest scores of a tile.
+VECTORISED static void raise_column_maxima(const float *scores, size_t rows, size_t columns,
+                                           float *maxima) {
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < columns; i++) {
+            const float score = scores[row * BLOCK + i];
+            maxima[i] = score > maxima[i] ? score : maxima[i];
+        }
+    }
+}
+
+VECTORISED static void scale_by(float *numbers, size_t count, float factor) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] *= factor;
+    }
+}
+
+// Raises the maximum of a pixel's scores, to which its sums are scaled.
+static void raise_maximum(const struct forward_image *image, size_t pixel, float maximum) {
+    const size_t leading = position_accumulator_width(image->plan->channels);
+    const float before = image->maximum[pixel];
+    if (maximum > before) {
+        const float factor = before - maximum < SOFTMAX_LEAST ? 0 : expf(before - maximum);
+        image->maximum[pixel] = maximum;
+        image->sum[pixel] *= factor;
+        scale_by(image->y + pixel * leading, leading, factor);
+    }
+}
+
+// Starts a block's sums with the block's scores against itself.
+static void begin_block(const void *context, size_t block, int thread) {
+    const struct forward_image *image = context;
+    const struct position_workspace workspace = position_workspace_of(image->call, thread);
+    const struct position_tile tile = position_tile_of(image->plan, block, block, &workspace);
+    const size_t leading = position_accumulator_width(image->plan->channels);
+    float *y = image->y + tile.row * leading;
+    float *scores = workspace.tiles[0];
+    memset(y, 0, BLOCK * leading * sizeof *y);
+    position_tile_scores(&tile, &image->q, &image->q, scores);
+    for (size_t row = 0; row < tile.rows; row++) {
+        float *of_row = scores + row * BLOCK;
+        const float maximum = max_of(of_row, tile.columns, -INFINITY);
+        image->maximum[tile.row + row] = maximum;
+        image->sum[tile.row + row] = exponentials(of_row, tile.columns, maximum);
+    }
+    position_tile_product(&tile, scores, &image->v, y);
+}
+
+// Adds to each block's sums what it has with the other.
+static void add_pair(const void *context, size_t block, size_t other, int thread) {
+    const struct forward_image *image = context;
+    const struct position_workspace workspace = position_workspace_of(image->call, thread);
+    const struct position_tile tile = position_tile_of(image->plan, block, other, &workspace);
+    const size_t leading = position_accumulator_width(image->plan->channels);
+    float *scores = workspace.tiles[0];
+    float *transposed = workspace.tiles[1]; // exponentials of the other block's rows
+    float maxima[BLOCK];
+    memcpy(maxima, image->maximum + tile.column, tile.columns * sizeof *maxima);
+    position_tile_scores(&tile, &image->q, &image->q, scores);
+    raise_column_maxima(scores, tile.rows, tile.columns, maxima);
+    for (size_t i = 0; i < tile.columns; i++) {
+        raise_maximum(image, tile.column + i, maxima[i]);
+    }
+    for (size_t row = 0; row < tile.rows; row++) {
+        const size_t pixel = tile.row + row;
+        float *of_row = scores + row * BLOCK;
+        raise_maximum(image, pixel, max_of(of_row, tile.columns, image->maximum[pixel]));
+        image->sum[pixel] +=
+            both_exponentials(of_row, transposed + row * BLOCK, tile.columns, image->maximum[pixel],
+                              maxima, image->sum + tile.column);
+    }
+    position_tile_product(&tile, scores, &image->v, image->y + tile.row * leading);
+    position_tile_transposed_product(&tile, transposed, &image->v,
+                                     image->y + tile.column * leading);
+}
+
+// Divides a block's sums, and stores them and L.
+static void end_block(const void *context, size_t block, int thread) {
+    const struct forward_image *image = context;
+    const struct position_workspace workspace = position_workspace_of(image->call, thread);
+    const struct position_tile tile = position_tile_of(image->plan, block, block, &workspace);
+    const size_t leading = position_accumulator_width(image->plan->channels);
+    for (size_t pixel = tile.row; pixel < tile.row + tile.rows; pixel++) {
+        scale_by(image->y + pixel * leading, leading, 1.0F / image->sum[pixel]);
+        image->logs[pixel] = image->maximum[pixel] + logf(image->sum[pixel]);
+    }
+    position_store_block(image->plan, image->y, image->image, block, image->plan->channels, false,
+                         image->call->out, workspace.values);
+}
+
+void position_forward(const struct call *call) {
+    const struct position_plan *plan = call->state;
+    for (size_t i = 0; i < plan->images; i++) {
+        const struct forward_image image = forward_image_of(call, i);
+        const struct position_pair_schedule schedule = {plan->blocks, plan->threads, &image,
+                                                        begin_block,  add_pair,      end_block};
+        position_pair_schedule_run(&schedule);
+    }
+}

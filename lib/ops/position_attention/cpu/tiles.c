@@ -1,0 +1,184 @@
+// Matrix products of tiles, in float32 or in bf16.
+#include "ops/position_attention/cpu/tiles.h"
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
+#include "backend/cpu/products/bf16.h"
+#include "backend/cpu/products/f32.h"
+
+#include "core/simd.h"
+
+#include <string.h>
+
+#define BLOCK POSITION_BLOCK
+#define PANEL ((size_t)CPU_F32_PANEL)
+
+static size_t blocks_of(size_t pixels) {
+    return (pixels + BLOCK - 1) / BLOCK;
+}
+
+bool position_multiplies_bf16(enum precision precision, size_t keys, size_t channels) {
+    return precision == PRECISION_BF16 && keys % 2 == 0 && channels % 2 == 0 &&
+           (cpu_bf16_ahead() || cpu_amx_products());
+}
+
+static size_t rounded(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+static size_t pixel_panels_bytes(bool bf16, size_t pixels, size_t width) {
+    return rounded(bf16 ? cpu_bf16_packed(width, pixels) * sizeof(uint16_t)
+                        : blocks_of(pixels) * BLOCK * width * sizeof(float));
+}
+
+static size_t channel_panels_bytes(bool bf16, size_t pixels, size_t width) {
+    return rounded(bf16 ? cpu_bf16_packed(pixels, width) * sizeof(uint16_t)
+                        : pixels * position_accumulator_width(width) * sizeof(float));
+}
+
+// Of the values as floats, where they are stored as bf16 and multiplied in float32.
+static size_t rows_bytes(enum precision precision, bool bf16, size_t pixels, size_t width) {
+    return bf16 || precision == PRECISION_F32 ? 0 : rounded(pixels * width * sizeof(float));
+}
+
+size_t position_operand_bytes(enum precision precision, bool bf16, size_t pixels, size_t width) {
+    return pixel_panels_bytes(bf16, pixels, width) + channel_panels_bytes(bf16, pixels, width) +
+           rows_bytes(precision, bf16, pixels, width);
+}
+
+// ---- an operand's panels, block by block
+
+static void pack_bf16(const struct position_operand *operand, size_t first, size_t pixels) {
+    const size_t width = operand->width;
+    const uint16_t *rows = operand->bf16_rows + first * width;
+    const size_t panel = cpu_bf16_panel(width);
+    cpu_bf16_pack(rows, 1, width, width, pixels,
+                  operand->bf16_pixel_panels + first / CPU_BF16_PANEL * panel);
+    // Blocks are some of the pairs of every panel.
+    const size_t whole = cpu_bf16_panel(operand->pixels);
+    for (size_t c = 0; c < width; c += CPU_BF16_PANEL) {
+        const size_t left = width - c;
+        cpu_bf16_pack(rows + c, width, 1, pixels, left < CPU_BF16_PANEL ? left : CPU_BF16_PANEL,
+                      operand->bf16_channel_panels + c / CPU_BF16_PANEL * whole +
+                          first * CPU_BF16_PANEL);
+    }
+}
+
+VECTORISED static void pack_f32(const struct position_operand *operand, size_t first,
+                                size_t pixels) {
+    const size_t width = operand->width;
+    const float *rows = operand->rows + first * width;
+    for (size_t i = 0; i < pixels; i++) {
+        float *to =
+            operand->pixel_panels + (first + i) / PANEL * width * PANEL + (first + i) % PANEL;
+        for (size_t c = 0; c < width; c++) {
+            to[c * PANEL] = rows[i * width + c];
+        }
+    }
+    for (size_t panel = 0; panel < position_accumulator_width(width) / PANEL; panel++) {
+        const size_t left = width - panel * PANEL;
+        const size_t lanes = left < PANEL ? left : PANEL;
+        float *to = operand->channel_panels + (panel * operand->pixels + first) * PANEL;
+        for (size_t i = 0; i < pixels; i++) {
+            for (size_t lane = 0; lane < PANEL; lane++) {
+                to[i * PANEL + lane] = lane < lanes ? rows[i * width + panel * PANEL + lane] : 0;
+            }
+        }
+    }
+}
+
+struct position_operand position_operand_make(enum precision precision, bool bf16,
+                                              const void *values, size_t pixels, size_t width,
+                                              void *memory, int threads) {
+    struct position_operand operand = {.pixels = pixels, .width = width, .bf16 = bf16};
+    char *channel_panels = (char *)memory + pixel_panels_bytes(bf16, pixels, width);
+    float *floats = (float *)(void *)(channel_panels + channel_panels_bytes(bf16, pixels, width));
+    if (bf16) {
+        operand.bf16_rows = values;
+        operand.bf16_pixel_panels = memory;
+        operand.bf16_channel_panels = (uint16_t *)(void *)channel_panels;
+    } else {
+        operand.rows = precision == PRECISION_F32 ? values : floats;
+        operand.pixel_panels = memory;
+        operand.channel_panels = (float *)(void *)channel_panels;
+    }
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t block = 0; block < blocks_of(pixels); block++) {
+        const size_t first = block * BLOCK;
+        const size_t count = pixels - first < BLOCK ? pixels - first : BLOCK;
+        if (bf16) {
+            pack_bf16(&operand, first, count);
+            continue;
+        }
+        for (size_t i = first; precision != PRECISION_F32 && i < first + count; i++) {
+            (void)cpu_read(precision, values, i * width, width, floats + i * width);
+        }
+        pack_f32(&operand, first, count);
+    }
+    return operand;
+}
+
+// ---- products
+
+void position_tile_scores(const struct position_tile *tile, const struct position_operand *a,
+                          const struct position_operand *b, float *scores) {
+    const size_t width = a->width;
+    if (a->bf16) {
+        const size_t panel = cpu_bf16_panel(width);
+        cpu_bf16_gemm(tile->rows, tile->columns, width / 2,
+                      (struct cpu_bf16_a){a->bf16_rows + tile->row * width, width, 2},
+                      (struct cpu_bf16_b){
+                          b->bf16_pixel_panels + tile->column / CPU_BF16_PANEL * panel, panel},
+                      false, scores, BLOCK);
+        return;
+    }
+    cpu_f32_gemm(tile->rows, (tile->columns + PANEL - 1) / PANEL, width,
+                 (struct cpu_f32_a){a->rows + tile->row * width, width, 1},
+                 (struct cpu_f32_b){b->pixel_panels + tile->column * width, width * PANEL, PANEL},
+                 false, (struct cpu_f32_c){scores, BLOCK, PANEL});
+}
+
+// The rows of b from pixel `first` on, as the inner side of a product.
+static struct cpu_f32_b f32_rows_from(const struct position_operand *b, size_t first) {
+    return (struct cpu_f32_b){b->channel_panels + first * PANEL, b->pixels * PANEL, PANEL};
+}
+
+static struct cpu_bf16_b bf16_rows_from(const struct position_operand *b, size_t first) {
+    return (struct cpu_bf16_b){b->bf16_channel_panels + first * CPU_BF16_PANEL,
+                               cpu_bf16_panel(b->pixels)};
+}
+
+void position_tile_product(const struct position_tile *tile, const float *values,
+                           const struct position_operand *b, float *sums) {
+    const size_t leading = position_accumulator_width(b->width);
+    const size_t pairs = (tile->columns + 1) / 2;
+    if (b->bf16) {
+        cpu_bf16_rows(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+        cpu_bf16_gemm(tile->rows, b->width, pairs, (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2},
+                      bf16_rows_from(b, tile->column), true, sums, leading);
+        return;
+    }
+    cpu_f32_gemm(tile->rows, leading / PANEL, tile->columns, (struct cpu_f32_a){values, BLOCK, 1},
+                 f32_rows_from(b, tile->column), true, (struct cpu_f32_c){sums, leading, PANEL});
+}
+
+void position_tile_transposed_product(const struct position_tile *tile, const float *values,
+                                      const struct position_operand *b, float *sums) {
+    const size_t leading = position_accumulator_width(b->width);
+    if (b->bf16) {
+        const size_t pairs = (tile->rows + 1) / 2;
+        struct cpu_bf16_a transposed = {tile->rounded, 2, 2 * tile->columns};
+        if (cpu_amx_products()) {
+            cpu_bf16_transposed(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+            transposed = (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2};
+        } else {
+            cpu_bf16_turned(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+        }
+        cpu_bf16_gemm(tile->columns, b->width, pairs, transposed, bf16_rows_from(b, tile->row),
+                      true, sums, leading);
+        return;
+    }
+    cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows, (struct cpu_f32_a){values, 1, BLOCK},
+                 f32_rows_from(b, tile->row), true, (struct cpu_f32_c){sums, leading, PANEL});
+}

@@ -1,0 +1,58 @@
+// Tiles of position attention on the CPU: BLOCK x BLOCK numbers of the (pixels x pixels) matrix of
+// one image, and the matrix products that make and use them, in float32 or, where the processor
+// multiplies it, in bf16 with sums in float32.
+#ifndef PLEURA_OPS_POSITION_ATTENTION_CPU_TILES_H
+#define PLEURA_OPS_POSITION_ATTENTION_CPU_TILES_H
+
+#include "backend/backend.h"
+
+#define POSITION_BLOCK 128 // pixels of a block; also the distance of a tile's rows, in numbers
+
+// One image's q, v or gradient of y (pixels x width) in the orders that products read: as rows, in
+// panels of 16 pixels for products over the width, and in panels of 16 channels for products over
+// pixels.
+struct position_operand {
+    size_t pixels, width;
+    bool bf16;
+    const float *rows; // float32
+    float *pixel_panels, *channel_panels;
+    const uint16_t *bf16_rows; // bf16
+    uint16_t *bf16_pixel_panels, *bf16_channel_panels;
+};
+
+// The distance of an accumulator's rows, in floats: the width, rounded up to whole panels.
+static inline size_t position_accumulator_width(size_t width) {
+    return (width + 15) / 16 * 16;
+}
+
+// Whether products of such widths of q and v are in bf16.
+bool position_multiplies_bf16(enum precision precision, size_t keys, size_t channels);
+
+// Bytes of memory that an operand needs.
+size_t position_operand_bytes(enum precision precision, bool bf16, size_t pixels, size_t width);
+
+// Makes an operand of the image whose values (pixels x width, of `precision`) lie at `values`, in
+// position_operand_bytes of memory, by `threads` threads.
+struct position_operand position_operand_make(enum precision precision, bool bf16,
+                                              const void *values, size_t pixels, size_t width,
+                                              void *memory, int threads);
+
+// Which part of the matrix a tile covers: `rows` from pixel `row` on against `columns` from pixel
+// `column` on. `row` and `column` are multiples of POSITION_BLOCK, the counts at most that.
+struct position_tile {
+    size_t row, rows, column, columns;
+    uint16_t *rounded; // memory for POSITION_BLOCK x POSITION_BLOCK numbers of bf16
+};
+
+// scores = a b^T.
+void position_tile_scores(const struct position_tile *tile, const struct position_operand *a,
+                          const struct position_operand *b, float *scores);
+
+// sums (rows x width) += values b, where `values` is a tile,
+void position_tile_product(const struct position_tile *tile, const float *values,
+                           const struct position_operand *b, float *sums);
+// and sums (columns x width) += values^T b.
+void position_tile_transposed_product(const struct position_tile *tile, const float *values,
+                                      const struct position_operand *b, float *sums);
+
+#endif
