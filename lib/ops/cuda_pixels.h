@@ -3,7 +3,7 @@
 #ifndef PLEURA_OPS_CUDA_PIXELS_H
 #define PLEURA_OPS_CUDA_PIXELS_H
 
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 // A thread's pixel, and the first of its channels. Threads beyond the last pixel have an image
 // beyond the last.

@@ -3,7 +3,7 @@
 // gamma.
 #include "backend/cuda/block.h"
 #include "backend/cuda/rows.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 namespace {
 
@@ -191,15 +191,7 @@ void run_backward(const struct call *call) {
     }
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->precision, state->channels, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->precision, state->channels, run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->precision, state->channels)
 
 } // namespace
 

@@ -2,7 +2,7 @@
 // With X (pixels x channels) of one image: E = X^T X, A = softmax of -E a row, Y = X A^T. Backward:
 // dA = dY^T X, dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 #include "backend/cuda/block.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 namespace {
 
@@ -145,15 +145,7 @@ void run_backward(const struct call *call) {
     pixel_product(state, call->in[0], at.symmetric, false, 1, call->in_gradient[0]);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run_backward, call);
-}
+CUDA_PASSES(state->backend->precision)
 
 } // namespace
 

@@ -1,5 +1,5 @@
 // concat by CUDA: a thread moves a pack of one pixel.
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 namespace {
 
@@ -104,15 +104,7 @@ size_t common(const struct state *state) {
     return state->channels[0] | state->channels[1];
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, common(state), run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, common(state), run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->backend->precision, common(state))
 
 } // namespace
 

@@ -5,7 +5,7 @@
 // they take channels by eights. So 2 x 2 pixels become the channels of one (space to depth), and
 // the same sums a convolution of stride 1 with a window of half the size.
 #include "backend/cuda/rows.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 extern "C" {
 #include "ops/convolution/convolution.h"
@@ -325,7 +325,7 @@ void backward(const struct call *call) {
         BY_PRECISION(precision, add_weight_gradient, call, made);
     }
     if (state->own_bias && call->gradient[1] != NULL) {
-        BY_NUMBERS(precision, state->shape.out_channels, add_bias_gradient, call, partial);
+        BY_PACK(precision, state->shape.out_channels, add_bias_gradient, call, partial);
     }
     if (call->in_gradient[0] != NULL) { // last: it may take the place of what is read above
         cuda_convolution_input_gradient(state->convolution, state->weights, call->out_gradient,

@@ -1,6 +1,6 @@
 // gate by CUDA, image by image, a row a pixel; the gate's gradient is a sum over rows.
 #include "backend/cuda/rows.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 extern "C" {
 #include "ops/gate/gate.h"
@@ -148,15 +148,7 @@ void run_backward(const struct call *call) {
     }
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)
 
 } // namespace
 

@@ -1,7 +1,7 @@
 // global_pool by CUDA: sums over the rows of each image, a row a pixel; backward hands each image's
 // gradient to all of its pixels.
 #include "backend/cuda/rows.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 namespace {
 
@@ -100,15 +100,7 @@ void run_backward(const struct call *call) {
            walk_threads(at.walk), at);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)
 
 } // namespace
 

@@ -1,5 +1,5 @@
 // image by CUDA: a thread makes a pixel, a block looks gray values up in a table of its own.
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 namespace {
 
@@ -48,16 +48,13 @@ __global__ void image_forward(const pixels<T> at) {
 }
 
 template <typename T>
-void run(const struct call *call) {
+void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const pixels<T> at = {call->in[0], (T *)call->out, state->pixels, state->gray};
     launch(state->backend, image_forward<T>, blocks_for(state->pixels, 16 * THREADS), THREADS, at);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->precision, run, call);
-}
+CUDA_PASS(forward, state->precision)
 
 } // namespace
 

@@ -2,7 +2,7 @@
 // lanes share a pixel, each takes packs of its channels, and what they have is added up across the
 // lanes. Backward walks down the rows, a row a pixel.
 #include "backend/cuda/rows.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 extern "C" {
 #include "core/numbers/random_draw.h"
@@ -190,15 +190,7 @@ void run_backward(const struct call *call) {
     launch(state->backend, logits_gradients<T>, sums_blocks(state->channels), THREADS, at);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)
 
 } // namespace
 

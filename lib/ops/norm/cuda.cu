@@ -1,7 +1,7 @@
 // norm by CUDA: rows are pixels. Statistics are sums of differences from the first pixel, which
 // lies within the data, so that nothing cancels; a block's in float32 a thread, then float64.
 #include "backend/cuda/rows.h"
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 extern "C" {
 #include "ops/norm/norm.h"
@@ -312,15 +312,7 @@ void run_backward(const struct call *call) {
               at.made != NULL || at.made_residual != NULL ? norm_input_gradient<T, N> : NULL);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->backend->precision, state->channels, run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)
 
 } // namespace
 

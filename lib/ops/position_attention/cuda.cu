@@ -1,7 +1,7 @@
 // position_attention by CUDA. Where it can, by tensor cores without scores in memory
 // (cuda_fused.cu). Otherwise in chunks of rows: the scores of a chunk against all pixels, of all
 // images, stay in the device's second-level cache. Products by cuBLAS; a block for each row of the
-// softmax. Formulas as on the CPU (cpu.c): queries are keys, so backward walks rows only, too.
+// softmax. Formulas as on the CPU (cpu/): queries are keys, so backward walks rows only, too.
 #include "ops/position_attention/cuda_fused.h"
 
 #include "backend/cuda/block.h"
@@ -207,7 +207,7 @@ void make_output_products(const struct call *call, float *to) {
            dim3((unsigned)(state->images * state->pixels)), THREADS, products);
 }
 
-void run_fused_backward(const struct call *call) {
+void backward_fused(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const struct position_arrays at = arrays_of(call);
     if (at.dq != NULL) {
@@ -220,7 +220,7 @@ void run_fused_backward(const struct call *call) {
 }
 
 template <typename T>
-void run_forward(const struct call *call) {
+void forward_by_chunks(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     for (size_t first = 0; first < state->pixels; first += state->forward_rows) {
         const struct chunk at = chunk_of(call, first, state->forward_rows);
@@ -232,7 +232,7 @@ void run_forward(const struct call *call) {
 }
 
 template <typename T>
-void run_backward(const struct call *call) {
+void backward_by_chunks(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const void *q = call->in[0];
     const void *v = call->in[1];
@@ -255,24 +255,28 @@ void run_backward(const struct call *call) {
     }
 }
 
-void forward(const struct call *call) {
+template <typename T>
+void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     if (state->fused) {
         const struct position_arrays at = arrays_of(call);
         position_fused_forward(state->backend, &at, state->keys);
     } else {
-        BY_PRECISION(state->backend->precision, run_forward, call);
+        forward_by_chunks<T>(call);
     }
 }
 
-void backward(const struct call *call) {
+template <typename T>
+void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     if (state->fused) {
-        run_fused_backward(call);
+        backward_fused(call);
     } else {
-        BY_PRECISION(state->backend->precision, run_backward, call);
+        backward_by_chunks<T>(call);
     }
 }
+
+CUDA_PASSES(state->backend->precision)
 
 } // namespace
 

@@ -3,7 +3,7 @@
 #ifndef PLEURA_OPS_POSITION_ATTENTION_CUDA_FUSED_H
 #define PLEURA_OPS_POSITION_ATTENTION_CUDA_FUSED_H
 
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 // On the device: images x pixels x keys of q and dq, images x pixels x channels of v, y, dy and dv;
 // L and D images x pixels.

@@ -1,7 +1,7 @@
 // pyramid_pool by CUDA. Pooling and interpolation are linear along each axis, with matrices (cells
 // x pixels) a grid: one launch gathers the cells of all grids, a block each; the next makes each
 // pixel of all cells. Backward is the same with the matrices' places changed.
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 extern "C" {
 #include "nn/bilinear/weights.h"
@@ -171,9 +171,11 @@ __global__ void pyramid_spread(const pyramid<T> at) {
     }
 }
 
+// Gathers `from` and spreads it to `to`, by the matrices or, in the backward pass, by those of the
+// other direction.
 template <typename T>
-void run(const struct call *call, bool forward) {
-    const struct state *state = (const struct state *)call->state;
+void run(const struct state *state, const void *from, void *to, bool add, bool backward,
+         void *scratch) {
     const size_t tall = ROWS * state->shape.h;
     const size_t wide = ROWS * state->shape.w;
     const float *down_y = state->matrices;
@@ -181,29 +183,32 @@ void run(const struct call *call, bool forward) {
     const float *down_x = up_y + tall;
     const float *up_x = down_x + wide;
     const pyramid<T> at = {.shape = state->shape,
-                           .from = (const T *)(forward ? call->in[0] : call->out_gradient),
-                           .made = (T *)(forward ? call->out : call->in_gradient[0]),
-                           .cells = (float *)call->scratch,
-                           .gather_y = forward ? down_y : up_y,
-                           .gather_x = forward ? down_x : up_x,
-                           .spread_y = forward ? up_y : down_y,
-                           .spread_x = forward ? up_x : down_x,
-                           .add = !forward && call->add[0]};
+                           .from = (const T *)from,
+                           .made = (T *)to,
+                           .cells = (float *)scratch,
+                           .gather_y = backward ? up_y : down_y,
+                           .gather_x = backward ? up_x : down_x,
+                           .spread_y = backward ? down_y : up_y,
+                           .spread_x = backward ? down_x : up_x,
+                           .add = add};
     const unsigned images = (unsigned)state->shape.n;
     launch(state->backend, pyramid_gather<T>, dim3(CELLS, images), THREADS, at);
     launch(state->backend, pyramid_spread<T>,
            dim3((unsigned)(state->shape.h * state->shape.w), images), THREADS, at);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run, call, true);
+template <typename T>
+void run_forward(const struct call *call) {
+    run<T>((const struct state *)call->state, call->in[0], call->out, false, false, call->scratch);
 }
 
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run, call, false);
+template <typename T>
+void run_backward(const struct call *call) {
+    run<T>((const struct state *)call->state, call->out_gradient, call->in_gradient[0],
+           call->add[0], true, call->scratch);
 }
+
+CUDA_PASSES(state->backend->precision)
 
 } // namespace
 

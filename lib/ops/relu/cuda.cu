@@ -1,5 +1,5 @@
 // relu by CUDA.
-#include "ops/cuda_room.h"
+#include "ops/cuda_operation.h"
 
 namespace {
 
@@ -69,15 +69,7 @@ void run_backward(const struct call *call) {
            THREADS, at);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, run_backward, call);
-}
+CUDA_PASSES(state->backend->precision)
 
 } // namespace
 

@@ -243,15 +243,7 @@ void run_backward(const struct call *call) {
            at);
 }
 
-void forward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->precision, state->in.c, run_forward, call);
-}
-
-void backward(const struct call *call) {
-    const struct state *state = (const struct state *)call->state;
-    BY_NUMBERS(state->precision, state->in.c, run_backward, call);
-}
+CUDA_PASSES_BY_PACK(state->precision, state->in.c)
 
 } // namespace
 
