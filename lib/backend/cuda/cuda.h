@@ -111,7 +111,7 @@ inline size_t rounded(size_t bytes) {
 
 // Calls FUNCTION<T, N>(ARGUMENTS): T the type of `precision`, N the numbers of a pack if channels
 // fill packs, else 1.
-#define BY_PACK(precision, channels, function, ...)                                             \
+#define BY_PACK(precision, channels, function, ...)                                                \
     do {                                                                                           \
         if ((precision) == PRECISION_F32) {                                                        \
             (channels) % pack_size<float> == 0 ? function<float, pack_size<float>>(__VA_ARGS__)    \
