@@ -1,4 +1,5 @@
 // classify: probabilities become decisions: which images are taken to have a lesion.
+#include "challenge/calibration/rule.h"
 #include "challenge/ensemble.h"
 #include "core/array.h"
 #include "dataset/ids/ids.h"
@@ -16,6 +17,7 @@
 struct options {
     double ratio, threshold;
     int64_t area;
+    const char *rule;
     struct common_options common;
 };
 
@@ -93,13 +95,37 @@ static void decide(const struct areas *areas, double ratio, struct stream_writer
     free(sorted);
 }
 
-static void run(const struct options *options, const struct operands *operands) {
+// Takes the numbers from a rule's file, if one is named; `words` tells them.
+static void take_rule(struct options *options, char words[RULE_WORDS_SIZE]) {
+    struct rule rule;
+    struct error error;
+    if (options->rule == NULL) {
+        return;
+    }
+    if (!rule_read(&rule, options->rule, options->common.max_record, &error)) {
+        die("%s", error.text);
+    }
+    options->threshold = rule.decide;
+    if (rule.kind == RULE_AREA) {
+        options->area = (int64_t)rule.limit;
+    } else {
+        options->ratio = rule.limit;
+    }
+    rule_words(&rule, words);
+}
+
+static void run(struct options *options, const struct operands *operands) {
+    char words[RULE_WORDS_SIZE] = "";
+    take_rule(options, words);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     struct stream_reader *reader =
         stream_open_or_die(operands->count > 0 ? operands->at[0] : "-", KIND_PROBABILITIES,
                            options->common.max_record);
     struct history history = *stream_history(reader);
     history_add(&history, text_of(operands->history));
+    if (options->rule != NULL) {
+        history_add(&history, text_of(words));
+    }
     struct stream_writer *writer = stream_create(output, KIND_DECISIONS, &history);
     struct areas areas = {.at = NULL};
     measure(&areas, reader, options, writer, output);
@@ -115,7 +141,7 @@ static void run(const struct options *options, const struct operands *operands) 
 
 int main(int argc, char **argv) {
     struct options options = {
-        .ratio = NOT_GIVEN, .area = NOT_GIVEN, .threshold = 0.5, .common = common_defaults()};
+        .ratio = NOT_GIVEN, .area = NOT_GIVEN, .threshold = NOT_GIVEN, .common = common_defaults()};
     const struct option_row rows[] = {
         {"ratio", 'r', OPTION_NUMBER, &options.ratio, "R",
          "keep the images whose area is above the one at rank int(images x R) of the descending "
@@ -124,12 +150,15 @@ int main(int argc, char **argv) {
         {"area", 'a', OPTION_INTEGER, &options.area, "N",
          "keep the images whose area is above N pixels", 0, 1e15, OPTION_RECORDED},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel counts where its probability is above P", 0, 1, OPTION_RECORDED},
+         "a pixel counts where its probability is above P (default: 0.5)", 0, 1, OPTION_RECORDED},
+        {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
+         "take threshold and area or ratio from the rule that calibrate wrote", 0, 0,
+         OPTION_RECORDED},
     };
     const struct program program = {
         .name = "classify",
         .summary = "decide which images have a lesion at all",
-        .usage = "--ratio R | --area N [OPTION]... [STREAM]",
+        .usage = "--ratio R | --area N | --rule STREAM [OPTION]... [STREAM]",
         .description =
             "Reads probabilities (a NaN or an infinity ends the program with status 1) and writes "
             "a decision for each image, in their order: its `area` "
@@ -138,6 +167,7 @@ int main(int argc, char **argv) {
             "of equal area at the limit are not kept. --area decides on each image as it comes.\n\n"
             "Reads stdin when no STREAM is named, or for '-'.",
         .examples = "merge fold*.mpk | classify --ratio 0.18 -o decisions.mpk\n"
+                    "merge fold*.mpk | classify --rule rule.mpk -o decisions.mpk\n"
                     "classify --area 600 probabilities.mpk | inspect --json",
         .options = rows,
         .option_count = COUNT_OF(rows),
@@ -146,8 +176,14 @@ int main(int argc, char **argv) {
         .operands_most = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    if ((options.ratio < 0) == (options.area < 0)) {
-        die_usage("exactly one of --ratio and --area must be given");
+    if ((options.ratio >= 0) + (options.area >= 0) + (options.rule != NULL) != 1) {
+        die_usage("exactly one of --ratio, --area and --rule must be given");
+    }
+    if (options.rule != NULL && options.threshold >= 0) {
+        die_usage("--threshold: the rule has one");
+    }
+    if (options.threshold < 0) {
+        options.threshold = 0.5;
     }
     run(&options, &operands);
     return 0;

@@ -61,15 +61,10 @@ static struct inputs prepare(const struct operands *operands, const char *weight
     if (!inputs.names || !inputs.readers || !inputs.records || !inputs.weights) {
         die("no memory for %zu streams", count);
     }
-    size_t standard = 0;
     for (size_t k = 0; k < count; k++) {
         const char *path = operands->count > 0 ? operands->at[k] : "-";
         inputs.names[k] = path;
         inputs.weights[k] = 1;
-        standard += strcmp(path, "-") == 0;
-    }
-    if (standard > 1) {
-        die_usage("'-' twice: stdin can be read once only");
     }
     if (weights != NULL) {
         parse_weights(weights, &inputs);

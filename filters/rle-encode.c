@@ -1,4 +1,5 @@
 // rle-encode: probabilities or masks in a stream become run lengths in a CSV.
+#include "challenge/calibration/rule.h"
 #include "challenge/decisions.h"
 #include "challenge/ensemble.h"
 #include "challenge/labels.h"
@@ -10,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NOT_GIVEN (-1)
+
 struct options {
     double threshold;
-    const char *decisions, *size;
+    const char *decisions, *rule, *size;
     struct common_options common;
 };
 
@@ -87,8 +90,24 @@ static void encode_stream(struct encoder *encoder, struct stream_reader *reader,
     progress_end(&progress);
 }
 
+// The threshold that was given, or the rule's.
+static double mask_threshold(const struct options *options) {
+    struct rule rule;
+    struct error error;
+    if (options->rule == NULL) {
+        return options->threshold >= 0 ? options->threshold : 0.5;
+    }
+    if (options->threshold >= 0) {
+        die_usage("--threshold: the rule has one");
+    }
+    if (!rule_read(&rule, options->rule, options->common.max_record, &error)) {
+        die("%s", error.text);
+    }
+    return rule.mask;
+}
+
 static void run(const struct options *options, const char *path) {
-    struct encoder encoder = {.threshold = options->threshold};
+    struct encoder encoder = {.threshold = mask_threshold(options)};
     struct error error;
     if (options->size != NULL &&
         !labels_parse_size(options->size, &encoder.height, &encoder.width, &error)) {
@@ -121,10 +140,13 @@ static void run(const struct options *options, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.threshold = 0.5, .common = common_defaults()};
+    struct options options = {.threshold = NOT_GIVEN, .common = common_defaults()};
     const struct option_row rows[] = {
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel is lesion where its probability is above P", 0, 1, OPTION_RECORDED},
+         "a pixel is lesion where its probability is above P (default: 0.5)", 0, 1,
+         OPTION_RECORDED},
+        {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
+         "take the threshold from the rule that calibrate wrote", 0, 0, OPTION_RECORDED},
         {"decisions", 'd', OPTION_FILE, &options.decisions, "STREAM",
          "write -1 for the images that are not kept in this stream of decisions", 0, 0,
          OPTION_RECORDED},

@@ -8,10 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#define MASK_SECONDS 60 // a mask's longest time to decode
 
 struct options {
     double weight;
@@ -83,12 +79,6 @@ static void write_images(const char *path, const struct labels *truth,
 
 // ---- the truth
 
-// A folder holds masks, whose sizes are the images'.
-static bool is_folder(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 static void read_sizes(const struct options *options, bool masks, struct submission_sizes *sizes) {
     const char *size = options->size;
     struct image_size one = {0, 0};
@@ -112,15 +102,15 @@ static void read_sizes(const struct options *options, bool masks, struct submiss
 
 static void read_truth(const struct options *options, const char *path, struct labels *truth,
                        struct submission_sizes *sizes) {
-    const bool masks = is_folder(path);
+    const bool masks = is_mask_folder(path);
     struct error error;
     if (masks && options->size != NULL) {
         die_usage("--size: masks have sizes of their own");
     }
     read_sizes(options, masks, sizes);
     if (masks) {
-        mask_labels_read(path, (size_t)options->common.threads, MASK_SECONDS, options->common.quiet,
-                         truth, &sizes->images);
+        mask_labels_read(path, (size_t)options->common.threads, options->common.quiet, truth,
+                         &sizes->images);
     } else if (!labels_read(truth, path, true, &error)) {
         die("%s", error.text);
     }
@@ -205,9 +195,6 @@ int main(int argc, char **argv) {
         .operands_most = 2,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    if (strcmp(operands.at[0], "-") == 0 && strcmp(operands.at[1], "-") == 0) {
-        die_usage("'-' twice: stdin can be read once only");
-    }
     run(&options, operands.at[0], operands.at[1]);
     return 0;
 }

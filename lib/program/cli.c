@@ -271,6 +271,16 @@ __attribute__((noreturn)) static void die_of_option(int found, char **argv) {
     die_usage("%s: %s", argv[optind - 1], why);
 }
 
+static void refuse_stdin_twice(const struct operands *operands) {
+    int count = 0;
+    for (int i = 0; i < operands->count; i++) {
+        count += strcmp(operands->at[i], "-") == 0;
+    }
+    if (count > 1) {
+        die_usage("'-' twice: stdin can be read once only");
+    }
+}
+
 // Not a part of cli_parse: what it needs of the stack must not be taken before that is measured.
 __attribute__((noinline)) static struct operands parse(const struct program *program, int argc,
                                                        char **argv) {
@@ -307,6 +317,7 @@ __attribute__((noinline)) static struct operands parse(const struct program *pro
     if (program->operands_most >= 0 && operands.count > program->operands_most) {
         die_usage("'%s': one operand too many", operands.at[program->operands_most]);
     }
+    refuse_stdin_twice(&operands);
     write_history(program, rows, count, &defaults, &operands);
     return operands;
 }

@@ -9,6 +9,7 @@
 #define KIND_SAMPLES "samples"
 #define KIND_PROBABILITIES "probabilities"
 #define KIND_DECISIONS "decisions"
+#define KIND_RULE "rule"
 #define KIND_WEIGHTS "weights"
 #define KIND_INDEX "index"
 

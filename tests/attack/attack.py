@@ -32,7 +32,7 @@ Run = collections.namedtuple("Run", "status lines memory seconds left")
 
 def commands(kind, index=()):
     """H: the hostile file, F: its folder, G: a good one of its kind, O: where an output goes, M: a model, S: samples,
-    P: probabilities, D: decisions."""
+    P: probabilities, D: decisions, T: the truth of images a and b."""
     every = {
         "inspect": Command("inspect", "H", rules.any_stream),
         "inspect --json": Command("inspect", "--json H -o O", rules.any_stream),
@@ -65,6 +65,7 @@ def commands(kind, index=()):
         "classify --area": Command("classify", "--area 3 H -o O", rules.probabilities),
         "classify --ratio": Command("classify", "--ratio 0.5 H -o O", rules.probabilities),
         "rle-encode": Command("rle-encode", "H -o O", rules.encodable),
+        "calibrate": Command("calibrate", "T H -o O"),
         "rle-encode -d": Command("rle-encode", "--decisions D H -o O", rules.encodable),
         "overlay -p": Command("overlay", "S -p H -d O", rules.probabilities),
     }
@@ -78,6 +79,10 @@ def commands(kind, index=()):
         "samples": of_samples,
         "augmented": of_augmented,
         "probabilities": of_probabilities,
+        "rule": {
+            "classify --rule": Command("classify", "--rule H P -o O", rules.rule),
+            "rle-encode --rule": Command("rle-encode", "--rule H P -o O", rules.rule),
+        },
         "decisions": {"rle-encode -d": Command("rle-encode", "--decisions H P -o O", rules.decisions)},
         "weights": of_weights,
         "index": {
@@ -102,6 +107,8 @@ class Attack:
         self.model = model
         self.lenient = lenient
         self.normal = {}
+        with open(f"{folder}/truth.csv", "w", encoding="utf-8") as file:
+            file.write("ImageId,EncodedPixels\na,5 3\nb,-1\n")
         for name, make in hostile.KINDS.items():
             if name == "index":
                 subprocess.run(["shard", "-q", "shards", "samples.mpk"], cwd=folder, check=True)
@@ -119,7 +126,7 @@ class Attack:
         os.mkdir(out)
         places = {
             "H": self.hostile(kind), "F": "shards", "G": f"{kind}.mpk", "S": "augmented.mpk", "P": "probabilities.mpk", "D": "decisions.mpk",
-            "M": self.model, "O": "out/x", "O.safetensors": "out/x.safetensors", "O.mpk": "out/x.mpk",
+            "T": "truth.csv", "M": self.model, "O": "out/x", "O.safetensors": "out/x.safetensors", "O.mpk": "out/x.mpk",
         }
         arguments = [places.get(word, word) for word in command.arguments.split()]
         line = ["/usr/bin/time", "-o", "time", "-f", "%M %U %S", command.name, "-q", *arguments]

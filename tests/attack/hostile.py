@@ -42,6 +42,10 @@ def decisions():
     return Stream("decisions", [Map([["id", "a"], ["area", 24], ["keep", 1]]), Map([["id", "b"], ["area", 0], ["keep", 0]])])
 
 
+def rule():
+    return Stream("rule", [Map([["id", "rule"], ["decide", 0.5], ["area", 20.0], ["mask", 0.25], ["images", 2]])])
+
+
 def weights():
     value = tensor("<f4", [2, 2], floats(1, 2, 3, 4))
     state = Map([["id", "state"], ["side", 64]])
@@ -60,6 +64,7 @@ KINDS = {
     "augmented": augmented,
     "probabilities": probabilities,
     "decisions": decisions,
+    "rule": rule,
     "weights": weights,
     "index": index,
 }

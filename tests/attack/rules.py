@@ -60,6 +60,18 @@ def decisions(kind, records):
     return kind == "decisions" and sorted(record["id"] for record in records) == ["a", "b"] and all(map(good, records))
 
 
+def rule(kind, records):
+    """Of classify --rule and rle-encode --rule."""
+    def number(name, most):
+        value = records[0].get(name)
+        return type(value) is float and 0 <= value <= most
+
+    if kind != "rule" or len(records) != 1 or ("area" in records[0]) == ("ratio" in records[0]):
+        return False
+    whole = number("area", MOST_PIXELS) and records[0]["area"].is_integer()
+    return number("decide", 1) and number("mask", 1) and (whole or number("ratio", 1))
+
+
 def samples(kind, records):
     return kind == "samples" and all(_plane(record, "image", {"|u1"}) is not None for record in records)
 

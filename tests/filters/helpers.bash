@@ -70,3 +70,14 @@ each_kill() {
         return 1
     }
 }
+
+# python_with ARGUMENT...: Python, for which docs/stream.md's Python code is the module tensor_stream
+python_with() {
+    sed -n '/^```python$/,/^```$/{/^```/!p}' "$BATS_TEST_DIRNAME/../../docs/stream.md" >tensor_stream.py
+    grep -q '^def write' tensor_stream.py
+    for python in python3 /usr/bin/python3 none; do
+        $python -c 'import msgpack, msgpack_numpy, numpy, xxhash' 2>/dev/null && break
+    done
+    [ $python != none ] || skip "python3 with msgpack, msgpack_numpy and xxhash absent"
+    $python "$@"
+}

@@ -12,17 +12,6 @@ small() { # the example's stream
     printf 'ImageId,EncodedPixels\nx0,1 2 3 1\n' | rle-decode --size 3x3
 }
 
-# python_with MODULE...: runs the document's Python code, then what comes on stdin
-python_with() {
-    sed -n '/^```python$/,/^```$/{/^```/!p}' "$DOCUMENT" >tensor_stream.py
-    grep -q '^def write' tensor_stream.py
-    for python in python3 /usr/bin/python3 none; do
-        $python -c 'import msgpack, msgpack_numpy, numpy, xxhash' 2>/dev/null && break
-    done
-    [ $python != none ] || skip "python3 with msgpack, msgpack_numpy and xxhash absent"
-    $python -
-}
-
 @test "the annotated bytes are what the example prints" {
     # OFFSET, two blanks, pairs of digits up to the first word that is none
     sed -n -E 's/^    [0-9a-f]{2}  +(([0-9a-f]{2} +)*[0-9a-f]{2})( {2,}.*)?$/\1/p' "$DOCUMENT" | tr -d ' \n' >said
@@ -40,7 +29,7 @@ python_with() {
     head -c -1 all.mpk >cut.mpk
     : >empty.mpk
     small >small.mpk
-    python_with <<'END'
+    python_with - <<'END'
 from tensor_stream import read
 records = list(read("all.mpk"))
 assert [r["id"] for r in records] == ["first", "\u03a9 2\n"]
@@ -58,7 +47,7 @@ END
 
 @test "the checker finds any changed byte" {
     small >small.mpk
-    python_with <<'END'
+    python_with - <<'END'
 from tensor_stream import check
 good = open("small.mpk", "rb").read()
 def passes(data):
@@ -77,7 +66,7 @@ END
 
 @test "what the writer writes, programs read" {
     make-stream --everything >all.mpk
-    python_with <<'END'
+    python_with - <<'END'
 import numpy
 from tensor_stream import check, read, write
 write("all-again.mpk", "samples", read("all.mpk"), ["make-stream"])

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define MASK_SECONDS 60 // a mask's longest time to decode
 
 // Memory for one mask after the other.
 struct tracer {
@@ -32,8 +35,13 @@ static void add_mask(struct tracer *tracer, const struct xray_reply *reply, stru
     }
 }
 
-void mask_labels_read(const char *folder, size_t processes, double seconds, bool quiet,
-                      struct labels *labels, struct sizes *sizes) {
+bool is_mask_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void mask_labels_read(const char *folder, size_t processes, bool quiet, struct labels *labels,
+                      struct sizes *sizes) {
     const struct image_options options = {.voi = IMAGE_VOI_LUT};
     struct left_out left = {.quiet = quiet};
     struct mask_files masks = {.ids = {.count = 0}};
@@ -44,7 +52,7 @@ void mask_labels_read(const char *folder, size_t processes, double seconds, bool
     if ((labels->name = strdup(folder)) == NULL) {
         die("no memory");
     }
-    struct xray_decoder *decoder = xray_decoder_start(processes, seconds, &options);
+    struct xray_decoder *decoder = xray_decoder_start(processes, MASK_SECONDS, &options);
     for (size_t put = 0, taken = 0; taken < masks.files.count; taken++) {
         for (; put < masks.files.count && !xray_decoder_full(decoder); put++) {
             xray_decoder_put_mask(decoder, masks.files.at[put].path);

@@ -6,10 +6,13 @@
 #include "challenge/labels.h"
 #include "dataset/ids/sizes.h"
 
-// Decodes all masks below a folder (mask_files.h) in `processes` worker processes, each at most
-// `seconds` at work on one: adds their run lengths to the labels, which start as zeros, and their
+// Whether a path for the truth is a folder: of masks, and not a CSV.
+bool is_mask_folder(const char *path);
+
+// Decodes all masks below a folder (mask_files.h) in `processes` worker processes, each at most a
+// minute at work on one: adds their run lengths to the labels, which start as zeros, and their
 // sizes. Files that are no images are told of unless `quiet`.
-void mask_labels_read(const char *folder, size_t processes, double seconds, bool quiet,
-                      struct labels *labels, struct sizes *sizes);
+void mask_labels_read(const char *folder, size_t processes, bool quiet, struct labels *labels,
+                      struct sizes *sizes);
 
 #endif
