@@ -67,7 +67,6 @@ static bool in_widths_of_bf16(size_t which) {
 }
 
 static void compare_all(enum graph_mode mode, enum precision precision, double most) {
-    const char *only = getenv("TRIAL"); // one operation's name
     for (size_t which = 0; which < TRIED; which++) {
         // Over a few numbers bf16's statistics are far off, over many the channels' energies.
         const size_t first = precision == PRECISION_BF16 ? 3 : 0;
@@ -76,7 +75,7 @@ static void compare_all(enum graph_mode mode, enum precision precision, double m
         for (size_t i = first; i < end; i++) {
             const bool same = precision == PRECISION_F32 && in_widths_of_bf16(which);
             if (!same && shapes[i].h >= tried[which].least && shapes[i].w >= tried[which].least &&
-                (only == NULL || strcmp(only, tried[which].name) == 0)) {
+                wanted(which)) {
                 compare_devices(which, shapes[i], mode, precision, most);
             }
         }
@@ -108,7 +107,7 @@ static void attention_to_few_pixels_in_bf16_is_near(void **state) {
     (void)state;
     const struct shape few = {4, 1, 2, 8};
     for (size_t which = 0; which < TRIED; which++) {
-        if (in_widths_of_bf16(which)) {
+        if (in_widths_of_bf16(which) && wanted(which)) {
             compare_devices(which, few, GRAPH_TRAIN, PRECISION_BF16, 0.05);
             compare_devices(which, few, GRAPH_PREDICT, PRECISION_BF16, 0.05);
         }

@@ -154,6 +154,12 @@ static const struct {
 
 #define TRIED (sizeof tried / sizeof *tried)
 
+// Whether a row is to be run: all are, or the one that the environment's TRIAL names.
+static inline bool wanted(size_t which) {
+    const char *only = getenv("TRIAL");
+    return only == NULL || strcmp(only, tried[which].name) == 0;
+}
+
 // The name of an operation of the graph that runs on the CPU only (ops.def); NULL: there is none.
 static inline const char *cpu_only(const struct graph *graph) {
     enum { CPU_ONLY, CPU_AND_CUDA };
