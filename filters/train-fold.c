@@ -2,6 +2,7 @@
 #include "models/models.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/train/options.h"
 #include "program/train/start.h"
 
 #include <inttypes.h>
@@ -123,23 +124,32 @@ static void train(struct options *options, const struct operands *operands) {
     sources_close(&sources);
 }
 
-static const char description[] =
-    "Trains a network on the samples of STREAMs (stdin when none is named, or for '-'), which "
-    "come from augment: `image`, and `mask` or `rle`. Images must have one size, whose sides are "
-    "multiples of 32; the masks' size is that of the logits. DIR, made if need be, gets\n\n"
-    "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with "
-    "the best score on --val so far; log.jsonl: a line of JSON for some iterations and for each "
-    "evaluation.\n\n"
-    "The loss is summed over the heads with weights 1, 0.4, 0.4, 0.4: balanced BCE + 0.1 x "
-    "symmetric Lovasz hinge; + --lambda-cls x BCE of the global logit. RAdam takes a step every "
-    "--accumulate batches. The rate rises from a tenth over the first 5 % of the iterations and "
-    "falls to a tenth along half a cosine.\n\n"
-    "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume "
-    "the run goes on from last.mpk, to the same bytes as if it had never been stopped: give the "
-    "same options and the same samples, from their beginning, or from sample N on with --skipped "
-    "N (augment --skip N; N is `samples` in the checkpoint's state). Without last.mpk --resume "
-    "starts.\n\n"
-    "Same seed, device and threads: same bytes.";
+// What --help says, with the terms of the loss as their table has them.
+static const char *description(void) {
+    static char text[4000];
+    char loss[LOSS_TEXT_SIZE];
+    loss_text(loss);
+    (void)snprintf(
+        text, sizeof text,
+        "Trains a network on the samples of STREAMs (stdin when none is named, or for '-'), which "
+        "come from augment: `image`, and `mask` or `rle`. Images must have one size, whose sides "
+        "are multiples of 32; the masks' size is that of the logits. DIR, made if need be, "
+        "gets\n\n"
+        "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with "
+        "the best score on --val so far; log.jsonl: a line of JSON for some iterations and for "
+        "each evaluation.\n\n"
+        "The loss is %s; the terms of masks are summed over the heads, with weights 1, 0.4, 0.4, "
+        "0.4. RAdam takes a step every --accumulate batches. The rate rises from a tenth over the "
+        "first 5 %% of the iterations and falls to a tenth along half a cosine.\n\n"
+        "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume "
+        "the run goes on from last.mpk, to the same bytes as if it had never been stopped: give "
+        "the same options and the same samples, from their beginning, or from sample N on with "
+        "--skipped N (augment --skip N; N is `samples` in the checkpoint's state). Without "
+        "last.mpk --resume starts.\n\n"
+        "Same seed, device and threads: same bytes.",
+        loss);
+    return text;
+}
 
 static const char examples[] =
     "augment shards/ --fold 0/10 --split train --lesion-only --batch 6 --samples 242400 |\n"
@@ -147,69 +157,200 @@ static const char examples[] =
     "inspect --json fold0/last.mpk | jq 'select(.id==\"state\")'\n"
     "jq -r 'select(.dice) | [.iteration, .dice] | @tsv' fold0/log.jsonl";
 
-#define OPTIONS 24
+// ---- the table of options
 
-struct option_rows {
-    struct option_row at[OPTIONS];
+struct table {
+    struct option_row rows[MAX_OPTIONS];
+    size_t count;
 };
 
-static struct option_rows rows_of(struct options *options) {
+static void add_rows(struct table *table, const struct option_row *rows, size_t count) {
+    for (size_t i = 0; i < count && table->count < MAX_OPTIONS; i++) {
+        table->rows[table->count++] = rows[i];
+    }
+}
+
+// What is learned, and how fast.
+static void add_learning(struct table *table, struct options *options) {
     struct trainer_options *train_options = &options->train;
-    struct loss_options *loss = &options->train.loss;
-    return (struct option_rows){{
-        {"network", 'n', OPTION_CHOICE, &options->network, model_choices(), "", 0, 0,
-         OPTION_RECORDED},
-        {"iterations", 'i', OPTION_INTEGER, &train_options->iterations, "N", "batches, all in all",
-         1, 1e12, OPTION_RECORDED},
-        {"batch", 'b', OPTION_INTEGER, &options->batch, "N", "images a batch", 1, 4096,
-         OPTION_RECORDED},
-        {"accumulate", 'a', OPTION_INTEGER, &train_options->accumulate, "N",
-         "batches for one step of the optimiser", 1, 1e6, OPTION_RECORDED},
-        {"rate", 'r', OPTION_NUMBER, &train_options->rate, "R", "the highest learning rate", 0, 10,
-         OPTION_RECORDED},
-        {"decay", 0, OPTION_NUMBER, &train_options->decay, "D",
-         "decoupled weight decay of convolutions", 0, 1, OPTION_RECORDED},
-        {"margin", 0, OPTION_NUMBER, &loss->margin_lesion, "M",
-         "of the Lovasz hinge, for lesions; 1 for classification", 0, 100, OPTION_RECORDED},
-        {"lambda-cls", 0, OPTION_NUMBER, &loss->lambda_cls, "L",
-         "of the global logit's BCE; 0.1 for classification", 0, 100, OPTION_RECORDED},
-        {"alpha", 0, OPTION_NUMBER, &loss->alpha, "A", "the lesion's share of the balanced BCE", 0,
-         1, OPTION_RECORDED},
-        {"dropout", 0, OPTION_NUMBER, &options->dropout, "P",
-         "of channels before each head's last layer", 0, 0.9, OPTION_RECORDED},
-        {"seed", 's', OPTION_INTEGER, &train_options->seed, "N", "of first weights and dropout", 0,
-         1e15, OPTION_RECORDED},
-        {"init", 0, OPTION_FILE, &options->start.init, "FILE",
-         "start from these weights: a checkpoint, .safetensors or .pth of the network, or of "
-         "torchvision's resnet18 for the backbone",
-         0, 0, OPTION_RECORDED},
-        {"val", 'v', OPTION_FILE, &train_options->validation, "FILE",
-         "evaluate on these samples (augment --plain), and keep the best weights", 0, 0,
-         OPTION_RECORDED},
-        {"eval-every", 'e', OPTION_INTEGER, &train_options->evaluate_every, "N",
-         "evaluate every N iterations (default: at the end)", 1, 1e12, OPTION_RECORDED},
-        {"keep", 'k', OPTION_CHOICE, &options->keep, "dice|wacc",
-         "the best by Dice, or by weighted accuracy", 0, 0, OPTION_RECORDED},
-        {"save-every", 0, OPTION_INTEGER, &train_options->save_every, "N",
-         "write last.mpk every N iterations", 1, 1e12, OPTION_SILENT},
-        {"log-every", 0, OPTION_INTEGER, &train_options->log_every, "N",
-         "a line of the log every N iterations", 1, 1e12, OPTION_SILENT},
-        {"log", 'l', OPTION_FILE, &options->log, "FILE", "the log (default: DIR/log.jsonl)", 0, 0,
-         OPTION_SILENT},
-        {"resume", 0, OPTION_FLAG, &options->start.resume, NULL, "go on from DIR/last.mpk", 0, 0,
-         OPTION_SILENT},
-        {"skipped", 0, OPTION_INTEGER, &options->start.skipped, "N",
-         "the first N samples have been left out of the stream", 0, 1e15, OPTION_SILENT},
-        {"device", 0, OPTION_TEXT, &options->device, "auto|cpu|cuda|cuda:N", "auto is the CPU", 0,
-         0, OPTION_SILENT},
-        {"precision", 0, OPTION_CHOICE, &options->precision, "f32|bf16", "of activations", 0, 0,
-         OPTION_RECORDED},
-        {"recompute", 0, OPTION_FLAG, &options->recompute, NULL,
-         "make most activations again instead of keeping them: less memory, more time", 0, 0,
-         OPTION_SILENT},
-        {"profile", 0, OPTION_FLAG, &train_options->profile, NULL,
-         "print on stderr where the time went", 0, 0, OPTION_SILENT},
-    }};
+    const struct option_row rows[] = {
+        {.name = "network",
+         .letter = 'n',
+         .type = OPTION_CHOICE,
+         .target = &options->network,
+         .argument = model_choices(),
+         .help = "",
+         .trace = OPTION_RECORDED},
+        {.name = "iterations",
+         .letter = 'i',
+         .type = OPTION_INTEGER,
+         .target = &train_options->iterations,
+         .argument = "N",
+         .help = "batches, all in all",
+         .minimum = 1,
+         .maximum = 1e12,
+         .trace = OPTION_RECORDED},
+        {.name = "batch",
+         .letter = 'b',
+         .type = OPTION_INTEGER,
+         .target = &options->batch,
+         .argument = "N",
+         .help = "images a batch",
+         .minimum = 1,
+         .maximum = 4096,
+         .trace = OPTION_RECORDED},
+        {.name = "accumulate",
+         .letter = 'a',
+         .type = OPTION_INTEGER,
+         .target = &train_options->accumulate,
+         .argument = "N",
+         .help = "batches for one step of the optimiser",
+         .minimum = 1,
+         .maximum = 1e6,
+         .trace = OPTION_RECORDED},
+        {.name = "rate",
+         .letter = 'r',
+         .type = OPTION_NUMBER,
+         .target = &train_options->rate,
+         .argument = "R",
+         .help = "the highest learning rate",
+         .minimum = 0,
+         .maximum = 10,
+         .trace = OPTION_RECORDED},
+        {.name = "decay",
+         .type = OPTION_NUMBER,
+         .target = &train_options->decay,
+         .argument = "D",
+         .help = "decoupled weight decay of convolutions",
+         .minimum = 0,
+         .maximum = 1,
+         .trace = OPTION_RECORDED},
+    };
+    add_rows(table, rows, COUNT_OF(rows));
+}
+
+static void add_losses(struct table *table, struct loss_options *loss) {
+    struct option_row rows[MAX_OPTIONS];
+    add_rows(table, rows, loss_rows(loss, rows));
+}
+
+// Where a run begins, and what it draws.
+static void add_start(struct table *table, struct options *options) {
+    const struct option_row rows[] = {
+        {.name = "dropout",
+         .type = OPTION_NUMBER,
+         .target = &options->dropout,
+         .argument = "P",
+         .help = "of channels before each head's last layer",
+         .minimum = 0,
+         .maximum = 0.9,
+         .trace = OPTION_RECORDED},
+        {.name = "seed",
+         .letter = 's',
+         .type = OPTION_INTEGER,
+         .target = &options->train.seed,
+         .argument = "N",
+         .help = "of first weights and dropout",
+         .minimum = 0,
+         .maximum = 1e15,
+         .trace = OPTION_RECORDED},
+        {.name = "init",
+         .type = OPTION_FILE,
+         .target = &options->start.init,
+         .argument = "FILE",
+         .help = "start from these weights: a checkpoint, .safetensors or .pth of the network, or "
+                 "of torchvision's resnet18 for the backbone",
+         .trace = OPTION_RECORDED},
+    };
+    add_rows(table, rows, COUNT_OF(rows));
+}
+
+// When a run is evaluated, saved and logged.
+static void add_results(struct table *table, struct options *options) {
+    struct trainer_options *train_options = &options->train;
+    const struct option_row rows[] = {
+        {.name = "val",
+         .letter = 'v',
+         .type = OPTION_FILE,
+         .target = &train_options->validation,
+         .argument = "FILE",
+         .help = "evaluate on these samples (augment --plain), and keep the best weights",
+         .trace = OPTION_RECORDED},
+        {.name = "eval-every",
+         .letter = 'e',
+         .type = OPTION_INTEGER,
+         .target = &train_options->evaluate_every,
+         .argument = "N",
+         .help = "evaluate every N iterations (default: at the end)",
+         .minimum = 1,
+         .maximum = 1e12,
+         .trace = OPTION_RECORDED},
+        {.name = "keep",
+         .letter = 'k',
+         .type = OPTION_CHOICE,
+         .target = &options->keep,
+         .argument = "dice|wacc",
+         .help = "the best by Dice, or by weighted accuracy",
+         .trace = OPTION_RECORDED},
+        {.name = "save-every",
+         .type = OPTION_INTEGER,
+         .target = &train_options->save_every,
+         .argument = "N",
+         .help = "write last.mpk every N iterations",
+         .minimum = 1,
+         .maximum = 1e12},
+        {.name = "log-every",
+         .type = OPTION_INTEGER,
+         .target = &train_options->log_every,
+         .argument = "N",
+         .help = "a line of the log every N iterations",
+         .minimum = 1,
+         .maximum = 1e12},
+        {.name = "log",
+         .letter = 'l',
+         .type = OPTION_FILE,
+         .target = &options->log,
+         .argument = "FILE",
+         .help = "the log (default: DIR/log.jsonl)"},
+    };
+    add_rows(table, rows, COUNT_OF(rows));
+}
+
+// How a run goes on, and on what.
+static void add_machine(struct table *table, struct options *options) {
+    const struct option_row rows[] = {
+        {.name = "resume",
+         .type = OPTION_FLAG,
+         .target = &options->start.resume,
+         .help = "go on from DIR/last.mpk"},
+        {.name = "skipped",
+         .type = OPTION_INTEGER,
+         .target = &options->start.skipped,
+         .argument = "N",
+         .help = "the first N samples have been left out of the stream",
+         .minimum = 0,
+         .maximum = 1e15},
+        {.name = "device",
+         .type = OPTION_TEXT,
+         .target = &options->device,
+         .argument = "auto|cpu|cuda|cuda:N",
+         .help = "auto is the CPU"},
+        {.name = "precision",
+         .type = OPTION_CHOICE,
+         .target = &options->precision,
+         .argument = "f32|bf16",
+         .help = "of activations",
+         .trace = OPTION_RECORDED},
+        {.name = "recompute",
+         .type = OPTION_FLAG,
+         .target = &options->recompute,
+         .help = "make most activations again instead of keeping them: less memory, more time"},
+        {.name = "profile",
+         .type = OPTION_FLAG,
+         .target = &options->train.profile,
+         .help = "print on stderr where the time went"},
+    };
+    add_rows(table, rows, COUNT_OF(rows));
 }
 
 int main(int argc, char **argv) {
@@ -225,17 +366,22 @@ int main(int argc, char **argv) {
                                         .decay = 1e-4,
                                         .save_every = 100,
                                         .log_every = 20,
-                                        .loss = loss_options_usual},
+                                        .loss = loss_options_usual()},
                               .common = common_defaults()};
-    const struct option_rows rows = rows_of(&options);
+    struct table table = {.count = 0};
+    add_learning(&table, &options);
+    add_losses(&table, &options.train.loss);
+    add_start(&table, &options);
+    add_results(&table, &options);
+    add_machine(&table, &options);
     const struct program program = {
         .name = "train-fold",
         .summary = "train a network on samples",
         .usage = "[OPTION]... DIR [STREAM]...",
-        .description = description,
+        .description = description(),
         .examples = examples,
-        .options = rows.at,
-        .option_count = OPTIONS,
+        .options = table.rows,
+        .option_count = table.count,
         .common = &options.common,
         .common_options = COMMON_QUIET | COMMON_THREADS | COMMON_MAX_RECORD,
         .operands_least = 1,

@@ -1,68 +1,70 @@
-// The losses on a device: what the launches share. Maps of all heads are one set: a segment is one
-// image's map of one head. A block takes a tile of a segment, a thread EACH numbers that lie
-// together.
+// The loss on a CUDA device: what the terms' kernels are given. One image's map of one head is a
+// segment; a block takes a tile of a segment, a thread EACH numbers that lie together.
 #ifndef PLEURA_LOSS_CUDA_H
 #define PLEURA_LOSS_CUDA_H
 
 #include "backend/cuda/block.h"
 
 extern "C" {
-#include "loss/terms.h"
 #include "loss/total_loss.h"
 }
 
 #define EACH 8
 #define TILE (THREADS * EACH)
-#define ERROR_BITS 31 // of a float that is not negative: ordered like the float
-#define ERROR_MASK (((uint32_t)1 << ERROR_BITS) - 1)
 
+// What a term works on. All addresses are the device's.
 struct loss_work {
-    struct loss_inputs inputs;
-    struct loss_options options;
-    double scale;
-    double weights[MOST_HEADS];
-    size_t tiles; // of a segment
-    struct loss_parts *parts;
-    // Of an image: lesion pixels a tile, and in all; of all images: what a pixel's BCE counts.
-    unsigned *tile_lesions, *lesions;
-    double *per_lesion, *per_empty, *global;
-    // Of a segment's tiles: sums; lesion pixels among the sorted, and how many the tiles before
-    // have.
-    double *tile_bce, *tile_hinge;
-    unsigned *tile_count, *tile_first;
-    unsigned *violators; // of a segment
-    // A number a pixel: its segment, the complement of its error, its place in the map. Segments
-    // come one after the other, and in each those of the greatest errors first, once it is sorted.
-    uint64_t *numbers, *other;
-    const uint64_t *sorted;
-    int pixel_bits, segment_bits; // of a number; the error between them has ERROR_BITS
-    void *sort_room;
-    size_t sort_bytes;
+    struct loss_inputs inputs;     // of the heads that the term reads
+    double scale;                  // of gradients alone
+    double weights[MAX_HEADS + 1]; // of the term, times the head's; behind those the global head's
+    double values[MAX_LOSS_SETTINGS];
+    size_t tiles;           // of a segment
+    const unsigned *lesion; // of each image: pixels of its mask that are 1
+    const double *lesions;  // of the batch
+    double *sums;           // the term's, zeros: one a tile of each segment, or one an image
 };
 
-__device__ inline size_t segment_of_block(const struct loss_work &at) {
-    return (size_t)blockIdx.z * at.inputs.images + blockIdx.y;
+// A term's CUDA side. Gradients are zeros or what other terms have added.
+struct loss_cuda {
+    // Queues kernels that add scale * weight * the term's derivatives to the gradients and leave
+    // weight * its parts of the loss in `sums`.
+    void (*add)(struct backend *backend, const struct loss_work *work, void *scratch);
+    size_t (*scratch_bytes)(struct backend *backend, const struct loss_inputs *inputs); // or NULL
+};
+
+__device__ inline size_t segment_of_block(const struct loss_work &work) {
+    return (size_t)blockIdx.z * work.inputs.images + blockIdx.y;
 }
 
-__device__ inline size_t tile_of_block(const struct loss_work &at) {
-    return segment_of_block(at) * at.tiles + blockIdx.x;
+__device__ inline size_t tile_of_block(const struct loss_work &work) {
+    return segment_of_block(work) * work.tiles + blockIdx.x;
 }
 
-inline size_t segments_of(const struct loss_work *at) {
-    return at->inputs.heads * at->inputs.images;
+inline size_t segments_of(const struct loss_inputs *inputs) {
+    return inputs->heads * inputs->images;
 }
 
-inline dim3 tile_blocks(const struct loss_work *at) {
-    return dim3((unsigned)at->tiles, (unsigned)at->inputs.images, (unsigned)at->inputs.heads);
+inline size_t tiles_of(const struct loss_inputs *inputs) {
+    return (inputs->pixels + TILE - 1) / TILE;
+}
+
+// A launch of a block for each tile: tiles x images x heads.
+inline dim3 tile_blocks(const struct loss_work *work) {
+    return dim3((unsigned)work->tiles, (unsigned)work->inputs.images, (unsigned)work->inputs.heads);
 }
 
 // training_calls.loss_scratch and training_calls.loss.
-size_t cuda_loss_scratch(struct backend *backend, const struct loss_inputs *inputs);
+size_t cuda_loss_scratch(struct backend *backend, const struct loss_inputs *inputs,
+                         const struct loss_options *options);
 void cuda_loss(struct backend *backend, const struct loss_inputs *inputs,
-               const struct loss_options *options, double scale, struct loss_parts *parts,
+               const struct loss_options *options, double scale, struct loss_sums *sums,
                void *scratch);
 
-// Sorts pixels by error, adds the gradients of those that violate their margin, sums up tile_hinge.
-void cuda_lovasz(struct backend *backend, struct loss_work *at);
+#define LOSS(name, devices) extern const struct loss_cuda name##_loss_cuda;
+#include "loss/losses.def"
+#undef LOSS
+
+// By number: whether there is a CUDA side.
+extern const bool cuda_has_loss[LOSSES];
 
 #endif

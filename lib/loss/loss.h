@@ -1,52 +1,67 @@
-// The losses on logit maps, with their gradients.
+// The terms that a loss is the weighted sum of: what each is, and their table.
 #ifndef PLEURA_LOSS_LOSS_H
 #define PLEURA_LOSS_LOSS_H
 
-#include "core/error.h"
+#include "core/setting.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-// Maps of `images` images of `pixels` pixels each, one behind the other. Masks hold 0 and 1.
-struct loss_maps {
-    const float *logits;
-    const uint8_t *masks;
-    size_t images, pixels;
+enum loss_number {
+#define LOSS(name, devices) LOSS_##name,
+#include "loss/losses.def"
+#undef LOSS
+    LOSSES
 };
 
-// ---- of a batch
+enum { MAX_LOSS_SETTINGS = 4 };
 
-// alpha * (mean BCE over the lesion's pixels) + (1 - alpha) * (mean BCE over the others), pixels of
-// the whole batch; a class without a pixel adds 0. Adds `weight` * its gradient to gradient[images
-// * pixels].
-double balanced_bce(const struct loss_maps *maps, double alpha, double weight, float *gradient);
-
-// Bytes that the Lovasz hinge of an image works with, which has at most LOVASZ_MOST_PIXELS.
-#define LOVASZ_MOST_PIXELS ((size_t)UINT32_MAX - 1)
-size_t lovasz_scratch_bytes(size_t pixels);
-
-// Mean over the images of (Lovasz hinge of the lesion + Lovasz hinge of the background) / 2
-// (Berman, Triki, Blaschko 2018; symmetric as in Yakubovskiy's and others' use), with a margin for
-// each class. Adds `weight` * its gradient to gradient[images * pixels]. Where errors are equal
-// their order is free: the value does not depend on it.
-double symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
-                              double margin_lesion, double weight, float *gradient, void *scratch);
-
-// ---- what one image adds to them, its maps and gradient beginning at its own pixels
-
-// What a pixel of either kind counts, given the masks of the whole batch.
-struct bce_shares {
-    double lesion, empty;
+// What a network puts out, and a term may read: flags.
+enum loss_heads {
+    LOSS_MAIN_HEAD = 1,       // one logit a pixel
+    LOSS_AUXILIARY_HEADS = 2, // likewise
+    LOSS_GLOBAL_HEAD = 4,     // one logit an image: does its mask have a pixel?
+    LOSS_MAPS = LOSS_MAIN_HEAD | LOSS_AUXILIARY_HEADS,
 };
-struct bce_shares bce_shares_of(const uint8_t *masks, size_t count, double alpha);
-double bce_of_image(const float *logits, const uint8_t *mask, size_t pixels,
-                    struct bce_shares shares, double weight, float *gradient);
 
-// The sum of both hinges; adds `weight` * its gradient.
-double lovasz_of_image(const float *logits, const uint8_t *mask, size_t pixels, double margin_empty,
-                       double margin_lesion, double weight, float *gradient, void *scratch);
+// One image's logits of one head, and what a term is to know beside them.
+struct loss_part {
+    const float *logits;  // `pixels` of them, of the global head one
+    const uint8_t *mask;  // `pixels` of 0 (empty) and 1 (lesion)
+    float *gradient;      // as many as logits
+    size_t pixels;        // of an image
+    size_t images;        // of the batch
+    uint64_t lesion;      // pixels of this mask that are 1
+    uint64_t lesions;     // of all masks of the batch
+    double weight;        // of the term, times the head's
+    double scale;         // of gradients alone
+    const double *values; // of the term's settings
+    void *scratch;        // the term's scratch_bytes
+};
 
-// BCE of one logit against a target of 0 or 1, and its derivative.
-double bce_with_logits(double logit, double target, double *derivative);
+// A term of the loss.
+struct loss_term {
+    const char *name;  // in logs
+    const char *title; // in help texts
+    unsigned heads;    // enum loss_heads
+    struct setting weight;
+    struct setting settings[MAX_LOSS_SETTINGS]; // those without `help` are none
+    // Returns weight * what the part adds to the batch's loss, and adds scale * weight * its
+    // derivatives to the gradient. Parts of a batch are worked on in parallel; their sum over the
+    // images is the loss of a head.
+    double (*add)(const struct loss_part *part);
+    size_t (*scratch_bytes)(size_t pixels); // NULL: none
+};
+
+extern const struct loss_term *const loss_terms[LOSSES];
+
+// The numbers of a loss: weights (0: the term is left out), and each term's settings in its order.
+struct loss_options {
+    double weights[LOSSES];
+    double values[LOSSES][MAX_LOSS_SETTINGS];
+};
+
+// Those that the terms name as usual: segmentation's.
+struct loss_options loss_options_usual(void);
 
 #endif

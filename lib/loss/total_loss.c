@@ -1,83 +1,120 @@
-// The loss of all heads.
+// The loss of all heads on the CPU: each head of each image is on its own.
 #include "loss/total_loss.h"
+
+#include "core/simd.h"
 
 #include <omp.h>
 #include <string.h>
 
-const struct loss_options loss_options_usual = {
-    .alpha = 0.25, .lambda_lovasz = 0.1, .margin_empty = 1, .margin_lesion = 5};
+#define AUXILIARY_WEIGHT 0.4
 
-static void global_loss(const struct loss_inputs *inputs, const struct loss_options *options,
-                        double scale, struct loss_parts *parts) {
-    const double share = options->lambda_cls / (double)inputs->images;
-    parts->global = 0;
-    for (size_t image = 0; image < inputs->images; image++) {
-        const uint8_t *mask = inputs->masks + image * inputs->pixels;
-        const double target = memchr(mask, 1, inputs->pixels) != NULL ? 1 : 0;
-        double derivative = 0;
-        const double loss = bce_with_logits(inputs->global[image], target, &derivative);
-        parts->global += share * loss;
-        inputs->global_gradient[image] = (float)(scale * share * derivative);
-    }
+double loss_weight(const struct loss_inputs *inputs, const struct loss_options *options, int number,
+                   size_t head) {
+    const unsigned kind = head == inputs->heads ? LOSS_GLOBAL_HEAD
+                          : head == 0           ? LOSS_MAIN_HEAD
+                                                : LOSS_AUXILIARY_HEADS;
+    const double share = kind == LOSS_AUXILIARY_HEADS ? AUXILIARY_WEIGHT : 1;
+    return (loss_terms[number]->heads & kind) != 0 ? share * options->weights[number] : 0;
 }
 
-// ---- each head of each image is on its own
+// ---- scratch memory: a thread's for its term, the terms of each part, lesion pixels of each image
 
-struct map_losses {
-    double bce, lovasz;
-};
-
-static size_t maps_of(const struct loss_inputs *inputs) {
-    return inputs->heads * inputs->images;
+static size_t parts_of(const struct loss_inputs *inputs) {
+    return (inputs->heads + 1) * inputs->images;
 }
 
 static size_t workers(const struct loss_inputs *inputs, int threads) {
-    return (size_t)threads < maps_of(inputs) ? (size_t)threads : maps_of(inputs);
+    return (size_t)threads < parts_of(inputs) ? (size_t)threads : parts_of(inputs);
 }
 
-size_t total_loss_scratch(const struct loss_inputs *inputs, int threads) {
-    return workers(inputs, threads) * lovasz_scratch_bytes(inputs->pixels) +
-           maps_of(inputs) * sizeof(struct map_losses);
+// Bytes that a thread needs for any of the terms.
+static size_t term_bytes(const struct loss_inputs *inputs, const struct loss_options *options) {
+    size_t most = 0;
+    for (int i = 0; i < LOSSES; i++) {
+        const struct loss_term *term = loss_terms[i];
+        if (options->weights[i] > 0 && term->scratch_bytes != NULL) {
+            const size_t bytes = (term->scratch_bytes(inputs->pixels) + 63) / 64 * 64;
+            most = bytes > most ? bytes : most;
+        }
+    }
+    return most;
 }
 
-static struct map_losses map_loss(const struct loss_inputs *inputs,
-                                  const struct loss_options *options, struct bce_shares shares,
-                                  double scale, size_t map, void *scratch) {
-    const size_t head = map / inputs->images;
-    const size_t first = map % inputs->images * inputs->pixels;
-    const float *logits = inputs->logits[head] + first;
-    const uint8_t *mask = inputs->masks + first;
-    float *gradient = inputs->gradients[head] + first;
-    const double weight = head_weight(head);
-    const double hinge = weight * options->lambda_lovasz / (2 * (double)inputs->images);
-    struct map_losses made;
-    memset(gradient, 0, inputs->pixels * sizeof *gradient);
-    made.bce =
-        weight * bce_of_image(logits, mask, inputs->pixels, shares, scale * weight, gradient);
-    made.lovasz = hinge * lovasz_of_image(logits, mask, inputs->pixels, options->margin_empty,
-                                          options->margin_lesion, scale * hinge, gradient, scratch);
-    return made;
+size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
+                          int threads) {
+    return workers(inputs, threads) * term_bytes(inputs, options) +
+           parts_of(inputs) * sizeof(double[LOSSES]) + inputs->images * sizeof(uint64_t);
 }
 
-struct loss_parts total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
-                             double scale, int threads, void *scratch) {
-    const struct bce_shares shares =
-        bce_shares_of(inputs->masks, inputs->images * inputs->pixels, options->alpha);
+// ---- parts
+
+VECTORISED static uint64_t count_lesion(const uint8_t *mask, size_t pixels) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        sum += mask[i];
+    }
+    return sum;
+}
+
+// Number `number` of the parts: head by head, and in each image by image. What terms have of their
+// own is left open.
+static struct loss_part part_of(const struct loss_inputs *inputs, size_t number,
+                                const uint64_t *lesions) {
+    const size_t head = number / inputs->images;
+    const size_t image = number % inputs->images;
+    const size_t first = image * inputs->pixels;
+    struct loss_part part = {.mask = inputs->masks + first,
+                             .pixels = inputs->pixels,
+                             .images = inputs->images,
+                             .lesion = lesions[image]};
+    if (head == inputs->heads) {
+        part.logits = inputs->global + image;
+        part.gradient = inputs->global_gradient + image;
+    } else {
+        part.logits = inputs->logits[head] + first;
+        part.gradient = inputs->gradients[head] + first;
+    }
+    for (size_t i = 0; i < inputs->images; i++) {
+        part.lesions += lesions[i];
+    }
+    return part;
+}
+
+// Writes the gradient of a part, which comes with scale and scratch memory, and each term's loss.
+static void add_terms(const struct loss_inputs *inputs, const struct loss_options *options,
+                      size_t head, struct loss_part *part, double *losses) {
+    const size_t logits = head == inputs->heads ? 1 : inputs->pixels;
+    memset(part->gradient, 0, logits * sizeof *part->gradient);
+    for (int i = 0; i < LOSSES; i++) {
+        part->weight = loss_weight(inputs, options, i, head);
+        part->values = options->values[i];
+        losses[i] = part->weight > 0 ? loss_terms[i]->add(part) : 0;
+    }
+}
+
+struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
+                            double scale, int threads, void *scratch) {
     const int count = (int)workers(inputs, threads);
-    const size_t room = lovasz_scratch_bytes(inputs->pixels);
-    char *rooms = scratch;
-    struct map_losses *losses = (struct map_losses *)(void *)(rooms + (size_t)count * room);
-    struct loss_parts parts = {0};
+    const size_t bytes = term_bytes(inputs, options);
+    char *of_threads = scratch;
+    double(*losses)[LOSSES] = (double(*)[LOSSES])(void *)(of_threads + (size_t)count * bytes);
+    uint64_t *lesions = (uint64_t *)(void *)(losses + parts_of(inputs));
+    struct loss_sums sums = {0};
+    for (size_t i = 0; i < inputs->images; i++) {
+        lesions[i] = count_lesion(inputs->masks + i * inputs->pixels, inputs->pixels);
+    }
 #pragma omp parallel for schedule(dynamic) num_threads(count)
-    for (size_t map = 0; map < maps_of(inputs); map++) {
-        losses[map] = map_loss(inputs, options, shares, scale, map,
-                               rooms + (size_t)omp_get_thread_num() * room);
+    for (size_t i = 0; i < parts_of(inputs); i++) {
+        struct loss_part part = part_of(inputs, i, lesions);
+        part.scale = scale;
+        part.scratch = of_threads + (size_t)omp_get_thread_num() * bytes;
+        add_terms(inputs, options, i / inputs->images, &part, losses[i]);
     }
-    for (size_t map = 0; map < maps_of(inputs); map++) {
-        parts.bce += losses[map].bce;
-        parts.lovasz += losses[map].lovasz;
+    for (int i = 0; i < LOSSES; i++) {
+        for (size_t k = 0; k < parts_of(inputs); k++) {
+            sums.terms[i] += losses[k][i];
+        }
+        sums.total += sums.terms[i];
     }
-    global_loss(inputs, options, scale, &parts);
-    parts.total = parts.bce + parts.lovasz + parts.global;
-    return parts;
+    return sums;
 }

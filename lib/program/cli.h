@@ -55,6 +55,8 @@ enum {
     COMMON_STREAM = COMMON_OUTPUT | COMMON_QUIET | COMMON_MAX_RECORD,
 };
 
+enum { MAX_OPTIONS = 64 }; // of a program, shared ones included
+
 struct program {
     const char *name;
     const char *summary;     // one line, no full stop

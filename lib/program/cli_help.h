@@ -4,8 +4,6 @@
 
 #include "program/cli.h"
 
-enum { MAX_OPTIONS = 64 }; // of a program, shared ones included
-
 // Fills `rows` (MAX_OPTIONS at most) with a program's own options, the shared ones it has, and
 // --help, --man, --options, --version, whose targets are NULL. Returns how many.
 size_t cli_all_options(const struct program *program, struct option_row *rows);

@@ -6,4 +6,5 @@ extern "C" {
 #include "train/training.h"
 }
 
-const struct training_calls training_cuda = {cuda_loss_scratch, cuda_loss, cuda_update};
+const struct training_calls training_cuda = {cuda_loss_scratch, cuda_loss, cuda_update,
+                                             cuda_has_loss};

@@ -98,8 +98,7 @@ bool inference_logits(struct inference *inference, size_t i, size_t height, size
 }
 
 static inline float sigmoid(float z) {
-    const float below = exp_negative(z < 0 ? z : -z); // e^-|z|
-    return z < 0 ? below / (1.0F + below) : 1.0F / (1.0F + below);
+    return sigmoid_of(z, exp_negative(z < 0 ? z : -z));
 }
 
 VECTORISED static void sigmoids(float *numbers, size_t count) {

@@ -4,6 +4,24 @@
 #include "core/clock.h"
 #include "nn/profile.h"
 
+// False with *error without memory.
+static bool allocate(struct step_runner *runner, struct error *error) {
+    struct backend *backend = runner->optimizer->backend;
+    const struct backend_calls *calls = backend->calls;
+    runner->masks = calls->alloc(backend, runner->mask_bytes);
+    runner->loss.masks = runner->masks;
+    runner->scratch = calls->alloc(
+        backend, training_of(backend)->loss_scratch(backend, &runner->loss, &runner->options));
+    runner->sums = calls->alloc(backend, sizeof *runner->sums);
+    runner->sent = calls->alloc(backend, runner->image_bytes + runner->mask_bytes);
+    if (runner->masks == NULL || runner->scratch == NULL || runner->sums == NULL ||
+        runner->sent == NULL) {
+        step_close(runner);
+        return fail(error, "no memory for a training step; a smaller batch needs less");
+    }
+    return true;
+}
+
 bool step_open(struct step_runner *runner, struct optimizer *optimizer, const struct batch *batch,
                const struct loss_options *options, int64_t accumulate, struct error *error) {
     struct backend *backend = optimizer->backend;
@@ -24,18 +42,7 @@ bool step_open(struct step_runner *runner, struct optimizer *optimizer, const st
         runner->loss.logits[i] = executor_output(executor, i);
         runner->loss.gradients[i] = executor_output_gradient(executor, i);
     }
-    runner->masks = backend->calls->alloc(backend, runner->mask_bytes);
-    runner->loss.masks = runner->masks;
-    runner->scratch =
-        backend->calls->alloc(backend, training_of(backend)->loss_scratch(backend, &runner->loss));
-    runner->parts = backend->calls->alloc(backend, sizeof *runner->parts);
-    runner->sent = backend->calls->alloc(backend, runner->image_bytes + runner->mask_bytes);
-    if (runner->masks == NULL || runner->scratch == NULL || runner->parts == NULL ||
-        runner->sent == NULL) {
-        step_close(runner);
-        return fail(error, "no memory for a training step; a smaller batch needs less");
-    }
-    return true;
+    return training_has(backend, options, error) && allocate(runner, error);
 }
 
 void step_close(struct step_runner *runner) {
@@ -44,7 +51,7 @@ void step_close(struct step_runner *runner) {
     backend->calls->forget(backend, runner->recording[1]);
     backend->calls->release(backend, runner->masks);
     backend->calls->release(backend, runner->scratch);
-    backend->calls->release(backend, runner->parts);
+    backend->calls->release(backend, runner->sums);
     backend->calls->release(backend, runner->sent);
 }
 
@@ -59,7 +66,7 @@ static void queue_losses(const struct step_runner *runner) {
     struct backend *backend = runner->optimizer->backend;
     backend->doing = "the losses";
     training_of(backend)->loss(backend, &runner->loss, &runner->options, runner->scale,
-                               runner->parts, runner->scratch);
+                               runner->sums, runner->scratch);
 }
 
 static void queue_update(const struct step_runner *runner) {
@@ -114,8 +121,8 @@ void step_start_update(struct step_runner *runner, uint64_t seed, double rate, d
     start(runner, seed, true);
 }
 
-bool step_finish(struct step_runner *runner, struct loss_parts *parts, struct error *error) {
+bool step_finish(struct step_runner *runner, struct loss_sums *sums, struct error *error) {
     struct backend *backend = runner->optimizer->backend;
-    backend->calls->get(backend, parts, runner->parts, sizeof *parts);
+    backend->calls->get(backend, sums, runner->sums, sizeof *sums);
     return backend->calls->wait(backend, error);
 }

@@ -9,12 +9,12 @@
 struct step_runner {
     struct optimizer *optimizer;
     struct loss_options options;
-    double scale;             // of the gradients
-    struct loss_inputs loss;  // the device's addresses, but for `masks`:
-    uint8_t *masks;           // the device's
-    void *scratch;            // of the losses
-    struct loss_parts *parts; // on the device
-    uint8_t *sent;            // images, then masks of the next step
+    double scale;            // of the gradients
+    struct loss_inputs loss; // the device's addresses, but for `masks`:
+    uint8_t *masks;          // the device's
+    void *scratch;           // of the losses
+    struct loss_sums *sums;  // on the device
+    uint8_t *sent;           // images, then masks of the next step
     size_t image_bytes, mask_bytes;
     bool updates;                   // the step that runs ends with the optimiser
     struct recording *recording[2]; // a step without the optimiser, and with it
@@ -35,6 +35,6 @@ void step_start(struct step_runner *runner, uint64_t seed);
 void step_start_update(struct step_runner *runner, uint64_t seed, double rate, double decay);
 
 // Waits for its end. False with *error where the device failed.
-CHECKED bool step_finish(struct step_runner *runner, struct loss_parts *parts, struct error *error);
+CHECKED bool step_finish(struct step_runner *runner, struct loss_sums *sums, struct error *error);
 
 #endif

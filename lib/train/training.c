@@ -11,14 +11,26 @@ const struct training_calls *training_of(const struct backend *backend) {
     return backend->training != NULL ? backend->training : &training_cpu;
 }
 
-static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs) {
-    return total_loss_scratch(inputs, backend->threads);
+bool training_has(const struct backend *backend, const struct loss_options *options,
+                  struct error *error) {
+    const bool *has = training_of(backend)->has_loss;
+    for (int i = 0; i < LOSSES && has != NULL; i++) {
+        if (options->weights[i] > 0 && !has[i]) {
+            return fail(error, "this device has no kernel for the loss %s", loss_terms[i]->name);
+        }
+    }
+    return true;
+}
+
+static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs,
+                           const struct loss_options *options) {
+    return total_loss_scratch(inputs, options, backend->threads);
 }
 
 static void loss(struct backend *backend, const struct loss_inputs *inputs,
-                 const struct loss_options *options, double scale, struct loss_parts *parts,
+                 const struct loss_options *options, double scale, struct loss_sums *sums,
                  void *scratch) {
-    *parts = total_loss(inputs, options, scale, backend->threads, scratch);
+    *sums = total_loss(inputs, options, scale, backend->threads, scratch);
 }
 
 enum { BLOCK = 1 << 14 };
@@ -62,4 +74,4 @@ static void update(struct backend *backend, const struct update *update) {
     update_some(backend->threads, update, &update->factors[1], update->decaying, update->count);
 }
 
-const struct training_calls training_cpu = {loss_scratch, loss, update};
+const struct training_calls training_cpu = {loss_scratch, loss, update, NULL};

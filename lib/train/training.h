@@ -9,17 +9,23 @@
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
 struct training_calls {
     // Bytes that `loss` works with.
-    size_t (*loss_scratch)(struct backend *backend, const struct loss_inputs *inputs);
+    size_t (*loss_scratch)(struct backend *backend, const struct loss_inputs *inputs,
+                           const struct loss_options *options);
     // total_loss.
     void (*loss)(struct backend *backend, const struct loss_inputs *inputs,
-                 const struct loss_options *options, double scale, struct loss_parts *parts,
+                 const struct loss_options *options, double scale, struct loss_sums *sums,
                  void *scratch);
     // radam_update; then the gradients are cleared.
     void (*update)(struct backend *backend, const struct update *update);
+    const bool *has_loss; // of each term, whether the device has it; NULL: all
 };
 
 extern const struct training_calls training_cpu, training_cuda;
 
 const struct training_calls *training_of(const struct backend *backend);
+
+// Whether the device has all terms of a loss; *error names the first that it has not.
+CHECKED bool training_has(const struct backend *backend, const struct loss_options *options,
+                          struct error *error);
 
 #endif

@@ -46,18 +46,19 @@ static void draw(struct loss_inputs *inputs, uint8_t *masks, float *logits, size
 }
 
 static double time_loss(struct backend *backend, const struct loss_inputs *inputs) {
+    const struct loss_options options = loss_options_usual();
     const struct training_calls *training = training_of(backend);
-    void *scratch = need(backend, training->loss_scratch(backend, inputs));
+    void *scratch = need(backend, training->loss_scratch(backend, inputs, &options));
     double seconds[ROUNDS];
-    struct loss_parts parts;
+    struct loss_sums sums;
     for (int i = -1; i < ROUNDS; i++) {
         const double start = clock_seconds();
-        training->loss(backend, inputs, &loss_options_usual, 1, &parts, scratch);
+        training->loss(backend, inputs, &options, 1, &sums, scratch);
         seconds[i < 0 ? 0 : i] = clock_seconds() - start;
     }
     backend->calls->release(backend, scratch);
-    if (!(parts.total > 0)) {
-        die("the loss is %g", parts.total);
+    if (!(sums.total > 0)) {
+        die("the loss is %g", sums.total);
     }
     qsort(seconds, ROUNDS, sizeof *seconds, ascending);
     return 1e3 * seconds[ROUNDS / 2];
@@ -71,7 +72,7 @@ int main(int argc, char **argv) {
     struct error error;
     const size_t side = strtoul(argv[1], NULL, 10);
     struct loss_inputs inputs = {
-        .heads = MOST_HEADS, .images = strtoul(argv[2], NULL, 10), .pixels = side * side};
+        .heads = MAX_HEADS, .images = strtoul(argv[2], NULL, 10), .pixels = side * side};
     const size_t count = inputs.images * inputs.pixels;
     struct backend *backend =
         backend_open("cpu", PRECISION_F32, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, &error);

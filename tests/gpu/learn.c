@@ -78,10 +78,10 @@ static void learn(const struct options *options, const struct lesson *lesson,
                   struct optimizer *optimizer) {
     struct batch batch = open_batch(&options->choice);
     struct step_runner runner;
-    struct loss_parts parts;
+    struct loss_sums loss;
     struct error error;
-    if (!step_open(&runner, optimizer, &batch, &loss_options_usual, options->choice.accumulate,
-                   &error)) {
+    const struct loss_options losses = loss_options_usual();
+    if (!step_open(&runner, optimizer, &batch, &losses, options->choice.accumulate, &error)) {
         die("%s", error.text);
     }
     fill(&batch, lesson, options->seed, 0);
@@ -96,10 +96,10 @@ static void learn(const struct options *options, const struct lesson *lesson,
         }
         fill(&batch, lesson, options->seed, i + 1);
         step_send(&runner, &batch);
-        if (!step_finish(&runner, &parts, &error)) {
+        if (!step_finish(&runner, &loss, &error)) {
             die("%s", error.text);
         }
-        (void)printf("%s%.9g", i == 0 ? "" : ",", parts.total);
+        (void)printf("%s%.9g", i == 0 ? "" : ",", loss.total);
     }
     step_close(&runner);
     close_batch(&batch);

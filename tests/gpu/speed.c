@@ -88,7 +88,7 @@ struct training {
 static void accumulated(void *context) {
     struct training *training = context;
     struct error error;
-    struct loss_parts parts = {0};
+    struct loss_sums loss = {0};
     for (int64_t i = 1; i <= training->options->choice.accumulate; i++) {
         if (i == training->options->choice.accumulate) {
             step_start_update(&training->runner, training->seed++, RATE, DECAY);
@@ -96,25 +96,26 @@ static void accumulated(void *context) {
             step_start(&training->runner, training->seed++);
         }
         step_send(&training->runner, &training->batch);
-        if (!step_finish(&training->runner, &parts, &error)) {
+        if (!step_finish(&training->runner, &loss, &error)) {
             die("%s", error.text);
         }
     }
-    if (!(parts.total > 0)) {
-        die("the loss is %g", parts.total);
+    if (!(loss.total > 0)) {
+        die("the loss is %g", loss.total);
     }
 }
 
 static double measure_training(const struct options *options, struct backend *backend,
                                struct graph *graph, struct executor *executor, size_t *left) {
     struct training training = {.options = options, .batch = open_batch(&options->choice)};
+    const struct loss_options losses = loss_options_usual();
     struct optimizer optimizer;
     struct error error;
     fill_noise(training.batch.images,
                training.batch.count * training.batch.height * training.batch.width);
     fill_masks(&training.batch);
     if (!optimizer_open(&optimizer, backend, graph, executor, &error) ||
-        !step_open(&training.runner, &optimizer, &training.batch, &loss_options_usual,
+        !step_open(&training.runner, &optimizer, &training.batch, &losses,
                    options->choice.accumulate, &error)) {
         die("%s", error.text);
     }

@@ -4,7 +4,8 @@
 
 #include "core/error.h"
 #include "image/runs.h"
-#include "loss/loss.h"
+#include "loss/lovasz/lovasz.h"
+#include "loss/total_loss.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #define GRADIENT_TOLERANCE 1e-4 // of the L2 norm
 
 struct loss_case {
-    struct loss_maps maps;
+    size_t images, pixels;
     float *logits;
     uint8_t *masks;
     float *gradient;
@@ -32,7 +33,7 @@ static void *need(size_t count, size_t size) {
 static void draw_masks(struct loss_case *made, const json_t *entry, size_t height, size_t width) {
     struct runs runs = {0};
     struct error error;
-    for (size_t image = 0; image < made->maps.images; image++) {
+    for (size_t image = 0; image < made->images; image++) {
         const char *text = json_string_value(json_array_get(member(entry, "mask"), image));
         struct image mask = {made->masks + image * height * width, height, width};
         if (text == NULL || !runs_parse(&runs, text, strlen(text), height, width, &error)) {
@@ -49,9 +50,7 @@ static struct loss_case make_case(const json_t *entry) {
     const size_t height = (size_t)json_integer_value(json_array_get(shape, 2));
     const size_t width = (size_t)json_integer_value(json_array_get(shape, 3));
     const size_t count = images * height * width;
-    struct loss_case made = {{NULL, NULL, images, height * width},
-                             need(count, sizeof(float)),
-                             need(count, 1),
+    struct loss_case made = {images, height * width, need(count, sizeof(float)), need(count, 1),
                              need(count, sizeof(float))};
     double *values = need(count, sizeof *values);
     hash_uniform(text_member(entry, "logits"), count, values);
@@ -59,8 +58,6 @@ static struct loss_case make_case(const json_t *entry) {
         made.logits[i] = (float)(values[i] * number_member(entry, "scale"));
     }
     free(values);
-    made.maps.logits = made.logits;
-    made.maps.masks = made.masks;
     draw_masks(&made, entry, height, width);
     return made;
 }
@@ -78,24 +75,43 @@ static void compare_loss(struct parity *parity, const char *name, const json_t *
                   value_error <= VALUE_TOLERANCE && gradient_error <= GRADIENT_TOLERANCE);
 }
 
+// One term alone, on one head; the gradient goes to made->gradient.
+static double loss_of(const struct loss_case *made, int number, double margin_lesion) {
+    float none[2] = {0};
+    const struct loss_inputs inputs = {.heads = 1,
+                                       .images = made->images,
+                                       .pixels = made->pixels,
+                                       .logits = {made->logits},
+                                       .masks = made->masks,
+                                       .global = none,
+                                       .gradients = {made->gradient},
+                                       .global_gradient = none};
+    struct loss_options options = loss_options_usual();
+    for (int i = 0; i < LOSSES; i++) {
+        options.weights[i] = i == number ? 1 : 0;
+    }
+    options.values[LOSS_lovasz][LOVASZ_MARGIN_LESION] = margin_lesion;
+    void *scratch = need(total_loss_scratch(&inputs, &options, 1), 1);
+    const double value = total_loss(&inputs, &options, 1, 1, scratch).total;
+    free(scratch);
+    return value;
+}
+
 static void compare_case(struct parity *parity, const json_t *entry) {
     static const struct {
         const char *name;
-        double margin_lesion; // 0: the balanced BCE
-    } losses[] = {{"balanced_bce", 0}, {"lovasz_margin_1_5", 5}, {"lovasz_margin_1_1", 1}};
+        int number;
+        double margin_lesion; // of the Lovasz hinge
+    } losses[] = {{"balanced_bce", LOSS_bce, 1},
+                  {"lovasz_margin_1_5", LOSS_lovasz, 5},
+                  {"lovasz_margin_1_1", LOSS_lovasz, 1}};
     struct loss_case made = make_case(entry);
-    void *scratch = need(lovasz_scratch_bytes(made.maps.pixels), 1);
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         char name[100];
-        memset(made.gradient, 0, made.maps.images * made.maps.pixels * sizeof(float));
-        const double value = losses[i].margin_lesion <= 0
-                                 ? balanced_bce(&made.maps, 0.25, 1, made.gradient)
-                                 : symmetric_lovasz_hinge(&made.maps, 1, losses[i].margin_lesion, 1,
-                                                          made.gradient, scratch);
+        const double value = loss_of(&made, losses[i].number, losses[i].margin_lesion);
         (void)snprintf(name, sizeof name, "%s of %s", losses[i].name, text_member(entry, "name"));
         compare_loss(parity, name, member(entry, losses[i].name), &made, value);
     }
-    free(scratch);
     free(made.logits);
     free(made.masks);
     free(made.gradient);

@@ -4,6 +4,8 @@
 #include "program/die.h"
 
 #include "core/error.h"
+#include "loss/bce/bce.h"
+#include "loss/lovasz/lovasz.h"
 #include "loss/total_loss.h"
 #include "models/models.h"
 #include "nn/executor.h"
@@ -119,6 +121,15 @@ static void fill_masks(struct bench *bench, const json_t *fixture) {
     }
 }
 
+static struct loss_options loss_of_fixture(const json_t *fixture) {
+    struct loss_options loss = loss_options_usual();
+    loss.weights[LOSS_lovasz] = number_member(fixture, "lambda_lovasz");
+    loss.weights[LOSS_global] = number_member(fixture, "lambda_cls");
+    loss.values[LOSS_bce][BCE_ALPHA] = number_member(fixture, "alpha");
+    loss.values[LOSS_lovasz][LOVASZ_MARGIN_LESION] = number_member(fixture, "margin_pos");
+    return loss;
+}
+
 static struct bench open_bench(const struct parity *parity, const json_t *fixture,
                                enum graph_mode mode) {
     const json_t *out = member(fixture, "out");
@@ -130,11 +141,7 @@ static struct bench open_bench(const struct parity *parity, const json_t *fixtur
                           .width = (size_t)integer_member(fixture, "width"),
                           .out_height = (size_t)json_integer_value(json_array_get(out, 0)),
                           .out_width = (size_t)json_integer_value(json_array_get(out, 1)),
-                          .loss = {.alpha = number_member(fixture, "alpha"),
-                                   .lambda_lovasz = number_member(fixture, "lambda_lovasz"),
-                                   .lambda_cls = number_member(fixture, "lambda_cls"),
-                                   .margin_empty = 1,
-                                   .margin_lesion = number_member(fixture, "margin_pos")}};
+                          .loss = loss_of_fixture(fixture)};
     const struct model_options options = {.images = bench.images,
                                           .height = bench.height,
                                           .width = bench.width,
@@ -191,7 +198,7 @@ static double loss_of(struct bench *bench, double scale) {
     struct executor *executor = bench->executor;
     const size_t pixels = bench->out_height * bench->out_width;
     const size_t count = bench->images * pixels;
-    void *memory[MOST_HEADS + 4] = {NULL}; // what is the device's and to be released
+    void *memory[MAX_HEADS + 4] = {NULL}; // what is the device's and to be released
     size_t held = 0;
     struct loss_inputs inputs = {.heads = bench->heads, .images = bench->images, .pixels = pixels};
     for (size_t i = 0; i <= bench->heads; i++) {
@@ -206,20 +213,21 @@ static double loss_of(struct bench *bench, double scale) {
         }
     }
     uint8_t *masks = device_room(backend, count);
-    struct loss_parts *on_device = device_room(backend, sizeof *on_device);
+    struct loss_sums *on_device = device_room(backend, sizeof *on_device);
     inputs.masks = masks;
-    void *scratch = device_room(backend, training_of(backend)->loss_scratch(backend, &inputs));
+    void *scratch =
+        device_room(backend, training_of(backend)->loss_scratch(backend, &inputs, &bench->loss));
     memory[held++] = masks;
     memory[held++] = on_device;
     memory[held++] = scratch;
     backend->calls->put(backend, masks, bench->masks, count);
     training_of(backend)->loss(backend, &inputs, &bench->loss, scale, on_device, scratch);
-    struct loss_parts parts;
-    backend->calls->get(backend, &parts, on_device, sizeof parts);
+    struct loss_sums sums;
+    backend->calls->get(backend, &sums, on_device, sizeof sums);
     for (size_t i = 0; i < held; i++) {
         backend->calls->release(backend, memory[i]);
     }
-    return parts.total;
+    return sums.total;
 }
 
 // ---- comparing

@@ -32,6 +32,11 @@ ON_DEVICE static inline float exp_negative(float x) {
     return e;
 }
 
+// The sigmoid 1 / (1 + exp(-z)), from exp(-|z|).
+ON_DEVICE static inline float sigmoid_of(float z, float exp_of_magnitude) {
+    return (z < 0 ? exp_of_magnitude : 1.0f) / (1.0f + exp_of_magnitude);
+}
+
 // exp(x) for x <= 0 as a softmax adds it to a sum of at least 1: 0 below -60, where float32 would
 // need 10^18 such terms to notice them. What is left is so large that products with it are not
 // denormal, which processors are slow at.

@@ -1,20 +1,19 @@
-// The symmetric Lovasz hinge.
+// The symmetric Lovasz hinge with a margin for each class: mean over the images of (hinge of the
+// lesion + hinge of the background) / 2 (Berman, Triki, Blaschko 2018; symmetric as in
+// Yakubovskiy's and others' use).
 //
 // The errors are e = margin(t) - z (2t - 1). The hinge of the lesion and that of the background
 // sort the same errors in the same order, so one sort serves both. An error that is not positive
 // adds nothing, whatever its weight, and weights depend only on what comes before: so only the
-// violators (e > 0) are sorted, which in a trained network are few.
-#include "loss/loss.h"
-#include "loss/terms.h"
+// violators (e > 0) are sorted, which in a trained network are few. Where errors are equal their
+// order is free: the value does not depend on it.
+#include "loss/lovasz/lovasz.h"
 
-#include <stdlib.h>
+#include "loss/loss.h"
+
 #include <string.h>
 
-size_t lovasz_scratch_bytes(size_t pixels) {
-    return 2 * (pixels + 1) * sizeof(uint64_t);
-}
-
-#define LESION 0x80000000u // beside a pixel's index, of which there are 2^28 at most
+#define LESION 0x80000000u // beside a pixel's index, of which there are 2^31 at most
 #define AHEAD ((size_t)32) // entries whose gradients are fetched early: they lie anywhere
 
 // An entry is the error's bits above the pixel's index: positive floats are ordered like their
@@ -52,9 +51,9 @@ static uint64_t *sort_entries(uint64_t *entries, uint64_t *other, size_t count) 
     for (int pass = 0; pass < PASSES; pass++) {
         size_t total = 0;
         for (size_t digit = 0; digit < DIGITS; digit++) {
-            const size_t here = starts[pass][digit];
+            const size_t entries_of_digit = starts[pass][digit];
             starts[pass][digit] = total;
-            total += here;
+            total += entries_of_digit;
         }
         for (size_t i = 0; i < count; i++) {
             other[starts[pass][digit_of(entries[i], pass)]++] = entries[i];
@@ -79,7 +78,7 @@ static size_t pixel_of(uint64_t entry) {
 
 // One image: the Jaccard losses of both classes rise along the sorted violators; each violator's
 // error counts by how much they rise at it. Returns the sum of both hinges.
-static double add_image(const uint64_t *sorted, size_t count, size_t pixels, double lesion,
+static double add_rises(const uint64_t *sorted, size_t count, size_t pixels, double lesion,
                         double scale, float *gradient) {
     const double empty = (double)pixels - lesion;
     double seen_lesion = 0;
@@ -100,28 +99,35 @@ static double add_image(const uint64_t *sorted, size_t count, size_t pixels, dou
     return sum;
 }
 
-double lovasz_of_image(const float *logits, const uint8_t *mask, size_t pixels, double margin_empty,
-                       double margin_lesion, double weight, float *gradient, void *scratch) {
-    uint64_t *entries = scratch;
-    uint64_t lesion = 0;
-    for (size_t i = 0; i < pixels; i++) {
-        lesion += mask[i];
-    }
-    const size_t count =
-        collect_violators(logits, mask, pixels, (float)margin_empty, (float)margin_lesion, entries);
-    const uint64_t *sorted = sort_entries(entries, entries + pixels + 1, count);
-    return add_image(sorted, count, pixels, (double)lesion, weight, gradient);
+// Room for a violator more than there can be: collect_violators writes before it knows.
+static size_t scratch_bytes(size_t pixels) {
+    return 2 * (pixels + 1) * sizeof(uint64_t);
 }
 
-double symmetric_lovasz_hinge(const struct loss_maps *maps, double margin_empty,
-                              double margin_lesion, double weight, float *gradient, void *scratch) {
-    const double share = 1 / (2 * (double)maps->images);
-    double total = 0;
-    for (size_t image = 0; image < maps->images; image++) {
-        const size_t first = image * maps->pixels;
-        total +=
-            lovasz_of_image(maps->logits + first, maps->masks + first, maps->pixels, margin_empty,
-                            margin_lesion, weight * share, gradient + first, scratch);
-    }
-    return total * share;
+static double add(const struct loss_part *part) {
+    uint64_t *entries = part->scratch;
+    const double share = part->weight / (2 * (double)part->images);
+    const size_t count = collect_violators(part->logits, part->mask, part->pixels,
+                                           (float)part->values[LOVASZ_MARGIN_EMPTY],
+                                           (float)part->values[LOVASZ_MARGIN_LESION], entries);
+    const uint64_t *sorted = sort_entries(entries, entries + part->pixels + 1, count);
+    return share * add_rises(sorted, count, part->pixels, (double)part->lesion, part->scale * share,
+                             part->gradient);
 }
+
+const struct loss_term lovasz_loss = {
+    .name = "lovasz",
+    .title = "symmetric Lovasz hinge",
+    .heads = LOSS_MAPS,
+    .weight = {.usual = 0.1},
+    .settings = {[LOVASZ_MARGIN_LESION] = {.name = "margin",
+                                           .argument = "M",
+                                           .help = "of the Lovasz hinge, for lesions; 1 for "
+                                                   "classification",
+                                           .minimum = 0,
+                                           .maximum = 100,
+                                           .usual = 5},
+                 [LOVASZ_MARGIN_EMPTY] = {.usual = 1}},
+    .add = add,
+    .scratch_bytes = scratch_bytes,
+};

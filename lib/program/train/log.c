@@ -59,13 +59,13 @@ static void end_line(FILE *log) {
     }
 }
 
-void train_log_step(FILE *log, const struct training_state *state, const struct loss_parts *mean,
+void train_log_step(FILE *log, const struct training_state *state, const struct loss_sums *mean,
                     double images_per_second) {
-    (void)fprintf(log,
-                  "%s%" PRId64 ",\"loss\":%.7g,\"bce\":%.7g,\"lovasz\":%.7g,\"global\":%.7g,"
-                  "\"rate\":%.7g,\"images_per_second\":%.4g",
-                  start_of_line, state->iteration, mean->total, mean->bce, mean->lovasz,
-                  mean->global, state->rate, images_per_second);
+    (void)fprintf(log, "%s%" PRId64 ",\"loss\":%.7g", start_of_line, state->iteration, mean->total);
+    for (int i = 0; i < LOSSES; i++) {
+        (void)fprintf(log, ",\"%s\":%.7g", loss_terms[i]->name, mean->terms[i]);
+    }
+    (void)fprintf(log, ",\"rate\":%.7g,\"images_per_second\":%.4g", state->rate, images_per_second);
     end_line(log);
 }
 

@@ -12,7 +12,7 @@
 FILE *train_log_open(const char *path, int64_t iteration);
 
 // The mean loss since the last line, and how fast images went by.
-void train_log_step(FILE *log, const struct training_state *state, const struct loss_parts *mean,
+void train_log_step(FILE *log, const struct training_state *state, const struct loss_sums *mean,
                     double images_per_second);
 
 // The last evaluation, and the program's greatest memory so far.

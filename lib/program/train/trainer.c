@@ -27,7 +27,7 @@ struct session {
     FILE *log;
     struct step_runner runner;
     struct profile profile;
-    struct loss_parts sums;
+    struct loss_sums sums;
     int64_t summed; // batches
     double since;   // seconds
 };
@@ -82,14 +82,23 @@ static uint64_t step_seed(const struct trainer *trainer) {
     return random_next(&random);
 }
 
-static void check_numbers(const struct trainer *trainer, const struct loss_parts *parts,
+__attribute__((noreturn)) static void die_of_loss(int64_t iteration, const struct loss_sums *loss) {
+    char terms[64 * LOSSES];
+    size_t length = 0;
+    for (int i = 0; i < LOSSES && length < sizeof terms; i++) {
+        length += (size_t)snprintf(terms + length, sizeof terms - length, "%s%s %g",
+                                   i > 0 ? ", " : "", loss_terms[i]->name, loss->terms[i]);
+    }
+    die("iteration %" PRId64 ": the loss is not finite (%s); the last checkpoint is kept: go on "
+        "from it with a lower --rate",
+        iteration, terms);
+}
+
+static void check_numbers(const struct trainer *trainer, const struct loss_sums *loss,
                           bool updated) {
     const char *fault = updated ? optimizer_fault(&trainer->optimizer) : NULL;
-    if (!isfinite(parts->total)) {
-        die("iteration %" PRId64
-            ": the loss is not finite (BCE %g, Lovasz %g, global %g); the last "
-            "checkpoint is kept: go on from it with a lower --rate",
-            trainer->state.iteration + 1, parts->bce, parts->lovasz, parts->global);
+    if (!isfinite(loss->total)) {
+        die_of_loss(trainer->state.iteration + 1, loss);
     }
     if (fault != NULL) {
         die("iteration %" PRId64 ": the gradient of %s is not finite; the last checkpoint is "
@@ -104,7 +113,7 @@ static void step(struct session *session) {
     struct training_state *state = &trainer->state;
     const struct trainer_options *options = trainer->options;
     const bool updates = (state->iteration + 1) % options->accumulate == 0;
-    struct loss_parts parts;
+    struct loss_sums loss;
     struct error error;
     trainer->optimizer.backend->profile = options->profile ? &session->profile : NULL;
     if (updates) {
@@ -118,15 +127,15 @@ static void step(struct session *session) {
         fill_batch(trainer, state->iteration + 1);
         step_send(&session->runner, &trainer->batch);
     }
-    if (!step_finish(&session->runner, &parts, &error)) {
+    if (!step_finish(&session->runner, &loss, &error)) {
         die("iteration %" PRId64 ": %s", state->iteration + 1, error.text);
     }
     trainer->optimizer.backend->profile = NULL;
-    check_numbers(trainer, &parts, updates);
-    session->sums.total += parts.total;
-    session->sums.bce += parts.bce;
-    session->sums.lovasz += parts.lovasz;
-    session->sums.global += parts.global;
+    check_numbers(trainer, &loss, updates);
+    session->sums.total += loss.total;
+    for (int i = 0; i < LOSSES; i++) {
+        session->sums.terms[i] += loss.terms[i];
+    }
     session->summed++;
     state->iteration++;
     state->samples += (int64_t)trainer->batch.capacity;
@@ -137,13 +146,15 @@ static void step(struct session *session) {
 
 static void write_log(struct session *session) {
     const double share = 1 / (double)session->summed;
-    const struct loss_parts mean = {session->sums.total * share, session->sums.bce * share,
-                                    session->sums.lovasz * share, session->sums.global * share};
+    struct loss_sums mean = {.total = session->sums.total * share};
+    for (int i = 0; i < LOSSES; i++) {
+        mean.terms[i] = session->sums.terms[i] * share;
+    }
     const double now = clock_seconds();
     train_log_step(session->log, &session->trainer->state, &mean,
                    (double)session->summed * (double)session->trainer->batch.capacity /
                        (now - session->since + 1e-9));
-    session->sums = (struct loss_parts){0};
+    session->sums = (struct loss_sums){0};
     session->summed = 0;
     session->since = now;
 }

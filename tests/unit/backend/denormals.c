@@ -55,15 +55,16 @@ static void backward(const struct call *call) {
 static const struct kernel watch_cpu = {plan, forward, backward, free, prepare};
 static const struct operation watch = {.name = "watch", .cpu = &watch_cpu};
 
-static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs) {
-    return training_cpu.loss_scratch(backend, inputs);
+static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs,
+                           const struct loss_options *options) {
+    return training_cpu.loss_scratch(backend, inputs, options);
 }
 
 static void loss(struct backend *backend, const struct loss_inputs *inputs,
-                 const struct loss_options *options, double scale, struct loss_parts *parts,
+                 const struct loss_options *options, double scale, struct loss_sums *sums,
                  void *scratch) {
     look(LOSS);
-    training_cpu.loss(backend, inputs, options, scale, parts, scratch);
+    training_cpu.loss(backend, inputs, options, scale, sums, scratch);
 }
 
 static void update(struct backend *backend, const struct update *update) {
@@ -71,7 +72,7 @@ static void update(struct backend *backend, const struct update *update) {
     training_cpu.update(backend, update);
 }
 
-static const struct training_calls watch_training = {loss_scratch, loss, update};
+static const struct training_calls watch_training = {loss_scratch, loss, update, NULL};
 
 enum { SIDE = 8 };
 
@@ -104,17 +105,18 @@ static void run_watched(struct backend *backend) {
                                 .images = images,
                                 .masks = masks};
     struct error error;
-    struct loss_parts parts;
+    struct loss_sums sums;
+    const struct loss_options losses = loss_options_usual();
     struct step_runner runner;
     struct optimizer optimizer;
     struct graph *graph = watched_graph();
     struct executor *executor = executor_new(graph, backend, &error);
     assert_non_null(executor);
     assert_true(optimizer_open(&optimizer, backend, graph, executor, &error));
-    assert_true(step_open(&runner, &optimizer, &batch, &loss_options_usual, 1, &error));
+    assert_true(step_open(&runner, &optimizer, &batch, &losses, 1, &error));
     step_send(&runner, &batch);
     step_start_update(&runner, 1, 1e-3, 0);
-    assert_true(step_finish(&runner, &parts, &error));
+    assert_true(step_finish(&runner, &sums, &error));
     step_close(&runner);
     optimizer_close(&optimizer);
     executor_free(executor);
