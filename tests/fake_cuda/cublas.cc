@@ -1,5 +1,5 @@
 // The stand-in for cuBLAS, which thinks in columns.
-#include "numbers.h"
+#include "backend/bf16.h"
 
 #include <cublas_v2.h>
 
@@ -27,7 +27,7 @@ cublasStatus_t cublasSetWorkspace(cublasHandle_t, void *, size_t) {
 }
 
 static float number_at(const void *numbers, cudaDataType_t type, size_t i) {
-    return type == CUDA_R_16BF ? of_bf16(((const uint16_t *)numbers)[i])
+    return type == CUDA_R_16BF ? bf16_to(((const uint16_t *)numbers)[i])
                                : ((const float *)numbers)[i];
 }
 
@@ -63,7 +63,7 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                     const size_t at = (size_t)(step_c * i) + (size_t)column * ldc + row;
                     const float old = before != 0 ? before * number_at(c, c_type, at) : 0;
                     if (c_type == CUDA_R_16BF) {
-                        ((uint16_t *)c)[at] = to_bf16((float)(times * sum + old));
+                        ((uint16_t *)c)[at] = bf16_from((float)(times * sum + old));
                     } else {
                         ((float *)c)[at] = (float)(times * sum + old);
                     }

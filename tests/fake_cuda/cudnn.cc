@@ -1,5 +1,5 @@
 // The stand-in for cuDNN. Scratch memory is filled with NaNs: nobody else may use it.
-#include "numbers.h"
+#include "backend/bf16.h"
 
 #include <cudnn.h>
 
@@ -31,7 +31,7 @@ size_t count_of(const fake_tensor &tensor) {
 std::vector<float> floats(bool bf16, const void *from, size_t count) {
     std::vector<float> made(count);
     for (size_t i = 0; i < count; i++) {
-        made[i] = bf16 ? of_bf16(((const uint16_t *)from)[i]) : ((const float *)from)[i];
+        made[i] = bf16 ? bf16_to(((const uint16_t *)from)[i]) : ((const float *)from)[i];
     }
     return made;
 }
@@ -39,7 +39,7 @@ std::vector<float> floats(bool bf16, const void *from, size_t count) {
 void store(bool bf16, const std::vector<float> &from, void *to) {
     for (size_t i = 0; i < from.size(); i++) {
         if (bf16) {
-            ((uint16_t *)to)[i] = to_bf16(from[i]);
+            ((uint16_t *)to)[i] = bf16_from(from[i]);
         } else {
             ((float *)to)[i] = from[i];
         }

@@ -1,9 +1,9 @@
 // The CPU backend: memory of the process, threads of OpenMP.
 #include "backend/cpu/cpu.h"
 
+#include "backend/bf16.h"
 #include "backend/cpu/denormals.h"
 #include "backend/cpu/level.h"
-#include "backend/cpu/numbers.h"
 #include "backend/cpu/products/bf16.h"
 #include "core/simd.h"
 

@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "backend/backend.h"
+#include "backend/bf16.h"
 }
 
 // Opens device number `device`. `kernels` and `training` are what the layers above have for it.
@@ -40,23 +41,15 @@ __host__ __device__ inline float to_float(float number) {
 }
 
 __host__ __device__ inline float to_float(bf16 number) {
-    const uint32_t bits = (uint32_t)number.bits << 16;
-    float made;
-    memcpy(&made, &bits, sizeof made);
-    return made;
+    return bf16_to(number.bits);
 }
 
 __host__ __device__ inline void from_float(float number, float *to) {
     *to = number;
 }
 
-// To nearest, ties to even.
 __host__ __device__ inline void from_float(float number, bf16 *to) {
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    const uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1)) >> 16;
-    const uint32_t nan = (bits >> 16) | 0x40u;
-    to->bits = (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? nan : rounded);
+    to->bits = bf16_from(number);
 }
 
 // N numbers that lie together, moved by one instruction (N * sizeof(T) is at most 16 bytes).

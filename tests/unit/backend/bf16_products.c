@@ -1,7 +1,7 @@
 // Products of bf16 against sums in double, for odd sizes, all orders of A, and sums added to what
 // is there; those of whole tiles go by matrix units where there are some, and by the same code on
 // emulated ones everywhere.
-#include "backend/cpu/numbers.h"
+#include "backend/bf16.h"
 #include "backend/cpu/products/amx.h"
 #include "core/numbers/random.h"
 

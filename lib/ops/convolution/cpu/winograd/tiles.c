@@ -4,7 +4,7 @@
 // and its negative are the same but for a sign.
 #include "ops/convolution/cpu/winograd/tiles.h"
 
-#include "backend/cpu/numbers.h"
+#include "backend/bf16.h"
 #include "core/simd.h"
 
 #include <math.h>
