@@ -39,12 +39,12 @@ static void augment_catalog(const struct task *task) {
     struct error error;
     const uint64_t skip = (uint64_t)task->options->skip;
     for (int i = 0; i < task->operands->count; i++) {
-        if (!catalog_add(&catalog, task->operands->at[i], &error)) {
+        if (!catalog_add(&catalog, task->operands->items[i], &error)) {
             die("%s", error.text);
         }
     }
     if (!catalog_sampler(&catalog, task->fold, task->split, &task->order, &sampler, &error)) {
-        die("%s: %s", task->operands->at[0], error.text);
+        die("%s: %s", task->operands->items[0], error.text);
     }
     const uint64_t total = sampler.total == UINT64_MAX ? 0 : sampler.total;
     struct augmenter *augmenter =
@@ -66,7 +66,7 @@ static void augment_streams(const struct task *task) {
     struct record sample;
     struct error error;
     struct sample_mask mask = {.labelled = false};
-    sources_open(&sources, task->operands->at, (size_t)task->operands->count, KIND_SAMPLES,
+    sources_open(&sources, task->operands->items, (size_t)task->operands->count, KIND_SAMPLES,
                  options->common.max_record);
     struct augmenter *augmenter = start(task, NULL, &sources.history, 0);
     for (uint64_t position = 0; position < end && sources_read(&sources, &sample);) {
@@ -104,9 +104,9 @@ static bool read_as_they_come(const struct operands *operands, const char *need)
     bool folder = false;
     const char *pipe = operands->count == 0 ? "-" : NULL;
     for (int i = 0; i < operands->count; i++) {
-        const enum source_type type = source_type(operands->at[i]);
+        const enum source_type type = source_type(operands->items[i]);
         folder = folder || type == SOURCE_FOLDER;
-        pipe = type == SOURCE_PIPE ? operands->at[i] : pipe;
+        pipe = type == SOURCE_PIPE ? operands->items[i] : pipe;
     }
     if (pipe != NULL && need != NULL) {
         die_usage("%s: a pipe gives each sample once, in order, but %s needs them all: make a "
@@ -239,7 +239,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM | COMMON_THREADS,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     struct task task = {.options = &options,

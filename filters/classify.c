@@ -23,7 +23,7 @@ struct options {
 
 struct areas {
     struct ids ids;
-    int64_t *at;
+    int64_t *items;
     size_t capacity;
 };
 
@@ -47,11 +47,11 @@ static void add_area(struct areas *areas, struct stream_reader *reader, struct t
         (void)fail(&error, "'%.*s' a second time", TEXT_ARG(id));
         stream_die(reader, &error);
     }
-    areas->at = array_grow(areas->at, &areas->capacity, place + 1, sizeof *areas->at);
-    if (areas->at == NULL) {
+    areas->items = array_grow(areas->items, &areas->capacity, place + 1, sizeof *areas->items);
+    if (areas->items == NULL) {
         die("no memory for %zu areas", place + 1);
     }
-    areas->at[place] = area;
+    areas->items[place] = area;
 }
 
 // Measures all images; with --area, decides on each at once.
@@ -86,11 +86,11 @@ static void decide(const struct areas *areas, double ratio, struct stream_writer
         die("no memory for %zu areas", count);
     }
     if (count > 0) {
-        memcpy(sorted, areas->at, count * sizeof *sorted);
+        memcpy(sorted, areas->items, count * sizeof *sorted);
     }
     const int64_t least = area_threshold(sorted, count, ratio);
     for (size_t i = 0; i < count; i++) {
-        write_decision(writer, areas->ids.at[i], areas->at[i], least);
+        write_decision(writer, areas->ids.items[i], areas->items[i], least);
     }
     free(sorted);
 }
@@ -119,7 +119,7 @@ static void run(struct options *options, const struct operands *operands) {
     take_rule(options, words);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     struct stream_reader *reader =
-        stream_open_or_die(operands->count > 0 ? operands->at[0] : "-", KIND_PROBABILITIES,
+        stream_open_or_die(operands->count > 0 ? operands->items[0] : "-", KIND_PROBABILITIES,
                            options->common.max_record);
     struct history history = *stream_history(reader);
     history_add(&history, text_of(operands->history));
@@ -127,7 +127,7 @@ static void run(struct options *options, const struct operands *operands) {
         history_add(&history, text_of(words));
     }
     struct stream_writer *writer = stream_create(output, KIND_DECISIONS, &history);
-    struct areas areas = {.at = NULL};
+    struct areas areas = {.items = NULL};
     measure(&areas, reader, options, writer, output);
     if (options->area == NOT_GIVEN) {
         decide(&areas, options->ratio, writer);
@@ -136,7 +136,7 @@ static void run(struct options *options, const struct operands *operands) {
     output_close(output);
     stream_close(reader);
     ids_free(&areas.ids);
-    free(areas.at);
+    free(areas.items);
 }
 
 int main(int argc, char **argv) {
@@ -173,7 +173,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM,
-        .operands_most = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     if ((options.ratio >= 0) + (options.area >= 0) + (options.rule != NULL) != 1) {

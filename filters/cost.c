@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_OUTPUT,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     struct output *output = output_open(options.common.output, OUTPUT_TEXT);
@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
                       "predict GFLOP", "forward GFLOP", "train GFLOP");
     }
     for (int i = 0; i < operands.count; i++) {
-        print(output, operands.at[i], &options);
+        print(output, operands.items[i], &options);
     }
     for (size_t i = 0; operands.count == 0 && model_name(i) != NULL; i++) {
         print(output, model_name(i), &options);

@@ -58,7 +58,7 @@ static void take_reply(struct decoder *decoder, const struct xray_file *file,
     size_t place = 0;
     bool added = false;
     if (!reply->decoded) {
-        left_out_file(&decoder->left, file, reply->says);
+        left_out_file(&decoder->left, file, reply->message);
         return;
     }
     if (!ids_add(&decoder->seen, text_of(file->id), &place, &added, &error)) {
@@ -68,8 +68,8 @@ static void take_reply(struct decoder *decoder, const struct xray_file *file,
         left_out_file(&decoder->left, file, "a file before it has the same id");
         return;
     }
-    if (reply->says[0] != 0 && !decoder->options->common.quiet) {
-        warn("%s: %s", file->path, reply->says);
+    if (reply->message[0] != 0 && !decoder->options->common.quiet) {
+        warn("%s: %s", file->path, reply->message);
     }
     write_sample(decoder, file, &reply->image, &reply->mask);
 }
@@ -77,7 +77,7 @@ static void take_reply(struct decoder *decoder, const struct xray_file *file,
 static void put_file(const struct decoder *decoder, struct xray_decoder *workers,
                      const struct xray_file *file) {
     if (has_mask(decoder, file)) {
-        xray_decoder_put_both(workers, file->path, decoder->masks.files.at[file->row].path);
+        xray_decoder_put_both(workers, file->path, decoder->masks.files.items[file->row].path);
     } else {
         xray_decoder_put(workers, file->path);
     }
@@ -94,12 +94,12 @@ static void decode_all(struct decoder *decoder) {
     struct xray_reply reply;
     for (size_t put = 0, taken = 0; taken < files->count; taken++) {
         for (; put < files->count && !xray_decoder_full(workers); put++) {
-            put_file(decoder, workers, &files->at[put]);
+            put_file(decoder, workers, &files->items[put]);
         }
         if (!xray_decoder_take(workers, &reply)) {
             break;
         }
-        take_reply(decoder, &files->at[taken], &reply);
+        take_reply(decoder, &files->items[taken], &reply);
         progress_step(&progress);
     }
     xray_decoder_stop(workers);
@@ -122,7 +122,7 @@ static void add_operand(struct decoder *decoder, const char *operand) {
         die("%s", error.text);
     }
     for (size_t i = first; i < decoder->files.count; i++) {
-        decoder->whole = decoder->whole || list || decoder->files.at[i].found;
+        decoder->whole = decoder->whole || list || decoder->files.items[i].found;
     }
     left_out_foreign(&decoder->left, &decoder->files, first, operand);
 }
@@ -155,7 +155,7 @@ static void find_files(struct decoder *decoder, const struct operands *operands)
     struct labels wanted = {0};
     struct error error;
     for (int i = 0; i < operands->count; i++) {
-        add_operand(decoder, operands->at[i]);
+        add_operand(decoder, operands->items[i]);
     }
     if (operands->count == 0) {
         add_operand(decoder, "-");
@@ -286,7 +286,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_OUTPUT | COMMON_QUIET | COMMON_THREADS,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     check_options(&options);

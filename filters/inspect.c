@@ -58,12 +58,12 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     struct output *output = output_open(options.common.output, OUTPUT_TEXT);
     for (int i = 0; i < operands.count; i++) {
-        inspect(operands.at + i, &options, output);
+        inspect(operands.items + i, &options, output);
     }
     if (operands.count == 0) {
         inspect((char *[]){"-"}, &options, output);

@@ -62,7 +62,7 @@ static struct inputs prepare(const struct operands *operands, const char *weight
         die("no memory for %zu streams", count);
     }
     for (size_t k = 0; k < count; k++) {
-        const char *path = operands->count > 0 ? operands->at[k] : "-";
+        const char *path = operands->count > 0 ? operands->items[k] : "-";
         inputs.names[k] = path;
         inputs.weights[k] = 1;
     }
@@ -197,7 +197,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     struct inputs inputs = prepare(&operands, options.weights);

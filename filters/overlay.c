@@ -132,7 +132,7 @@ struct pictures {
 
 static char *path_in(const char *directory, struct text id) {
     char *path = NULL;
-    if (asprintf(&path, "%s/%.*s.png", directory, (int)id.length, id.at) < 0) {
+    if (asprintf(&path, "%s/%.*s.png", directory, (int)id.length, id.bytes) < 0) {
         die("no memory");
     }
     return path;
@@ -145,7 +145,7 @@ static void tidy_up(int status, void *argument) {
         return;
     }
     for (size_t i = 0; i < pictures->ids.count; i++) {
-        char *path = path_in(pictures->hidden, pictures->ids.at[i]);
+        char *path = path_in(pictures->hidden, pictures->ids.items[i]);
         (void)unlink(path);
         free(path);
     }
@@ -179,8 +179,8 @@ static void add_id(struct pictures *pictures, struct text id) {
     struct error error;
     size_t place = 0;
     bool added = false;
-    if (id.length == 0 || id.at[0] == '.' || memchr(id.at, '/', id.length) != NULL ||
-        memchr(id.at, 0, id.length) != NULL || id.length > 250) {
+    if (id.length == 0 || id.bytes[0] == '.' || memchr(id.bytes, '/', id.length) != NULL ||
+        memchr(id.bytes, 0, id.length) != NULL || id.length > 250) {
         die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
     }
     if (!ids_add(&pictures->ids, id, &place, &added, &error)) {
@@ -217,8 +217,8 @@ static void write_picture(struct pictures *pictures, const struct picture *pictu
 
 static void name_pictures(const struct pictures *pictures) {
     for (size_t i = 0; i < pictures->ids.count; i++) {
-        char *from = path_in(pictures->hidden, pictures->ids.at[i]);
-        char *to = path_in(pictures->directory, pictures->ids.at[i]);
+        char *from = path_in(pictures->hidden, pictures->ids.items[i]);
+        char *to = path_in(pictures->directory, pictures->ids.items[i]);
         if (rename(from, to) != 0) {
             die("%s: %s", to, strerror(errno));
         }
@@ -346,15 +346,15 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM | COMMON_MAX_PIXELS,
-        .operands_most = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.directory != NULL && options.common.output != NULL) {
         die_usage("--directory and --output: one of them");
     }
     struct sources samples;
-    struct sources predictions = {.at = NULL};
-    sources_open(&samples, operands.at, (size_t)operands.count, KIND_SAMPLES,
+    struct sources predictions = {.items = NULL};
+    sources_open(&samples, operands.items, (size_t)operands.count, KIND_SAMPLES,
                  options.common.max_record);
     if (options.predictions != NULL) {
         open_predictions(&predictions, &options);

@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
             "the manual is installed.\n\n"
             "This is research software and not a medical device: nothing it prints is a finding.",
         .examples = "pleura decode xrays/ | pleura inspect\npleura merge --help",
-        .operands_most = -1,
+        .max_operands = -1,
     };
     char folder[PATH_MAX + 32];
     char path[2 * PATH_MAX];

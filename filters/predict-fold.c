@@ -184,7 +184,7 @@ static bool add_sample(struct prediction *prediction, const struct record *sampl
     waiting->length = sample->id.length;
     waiting->height = prediction->mask.height;
     waiting->width = prediction->mask.width;
-    memcpy(waiting->id, sample->id.at, sample->id.length);
+    memcpy(waiting->id, sample->id.bytes, sample->id.length);
     prediction->count++;
     return true;
 }
@@ -198,7 +198,7 @@ static void predict(const struct options *options, const struct operands *operan
     struct error error;
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     open_network(&prediction, options);
-    sources_open(&samples, operands->at, (size_t)operands->count, KIND_SAMPLES,
+    sources_open(&samples, operands->items, (size_t)operands->count, KIND_SAMPLES,
                  options->common.max_record);
     struct history history = samples.history;
     history_add(&history, text_of(operands->history));
@@ -280,7 +280,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM | COMMON_THREADS | COMMON_MAX_PIXELS,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     backend_prepare(argv);
     const struct operands operands = cli_parse(&program, argc, argv);

@@ -18,7 +18,7 @@ static bool draw(const struct labels *labels, size_t place, const struct sizes *
                  struct runs *runs, struct image *image, struct error *error) {
     size_t height = 0;
     size_t width = 0;
-    if (!sizes_find(sizes, labels->ids.at[place], &height, &width, error) ||
+    if (!sizes_find(sizes, labels->ids.items[place], &height, &width, error) ||
         !labels_unite(labels, place, height, width, runs, error)) {
         return false;
     }
@@ -45,7 +45,7 @@ static void write_masks(struct stream_writer *writer, const struct labels *label
         const struct tensor tensor =
             tensor_plane(DTYPE_U1, image.height, image.width, image.pixels);
         const struct field fields[] = {{text_of("mask"), value_tensor(&tensor)}};
-        const struct record record = {labels->ids.at[i], COUNT_OF(fields), fields};
+        const struct record record = {labels->ids.items[i], COUNT_OF(fields), fields};
         stream_write(writer, &record);
         progress_step(&progress);
     }
@@ -55,7 +55,7 @@ static void write_masks(struct stream_writer *writer, const struct labels *label
 }
 
 static void run(const struct options *options, const struct operands *operands) {
-    const char *path = operands->count > 0 ? operands->at[0] : "-";
+    const char *path = operands->count > 0 ? operands->items[0] : "-";
     struct sizes sizes = {.height = 0};
     struct labels labels = {.name = NULL};
     struct error error;
@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM,
-        .operands_most = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.size != NULL && options.sizes != NULL) {

@@ -42,7 +42,7 @@ static bool read_mask(struct encoder *encoder, const struct record *record, stru
 }
 
 static bool check_id(struct text id, struct error *error) {
-    if (id.length == 0 || memchr(id.at, 0, id.length) != NULL) {
+    if (id.length == 0 || memchr(id.bytes, 0, id.length) != NULL) {
         return fail(error, "'%.*s': an empty id, or a NUL byte in one, cannot stand in a CSV",
                     TEXT_ARG(id));
     }
@@ -64,7 +64,7 @@ static bool encode(struct encoder *encoder, const struct record *record, enum de
             !runs_format(&encoder->text, &encoder->runs, error)) {
             return false;
         }
-        fields[1] = (struct text){encoder->text.at, encoder->text.length};
+        fields[1] = (struct text){encoder->text.bytes, encoder->text.length};
     }
     csv_write(output_sink(output), fields, COUNT_OF(fields));
     return true;
@@ -136,7 +136,7 @@ static void run(const struct options *options, const char *path) {
     stream_close(reader);
     image_free(&encoder.mask);
     runs_free(&encoder.runs);
-    free(encoder.text.at);
+    free(encoder.text.bytes);
 }
 
 int main(int argc, char **argv) {
@@ -175,9 +175,9 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM,
-        .operands_most = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    run(&options, operands.count > 0 ? operands.at[0] : "-");
+    run(&options, operands.count > 0 ? operands.items[0] : "-");
     return 0;
 }

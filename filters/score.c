@@ -68,7 +68,7 @@ static void write_images(const char *path, const struct labels *truth,
         (void)snprintf(numbers[2], sizeof *numbers, "%" PRIu64, overlap->truth);
         (void)snprintf(numbers[3], sizeof *numbers, "%" PRIu64, overlap->prediction);
         (void)snprintf(numbers[4], sizeof *numbers, "%" PRIu64, overlap->both);
-        fields[0] = truth->ids.at[i];
+        fields[0] = truth->ids.items[i];
         for (size_t j = 1; j < COUNT_OF(names); j++) {
             fields[j] = text_of(numbers[j]);
         }
@@ -191,8 +191,8 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM | COMMON_THREADS,
-        .operands_least = 2,
-        .operands_most = 2,
+        .min_operands = 2,
+        .max_operands = 2,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     run(&options, operands.at[0], operands.at[1]);

@@ -19,11 +19,11 @@ static void shard(const struct options *options, const struct operands *operands
     struct sample_mask mask = {.labelled = false};
     struct record sample;
     struct error error;
-    sources_open(&sources, operands->at + 1, (size_t)operands->count - 1, KIND_SAMPLES,
+    sources_open(&sources, operands->items + 1, (size_t)operands->count - 1, KIND_SAMPLES,
                  options->common.max_record);
     struct history history = sources.history;
     history_add(&history, text_of(operands->history));
-    struct shard_writer *writer = shards_create(operands->at[0], options->size, &history);
+    struct shard_writer *writer = shards_create(operands->items[0], options->size, &history);
     struct progress progress = progress_start("samples", 0, options->common.quiet);
     while (sources_read(&sources, &sample)) {
         int64_t lesion = 0;
@@ -71,8 +71,8 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_QUIET | COMMON_MAX_RECORD,
-        .operands_least = 1,
-        .operands_most = -1,
+        .min_operands = 1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     struct error error;
@@ -81,9 +81,9 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (operands.count > 1) {
-        die_usage("'%s': --verify takes one folder", operands.at[1]);
+        die_usage("'%s': --verify takes one folder", operands.items[1]);
     }
-    if (!shards_verify(operands.at[0], options.common.max_record, &error)) {
+    if (!shards_verify(operands.items[0], options.common.max_record, &error)) {
         die("%s", error.text);
     }
     return 0;

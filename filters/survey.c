@@ -130,8 +130,8 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_OUTPUT | COMMON_QUIET | COMMON_THREADS,
-        .operands_least = 1,
-        .operands_most = -1,
+        .min_operands = 1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     const struct survey_request request = request_of(&options);
@@ -139,10 +139,10 @@ int main(int argc, char **argv) {
     struct error error;
     bool good = true;
     for (int i = 0; good && i < operands.count; i++) {
-        good = survey_add(&survey, &survey.train, operands.at[i], &error);
+        good = survey_add(&survey, &survey.train, operands.items[i], &error);
     }
     for (size_t i = 0; good && i < options.test.count; i++) {
-        good = survey_add(&survey, &survey.test, options.test.at[i], &error);
+        good = survey_add(&survey, &survey.test, options.test.paths[i], &error);
     }
     if (!good || !survey_run(&survey, &request, &error)) {
         die("%s", error.text);
@@ -150,6 +150,6 @@ int main(int argc, char **argv) {
     print(&survey, &options);
     const bool fails = survey.failures.keys.count > 0;
     survey_free(&survey);
-    free(options.test.at);
+    free(options.test.paths);
     return fails ? 1 : 0;
 }

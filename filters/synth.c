@@ -107,7 +107,7 @@ struct tables {
 static void write_rows(struct output *table, const struct job *job) {
     for (size_t i = 0; i < job->annotation_count; i++) {
         const struct text row[2] = {text_of(job->id),
-                                    {job->annotations[i].at, job->annotations[i].length}};
+                                    {job->annotations[i].bytes, job->annotations[i].length}};
         csv_write(output_sink(table), row, 2);
     }
 }
@@ -133,7 +133,7 @@ static void finish_job(struct job *job, const char *folder, const struct tables 
         csv_write(output_sink(tables->sample.output), row, 2);
     }
     for (size_t i = 0; i < job->annotation_count; i++) {
-        free(job->annotations[i].at);
+        free(job->annotations[i].bytes);
     }
     free(job->annotations);
     free(job->bytes);
@@ -247,10 +247,10 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_QUIET | COMMON_THREADS,
-        .operands_least = 1,
-        .operands_most = 1,
+        .min_operands = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    make_all(operands.at[0], &options);
+    make_all(operands.items[0], &options);
     return 0;
 }

@@ -89,7 +89,7 @@ static void train(struct options *options, const struct operands *operands) {
     struct record record;
     struct error error;
     char log[PATH_MAX];
-    sources_open(&sources, operands->at + 1, (size_t)operands->count - 1, KIND_SAMPLES,
+    sources_open(&sources, operands->items + 1, (size_t)operands->count - 1, KIND_SAMPLES,
                  options->common.max_record);
     struct history history = sources.history;
     history_add(&history, text_of(operands->history));
@@ -384,13 +384,13 @@ int main(int argc, char **argv) {
         .option_count = table.count,
         .common = &options.common,
         .common_options = COMMON_QUIET | COMMON_THREADS | COMMON_MAX_RECORD,
-        .operands_least = 1,
-        .operands_most = -1,
+        .min_operands = 1,
+        .max_operands = -1,
     };
     backend_prepare(argv);
     const struct operands operands = cli_parse(&program, argc, argv);
     struct trainer_options *train_options = &options.train;
-    train_options->folder = operands.at[0];
+    train_options->folder = operands.items[0];
     train_options->keep_accuracy = strcmp(options.keep, "wacc") == 0;
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;

@@ -83,7 +83,7 @@ static void check_start(const struct options *options, const char *path) {
 static void convert(const struct options *options, const struct operands *operands) {
     struct weight_table table = {.count = 0};
     struct history history = {.count = 0};
-    const char *path = operands->at[0];
+    const char *path = operands->items[0];
     struct error error;
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     read_table(options, path, &table);
@@ -154,8 +154,8 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_OUTPUT | COMMON_QUIET,
-        .operands_least = 1,
-        .operands_most = 1,
+        .min_operands = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.init_for == NULL) {
@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
     } else if (options.network != NULL || options.to != NULL || options.common.output != NULL) {
         die_usage("--init-for converts nothing: --network, --to and -o do not go with it");
     } else {
-        check_start(&options, operands.at[0]);
+        check_start(&options, operands.items[0]);
     }
     return 0;
 }

@@ -29,12 +29,12 @@ static bool add(struct decisions *decisions, struct text id, enum decision decis
     if (!*added) {
         return true;
     }
-    unsigned char *at = array_grow(decisions->at, &decisions->capacity, place + 1, 1);
+    unsigned char *at = array_grow(decisions->values, &decisions->capacity, place + 1, 1);
     if (at == NULL) {
         return fail(error, "no memory for %zu decisions", place + 1);
     }
-    decisions->at = at;
-    decisions->at[place] = (unsigned char)decision;
+    decisions->values = at;
+    decisions->values[place] = (unsigned char)decision;
     return true;
 }
 
@@ -91,8 +91,8 @@ bool decisions_take(struct decisions *decisions, struct text id, enum decision *
         }
         place = ids_find(&decisions->ids, id);
     }
-    *decision = (enum decision)decisions->at[place];
-    decisions->at[place] = DECISION_USED;
+    *decision = (enum decision)decisions->values[place];
+    decisions->values[place] = DECISION_USED;
     return true;
 }
 
@@ -104,8 +104,8 @@ bool decisions_end(struct decisions *decisions, struct error *error) {
         status = read_one(decisions, error);
     }
     for (size_t i = 0; i < decisions->ids.count; i++) {
-        if (decisions->at[i] != DECISION_USED) {
-            first = left++ == 0 ? decisions->ids.at[i] : first;
+        if (decisions->values[i] != DECISION_USED) {
+            first = left++ == 0 ? decisions->ids.items[i] : first;
         }
     }
     return status == STREAM_END &&
@@ -117,5 +117,5 @@ bool decisions_end(struct decisions *decisions, struct error *error) {
 void decisions_free(struct decisions *decisions) {
     stream_close(decisions->reader);
     ids_free(&decisions->ids);
-    free(decisions->at);
+    free(decisions->values);
 }

@@ -12,7 +12,7 @@ struct decisions {
     const char *name; // of the file, for messages; NULL: every image is kept
     struct stream_reader *reader;
     struct ids ids;
-    unsigned char *at; // enum decision, by the ids' places
+    unsigned char *values; // enum decision of ids.items[i]
     size_t capacity;
 };
 

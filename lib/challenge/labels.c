@@ -21,14 +21,14 @@ static bool check_id(struct text id, struct error *error) {
     if (id.length > RECORD_MAX_NAME) {
         return fail(error, "an id of more than %d bytes", RECORD_MAX_NAME);
     }
-    return utf8_valid(id.at, id.length) || fail(error, "an id that is not UTF-8");
+    return utf8_valid(id.bytes, id.length) || fail(error, "an id that is not UTF-8");
 }
 
 static bool check_row(struct text id, struct text *runs, struct error *error) {
     if (!check_id(id, error)) {
         return false;
     }
-    if (runs->at == NULL) {
+    if (runs->bytes == NULL) {
         return true;
     }
     *runs = csv_strip(*runs); // quotes keep blanks; run lengths have none
@@ -150,9 +150,9 @@ bool labels_unite(const struct labels *labels, size_t place, size_t height, size
     const struct label_row *rows = labels_rows(labels, place, &count);
     runs->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!runs_parse_more(runs, rows[i].runs.at, rows[i].runs.length, height, width, error)) {
+        if (!runs_parse_more(runs, rows[i].runs.bytes, rows[i].runs.length, height, width, error)) {
             return fail_within(error, "%s: line %" PRIu64 ": %.*s", labels->name, rows[i].line,
-                               TEXT_ARG(labels->ids.at[place]));
+                               TEXT_ARG(labels->ids.items[place]));
         }
     }
     runs_unite(runs);

@@ -30,7 +30,7 @@ static bool format(struct lesions *lesions, struct value *list, struct error *er
     if (!runs_format(&lesions->text, &lesions->runs, error) || !reserve(lesions, 1, error)) {
         return false;
     }
-    lesions->items[0] = value_text((struct text){lesions->text.at, lesions->text.length});
+    lesions->items[0] = value_text((struct text){lesions->text.bytes, lesions->text.length});
     *list = value_list(lesions->items, lesions->runs.count > 0 ? 1 : 0);
     return true;
 }
@@ -83,7 +83,7 @@ bool lesions_of_row(struct lesions *lesions, const struct labels *labels, size_t
 
 void lesions_free(struct lesions *lesions) {
     runs_free(&lesions->runs);
-    free(lesions->text.at);
+    free(lesions->text.bytes);
     image_free(&lesions->drawn);
     image_free(&lesions->fitted);
     free(lesions->items);

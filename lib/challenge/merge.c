@@ -44,8 +44,8 @@ static bool differ(const struct merge *merge, size_t k, const struct record *rec
     char here[SHAPE_TEXT];
     char first[SHAPE_TEXT];
     return fail(error, "%s: %.*s: '%.*s' is %s, and %s in %s", merge->names[k],
-                TEXT_ARG(record->id), TEXT_ARG(name), describe(here, merge->parts[k]),
-                describe(first, merge->parts[0]), merge->names[0]);
+                TEXT_ARG(record->id), TEXT_ARG(name), describe(here, merge->inputs[k]),
+                describe(first, merge->inputs[0]), merge->names[0]);
 }
 
 static const struct tensor *find_tensor(const struct record *record, struct text name) {
@@ -62,8 +62,8 @@ static const struct tensor *find_tensor(const struct record *record, struct text
 static bool collect(struct merge *merge, const struct record *inputs, struct text name,
                     struct error *error) {
     for (size_t k = 0; k < merge->count; k++) {
-        const struct tensor *part = merge->parts[k] = find_tensor(&inputs[k], name);
-        const struct tensor *first = merge->parts[0];
+        const struct tensor *part = merge->inputs[k] = find_tensor(&inputs[k], name);
+        const struct tensor *first = merge->inputs[0];
         if (part == NULL) {
             return fail(error, "%s: %.*s: no tensor '%.*s', which %s has", merge->names[k],
                         TEXT_ARG(inputs[k].id), TEXT_ARG(name), merge->names[0]);
@@ -97,22 +97,22 @@ static bool reserve(struct merge *merge, const struct record *first, struct erro
             total += mean_bytes(merge, value->tensor);
         }
     }
-    if (merge->parts == NULL) {
-        merge->parts = calloc(merge->count, sizeof(struct tensor *));
+    if (merge->inputs == NULL) {
+        merge->inputs = calloc(merge->count, sizeof(struct tensor *));
     }
     if (total > merge->capacity) {
         free(merge->bytes);
         merge->bytes = malloc(total);
         merge->capacity = merge->bytes != NULL ? total : 0;
     }
-    return (merge->parts != NULL && total <= merge->capacity) ||
+    return (merge->inputs != NULL && total <= merge->capacity) ||
            fail(error, "no memory for a record of %zu bytes", total);
 }
 
 // Says which stream's numbers are not finite; if all are, the mean is (as f2 it is above 65504).
 static bool not_finite(const struct merge *merge, struct text name, struct error *error) {
     for (size_t k = 0; k < merge->count; k++) {
-        if (!tensor_finite(merge->parts[k])) {
+        if (!tensor_finite(merge->inputs[k])) {
             return fail(error, "%s: %.*s: '%.*s' holds a number that is not finite",
                         merge->names[k], TEXT_ARG(merge->record.id), TEXT_ARG(name));
         }
@@ -124,12 +124,12 @@ static bool not_finite(const struct merge *merge, struct text name, struct error
 // The field becomes the mean of merge->parts, which goes to `bytes`.
 static bool put_mean(struct merge *merge, struct field *field, struct tensor *mean,
                      unsigned char *bytes, struct error *error) {
-    const struct tensor *part = merge->parts[0];
+    const struct tensor *part = merge->inputs[0];
     *mean = *part;
     mean->type = mean_type(merge, part);
     mean->bytes = mean_bytes(merge, part);
     mean->data = bytes;
-    tensor_mean(merge->parts, merge->weights, merge->count, mean->type, bytes);
+    tensor_mean(merge->inputs, merge->weights, merge->count, mean->type, bytes);
     field->value = value_tensor(mean);
     return tensor_finite(mean) || not_finite(merge, field->name, error);
 }
@@ -175,7 +175,7 @@ bool merge_records(struct merge *merge, const struct record *inputs, uint64_t nu
         if (!collect(merge, inputs, field->name, error)) {
             return false;
         }
-        if (dtype_is_float(merge->parts[0]->type)) {
+        if (dtype_is_float(merge->inputs[0]->type)) {
             if (!put_mean(merge, field, &merge->tensors[i], bytes, error)) {
                 return false;
             }
@@ -191,6 +191,6 @@ bool merge_pass(const struct merge *merge, const struct record *record, struct e
 }
 
 void merge_free(struct merge *merge) {
-    free(merge->parts);
+    free(merge->inputs);
     free(merge->bytes);
 }

@@ -15,7 +15,7 @@ struct merge {
     struct record record;
     struct field fields[RECORD_MAX_FIELDS];
     struct tensor tensors[RECORD_MAX_FIELDS];
-    const struct tensor **parts; // the tensors of one name, one a stream
+    const struct tensor **inputs; // the tensors of one name, one a stream
     unsigned char *bytes;
     size_t capacity;
 };

@@ -64,7 +64,7 @@ static bool compare_row(struct comparison *comparison, struct csv *csv, struct t
     if (!sizes_find(comparison->sizes, id, &height, &width, error)) {
         return false;
     }
-    if (runs.length > 0 && !runs_parse(prediction, runs.at, runs.length, height, width, error)) {
+    if (runs.length > 0 && !runs_parse(prediction, runs.bytes, runs.length, height, width, error)) {
         return fail_within(error, "%s: line %" PRIu64 ": %.*s", csv_name(csv), csv_line(csv),
                            TEXT_ARG(id));
     }
@@ -110,7 +110,7 @@ static bool check_ids(const struct comparison *comparison, const char *name, str
         }
     }
     return missing == 0 || fail(error, "%s: %zu %s of the truth missing (the first: '%.*s')", name,
-                                missing, plural(missing), TEXT_ARG(ids->at[first]));
+                                missing, plural(missing), TEXT_ARG(ids->items[first]));
 }
 
 bool submission_compare(const struct labels *truth, const char *path,

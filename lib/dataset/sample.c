@@ -59,8 +59,8 @@ bool sample_mask_read(struct sample_mask *mask, const struct record *sample, str
         if (row->type != VALUE_TEXT) {
             return fail(error, "%.*s: 'rle' is not a list of texts", TEXT_ARG(sample->id));
         }
-        if (!runs_parse_more(&mask->runs, row->text.at, row->text.length, mask->height, mask->width,
-                             error)) {
+        if (!runs_parse_more(&mask->runs, row->text.bytes, row->text.length, mask->height,
+                             mask->width, error)) {
             return fail_within(error, "%.*s", TEXT_ARG(sample->id));
         }
     }

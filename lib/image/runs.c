@@ -12,23 +12,23 @@
     "before"
 
 void runs_free(struct runs *runs) {
-    free(runs->at);
+    free(runs->items);
     *runs = (struct runs){NULL, 0, 0};
 }
 
 static bool add_run(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
-    struct run *at = array_grow(runs->at, &runs->capacity, runs->count + 1, sizeof *at);
+    struct run *at = array_grow(runs->items, &runs->capacity, runs->count + 1, sizeof *at);
     if (at == NULL) {
         return fail(error, "no memory for %zu runs", runs->count + 1);
     }
-    runs->at = at;
-    runs->at[runs->count++] = (struct run){start, end};
+    runs->items = at;
+    runs->items[runs->count++] = (struct run){start, end};
     return true;
 }
 
 bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
-    if (runs->count > 0 && start <= runs->at[runs->count - 1].end) {
-        struct run *last = &runs->at[runs->count - 1];
+    if (runs->count > 0 && start <= runs->items[runs->count - 1].end) {
+        struct run *last = &runs->items[runs->count - 1];
         last->end = end > last->end ? end : last->end;
         return true;
     }
@@ -149,16 +149,16 @@ void runs_unite(struct runs *runs) {
     size_t count = 0;
     bool sorted = true;
     for (size_t i = 1; sorted && i < runs->count; i++) {
-        sorted = runs->at[i - 1].start <= runs->at[i].start;
+        sorted = runs->items[i - 1].start <= runs->items[i].start;
     }
     if (!sorted) {
-        qsort(runs->at, runs->count, sizeof *runs->at, by_start);
+        qsort(runs->items, runs->count, sizeof *runs->items, by_start);
     }
     for (size_t i = 0; i < runs->count; i++) {
-        const struct run next = runs->at[i];
-        struct run *last = count > 0 ? &runs->at[count - 1] : NULL;
+        const struct run next = runs->items[i];
+        struct run *last = count > 0 ? &runs->items[count - 1] : NULL;
         if (last == NULL || next.start > last->end) {
-            runs->at[count++] = next;
+            runs->items[count++] = next;
         } else if (next.end > last->end) {
             last->end = next.end;
         }
@@ -169,7 +169,7 @@ void runs_unite(struct runs *runs) {
 uint64_t runs_area(const struct runs *runs) {
     uint64_t area = 0;
     for (size_t i = 0; i < runs->count; i++) {
-        area += runs->at[i].end - runs->at[i].start;
+        area += runs->items[i].end - runs->items[i].start;
     }
     return area;
 }
@@ -177,8 +177,8 @@ uint64_t runs_area(const struct runs *runs) {
 uint64_t runs_common(const struct runs *a, const struct runs *b) {
     uint64_t common = 0;
     for (size_t i = 0, j = 0; i < a->count && j < b->count;) {
-        const struct run x = a->at[i];
-        const struct run y = b->at[j];
+        const struct run x = a->items[i];
+        const struct run y = b->items[j];
         const uint32_t start = x.start > y.start ? x.start : y.start;
         const uint32_t end = x.end < y.end ? x.end : y.end;
         common += end > start ? end - start : 0;
@@ -193,7 +193,7 @@ uint64_t runs_common(const struct runs *a, const struct runs *b) {
 
 bool runs_equal(const struct runs *a, const struct runs *b) {
     return a->count == b->count &&
-           (a->count == 0 || memcmp(a->at, b->at, a->count * sizeof *a->at) == 0);
+           (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof *a->items) == 0);
 }
 
 static char *write_number(char *at, uint32_t number) {
@@ -212,26 +212,26 @@ static char *write_number(char *at, uint32_t number) {
 bool runs_format(struct runs_text *text, const struct runs *runs, struct error *error) {
     const size_t needed = runs->count * 22 + 3; // two numbers of ten digits and their blanks
     if (needed > text->capacity) {
-        char *grown = realloc(text->at, needed);
+        char *grown = realloc(text->bytes, needed);
         if (grown == NULL) {
             return fail(error, "no memory for %zu runs", runs->count);
         }
-        text->at = grown;
+        text->bytes = grown;
         text->capacity = needed;
     }
-    char *at = text->at;
+    char *at = text->bytes;
     uint32_t last = 0;
     for (size_t i = 0; i < runs->count; i++) {
-        at = write_number(at, runs->at[i].start - last);
+        at = write_number(at, runs->items[i].start - last);
         *at++ = ' ';
-        at = write_number(at, runs->at[i].end - runs->at[i].start);
+        at = write_number(at, runs->items[i].end - runs->items[i].start);
         *at++ = ' ';
-        last = runs->at[i].end;
+        last = runs->items[i].end;
     }
     if (runs->count == 0) {
         memcpy(at, "-1 ", 3);
         at += 3;
     }
-    text->length = (size_t)(at - text->at) - 1;
+    text->length = (size_t)(at - text->bytes) - 1;
     return true;
 }

@@ -12,7 +12,7 @@ struct run {
 
 // Sorted; no two runs touch. Starts as zeros and serves again and again.
 struct runs {
-    struct run *at;
+    struct run *items;
     size_t count, capacity;
 };
 
@@ -41,9 +41,9 @@ uint64_t runs_area(const struct runs *runs);                      // pixels
 uint64_t runs_common(const struct runs *a, const struct runs *b); // pixels in both
 bool runs_equal(const struct runs *a, const struct runs *b);
 
-// A text that grows; starts as zeros and serves again and again. The caller frees `at`.
+// A text that grows; starts as zeros and serves again and again. The caller frees `bytes`.
 struct runs_text {
-    char *at;
+    char *bytes;
     size_t length, capacity;
 };
 

@@ -20,8 +20,8 @@ void runs_draw(struct image *mask, const struct runs *runs) {
     const size_t width = mask->width;
     memset(mask->pixels, 0, height * width);
     for (size_t i = 0; i < runs->count; i++) {
-        size_t start = runs->at[i].start;
-        const size_t end = runs->at[i].end;
+        size_t start = runs->items[i].start;
+        const size_t end = runs->items[i].end;
         while (start < end) {
             const size_t column = start / height;
             const size_t column_end = (column + 1) * height;

@@ -172,12 +172,12 @@ static void set_choice(const struct option_row *row, const char *text) {
 }
 
 static void add_file(struct option_files *files, const char *path) {
-    const char **at = realloc(files->at, (files->count + 1) * sizeof *at);
+    const char **at = realloc(files->paths, (files->count + 1) * sizeof *at);
     if (at == NULL) {
         die("no memory");
     }
-    files->at = at;
-    files->at[files->count++] = path;
+    files->paths = at;
+    files->paths[files->count++] = path;
 }
 
 static void set_value(const struct program *program, const struct option_defaults *defaults,
@@ -229,7 +229,7 @@ static void write_history(const struct program *program, const struct option_row
     for (size_t i = 0; i < count && used >= 0 && (size_t)used < size; i++) {
         char now[VALUE_TEXT_SIZE];
         value_text(&rows[i], now);
-        if (rows[i].trace == OPTION_SILENT || strcmp(now, defaults->at[i]) == 0) {
+        if (rows[i].trace == OPTION_SILENT || strcmp(now, defaults->texts[i]) == 0) {
             continue;
         }
         const bool bare = rows[i].type == OPTION_FLAG || rows[i].type == OPTION_FILE ||
@@ -291,7 +291,7 @@ __attribute__((noinline)) static struct operands parse(const struct program *pro
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
         const bool bare = rows[i].type == OPTION_FLAG;
-        value_text(&rows[i], defaults.at[i]);
+        value_text(&rows[i], defaults.texts[i]);
         long_options[i] = (struct option){rows[i].name, bare ? no_argument : required_argument,
                                           NULL, FIRST_LONG + (int)i};
         if (rows[i].letter != 0) {
@@ -310,12 +310,12 @@ __attribute__((noinline)) static struct operands parse(const struct program *pro
         }
         set_value(program, &defaults, &rows[i], optarg);
     }
-    struct operands operands = {.count = argc - optind, .at = argv + optind};
-    if (operands.count < program->operands_least) {
+    struct operands operands = {.count = argc - optind, .items = argv + optind};
+    if (operands.count < program->min_operands) {
         die_usage("an operand is missing: %s %s", program->name, program->usage);
     }
-    if (program->operands_most >= 0 && operands.count > program->operands_most) {
-        die_usage("'%s': one operand too many", operands.at[program->operands_most]);
+    if (program->max_operands >= 0 && operands.count > program->max_operands) {
+        die_usage("'%s': one operand too many", operands.items[program->max_operands]);
     }
     refuse_stdin_twice(&operands);
     write_history(program, rows, count, &defaults, &operands);

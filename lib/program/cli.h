@@ -19,7 +19,7 @@ enum option_type {
 };
 
 struct option_files {
-    const char **at; // for the program to free
+    const char **paths; // for the program to free
     size_t count;
 };
 
@@ -67,12 +67,12 @@ struct program {
     size_t option_count;
     struct common_options *common;
     unsigned common_options;
-    int operands_least, operands_most; // most < 0: any number
+    int min_operands, max_operands; // max < 0: any number
 };
 
 struct operands {
     int count;
-    char **at;
+    char **items;
     char history[1000]; // "NAME VERSION --option value ...": for the header of the stream that
                         // comes out
 };

@@ -72,7 +72,7 @@ static void print_text(const struct program *program, const struct option_defaul
             (void)printf("\n%28s", "");
         }
         char text[OPTION_TEXT_SIZE];
-        option_text(&rows[i], defaults->at[i], text, sizeof text);
+        option_text(&rows[i], defaults->texts[i], text, sizeof text);
         print_wrapped(text, strlen(text), 28, 28);
     }
     if (program->examples != NULL) {
@@ -133,7 +133,7 @@ static void print_manual(const struct program *program, const struct option_defa
         (void)printf(".TP\n.B ");
         print_roff(bare, strlen(bare));
         char text[OPTION_TEXT_SIZE];
-        option_text(&rows[i], defaults->at[i], text, sizeof text);
+        option_text(&rows[i], defaults->texts[i], text, sizeof text);
         print_roff(text, strlen(text));
     }
     (void)printf(".SH EXIT STATUS\n0 done, 1 failed (data, disk, device), 2 wrong usage.\n");

@@ -12,7 +12,7 @@ enum { VALUE_TEXT_SIZE = 300 };
 
 // The options' values as texts, before the command line is read.
 struct option_defaults {
-    char at[MAX_OPTIONS][VALUE_TEXT_SIZE];
+    char texts[MAX_OPTIONS][VALUE_TEXT_SIZE];
 };
 
 // An option's default as the help shows it; NULL: it has none, or one that its help describes.

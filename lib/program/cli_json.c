@@ -54,7 +54,7 @@ void cli_print_options(const struct program *program, const struct option_defaul
         if (rows[i].type == OPTION_CHOICE) {
             print_choices(output, rows[i].argument);
         }
-        const char *value = cli_default(&rows[i], defaults->at[i]);
+        const char *value = cli_default(&rows[i], defaults->texts[i]);
         if (value != NULL && (rows[i].type == OPTION_INTEGER || rows[i].type == OPTION_NUMBER)) {
             output_printf(output, ",\"default\":%s", value);
         } else if (value != NULL) {

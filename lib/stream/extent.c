@@ -114,10 +114,10 @@ bool tensor_extent(const struct tensor *tensor, struct extent *extent) {
         widen(numbers, tensor->type, bytes + i * dtype_size(tensor->type), count);
         reduce(&running, numbers, count);
     }
-    *extent = (struct extent){.least = INFINITY, .greatest = -INFINITY};
+    *extent = (struct extent){.min = INFINITY, .max = -INFINITY};
     for (size_t lane = 0; lane < LANES; lane++) {
-        extent->least = fmin(extent->least, running.least[lane]);
-        extent->greatest = fmax(extent->greatest, running.greatest[lane]);
+        extent->min = fmin(extent->min, running.least[lane]);
+        extent->max = fmax(extent->max, running.greatest[lane]);
         sum += running.sum[lane];
         nan += running.nan[lane];
     }

@@ -6,7 +6,7 @@
 
 // All three are NaN where an element is; 64-bit integers are rounded to double.
 struct extent {
-    double least, mean, greatest;
+    double min, mean, max;
 };
 
 size_t tensor_elements(const struct tensor *tensor);

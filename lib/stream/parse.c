@@ -66,7 +66,7 @@ static bool parse_tensor(struct tensor *tensor, const struct item *map, const st
     if (!find_dtype(parts[PART_TYPE], &tensor->type)) {
         return fail(error, "a tensor's type is none of |u1 <u2 <i4 <i8 <f2 <f4 <f8");
     }
-    tensor->data = parts[PART_DATA]->text.at;
+    tensor->data = parts[PART_DATA]->text.bytes;
     tensor->bytes = parts[PART_DATA]->text.length;
     return parse_shape(tensor, parts[PART_SHAPE], items, error);
 }
@@ -181,8 +181,8 @@ bool parse_is_kind(const struct value *kind) {
         return false;
     }
     for (size_t i = 0; i < kind->text.length; i++) {
-        if (strchr("abcdefghijklmnopqrstuvwxyz-", kind->text.at[i]) == NULL ||
-            kind->text.at[i] == 0) {
+        if (strchr("abcdefghijklmnopqrstuvwxyz-", kind->text.bytes[i]) == NULL ||
+            kind->text.bytes[i] == 0) {
             return false;
         }
     }

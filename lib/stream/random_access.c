@@ -154,7 +154,7 @@ static const void *keep_bytes(struct loaded_record *copy, size_t *used, const vo
 }
 
 static struct text keep_text(struct loaded_record *copy, size_t *used, struct text text) {
-    return (struct text){keep_bytes(copy, used, text.at, text.length), text.length};
+    return (struct text){keep_bytes(copy, used, text.bytes, text.length), text.length};
 }
 
 static struct value keep_value(struct loaded_record *copy, size_t *used,

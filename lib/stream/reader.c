@@ -169,7 +169,7 @@ static bool keep_history(struct stream_reader *reader, const struct list *lines,
     reader->history_bytes = bytes;
     for (size_t i = 0; i < lines->count; i++) {
         const struct text line = lines->items[i].text;
-        memcpy(bytes, line.at, line.length);
+        memcpy(bytes, line.bytes, line.length);
         history_add(&reader->history, (struct text){bytes, line.length});
         bytes += line.length;
     }
@@ -195,7 +195,7 @@ static bool read_header(struct stream_reader *reader, struct error *error) {
     if (reader->kind[0] == 0 && !keep_history(reader, &history->list, error)) {
         return false;
     }
-    memcpy(reader->kind, kind->text.at, kind->text.length);
+    memcpy(reader->kind, kind->text.bytes, kind->text.length);
     reader->kind[kind->text.length] = 0;
     digest_reset(reader->digest);
     reader->records_before = reader->records;

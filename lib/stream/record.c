@@ -27,7 +27,7 @@ struct text text_of(const char *terminated) {
 }
 
 bool text_equal(struct text a, struct text b) {
-    return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
+    return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
 }
 
 bool text_is(struct text text, const char *terminated) {
@@ -36,12 +36,12 @@ bool text_is(struct text text, const char *terminated) {
 
 bool text_begins(struct text text, const char *terminated) {
     const size_t length = strlen(terminated);
-    return text.length >= length && memcmp(text.at, terminated, length) == 0;
+    return text.length >= length && memcmp(text.bytes, terminated, length) == 0;
 }
 
 int text_compare(struct text a, struct text b) {
     const size_t common = a.length < b.length ? a.length : b.length;
-    const int order = common > 0 ? memcmp(a.at, b.at, common) : 0;
+    const int order = common > 0 ? memcmp(a.bytes, b.bytes, common) : 0;
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
@@ -115,7 +115,7 @@ static bool check_text(struct text text, struct error *error) {
     if (text.length > UINT32_MAX) {
         return fail(error, "a text of more than 4 GiB");
     }
-    return utf8_valid(text.at, text.length) || fail(error, "a text that is not UTF-8");
+    return utf8_valid(text.bytes, text.length) || fail(error, "a text that is not UTF-8");
 }
 
 // Sides of zero are left out of the first product: the others must fit into memory all the same.
@@ -179,7 +179,7 @@ static bool check_name(struct text name, struct error *error) {
     if (name.length > RECORD_MAX_NAME) {
         return fail(error, "an id or a name of more than %d bytes", RECORD_MAX_NAME);
     }
-    return utf8_valid(name.at, name.length) || fail(error, "an id or a name that is not UTF-8");
+    return utf8_valid(name.bytes, name.length) || fail(error, "an id or a name that is not UTF-8");
 }
 
 bool record_check(const struct record *record, struct error *error) {

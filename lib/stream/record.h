@@ -26,7 +26,7 @@ struct tensor {
 
 // Bytes of UTF-8, not terminated.
 struct text {
-    const char *at;
+    const char *bytes;
     size_t length;
 };
 
@@ -106,6 +106,6 @@ CHECKED bool record_integer(const struct record *record, const char *name, int64
 CHECKED bool record_check(const struct record *record, struct error *error);
 
 // A printf argument pair for "%.*s", cut where a message would get too long.
-#define TEXT_ARG(text) (int)((text).length < 200 ? (text).length : 200), (text).at
+#define TEXT_ARG(text) (int)((text).length < 200 ? (text).length : 200), (text).bytes
 
 #endif

@@ -28,7 +28,7 @@ static int write_bytes(void *data, const char *bytes, size_t length) {
 
 static void pack_text(msgpack_packer *packer, struct text text) {
     (void)msgpack_pack_str(packer, text.length);
-    (void)msgpack_pack_str_body(packer, text.at, text.length);
+    (void)msgpack_pack_str_body(packer, text.bytes, text.length);
 }
 
 static void pack_word(msgpack_packer *packer, const char *word) {
@@ -102,7 +102,7 @@ void stream_abandon(struct stream_writer *writer) {
 struct stream_writer *stream_begin(struct sink sink, const char *kind,
                                    const struct history *history, struct error *error) {
     for (size_t i = 0; i < history->count; i++) {
-        if (!utf8_valid(history->lines[i].at, history->lines[i].length)) {
+        if (!utf8_valid(history->lines[i].bytes, history->lines[i].length)) {
             (void)fail(error, "%s: a line of history that is not UTF-8", sink.name);
             return NULL;
         }
@@ -134,7 +134,7 @@ bool stream_add(struct stream_writer *writer, const struct record *record, struc
     if (!record_check(record, error)) {
         const int shown = record->id.length < ID_SHOWN ? (int)record->id.length : ID_SHOWN;
         return fail_within(error, "%s: '%.*s' cannot be written", writer->sink.name, shown,
-                           record->id.at);
+                           record->id.bytes);
     }
     msgpack_packer *packer = &writer->packer;
     digest_reset(writer->record_digest);
@@ -158,7 +158,7 @@ uint64_t stream_offset(const struct stream_writer *writer) {
 }
 
 struct mark {
-    unsigned char *at;
+    unsigned char *bytes;
     size_t size, used;
 };
 
@@ -167,13 +167,13 @@ static int append_to_mark(void *data, const char *bytes, size_t length) {
     if (length > mark->size - mark->used) {
         return -1;
     }
-    memcpy(mark->at + mark->used, bytes, length);
+    memcpy(mark->bytes + mark->used, bytes, length);
     mark->used += length;
     return 0;
 }
 
 size_t stream_end_mark(unsigned char *mark, size_t size, uint64_t count, uint64_t hash) {
-    struct mark form = {.at = mark, .size = size};
+    struct mark form = {.bytes = mark, .size = size};
     msgpack_packer packer;
     msgpack_packer_init(&packer, &form, append_to_mark);
     (void)msgpack_pack_map(&packer, 2);

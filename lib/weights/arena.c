@@ -18,7 +18,7 @@ struct arena_block {
 // A new first block, or a second one where the first has more room left than this one would have.
 static unsigned char *add_block(struct arena *arena, size_t bytes, struct error *error) {
     const size_t size = bytes > BLOCK ? bytes : BLOCK;
-    if (size > arena->most || arena->used > arena->most - size) {
+    if (size > arena->limit || arena->used > arena->limit - size) {
         (void)fail(error, "takes more memory to read than its size allows");
         return NULL;
     }
@@ -81,5 +81,5 @@ void arena_free(struct arena *arena) {
         free(arena->blocks);
         arena->blocks = next;
     }
-    *arena = (struct arena){.most = arena->most};
+    *arena = (struct arena){.limit = arena->limit};
 }

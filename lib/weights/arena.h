@@ -9,12 +9,12 @@
 
 struct arena_block;
 
-// Starts as zeros but for `most`.
+// Starts as zeros but for `limit`.
 struct arena {
     struct arena_block *blocks;
-    size_t left; // bytes free in the first block
-    size_t used; // bytes of all blocks
-    size_t most; // that these may become
+    size_t left;  // bytes free in the first block
+    size_t used;  // bytes of all blocks
+    size_t limit; // that these may become
 };
 
 // Zeros, for values of any type. NULL with *error where there are no more.

@@ -28,7 +28,7 @@ static bool read_state(struct weight_table *table, const struct record *record,
     const struct value *network = record_find(record, "network");
     const struct value *side = record_find(record, "side");
     if (network != NULL && network->type == VALUE_TEXT && table->network == NULL) {
-        table->network = strndup(network->text.at, network->text.length);
+        table->network = strndup(network->text.bytes, network->text.length);
         if (table->network == NULL) {
             return fail(error, "no memory");
         }

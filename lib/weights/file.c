@@ -32,7 +32,7 @@ static enum format format_of(const struct source *source) {
 // What a file is that holds no weights that can be read here.
 static bool fail_unknown(const struct source *source, struct error *error) {
     static const struct {
-        size_t at, length;
+        size_t offset, length;
         const char *mark, *what;
     } kinds[] = {
         {0, 8, "\x89HDF\r\n\x1A\n", "an HDF5 file"},
@@ -57,8 +57,8 @@ static bool fail_unknown(const struct source *source, struct error *error) {
         return fail(error, "is empty");
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (source->head_length >= kinds[i].at + kinds[i].length &&
-            memcmp(source->head + kinds[i].at, kinds[i].mark, kinds[i].length) == 0) {
+        if (source->head_length >= kinds[i].offset + kinds[i].length &&
+            memcmp(source->head + kinds[i].offset, kinds[i].mark, kinds[i].length) == 0) {
             return fail(error, "is %s", kinds[i].what);
         }
     }
@@ -77,7 +77,7 @@ static bool read_foreign(const struct source *source, enum format format,
 
 static void give_room(struct weight_table *table, uint64_t length) {
     const uint64_t most = length < SIZE_MAX / 8 ? 4 * length + length / 64 : SIZE_MAX / 2;
-    table->room = most > LEAST_ROOM ? most : LEAST_ROOM;
+    table->bytes_left = most > LEAST_ROOM ? most : LEAST_ROOM;
 }
 
 // What has been read becomes a table that can be searched.

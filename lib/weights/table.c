@@ -30,12 +30,12 @@ static bool grow(struct weight_table *table, struct error *error) {
 static bool check_name(struct text name, struct error *error) {
     const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
     if (name.length == 0 || name.length > RECORD_MAX_NAME ||
-        memchr(name.at, 0, name.length) != NULL || !utf8_valid(name.at, name.length)) {
+        memchr(name.bytes, 0, name.length) != NULL || !utf8_valid(name.bytes, name.length)) {
         return fail(error, "'%.*s' is no name for a tensor: 1 to %d bytes of UTF-8", TEXT_ARG(name),
                     RECORD_MAX_NAME);
     }
     if (text_is(name, CHECKPOINT_STATE) ||
-        (name.length >= prefix && memcmp(name.at, CHECKPOINT_OPTIMIZER, prefix) == 0)) {
+        (name.length >= prefix && memcmp(name.bytes, CHECKPOINT_OPTIMIZER, prefix) == 0)) {
         return fail(error, "'%.*s' as a tensor's name: a checkpoint uses it for itself",
                     TEXT_ARG(name));
     }
@@ -57,11 +57,12 @@ static bool take_room(struct weight_table *table, struct weight *made, struct er
             return fail(error, "its shape has more numbers than memory");
         }
     }
-    if (__builtin_mul_overflow(made->count, sizeof *made->values, &bytes) || bytes > table->room) {
+    if (__builtin_mul_overflow(made->count, sizeof *made->values, &bytes) ||
+        bytes > table->bytes_left) {
         return fail(error, "its %zu numbers are more than a file of this size may ask for",
                     made->count);
     }
-    table->room -= bytes;
+    table->bytes_left -= bytes;
     return true;
 }
 
@@ -76,7 +77,7 @@ struct weight *weight_table_add(struct weight_table *table, struct text name, si
         (void)fail_within(error, "'%.*s'", TEXT_ARG(name));
         return NULL;
     }
-    made.name = strndup(name.at, name.length);
+    made.name = strndup(name.bytes, name.length);
     made.values = calloc(made.count + 1, sizeof *made.values);
     if (made.name == NULL || made.values == NULL) {
         (void)fail(error, "no memory");

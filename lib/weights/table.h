@@ -17,7 +17,7 @@ struct weight {
 struct weight_table {
     struct weight *weights;
     size_t count, capacity;
-    size_t room;                 // bytes that tensors may still take
+    size_t bytes_left;           // that tensors may still take
     const struct weight **index; // in the names' order, once weight_table_close has been there
     char *network; // the network that they belong to, where the file says so; else NULL
     int64_t side;  // of the images it was trained on; 0: not said
@@ -26,7 +26,7 @@ struct weight_table {
 };
 
 // Adds a tensor whose values the caller then fills (zeros until then). NULL with *error for a name
-// that no checkpoint can have, a tensor that is larger than the room, or without memory.
+// that no checkpoint can have, a tensor that is larger than bytes_left, or without memory.
 CHECKED struct weight *weight_table_add(struct weight_table *table, struct text name, size_t rank,
                                         const size_t *shape, struct error *error);
 

@@ -98,12 +98,12 @@ int main(int argc, char **argv) {
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &common,
-        .operands_least = 1,
-        .operands_most = 2,
+        .min_operands = 1,
+        .max_operands = 2,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    const char *command = operands.at[0];
-    const char *rival = operands.count > 1 ? operands.at[1] : NULL;
+    const char *command = operands.items[0];
+    const char *rival = operands.count > 1 ? operands.items[1] : NULL;
     double times[3][MOST_ROUNDS];
     const size_t rounds = (size_t)options.rounds;
     for (size_t i = 0; i <= rounds; i++) {

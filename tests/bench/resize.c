@@ -33,19 +33,19 @@ int main(int argc, char **argv) {
         .usage = "SAMPLES IMAGE.pgm RESULT.pgm COUNT",
         .description = "Prints the CPU seconds of one of COUNT times.",
         .common = &common,
-        .operands_least = 4,
-        .operands_most = 4,
+        .min_operands = 4,
+        .max_operands = 4,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    const long count = strtol(operands.at[3], NULL, 10);
+    const long count = strtol(operands.items[3], NULL, 10);
     struct stream_reader *reader =
-        stream_open_or_die(operands.at[0], KIND_SAMPLES, common.max_record);
+        stream_open_or_die(operands.items[0], KIND_SAMPLES, common.max_record);
     struct record record = {.count = 0};
     struct view image = {NULL, 0, 0, 0, false};
     struct image result = {NULL, 0, 0};
     struct error error;
     if (!stream_read(reader, &record) || !sample_image(&record, &image, &error)) {
-        die("%s: no image", operands.at[0]);
+        die("%s: no image", operands.items[0]);
     }
     const double start = cpu_seconds();
     for (long i = 0; i < count; i++) {
@@ -57,8 +57,8 @@ int main(int argc, char **argv) {
     }
     (void)printf("%.9f\n", (cpu_seconds() - start) / (double)count);
     const struct view view = view_of(&result);
-    write_pgm(operands.at[1], &image);
-    write_pgm(operands.at[2], &view);
+    write_pgm(operands.items[1], &image);
+    write_pgm(operands.items[2], &view);
     image_free(&result);
     stream_close(reader);
     return 0;

@@ -19,7 +19,7 @@ static void check_runs(const struct runs *runs, size_t height, size_t width) {
     struct runs again = {NULL, 0, 0};
     PROMISE(runs_area(runs) <= height * width && runs_common(runs, runs) == runs_area(runs));
     PROMISE(runs_format(&text, runs, &error));
-    PROMISE(runs_parse(&again, text.at, text.length, height, width, &error));
+    PROMISE(runs_parse(&again, text.bytes, text.length, height, width, &error));
     PROMISE(runs_equal(runs, &again));
     if (height * width < 4096) {
         struct image mask;
@@ -29,14 +29,14 @@ static void check_runs(const struct runs *runs, size_t height, size_t width) {
         image_free(&mask);
     }
     runs_free(&again);
-    free(text.at);
+    free(text.bytes);
 }
 
 static void check_masks(const struct labels *labels, size_t height, size_t width) {
     struct runs runs = {.count = 0};
     struct error error;
     for (size_t i = 0; i < labels->ids.count; i++) {
-        PROMISE(ids_find(&labels->ids, labels->ids.at[i]) == i);
+        PROMISE(ids_find(&labels->ids, labels->ids.items[i]) == i);
         if (labels_unite(labels, i, height, width, &runs, &error)) {
             check_runs(&runs, height, width);
         }

@@ -21,7 +21,7 @@
 struct walk {
     uint8_t *bytes;
     size_t length, most;
-    size_t at, used; // the object at hand
+    size_t offset, used; // the object at hand
     struct digest *digest;
     uint64_t count; // of records
     struct tokens tokens;
@@ -30,9 +30,9 @@ struct walk {
 
 static bool next_object(struct walk *walk) {
     struct error error;
-    return walk->at < walk->length &&
-           tokens_read(&walk->tokens, walk->bytes + walk->at, walk->length - walk->at, &walk->used,
-                       &error) == TOKENS_DONE &&
+    return walk->offset < walk->length &&
+           tokens_read(&walk->tokens, walk->bytes + walk->offset, walk->length - walk->offset,
+                       &walk->used, &error) == TOKENS_DONE &&
            parse_object(&walk->parsed, &walk->tokens, &error);
 }
 
@@ -40,12 +40,12 @@ static bool next_object(struct walk *walk) {
 static void put_mark(struct walk *walk, size_t old) {
     unsigned char mark[32];
     const size_t size = stream_end_mark(mark, sizeof mark, walk->count, digest_value(walk->digest));
-    const size_t behind = walk->length - walk->at - old;
-    if (walk->at + size + behind <= walk->most) {
-        uint8_t *to = walk->bytes + walk->at;
+    const size_t behind = walk->length - walk->offset - old;
+    if (walk->offset + size + behind <= walk->most) {
+        uint8_t *to = walk->bytes + walk->offset;
         memmove(to + size, to + old, behind);
         memcpy(to, mark, size);
-        walk->length = walk->at + size + behind;
+        walk->length = walk->offset + size + behind;
         walk->used = size;
     }
 }
@@ -65,12 +65,12 @@ static void repair(struct walk *walk, bool whole) {
             walk->count++;
         }
         if (!ended) {
-            digest_add(walk->digest, walk->bytes + walk->at, walk->used);
+            digest_add(walk->digest, walk->bytes + walk->offset, walk->used);
         }
-        walk->at += walk->used;
+        walk->offset += walk->used;
     }
-    if (whole && walk->at > 0) {
-        walk->length = walk->at;
+    if (whole && walk->offset > 0) {
+        walk->length = walk->offset;
         if (!ended) {
             put_mark(walk, 0);
         }

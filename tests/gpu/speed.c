@@ -256,9 +256,9 @@ static void read_options(struct options *options, int argc, char **argv) {
                                     .option_count = COUNT_OF(rows),
                                     .common = &options->choice.common,
                                     .common_options = COMMON_THREADS,
-                                    .operands_least = 1,
-                                    .operands_most = 1};
-    options->task = cli_parse(&program, argc, argv).at[0];
+                                    .min_operands = 1,
+                                    .max_operands = 1};
+    options->task = cli_parse(&program, argc, argv).items[0];
     if (!trains(options) && strcmp(options->task, "predict") != 0) {
         die_usage("train or predict, not '%s'", options->task);
     }

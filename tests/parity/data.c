@@ -137,11 +137,12 @@ static void compare_runs(struct parity *parity, const json_t *entry) {
     char figure[120];
     (void)snprintf(figure, sizeof figure, "run lengths of %s", text_member(entry, "image"));
     parity_figure(parity, figure,
-                  text.length == strlen(recorded) && memcmp(text.at, recorded, text.length) == 0 &&
+                  text.length == strlen(recorded) &&
+                      memcmp(text.bytes, recorded, text.length) == 0 &&
                       memcmp(drawn.pixels, mask.pixels, count) == 0);
     runs_free(&traced);
     runs_free(&read);
-    free(text.at);
+    free(text.bytes);
     image_free(&mask);
     image_free(&drawn);
 }

@@ -223,22 +223,22 @@ int main(int argc, char **argv) {
         .summary = "DICOM files of every sort",
         .usage = "FOLDER",
         .description = "For tests.",
-        .operands_least = 1,
-        .operands_most = 1,
+        .min_operands = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     for (size_t i = 0; i < COUNT_OF(syntaxes); i++) {
         for (size_t form = 0; form < COUNT_OF(FORMS); form++) {
             const bool palette = FORMS[form].photometric[0] == 'P';
-            make(operands.at[0], syntaxes[i], form, palette ? PALETTE : PLAIN);
+            make(operands.items[0], syntaxes[i], form, palette ? PALETTE : PLAIN);
         }
         for (enum look look = WINDOW; look < PALETTE; look++) {
-            make(operands.at[0], syntaxes[i], 1 + look % 2, look);
+            make(operands.items[0], syntaxes[i], 1 + look % 2, look);
         }
     }
-    make_deflated(operands.at[0]);
-    make_streams(operands.at[0]);
-    make_jpeg(operands.at[0], 0);
-    make_jpeg(operands.at[0], 90);
+    make_deflated(operands.items[0]);
+    make_streams(operands.items[0]);
+    make_jpeg(operands.items[0], 0);
+    make_jpeg(operands.items[0], 90);
     return 0;
 }

@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &common,
         .common_options = COMMON_OUTPUT,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     static const char *const names[COLUMNS] = {"id", "shard", "offset", "length", "lesion", "xxh3"};
     const struct operands operands = cli_parse(&program, argc, argv);
@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     const struct history history = {1, {text_of("make-index")}};
     struct stream_writer *writer = stream_create(output, KIND_INDEX, &history);
     for (int i = 0; i + COLUMNS <= operands.count; i += COLUMNS) {
-        char **row = operands.at + i;
+        char **row = operands.items + i;
         struct field fields[COLUMNS];
         struct record record = {text_of(row[0]), 0, fields};
         for (int j = 1; j < COLUMNS; j++) {

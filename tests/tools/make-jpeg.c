@@ -51,11 +51,11 @@ int main(int argc, char **argv) {
         .summary = "JPEG files of every sort",
         .usage = "FOLDER",
         .description = "For tests.",
-        .operands_least = 1,
-        .operands_most = 1,
+        .min_operands = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    const char *folder = operands.at[0];
+    const char *folder = operands.items[0];
     make(folder, "gray", TJPF_GRAY, TJSAMP_GRAY, 0, 0);
     make(folder, "colour", TJPF_RGB, TJSAMP_420, 0, 0);
     make(folder, "progressive", TJPF_RGB, TJSAMP_444, TJFLAG_PROGRESSIVE, 0);

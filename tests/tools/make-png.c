@@ -111,13 +111,13 @@ int main(int argc, char **argv) {
         .summary = "PNG files of every sort",
         .usage = "FOLDER",
         .description = "For tests.",
-        .operands_least = 1,
-        .operands_most = 1,
+        .min_operands = 1,
+        .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     for (size_t i = 0; i < COUNT_OF(sorts); i++) {
-        make(operands.at[0], sorts[i][0], sorts[i][1], false);
-        make(operands.at[0], sorts[i][0], sorts[i][1], true);
+        make(operands.items[0], sorts[i][0], sorts[i][1], false);
+        make(operands.items[0], sorts[i][0], sorts[i][1], true);
     }
     return 0;
 }

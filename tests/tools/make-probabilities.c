@@ -68,14 +68,14 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_OUTPUT,
-        .operands_most = -1,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     struct output *output = output_open(options.common.output, OUTPUT_BYTES);
     const struct history history = {1, {text_of("make-probabilities")}};
     struct stream_writer *writer = stream_create(output, KIND_PROBABILITIES, &history);
     for (int i = 0; i < operands.count; i++) {
-        write_image(writer, &options, i, strtoul(operands.at[i], NULL, 10));
+        write_image(writer, &options, i, strtoul(operands.items[i], NULL, 10));
     }
     stream_finish(writer);
     output_close(output);

@@ -151,11 +151,11 @@ static bool next_row(struct csv *csv, char **row, char **end, struct error *erro
 // ---- fields
 
 struct text csv_strip(struct text text) {
-    while (text.length > 0 && is_blank(text.at[0])) {
-        text.at++;
+    while (text.length > 0 && is_blank(text.bytes[0])) {
+        text.bytes++;
         text.length--;
     }
-    while (text.length > 0 && is_blank(text.at[text.length - 1])) {
+    while (text.length > 0 && is_blank(text.bytes[text.length - 1])) {
         text.length--;
     }
     return text;
@@ -165,7 +165,7 @@ struct text csv_strip(struct text text) {
 static bool take_quoted(char **at, const char *end, struct text *field, struct error *error) {
     char *from = *at + 1;
     char *to = from;
-    field->at = to;
+    field->bytes = to;
     while (from < end) {
         if (*from == '"' && (from + 1 == end || from[1] != '"')) {
             break;
@@ -173,7 +173,7 @@ static bool take_quoted(char **at, const char *end, struct text *field, struct e
         from += *from == '"';
         *to++ = *from++;
     }
-    field->length = (size_t)(to - field->at);
+    field->length = (size_t)(to - field->bytes);
     *at = skip_blanks(from + 1, end);
     if (*at < end && **at != ',') {
         return fail(error, "text behind a closing quote");
@@ -336,11 +336,11 @@ void csv_close(struct csv *csv) {
 // ---- writing
 
 static bool needs_quotes(struct text field) {
-    if (field.length == 0 || is_blank(field.at[0]) || is_blank(field.at[field.length - 1])) {
+    if (field.length == 0 || is_blank(field.bytes[0]) || is_blank(field.bytes[field.length - 1])) {
         return true;
     }
     for (const char *special = ",\"\r\n"; *special != 0; special++) {
-        if (memchr(field.at, *special, field.length) != NULL) {
+        if (memchr(field.bytes, *special, field.length) != NULL) {
             return true;
         }
     }
@@ -350,8 +350,8 @@ static bool needs_quotes(struct text field) {
 static void write_quoted(struct sink sink, struct text field) {
     sink_write(&sink, "\"", 1);
     for (size_t i = 0; i < field.length; i++) {
-        sink_write(&sink, field.at + i, 1);
-        if (field.at[i] == '"') {
+        sink_write(&sink, field.bytes + i, 1);
+        if (field.bytes[i] == '"') {
             sink_write(&sink, "\"", 1);
         }
     }
@@ -366,7 +366,7 @@ void csv_write(struct sink sink, const struct text *fields, size_t count) {
         if (needs_quotes(fields[i])) {
             write_quoted(sink, fields[i]);
         } else {
-            sink_write(&sink, fields[i].at, fields[i].length);
+            sink_write(&sink, fields[i].bytes, fields[i].length);
         }
     }
     sink_write(&sink, "\n", 1);

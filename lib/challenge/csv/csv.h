@@ -24,7 +24,7 @@ enum csv_status { CSV_ROW, CSV_END, CSV_FAILED };
 CHECKED struct csv *csv_open(const char *path, const char *const *columns, size_t count,
                              size_t required, struct error *error);
 
-// The next row: fields[i] belongs to columns[i] and lives until the next call; its `at` is NULL
+// The next row: fields[i] belongs to columns[i] and lives until the next call; its `bytes` are NULL
 // where the file lacks that column. Errors name file and line.
 CHECKED enum csv_status csv_next(struct csv *csv, struct text *fields, struct error *error);
 

@@ -17,7 +17,7 @@ static const char *list_names(char *list, const struct text *names, size_t count
         const int length = names[i].length < 40 ? (int)names[i].length : 40;
         const int more = last ? snprintf(list + used, LIST_SIZE - used, ", ...")
                               : snprintf(list + used, LIST_SIZE - used, "%s'%.*s'",
-                                         i > 0 ? ", " : "", length, names[i].at);
+                                         i > 0 ? ", " : "", length, names[i].bytes);
         used = last || more < 0 ? LIST_SIZE : used + (size_t)more;
     }
     return list;
@@ -34,7 +34,7 @@ static bool refuse_names(const char *before, struct text name, const char *behin
         wanted[i] = text_of(columns[i]);
     }
     return fail(error, "%s'%.*s'%s: the first line must name the columns %s, and has %s", before,
-                name.length < 40 ? (int)name.length : 40, name.at, behind,
+                name.length < 40 ? (int)name.length : 40, name.bytes, behind,
                 list_names(wanted_list, wanted, count), list_names(list, names, width));
 }
 
@@ -44,17 +44,17 @@ static bool check_names(const struct text *names, size_t width, struct error *er
     for (size_t j = 0; j < width && width > 1; j++) {
         const size_t length = strlen(UNNAMED);
         if ((j == 0 && names[j].length == 0) ||
-            (names[j].length > length && memcmp(names[j].at, UNNAMED, length) == 0)) {
+            (names[j].length > length && memcmp(names[j].bytes, UNNAMED, length) == 0)) {
             return fail(error,
                         "column %zu, '%.*s', holds row numbers as pandas writes them: leave it out "
                         "(to_csv(..., index=False))",
                         j + 1, TEXT_ARG(names[j]));
         }
     }
-    if (width == 1 && memchr(first.at, ';', first.length) != NULL) {
+    if (width == 1 && memchr(first.bytes, ';', first.length) != NULL) {
         return fail(error, "separated by semicolons, and commas are needed");
     }
-    return width > 1 || memchr(first.at, '\t', first.length) == NULL ||
+    return width > 1 || memchr(first.bytes, '\t', first.length) == NULL ||
            fail(error, "separated by tabs, and commas are needed");
 }
 

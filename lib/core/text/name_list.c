@@ -12,7 +12,7 @@
 void name_list_add(struct name_list *list, const char *at, size_t length, const char *note) {
     char name[120]; // a longer one is cut
     char item[250];
-    const size_t most = list->most > 0 ? list->most : NAME_LIST_SIZE;
+    const size_t most = list->max_bytes > 0 ? list->max_bytes : NAME_LIST_SIZE;
     const size_t used = strlen(list->text);
     utf8_show_text(at, length, name, sizeof name);
     const int added =

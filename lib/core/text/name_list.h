@@ -4,12 +4,12 @@
 
 #include <stddef.h>
 
-// The first names of many: 'a', 'b', 'c' and 7 more. Starts as zeros but for `most`.
+// The first names of many: 'a', 'b', 'c' and 7 more. Starts as zeros but for `max_bytes`.
 #define NAME_LIST_SIZE 700
 struct name_list {
-    size_t most;  // bytes of the text, at most NAME_LIST_SIZE; 0: all of them
-    size_t count; // names added
-    size_t shown; // of them in `text`: ten, or fewer where they are long
+    size_t max_bytes; // of the text, at most NAME_LIST_SIZE; 0: all of them
+    size_t count;     // names added
+    size_t shown;     // of them in `text`: ten, or fewer where they are long
     char text[NAME_LIST_SIZE];
 };
 

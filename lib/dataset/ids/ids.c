@@ -9,7 +9,7 @@
 static size_t hash(struct text id) {
     uint64_t value = 0xCBF29CE484222325u;
     for (size_t i = 0; i < id.length; i++) {
-        value = (value ^ (unsigned char)id.at[i]) * 0x100000001B3u;
+        value = (value ^ (unsigned char)id.bytes[i]) * 0x100000001B3u;
     }
     return (size_t)(value ^ (value >> 32));
 }
@@ -17,7 +17,7 @@ static size_t hash(struct text id) {
 // The slot that holds the id, or the free one where it belongs.
 static size_t find_slot(const struct ids *ids, struct text id) {
     size_t slot = hash(id) & (ids->slot_count - 1);
-    while (ids->slots[slot] != 0 && !text_equal(ids->at[ids->slots[slot] - 1], id)) {
+    while (ids->slots[slot] != 0 && !text_equal(ids->items[ids->slots[slot] - 1], id)) {
         slot = (slot + 1) & (ids->slot_count - 1);
     }
     return slot;
@@ -38,9 +38,9 @@ static bool reserve(struct ids *ids, struct error *error) {
     }
     const size_t slot_count = ids->slot_count > 0 ? 2 * ids->slot_count : FIRST_SLOTS;
     uint32_t *slots = slot_count <= UINT32_MAX ? calloc(slot_count, sizeof *slots) : NULL;
-    struct text *at = realloc(ids->at, slot_count / 2 * sizeof *at);
+    struct text *at = realloc(ids->items, slot_count / 2 * sizeof *at);
     if (at != NULL) {
-        ids->at = at;
+        ids->items = at;
     }
     if (slots == NULL || at == NULL) {
         free(slots);
@@ -50,7 +50,7 @@ static bool reserve(struct ids *ids, struct error *error) {
     ids->slots = slots;
     ids->slot_count = slot_count;
     for (size_t i = 0; i < ids->count; i++) {
-        ids->slots[find_slot(ids, ids->at[i])] = (uint32_t)(i + 1);
+        ids->slots[find_slot(ids, ids->items[i])] = (uint32_t)(i + 1);
     }
     return true;
 }
@@ -61,7 +61,7 @@ bool ids_add(struct ids *ids, struct text id, size_t *place, bool *added, struct
     if (!*added) {
         return true;
     }
-    if (!reserve(ids, error) || !texts_keep(&ids->texts, id, &ids->at[ids->count], error)) {
+    if (!reserve(ids, error) || !texts_keep(&ids->texts, id, &ids->items[ids->count], error)) {
         return false;
     }
     *place = ids->count++;
@@ -71,7 +71,7 @@ bool ids_add(struct ids *ids, struct text id, size_t *place, bool *added, struct
 
 void ids_free(struct ids *ids) {
     texts_free(&ids->texts);
-    free(ids->at);
+    free(ids->items);
     free(ids->slots);
     *ids = (struct ids){.count = 0};
 }

@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-// Starts as zeros. at[0 .. count) are copies, in the order in which they were added.
+// Starts as zeros. items[0 .. count) are copies, in the order in which they were added.
 struct ids {
-    struct text *at;
+    struct text *items;
     size_t count;
     uint32_t *slots; // 1 + the place of an id, by its hash; 0: free
     size_t slot_count;

@@ -12,12 +12,12 @@
 // The id up to its last dot, where a letter and at most `most` - 1 more characters are behind it;
 // else the id.
 static struct text without_extension(struct text id, size_t most) {
-    const char *dot = id.length > 0 ? memrchr(id.at, '.', id.length) : NULL;
-    const size_t before = dot != NULL ? (size_t)(dot - id.at) : 0;
+    const char *dot = id.length > 0 ? memrchr(id.bytes, '.', id.length) : NULL;
+    const size_t before = dot != NULL ? (size_t)(dot - id.bytes) : 0;
     const size_t behind = id.length - before - 1;
     const bool extension =
         dot != NULL && before > 0 && behind > 0 && behind <= most && isalpha((unsigned char)dot[1]);
-    return extension ? (struct text){id.at, before} : id;
+    return extension ? (struct text){id.bytes, before} : id;
 }
 
 // The length of an image file's extension at the end of an id; 0: there is none.

@@ -61,15 +61,15 @@ bool sizes_add(struct sizes *sizes, struct text id, size_t height, size_t width,
     if (!ids_add(&sizes->ids, id, &place, &added, error)) {
         return false;
     }
-    struct image_size *at = array_grow(sizes->at, &sizes->capacity, place + 1, sizeof *at);
+    struct image_size *at = array_grow(sizes->items, &sizes->capacity, place + 1, sizeof *at);
     if (at == NULL) {
         return fail(error, "no memory for %zu sizes", place + 1);
     }
-    sizes->at = at;
+    sizes->items = at;
     if (added) {
-        sizes->at[place] = (struct image_size){height, width};
+        sizes->items[place] = (struct image_size){height, width};
     }
-    const struct image_size size = sizes->at[place];
+    const struct image_size size = sizes->items[place];
     return (size.height == height && size.width == width) ||
            fail(error, "'%.*s' is %zu x %zu here, and %zu x %zu before", TEXT_ARG(id), height,
                 width, size.height, size.width);
@@ -113,14 +113,14 @@ bool sizes_find(const struct sizes *sizes, struct text id, size_t *height, size_
     if (place == IDS_ABSENT) {
         return fail(error, "%s: no size of '%.*s' in it", sizes->name, TEXT_ARG(id));
     }
-    *height = sizes->at[place].height;
-    *width = sizes->at[place].width;
+    *height = sizes->items[place].height;
+    *width = sizes->items[place].width;
     return true;
 }
 
 void sizes_free(struct sizes *sizes) {
     ids_free(&sizes->ids);
-    free(sizes->at);
+    free(sizes->items);
     free(sizes->name);
     *sizes = (struct sizes){.height = 0};
 }

@@ -18,7 +18,7 @@ struct sizes {
     size_t height, width; // of all images, where not 0
     char *name;           // else: of the file that the sizes are from, for messages
     struct ids ids;
-    struct image_size *at; // of ids.at[i]
+    struct image_size *items; // of ids.items[i]
     size_t capacity;
 };
 

@@ -25,7 +25,7 @@ bool texts_keep(struct texts *texts, struct text text, struct text *kept, struct
     }
     char *bytes = block->bytes + block->used;
     if (text.length > 0) {
-        memcpy(bytes, text.at, text.length);
+        memcpy(bytes, text.bytes, text.length);
     }
     block->used += text.length;
     *kept = (struct text){bytes, text.length};

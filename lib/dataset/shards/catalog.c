@@ -182,7 +182,7 @@ bool catalog_read(const struct catalog *catalog, size_t entry, struct loaded_rec
                   struct error *error) {
     const struct catalog_entry *row = &catalog->entries[entry];
     const struct record_place place = {row->offset, row->length, row->digest,
-                                       catalog->ids.at[entry]};
+                                       catalog->ids.items[entry]};
     return record_read_at(loaded, catalog->files[row->file].descriptor, &place, error) ||
            catalog_fail(catalog, entry, error);
 }
@@ -193,7 +193,7 @@ static bool find_lesions(const struct catalog *catalog, const uint32_t *order, s
         const int64_t lesion = catalog->entries[order[i]].lesion;
         if (lesion == LESION_UNKNOWN) {
             return fail(error, "%.*s: no labels to tell whether it has a lesion",
-                        TEXT_ARG(catalog->ids.at[order[i]]));
+                        TEXT_ARG(catalog->ids.items[order[i]]));
         }
         has_lesion[order[i]] = lesion > 0;
     }
@@ -210,7 +210,7 @@ bool catalog_sampler(const struct catalog *catalog, struct fold fold, enum split
     bool good = false;
     if (order == NULL || has_lesion == NULL) {
         (void)fail(error, "no memory for the order of %zu samples", count);
-    } else if (fold_order(catalog->ids.at, count, fold, split, order, &selected, error)) {
+    } else if (fold_order(catalog->ids.items, count, fold, split, order, &selected, error)) {
         const bool asked = options->lesion_only || options->balance >= 0;
         good = (!asked || find_lesions(catalog, order, selected, has_lesion, error)) &&
                sampler_init(sampler, options, order, selected, has_lesion, error);

@@ -26,9 +26,9 @@ struct catalog_file {
 // Starts as zeros.
 struct catalog {
     size_t max_record; // bytes; the caller sets it before adding
-    struct ids ids;    // ids.at[i] is that of entries[i], i < ids.count
+    struct ids ids;    // ids.items[i] is that of entries[i], i < ids.count
     struct catalog_entry *entries;
-    struct catalog_file *files; // of paths.at[i]
+    struct catalog_file *files; // of paths.items[i]
     struct ids paths;
     size_t capacity, file_count, file_capacity;
     struct history history; // of all sources

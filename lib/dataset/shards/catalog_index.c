@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static bool join(char **path, const char *folder, struct text name, struct error *error) {
-    if (asprintf(path, "%s/%.*s", folder, (int)name.length, name.at) < 0) {
+    if (asprintf(path, "%s/%.*s", folder, (int)name.length, name.bytes) < 0) {
         return fail(error, "no memory");
     }
     return true;
@@ -117,7 +117,7 @@ static bool read_index(struct catalog *catalog, struct stream_reader *reader, co
 
 static bool check_place(const struct catalog *catalog, size_t i, struct error *error) {
     uint64_t end = 0;
-    const struct text id = catalog->ids.at[i];
+    const struct text id = catalog->ids.items[i];
     const struct catalog_entry *entry = &catalog->entries[i];
     const struct catalog_file *file = &catalog->files[entry->file];
     if (__builtin_add_overflow(entry->offset, entry->length, &end) || end > file->bytes) {

@@ -17,7 +17,7 @@ static size_t digits(const char *at, const char *end, const char *which) {
 }
 
 bool shard_name_valid(struct text name) {
-    const char *at = name.at;
+    const char *at = name.bytes;
     const char *end = at + name.length;
     const size_t tail = strlen(SUFFIX);
     if (name.length >= SHARD_NAME_SIZE || name.length < strlen(SHARD_PREFIX) ||
@@ -37,10 +37,10 @@ bool shard_name_valid(struct text name) {
 
 bool shard_digest_parse(struct text text, uint64_t *digest) {
     char terminated[17] = "";
-    if (text.length != 16 || digits(text.at, text.at + 16, "0123456789abcdef") != 16) {
+    if (text.length != 16 || digits(text.bytes, text.bytes + 16, "0123456789abcdef") != 16) {
         return false;
     }
-    memcpy(terminated, text.at, 16);
+    memcpy(terminated, text.bytes, 16);
     *digest = strtoull(terminated, NULL, 16);
     return true;
 }

@@ -22,7 +22,7 @@ struct verifier {
 static bool check_entry(struct verifier *verifier, const struct record *record,
                         const struct stream_reader *reader, struct error *error) {
     const struct catalog_entry *entry = &verifier->catalog.entries[verifier->next];
-    const struct text id = verifier->catalog.ids.at[verifier->next];
+    const struct text id = verifier->catalog.ids.items[verifier->next];
     int64_t lesion = 0;
     if (!text_equal(id, record->id)) {
         return fail(error, "is '%.*s', the index has '%.*s' there", TEXT_ARG(record->id),
@@ -64,7 +64,7 @@ static bool check_records(struct verifier *verifier, uint32_t file, struct strea
         }
         if (status == STREAM_END) {
             return !expected || fail(error, "%s: ends before '%.*s', which the index has in it",
-                                     catalog->files[file].path, TEXT_ARG(catalog->ids.at[next]));
+                                     catalog->files[file].path, TEXT_ARG(catalog->ids.items[next]));
         }
         if (!expected) {
             return fail(error, "%s: '%.*s' is not in the index", stream_place(reader),
@@ -142,7 +142,7 @@ static bool check_folder(struct verifier *verifier, const char *folder, struct e
     }
     if (verifier->next < catalog->ids.count) {
         return fail(error, "%s/" SHARD_INDEX ": '%.*s' is out of order", folder,
-                    TEXT_ARG(catalog->ids.at[verifier->next]));
+                    TEXT_ARG(catalog->ids.items[verifier->next]));
     }
     return check_surplus(catalog, folder, error);
 }

@@ -142,7 +142,7 @@ static void check_orientation(png_structp png, png_infop info, struct image_note
 
 // What a jump out of libpng must leave behind.
 struct rows {
-    png_bytep *at;
+    png_bytep *items;
     uint8_t *deep; // pixels of 16 bits
 };
 
@@ -163,15 +163,15 @@ static bool read_image(png_structp png, png_infop info, const struct source *sou
     if (!image_alloc(out, height, width, error)) {
         return false;
     }
-    rows->at = malloc(height * sizeof *rows->at);
+    rows->items = malloc(height * sizeof *rows->items);
     rows->deep = bytes > 1 ? malloc(height * width * bytes) : NULL;
-    if (rows->at == NULL || (bytes > 1 && rows->deep == NULL)) {
+    if (rows->items == NULL || (bytes > 1 && rows->deep == NULL)) {
         return fail(error, "no memory for %zu rows", height);
     }
     for (size_t y = 0; y < height; y++) {
-        rows->at[y] = (bytes > 1 ? rows->deep : out->pixels) + y * width * bytes;
+        rows->items[y] = (bytes > 1 ? rows->deep : out->pixels) + y * width * bytes;
     }
-    png_read_image(png, rows->at);
+    png_read_image(png, rows->items);
     png_read_end(png, info);
     check_orientation(png, info, note);
     if (bytes > 1) {
@@ -209,7 +209,7 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
     }
     const bool read = read_image(png, info, &source, out, &rows, note, error);
     png_destroy_read_struct(&png, &info, NULL);
-    free(rows.at);
+    free(rows.items);
     free(rows.deep);
     if (!read) {
         image_free(out);

@@ -41,7 +41,7 @@ static bool has_more_bits(const struct dicom_frame *frame, unsigned raw) {
 // Is it the picture's padding, as a stored value or with all its bits?
 static bool is_padding(const struct dicom_frame *frame, const struct dicom_transform *transform,
                        unsigned raw) {
-    const int32_t least = transform->padding_least, greatest = transform->padding_greatest;
+    const int32_t least = transform->padding_min, greatest = transform->padding_max;
     const int32_t stored = stored_value(frame, raw);
     const int32_t whole = frame->is_signed ? (int16_t)raw : (int32_t)raw;
     return transform->padded &&

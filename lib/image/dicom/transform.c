@@ -270,8 +270,8 @@ static void read_padding(const struct dicom_set *dataset, bool is_signed,
     }
     transform->padded = has_value == DICOM_GIVEN;
     limit = has_limit == DICOM_GIVEN ? limit : value;
-    transform->padding_least = value < limit ? value : limit;
-    transform->padding_greatest = value < limit ? limit : value;
+    transform->padding_min = value < limit ? value : limit;
+    transform->padding_max = value < limit ? limit : value;
 }
 
 // ---- all of it

@@ -15,8 +15,8 @@ struct dicom_transform {
     enum dicom_voi_kind voi;
     struct dicom_lut voi_lut;
     double centre, width;
-    bool padded; // stored values that are no part of the picture: least to greatest
-    int32_t padding_least, padding_greatest;
+    bool padded; // stored values that are no part of the image: min to max
+    int32_t padding_min, padding_max;
 };
 
 // Stored values lie within least..greatest; least is negative where they have a sign. Whatever the

@@ -29,7 +29,7 @@ static const struct {
 };
 
 struct text {
-    const char *at;
+    const char *bytes;
     size_t length;
 };
 
@@ -67,7 +67,7 @@ static enum dicom_given read_text(const struct text *text, double *value, bool *
     if (text->length > TEXT_MOST) {
         return DICOM_UNCLEAR;
     }
-    memcpy(number, text->at, text->length);
+    memcpy(number, text->bytes, text->length);
     number[text->length] = '\0';
     char *comma = strchr(number, ',');
     *has_comma = comma != NULL && strchr(number, '.') == NULL;
@@ -175,17 +175,17 @@ enum dicom_given dicom_word(const struct dicom_set *set, uint32_t tag, char *tex
     }
     for (size_t i = 1; find_text(&element, i, &next); i++) {
         if (i == SAME_MOST || next.length != first.length ||
-            memcmp(next.at, first.at, first.length) != 0) {
+            memcmp(next.bytes, first.bytes, first.length) != 0) {
             return DICOM_UNCLEAR;
         }
     }
     if (first.length == 0) {
         return DICOM_ABSENT;
     }
-    if (first.length >= size || memchr(first.at, '\0', first.length) != NULL) {
+    if (first.length >= size || memchr(first.bytes, '\0', first.length) != NULL) {
         return DICOM_UNCLEAR;
     }
-    memcpy(text, first.at, first.length);
+    memcpy(text, first.bytes, first.length);
     text[first.length] = '\0';
     return DICOM_GIVEN;
 }

@@ -18,18 +18,18 @@
 enum { HEADER_MOST = 2048, PREAMBLE = 128 };
 
 struct bytes {
-    uint8_t *at;
+    uint8_t *data;
     size_t length;
 };
 
 static void put(struct bytes *out, const void *bytes, size_t length) {
-    memcpy(out->at + out->length, bytes, length);
+    memcpy(out->data + out->length, bytes, length);
     out->length += length;
 }
 
 static void put_little(struct bytes *out, size_t value, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        out->at[out->length++] = (uint8_t)(value >> 8 * i);
+        out->data[out->length++] = (uint8_t)(value >> 8 * i);
     }
 }
 
@@ -82,7 +82,7 @@ static void make_uid(char uid[DICOM_UID_SIZE], const char *what, const char *id)
 }
 
 static void put_meta(struct bytes *out, const char *uid, const char *transfer_syntax) {
-    memset(out->at + out->length, 0, PREAMBLE);
+    memset(out->data + out->length, 0, PREAMBLE);
     out->length += PREAMBLE;
     put(out, "DICM", 4);
     put_header(out, DICOM_TAG(0x0002, 0x0000), "UL", 4);
@@ -95,7 +95,7 @@ static void put_meta(struct bytes *out, const char *uid, const char *transfer_sy
     put_text(out, DICOM_TAG(0x0002, 0x0010), "UI", transfer_syntax);
     put_text(out, DICOM_TAG(0x0002, 0x0012), "UI", IMPLEMENTATION);
     put_text(out, DICOM_TAG(0x0002, 0x0013), "SH", "PLEURA");
-    struct bytes group = {out->at, start - 4};
+    struct bytes group = {out->data, start - 4};
     put_little(&group, out->length - start, 4);
 }
 
@@ -167,7 +167,7 @@ bool dicom_write_gray(const struct image *image, const char *id, int quality, ui
         return false;
     }
     struct bytes out = {malloc(HEADER_MOST + pixels), 0};
-    if (out.at == NULL) {
+    if (out.data == NULL) {
         free(jpeg);
         return fail(error, "no memory for a file of %zu bytes", pixels);
     }
@@ -184,7 +184,7 @@ bool dicom_write_gray(const struct image *image, const char *id, int quality, ui
         put(&out, "", pixels % 2);
     }
     free(jpeg);
-    *bytes = out.at;
+    *bytes = out.data;
     *length = out.length;
     return true;
 }

@@ -232,7 +232,7 @@ static struct output *write_index(const struct shard_writer *writer, const char 
             {text_of("size"), value_list(size, 2)},
             {text_of("xxh3"), value_text(text_of(digest))},
         };
-        const struct record record = {writer->ids.at[i], sizeof fields / sizeof *fields, fields};
+        const struct record record = {writer->ids.items[i], sizeof fields / sizeof *fields, fields};
         stream_write(stream, &record);
     }
     stream_finish(stream);

@@ -38,20 +38,20 @@ static const char *open_source(struct sources *sources, struct source *source, c
 void sources_open(struct sources *sources, char *const *paths, size_t count, const char *kind,
                   size_t max_record) {
     *sources = (struct sources){.count = count > 0 ? count : 1, .kind = kind};
-    sources->at = calloc(sources->count, sizeof *sources->at);
-    if (sources->at == NULL) {
+    sources->items = calloc(sources->count, sizeof *sources->items);
+    if (sources->items == NULL) {
         die("no memory for %zu streams", count);
     }
     for (size_t i = 0; i < sources->count; i++) {
-        sources->at[i].path = count > 0 ? paths[i] : "-";
-        sources->kind = open_source(sources, &sources->at[i], sources->kind, max_record);
+        sources->items[i].path = count > 0 ? paths[i] : "-";
+        sources->kind = open_source(sources, &sources->items[i], sources->kind, max_record);
     }
 }
 
 // ---- reading
 
 static bool read_source(struct sources *sources, struct record *record) {
-    struct source *source = &sources->at[sources->current];
+    struct source *source = &sources->items[sources->current];
     struct error error;
     if (source->reader != NULL) {
         return stream_read(source->reader, record);
@@ -78,12 +78,12 @@ bool sources_read(struct sources *sources, struct record *record) {
 }
 
 const char *sources_path(const struct sources *sources) {
-    const char *path = sources->at[sources->current].path;
+    const char *path = sources->items[sources->current].path;
     return strcmp(path, "-") == 0 ? "stdin" : path;
 }
 
 void sources_die(struct sources *sources, const struct error *error) {
-    const struct source *source = &sources->at[sources->current];
+    const struct source *source = &sources->items[sources->current];
     struct error placed = *error;
     if (source->reader != NULL) {
         stream_die(source->reader, error);
@@ -96,14 +96,14 @@ void sources_die(struct sources *sources, const struct error *error) {
 
 void sources_close(struct sources *sources) {
     for (size_t i = 0; i < sources->count; i++) {
-        struct source *source = &sources->at[i];
+        struct source *source = &sources->items[i];
         stream_close(source->reader);
         if (source->catalog != NULL) {
             catalog_free(source->catalog);
             free(source->catalog);
         }
     }
-    free(sources->at);
+    free(sources->items);
     loaded_record_free(&sources->loaded);
-    *sources = (struct sources){.at = NULL};
+    *sources = (struct sources){.items = NULL};
 }

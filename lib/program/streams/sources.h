@@ -15,7 +15,7 @@ struct source {
 };
 
 struct sources {
-    struct source *at;
+    struct source *items;
     size_t count, current;
     const char *kind;            // of all
     struct history history;      // of all; lives as long as they are open

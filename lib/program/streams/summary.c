@@ -46,7 +46,7 @@ static void cell_text(struct cell *cell, struct text text, size_t most) {
             cell_word(cell, "...");
             return;
         }
-        const size_t bytes = utf8_show(text.at + i, text.length - i, character);
+        const size_t bytes = utf8_show(text.bytes + i, text.length - i, character);
         const size_t length = strlen(character);
         cell_add(cell, character, length, length > bytes ? length : 1);
         i += bytes;
@@ -128,8 +128,8 @@ static void print_extent(struct output *output, const struct tensor *tensor) {
         return;
     }
     const bool whole = tensor->type <= DTYPE_I8;
-    output_printf(output, whole ? "%10.0f %10.5g %10.0f\n" : "%10.5g %10.5g %10.5g\n", extent.least,
-                  extent.mean, extent.greatest);
+    output_printf(output, whole ? "%10.0f %10.5g %10.0f\n" : "%10.5g %10.5g %10.5g\n", extent.min,
+                  extent.mean, extent.max);
 }
 
 static void print_value(struct summary *summary, const struct cell *id, const struct field *field) {
@@ -181,7 +181,7 @@ static void print_record(struct summary *summary, const struct record *record) {
 
 static bool ends_with(struct text text, const char *end) {
     const size_t length = strlen(end);
-    return text.length >= length && memcmp(text.at + text.length - length, end, length) == 0;
+    return text.length >= length && memcmp(text.bytes + text.length - length, end, length) == 0;
 }
 
 static uint64_t parameters_in(const struct record *record) {

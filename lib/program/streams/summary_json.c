@@ -13,7 +13,7 @@ static void put(struct output *output, const char *word) {
 }
 
 static void put_text(struct output *output, struct text text) {
-    json_text(output, text.at, text.length);
+    json_text(output, text.bytes, text.length);
 }
 
 static void put_tensor(struct output *output, const struct tensor *tensor) {
@@ -24,11 +24,11 @@ static void put_tensor(struct output *output, const struct tensor *tensor) {
         output_printf(output, "%s%zu", i > 0 ? ", " : "", tensor->shape[i]);
     }
     put(output, "], \"min\": ");
-    json_number(output, some ? extent.least : NAN);
+    json_number(output, some ? extent.min : NAN);
     put(output, ", \"mean\": ");
     json_number(output, some ? extent.mean : NAN);
     put(output, ", \"max\": ");
-    json_number(output, some ? extent.greatest : NAN);
+    json_number(output, some ? extent.max : NAN);
     put(output, "}");
 }
 

@@ -14,9 +14,9 @@
 
 static bool take_header(struct survey_set *set, size_t i, const struct header_reply *reply,
                         struct error *error) {
-    const struct xray_file *file = &set->files.at[i];
+    const struct xray_file *file = &set->files.items[i];
     struct survey_image *image = &set->images[i];
-    const char *says = reply->says;
+    const char *says = reply->message;
     image->header = reply->header;
     image->state = reply->readable                ? SURVEY_READABLE
                    : !reply->known && file->found ? SURVEY_FOREIGN
@@ -26,7 +26,7 @@ static bool take_header(struct survey_set *set, size_t i, const struct header_re
         says = "the name is not UTF-8 and cannot be an id";
     }
     return image->state == SURVEY_READABLE ||
-           texts_keep(&set->texts, text_of(says), &image->says, error);
+           texts_keep(&set->texts, text_of(says), &image->message, error);
 }
 
 static bool read_all(struct survey_set *set, const struct survey_request *request,
@@ -38,7 +38,7 @@ static bool read_all(struct survey_set *set, const struct survey_request *reques
     struct header_reader *reader = header_reader_start(request->threads);
     for (size_t put = 0, taken = 0; good && taken < count; taken++) {
         for (; put < count && !header_reader_full(reader); put++) {
-            header_reader_put(reader, set->files.at[put].path);
+            header_reader_put(reader, set->files.items[put].path);
         }
         good = header_reader_take(reader, &reply) && take_header(set, taken, &reply, error);
         progress_step(&progress);
@@ -122,10 +122,10 @@ static bool leave_out(struct survey *survey, struct survey_set *set, const char 
 static bool check_mask(const struct survey *survey, struct survey_set *set, size_t i,
                        struct error *error) {
     struct survey_image *image = &set->images[i];
-    const struct survey_image *mask = &survey->masks.images[set->files.at[i].row];
+    const struct survey_image *mask = &survey->masks.images[set->files.items[i].row];
     struct error why;
     if (mask->state != SURVEY_READABLE) {
-        (void)fail(&why, "its mask: %.*s", TEXT_ARG(mask->says));
+        (void)fail(&why, "its mask: %.*s", TEXT_ARG(mask->message));
     } else if (mask->header.height != image->header.height ||
                mask->header.width != image->header.width) {
         (void)fail(&why, "is %zu x %zu, and its mask %zu x %zu", image->header.height,
@@ -134,13 +134,13 @@ static bool check_mask(const struct survey *survey, struct survey_set *set, size
         return true;
     }
     image->state = SURVEY_REFUSED;
-    return texts_keep(&set->texts, text_of(why.text), &image->says, error);
+    return texts_keep(&set->texts, text_of(why.text), &image->message, error);
 }
 
 static bool judge_image(struct survey *survey, struct survey_set *set, size_t i, bool skip,
                         struct error *error) {
     struct survey_image *image = &set->images[i];
-    const struct xray_file *file = &set->files.at[i];
+    const struct xray_file *file = &set->files.items[i];
     struct error says;
     size_t place = 0;
     bool added = false;
@@ -148,7 +148,7 @@ static bool judge_image(struct survey *survey, struct survey_set *set, size_t i,
         !check_mask(survey, set, i, error)) {
         return false;
     }
-    (void)fail(&says, "%.*s", TEXT_ARG(image->says));
+    (void)fail(&says, "%.*s", TEXT_ARG(image->message));
     switch (image->state) {
     case SURVEY_FOREIGN: return leave_out(survey, set, says.text, file->path, true, error);
     case SURVEY_REFUSED:

@@ -12,7 +12,7 @@ static void put(struct output *output, const char *text) {
 
 static void put_text(struct output *output, const char *name, struct text text) {
     output_printf(output, "\"%s\": ", name);
-    json_text(output, text.at, text.length);
+    json_text(output, text.bytes, text.length);
 }
 
 // [{NAME: text, "count": n}, ...]; `other` stands for what would make the list too long.

@@ -28,7 +28,7 @@ static bool read_masks(struct survey *survey, const struct survey_request *reque
                 survey_read_headers(survey, set, request, error);
     for (size_t i = 0; good && i < set->files.count; i++) {
         const struct survey_image image = set->images[i];
-        const struct xray_file *file = &set->files.at[i];
+        const struct xray_file *file = &set->files.items[i];
         size_t place = 0;
         bool added = false;
         if (image.state == SURVEY_FOREIGN) {
@@ -67,7 +67,7 @@ static bool fail_to_match(struct survey *survey, const struct survey_request *re
         return tally_add(&survey->failures, "no labels in it", 1, path, error);
     }
     (void)fail(&why, "fits no image: the first image is '%s', its first id '%.*s'",
-               survey->train.files.at[0].id, TEXT_ARG(ids->at[0]));
+               survey->train.files.items[0].id, TEXT_ARG(ids->items[0]));
     return tally_add(&survey->failures, why.text, 1, path, error);
 }
 
@@ -86,8 +86,8 @@ bool survey_read_labels(struct survey *survey, const struct survey_request *requ
     const struct ids *ids = label_ids(survey, request);
     for (size_t i = 0; read && i < files->count; i++) {
         if (survey->train.images[i].state != SURVEY_FOREIGN) {
-            files->at[i].row = image_id_find(ids, text_of(files->at[i].id));
-            matched += files->at[i].row != IDS_ABSENT;
+            files->items[i].row = image_id_find(ids, text_of(files->items[i].id));
+            matched += files->items[i].row != IDS_ABSENT;
         }
     }
     survey->labelled = matched > 0;
@@ -112,7 +112,7 @@ static int ascending(const void *a, const void *b) {
 static void find_quantiles(double *numbers, size_t count, double *quantiles) {
     qsort(numbers, count, sizeof *numbers, ascending);
     for (size_t i = 0; count > 0 && i < SURVEY_QUANTILES; i++) {
-        const double place = SURVEY_QUANTILE[i].at * (double)(count - 1);
+        const double place = SURVEY_QUANTILE[i].position * (double)(count - 1);
         const size_t below = (size_t)place;
         const size_t above = below + 1 < count ? below + 1 : below;
         quantiles[i] = numbers[below] + (numbers[above] - numbers[below]) * (place - (double)below);
@@ -138,10 +138,10 @@ static bool measure_rows(struct survey *survey, const struct survey_request *req
     areas->runs.count = 0;
     for (size_t i = 0; i < count; i++) {
         struct error why, example;
-        if (!runs_parse_more(&areas->runs, rows[i].runs.at, rows[i].runs.length, height, width,
+        if (!runs_parse_more(&areas->runs, rows[i].runs.bytes, rows[i].runs.length, height, width,
                              &why)) {
             (void)fail(&example, "%s: line %" PRIu64 ": %.*s", labels->name, rows[i].line,
-                       TEXT_ARG(labels->ids.at[place]));
+                       TEXT_ARG(labels->ids.items[place]));
             areas->wrong++;
             return tally_add_message(&survey->failures, why.text, 1, example.text, error);
         }
@@ -161,7 +161,7 @@ static bool measure_all(struct survey *survey, const struct survey_request *requ
     bool good = true;
     for (size_t i = 0; good && i < set->files.count; i++) {
         const struct image_header *header = &set->images[i].header;
-        const size_t row = set->files.at[i].row;
+        const size_t row = set->files.items[i].row;
         if (set->images[i].state != SURVEY_READABLE || row == IDS_ABSENT) {
             continue;
         }
@@ -182,13 +182,13 @@ static bool check_surplus(struct survey *survey, const struct ids *ids, struct e
     bool *used = calloc(ids->count + 1, sizeof *used);
     bool good = used != NULL || fail(error, "no memory for %zu ids", ids->count);
     for (size_t i = 0; good && i < files->count; i++) {
-        if (files->at[i].row != IDS_ABSENT) {
-            used[files->at[i].row] = true;
+        if (files->items[i].row != IDS_ABSENT) {
+            used[files->items[i].row] = true;
         }
     }
     for (size_t i = 0; good && i < ids->count; i++) {
         struct error id;
-        (void)fail(&id, "%.*s", TEXT_ARG(ids->at[i]));
+        (void)fail(&id, "%.*s", TEXT_ARG(ids->items[i]));
         survey->lesions.without_image += !used[i];
         good =
             used[i] || tally_add(&survey->notices, "has labels, but no image", 1, id.text, error);

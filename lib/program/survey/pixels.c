@@ -72,22 +72,23 @@ struct job {
 };
 
 struct jobs {
-    struct job *at;
+    struct job *items;
     size_t count;
 };
 
 static void add_jobs(struct survey *survey, struct survey_set *set, struct jobs *jobs) {
     for (size_t i = 0; i < set->files.count; i++) {
-        const size_t row = set->files.at[i].row;
+        const size_t row = set->files.items[i].row;
         if (set->images[i].state != SURVEY_READABLE) {
             continue;
         }
         if (survey->masks.given && row != IDS_ABSENT &&
             survey->masks.images[row].state == SURVEY_READABLE) {
-            jobs->at[jobs->count++] = (struct job){&survey->masks, &survey->masks.images[row],
-                                                   survey->masks.files.at[row].path, true};
+            jobs->items[jobs->count++] = (struct job){&survey->masks, &survey->masks.images[row],
+                                                      survey->masks.files.items[row].path, true};
         }
-        jobs->at[jobs->count++] = (struct job){set, &set->images[i], set->files.at[i].path, false};
+        jobs->items[jobs->count++] =
+            (struct job){set, &set->images[i], set->files.items[i].path, false};
     }
 }
 
@@ -95,15 +96,15 @@ static bool take(struct survey *survey, const struct job *job, const struct xray
                  struct digest *digest, struct error *error) {
     if (!reply->decoded) {
         job->image->state = SURVEY_REFUSED;
-        return texts_keep(&job->set->texts, text_of(reply->says), &job->image->says, error);
+        return texts_keep(&job->set->texts, text_of(reply->message), &job->image->message, error);
     }
     if (job->mask) {
         job->image->lesion = mask_area(&reply->image);
     } else {
         job->image->picture = look_at(&reply->image, digest);
     }
-    return reply->says[0] == '\0' ||
-           tally_add_message(&survey->notices, reply->says, 1, job->path, error);
+    return reply->message[0] == '\0' ||
+           tally_add_message(&survey->notices, reply->message, 1, job->path, error);
 }
 
 static bool decode_jobs(struct survey *survey, const struct survey_request *request,
@@ -119,14 +120,14 @@ static bool decode_jobs(struct survey *survey, const struct survey_request *requ
     bool good = true;
     for (size_t put = 0, taken = 0; good && taken < jobs->count; taken++) {
         for (; put < jobs->count && !xray_decoder_full(decoder); put++) {
-            if (jobs->at[put].mask) {
-                xray_decoder_put_mask(decoder, jobs->at[put].path);
+            if (jobs->items[put].mask) {
+                xray_decoder_put_mask(decoder, jobs->items[put].path);
             } else {
-                xray_decoder_put(decoder, jobs->at[put].path);
+                xray_decoder_put(decoder, jobs->items[put].path);
             }
         }
         good = xray_decoder_take(decoder, &reply) &&
-               take(survey, &jobs->at[taken], &reply, digest, error);
+               take(survey, &jobs->items[taken], &reply, digest, error);
         progress_step(&progress);
     }
     xray_decoder_stop(decoder);
@@ -138,15 +139,15 @@ static bool decode_jobs(struct survey *survey, const struct survey_request *requ
 bool survey_decode(struct survey *survey, const struct survey_request *request,
                    struct error *error) {
     const size_t most = 2 * (survey->train.files.count + survey->test.files.count);
-    struct jobs jobs = {calloc(most + 1, sizeof *jobs.at), 0};
-    if (jobs.at == NULL) {
+    struct jobs jobs = {calloc(most + 1, sizeof *jobs.items), 0};
+    if (jobs.items == NULL) {
         return fail(error, "no memory for %zu images", most);
     }
     add_jobs(survey, &survey->train, &jobs);
     add_jobs(survey, &survey->test, &jobs);
     survey->decoded = true;
     const bool good = jobs.count == 0 || decode_jobs(survey, request, &jobs, error);
-    free(jobs.at);
+    free(jobs.items);
     return good;
 }
 
@@ -190,7 +191,7 @@ static bool judge_picture(struct survey *survey, struct survey_set *set, size_t 
                           struct seen *seen, struct error *error) {
     const struct survey_picture *picture = &set->images[i].picture;
     struct survey_pixels *pixels = &set->pixels;
-    const char *path = set->files.at[i].path;
+    const char *path = set->files.items[i].path;
     const char *says = NULL;
     pixels->decoded++;
     if (picture->levels == 1) {

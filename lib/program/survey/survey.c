@@ -40,7 +40,7 @@ static bool take_id(struct xray_file *file, struct text id, struct error *error)
         return true;
     }
     free(file->id);
-    file->id = strndup(id.at, id.length);
+    file->id = strndup(id.bytes, id.length);
     return file->id != NULL || fail(error, "no memory for an id");
 }
 
@@ -53,18 +53,18 @@ static bool move_unlabelled(struct survey *survey, struct error *error) {
     to->given = true;
     free(to->images);
     to->images = calloc(count + 1, sizeof *to->images);
-    to->files.at = calloc(count + 1, sizeof *to->files.at);
-    if (to->images == NULL || to->files.at == NULL) {
+    to->files.items = calloc(count + 1, sizeof *to->files.items);
+    if (to->images == NULL || to->files.items == NULL) {
         return fail(error, "no memory for %zu images", count);
     }
     for (size_t i = 0; i < count; i++) {
         const struct survey_image image = from->images[i];
-        const struct xray_file file = from->files.at[i];
+        const struct xray_file file = from->files.items[i];
         const bool moved = file.row == IDS_ABSENT && is_free(&image);
         struct survey_set *set = moved ? to : from;
         size_t *end = moved ? &to->files.count : &kept;
         set->images[*end] = image;
-        set->files.at[(*end)++] = file;
+        set->files.items[(*end)++] = file;
     }
     from->files.count = kept;
     return true;
@@ -77,10 +77,10 @@ static bool check_unlabelled(struct survey *survey, bool dropped, struct error *
     bool good = true;
     for (size_t i = 0; good && i < set->files.count; i++) {
         struct survey_image *image = &set->images[i];
-        if (set->files.at[i].row == IDS_ABSENT && is_free(image)) {
+        if (set->files.items[i].row == IDS_ABSENT && is_free(image)) {
             survey->lesions.unlabelled++;
             image->state = dropped ? SURVEY_UNWANTED : image->state;
-            good = tally_add(&survey->notices, says, 1, set->files.at[i].path, error);
+            good = tally_add(&survey->notices, says, 1, set->files.items[i].path, error);
         }
     }
     return good;
@@ -92,11 +92,11 @@ static bool find_ids(struct survey *survey, const struct ids *ids, bool *found,
     struct survey_set *set = &survey->test;
     bool good = true;
     for (size_t i = 0; good && i < set->files.count; i++) {
-        struct xray_file *file = &set->files.at[i];
+        struct xray_file *file = &set->files.items[i];
         const size_t place = image_id_find(ids, text_of(file->id));
         if (place != IDS_ABSENT) {
             found[place] |= set->images[i].state != SURVEY_FOREIGN;
-            good = take_id(file, ids->at[place], error);
+            good = take_id(file, ids->items[place], error);
         } else if (is_free(&set->images[i])) {
             set->images[i].state = SURVEY_UNWANTED;
             good = tally_add(&survey->notices, "is left out: the list of ids does not name it", 1,
@@ -118,7 +118,7 @@ static bool check_ids(struct survey *survey, const char *path, struct error *err
                               : fail(error, "no memory for %zu ids", wanted.ids.count);
     for (size_t i = 0; good && i < wanted.ids.count; i++) {
         struct error id;
-        (void)fail(&id, "%.*s", TEXT_ARG(wanted.ids.at[i]));
+        (void)fail(&id, "%.*s", TEXT_ARG(wanted.ids.items[i]));
         good = found[i] || tally_add(&survey->failures, "no file has this id", 1, id.text, error);
     }
     free(found);
@@ -131,8 +131,8 @@ static bool use_labels(struct survey *survey, const struct survey_request *reque
     const struct ids *ids = request->masks != NULL ? &survey->masks.ids : &survey->labels.ids;
     bool good = true;
     for (size_t i = 0; good && i < survey->train.files.count; i++) {
-        struct xray_file *file = &survey->train.files.at[i];
-        good = file->row == IDS_ABSENT || take_id(file, ids->at[file->row], error);
+        struct xray_file *file = &survey->train.files.items[i];
+        good = file->row == IDS_ABSENT || take_id(file, ids->items[file->row], error);
     }
     return good && (request->unlabelled == SURVEY_TEST
                         ? move_unlabelled(survey, error)
@@ -143,9 +143,9 @@ static bool note_common(struct survey *survey, struct error *error) {
     bool good = true;
     for (size_t i = 0; good && i < survey->test.ids.count; i++) {
         struct error id;
-        (void)fail(&id, "%.*s", TEXT_ARG(survey->test.ids.at[i]));
+        (void)fail(&id, "%.*s", TEXT_ARG(survey->test.ids.items[i]));
         good =
-            ids_find(&survey->train.ids, survey->test.ids.at[i]) == IDS_ABSENT ||
+            ids_find(&survey->train.ids, survey->test.ids.items[i]) == IDS_ABSENT ||
             tally_add(&survey->notices, "is a test image and a training image", 1, id.text, error);
     }
     return good;

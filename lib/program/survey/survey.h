@@ -40,7 +40,7 @@ struct survey_picture {
 
 struct survey_image {
     struct image_header header;
-    struct text says; // why it is refused, nameless or foreign
+    struct text message; // why it is refused, nameless or foreign
     enum survey_state state;
     struct survey_picture picture;
     size_t lesion; // pixels of a decoded mask
@@ -51,7 +51,7 @@ struct survey_image {
 enum { SURVEY_QUANTILES = 7 };
 struct survey_quantile {
     const char *name;
-    double at; // 0 .. 1
+    double position; // 0 .. 1
 };
 extern const struct survey_quantile SURVEY_QUANTILE[SURVEY_QUANTILES];
 

@@ -15,8 +15,8 @@ enum {
 static void print_row(struct output *output, const char *heading, size_t count, struct text name,
                       struct text example) {
     char shown[SHOWN_MOST], shown_example[SHOWN_MOST];
-    utf8_show_text(name.at, name.length, shown, sizeof shown);
-    utf8_show_text(example.at, example.length, shown_example, sizeof shown_example);
+    utf8_show_text(name.bytes, name.length, shown, sizeof shown);
+    utf8_show_text(example.bytes, example.length, shown_example, sizeof shown_example);
     output_printf(output, "  %-26s %9zu%s%s%s%s\n", heading, count, *shown ? "  " : "", shown,
                   *shown_example ? ": " : "", shown_example);
 }

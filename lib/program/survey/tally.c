@@ -33,7 +33,7 @@ static bool add(struct tally *tally, const char *key, const char *name, size_t c
     }
     row->count += count;
     tally->total += count;
-    return row->example.at != NULL || example == NULL ||
+    return row->example.bytes != NULL || example == NULL ||
            texts_keep(&tally->texts, text_of(example), &row->example, error);
 }
 

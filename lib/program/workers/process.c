@@ -130,7 +130,7 @@ void *work_result(struct work *work, size_t length) {
     struct workers_space *space = work->space;
     space->length = 0;
     if (length > WORKERS_MAX_RESULT || !know(space, space->slot)) {
-        (void)fail(&work->says, "no memory for a result of %zu bytes", length);
+        (void)fail(&work->message, "no memory for a result of %zu bytes", length);
         return NULL;
     }
     struct mapping *mapping = &space->mappings[space->slot];
@@ -144,7 +144,7 @@ void *work_result(struct work *work, size_t length) {
                                 (off_t)(space->slot * WORKERS_MAX_RESULT));
         if (mapping->address == MAP_FAILED) {
             mapping->address = NULL;
-            (void)fail(&work->says, "no memory for a result of %zu bytes", length);
+            (void)fail(&work->message, "no memory for a result of %zu bytes", length);
             return NULL;
         }
         mapping->length = mapped;
@@ -181,10 +181,10 @@ void worker_process(int socket, int results, pid_t parent, size_t memory, work_f
         errno = 0;
         answer.succeeded = work(context, &job);
         if (!answer.succeeded && errno == ENOMEM && outer_limit > 0) {
-            (void)workers_blame_limit(outer_limit, &job.says);
+            (void)workers_blame_limit(outer_limit, &job.message);
         }
         answer.length = answer.succeeded ? space.length : 0;
-        answer.says = job.says;
+        answer.message = job.message;
         if (send(ORDERS, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) {
             _exit(1);
         }

@@ -12,7 +12,7 @@ struct worker_answer {
     size_t slot;
     size_t length; // of the result
     bool succeeded;
-    struct error says;
+    struct error message;
 };
 
 // The limit of the address space that this process was started with (ulimit -v), in bytes, where it

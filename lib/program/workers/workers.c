@@ -65,7 +65,7 @@ static void finish(struct slot *slot, const struct worker_answer *answer) {
 
 static void finish_badly(struct slot *slot, const char *says) {
     struct worker_answer answer = {.succeeded = false};
-    (void)fail(&answer.says, "%s", says);
+    (void)fail(&answer.message, "%s", says);
     finish(slot, &answer);
 }
 
@@ -176,7 +176,7 @@ static void receive(struct workers *workers, struct worker *worker) {
             replace(workers, worker, "the worker's answer makes no sense");
             return;
         }
-        answer.says.text[sizeof answer.says.text - 1] = '\0';
+        answer.message.text[sizeof answer.message.text - 1] = '\0';
         finish(&workers->slots[answer.slot], &answer);
         worker->queue[0] = worker->queue[1];
         worker->queued--;
@@ -336,7 +336,7 @@ bool workers_take(struct workers *workers, struct workers_reply *reply) {
         .job_length = slot->job_length,
         .result = slot->answer.length > 0 ? map_result(workers, number) : NULL,
         .length = slot->answer.length,
-        .says = slot->answer.says.text,
+        .message = slot->answer.message.text,
     };
     return true;
 }

@@ -14,16 +14,16 @@
 struct work {
     const char *job; // what workers_put was given, with a NUL behind it
     size_t length;
-    struct error says; // to fill: what is wrong, or (where the job succeeds) what a person
-                       // should be told; empty for nothing
+    struct error message; // to fill: what is wrong, or (where the job succeeds) what a person
+                          // should be told; empty for nothing
     struct workers_space *space;
 };
 
 // Memory for the job's result that the parent sees without a copy; its bytes are not cleared. NULL
-// (and work->says filled) above WORKERS_MAX_RESULT or without memory. The last call counts.
+// (and work->message filled) above WORKERS_MAX_RESULT or without memory. The last call counts.
 void *work_result(struct work *work, size_t length);
 
-// Does one job in a worker process: true when it succeeded, otherwise work->says tells why not.
+// Does one job in a worker process: true when it succeeded, otherwise work->message tells why not.
 typedef bool work_function(void *context, struct work *work);
 
 struct workers_limits {
@@ -41,7 +41,7 @@ struct workers_reply {
     size_t job_length;
     const void *result; // what the worker wrote to work_result; NULL where it asked for none
     size_t length;
-    const char *says; // what is wrong, or what a person should be told; "" for nothing
+    const char *message; // what is wrong, or what a person should be told; "" for nothing
 };
 
 struct workers;

@@ -20,13 +20,13 @@ void xray_file_free(struct xray_file *file) {
 
 static bool add_with_id(struct xray_files *files, const char *path, struct text id, bool found,
                         struct error *error) {
-    struct xray_file *at = array_grow(files->at, &files->capacity, files->count + 1, sizeof *at);
+    struct xray_file *at = array_grow(files->items, &files->capacity, files->count + 1, sizeof *at);
     if (at == NULL) {
         return fail(error, "no memory for %zu paths", files->count + 1);
     }
-    files->at = at;
-    struct xray_file *file = &files->at[files->count];
-    *file = (struct xray_file){strdup(path), strndup(id.at, id.length), found, IDS_ABSENT};
+    files->items = at;
+    struct xray_file *file = &files->items[files->count];
+    *file = (struct xray_file){strdup(path), strndup(id.bytes, id.length), found, IDS_ABSENT};
     if (file->path == NULL || file->id == NULL) {
         xray_file_free(file);
         return fail(error, "no memory for %zu paths", files->count);
@@ -130,7 +130,7 @@ static bool check_cover(const struct placed *placed, size_t count, const struct 
                         struct error *error) {
     for (size_t id = 0, i = 0; id < ids->count; id++) {
         if (i == count || placed[i].place != id) {
-            return fail(error, "%.*s: no file has this id", TEXT_ARG(ids->at[id]));
+            return fail(error, "%.*s: no file has this id", TEXT_ARG(ids->items[id]));
         }
         while (i < count && placed[i].place == id) {
             i++;
@@ -147,14 +147,14 @@ bool files_select(struct xray_files *files, const struct ids *ids, struct error 
         return fail(error, "no memory for %zu files", files->count);
     }
     for (size_t i = 0; i < files->count; i++) {
-        placed[count] = (struct placed){image_id_find(ids, text_of(files->at[i].id)), i};
+        placed[count] = (struct placed){image_id_find(ids, text_of(files->items[i].id)), i};
         count += placed[count].place != IDS_ABSENT;
     }
     qsort(placed, count, sizeof *placed, by_place);
     bool good = check_cover(placed, count, ids, error);
     for (size_t i = 0; good && i < count; i++) {
-        const struct xray_file *file = &files->at[placed[i].file];
-        good = add_with_id(&selected, file->path, ids->at[placed[i].place], file->found, error);
+        const struct xray_file *file = &files->items[placed[i].file];
+        good = add_with_id(&selected, file->path, ids->items[placed[i].place], file->found, error);
     }
     free(placed);
     files_free(good ? files : &selected);
@@ -166,8 +166,8 @@ bool files_select(struct xray_files *files, const struct ids *ids, struct error 
 
 void files_free(struct xray_files *files) {
     for (size_t i = 0; i < files->count; i++) {
-        xray_file_free(&files->at[i]);
+        xray_file_free(&files->items[i]);
     }
-    free(files->at);
+    free(files->items);
     *files = (struct xray_files){0};
 }

@@ -16,7 +16,7 @@ struct xray_file {
 
 // Starts as zeros.
 struct xray_files {
-    struct xray_file *at;
+    struct xray_file *items;
     size_t count, capacity;
 };
 

@@ -27,11 +27,11 @@ static bool describe_file(void *context, struct work *work) {
     (void)context;
     struct described described = {.readable = false};
     struct file_view view;
-    if (file_view_open(work->job, XRAY_MAX_FILE, &view, &work->says)) {
+    if (file_view_open(work->job, XRAY_MAX_FILE, &view, &work->message)) {
         described.readable =
-            image_describe(view.bytes, view.length, &described.header, &work->says);
+            image_describe(view.bytes, view.length, &described.header, &work->message);
         file_view_close(&view);
-    } else if (looks_like_image(work->job, &work->says)) { // an archive of gigabytes does not
+    } else if (looks_like_image(work->job, &work->message)) { // an archive of gigabytes does not
         return false;
     }
     void *result = work_result(work, sizeof described);
@@ -73,7 +73,7 @@ bool header_reader_take(struct header_reader *reader, struct header_reply *reply
     *reply = (struct header_reply){.readable = described.readable,
                                    .known = !whole || described.header.format[0] != '\0',
                                    .header = described.header,
-                                   .says = answer.says};
+                                   .message = answer.message};
     return true;
 }
 

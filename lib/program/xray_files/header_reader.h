@@ -12,7 +12,7 @@ struct header_reply {
     bool readable; // nothing in the header stands in the way of decoding
     bool known;    // the file is of a format that is read here, as far as could be seen
     struct image_header header;
-    const char *says; // why it is not readable; stays until the next header_reader_take
+    const char *message; // why it is not readable; stays until the next header_reader_take
 };
 
 // Prepares `processes` workers (at least 1). Ends the program where they cannot be had.

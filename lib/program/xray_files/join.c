@@ -20,11 +20,11 @@ static void count_one(struct some *some, const char *one) {
 
 // A file goes by the id of its row.
 static void take_row(const struct join *join, struct xray_file *file, bool *used) {
-    const struct text id = join->ids->at[file->row];
+    const struct text id = join->ids->items[file->row];
     used[file->row] = true;
     if (!text_is(id, file->id)) {
         free(file->id);
-        if ((file->id = strndup(id.at, id.length)) == NULL) {
+        if ((file->id = strndup(id.bytes, id.length)) == NULL) {
             die("no memory");
         }
     }
@@ -36,7 +36,7 @@ static void find_rows(const struct join *join, struct xray_files *files, bool *u
         die("%s: no %ss in it", join->name, join->what);
     }
     for (size_t i = 0; i < files->count; i++) {
-        struct xray_file *file = &files->at[i];
+        struct xray_file *file = &files->items[i];
         file->row = image_id_find(join->ids, text_of(file->id));
         if (file->row != IDS_ABSENT) {
             take_row(join, file, used);
@@ -45,8 +45,8 @@ static void find_rows(const struct join *join, struct xray_files *files, bool *u
     }
     if (files->count > 0 && with.count == 0) {
         die("%s: no %s for any of %zu images: the first image is '%s', the first %s is of '%.*s'",
-            join->name, join->what, files->count, files->at[0].id, join->what,
-            TEXT_ARG(join->ids->at[0]));
+            join->name, join->what, files->count, files->items[0].id, join->what,
+            TEXT_ARG(join->ids->items[0]));
     }
 }
 
@@ -57,12 +57,12 @@ static void note_rows(const struct join *join, const bool *used, struct left_out
     for (size_t i = 0; i < join->ids->count; i++) {
         if (!used[i]) {
             first = count++ == 0 ? i : first;
-            left_out_add(left, join->ids->at[i], "", "no image has this id");
+            left_out_add(left, join->ids->items[i], "", "no image has this id");
         }
     }
     if (count > 0 && !left->quiet) {
         warn("%s: %zu of its %zu ids %s no image, such as '%.*s'", join->name, count,
-             join->ids->count, count == 1 ? "has" : "have", TEXT_ARG(join->ids->at[first]));
+             join->ids->count, count == 1 ? "has" : "have", TEXT_ARG(join->ids->items[first]));
     }
 }
 
@@ -87,15 +87,15 @@ void join_files(const struct join *join, struct xray_files *files, struct left_o
     find_rows(join, files, used);
     (void)snprintf(reason, sizeof reason, "%s %s in %s", only ? "a" : "no", join->what, join->name);
     for (size_t i = 0; i < files->count; i++) {
-        if ((files->at[i].row != IDS_ABSENT) == only) {
-            count_one(&others, files->at[i].id);
+        if ((files->items[i].row != IDS_ABSENT) == only) {
+            count_one(&others, files->items[i].id);
         }
     }
     note_files(join, others, files->count, only, left);
     for (size_t i = 0; i < files->count; i++) {
-        struct xray_file *file = &files->at[i];
+        struct xray_file *file = &files->items[i];
         if (join->files == UNLABELLED_KEEP || (file->row != IDS_ABSENT) != only) {
-            files->at[kept++] = *file;
+            files->items[kept++] = *file;
             continue;
         }
         left_out_add(left, text_of(file->id), file->path, reason);

@@ -26,7 +26,7 @@ void left_out_add(struct left_out *left, struct text id, const char *path, const
     if (left->list == NULL) {
         return;
     }
-    utf8_show_text(id.at, id.length, shown[0], sizeof shown[0]);
+    utf8_show_text(id.bytes, id.length, shown[0], sizeof shown[0]);
     utf8_show_text(path, strlen(path), shown[1], sizeof shown[1]);
     utf8_show_text(reason, strlen(reason), shown[2], sizeof shown[2]);
     const struct text row[] = {text_of(shown[0]), text_of(shown[1]), text_of(shown[2])};
@@ -124,10 +124,10 @@ void left_out_foreign(struct left_out *left, struct xray_files *files, size_t fi
     struct kind kinds[KINDS] = {{.count = 0}};
     size_t kept = first;
     for (size_t i = first; i < files->count; i++) {
-        if (is_wanted(left, &files->at[i], kinds)) {
-            files->at[kept++] = files->at[i];
+        if (is_wanted(left, &files->items[i], kinds)) {
+            files->items[kept++] = files->items[i];
         } else {
-            xray_file_free(&files->at[i]);
+            xray_file_free(&files->items[i]);
         }
     }
     if (kept == first && kinds[0].count > 0) {

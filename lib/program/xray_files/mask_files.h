@@ -6,7 +6,7 @@
 #include "image/image.h"
 #include "program/xray_files/left_out.h"
 
-// Starts as zeros. The id of files.at[i] is ids.at[i].
+// Starts as zeros. The id of files.items[i] is ids.items[i].
 struct mask_files {
     struct xray_files files;
     struct ids ids;

@@ -22,13 +22,13 @@ static void add_mask(struct tracer *tracer, const struct xray_reply *reply, stru
     const struct image *mask = &reply->image;
     struct error error;
     if (!reply->decoded) {
-        die("%s: %s", reply->path, reply->says);
+        die("%s: %s", reply->path, reply->message);
     }
     if (!runs_trace(&tracer->runs, mask, &error) ||
         !runs_format(&tracer->text, &tracer->runs, &error)) {
         die("%s: %s", reply->path, error.text);
     }
-    const struct text runs = {tracer->text.at, tracer->runs.count > 0 ? tracer->text.length : 0};
+    const struct text runs = {tracer->text.bytes, tracer->runs.count > 0 ? tracer->text.length : 0};
     if (!labels_add(labels, id, runs, 0, &error) ||
         !sizes_add(sizes, id, mask->height, mask->width, &error)) {
         die("%s: %s", reply->path, error.text);
@@ -55,18 +55,18 @@ void mask_labels_read(const char *folder, size_t processes, bool quiet, struct l
     struct xray_decoder *decoder = xray_decoder_start(processes, MASK_SECONDS, &options);
     for (size_t put = 0, taken = 0; taken < masks.files.count; taken++) {
         for (; put < masks.files.count && !xray_decoder_full(decoder); put++) {
-            xray_decoder_put_mask(decoder, masks.files.at[put].path);
+            xray_decoder_put_mask(decoder, masks.files.items[put].path);
         }
         if (!xray_decoder_take(decoder, &reply)) {
             break;
         }
-        add_mask(&tracer, &reply, masks.ids.at[taken], labels, sizes);
+        add_mask(&tracer, &reply, masks.ids.items[taken], labels, sizes);
     }
     xray_decoder_stop(decoder);
     if (!labels_sort(labels, &error)) {
         die("%s: %s", folder, error.text);
     }
     runs_free(&tracer.runs);
-    free(tracer.text.at);
+    free(tracer.text.bytes);
     mask_files_free(&masks);
 }

@@ -90,14 +90,14 @@ static bool decode_file(void *context, struct work *work) {
     struct image mask = {NULL, 0, 0};
     struct image_note note = {""};
     bool known = true;
-    if (!read_pixels(decoder, wanted, path, &image, &note, &known, &work->says)) {
+    if (!read_pixels(decoder, wanted, path, &image, &note, &known, &work->message)) {
         return !known;
     }
     const bool good = (wanted != BOTH || read_mask(decoder, path + strlen(path) + 1, &image, &mask,
-                                                   &note, &work->says)) &&
+                                                   &note, &work->message)) &&
                       write_result(work, &image, &mask);
     if (good) {
-        (void)fail(&work->says, "%s", note.text);
+        (void)fail(&work->message, "%s", note.text);
     }
     image_free(&image);
     image_free(&mask);
@@ -154,7 +154,7 @@ bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply) {
     *reply = (struct xray_reply){.decoded = answer.succeeded && answer.length > 0,
                                  .known = !answer.succeeded || answer.length > 0,
                                  .path = answer.job + 1,
-                                 .says = answer.says};
+                                 .message = answer.message};
     if (reply->decoded) {
         memcpy(&decoded, answer.result, sizeof decoded);
         uint8_t *pixels = (uint8_t *)answer.result + sizeof decoded;

@@ -14,11 +14,11 @@ struct xray_decoder;
 // What became of a file. Everything in it stays until the next call of xray_decoder_take.
 struct xray_reply {
     bool decoded;
-    bool known;         // the file is of a format that is read here, as far as could be seen
-    const char *path;   // as it was put
-    struct image image; // not to be freed; empty where the file was not decoded
-    struct image mask;  // not to be freed; empty where none was asked for
-    const char *says;   // why not, or what a person should be told; "" for nothing
+    bool known;          // the file is of a format that is read here, as far as could be seen
+    const char *path;    // as it was put
+    struct image image;  // not to be freed; empty where the file was not decoded
+    struct image mask;   // not to be freed; empty where none was asked for
+    const char *message; // why not, or what a person should be told; "" for nothing
 };
 
 // Prepares `processes` workers (at least 1); a file may take `seconds` (0: any time). Of `options`

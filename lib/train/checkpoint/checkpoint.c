@@ -142,8 +142,8 @@ static bool check_values(const struct tensor *tensor, const char *name,
     if (!tensor_finite(tensor)) {
         return fail(error, "'%s' of %s holds a number that is not finite", name, parameter->name);
     }
-    return !variance || !tensor_extent(tensor, &extent) || extent.least >= 0 ||
-           fail(error, "'%s' of %s is a variance below 0: %g", name, parameter->name, extent.least);
+    return !variance || !tensor_extent(tensor, &extent) || extent.min >= 0 ||
+           fail(error, "'%s' of %s is a variance below 0: %g", name, parameter->name, extent.min);
 }
 
 static bool copy_tensor(const struct record *record, const char *name,
@@ -221,9 +221,9 @@ static bool read_record(struct loading *loading, const struct record *record, st
                training_state_read(record, loading->plan, loading->state, error);
     }
     const bool of_optimizer = text_begins(record->id, CHECKPOINT_OPTIMIZER);
-    const struct text name = of_optimizer
-                                 ? (struct text){record->id.at + prefix, record->id.length - prefix}
-                                 : record->id;
+    const struct text name =
+        of_optimizer ? (struct text){record->id.bytes + prefix, record->id.length - prefix}
+                     : record->id;
     const int number = find_parameter(loading->graph, name);
     if (number < 0 ||
         (of_optimizer && !role_is_learned(graph_parameter_at(loading->graph, number)->role))) {

@@ -194,7 +194,7 @@ static bool check_finite(const struct graph *graph, const struct weight_table *t
 
 bool parameters_check(const struct graph *graph, const struct weight_table *table,
                       const char *prefix, enum take take, struct error *error) {
-    struct misfit misfit = {{{.most = 150}, {.most = 150}, {.most = 110}}};
+    struct misfit misfit = {{{.max_bytes = 150}, {.max_bytes = 150}, {.max_bytes = 110}}};
     return parameters_fit(graph, table, prefix, take, &misfit)
                ? check_finite(graph, table, prefix, error)
                : list_misfit(&misfit, error);

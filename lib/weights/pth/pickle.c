@@ -17,11 +17,11 @@ static bool fail_cut(struct pickle_machine *machine) {
 }
 
 static bool take(struct pickle_machine *machine, uint64_t count, const unsigned char **bytes) {
-    if (count > machine->length - machine->at) {
+    if (count > machine->length - machine->offset) {
         return fail_cut(machine);
     }
-    *bytes = machine->bytes + machine->at;
-    machine->at += count;
+    *bytes = machine->bytes + machine->offset;
+    machine->offset += count;
     return true;
 }
 
@@ -65,13 +65,13 @@ static bool take_long(struct pickle_machine *machine, size_t length_bytes) {
 }
 
 static bool take_line(struct pickle_machine *machine, struct text *line) {
-    const char *start = (const char *)machine->bytes + machine->at;
-    const char *stop = memchr(start, '\n', machine->length - machine->at);
+    const char *start = (const char *)machine->bytes + machine->offset;
+    const char *stop = memchr(start, '\n', machine->length - machine->offset);
     if (stop == NULL) {
         return fail_cut(machine);
     }
     *line = (struct text){start, (size_t)(stop - start)};
-    machine->at += line->length + 1;
+    machine->offset += line->length + 1;
     return true;
 }
 
@@ -82,11 +82,11 @@ static bool read_decimal(struct text line, int64_t *number) {
     char digits[24];
     char *end = digits;
     const size_t length =
-        line.length > 0 && line.at[line.length - 1] == 'L' ? line.length - 1 : line.length;
+        line.length > 0 && line.bytes[line.length - 1] == 'L' ? line.length - 1 : line.length;
     if (length == 0 || length >= sizeof digits) {
         return false;
     }
-    memcpy(digits, line.at, length);
+    memcpy(digits, line.bytes, length);
     digits[length] = 0;
     errno = 0;
     *number = strtoll(digits, &end, 10);
@@ -135,7 +135,7 @@ static bool do_line(struct pickle_machine *machine, int instruction) {
                                   : pickle_get_memo(machine, (uint64_t)number);
     case 'S': // in quotes
         return line.length >= 2
-                   ? pickle_push_text(machine, (struct text){line.at + 1, line.length - 2})
+                   ? pickle_push_text(machine, (struct text){line.bytes + 1, line.length - 2})
                    : fail(machine->error, "has a text without quotes");
     case 'V': return pickle_push_text(machine, line);
     case 'P': return pickle_push_opaque(machine, "a reference to what is no storage");
@@ -190,7 +190,7 @@ static bool build(struct pickle_machine *machine) {
     }
     if (object->type == PICKLE_TENSOR || object->type == PICKLE_STORAGE) {
         object->type = PICKLE_OPAQUE;
-        object->what = text_of(changed);
+        object->description = text_of(changed);
     }
     return pickle_push(machine, object);
 }
@@ -338,7 +338,7 @@ bool pickle_read(struct pickle *pickle, struct arena *arena, const unsigned char
     bool going = true;
     *pickle = (struct pickle){.value = NULL};
     while (going) {
-        const size_t at = machine.at;
+        const size_t at = machine.offset;
         const unsigned char *instruction = NULL;
         going = take(&machine, 1, &instruction);
         if (going && *instruction == '.') {
@@ -352,6 +352,6 @@ bool pickle_read(struct pickle *pickle, struct arena *arena, const unsigned char
         }
         going = pickle->value == NULL;
     }
-    pickle->used = machine.at;
+    pickle->used = machine.offset;
     return true;
 }

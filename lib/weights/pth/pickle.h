@@ -56,7 +56,7 @@ struct pickle_tensor {
 };
 
 struct pickle_items {
-    struct pickle_value **at;
+    struct pickle_value **values;
     size_t count;
     size_t capacity;
 };
@@ -69,7 +69,8 @@ struct pickle_value {
     union {
         int64_t integer;
         struct text text; // of a text; of a function, its name with the module's
-        struct text what; // of an opaque value, what it is: "an object of argparse.Namespace"
+        struct text
+            description; // of an opaque value, what it is: "an object of argparse.Namespace"
         struct pickle_items *items; // of a tuple, list or dict
         const struct pickle_storage *storage;
         const struct pickle_tensor *tensor;

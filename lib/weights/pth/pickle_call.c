@@ -72,9 +72,9 @@ bool pickle_push_function(struct pickle_machine *machine, struct text module, st
     if (joined == NULL) {
         return false;
     }
-    memcpy(joined, module.at, module.length);
+    memcpy(joined, module.bytes, module.length);
     joined[module.length] = '.';
-    memcpy(joined + module.length + 1, name.at, name.length);
+    memcpy(joined + module.length + 1, name.bytes, name.length);
     value->text = (struct text){joined, length};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         if (text_is(value->text, functions[i].name)) {
@@ -97,8 +97,8 @@ static bool push_named(struct pickle_machine *machine, const char *kind, struct 
         return false;
     }
     memcpy(what, kind, length);
-    memcpy(what + length, name.at, name.length);
-    value->what = (struct text){what, length + name.length};
+    memcpy(what + length, name.bytes, name.length);
+    value->description = (struct text){what, length + name.length};
     return pickle_push(machine, value);
 }
 
@@ -120,7 +120,7 @@ static bool push_foreign(struct pickle_machine *machine, const struct pickle_val
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i].part);
         const size_t module = strlen("torch._utils.");
-        if (memcmp(function->text.at + module, kinds[i].part, length) == 0) {
+        if (memcmp(function->text.bytes + module, kinds[i].part, length) == 0) {
             return pickle_push_opaque(machine, kinds[i].what);
         }
     }
@@ -141,7 +141,7 @@ static bool read_sides(const struct pickle_value *tuple, uint64_t sides[TENSOR_M
     }
     *rank = tuple->items->count;
     for (size_t i = 0; i < *rank; i++) {
-        const struct pickle_value *side = tuple->items->at[i];
+        const struct pickle_value *side = tuple->items->values[i];
         if (side->type != PICKLE_INTEGER || side->integer < 0) {
             return false;
         }
@@ -209,19 +209,19 @@ static const char *foreign_tensor(const struct pickle_tensor *tensor,
 // numbers comes before the marks.
 static bool rebuild_tensor(struct pickle_machine *machine, const struct pickle_value *function,
                            const struct pickle_items *arguments) {
-    const size_t third = function->text.at[function->text.length - 1] == '3' ? 1 : 0;
-    const struct pickle_value *dtype = third && arguments->count > 6 ? arguments->at[6] : NULL;
+    const size_t third = function->text.bytes[function->text.length - 1] == '3' ? 1 : 0;
+    const struct pickle_value *dtype = third && arguments->count > 6 ? arguments->values[6] : NULL;
     size_t strides = 0;
     struct pickle_tensor made = {0};
-    if (arguments->count < 4 || arguments->at[0]->type != PICKLE_STORAGE ||
-        arguments->at[1]->type != PICKLE_INTEGER || arguments->at[1]->integer < 0) {
+    if (arguments->count < 4 || arguments->values[0]->type != PICKLE_STORAGE ||
+        arguments->values[1]->type != PICKLE_INTEGER || arguments->values[1]->integer < 0) {
         return fail(machine->error, "a tensor without storage");
     }
-    made.storage = arguments->at[0]->storage;
+    made.storage = arguments->values[0]->storage;
     made.numbers = made.storage->numbers;
-    made.offset = (uint64_t)arguments->at[1]->integer;
-    if (!read_sides(arguments->at[2], made.shape, &made.rank) ||
-        !read_sides(arguments->at[3], made.stride, &strides) || strides != made.rank) {
+    made.offset = (uint64_t)arguments->values[1]->integer;
+    if (!read_sides(arguments->values[2], made.shape, &made.rank) ||
+        !read_sides(arguments->values[3], made.stride, &strides) || strides != made.rank) {
         return fail(machine->error, "a tensor without a shape that can be read");
     }
     if (dtype != NULL && is_function(dtype, FUNCTION_DTYPE)) {
@@ -232,7 +232,7 @@ static bool rebuild_tensor(struct pickle_machine *machine, const struct pickle_v
                    : pickle_push_opaque(machine, "a tensor of a type that is not known");
     }
     const char *foreign =
-        foreign_tensor(&made, arguments->count > 6 + third ? arguments->at[6 + third] : NULL);
+        foreign_tensor(&made, arguments->count > 6 + third ? arguments->values[6 + third] : NULL);
     if (foreign != NULL) {
         return pickle_push_opaque(machine, foreign);
     }
@@ -242,17 +242,17 @@ static bool rebuild_tensor(struct pickle_machine *machine, const struct pickle_v
 // (function, type, arguments, state): tensors with attributes of their own.
 static bool rebuild_from_type(struct pickle_machine *machine, const struct pickle_value *function,
                               const struct pickle_items *arguments) {
-    if (arguments->count < 3 || arguments->at[0]->type != PICKLE_FUNCTION ||
-        arguments->at[2]->type != PICKLE_TUPLE) {
+    if (arguments->count < 3 || arguments->values[0]->type != PICKLE_FUNCTION ||
+        arguments->values[2]->type != PICKLE_TUPLE) {
         return push_object(machine, function);
     }
-    const struct pickle_value *type = arguments->at[1];
-    const enum pickle_function inner = arguments->at[0]->function;
+    const struct pickle_value *type = arguments->values[1];
+    const enum pickle_function inner = arguments->values[0]->function;
     if (!is_function(type, FUNCTION_TENSOR_TYPE)) {
         return push_object(machine, type->type == PICKLE_FUNCTION ? type : function);
     }
     if (inner == FUNCTION_REBUILD_TENSOR || inner == FUNCTION_FOREIGN) {
-        return pickle_call(machine, arguments->at[0], arguments->at[2]);
+        return pickle_call(machine, arguments->values[0], arguments->values[2]);
     }
     return push_object(machine, function);
 }
@@ -260,7 +260,7 @@ static bool rebuild_from_type(struct pickle_machine *machine, const struct pickl
 // The first argument, which a Parameter or a Size does nothing to.
 static bool push_argument(struct pickle_machine *machine, const struct pickle_value *function,
                           const struct pickle_items *arguments, enum pickle_type type) {
-    struct pickle_value *first = arguments->count > 0 ? arguments->at[0] : NULL;
+    struct pickle_value *first = arguments->count > 0 ? arguments->values[0] : NULL;
     return first != NULL && (first->type == type || first->type == PICKLE_OPAQUE)
                ? pickle_push(machine, first)
                : push_object(machine, function);
@@ -268,18 +268,18 @@ static bool push_argument(struct pickle_machine *machine, const struct pickle_va
 
 // An empty dict, or one of the pairs that Python 2 gives to OrderedDict.
 static bool push_dict(struct pickle_machine *machine, const struct pickle_items *arguments) {
-    const struct pickle_value *pairs = arguments->count == 1 ? arguments->at[0] : NULL;
+    const struct pickle_value *pairs = arguments->count == 1 ? arguments->values[0] : NULL;
     if (!pickle_gather(machine, 0, PICKLE_DICT)) {
         return false;
     }
     for (size_t i = 0; pairs != NULL && pairs->type == PICKLE_LIST && i < pairs->items->count;
          i++) {
-        const struct pickle_value *pair = pairs->items->at[i];
+        const struct pickle_value *pair = pairs->items->values[i];
         if ((pair->type != PICKLE_LIST && pair->type != PICKLE_TUPLE) || pair->items->count != 2) {
             return fail(machine->error, "a dict of what are no pairs");
         }
-        if (!pickle_push(machine, pair->items->at[0]) ||
-            !pickle_push(machine, pair->items->at[1]) || !pickle_add(machine, 2, PICKLE_DICT)) {
+        if (!pickle_push(machine, pair->items->values[0]) ||
+            !pickle_push(machine, pair->items->values[1]) || !pickle_add(machine, 2, PICKLE_DICT)) {
             return false;
         }
     }
@@ -319,19 +319,19 @@ bool pickle_make(struct pickle_machine *machine, const struct pickle_value *clas
 bool pickle_refer(struct pickle_machine *machine, const struct pickle_value *id) {
     const struct pickle_items *items = id->type == PICKLE_TUPLE ? id->items : NULL;
     // The older form refers to a network's class with its source text.
-    if (items != NULL && items->count > 1 && items->at[0]->type == PICKLE_TEXT &&
-        text_is(items->at[0]->text, "module")) {
-        return pickle_push(machine, items->at[1]);
+    if (items != NULL && items->count > 1 && items->values[0]->type == PICKLE_TEXT &&
+        text_is(items->values[0]->text, "module")) {
+        return pickle_push(machine, items->values[1]);
     }
-    if (items == NULL || items->count < 5 || items->at[0]->type != PICKLE_TEXT ||
-        !text_is(items->at[0]->text, "storage")) {
+    if (items == NULL || items->count < 5 || items->values[0]->type != PICKLE_TEXT ||
+        !text_is(items->values[0]->text, "storage")) {
         return pickle_push_opaque(machine, "a reference to what is no storage");
     }
-    if (!is_function(items->at[1], FUNCTION_STORAGE) || items->at[2]->type != PICKLE_TEXT ||
-        items->at[4]->type != PICKLE_INTEGER || items->at[4]->integer < 0) {
+    if (!is_function(items->values[1], FUNCTION_STORAGE) || items->values[2]->type != PICKLE_TEXT ||
+        items->values[4]->type != PICKLE_INTEGER || items->values[4]->integer < 0) {
         return fail(machine->error, "a storage of a type that is not known");
     }
-    if (items->count > 5 && items->at[5]->type != PICKLE_NONE) {
+    if (items->count > 5 && items->values[5]->type != PICKLE_NONE) {
         return fail(machine->error, "a view of a storage, as PyTorch before 0.4 had them");
     }
     struct pickle_value *value = pickle_new(machine, PICKLE_STORAGE);
@@ -341,9 +341,9 @@ bool pickle_refer(struct pickle_machine *machine, const struct pickle_value *id)
         return false;
     }
     *storage = (struct pickle_storage){.next = machine->pickle->storages,
-                                       .key = items->at[2]->text,
-                                       .numbers = items->at[1]->numbers,
-                                       .count = (uint64_t)items->at[4]->integer};
+                                       .key = items->values[2]->text,
+                                       .numbers = items->values[1]->numbers,
+                                       .count = (uint64_t)items->values[4]->integer};
     machine->pickle->storages = storage;
     value->storage = storage;
     return pickle_push(machine, value);

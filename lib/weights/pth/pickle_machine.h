@@ -10,11 +10,11 @@ struct pickle_machine {
     struct pickle *pickle;
     struct arena *arena;
     const unsigned char *bytes;
-    size_t length, at;
+    size_t length, offset;
     struct pickle_value **stack; // NULL: a mark
-    size_t depth, stack_room;
+    size_t depth, stack_capacity;
     struct pickle_value **memo;
-    size_t memo_room, memo_next;
+    size_t memo_capacity, memo_next;
     struct pickle_value *none, *small[PICKLE_SMALL];
     struct error *error;
 };

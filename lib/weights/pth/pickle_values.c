@@ -13,7 +13,7 @@ struct pickle_value *pickle_new(struct pickle_machine *machine, enum pickle_type
 
 bool pickle_push(struct pickle_machine *machine, struct pickle_value *value) {
     struct pickle_value **stack =
-        arena_grow(machine->arena, machine->stack, machine->depth, &machine->stack_room,
+        arena_grow(machine->arena, machine->stack, machine->depth, &machine->stack_capacity,
                    sizeof(struct pickle_value *), machine->error);
     if (stack == NULL) {
         return false;
@@ -60,7 +60,7 @@ bool pickle_push_opaque(struct pickle_machine *machine, const char *what) {
     if (value == NULL) {
         return false;
     }
-    value->what = text_of(what);
+    value->description = text_of(what);
     return pickle_push(machine, value);
 }
 
@@ -92,13 +92,14 @@ bool pickle_above_mark(struct pickle_machine *machine, size_t *count) {
 
 static bool append(struct pickle_machine *machine, struct pickle_items *items,
                    struct pickle_value *value) {
-    struct pickle_value **at = arena_grow(machine->arena, items->at, items->count, &items->capacity,
-                                          sizeof(struct pickle_value *), machine->error);
+    struct pickle_value **at =
+        arena_grow(machine->arena, items->values, items->count, &items->capacity,
+                   sizeof(struct pickle_value *), machine->error);
     if (at == NULL) {
         return false;
     }
-    items->at = at;
-    items->at[items->count++] = value;
+    items->values = at;
+    items->values[items->count++] = value;
     return true;
 }
 
@@ -155,13 +156,13 @@ bool pickle_add(struct pickle_machine *machine, size_t count, enum pickle_type t
 
 bool pickle_put_memo(struct pickle_machine *machine, uint64_t number) {
     if (machine->depth == 0 || machine->stack[machine->depth - 1] == NULL ||
-        number > machine->at) { // no pickle remembers more values than it has bytes
+        number > machine->offset) { // no pickle remembers more values than it has bytes
         return fail(machine->error, "remembers what is not there");
     }
-    while (number >= machine->memo_room) {
+    while (number >= machine->memo_capacity) {
         struct pickle_value **memo =
-            arena_grow(machine->arena, machine->memo, machine->memo_room, &machine->memo_room,
-                       sizeof(struct pickle_value *), machine->error);
+            arena_grow(machine->arena, machine->memo, machine->memo_capacity,
+                       &machine->memo_capacity, sizeof(struct pickle_value *), machine->error);
         if (memo == NULL) {
             return false;
         }
@@ -172,7 +173,7 @@ bool pickle_put_memo(struct pickle_machine *machine, uint64_t number) {
 }
 
 bool pickle_get_memo(struct pickle_machine *machine, uint64_t number) {
-    if (number >= machine->memo_room || machine->memo[number] == NULL) {
+    if (number >= machine->memo_capacity || machine->memo[number] == NULL) {
         return fail(machine->error, "recalls what it never remembered");
     }
     return pickle_push(machine, machine->memo[number]);

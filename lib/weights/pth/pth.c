@@ -24,8 +24,8 @@ static const char *reason(const struct pickle_value *value, char *text, size_t s
     if (value->type != PICKLE_OPAQUE) {
         return types[value->type];
     }
-    const size_t length = value->what.length < size ? value->what.length : size - 1;
-    memcpy(text, value->what.at, length);
+    const size_t length = value->description.length < size ? value->description.length : size - 1;
+    memcpy(text, value->description.bytes, length);
     text[length] = 0;
     return text;
 }
@@ -37,15 +37,16 @@ static bool add_tensors(struct storages *storages, const struct pickle_value *di
         return false;
     }
     for (size_t i = 0; i < dict->items->count / 2; i++) {
-        const struct pickle_value *key = dict->items->at[2 * i];
-        const struct pickle_value *value = dict->items->at[2 * i + 1];
+        const struct pickle_value *key = dict->items->values[2 * i];
+        const struct pickle_value *value = dict->items->values[2 * i + 1];
         char text[100];
         if (state_dict_has(dict, i)) {
             if (!storages_read(storages, key->text, value->tensor, table, error)) {
                 return false;
             }
         } else if (key->type == PICKLE_TEXT) {
-            name_list_add(&left, key->text.at, key->text.length, reason(value, text, sizeof text));
+            name_list_add(&left, key->text.bytes, key->text.length,
+                          reason(value, text, sizeof text));
         }
     }
     if (left.count > 0) {
@@ -56,11 +57,11 @@ static bool add_tensors(struct storages *storages, const struct pickle_value *di
 
 // What the pickle and its like may take is no longer there for tensors.
 static struct arena arena_of(const struct weight_table *table) {
-    return (struct arena){.most = table->room};
+    return (struct arena){.limit = table->bytes_left};
 }
 
 static void leave_room(struct weight_table *table, const struct arena *arena) {
-    table->room -= arena->used < table->room ? arena->used : table->room;
+    table->bytes_left -= arena->used < table->bytes_left ? arena->used : table->bytes_left;
 }
 
 static void note_behind(struct weight_table *table, uint64_t bytes) {
@@ -84,7 +85,7 @@ static bool check_kind(const struct zip *zip, struct error *error) {
         {"archive_format", "a program of torch.export"},
         {".data/python_version", "a package of torch.package"},
     };
-    struct name_list list = {.most = 300};
+    struct name_list list = {.max_bytes = 300};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (zip_find(zip, kinds[i].entry) != NULL) {
             return fail(error, "holds %s, not weights", kinds[i].what);
@@ -94,7 +95,7 @@ static bool check_kind(const struct zip *zip, struct error *error) {
         return true;
     }
     for (size_t i = 0; i < zip->count; i++) {
-        name_list_add(&list, zip->entries[i].name.at, zip->entries[i].name.length, NULL);
+        name_list_add(&list, zip->entries[i].name.bytes, zip->entries[i].name.length, NULL);
     }
     return fail(error, "a zip archive without the data.pkl that PyTorch writes: it holds %s",
                 list.count > 0 ? name_list_end(&list) : "nothing");
@@ -105,18 +106,19 @@ static bool list_entries(const struct zip *zip, struct text pickle, struct stora
                          struct error *error) {
     const size_t prefix = pickle.length - strlen("data.pkl");
     const size_t skip = prefix + strlen("data/");
-    storages->at = arena_take(storages->arena, (zip->count + 1) * sizeof *storages->at, error);
-    for (size_t i = 0; storages->at != NULL && i < zip->count; i++) {
+    storages->items =
+        arena_take(storages->arena, (zip->count + 1) * sizeof *storages->items, error);
+    for (size_t i = 0; storages->items != NULL && i < zip->count; i++) {
         const struct zip_entry *entry = &zip->entries[i];
-        if (entry->name.length > skip && memcmp(entry->name.at, pickle.at, prefix) == 0 &&
-            memcmp(entry->name.at + prefix, "data/", skip - prefix) == 0) {
-            storages->at[storages->count++] =
-                (struct storage){.key = {entry->name.at + skip, entry->name.length - skip},
+        if (entry->name.length > skip && memcmp(entry->name.bytes, pickle.bytes, prefix) == 0 &&
+            memcmp(entry->name.bytes + prefix, "data/", skip - prefix) == 0) {
+            storages->items[storages->count++] =
+                (struct storage){.key = {entry->name.bytes + skip, entry->name.length - skip},
                                  .length = entry->length,
                                  .entry = entry};
         }
     }
-    return storages->at != NULL;
+    return storages->items != NULL;
 }
 
 static bool read_archive(const struct zip *zip, struct arena *arena, struct weight_table *table,
@@ -208,13 +210,15 @@ static bool find_storages(struct storages *storages, const struct pickle *object
     size_t count = 0;
     uint64_t at = *end;
     const struct pickle_storage **owners = sort_owners(object, storages->arena, &count, error);
-    storages->at = arena_take(storages->arena, (keys->count + 1) * sizeof *storages->at, error);
-    for (size_t i = 0; owners != NULL && storages->at != NULL && i < keys->count; i++) {
-        const struct pickle_storage wanted = {.key = keys->at[i]->text};
+    storages->items =
+        arena_take(storages->arena, (keys->count + 1) * sizeof *storages->items, error);
+    for (size_t i = 0; owners != NULL && storages->items != NULL && i < keys->count; i++) {
+        const struct pickle_storage wanted = {.key = keys->values[i]->text};
         const struct pickle_storage *key = &wanted;
         const struct pickle_storage **owner =
-            keys->at[i]->type != PICKLE_TEXT ? NULL
-                                             : bsearch(&key, owners, count, sizeof *owners, by_key);
+            keys->values[i]->type != PICKLE_TEXT
+                ? NULL
+                : bsearch(&key, owners, count, sizeof *owners, by_key);
         uint64_t numbers = 0;
         if (owner == NULL) {
             return fail(error, "has a storage that nothing refers to");
@@ -227,12 +231,12 @@ static bool find_storages(struct storages *storages, const struct pickle *object
         if (numbers != (*owner)->count || numbers > (storages->source->length - at) / size) {
             return fail(error, "storage '%.*s' is cut short", TEXT_ARG(wanted.key));
         }
-        storages->at[storages->count++] =
-            (struct storage){.key = wanted.key, .at = at, .length = numbers * size};
+        storages->items[storages->count++] =
+            (struct storage){.key = wanted.key, .offset = at, .length = numbers * size};
         at += numbers * size;
     }
     *end = at;
-    return owners != NULL && storages->at != NULL;
+    return owners != NULL && storages->items != NULL;
 }
 
 enum { MAGIC_NUMBER, PROTOCOL, MACHINE, OBJECT, KEYS, PICKLES };
@@ -274,8 +278,8 @@ static bool find_pickles(const struct source *source, struct arena *arena,
 
 static bool is_little_endian(const struct pickle_value *machine) {
     for (size_t i = 0; machine->type == PICKLE_DICT && i < machine->items->count / 2; i++) {
-        const struct pickle_value *key = machine->items->at[2 * i];
-        const struct pickle_value *value = machine->items->at[2 * i + 1];
+        const struct pickle_value *key = machine->items->values[2 * i];
+        const struct pickle_value *value = machine->items->values[2 * i + 1];
         if (key->type == PICKLE_TEXT && text_is(key->text, "little_endian")) {
             return value->type == PICKLE_INTEGER && value->integer == 1;
         }

@@ -13,8 +13,8 @@ static const char *const names[] = {
 #define NAMES (sizeof names / sizeof *names)
 
 bool state_dict_has(const struct pickle_value *dict, size_t item) {
-    return dict->items->at[2 * item]->type == PICKLE_TEXT &&
-           dict->items->at[2 * item + 1]->type == PICKLE_TENSOR;
+    return dict->items->values[2 * item]->type == PICKLE_TEXT &&
+           dict->items->values[2 * item + 1]->type == PICKLE_TENSOR;
 }
 
 static size_t count_tensors(const struct pickle_value *value) {
@@ -31,30 +31,32 @@ static size_t count_tensors(const struct pickle_value *value) {
 static void list_keys(const struct pickle_value *dict, const struct pickle_value *but,
                       struct name_list *list) {
     for (size_t i = 0; i < dict->items->count / 2; i++) {
-        const struct pickle_value *key = dict->items->at[2 * i];
-        const struct pickle_value *value = dict->items->at[2 * i + 1];
+        const struct pickle_value *key = dict->items->values[2 * i];
+        const struct pickle_value *value = dict->items->values[2 * i + 1];
         char note[100] = "";
         if (key->type != PICKLE_TEXT || value == but) {
             continue;
         }
         if (value->type == PICKLE_OPAQUE) {
-            const size_t length =
-                value->what.length < sizeof note ? value->what.length : sizeof note - 1;
-            memcpy(note, value->what.at, length);
+            const size_t length = value->description.length < sizeof note
+                                      ? value->description.length
+                                      : sizeof note - 1;
+            memcpy(note, value->description.bytes, length);
             note[length] = 0;
         }
-        name_list_add(list, key->text.at, key->text.length, note[0] != 0 ? note : NULL);
+        name_list_add(list, key->text.bytes, key->text.length, note[0] != 0 ? note : NULL);
     }
 }
 
 static bool is_object(const struct pickle_value *value) {
     static const char start[] = "an object of ";
     const size_t length = sizeof start - 1;
-    return value->what.length > length && memcmp(value->what.at, start, length) == 0;
+    return value->description.length > length &&
+           memcmp(value->description.bytes, start, length) == 0;
 }
 
 static bool fail_without(const struct pickle_value *top, struct error *error) {
-    struct name_list list = {.most = 300};
+    struct name_list list = {.max_bytes = 300};
     switch (top->type) {
     case PICKLE_DICT:
         list_keys(top, NULL, &list);
@@ -62,7 +64,7 @@ static bool fail_without(const struct pickle_value *top, struct error *error) {
                                : fail(error, "holds no dict of tensors, but a dict of %s",
                                       name_list_end(&list));
     case PICKLE_OPAQUE:
-        return fail(error, "holds no dict of tensors, but %.*s%s", TEXT_ARG(top->what),
+        return fail(error, "holds no dict of tensors, but %.*s%s", TEXT_ARG(top->description),
                     is_object(top) ? "; of a network, save its state_dict()" : "");
     case PICKLE_TENSOR: return fail(error, "holds a single tensor, not a dict of tensors");
     case PICKLE_TUPLE:
@@ -90,10 +92,10 @@ static bool find_named(struct pickle_value *dict, size_t depth, struct path *pat
     path->dicts[depth] = dict;
     path->depth = depth;
     for (size_t i = 0; i < dict->items->count / 2; i++) {
-        const struct pickle_value *key = dict->items->at[2 * i];
+        const struct pickle_value *key = dict->items->values[2 * i];
         for (size_t k = 0; key->type == PICKLE_TEXT && k < NAMES; k++) {
             if (text_is(key->text, names[k])) {
-                found[k] = dict->items->at[2 * i + 1];
+                found[k] = dict->items->values[2 * i + 1];
             }
         }
     }
@@ -111,8 +113,8 @@ static bool find_largest(struct pickle_value *top, struct path *path) {
     path->dicts[0] = top;
     path->depth = 1;
     for (size_t i = 0; top->type == PICKLE_DICT && i < top->items->count / 2; i++) {
-        struct pickle_value *value = top->items->at[2 * i + 1];
-        const bool named = top->items->at[2 * i]->type == PICKLE_TEXT && !value->visited;
+        struct pickle_value *value = top->items->values[2 * i + 1];
+        const bool named = top->items->values[2 * i]->type == PICKLE_TEXT && !value->visited;
         const size_t count = named ? count_tensors(value) : 0;
         value->visited = true;
         if (count > most) {
@@ -126,8 +128,9 @@ static bool find_largest(struct pickle_value *top, struct path *path) {
 // The key of a dict's value, of which there is one that is a text.
 static struct text key_of(const struct pickle_value *dict, const struct pickle_value *value) {
     for (size_t i = 0; i < dict->items->count / 2; i++) {
-        if (dict->items->at[2 * i + 1] == value && dict->items->at[2 * i]->type == PICKLE_TEXT) {
-            return dict->items->at[2 * i]->text;
+        if (dict->items->values[2 * i + 1] == value &&
+            dict->items->values[2 * i]->type == PICKLE_TEXT) {
+            return dict->items->values[2 * i]->text;
         }
     }
     return text_of("");
@@ -139,7 +142,7 @@ static void note_choice(const struct pickle_value *dict, const struct pickle_val
     struct name_list chosen = {0};
     struct name_list others = {0};
     const struct text key = key_of(dict, taken);
-    name_list_add(&chosen, key.at, key.length, NULL);
+    name_list_add(&chosen, key.bytes, key.length, NULL);
     list_keys(dict, taken, &others);
     if (others.count > 0) {
         weight_table_note(table, "%s%s is taken; passed over: %s", inner ? "in it " : "",

@@ -12,10 +12,10 @@ static int by_key(const void *a, const void *b) {
 }
 
 bool storages_sort(struct storages *storages, struct error *error) {
-    qsort(storages->at, storages->count, sizeof *storages->at, by_key);
+    qsort(storages->items, storages->count, sizeof *storages->items, by_key);
     for (size_t i = 1; i < storages->count; i++) {
-        if (text_equal(storages->at[i - 1].key, storages->at[i].key)) {
-            return fail(error, "storage '%.*s' is there twice", TEXT_ARG(storages->at[i].key));
+        if (text_equal(storages->items[i - 1].key, storages->items[i].key)) {
+            return fail(error, "storage '%.*s' is there twice", TEXT_ARG(storages->items[i].key));
         }
     }
     return true;
@@ -27,7 +27,7 @@ static struct storage *find_storage(struct storages *storages, const struct pick
     const struct storage key = {.key = wanted->key};
     uint64_t bytes = 0;
     struct storage *found =
-        bsearch(&key, storages->at, storages->count, sizeof *storages->at, by_key);
+        bsearch(&key, storages->items, storages->count, sizeof *storages->items, by_key);
     if (found == NULL) {
         (void)fail(error, "storage '%.*s' is not in the file", TEXT_ARG(wanted->key));
         return NULL;
@@ -38,7 +38,7 @@ static struct storage *find_storage(struct storages *storages, const struct pick
         return NULL;
     }
     if (!found->checked && found->entry != NULL &&
-        (!zip_place(storages->zip, found->entry, &found->at, error) ||
+        (!zip_place(storages->zip, found->entry, &found->offset, error) ||
          !zip_check(storages->zip, found->entry, error))) {
         return NULL;
     }
@@ -95,12 +95,12 @@ static void gather(const struct pickle_tensor *tensor, const unsigned char *numb
 
 static bool load(const struct storages *storages, struct storage *storage,
                  struct weight_table *table, struct error *error) {
-    if (storage->length > table->room) {
+    if (storage->length > table->bytes_left) {
         return fail(error, "is not row-major, and its storage is too large beside its numbers");
     }
-    table->room -= storage->length;
+    table->bytes_left -= storage->length;
     storage->bytes =
-        source_take(storages->source, storage->at, storage->length, storages->arena, error);
+        source_take(storages->source, storage->offset, storage->length, storages->arena, error);
     return storage->bytes != NULL;
 }
 
@@ -122,7 +122,7 @@ bool storages_read(struct storages *storages, struct text name, const struct pic
         return true;
     }
     if (is_row_major(tensor)) {
-        const uint64_t start = storage->at + tensor->offset * number_size(tensor->numbers);
+        const uint64_t start = storage->offset + tensor->offset * number_size(tensor->numbers);
         return read_pieces(storages->source, start, tensor->numbers, weight, error);
     }
     if (storage->bytes == NULL && !load(storages, storage, table, error)) {

@@ -8,7 +8,7 @@
 
 struct storage {
     struct text key;
-    uint64_t at, length;           // its bytes in the file
+    uint64_t offset, length;       // its bytes in the file
     const struct zip_entry *entry; // in an archive, for its checksum
     bool checked;
     const unsigned char *bytes; // the whole of it, once it had to be in memory
@@ -18,7 +18,7 @@ struct storages {
     const struct source *source;
     struct arena *arena;
     const struct zip *zip; // NULL: no archive
-    struct storage *at;    // by key
+    struct storage *items; // by key
     size_t count;
 };
 

@@ -169,8 +169,8 @@ const struct zip_entry *zip_find(const struct zip *zip, const char *name) {
     const size_t length = strlen(name);
     for (size_t i = 0; i < zip->count; i++) {
         const struct text full = zip->entries[i].name;
-        if (full.length >= length && memcmp(full.at + full.length - length, name, length) == 0 &&
-            (full.length == length || full.at[full.length - length - 1] == '/')) {
+        if (full.length >= length && memcmp(full.bytes + full.length - length, name, length) == 0 &&
+            (full.length == length || full.bytes[full.length - length - 1] == '/')) {
             return &zip->entries[i];
         }
     }

@@ -4,38 +4,38 @@
 #include <string.h>
 
 static bool fail_json(const struct safetensors_header *header, struct error *error) {
-    return fail(error, "its header is no JSON object of tensors, at its byte %zu", header->at);
+    return fail(error, "its header is no JSON object of tensors, at its byte %zu", header->offset);
 }
 
 static char here(const struct safetensors_header *header) {
-    return header->at < header->length ? header->bytes[header->at] : 0;
+    return header->offset < header->length ? header->bytes[header->offset] : 0;
 }
 
 static void skip_space(struct safetensors_header *header) {
     while (here(header) != 0 && strchr(" \t\r\n", here(header)) != NULL) {
-        header->at++;
+        header->offset++;
     }
 }
 
 static bool took(struct safetensors_header *header, char wanted) {
     skip_space(header);
     const bool there = here(header) == wanted;
-    header->at += there;
+    header->offset += there;
     return there;
 }
 
 // A text from its quote on, up to behind the other one; what is between them.
 static bool skip_text(struct safetensors_header *header, struct text *inner) {
-    const size_t start = ++header->at;
+    const size_t start = ++header->offset;
     while (here(header) != '"') {
-        header->at += here(header) == '\\' ? 2 : 1;
-        if (header->at >= header->length) {
-            header->at = header->length;
+        header->offset += here(header) == '\\' ? 2 : 1;
+        if (header->offset >= header->length) {
+            header->offset = header->length;
             return false;
         }
     }
-    *inner = (struct text){header->bytes + start, header->at - start};
-    header->at++;
+    *inner = (struct text){header->bytes + start, header->offset - start};
+    header->offset++;
     return true;
 }
 
@@ -44,8 +44,8 @@ static bool skip_value(struct safetensors_header *header, struct text *value) {
     size_t depth = 0;
     struct text inner;
     skip_space(header);
-    const size_t start = header->at;
-    while (header->at < header->length) {
+    const size_t start = header->offset;
+    while (header->offset < header->length) {
         const char byte = here(header);
         if (byte == '"') {
             if (!skip_text(header, &inner)) {
@@ -58,9 +58,9 @@ static bool skip_value(struct safetensors_header *header, struct text *value) {
         }
         depth += byte == '{' || byte == '[';
         depth -= byte == '}' || byte == ']';
-        header->at++;
+        header->offset++;
     }
-    *value = (struct text){header->bytes + start, header->at - start};
+    *value = (struct text){header->bytes + start, header->offset - start};
     return depth == 0 && value->length > 0;
 }
 
@@ -75,11 +75,11 @@ static int hex_digit(char digit) {
 // The number of \uXXXX at the backslash, or -1.
 static int32_t unicode_at(struct text text, size_t at) {
     int32_t code = 0;
-    if (text.length - at < 6 || text.at[at] != '\\' || text.at[at + 1] != 'u') {
+    if (text.length - at < 6 || text.bytes[at] != '\\' || text.bytes[at + 1] != 'u') {
         return -1;
     }
     for (size_t i = 2; i < 6; i++) {
-        const int digit = hex_digit(text.at[at + i]);
+        const int digit = hex_digit(text.bytes[at + i]);
         if (digit < 0) {
             return -1;
         }
@@ -108,7 +108,7 @@ static bool decode_escape(struct text text, size_t *from, char **to) {
     static const char meant[] = "\"\\/\b\f\n\r\t";
     int32_t code = unicode_at(text, *from);
     if (code < 0) {
-        const char letter = *from + 1 < text.length ? text.at[*from + 1] : 0;
+        const char letter = *from + 1 < text.length ? text.bytes[*from + 1] : 0;
         const char *at = letter != 0 ? strchr(letters, letter) : NULL;
         if (at == NULL) {
             return false;
@@ -137,18 +137,18 @@ static bool decode(struct safetensors_header *header, struct text written, struc
                    struct error *error) {
     *meant = written;
     for (size_t i = 0; i < written.length; i++) {
-        if ((unsigned char)written.at[i] < ' ') {
+        if ((unsigned char)written.bytes[i] < ' ') {
             return fail_json(header, error);
         }
     }
-    if (memchr(written.at, '\\', written.length) == NULL) {
+    if (memchr(written.bytes, '\\', written.length) == NULL) {
         return true;
     }
     char *start = arena_take(header->arena, written.length, error);
     char *to = start;
     for (size_t from = 0; start != NULL && from < written.length;) {
-        if (written.at[from] != '\\') {
-            *to++ = written.at[from++];
+        if (written.bytes[from] != '\\') {
+            *to++ = written.bytes[from++];
         } else if (!decode_escape(written, &from, &to)) {
             return fail_json(header, error);
         }
@@ -160,14 +160,14 @@ static bool decode(struct safetensors_header *header, struct text written, struc
 bool safetensors_next(struct safetensors_header *header, struct safetensors_member *member,
                       struct error *error) {
     struct text name;
-    const bool first = header->at == 0;
+    const bool first = header->offset == 0;
     *member = (struct safetensors_member){{NULL, 0}, {NULL, 0}};
     if (first && !took(header, '{')) {
         return fail_json(header, error);
     }
     if (took(header, '}')) {
         skip_space(header);
-        return header->at == header->length || fail_json(header, error);
+        return header->offset == header->length || fail_json(header, error);
     }
     if (!first && !took(header, ',')) {
         return fail_json(header, error);

@@ -7,7 +7,7 @@
 
 struct safetensors_header {
     const char *bytes;
-    size_t length, at; // `at` starts as 0
+    size_t length, offset; // `offset` starts as 0
     struct arena *arena;
 };
 
@@ -16,7 +16,7 @@ struct safetensors_member {
     struct text name, value;
 };
 
-// The next member of the JSON object; name.at is NULL behind the last one. Of the value only its
+// The next member of the JSON object; name.bytes is NULL behind the last one. Of the value only its
 // extent is found: whether it is JSON is for its reader to see. Fails with *error.
 CHECKED bool safetensors_next(struct safetensors_header *header, struct safetensors_member *member,
                               struct error *error);

@@ -130,7 +130,7 @@ static bool read_members(struct safetensors_header *header, struct entry **entri
     struct safetensors_member member;
     size_t capacity = 0;
     while (safetensors_next(header, &member, error)) {
-        if (member.name.at == NULL) {
+        if (member.name.bytes == NULL) {
             return true;
         }
         const bool metadata = text_is(member.name, "__metadata__");
@@ -144,7 +144,7 @@ static bool read_members(struct safetensors_header *header, struct entry **entri
             return fail(error, "'%.*s' has no shape, or no place", TEXT_ARG(member.name));
         }
         json_error_t problem;
-        json_t *value = json_loadb(member.value.at, member.value.length,
+        json_t *value = json_loadb(member.value.bytes, member.value.length,
                                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
         struct entry entry = {.name = member.name};
         struct entry *grown =
@@ -230,7 +230,7 @@ static bool add_entries(const struct source *source, uint64_t data, const struct
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry = &entries[i];
         if (entry->foreign != NULL) {
-            name_list_add(&left, entry->name.at, entry->name.length, entry->foreign);
+            name_list_add(&left, entry->name.bytes, entry->name.length, entry->foreign);
         } else if (!add_entry(source, data, entry, table, error)) {
             return false;
         }
@@ -267,13 +267,13 @@ static bool read_all(const struct source *source, struct arena *arena, struct we
         !check_places(entries, count, source->length - data, error)) {
         return false;
     }
-    table->room -= arena->used < table->room ? arena->used : table->room;
+    table->bytes_left -= arena->used < table->bytes_left ? arena->used : table->bytes_left;
     return add_entries(source, data, entries, count, table, error);
 }
 
 bool safetensors_read(const struct source *source, struct weight_table *table,
                       struct error *error) {
-    struct arena arena = {.most = table->room};
+    struct arena arena = {.limit = table->bytes_left};
     const bool read = read_all(source, &arena, table, error);
     arena_free(&arena);
     return read;

@@ -34,8 +34,8 @@ static bool read_all(const void *bytes, size_t length, size_t required, char *li
     lines[0] = 0;
     while (csv != NULL && (status = csv_next(csv, fields, error)) == CSV_ROW) {
         sprintf(lines + strlen(lines), "%.*s|%.*s\n", TEXT_ARG(fields[0]),
-                fields[1].at != NULL ? (int)fields[1].length : 6,
-                fields[1].at != NULL ? fields[1].at : "(none)");
+                fields[1].bytes != NULL ? (int)fields[1].length : 6,
+                fields[1].bytes != NULL ? fields[1].bytes : "(none)");
     }
     csv_close(csv);
     unlink(path);
@@ -178,7 +178,7 @@ static void test_long_rows(void **state) {
         assert_int_equal(csv_next(csv, fields, &error), CSV_ROW);
         assert_int_equal(csv_line(csv), i + 1);
         assert_int_equal(fields[1].length, 2 * i);
-        assert_int_equal(strtoul(fields[0].at, NULL, 10), i);
+        assert_int_equal(strtoul(fields[0].bytes, NULL, 10), i);
     }
     assert_int_equal(csv_next(csv, fields, &error), CSV_END);
     csv_close(csv);

@@ -45,8 +45,8 @@ static void test_gathers(void **state) {
                           "d,\" -1 \"\nb,\" 9 9\"\n",
                           true, &error));
     assert_int_equal(labels.ids.count, 4);
-    assert_true(text_is(labels.ids.at[0], "b"));
-    assert_true(text_is(labels.ids.at[3], "d"));
+    assert_true(text_is(labels.ids.items[0], "b"));
+    assert_true(text_is(labels.ids.items[3], "d"));
     expect_image(&labels, "a", "6:7 8;");
     expect_image(&labels, "b", "2:1 2;4:3 4;9:9 9;");
     expect_image(&labels, "c", "5:5 6;");
@@ -203,7 +203,7 @@ static void test_many_ids(void **state) {
     assert_int_equal(ids.count, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         sprintf(id, "%0*zu", i % 1000 == 0 ? 1100 : 5, i);
-        assert_true(text_is(ids.at[i], id));
+        assert_true(text_is(ids.items[i], id));
         assert_int_equal(ids_find(&ids, text_of(id)), i);
     }
     assert_int_equal(ids_find(&ids, text_of("20000")), IDS_ABSENT);

@@ -36,12 +36,12 @@ static void test_ten_are_shown(void **state) {
 // What does not fit is counted, and so is what comes behind it.
 static void test_room(void **state) {
     (void)state;
-    struct name_list list = {.most = 45};
+    struct name_list list = {.max_bytes = 45};
     add(&list, "first");
     add(&list, "one that is longer");
     add(&list, "b");
     assert_string_equal(name_list_end(&list), "'first' and 2 more");
-    struct name_list full = {.most = 1};
+    struct name_list full = {.max_bytes = 1};
     add(&full, "a");
     assert_string_equal(name_list_end(&full), "1 more");
     struct name_list large = {0};

@@ -219,7 +219,7 @@ static void test_kinds_not_read(void **state) {
     (void)state;
     static const uint8_t cmyk[] = {1, 2, 3, 4};
     static const struct {
-        size_t at; // from the frame header's marker on
+        size_t offset; // from the frame header's marker on
         uint8_t value;
         const char *says;
     } cases[] = {{1, 0xC3, "lossless JPEG (SOF3)"},
@@ -233,7 +233,7 @@ static void test_kinds_not_read(void **state) {
     expect_refused(&file, "CMYK");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         make(&file, GRAY, 2, 3, TJPF_GRAY, TJSAMP_GRAY, 0);
-        frame_header(&file)[cases[i].at] = cases[i].value;
+        frame_header(&file)[cases[i].offset] = cases[i].value;
         expect_refused(&file, cases[i].says);
     }
 }

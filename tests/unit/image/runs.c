@@ -24,8 +24,8 @@ static void check_text(const struct runs *runs, const char *wanted) {
     struct runs_text text = {0};
     assert_true(runs_format(&text, runs, NULL));
     assert_int_equal(text.length, strlen(wanted));
-    assert_memory_equal(text.at, wanted, text.length);
-    free(text.at);
+    assert_memory_equal(text.bytes, wanted, text.length);
+    free(text.bytes);
 }
 
 static void test_parse(void **state) {
@@ -136,14 +136,14 @@ static void check_trace(const struct image *mask, const struct runs *runs) {
     size_t run = 0;
     for (size_t i = 0; i < pixels; i++) {
         const uint8_t pixel = mask->pixels[(i % mask->height) * mask->width + i / mask->height];
-        while (run < runs->count && runs->at[run].end <= i) {
+        while (run < runs->count && runs->items[run].end <= i) {
             run++;
         }
-        const bool inside = run < runs->count && runs->at[run].start <= i;
+        const bool inside = run < runs->count && runs->items[run].start <= i;
         assert_int_equal(pixel, inside);
     }
     for (size_t i = 1; i < runs->count; i++) {
-        assert_true(runs->at[i - 1].end < runs->at[i].start);
+        assert_true(runs->items[i - 1].end < runs->items[i].start);
     }
 }
 
@@ -163,9 +163,9 @@ static void test_masks(void **state) {
             runs_draw(&drawn, &runs);
             assert_memory_equal(drawn.pixels, mask.pixels, mask.height * mask.width);
             assert_true(runs_format(&text, &runs, NULL));
-            assert_true(runs_parse(&again, text.at, text.length, mask.height, mask.width, NULL));
+            assert_true(runs_parse(&again, text.bytes, text.length, mask.height, mask.width, NULL));
             assert_true(runs_equal(&runs, &again));
-            free(text.at);
+            free(text.bytes);
             image_free(&mask);
             image_free(&drawn);
         }
@@ -196,8 +196,8 @@ static void test_sets(void **state) {
         assert_int_equal(runs_common(&a, &b), both);
         assert_int_equal(runs_common(&b, &a), both);
         for (size_t i = b.count; i-- > 0;) { // backwards: no order is asked for
-            assert_true(runs_format(&text, &(struct runs){&b.at[i], 1, 1}, NULL));
-            assert_true(runs_parse_more(&a, text.at, text.length, 31, 17, NULL));
+            assert_true(runs_format(&text, &(struct runs){&b.items[i], 1, 1}, NULL));
+            assert_true(runs_parse_more(&a, text.bytes, text.length, 31, 17, NULL));
         }
         runs_unite(&a);
         assert_true(runs_trace(&traced, &x, NULL));
@@ -208,7 +208,7 @@ static void test_sets(void **state) {
     runs_free(&a);
     runs_free(&b);
     runs_free(&traced);
-    free(text.at);
+    free(text.bytes);
 }
 
 int main(void) {

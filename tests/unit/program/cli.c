@@ -48,8 +48,8 @@ static void parse_and_print(void *argument) {
         .option_count = COUNT_OF(rows),
         .common = &common,
         .common_options = COMMON_STREAM | COMMON_THREADS,
-        .operands_least = call->least,
-        .operands_most = call->most,
+        .min_operands = call->least,
+        .max_operands = call->most,
     };
     const char *argv[MOST_ARGUMENTS + 2] = {"tester"};
     int argc = 1;
@@ -62,7 +62,7 @@ static void parse_and_print(void *argument) {
                  choice, (long long)integer, number, bytes, common.output ? common.output : "-",
                  common.quiet, (long long)common.threads, common.max_record);
     for (int i = 0; i < operands.count; i++) {
-        (void)printf("%s,", operands.at[i]);
+        (void)printf("%s,", operands.items[i]);
     }
     (void)printf("|%s", operands.history);
 }

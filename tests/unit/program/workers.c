@@ -74,7 +74,7 @@ static void test_crashes(void **state) {
             for (size_t i = 0; workers_take(workers, &reply); i++) {
                 assert_string_equal(reply.job, jobs[i]);
                 assert_int_equal(reply.succeeded, i % 2 == 0 && i < 4);
-                assert_string_equal(reply.says,
+                assert_string_equal(reply.message,
                                     i == 1   ? "the decoder crashed (SIGABRT)"
                                     : i == 3 ? "the decoder ended by itself (exit status 3)"
                                     : i == 4 ? "the decoder ended by itself (exit status 0)"
@@ -93,7 +93,7 @@ static void test_death_between_jobs(void **state) {
         struct workers_reply reply;
         assert_true(workers_take(workers, &reply));
         siginfo_t ended;
-        const id_t worker = (id_t)strtoul(reply.says, NULL, 10);
+        const id_t worker = (id_t)strtoul(reply.message, NULL, 10);
         assert_int_equal(waitid(P_PID, worker, &ended, WEXITED | WNOWAIT), 0);
         put(workers, "z");
         expect(workers, "z", true, "");
@@ -187,7 +187,7 @@ static void test_death_of_the_parent(void **state) {
         workers_put(workers, "h", 1);
         struct workers_reply reply;
         const bool taken = workers_take(workers, &reply);
-        const int worker = taken ? atoi(reply.says) : 0; // NOLINT(cert-err34-c)
+        const int worker = taken ? atoi(reply.message) : 0; // NOLINT(cert-err34-c)
         if (write(pipes[1], &worker, sizeof worker) != sizeof worker) {
             _exit(1);
         }

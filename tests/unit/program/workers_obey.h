@@ -65,7 +65,7 @@ static inline bool obey(void *context, struct work *work) {
             (void)kill(getppid(), SIGKILL);
             _exit(0);
         }
-        (void)fail(&work->says, "%d", (int)getpid());
+        (void)fail(&work->message, "%d", (int)getpid());
         return true;
     case 'w': pause_for((long)number); return answer(work, work->job, work->length);
     case 'b': { // a result of so many bytes
@@ -78,22 +78,22 @@ static inline bool obey(void *context, struct work *work) {
     case 'm': { // memory; its pages are touched
         char *memory = malloc(number);
         if (memory == NULL) {
-            return fail(&work->says, "no memory for %zu bytes", number);
+            return fail(&work->message, "no memory for %zu bytes", number);
         }
         memset(memory, 1, number);
         const bool kept = memory[number / 2] == 1;
         free(memory);
         return kept;
     }
-    case 'n': (void)fail(&work->says, "note %zu", number); return true;
-    case 'e': return fail(&work->says, "error %zu", number);
+    case 'n': (void)fail(&work->message, "note %zu", number); return true;
+    case 'e': return fail(&work->message, "error %zu", number);
     case 'd': { // descriptors that it sees, and whether it prints
         const int printed = printf("this goes nowhere\n");
         (void)fflush(stdout);
-        (void)fail(&work->says, "%zu %d %s", open_descriptors(), printed, (const char *)context);
+        (void)fail(&work->message, "%zu %d %s", open_descriptors(), printed, (const char *)context);
         return true;
     }
-    case 'p': (void)fail(&work->says, "%d", (int)getpid()); return true;
+    case 'p': (void)fail(&work->message, "%d", (int)getpid()); return true;
     default: return answer(work, work->job, work->length);
     }
 }
@@ -115,7 +115,7 @@ static inline void expect(struct workers *workers, const char *job, bool succeed
     struct workers_reply reply;
     assert_true(workers_take(workers, &reply));
     assert_string_equal(reply.job, job);
-    assert_string_equal(reply.says, says);
+    assert_string_equal(reply.message, says);
     assert_int_equal(reply.succeeded, succeeded);
 }
 

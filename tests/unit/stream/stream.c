@@ -99,7 +99,7 @@ static void every_value_comes_back(void **state) {
     write_end(&pipes, raw);
 
     const int file = memory_file();
-    struct stream_reader *reader = open_bytes(file, raw->at, raw->length, 1 << 20, &error);
+    struct stream_reader *reader = open_bytes(file, raw->bytes, raw->length, 1 << 20, &error);
     assert_non_null(reader);
     assert_string_equal(stream_kind(reader), "samples");
     assert_int_equal(stream_history(reader)->count, 2);
@@ -182,7 +182,7 @@ static void expect(const struct raw *raw, size_t max_record, const char *expecte
     struct error error = {{0}};
     enum stream_status status = STREAM_FAILED;
     const int file = memory_file();
-    struct stream_reader *reader = open_bytes(file, raw->at, raw->length, max_record, &error);
+    struct stream_reader *reader = open_bytes(file, raw->bytes, raw->length, max_record, &error);
     if (reader != NULL) {
         do {
             status = stream_next(reader, &record, &error);

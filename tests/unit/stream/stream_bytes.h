@@ -24,12 +24,12 @@
 
 struct raw {
     size_t length;
-    unsigned char at[RAW_MOST];
+    unsigned char bytes[RAW_MOST];
 };
 
 static inline void raw_add(struct raw *raw, const void *bytes, size_t length) {
     assert_true(length <= RAW_MOST - raw->length);
-    memcpy(raw->at + raw->length, bytes, length);
+    memcpy(raw->bytes + raw->length, bytes, length);
     raw->length += length;
 }
 
@@ -42,7 +42,7 @@ static inline void raw_add(struct raw *raw, const void *bytes, size_t length) {
 static inline void raw_end(struct raw *raw, size_t start, uint64_t count) {
     unsigned char mark[32] = {0};
     struct digest *digest = digest_new();
-    digest_add(digest, raw->at + start, raw->length - start);
+    digest_add(digest, raw->bytes + start, raw->length - start);
     raw_add(raw, mark, stream_end_mark(mark, sizeof mark, count, digest_value(digest)));
     digest_free(digest);
 }
@@ -70,7 +70,7 @@ static inline void write_end(struct pipe_writer *pipes, struct raw *raw) {
     output_close(pipes->output);
     (void)close(pipes->ends[1]);
     for (ssize_t got = 1; got > 0; raw->length += (size_t)got) {
-        got = read(pipes->ends[0], raw->at + raw->length, RAW_MOST - raw->length);
+        got = read(pipes->ends[0], raw->bytes + raw->length, RAW_MOST - raw->length);
         assert_true(got >= 0);
     }
     (void)close(pipes->ends[0]);

@@ -43,7 +43,7 @@ static uint64_t sum_of(const struct value *value) {
                                  ? (struct text){value->tensor->data, value->tensor->bytes}
                                  : text_of("");
     for (size_t i = 0; i < text.length; i++) {
-        sum += (unsigned char)text.at[i];
+        sum += (unsigned char)text.bytes[i];
     }
     for (size_t i = 0; value->type == VALUE_LIST && i < value->list.count; i++) {
         sum += sum_of(&value->list.items[i]);
@@ -80,10 +80,10 @@ static void every_cut_is_refused(void **state) {
     const int file = memory_file();
     add_everything(raw);
     for (size_t length = 0; length < raw->length; length++) {
-        assert_false(read_all(file, raw->at, length, &sum, &error));
+        assert_false(read_all(file, raw->bytes, length, &sum, &error));
         assert_named(&error);
     }
-    assert_true(read_all(file, raw->at, raw->length, &sum, &error));
+    assert_true(read_all(file, raw->bytes, raw->length, &sum, &error));
     (void)close(file);
     free(raw);
 }
@@ -97,10 +97,10 @@ static void every_changed_byte_is_refused(void **state) {
     add_everything(raw);
     for (size_t i = 0; i < raw->length; i++) {
         for (int change = 1; change < 256; change++) {
-            raw->at[i] = (unsigned char)(raw->at[i] ^ change);
-            assert_false(read_all(file, raw->at, raw->length, &sum, &error));
+            raw->bytes[i] = (unsigned char)(raw->bytes[i] ^ change);
+            assert_false(read_all(file, raw->bytes, raw->length, &sum, &error));
             assert_named(&error);
-            raw->at[i] = (unsigned char)(raw->at[i] ^ change);
+            raw->bytes[i] = (unsigned char)(raw->bytes[i] ^ change);
         }
     }
     (void)close(file);
@@ -189,25 +189,25 @@ static void mutations_end_in_an_error_or_in_a_stream(void **state) {
     const int file = memory_file();
     add_everything(raw);
     const size_t end = raw->length - stream_end_mark((unsigned char[32]){0}, 32, 3, UINT64_MAX);
-    assert_memory_equal(raw->at + end,
+    assert_memory_equal(raw->bytes + end,
                         "\x82\xa3"
                         "end\x03",
                         6);
     for (int i = 0; i < MUTATIONS; i++) {
         const bool mended = i % 2 == 0;
         const size_t length = mended ? end : raw->length;
-        memcpy(mutant->at, raw->at, length);
-        mutant->length = mutate(&random, mutant->at, length);
+        memcpy(mutant->bytes, raw->bytes, length);
+        mutant->length = mutate(&random, mutant->bytes, length);
         if (mended) {
             raw_end(mutant, 0, 1 + pick(&random, 3));
         }
-        if (!read_all(file, mutant->at, mutant->length, &sum, &error)) {
+        if (!read_all(file, mutant->bytes, mutant->length, &sum, &error)) {
             assert_named(&error);
             continue;
         }
         accepted++;
-        copy_stream(file, mutant->at, mutant->length, copy);
-        assert_true(read_all(file, copy->at, copy->length, &sum_of_copy, &error));
+        copy_stream(file, mutant->bytes, mutant->length, copy);
+        assert_true(read_all(file, copy->bytes, copy->length, &sum_of_copy, &error));
         assert_int_equal(sum, sum_of_copy);
     }
     assert_true(accepted > MUTATIONS / 1000);

@@ -36,7 +36,7 @@ static int count_records(const struct raw *raw, size_t max_record, struct error 
     enum stream_status status = STREAM_FAILED;
     int count = 0;
     const int file = memory_file();
-    struct stream_reader *reader = open_bytes(file, raw->at, raw->length, max_record, error);
+    struct stream_reader *reader = open_bytes(file, raw->bytes, raw->length, max_record, error);
     while (reader != NULL && (status = stream_next(reader, &record, error)) == STREAM_RECORD) {
         count++;
     }
@@ -55,7 +55,7 @@ static void streams_follow_each_other(void **state) {
     add_stream(raw, KIND_SAMPLES, "third", 3, 200000);
     assert_int_equal(count_records(raw, 1 << 20, &error), 5);
     const int file = memory_file();
-    struct stream_reader *reader = open_bytes(file, raw->at, raw->length, 1 << 20, &error);
+    struct stream_reader *reader = open_bytes(file, raw->bytes, raw->length, 1 << 20, &error);
     assert_int_equal(stream_history(reader)->count, 1);
     assert_true(text_is(stream_history(reader)->lines[0], "first"));
     stream_close(reader);
@@ -90,7 +90,7 @@ static void max_record_counts_every_byte(void **state) {
         struct raw *raw = raw_new();
         add_stream(raw, KIND_SAMPLES, "", 1, size);
         const int file = memory_file();
-        struct stream_reader *reader = open_bytes(file, raw->at, raw->length, 1 << 20, &error);
+        struct stream_reader *reader = open_bytes(file, raw->bytes, raw->length, 1 << 20, &error);
         assert_int_equal(stream_next(reader, &record, &error), STREAM_RECORD);
         const size_t length = stream_record_length(reader);
         stream_close(reader);
@@ -196,7 +196,7 @@ struct feed {
 static void *trickle(void *argument) {
     const struct feed *feed = argument;
     for (size_t i = 0; i < feed->raw->length; i++) {
-        if (write(feed->descriptor, feed->raw->at + i, 1) != 1) {
+        if (write(feed->descriptor, feed->raw->bytes + i, 1) != 1) {
             break;
         }
     }

@@ -154,7 +154,7 @@ static void add_weight(struct weight_table *table, const char *name, size_t rank
 // from 1000 times the parameter's place.
 static struct weight_table table_of(const struct graph *graph, const char *before,
                                     const char *without) {
-    struct weight_table table = {.room = (size_t)1 << 20};
+    struct weight_table table = {.bytes_left = (size_t)1 << 20};
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         if (strcmp(parameter->name, without) != 0) {
@@ -252,7 +252,7 @@ static void values_go_to_their_names(void **state) {
     assert_true(values_of(&fixture, "a.weight")[0] == 0);
     weight_table_free(&table);
     // Below a prefix only what is there is asked for, and the rest stays.
-    struct weight_table part = {.room = 4096};
+    struct weight_table part = {.bytes_left = 4096};
     const size_t channels = CHANNELS;
     static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
     for (size_t i = 0; i < 4; i++) {
