@@ -296,7 +296,7 @@ static struct stream_reader **open_folds(const struct operands *operands, size_t
         die("no memory for %d streams", operands->count);
     }
     for (int i = 1; i < operands->count; i++) {
-        readers[i] = stream_open_or_die(operands->at[i], KIND_PROBABILITIES, max_record);
+        readers[i] = stream_open_or_die(operands->items[i], KIND_PROBABILITIES, max_record);
         history_add_all(history, stream_history(readers[i]));
     }
     return readers;
@@ -310,11 +310,12 @@ static void run(const struct options *options, const struct operands *operands) 
     read_grid(&calibration.grid, options);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     struct stream_reader **readers = open_folds(operands, options->common.max_record, &history);
-    read_truth(options, operands->at[0], &truth);
+    read_truth(options, operands->items[0], &truth);
     struct progress progress =
         progress_start("images", truth.labels.ids.count, options->common.quiet);
     for (int i = 1; i < operands->count; i++) {
-        measure_fold(&calibration, &truth, readers[i], operands->at[i], (size_t)i - 1, &progress);
+        measure_fold(&calibration, &truth, readers[i], operands->items[i], (size_t)i - 1,
+                     &progress);
     }
     progress_end(&progress);
     search(&calibration, options, &findings);
@@ -386,8 +387,8 @@ int main(int argc, char **argv) {
         .option_count = COUNT_OF(rows),
         .common = &options.common,
         .common_options = COMMON_STREAM | COMMON_THREADS,
-        .operands_least = 2,
-        .operands_most = -1,
+        .min_operands = 2,
+        .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
     run(&options, &operands);

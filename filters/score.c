@@ -195,6 +195,6 @@ int main(int argc, char **argv) {
         .max_operands = 2,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    run(&options, operands.at[0], operands.at[1]);
+    run(&options, operands.items[0], operands.items[1]);
     return 0;
 }

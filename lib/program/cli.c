@@ -274,7 +274,7 @@ __attribute__((noreturn)) static void die_of_option(int found, char **argv) {
 static void refuse_stdin_twice(const struct operands *operands) {
     int count = 0;
     for (int i = 0; i < operands->count; i++) {
-        count += strcmp(operands->at[i], "-") == 0;
+        count += strcmp(operands->items[i], "-") == 0;
     }
     if (count > 1) {
         die_usage("'-' twice: stdin can be read once only");

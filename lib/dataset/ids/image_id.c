@@ -24,7 +24,7 @@ static struct text without_extension(struct text id, size_t most) {
 static size_t extension_length(struct text id) {
     for (const char *at = image_extensions; *at != '\0'; at += strcspn(at, " ") + 1) {
         const size_t length = strcspn(at, " ");
-        if (id.length > length && strncasecmp(id.at + id.length - length, at, length) == 0) {
+        if (id.length > length && strncasecmp(id.bytes + id.length - length, at, length) == 0) {
             return length;
         }
     }
