@@ -69,6 +69,7 @@ programs: $(PROGRAMS)
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+	@! command -v jq >/dev/null || jq -r -L pipelines/method 'include "stages"; help' $(call quoted,$(CONFIG))
 
 #: make              all programs into bin/, the manual pages into build/man/
 #: make deps         install the Debian packages that are missing

@@ -1,9 +1,10 @@
 # config.jq: config.json, a profile and overrides -> one checked configuration.
-#   jq --argjson options OPTIONS --arg profile NAME --arg folder DATA -f pipelines/method/config.jq config.json
-#       --args [init=FILE] STAGE.KEY=VALUE...
+#   jq -L pipelines/method --argjson options OPTIONS --arg profile NAME --arg folder DATA -f pipelines/method/config.jq
+#       config.json --args [init=FILE] STAGE.KEY=VALUE...
 # What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
 # configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other.
 # OPTIONS is what each program says with --options, by name: a setting that becomes a program's option has its range.
+include "stages";
 
 # What a setting is: an option of the same name of a program {of}, perhaps with one value more {also} or only
 # multiples {step}; or of a kind of its own.
@@ -15,19 +16,21 @@ def train: {
   "lambda-cls": of("train-fold"), alpha: of("train-fold"), dropout: of("train-fold"), keep: of("train-fold"),
   "eval-every": of("train-fold"), precision: of("train-fold"), seed: of("train-fold")
 };
-def test_stage: { batch: of("predict-fold"), flip: of("predict-fold"), precision: of("predict-fold") };
-def submission: { ratio: of("classify") };
-def schema: {
+# The blocks of config.json: two of their own names, and stages, by what their names begin with.
+def blocks: {
   data: {
     folder: "path", train: "paths", labels: "path", masks: "path", test: "paths", ids: "path", truth: "path",
     size: "size", "on-error": of("decode")
   },
-  synth: (["train", "test", "lesions", "area", "contrast", "side", "format", "seed"] | map({(.): of("synth")}) | add),
-  "train-seg-unet": train, "train-seg-bisenet": train, "train-cls-bisenet": train,
-  "test-seg-unet": test_stage, "test-seg-bisenet": test_stage, "test-cls-bisenet": test_stage,
-  "merge-cls": {threshold: of("classify")}, "merge-seg": {threshold: of("rle-encode")},
-  submission1: submission, submission2: submission
+  synth: (["train", "test", "lesions", "area", "contrast", "side", "format", "seed"] | map({(.): of("synth")}) | add)
 };
+def stages: {
+  "train-": train,
+  "test-": { batch: of("predict-fold"), flip: of("predict-fold"), precision: of("predict-fold") },
+  "merge-": { stages: "stages", threshold: of("classify") },
+  submission: { decide: "stage", segment: "stage", ratio: of("classify") }
+};
+def schema($block): blocks[$block] // ([stages | to_entries[] | .key as $prefix | select($block | startswith($prefix)) | .value][0]);
 
 def images: ["lesion", "half", "all"];
 # The option that a setting becomes, with the setting's own rules.
@@ -39,7 +42,7 @@ def wanted($kind; $key):
          else (if .step then "a multiple of \(.step)" elif .type == "integer" then "a whole number" else "a number" end)
            + " from \(.minimum) to \(.maximum)" end)
   else { count: "a whole number from 1 up", flag: "true or false", path: "a path", paths: "a path or a list of paths",
-         size: "HEIGHTxWIDTH", images: (images | join(" or ")) }[$kind] end;
+         size: "HEIGHTxWIDTH", stage: "a stage's name", stages: "a list of stages' names", images: (images | join(" or ")) }[$kind] end;
 def whole: type == "number" and . == floor;
 def fits($kind; $key):
   if $kind | type == "object" then . as $value | $kind | option($key)
@@ -50,6 +53,8 @@ def fits($kind; $key):
   elif $kind == "count" then whole and . >= 1 and . <= 1e9
   elif $kind == "flag" then type == "boolean"
   elif $kind == "images" then . as $value | any(images[]; . == $value)
+  elif $kind == "stage" then type == "string"
+  elif $kind == "stages" then type == "array" and length > 0 and all(.[]; type == "string")
   elif $kind == "size" then type == "string" and test("^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$")
   elif $kind == "path" then type == "string" and (test("[\\x00-\\x1f]") | not)
   else fits("path"; $key) or (type == "array" and length > 0 and all(.[]; fits("path"; $key) and . != "")) end;
@@ -58,29 +63,51 @@ def object($where): if type == "object" then . else error("\($where): not an obj
 def known($names; $where):
   (keys_unsorted - $names)[0] as $stray
   | if $stray then error("\($where)unknown key '\($stray)'; known are \($names | join(", "))") else . end;
+# Names become make's targets, folders and words of the shell.
+def name: "^((train|test|merge)-[A-Za-z0-9]|submission[0-9]|submission-[A-Za-z0-9])[A-Za-z0-9_-]{0,39}\\z";
+def check_names: (keys_unsorted | map(select(schema(.) == null))[0]) as $stray
+  | (keys_unsorted | map(select(in(blocks) or test(name) | not))[0]) as $odd
+  | if $stray then error("unknown key \($stray | tojson); known are \(blocks | keys | join(", ")), train-NAME, test-NAME, merge-NAME, submissionN and profiles")
+    elif $odd then error("\($odd | tojson): a stage is train-NAME, test-NAME or merge-NAME, a submission submissionN or submission-NAME; names have up to 40 letters, digits, '-' and '_'")
+    else . end;
 def check_blocks($where):
   object($where + "it") | . as $blocks | reduce keys_unsorted[] as $stage (.;
-    $blocks[$stage] | object($where + $stage) | known(schema[$stage] | keys; "\($where)\($stage): ")
-    | to_entries[] | . as $item | schema[$stage][.key] as $kind
+    $blocks[$stage] | object($where + $stage) | known(schema($stage) | keys; "\($where)\($stage): ")
+    | to_entries[] | . as $item | schema($stage)[.key] as $kind
     | if .value | fits($kind; $item.key) then $blocks
       else error("\($where)\($stage).\(.key): \($item.value | tojson) is not \(wanted($kind; $item.key))") end)
   | $blocks;
-def block_names: schema | keys;
 
-def trains: keys[] | select(startswith("train-"));
 # What a text of the command line means for a setting: texts are texts, all else is JSON where it can be
 def meant($kind):
-  if ($kind | IN("path", "size")) or ($kind == "paths" and (startswith("[") | not)) then . else . as $text | try fromjson catch $text end;
+  if ($kind | IN("path", "size", "stage")) or ($kind == "paths" and (startswith("[") | not)) then .
+  elif $kind == "stages" and (startswith("[") | not) then split(",")
+  else . as $text | try fromjson catch $text end;
 def override($text):
-  if $text | startswith("init=") then reduce trains as $stage (.; .[$stage].init = $text[5:])
+  if $text | startswith("init=") then reduce training[] as $stage (.; .[$stage].init = $text[5:])
   else
     ($text | index("=")) as $at
     | ($text[:$at] | index(".")) as $dot
     | {stage: $text[:$dot], key: $text[$dot + 1:$at], value: $text[$at + 1:]} as $o
-    | schema[$o.stage][$o.key] as $kind
+    | (if has($o.stage) or ($o.stage | in(blocks)) then schema($o.stage)[$o.key] else null end) as $kind
     | if $kind == null then error("unknown setting '\($o.stage).\($o.key)'") else . end
     | .[$o.stage][$o.key] = ($o.value | meant($kind))
   end;
+
+# What is wrong with the stages' names for each other, a text each
+def no_stage($where; $names): "\($where): no stage \(tojson); there are \($names | join(", "))";
+def complaints: . as $config
+  | (training[] | . as $stage | "test-" + .[6:] | select(in($config) | not) | "\(.) is missing: how the models of \($stage) predict"),
+    (testing[] | trainer as $stage | select($config | has($stage) | not) | "\(.): there is no \($stage), whose models would predict"),
+    (if submissions == [] then "no submission is named: a block submission1 says of which merges it is made" else empty end),
+    (merges[] | . as $merge | $config[.].stages
+      | (.[] | select(IN($config | testing[]) | not) | no_stage("\($merge).stages"; $config | testing)),
+        (group_by(.)[] | select(length > 1) | "\($merge).stages: \(.[0]) is named twice")),
+    (submissions[] | . as $submission | ("decide", "segment") | . as $key | $config[$submission][.]
+      | select(IN($config | merges[]) | not) | no_stage("\($submission).\($key)"; $config | merges)),
+    ([submissions[] | . as $submission | {submission: ., product: ($config | decisions($submission))}] | group_by(.product)[]
+      | select(length > 1) | "\(map(.submission) | join(" and ")): the decisions of both would be \(.[0].product).mpk: other names, please");
+def check_stages: [complaints][0] as $complaint | if $complaint then error($complaint) else . end;
 
 # Paths that are not named are empty. With `train` all others are named, too; without it they are found in `folder`.
 def paths: {folder: "", train: "", labels: "", masks: "", test: "", ids: "", truth: ""};
@@ -93,12 +120,13 @@ def check_data:
   elif .test == [] then error("data.test is missing")
   elif .labels == "" and .masks == "" then error("data.labels or data.masks is missing") else . end;
 
-object("it") | known(block_names + ["profiles"]; "")
+object("it")
 | (.profiles // {} | object("profiles")) as $profiles
-| del(.profiles) | check_blocks("")
+| del(.profiles) | check_names | check_blocks("")
 | if $profiles | has($profile) then . else error("no profile '\($profile)'; there are \($profiles | keys | join(", "))") end
+| (keys_unsorted + ["synth"]) as $names
 | reduce ($profiles | keys[]) as $name (.;
-    ($profiles[$name] | object("profiles.\($name)") | known(block_names; "profiles.\($name): ")
+    ($profiles[$name] | object("profiles.\($name)") | known($names; "profiles.\($name): ")
      | check_blocks("profiles.\($name).")) as $checked | .)
 | . * $profiles[$profile]
 | .data = paths + .data
@@ -109,6 +137,7 @@ object("it") | known(block_names + ["profiles"]; "")
 | .data |= (.train |= list | .test |= list | check_data
     | map_values(if type == "array" then map(path) else path end))
 | . as $config
-| (schema | del(.synth)) as $needed
-| reduce ($needed | keys[]) as $stage (.; ($needed[$stage] | keys - ($config[$stage] // {} | keys))[0] as $missing
+| reduce (keys_unsorted - ["synth"])[] as $stage (.; (schema($stage) | keys - ($config[$stage] | keys))[0] as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
+| check_stages
+| {notes: {data: "", init: "", missing: []}} + .

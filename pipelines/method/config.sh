@@ -21,7 +21,7 @@ complain() {
 }
 
 get() { # get JQ
-    jq -r "$1" <<<"$checked"
+    jq -r -L "$here" "include \"stages\"; $1" <<<"$checked"
 }
 
 change() { # change JQ [OPTION]...: of the configuration
@@ -98,20 +98,26 @@ for i in "${!texts[@]}"; do
 done
 [ -r "$config" ] || complain "$config: cannot be read"
 command -v train-fold >/dev/null || complain "the programs are not built yet: make builds them" # make -n does not
-options=$(for program in augment classify decode predict-fold rle-encode synth train-fold; do
-    printf '{"%s":%s}' "$program" "$("$program" --options)"
-done | jq -c -s add)
-if ! checked=$(jq --argjson options "$options" --arg profile "$profile" --arg folder "$folder" -f "$here/config.jq" "$config" --args "$@" 2>&1); then
+# jq takes the last of both; what is no JSON it says later
+twice=$({ jq -c --stream 'select(length == 2) | .[0]' "$config" 2>/dev/null || true; } | sort | uniq -d | head -n 1)
+[ -z "$twice" ] || complain "$config: $(jq -r 'map(tostring) | join(".")' <<<"$twice") is there twice"
+options="{$(for program in augment classify decode predict-fold synth train-fold; do
+    printf '%s"%s":%s' "${comma-}" "$program" "$("$program" --options)"
+    comma=,
+done)}"
+if ! checked=$(jq -L "$here" --argjson options "$options" --arg profile "$profile" --arg folder "$folder" \
+    -f "$here/config.jq" "$config" --args "$@" 2>&1); then
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
 fi
 while IFS=$'\t' read -r stage network side; do # which sides a network takes it knows itself
     said=$(cost --json --side "$side" "$network" 2>&1 >/dev/null) || complain "$config: $stage.side: ${said#cost: }"
-done < <(get 'to_entries[] | select(.key | startswith("train-")) | [.key, .value.network, .value.side] | @tsv')
-change '{notes: {data: "", init: "", missing: []}} + .'
-made_up=$(get 'has("synth")')
+done < <(get 'training[] as $stage | [$stage, (.[$stage] | .network, .side)] | @tsv')
+{ read -r made_up && read -r named && read -r unused; } < <(get 'has("synth"), (.data.train != []),
+    ((training - needed_training) + (merges - needed_merges) | join(", "))')
+[ -z "$unused" ] || echo "config: $unused: no submission is made of this" >&2
 if [ "$made_up" = true ]; then
     make_up_data
-elif [ "$(get .data.train[0])" = null ]; then
+elif [ "$named" = false ]; then
     find_data
 fi
 find_weights

@@ -1,4 +1,4 @@
-# method.mk: the method's stages as targets. `make -n submissions` prints it; config.json has its numbers.
+# method.mk: the stages that config.json lists, as targets. `make -n submissions` prints what they run.
 #   PROFILE=full|demo|...  DATA=FOLDER  WORK=FOLDER  JOBS=N  GPUS=0,1,...  HOSTS=FILE  init=FILE
 #   STAGE.KEY=VALUE (see config.json)
 
@@ -10,17 +10,14 @@ comma := ,
 
 #: make survey       what the X-rays and labels are, and what would go wrong with them later
 #: make data         X-rays and labels -> shards of samples
-#: make train-seg-unet train-seg-bisenet train-cls-bisenet    a model a fold
-#: make train-seg-unet init=FILE       weights to begin with; init= for random ones
-#: make test-seg-unet test-seg-bisenet test-cls-bisenet       each fold's probabilities for the test images
-#: make merge-cls1 merge-cls2 merge-seg1 merge-seg2           which images show a lesion; where, by all maps
+#: make train-NAME   a model a fold, for each stage train-NAME of config.json
+#: make train-NAME init=FILE           weights to begin with; init= for random ones
+#: make test-NAME    each fold's probabilities for the test images
+#: make merge-NAMEN  what merge-NAME gives for submissionN: which images show a lesion; where
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
-#: make submission1 submission2 submissions score report      CSV files, their scores, report.html
-TRAINING := train-seg-unet train-seg-bisenet train-cls-bisenet
-TESTING := test-seg-unet test-seg-bisenet test-cls-bisenet
-STAGES := xrays survey data $(TRAINING) $(TESTING) merge-cls1 merge-cls2 merge-seg1 merge-seg2 \
-    submission1 submission2 submissions score report
-.PHONY: $(STAGES)
+#: make submissionN submissions score report                  CSV files, their scores, report.html
+FIXED := xrays survey data submissions score report
+STAGES := $(FIXED) train-% test-% merge-% submission%
 
 quoted = '$(subst ','\'',$1)'
 
@@ -41,20 +38,28 @@ endif
 
 ifndef SETTLED
 # method.sh locks WORK, settles the settings there (`make -n`: elsewhere) and runs make again, for the rules below.
-.PHONY: method $(WANTED)
-$(STAGES) $(WANTED): method
+.PHONY: method $(FIXED) $(WANTED)
+$(FIXED) $(WANTED): method
 # The programs say what their options may be.
 method: export PATH := $(abspath $(BIN)):$(PATH)
 method: programs
-	@+pipelines/method/method.sh $(MAKE) --no-print-directory $(WANTED)
+	@+pipelines/method/method.sh $(MAKE) --no-print-directory $(foreach goal,$(WANTED),$(call quoted,$(goal)))
 else
 
+# It has all settings, and which stages there are: TRAINING, TESTING, SUBMISSIONS; SEGMENTING, merges that say where
+# lesions are; NEEDED, the training that submissions are made of.
 include $(SETTLED)/config.mk
 # `make -n` shows the stages all the same.
 ifneq ($(notes.missing),)
 $(if $(findstring n,$(firstword -$(MAKEFLAGS))),$(info $(notes.missing)),$(error $(notes.missing)))
 endif
 OPTIONS := $(SETTLED)/options
+
+ending = $(patsubst submission%,%,$1)
+TARGETS := $(FIXED) $(TRAINING) $(TESTING) $(SUBMISSIONS) \
+    $(foreach name,$(SUBMISSIONS),$($(name).decide)$(call ending,$(name)) $($(name).segment)$(call ending,$(name)))
+.PHONY: $(TARGETS)
+$(foreach goal,$(filter-out $(TARGETS) $(WORK)/%,$(MAKECMDGOALS)),$(error no stage '$(goal)'; there are $(TARGETS)))
 
 export PATH := $(abspath $(BIN)):$(PATH)
 # With HOSTS each host divides its own.
@@ -104,10 +109,11 @@ $(WORK)/init.checked: $(patsubst %,$(OPTIONS)/%,$(TRAINING)) | $(PROGRAMS)
 
 # ---- folds: precious, since a fold that fails must not have make delete what the others made
 models = $(patsubst %,$(WORK)/$1/fold-%.mpk,$($1.members))
-maps = $(patsubst %,$(WORK)/test-$1/fold-%.mpk.zst,$(train-$1.members))
+trainer = $(patsubst test-%,train-%,$1)
+maps = $(patsubst %,$(WORK)/$1/fold-%.mpk.zst,$($(call trainer,$1).members))
 
 # All stages that are wanted are checked before one begins.
-CHECKED := $(patsubst %,$(WORK)/%.checked,$(or $(filter $(TRAINING),$(MAKECMDGOALS)),$(TRAINING)))
+CHECKED := $(patsubst %,$(WORK)/%.checked,$(or $(filter $(call trainer,$(MAKECMDGOALS)),$(TRAINING)),$(NEEDED)))
 
 define training # STAGE
 $$(WORK)/$1.checked: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
@@ -126,44 +132,50 @@ $$(call models,$1) &: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(
 endef
 $(foreach stage,$(TRAINING),$(eval $(call training,$(stage))))
 
-define testing # NETWORK
-test-$1: $$(call maps,$1)
+define testing # STAGE
+$1: $$(call maps,$1)
 .PRECIOUS: $$(call maps,$1)
-$$(call maps,$1) &: $$(OPTIONS)/test-$1 $$(WORK)/test/index.mpk $$(call models,train-$1) | $$(PROGRAMS)
+$$(call maps,$1) &: $$(OPTIONS)/$1 $$(WORK)/test/index.mpk $$(call models,$(call trainer,$1)) | $$(PROGRAMS)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/method/predict-fold.sh $$(WORK)/train-$1/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
-	    "$$(test-$1.options)" ::: $$(train-$1.members)
+	$$(PARALLEL) pipelines/method/predict-fold.sh $$(WORK)/$(call trainer,$1)/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
+	    "$$($1.options)" ::: $$($(call trainer,$1).members)
 endef
-$(foreach network,seg-unet seg-bisenet cls-bisenet,$(eval $(call testing,$(network))))
+$(foreach stage,$(TESTING),$(eval $(call testing,$(stage))))
 
 # ---- the ensemble: folds meet in merge, uncompressed nowhere but in pipes. What is compared with a threshold is the
 # mean in double, since one rounded to float16 may fall on the other side.
 unpacked = $(patsubst %,<(zstd -dcq %),$1)
+merged = $(foreach stage,$($1.stages),$(call maps,$(stage)))
 
-define deciding # NUMBER
-merge-cls$1: $$(WORK)/merge-cls$1.mpk
-$$(WORK)/merge-cls$1.mpk: $$(OPTIONS)/submission$1 $$(OPTIONS)/merge-cls $$(call maps,cls-bisenet) | $$(PROGRAMS)
-	merge --type f8 $$(call unpacked,$$(call maps,cls-bisenet)) | \
-	    classify --ratio $$(submission$1.ratio) --threshold $$(merge-cls.threshold) -o $$@
+# A submission's decisions are its own, since the ratio is; submissions with the same segmenting merge take its masks.
+decisions = $(WORK)/$($1.decide)$(call ending,$1).mpk
+masks = $(WORK)/$($1.segment).csv
 
-# Both submissions take the same masks.
-merge-seg$1: $$(WORK)/merge-seg.csv
+define submission # NAME
+$($1.decide)$(call ending,$1): $$(call decisions,$1)
+$$(call decisions,$1): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call merged,$($1.decide)) | $$(PROGRAMS)
+	merge --type f8 $$(call unpacked,$$(call merged,$($1.decide))) | \
+	    classify --ratio $$($1.ratio) --threshold $$($($1.decide).threshold) -o $$@
 
-submission$1: $$(WORK)/submission$1.csv
-$$(WORK)/submission$1.csv: $$(WORK)/merge-seg.csv $$(WORK)/merge-cls$1.mpk $$(WORK)/test/index.mpk | $$(PROGRAMS)
-	rle-decode --sizes $$(WORK)/test/index.mpk $$< | rle-encode --decisions $$(WORK)/merge-cls$1.mpk -o $$@
+$($1.segment)$(call ending,$1): $$(call masks,$1)
+
+$1: $$(WORK)/$1.csv
+$$(WORK)/$1.csv: $$(call masks,$1) $$(call decisions,$1) $$(WORK)/test/index.mpk | $$(PROGRAMS)
+	rle-decode --sizes $$(WORK)/test/index.mpk $$< | rle-encode --decisions $$(call decisions,$1) -o $$@
 endef
-$(foreach number,1 2,$(eval $(call deciding,$(number))))
+$(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name))))
 
-SEGMENTED := $(call maps,seg-unet) $(call maps,seg-bisenet)
-$(WORK)/merge-seg.csv: $(SEGMENTED) $(OPTIONS)/merge-seg | $(PROGRAMS)
-	merge --type f8 $(call unpacked,$(SEGMENTED)) | rle-encode --threshold $(merge-seg.threshold) -o $@
+define segmenting # MERGE
+$$(WORK)/$1.csv: $$(call merged,$1) $$(OPTIONS)/$1 | $$(PROGRAMS)
+	merge --type f8 $$(call unpacked,$$(call merged,$1)) | rle-encode --threshold $$($1.threshold) -o $$@
+endef
+$(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge))))
 
-submissions: submission1 submission2
+submissions: $(SUBMISSIONS)
 
 # ---- where the truth is known
-SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,submission1 submission2 empty))
-$(WORK)/empty.csv: $(WORK)/submission1.csv
+SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,$(SUBMISSIONS) empty))
+$(WORK)/empty.csv: $(WORK)/$(firstword $(SUBMISSIONS)).csv
 	jq -n -r -R -L pipelines/report 'include "figures"; emptied' $< >$@.part
 	mv $@.part $@
 $(WORK)/score-%.json $(WORK)/score-%.csv: $(WORK)/%.csv $(WORK)/test/index.mpk $(OPTIONS)/score | $(PROGRAMS)
@@ -176,9 +188,9 @@ score: $(SCORES)
 
 report: $(WORK)/report.html
 # All that the report reads is named: make leaves out what is missing between files that are there and those they come from.
-$(WORK)/report.html: $(patsubst %,$(WORK)/%,submission1.csv submission2.csv survey.json merge-cls1.mpk merge-cls2.mpk \
-    train/index.mpk test/index.mpk) $(SCORES) $(SCORES:.json=.csv) $(DATA_FROM) \
-    $(foreach stage,$(TRAINING),$(call models,$(stage))) | $(PROGRAMS)
+$(WORK)/report.html: $(SUBMISSIONS:%=$(WORK)/%.csv) $(WORK)/survey.json \
+    $(foreach name,$(SUBMISSIONS),$(call decisions,$(name))) $(WORK)/train/index.mpk $(WORK)/test/index.mpk \
+    $(SCORES) $(SCORES:.json=.csv) $(DATA_FROM) $(foreach stage,$(NEEDED),$(call models,$(stage))) | $(PROGRAMS)
 	pipelines/report/report.sh $(WORK) >$@.part
 	mv $@.part $@
 	@$(if $(SCORES),pipelines/report/scores.sh $(SCORES))

@@ -1,7 +1,8 @@
-# options.jq: the checked configuration -> make variables: STAGE.KEY for every setting, and for each stage the options
-# of the programs it runs. Paths are quoted for the shell.
+# options.jq: the checked configuration -> make variables: STAGE.KEY for every setting, for each stage the options of the
+# programs it runs, and lists of stages. Paths are quoted for the shell.
 
 include "data";
+include "stages";
 
 # make halves backslashes before a '#', joins a line that ends in one with the next, and drops blanks in front.
 def escaped: tostring | gsub("\\$"; "$$") | gsub("(?<b>\\\\*)#"; "\(.b)\(.b)\\#");
@@ -25,12 +26,15 @@ def synth: [
   "--side", .side, "--format", .format, "--seed", .seed ] | words;
 
 (.notes | line("notes.data"; .data), line("notes.init"; .init), line("notes.missing"; .missing | join("; "))),
-(del(.notes) | to_entries[] | .key as $stage | .value | to_entries[] | line("\($stage).\(.key)"; .value | quoted)),
+(line("TRAINING"; training | words), line("TESTING"; testing | words), line("SUBMISSIONS"; submissions | words),
+  line("SEGMENTING"; segmenting | words), line("NEEDED"; needed_training | words)),
+(del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
+  | line("\($stage).\(.key)"; .value | if any("merge-", "submission"; . as $prefix | $stage | startswith($prefix)) then [.] | words else quoted end)),
 (.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),
-(to_entries[] | select(.key | startswith("train-"))
-  | line("\(.key).members"; [range(.value.folds)] | words),
-    line("\(.key).augment"; .value | augment),
-    line("\(.key).validation"; .value | validation),
-    line("\(.key).options"; .value | train)),
-(to_entries[] | select(.key | startswith("test-")) | line("\(.key).options"; .value | predict)),
+(training[] as $stage | .[$stage]
+  | line("\($stage).members"; [range(.folds)] | words),
+    line("\($stage).augment"; augment),
+    line("\($stage).validation"; validation),
+    line("\($stage).options"; train)),
+(testing[] as $stage | .[$stage] | line("\($stage).options"; predict)),
 (select(.synth) | line("synth.options"; .synth | synth))

@@ -88,13 +88,33 @@ own_folder() { # own_folder WORK: makes it, and locks it as long as a run lasts
     fi
 }
 
-products() { # of WORK: all that recipes make, but for marks
+stages_of() { # stages_of PREFIX: those that WORK has, or had, settings of
     local file
-    for file in "$WORK"/{xrays/sample_submission.csv,survey.json,{train,test}/index.mpk,{train,test}-left-out.csv} \
-        "$WORK"/{train,test}-{seg-unet,seg-bisenet,cls-bisenet}/fold-{[0-9],[0-9]*[0-9]}.mpk{,.zst} \
-        "$WORK"/{merge-cls1.mpk,merge-cls2.mpk,merge-seg.csv,report.html} \
-        "$WORK"/{,score-}{submission1,submission2,empty}.csv "$WORK"/score-{submission1,submission2,empty}.json; do
-        [ ! -f "$file" ] || echo "$file"
+    for file in "$WORK/options/$1"*; do
+        [[ ! ${file##*/} =~ ^[A-Za-z0-9_-]+$ ]] || echo "${file##*/}"
+    done
+}
+
+outputs() { # below WORK, all that recipes make, there or not, but for folds and marks
+    local merge submission
+    printf '%s\n' xrays/sample_submission.csv survey.json {train,test}/index.mpk {train,test}-left-out.csv report.html \
+        {,score-}empty.csv score-empty.json
+    for submission in $(stages_of submission); do
+        printf '%s\n' {,score-}"$submission".csv "score-$submission.json"
+        for merge in $(stages_of merge-); do echo "$merge${submission#submission}.mpk"; done
+    done
+    for merge in $(stages_of merge-); do echo "$merge.csv"; done
+}
+
+products() { # of WORK: all that recipes have made, but for marks
+    local file stage
+    for file in $(outputs); do
+        [ ! -f "$WORK/$file" ] || echo "$WORK/$file"
+    done
+    for stage in $(stages_of train-) $(stages_of test-); do
+        for file in "$WORK/$stage"/fold-*; do
+            [[ ! ${file##*/} =~ ^fold-[0-9]+\.mpk(\.zst)?$ || ! -f $file ]] || echo "$file"
+        done
     done
 }
 

@@ -5,6 +5,8 @@
 #   memory: bytes that all programs of the stage have at most at once
 #   seconds: of a fold, times the number of rounds that its folds take
 
+include "stages";
+
 $config[0] as $config | $images[0] as $images | ($measured | add) as $measured
 
 # An id's map, float16, packed by zstd(1): trained models' take from a third to four fifths of their size.
@@ -32,11 +34,11 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["
       memory: $m.memory,
       seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step + $checked * ($predict | image))) };
 
-def test($stage): $config["train-" + $stage[5:]] as $c | $measured[$stage] as $m
+def test($stage): $config[$stage | trainer] as $c | $measured[$stage] as $m
   | ($images.test * $c.folds) as $maps
   | { stage: $stage,
       images: $maps,
-      flop: ($maps * $measured["train-" + $stage[5:]].predict * (if $config[$stage].flip then 2 else 1 end)),
+      flop: ($maps * $measured[$stage | trainer].predict * (if $config[$stage].flip then 2 else 1 end)),
       disk: ($maps * (if $m.trained == 1 then $m.bytes / $m.images else $packed * 2 * $pixels end)),
       estimated: ($m.trained == 0),
       memory: $m.memory,
@@ -48,11 +50,11 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
 ($images.train + $images.test) as $all
 | [ (select($config.synth) | program("xrays"; $all; $measured.xrays)),
     program("data"; $all; $measured.data),
-    train("train-seg-unet", "train-seg-bisenet", "train-cls-bisenet"),
-    test("test-seg-unet", "test-seg-bisenet", "test-cls-bisenet"),
-    program("merge-cls1", "merge-cls2"; $images.test; $measured."merge-cls"),
-    program("merge-seg"; $images.test; $measured."merge-seg"),
-    program("submissions"; 2 * $images.test; $measured.submissions)
+    train($config | needed_training[]),
+    test($config | needed_testing[]),
+    ($config | submissions[] as $name | program(decisions($name); $images.test; $measured["decide " + .[$name].decide])),
+    ($config | segmenting[] | program(.; $images.test; $measured["segment " + .])),
+    program("submissions"; ($config | submissions | length) * $images.test; $measured.submissions)
   | {stage, images, iterations: (.iterations // 0), flop: (.flop // 0), disk: (.disk | round),
      estimated: (.estimated // false), memory, seconds} ] as $stages
 | { profile: $profile, missing: $config.notes.missing, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
@@ -84,11 +86,12 @@ def table: [["stage", "images", "iterations", "arithmetic", "disk", "memory", "t
   | (transpose | map(map(length) | max)) as $widths | map(padded($widths) | sub(" +$"; "")) | join("\n");
 
 def counted($n; $what): "\($n) \($what)\(if $n == 1 then "" else "s" end)";
-def memory_of($stage): .stages[] | select(.stage == $stage) | .memory | bytes;
+def listed: if length > 1 then (.[:-1] | join(", ")) + " and " + last else .[0] end;
+def merging: $config | [(deciding[] | {name: ., m: $measured["decide " + .]}), (segmenting[] | {name: ., m: $measured["segment " + .]})];
 def notes:
   (.missing[] | "Work cannot begin yet. \(.)."),
   "X-rays (\(.data.from)): \(.data.train | grouped) to learn from, \(.data.lesion | grouped) of them with a lesion; \(.data.test | grouped) to predict.",
-  "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; merge-cls and merge-seg stream them in \(memory_of("merge-cls1")) and \(memory_of("merge-seg")).",
+  "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; \(merging | map(.name) | listed) stream them in \(merging | map(.m.memory | bytes) | listed).",
   "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
   (select(.load > 0.5) | "Other programs were at work (load \(.load)): alone it may be faster."),
   (select(.total.estimated) | "~: no trained model is at hand; its maps are taken to pack to \($packed) of their size (0.35 to 0.8 were seen).");

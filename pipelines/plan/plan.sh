@@ -40,7 +40,7 @@ checked=$scratch/checked.json # stages only
 jq 'del(.profile)' "$scratch/plan/config.json" >"$checked"
 
 get() { # get JQ: of the configuration
-    jq -r "$1" "$checked"
+    jq -r -L "$here/../method" "include \"stages\"; $1" "$checked"
 }
 
 # measure COMMAND...: $seconds that it took, and $memory, the sum in bytes of the largest that each of its processes has
@@ -223,30 +223,25 @@ measure_testing() { # measure_testing STAGE
 
 # ---- the ensemble
 
-maps() { # maps NAME...: of each network, as many as it has folds
-    local name i
-    for name in "$@"; do
-        for ((i = 0; i < $(get ".\"train-$name\".folds"); i++)); do
-            echo "$scratch/test-$name.zst"
-        done
-    done
+merge_maps() { # merge_maps MERGE: of each of its stages, as many maps as it has folds
+    local stage folds i maps=()
+    while read -r stage folds; do
+        for ((i = 0; i < folds; i++)); do maps+=("$scratch/$stage.zst"); done
+    done < <(get ".\"$1\".stages[] as \$stage | \"\(\$stage) \(.[\$stage | trainer].folds)\"")
+    eval "merge --type f8 $(printf '<(zstd -dcq %q) ' "${maps[@]}")"
 }
 
-merge_maps() { # merge_maps MAP...
-    eval "merge --type f8 $(printf '<(zstd -dcq %q) ' "$@")"
+decide() { # decide MERGE
+    merge_maps "$1" | classify --ratio 0.5 --threshold "$(get ".\"$1\".threshold")" -o "$scratch/decisions.mpk"
 }
 
-merge_cls() { # merge_cls RATIO THRESHOLD MAP...
-    merge_maps "${@:3}" | classify --ratio "$1" --threshold "$2" -o "$scratch/merge-cls.mpk"
-}
-
-merge_seg() { # merge_seg THRESHOLD MAP...
-    merge_maps "${@:2}" | rle-encode --threshold "$1" -o "$scratch/merge-seg.csv"
+segment() { # segment MERGE
+    merge_maps "$1" | rle-encode --threshold "$(get ".\"$1\".threshold")" -o "$scratch/masks.csv"
 }
 
 submission() {
-    rle-decode --sizes "$scratch/half.shards/index.mpk" "$scratch/merge-seg.csv" |
-        rle-encode --decisions "$scratch/merge-cls.mpk" -o "$scratch/submission.csv"
+    rle-decode --sizes "$scratch/half.shards/index.mpk" "$scratch/masks.csv" |
+        rle-encode --decisions "$scratch/decisions.mpk" -o "$scratch/submission.csv"
 }
 
 measure_ensemble() { # measure_ensemble STAGE PRODUCT COMMAND...
@@ -264,20 +259,18 @@ progress() {
 
 progress data
 measure_data
-for stage in $(get 'keys[] | select(startswith("train-"))'); do
+for stage in $(get 'needed_training[]'); do
     progress "$stage"
     measure_training "$stage"
     progress "test-${stage#train-}"
     measure_testing "test-${stage#train-}"
 done
 progress ensemble
-mapfile -t list < <(maps cls-bisenet)
-measure_ensemble merge-cls merge-cls.mpk merge_cls "$(get .submission1.ratio)" "$(get '."merge-cls".threshold')" "${list[@]}"
-mapfile -t list < <(maps seg-unet seg-bisenet)
-measure_ensemble merge-seg merge-seg.csv merge_seg "$(get '."merge-seg".threshold')" "${list[@]}"
+for merge in $(get 'deciding[]'); do measure_ensemble "decide $merge" decisions.mpk decide "$merge"; done
+for merge in $(get 'segmenting[]'); do measure_ensemble "segment $merge" masks.csv segment "$merge"; done
 measure_ensemble submissions submission.csv submission
 progress ''
 
 jq -n -r --slurpfile config "$checked" --slurpfile measured "$scratch/measured" --slurpfile images "$scratch/images" \
     --arg profile "$profile" --argjson jobs "$jobs" --argjson threads "$THREADS" --argjson processors "$processors" \
-    --arg format "$format" --argjson load "$load" -f "$here/plan.jq"
+    --arg format "$format" --argjson load "$load" -L "$here/../method" -f "$here/plan.jq"

@@ -166,11 +166,10 @@ done < <(remembered | sort -u)
 for folder in "$WORK"/train-*/fold-*.part/; do check_begun "${folder%/}"; done
 for file in "$WORK"/{train,test}-*/joblog; do check_times "$file"; done
 
-stages=("$WORK"/options/{train,test}-*)
-stages=("${stages[@]##*/}")
-foreign "$WORK" .pleura config.json config.mk options digests xrays survey.json init.checked train test \
-    "${stages[@]}" "${stages[@]/%/.checked}" {train,test}-left-out.csv merge-cls{1,2}.mpk merge-seg.csv \
-    {,score-}{submission1,submission2,empty}.csv score-{submission1,submission2,empty}.json report.html '*.part'
+mapfile -t stages < <(stages_of train- && stages_of test-)
+mapfile -t names < <(outputs)
+foreign "$WORK" .pleura config.json config.mk options digests xrays init.checked train test \
+    "${stages[@]}" "${stages[@]/%/.checked}" "${names[@]}" '*.part'
 for stage in "${stages[@]}"; do
     foreign "$WORK/$stage" joblog hosts 'fold-[0-9]*'
 done

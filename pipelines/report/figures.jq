@@ -24,12 +24,18 @@ def rows_of($chosen): foreach csv_rows as $row (-1; . + 1;
 # The same submission with no lesion anywhere
 def emptied: foreach csv_rows as $row (-1; . + 1; if . == 0 then $row else ($row | split(",")[:-1] + ["-1"] | join(",")) end);
 
-# classify's decisions of both submissions, inspected -> [{id, area, keep: [of 1, of 2]}], largest area first
-def areas($first; $second):
-  ($first | map(select(has("id")))) as $one | ($second | map(select(has("id")))) as $two
-  | if ($one | map(.id)) != ($two | map(.id)) then error("merge-cls1.mpk and merge-cls2.mpk are of other images") else . end
-  | [range($one | length) as $i | $one[$i] | {id, area, keep: [.keep == 1, $two[$i].keep == 1]}]
+# classify's decisions, inspected, of submissions for which the same merge decides, [{submission, file, images}] ->
+# [{id, area, keep: [of each submission]}], largest area first
+def areas:
+  . as $all | .[0] as $first | ($first.images | map(.id)) as $ids
+  | (map(select((.images | map(.id)) != $ids))[0]) as $odd
+  | if $odd then error("\($first.file) and \($odd.file) are of other images") else . end
+  | [range($ids | length) as $i | $first.images[$i] | {id, area, keep: [$all[].images[$i].keep == 1]}]
   | sort_by(-.area);
+# The same of all submissions -> [{merge, submissions: [names], areas}], in the submissions' order
+def rankings:
+  . as $all | reduce .[].merge as $merge ([]; if index($merge) then . else . + [$merge] end)
+  | map(. as $merge | $all | map(select(.merge == $merge)) | {merge: $merge, submissions: map(.submission), areas: areas});
 
 # At most $most points, each the mean of its neighbours.
 def thin($most):

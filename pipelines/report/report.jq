@@ -1,10 +1,12 @@
 # report.jq: what report.sh gathered -> the page. Whatever comes from files goes through @html.
 include "charts";
 include "survey";
+include "stages";
 
-$config[0] as $config | $train[0] as $train | $test[0] as $test | $areas[0] as $areas | $cases[0] as $cases
+$config[0] as $config | $train[0] as $train | $test[0] as $test | $rankings[0] as $rankings | $cases[0] as $cases
 | $groups[0] as $groups | $machine[0] as $machine | ($pictures | add // {}) as $pictures
 | ($scores | map({(.name): .}) | add) as $score
+| ($config | submissions) as $submissions | $submissions[0] as $shown
 | ($cases | map({(.id): .}) | add // {}) as $case
 
 | def number($n): "<td class=\"number\">\($n | @html)</td>";
@@ -18,7 +20,9 @@ def section($name; $title; $intro; $body):
   "<section id=\"\($name)\"><h2>\($title | @html)</h2>"
   + (if $intro == "" then "" else "<p class=\"intro\">\($intro | @html)</p>" end) + "\($body)</section>";
 def legend: "<ul class=\"legend\">" + (map("<li><i class=\"\(.class)\"></i>\(.text | @html)</li>") | add) + "</ul>";
-def stages: $config | keys_unsorted | map(select(startswith("train-")));
+def stages: $config | needed_training;
+# submission1 -> "submission 1"
+def spaced: "submission " + (ending | ltrimstr("-"));
 
 # ---- title
 def data_text:
@@ -45,10 +49,9 @@ def whisker($low; $at; $high; $other):
   + "<i class=\"other\" style=\"left:\($other * 100 | rounded(1))%\"></i></div>"
   + "<div class=\"ends\"><span>0</span><span>1</span></div>";
 def tiles_of_truth:
-  $score.submission1 as $s | $score.empty as $e
-  | tile("Dice of submission 1"; $s.dice | fixed(3);
-      bar("ours"; "submission 1"; $s.dice) + bar("ours"; "submission 2"; $score.submission2.dice)
-      + bar("empty"; "all empty"; $e.dice)),
+  $score[$shown] as $s | $score.empty as $e
+  | tile("Dice of \($shown | spaced)"; $s.dice | fixed(3);
+      ($submissions | map(bar("ours"; spaced; $score[.].dice)) | add) + bar("empty"; "all empty"; $e.dice)),
     tile("95 % interval"; "\($s.dice_low | fixed(3)) – \($s.dice_high | fixed(3))";
       whisker($s.dice_low; $s.dice; $s.dice_high; $e.dice)
       + note("bootstrap over \($s.images | grouped) images; the thin mark is the answer “all empty”")),
@@ -56,10 +59,12 @@ def tiles_of_truth:
       note("mean over the \($s.lesion | grouped) images that show one; “all empty” has \($e.dice_lesion | fixed(3))")),
     tile("Empty images left empty"; $s.accuracy_empty | percent;
       note("of \($s.empty | grouped); lesions noticed: \($s.accuracy_lesion | percent) of \($s.lesion | grouped)"));
-def kept($n): [$areas[] | select(.keep[$n])] | length;
+# Of a ranking: how many images its submission $n keeps
+def kept($n): [.areas[] | select(.keep[$n])] | length;
 def tiles_without_truth:
-  (0, 1 | . as $n | tile("Kept in submission \($n + 1)"; kept($n) | grouped;
-      note("of \($areas | length | grouped) images, with the ratio \($config["submission\($n + 1)"].ratio)"))),
+  ($submissions[] | . as $name | ($rankings[] | select(.submissions | index($name)))
+    | tile("Kept in \($name | spaced)"; kept(.submissions | index($name)) | grouped;
+        note("of \(.areas | length | grouped) images, with the ratio \($config[$name].ratio)"))),
   tile("Models"; $folds | length | tostring; note(stages | map("\($config[.].folds) \(.)") | join(", ")));
 def tiles: "<div class=\"tiles\">" + ([if $score then tiles_of_truth else tiles_without_truth end] | add) + "</div>"
   + if $score then "" else note("The truth is not known here, so there are no scores.") end;
@@ -132,7 +137,7 @@ def stage_tables:
 
 # ---- scores
 def score_rows: $scores[] | . as $s
-  | "<tr><th>\({submission1: "submission 1", submission2: "submission 2", empty: "all empty"}[.name])</th>"
+  | "<tr><th>\(if .name == "empty" then "all empty" else .name | spaced | @html end)</th>"
     + number(.dice | fixed(4)) + number("\(.dice_low | fixed(4)) – \(.dice_high | fixed(4))")
     + ([.dice_empty, .dice_lesion, .accuracy, .accuracy_empty, .accuracy_lesion, .mean_iou]
        | map(number(fixed(4))) | add) + "</tr>";
@@ -148,15 +153,17 @@ def class_of: $case[.id] as $case
   | if $case then (if $case.truth > 0 then "lesion" else "none" end) elif .keep[0] then "kept" else "left" end;
 def root_ticks($high): reduce (0, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 75, 100) as $tick ([];
   if $tick <= $high and (length == 0 or (($tick | sqrt) - (last | sqrt)) / ($high | sqrt) > 0.09) then . + [$tick] else . end);
-def ratio($n): $config["submission\($n + 1)"].ratio;
+# A ranking: {merge, submissions, areas}, the areas of one merge's maps, with the cuts of the submissions for which it decides
+def ratio($n): $config[.submissions[$n]].ratio;
 # A cut is behind the last image kept: at its ratio's rank, or before where images have the very area of that rank.
-# Names stand outside of the two cuts, so that they do not meet.
-def cut($chart; $n): at_x($chart; kept($n)) as $x
-  | (if ratio($n) < ratio(1 - $n) or (ratio(0) == ratio(1) and $n == 0) then "end" else "start" end) as $anchor
-  | "<line class=\"cut\" x1=\"\($x)\" x2=\"\($x)\" y1=\"28\" y2=\"\(at_y($chart; 0) + $chart.strip)\"/>"
-    + "<text class=\"name\" x=\"\($x + if $anchor == "end" then -6 else 6 end)\" y=\"40\" text-anchor=\"\($anchor)\">"
-    + "submission \($n + 1)</text>";
-def strokes($chart; $class): ($areas | length) as $n
+# The name of the first cut stands on its left, those of others on their right, one below the other.
+def cuts($chart): . as $ranking | [range(.submissions | length)] | sort_by(. as $n | $ranking | ratio($n)) | to_entries | map(
+  .value as $n | (if .key == 0 then "end" else "start" end) as $anchor | (40 + 14 * ([.key - 1, 0] | max)) as $y
+  | $ranking | at_x($chart; kept($n)) as $x
+  | { n: $n, svg: ("<line class=\"cut\" x1=\"\($x)\" x2=\"\($x)\" y1=\"28\" y2=\"\(at_y($chart; 0) + $chart.strip)\"/>"
+      + "<text class=\"name\" x=\"\($x + if $anchor == "end" then -6 else 6 end)\" y=\"\($y)\" text-anchor=\"\($anchor)\">"
+      + "\(.submissions[$n] | spaced | @html)</text>") }) | sort_by(.n) | map(.svg) | add;
+def strokes($chart; $class): .areas as $areas | ($areas | length) as $n
   | [range($n) as $i | $areas[$i] | select(class_of == $class) | [$i + 0.5, share * 100]] as $points
   | if $points == [] then "" else
       at_y($chart; 0) as $base
@@ -164,31 +171,34 @@ def strokes($chart; $class): ($areas | length) as $n
         + ($points | map(at_x($chart; .[0]) as $x
             | "M\($x) \($base + 12)v-9M\($x) \($base)V\(at_y($chart; .[1]))") | add) + "\"/>" end;
 def cut_rows:
-  def row($name; f): "<tr><th>\($name | @html)</th>" + ([0, 1] | map(f | number(.)) | add) + "</tr>";
-  def kept_areas: . as $n | $areas | map(select(.keep[$n]));
-  def left_areas: . as $n | $areas | map(select(.keep[$n] | not));
+  def row($name; f): "<tr><th>\($name | @html)</th>"
+      + ([range(.submissions | length) as $n | . + {n: $n} | f | number(.)] | add) + "</tr>";
+  def kept_areas: .n as $n | .areas | map(select(.keep[$n]));
+  def left_areas: .n as $n | .areas | map(select(.keep[$n] | not));
   def area_text: if . then share | percent else "–" end;
   def lesions: map(select(class_of == "lesion")) | length | grouped;
-  row("ratio"; ratio(.) | tostring), row("images kept"; kept_areas | length | grouped),
+  row("ratio"; ratio(.n) | tostring), row("images kept"; kept_areas | length | grouped),
   row("smallest area kept"; kept_areas | last | area_text),
   row("largest not kept"; left_areas | first | area_text),
   if $score then row("lesions kept"; kept_areas | lesions), row("lesions missed"; left_areas | lesions) else empty end;
 def names: if $score then [{class: "lesion", text: "truly a lesion"}, {class: "none", text: "truly none"}]
-  else [{class: "kept", text: "kept in submission 1"}, {class: "left", text: "not kept"}] end;
-def ranking: ([$areas[] | share * 100] | max // 1 | if . > 0 then . * 1.05 else 1 end) as $high
+  else [{class: "kept", text: "kept in \(.submissions[0] | spaced)"}, {class: "left", text: "not kept"}] end;
+def ranking: . as $ranking | .areas as $areas
+  | ([$areas[] | share * 100] | max // 1 | if . > 0 then . * 1.05 else 1 end) as $high
   | ([$areas | length, 1] | max) as $n
-  | {width: 640, height: 360, top: 50, strip: 14,
+  | {width: 640, height: 360, top: (50 + 14 * ([(.submissions | length) - 2, 0] | max)), strip: 14,
      x: {high: $n, label: "images, by the area that the classification outlines", ticks: ticks($n; 8)},
      y: {high: $high, scale: "root", unit: " %", label: "area of the image (square-root scale)",
          ticks: root_ticks($high)}} as $chart
-  | section("ranking"; "Which images show a lesion";
-      "The classification models' mean map ranks the images by its area above \($config["merge-cls"].threshold); "
+  | section(if .merge == $rankings[0].merge then "ranking" else "ranking-\(.merge)" end;
+      "Which images show a lesion" + if $rankings | length > 1 then ": " + .merge else "" end;
+      "The classification models' mean map ranks the images by its area above \($config[.merge].threshold); "
       + "images to the left of a submission's cut keep their outlines, the others are answered “none”. The strip below the axis has one mark an image."
       + if $areas | map(pixels) | unique | length > 1 then " Images of several sizes are ranked by pixels, and drawn by their share." else "" end;
       "<div class=\"wide\"><div>" + ($chart
-        | svg("areas of the images, ranked"; (names | map(strokes($chart; .class)) | add) + cut($chart; 0) + cut($chart; 1)))
+        | svg("areas of the images, ranked"; ($ranking | names | map(.class as $class | $ranking | strokes($chart; $class)) | add) + ($ranking | cuts($chart))))
       + (names | legend) + "</div>"
-      + table(["submission", "#1", "#2"]; [cut_rows]) + "</div>");
+      + table(["submission"] + (.submissions | map("#" + (ending | ltrimstr("-")))); [cut_rows]) + "</div>");
 
 # ---- pictures
 def caption: $case[.id] as $case
@@ -198,8 +208,8 @@ def caption: $case[.id] as $case
 def figure: ("<img alt=\"X-ray \(.id | @html)\" src=\"data:image/png;base64,\($pictures[.id])\">") as $image
   | "<figure>\($image)<figcaption><span class=\"id\">\(.id | @html)</span>\(caption)</figcaption></figure>";
 def gallery: section("pictures"; "Pictures";
-  (if $score then "Green: the true lesion. Red: submission 1. In per cent: the share of the picture."
-   else "Red: submission 1. In per cent: the classification's share of the picture." end);
+  (if $score then "Green: the true lesion. Red: \($shown | spaced). In per cent: the share of the picture."
+   else "Red: \($shown | spaced). In per cent: the classification's share of the picture." end);
   $groups | map("<h3>\(.title | @html) <small>\(.note | @html)</small></h3>"
     + if .cases == [] then note("None.") else "<div class=\"gallery\">" + (.cases | map(figure) | add) + "</div>" end) | add);
 
@@ -222,5 +232,5 @@ header, tiles, survey_section,
 section("curves"; "Training";
   "A line a fold. Loss: the mean over the steps since the line before. Dice: on the fold's validation images."; curves),
 section("stages"; "Stages"; ""; stage_tables),
-(if $score then score_table else empty end), ranking, gallery, colophon,
+(if $score then score_table else empty end), ($rankings[] | ranking), gallery, colophon,
 "<footer>Research software. It is not a medical device, and nothing here is a finding.</footer></main></body></html>"

@@ -24,6 +24,10 @@ setting() { # setting STAGE KEY
     jq -r --arg stage "$1" --arg key "$2" '.[$stage][$key] | tostring' "$work/config.json"
 }
 
+stages() { # stages FILTER: names, by the definitions of stages.jq
+    jq -r -L "$here/../method" "include \"stages\"; $1" "$work/config.json"
+}
+
 figures() { # figures FILTER [OPTION]...: with the definitions of figures.jq
     local filter=$1
     shift
@@ -33,7 +37,7 @@ figures() { # figures FILTER [OPTION]...: with the definitions of figures.jq
 # ---- training: each fold's log, and how long GNU parallel says that its job took
 folds() {
     local stage fold log
-    for stage in $(jq -r 'keys_unsorted[] | select(startswith("train-"))' "$work/config.json"); do
+    for stage in $(stages 'needed_training[]'); do
         for ((fold = 0; fold < $(setting "$stage" folds); fold++)); do
             log=$work/$stage/fold-$fold.jsonl
             need "$log"
@@ -45,7 +49,7 @@ folds() {
 
 times() {
     local stage
-    for stage in $(jq -r 'keys_unsorted[] | select(test("^(train|test)-"))' "$work/config.json"); do
+    for stage in $(stages '(needed_training + needed_testing)[]'); do
         [ -e "$work/$stage/joblog" ] || continue # the times are not known
         figures '{stage: $stage, jobs: jobs}' --arg stage "$stage" -R "$work/$stage/joblog" ||
             complain "$work/$stage/joblog: is not a job log of GNU parallel"
@@ -55,7 +59,7 @@ times() {
 # ---- scores and cases
 scores() {
     local name
-    for name in submission1 submission2 empty; do
+    for name in "${submissions[@]}" empty; do
         need "$work/score-$name.json"
         jq -c --arg name "$name" '{name: $name} + .' "$work/score-$name.json"
     done
@@ -64,6 +68,15 @@ scores() {
 inspected() { # inspected STREAM
     need "$1"
     inspect --json "$1"
+}
+
+decisions() { # of each submission
+    local submission merge file
+    while read -r submission merge file; do
+        inspected "$work/$file" >"$scratch/decisions"
+        jq -s -c '{submission: $submission, merge: $merge, file: $file, images: map(select(has("id")))}' \
+            --arg submission "$submission" --arg merge "$merge" --arg file "$file" "$scratch/decisions"
+    done < <(stages 'submissions[] as $name | "\($name) \(.[$name].decide) \(decisions($name)).mpk"')
 }
 
 # ---- pictures: the chosen cases' rows name the images for decode and hold the masks for overlay
@@ -77,7 +90,7 @@ pictures() {
         labels=(--labels "$truth" ${size:+--size "$size"})
     fi
     figures 'input as $groups | [$groups[].cases[] | {(.id): 1}] | add // {}' "$scratch/groups" >"$scratch/ids"
-    figures 'rows_of($ids[0])' --slurpfile ids "$scratch/ids" -r -R "$work/submission1.csv" >"$chosen"
+    figures 'rows_of($ids[0])' --slurpfile ids "$scratch/ids" -r -R "$work/${submissions[0]}.csv" >"$chosen"
     [ "$(wc -l <"$chosen")" -gt 1 ] || return 0
     decode -q "${test[@]}" --ids "$chosen" "${labels[@]}" |
         overlay -q --directory "$scratch/pictures" --side 300 --thickness 2 \
@@ -110,8 +123,10 @@ machine() {
         '$ARGS.named + {packages: ($packages | split("\n") | map(split(" ") | select(length == 2)))}'
 }
 
-need "$work/config.json" "$work/submission1.csv" "$work/survey.json"
+need "$work/config.json" "$work/survey.json"
 jq -e '.data.test' "$work/config.json" >/dev/null 2>&1 || complain "$work/config.json: is not a checked configuration"
+mapfile -t submissions < <(stages 'submissions[]') # the first is shown in pictures
+need "$work/${submissions[0]}.csv"
 jq -e '.train.images' "$work/survey.json" >/dev/null 2>&1 || complain "$work/survey.json: is not survey's"
 truth=$(jq -r '.data.truth // ""' "$work/config.json")
 folds >"$scratch/folds"
@@ -120,29 +135,27 @@ for set in train test; do
     inspected "$work/$set/index.mpk" | figures count_samples >"$scratch/$set"
 done
 inspected "$work/test/index.mpk" | figures pixels >"$scratch/pixels"
-for number in 1 2; do
-    inspected "$work/merge-cls$number.mpk" >"$scratch/decisions$number"
-done
-figures 'areas($one; $two)' --slurpfile one "$scratch/decisions1" --slurpfile two "$scratch/decisions2" >"$scratch/areas"
+decisions >"$scratch/decided"
+figures '[inputs] | rankings' "$scratch/decided" >"$scratch/rankings"
 if [ -n "$truth" ]; then
-    need "$truth" "$work/score-submission1.csv"
+    need "$truth" "$work/score-${submissions[0]}.csv"
     scores >"$scratch/scores"
-    figures cases -R "$work/score-submission1.csv" >"$scratch/cases" ||
-        complain "$work/score-submission1.csv: is not score's"
+    figures cases -R "$work/score-${submissions[0]}.csv" >"$scratch/cases" ||
+        complain "$work/score-${submissions[0]}.csv: is not score's"
     figures 'input | groups_by_truth' "$scratch/cases" >"$scratch/groups"
 else
     : >"$scratch/scores"
     echo '[]' >"$scratch/cases"
-    figures 'input | groups_by_area' "$scratch/areas" >"$scratch/groups"
+    figures 'input[0].areas | groups_by_area' "$scratch/rankings" >"$scratch/groups"
 fi
 pictures >"$scratch/pictures.json"
 [ "$(wc -l <"$scratch/pictures.json")" = "$(jq length "$scratch/ids")" ] ||
-    complain "$work/submission1.csv: is of other images than the scores and decisions"
+    complain "$work/${submissions[0]}.csv: is of other images than the scores and decisions"
 machine >"$scratch/machine"
 
-jq -n -r -L "$here" --rawfile css "$here/report.css" --slurpfile config "$work/config.json" \
+jq -n -r -L "$here" -L "$here/../method" --rawfile css "$here/report.css" --slurpfile config "$work/config.json" \
     --slurpfile folds "$scratch/folds" --slurpfile times "$scratch/times" --slurpfile scores "$scratch/scores" \
-    --slurpfile train "$scratch/train" --slurpfile test "$scratch/test" --slurpfile areas "$scratch/areas" \
+    --slurpfile train "$scratch/train" --slurpfile test "$scratch/test" --slurpfile rankings "$scratch/rankings" \
     --slurpfile pixels "$scratch/pixels" --slurpfile survey "$work/survey.json" \
     --slurpfile cases "$scratch/cases" --slurpfile groups "$scratch/groups" \
     --slurpfile pictures "$scratch/pictures.json" --slurpfile machine "$scratch/machine" \

@@ -251,19 +251,66 @@ END
     [ ! -e "$HERE/full" ]
 }
 
+@test "a fourth network and a third submission are an edit of config.json alone" {
+    copy_of_whole
+    cd "$HERE"
+    jq '."train-seg-small" = ."train-seg-bisenet" + {seed: 7} | ."test-seg-small" = ."test-seg-bisenet"
+        | .profiles.demo."train-seg-small" = {init: "", folds: 2, side: 64, iterations: 2, batch: 2, "whole-batches": false,
+            accumulate: 1, "eval-every": 2}
+        | ."merge-seg".stages += ["test-seg-small"]
+        | ."merge-small" = {stages: ["test-seg-small", "test-cls-bisenet"], threshold: 0.2}
+        | .submission3 = {decide: "merge-small", ratio: 0.5, segment: "merge-small"}' "$ROOT/config.json" >config.json
+    method "$WORK" CONFIG="$PWD/config.json" -n submissions >table
+    [ "$(grep -c 'train-fold.sh' table)" = 1 ] # the others are done
+    grep -q 'train-fold.sh {1}/2 .*/train-seg-small/fold-{1} 7 ' table
+    grep -q 'predict-fold.sh .*/train-seg-small/fold-{1}.mpk .*/test-seg-small/fold-{1} ' table
+    grep -qE '^merge --type f8 (\S+ \S+ \S+seg-unet\S+ ){2}(\S+ \S+ \S+seg-bisenet\S+ ){2}(\S+ \S+ \S+seg-small\S+ ){2}\| rle-encode --threshold 0.3 ' table
+    grep -qE '^merge --type f8 (\S+ \S+ \S+seg-small\S+ ){2}(\S+ \S+ \S+cls-bisenet\S+ ){2}\| rle-encode --threshold 0.2 -o \S+/merge-small.csv' table
+    grep -q 'rle-encode --decisions .*/merge-small3.mpk -o .*/submission3.csv' table
+    before=$(state . | grep -v -e merge-seg -e submission -e empty)
+    method "$WORK" CONFIG="$PWD/config.json" report >says 2>&1 || { cat says; false; }
+    [ "$(state . | grep -v -e merge-seg -e submission -e small -e empty)" = "$before" ]
+    no cmp -s "$WHOLE/merge-seg.csv" "$WORK/merge-seg.csv"
+    cmp "$WHOLE/merge-cls1.mpk" "$WORK/merge-cls1.mpk"
+    grep -q '^submission3 ' says
+    for words in 'loss of train-seg-small' 'Which images show a lesion: merge-small' '<th>submission 3</th>'; do
+        grep -q "$words" "$WORK/report.html"
+    done
+    method "$WORK" CONFIG="$PWD/config.json" -q report
+    # Damaged, its products are named, too
+    truncate -s -9 "$WORK"/{merge-small3.mpk,train-seg-small/fold-1.mpk}
+    method "$WORK" repair >says
+    grep -q "/merge-small3.mpk: is not what make left there; removed" says
+    grep -q "/train-seg-small/fold-1.mpk: is not what make left there; removed" says
+    tail -n 1 says | grep -q ' 2 are damaged and removed, 0 more are to be made, 0 are left alone'
+    method "$WORK" help CONFIG="$PWD/config.json" | grep -q '  submission3 of merge-small3 (test-seg-small test-cls-bisenet) and merge-small3 '
+}
+
 @test "what config.json must not hold is named" {
+    settle() { # settle CONFIG PROFILE [STAGE.KEY=VALUE]...
+        "$ROOT/pipelines/method/config.sh" "$1" "$2" "$HERE/settled" '' "${@:3}"
+    }
+    for program in augment classify decode predict-fold synth train-fold; do
+        jq -n --arg program $program --argjson options "$($program --options)" '{($program): $options}'
+    done | jq -s add >"$HERE/options.json"
+    checked() { # checked PROFILE [STAGE.KEY=VALUE]...: of $HERE/config.json, what config.sh begins with
+        jq -L "$ROOT/pipelines/method" --argjson options "$(cat "$HERE/options.json")" --arg profile "$1" --arg folder '' \
+            -f "$ROOT/pipelines/method/config.jq" "$HERE/config.json" --args "${@:2}"
+    }
     wrong() { # wrong WORDS JQ: a configuration changed by JQ
         jq "$2" "$ROOT/config.json" >"$HERE/config.json"
-        fails 2 "$1" method "$WORK" CONFIG="$HERE/config.json" -n data
+        fails 5 "): $1" checked demo
+        [ -z "$output" ]
     }
-    wrong "unknown key 'rat'" '."submission1".rat = 0.2'
-    wrong "unknown key 'train-seg-vnet'" '."train-seg-vnet" = {}'
+    wrong "submission1: unknown key 'rat'" '."submission1".rat = 0.2'
+    wrong 'unknown key "tarin-seg-unet"; known are data, synth, train-NAME, test-NAME, merge-NAME, submissionN' '."tarin-seg-unet" = {}'
+    wrong 'train-seg-vnet.accumulate is missing' '."train-seg-vnet" = {}'
+    wrong "profiles.full: unknown key 'train-seg-vnet'; known are data, train-seg-unet, " '.profiles.full."train-seg-vnet" = {}'
     wrong 'train-seg-unet.batch: 0 is not a whole number from 1 to 4096' '."train-seg-unet".batch = 0'
     wrong 'train-seg-unet.folds: 0 is not a whole number from 1 up' '."train-seg-unet".folds = 0'
     wrong 'train-seg-unet.batch: 2.5 is not' '."train-seg-unet".batch = 2.5'
     wrong 'train-seg-unet.keep: "iou" is not dice or wacc' '."train-seg-unet".keep = "iou"'
     wrong 'train-seg-bisenet.side: 100 is not a multiple of 32' '."train-seg-bisenet".side = 100'
-    wrong 'train-seg-unet.side: unet-resnet18: sides of 160 x 160: this network takes multiples of 32 from 192' '."train-seg-unet".side = 160 | .profiles = {demo: {}}'
     wrong 'profiles.demo.submission1.ratio: 2 is not a number from 0 to 1' '.profiles.demo.submission1.ratio = 2'
     wrong 'data.size: "big" is not HEIGHTxWIDTH' '.data.size = "big"'
     wrong 'data.train: [] is not a path or a list of paths' '.data.train = []'
@@ -273,9 +320,44 @@ END
     wrong 'data: labels and masks are both named' '.data.masks = "a" | .data.labels = "b"'
     wrong 'submission1.ratio is missing' 'del(.submission1.ratio) | .profiles.demo.submission1 = {}'
     wrong 'submission1: not an object' '.submission1 = 3'
-    fails 2 "no profile 'huge'" method "$WORK" PROFILE=huge -n data
-    fails 2 "unknown setting 'train-seg-unet.size'" method "$WORK" train-seg-unet.size=3 -n data
+    # What stages say of each other
+    wrong 'test-seg-unet is missing: how the models of train-seg-unet predict' 'del(."test-seg-unet")'
+    wrong 'test-seg-unet: there is no train-seg-unet, whose models would predict' 'del(."train-seg-unet", .profiles.demo."train-seg-unet")'
+    wrong 'merge-seg.stages: no stage "train-seg-unet"; there are test-seg-unet, test-seg-bisenet, test-cls-bisenet' \
+        '."merge-seg".stages = ["train-seg-unet"]'
+    wrong 'merge-seg.stages: test-seg-unet is named twice' '."merge-seg".stages += ["test-seg-unet"]'
+    wrong 'merge-seg.stages: [] is not a list of' '."merge-seg".stages = []'
+    wrong 'merge-seg.stages: "test-seg-unet" is not a list' '."merge-seg".stages = "test-seg-unet"'
+    wrong 'submission2.decide: no stage "test-cls-bisenet"; there are merge-cls, merge-seg' '.submission2.decide = "test-cls-bisenet"'
+    wrong 'submission1.segment is missing' 'del(.submission1.segment)'
+    wrong 'no submission is named' 'del(.submission1, .submission2, .profiles.demo.submission1, .profiles.demo.submission2)'
+    wrong 'submission-a-b and submission-b: the decisions of both would be merge-cls-a-b.mpk' \
+        '."merge-cls-a" = ."merge-cls" | ."submission-a-b" = .submission1 | ."submission-b" = (.submission1 | .decide = "merge-cls-a")'
+    # Names become targets, folders, words of the shell
+    for name in 'train-' 'train-a b' 'train-$(touch ran)' 'train-a;touch ran' 'test-../x' 'train-a.b' 'train--q' $'train-a\n' 'merge-ä' \
+        'submissions' 'submission' 'submission1/2' "train-$(printf '%042d' 0)"; do
+        jq --arg name "$name" '.[$name] = {}' "$ROOT/config.json" >"$HERE/config.json"
+        fails 5 "$(jq -n --arg name "$name" '$name'): a stage is train-NAME" checked demo
+    done
+    cp "$ROOT/config.json" "$HERE/config.json"
+    fails 5 "no profile 'huge'" checked huge
+    fails 5 "unknown setting 'train-seg-unet.size'" checked demo train-seg-unet.size=3
+    fails 5 "unknown setting 'train-seg-vnet.folds'" checked demo train-seg-vnet.folds=3
+    fails 5 'merge-seg.stages: no stage "seg-unet"' checked demo merge-seg.stages=seg-unet,test-seg-bisenet
+    # What jq does not see
+    sed 's/^  "train-seg-bisenet": {/  "train-seg-unet": {/' "$ROOT/config.json" >"$HERE/config.json"
+    fails 1 "train-seg-unet.accumulate is there twice" settle "$HERE/config.json" full
+    fails 1 'train-seg-unet.side: unet-resnet18: sides of 160 x 160: this network takes multiples of 32 from 192' \
+        settle "$ROOT/config.json" demo train-seg-unet.side=160
+    [ ! -e "$HERE/settled" ]
+    # What is in no submission is said, and left out
+    jq '."merge-x" = ."merge-seg"' "$ROOT/config.json" >"$HERE/config.json"
+    settle "$HERE/config.json" demo merge-seg.stages=test-seg-bisenet 2>"$HERE/says"
+    grep -qx 'config: train-seg-unet, merge-x: no submission is made of this' "$HERE/says"
+    grep -qF 'override NEEDED := $(empty)train-seg-bisenet train-cls-bisenet$(empty)' "$HERE/settled/config.mk"
+    # And by make
     fails 2 'train-seg-unet.batch: "many" is not' method "$WORK" train-seg-unet.batch=many -n data
+    fails 2 "no stage 'train-seg-vnet'; there are xrays survey data" method "$WORK" -n train-seg-vnet
     echo '{ "data": ' >"$HERE/config.json"
     fails 2 "$HERE/config.json" method "$WORK" CONFIG="$HERE/config.json" -n data
     fails 2 'none.json: cannot be read' method "$WORK" CONFIG="$HERE/none.json" -n data

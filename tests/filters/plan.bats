@@ -72,8 +72,12 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     [ -z "$(ls -A "$HERE/tmp")" ]
 }
 
-@test "more iterations, folds and images are reckoned with" {
-    plan "${TINY[@]}" train-seg-unet.iterations=12 train-cls-bisenet.folds=5 synth.test=50 test-seg-unet.flip=true \
+@test "more stages, iterations, folds and images are reckoned with" {
+    jq '."train-x" = ."train-cls-bisenet" + {folds: 3} | ."test-x" = ."test-cls-bisenet"
+        | .profiles.demo."train-x" = (.profiles.demo."train-cls-bisenet" + {side: 64, batch: 2, iterations: 4, "eval-every": 4} | del(.folds))
+        | ."merge-x" = {stages: ["test-x"], threshold: 0.5} | .submission3 = {decide: "merge-x", ratio: 0.5, segment: "merge-seg"}
+        | ."train-idle" = ."train-x" | ."test-idle" = ."test-x"' "$ROOT/config.json" >"$HERE/config.json"
+    plan CONFIG="$HERE/config.json" "${TINY[@]}" train-seg-unet.iterations=12 train-cls-bisenet.folds=5 synth.test=50 test-seg-unet.flip=true \
         JOBS=2 FORMAT=json >"$HERE/plan"
     equal "$(stage train-seg-unet .flop)" "$(flop train-seg-unet 24 60)"
     # The folds' parts for evaluation are all images together, whatever the number of folds.
@@ -81,8 +85,13 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     equal "$(stage test-seg-unet .flop)" "$(cost --json --side 192 unet-resnet18 | jq '2 * 50 * 2 * .predict')"
     stage test-cls-bisenet '.images == 250'
     stage merge-seg '.images == 50'
+    # What submissions are made of is planned, and nothing else
+    jq -r '.stages[].stage' "$HERE/plan" | diff - <(printf '%s\n' xrays data train-{seg-unet,seg-bisenet,cls-bisenet,x} \
+        test-{seg-unet,seg-bisenet,cls-bisenet,x} merge-cls1 merge-cls2 merge-x3 merge-seg submissions)
+    stage train-x '.images == 24 and .iterations == 12'
+    stage submissions '.images == 150'
     # Maps of 256 x 256 numbers of two bytes
-    jq -e '.maps.folds == 9 and .maps.float16 == 9 * 50 * 131072 and .maps.bytes < .maps.float16' "$HERE/plan"
+    jq -e '.maps.folds == 12 and .maps.float16 == 12 * 50 * 131072 and .maps.bytes < .maps.float16' "$HERE/plan"
     # Two folds at a time share the processors, and need memory twice.
     jq -e '.jobs == 2 and .threads == ([1, (.processors / 2 | floor)] | max)' "$HERE/plan"
     stage train-cls-bisenet '.memory > 2 * 4 * 4 * 13402984'

@@ -189,7 +189,7 @@ END
     # Under the lock
     mkdir own
     WORK=$HERE/own
-    touch own/.pleura own/submission1.csv
+    touch own/.pleura own/survey.json
     exec 8>>own/.pleura
     flock 8
     method repair >says 2>&1 3>&- 8>&- &

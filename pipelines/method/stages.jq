@@ -1,0 +1,28 @@
+# stages.jq: which stages a configuration has, and what comes of which. What a stage does, its name begins with:
+#   train-NAME   trains a model a fold                    test-NAME        predicts the test images with these
+#   merge-NAME   the mean of test stages' maps            submission...    a CSV file: a merge decides, one segments
+# Names come in the order of config.json.
+
+def named($prefix): keys_unsorted | map(select(startswith($prefix)));
+def training: named("train-");
+def testing: named("test-");
+def merges: named("merge-");
+def submissions: named("submission");
+
+# What the submissions are made of: merges that decide or segment, test stages that these merge, and their training.
+def members($names): map(select(IN($names[])));
+def deciding: . as $config | merges | members([$config | .[submissions[]].decide]);
+def segmenting: . as $config | merges | members([$config | .[submissions[]].segment]);
+def needed_merges: . as $config | merges | members($config | deciding + segmenting);
+def needed_testing: . as $config | testing | members([$config | .[needed_merges[]].stages[]]);
+def trainer: "train-" + .[5:];
+def needed_training: . as $config | training | members($config | needed_testing | map(trainer));
+
+# submission1 -> "1"; the decisions for it are those of its merge, with this behind the name
+def ending: .["submission" | length:];
+def decisions($submission): .[$submission].decide + ($submission | ending);
+
+# For `make help`
+def help: . as $config | "", "stages of config.json:", "  " + (training, testing | join(" ")),
+  (submissions[] | . as $submission | $config[.] as $its
+    | "  \(.) of " + ([$its.decide, $its.segment | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));
