@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# docs/adding.md: its code, put into a copy of the tree, is well formed, builds, passes its tests and does what the page says.
+
+load helpers
+
+# page files|commands HEADING...: see adding.py
+page() {
+    local action=$1
+    shift
+    /usr/bin/python3 "$BATS_TEST_DIRNAME/adding.py" "$action" "$TREE/docs/adding.md" "$@"
+}
+
+# The copy is built on what has been built here; all but the CUDA kernel, so that what needs it can be seen to fail.
+setup_file() {
+    not_sanitized "the compiler and networks would take minutes"
+    local root=$BATS_TEST_DIRNAME/../.. parts
+    export TREE=$BATS_FILE_TMPDIR/tree
+    mkdir "$TREE"
+    cd "$root" || return 1
+    cp -a Makefile README.md config.json .clang-format docs filters lib pipelines tests bin "$TREE"
+    mkdir -p "$TREE/build/tests"
+    for part in obj fake libpleura.a tests/fake-cuda.so; do
+        [ ! -e "build/$part" ] || cp -a "build/$part" "$TREE/build/$part"
+    done
+    cd "$TREE" || return 1
+    mapfile -t parts < <(sed -n 's/^## //p' docs/adding.md)
+    page files "${parts[@]}" >new
+    export OPTIMISE=-O1 CUDA=0 PATH=$TREE/bin:$PATH PLEURA_CUDA=$TREE/build/tests/fake-cuda.so
+    unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES
+    ! command -v ccache >/dev/null || export CC="ccache cc" CXX="ccache c++"
+    make -j2 programs build/tests/unit/image/pgm build/tests/fake-cuda.so >made 2>&1 || { tail -n 40 made; return 1; }
+    cd "$BATS_FILE_TMPDIR" || return 1
+    synth -q --train 4 --test 2 --format png --side 64 --lesions 1 xrays
+    decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
+    augment -q shards --side 192 --samples 2 -o "$TREE/samples.mpk"
+}
+
+setup() {
+    cd "$TREE" || return 1
+}
+
+says() { # says HEADING: runs its commands; what they print is in `said`
+    page commands "$1" >commands
+    [ -s commands ]
+    bash -eu -o pipefail commands >said 2>&1 || { cat said; return 1; }
+}
+
+@test "the code is formatted, and knows what it may" {
+    [ "$(wc -l <new)" -ge 10 ]
+    grep -E '\.(c|h|cu)$' new | xargs clang-format --dry-run -Werror
+    git init -q . && git add Makefile filters lib pipelines tests
+    tests/arrows.sh
+}
+
+@test "a filter" {
+    says "A filter"
+    grep -q '^ok 3' said
+    grep -qx '# records: 3' said
+    [ "$(grep -c '^# \(decode\|invert\)' said)" = 2 ]
+    invert --man | grep -q 'invert the grey levels'
+    invert --options | jq -e '.above.maximum == 255'
+    pleura | grep -qx invert
+}
+
+@test "an image format" {
+    says "An image format"
+    grep -qE '^a +image +\|u1 +1x4 +0 +127.5 +255$' said
+    decode --help | tr -s ' \n' ' ' | grep -q 'formats PNG, DICOM, JPEG, PGM, '
+    survey scans | grep -q PGM
+    printf 'ImageId,EncodedPixels\na.pgm,0 1\n' >labels.csv
+    decode --labels labels.csv scans | inspect --json | grep -q '"rle": \["0 1"\]'
+}
+
+@test "an encoder, a decoder: every pair is a network that learns and predicts" {
+    says "An encoder"
+    says "A decoder"
+    grep -qE '^synth-1-000009 +probability +<f2 +128x128 ' said
+    for network in unet-plain bisenet-plain fcn-plain fcn-resnet18; do
+        train-fold --options | jq -e --arg network $network 'any(.network.choices[]; . == $network)'
+        train-fold -q --network $network --batch 2 --iterations 1 fold-$network samples.mpk
+        decode -q ../xrays/test | predict-fold -q -m fold-$network/last.mpk | inspect --check
+    done
+}
+
+@test "a term of the loss" {
+    says "A term of the loss"
+    jq -e 'select(.loss) | .soft_dice > 0 and .soft_dice < .loss' dice/log.jsonl
+    train-fold --help | tr -s ' \n' ' ' | grep -q 'lambda-dice x soft Dice'
+    train-fold --options | jq -e '."lambda-dice" | .default == 0 and .maximum == 100'
+    fails 1 "this device has no kernel for the loss soft_dice" train-fold --device cuda --network fcn-resnet18 --lambda-dice 1 \
+        nothing samples.mpk
+}
+
+@test "an operation without a CUDA kernel: it is named where a network is planned for CUDA, and where one of the tables has it" {
+    fails 1 "this device has no kernel for silu" train-fold --device cuda --network fcn-plain --batch 2 --iterations 1 \
+        nothing samples.mpk
+    make build/tests/unit/ops/operations
+    fails 1 "silu has no CUDA kernel" env TRIAL=silu build/tests/unit/ops/operations
+}
+
+@test "an operation on both devices" {
+    page files "Its CUDA kernel" | xargs clang-format --dry-run -Werror
+    says "An operation"
+    says "Its CUDA kernel"
+    grep -q 'PASSED.* 5 test' said
+    train-fold -q --device cuda --network fcn-plain --batch 2 --iterations 1 gpu samples.mpk
+    inspect --check gpu/last.mpk
+}
