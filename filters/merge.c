@@ -186,8 +186,9 @@ int main(int argc, char **argv) {
             "The streams must be of one kind, with the same ids in the same order and equal "
             "shapes, and all numbers finite: a NaN or an infinity ends the program with status 1. "
             "Memory holds one record of each stream. One stream alone passes unchanged.\n\n"
-            "Of checkpoints the parameters are averaged, the record 'state' is the first "
-            "stream's, and records 'optimizer/...' are left out.\n\n"
+            "Of checkpoints the parameters are averaged, the record '" CHECKPOINT_STATE
+            "' is the first "
+            "stream's, and records '" CHECKPOINT_OPTIMIZER "...' are left out.\n\n"
             "Reads stdin when no STREAM is named, or for '-'. Compressed files are zstd(1)'s "
             "business.",
         .examples = "merge fold0.mpk fold1.mpk fold2.mpk -o mean.mpk\n"

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct options {
-    const char *network, *keep, *device, *precision, *log;
+    const char *network, *optimizer, *device, *precision;
     int64_t batch;
     double dropout;
     bool recompute;
@@ -62,8 +62,8 @@ static void open_networks(const struct options *options, struct trainer *trainer
     }
     struct graph *graph = build(options, &trainer->batch, true);
     struct executor *executor = executor_new(graph, backend, &error);
-    if (executor == NULL ||
-        !optimizer_open(&trainer->optimizer, backend, graph, executor, &error)) {
+    if (executor == NULL || !optimizer_open(&trainer->optimizer, &options->train.optimizer, backend,
+                                            graph, executor, &error)) {
         die("%s", error.text);
     }
     if (options->train.validation != NULL) {
@@ -97,7 +97,9 @@ static void train(struct options *options, const struct operands *operands) {
         die("no samples to learn from");
     }
     (void)snprintf(log, sizeof log, "%s/log.jsonl", options->train.folder);
-    options->train.log = options->log != NULL ? options->log : log;
+    if (options->train.log == NULL) {
+        options->train.log = log;
+    }
     struct trainer trainer = {.options = &options->train,
                               .samples = &sources,
                               .first_waits = true,
@@ -139,8 +141,8 @@ static const char *description(void) {
         "the best score on --val so far; log.jsonl: a line of JSON for some iterations and for "
         "each evaluation.\n\n"
         "The loss is %s; the terms of masks are summed over the heads, with weights 1, 0.4, 0.4, "
-        "0.4. RAdam takes a step every --accumulate batches. The rate rises from a tenth over the "
-        "first 5 %% of the iterations and falls to a tenth along half a cosine.\n\n"
+        "0.4. The optimiser takes a step every --accumulate batches. The rate rises from a tenth "
+        "over the first 5 %% of the iterations and falls to a tenth along half a cosine.\n\n"
         "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume "
         "the run goes on from last.mpk, to the same bytes as if it had never been stopped: give "
         "the same options and the same samples, from their beginning, or from sample N on with "
@@ -229,9 +231,18 @@ static void add_learning(struct table *table, struct options *options) {
     add_rows(table, rows, COUNT_OF(rows));
 }
 
-static void add_losses(struct table *table, struct loss_options *loss) {
+// The terms of the loss, and the optimisers.
+static void add_tables(struct table *table, struct options *options) {
     struct option_row rows[MAX_OPTIONS];
-    add_rows(table, rows, loss_rows(loss, rows));
+    const struct option_row optimizer = {.name = "optimizer",
+                                         .type = OPTION_CHOICE,
+                                         .target = &options->optimizer,
+                                         .argument = optimizer_choices(),
+                                         .help = "",
+                                         .trace = OPTION_RECORDED};
+    add_rows(table, rows, loss_rows(&options->train.loss, rows));
+    add_rows(table, &optimizer, 1);
+    add_rows(table, rows, optimizer_rows(&options->train.optimizer, rows));
 }
 
 // Where a run begins, and what it draws.
@@ -261,57 +272,6 @@ static void add_start(struct table *table, struct options *options) {
          .help = "start from these weights: a checkpoint, .safetensors or .pth of the network, or "
                  "of torchvision's resnet18 for the backbone",
          .trace = OPTION_RECORDED},
-    };
-    add_rows(table, rows, COUNT_OF(rows));
-}
-
-// When a run is evaluated, saved and logged.
-static void add_results(struct table *table, struct options *options) {
-    struct trainer_options *train_options = &options->train;
-    const struct option_row rows[] = {
-        {.name = "val",
-         .letter = 'v',
-         .type = OPTION_FILE,
-         .target = &train_options->validation,
-         .argument = "FILE",
-         .help = "evaluate on these samples (augment --plain), and keep the best weights",
-         .trace = OPTION_RECORDED},
-        {.name = "eval-every",
-         .letter = 'e',
-         .type = OPTION_INTEGER,
-         .target = &train_options->evaluate_every,
-         .argument = "N",
-         .help = "evaluate every N iterations (default: at the end)",
-         .minimum = 1,
-         .maximum = 1e12,
-         .trace = OPTION_RECORDED},
-        {.name = "keep",
-         .letter = 'k',
-         .type = OPTION_CHOICE,
-         .target = &options->keep,
-         .argument = "dice|wacc",
-         .help = "the best by Dice, or by weighted accuracy",
-         .trace = OPTION_RECORDED},
-        {.name = "save-every",
-         .type = OPTION_INTEGER,
-         .target = &train_options->save_every,
-         .argument = "N",
-         .help = "write last.mpk every N iterations",
-         .minimum = 1,
-         .maximum = 1e12},
-        {.name = "log-every",
-         .type = OPTION_INTEGER,
-         .target = &train_options->log_every,
-         .argument = "N",
-         .help = "a line of the log every N iterations",
-         .minimum = 1,
-         .maximum = 1e12},
-        {.name = "log",
-         .letter = 'l',
-         .type = OPTION_FILE,
-         .target = &options->log,
-         .argument = "FILE",
-         .help = "the log (default: DIR/log.jsonl)"},
     };
     add_rows(table, rows, COUNT_OF(rows));
 }
@@ -355,7 +315,7 @@ static void add_machine(struct table *table, struct options *options) {
 
 int main(int argc, char **argv) {
     struct options options = {.network = model_name(0),
-                              .keep = "dice",
+                              .optimizer = optimizer_rules[0]->name,
                               .device = "auto",
                               .precision = "f32",
                               .batch = 6,
@@ -366,13 +326,16 @@ int main(int argc, char **argv) {
                                         .decay = 1e-4,
                                         .save_every = 100,
                                         .log_every = 20,
-                                        .loss = loss_options_usual()},
+                                        .keep = "dice",
+                                        .loss = loss_options_usual(),
+                                        .optimizer = optimizer_options_usual()},
                               .common = common_defaults()};
     struct table table = {.count = 0};
+    struct option_row rows[MAX_OPTIONS];
     add_learning(&table, &options);
-    add_losses(&table, &options.train.loss);
+    add_tables(&table, &options);
     add_start(&table, &options);
-    add_results(&table, &options);
+    add_rows(&table, rows, result_rows(&options.train, rows));
     add_machine(&table, &options);
     const struct program program = {
         .name = "train-fold",
@@ -391,7 +354,7 @@ int main(int argc, char **argv) {
     const struct operands operands = cli_parse(&program, argc, argv);
     struct trainer_options *train_options = &options.train;
     train_options->folder = operands.items[0];
-    train_options->keep_accuracy = strcmp(options.keep, "wacc") == 0;
+    train_options->optimizer.number = optimizer_named(options.optimizer);
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;
     hold_signals();

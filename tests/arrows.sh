@@ -19,7 +19,7 @@ allowed() { # modules that a module of lib/ may know besides itself
     models) echo "core nn ops" ;;
     train) echo "core stream dataset weights backend nn loss optimizer" ;;
     cuda) echo "core backend ops train" ;;
-    program) echo "core stream image dataset challenge weights backend nn loss train" ;;
+    program) echo "core stream image dataset challenge weights backend nn loss optimizer train" ;;
     *) complain "lib/$1: a module the plan does not know" ;;
     esac
 }

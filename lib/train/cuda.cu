@@ -1,10 +1,10 @@
-// Training on a CUDA device: its losses and its optimiser.
+// Training on a CUDA device: its losses and its optimisers.
 #include "loss/cuda.h"
-#include "optimizer/radam/cuda.h"
+#include "optimizer/cuda.h"
 
 extern "C" {
 #include "train/training.h"
 }
 
-const struct training_calls training_cuda = {cuda_loss_scratch, cuda_loss, cuda_update,
-                                             cuda_has_loss};
+const struct training_calls training_cuda = {cuda_loss_scratch, cuda_loss, cuda_optimizer_update,
+                                             cuda_has_loss, cuda_has_optimizer};

@@ -1,19 +1,33 @@
-// The optimiser: RAdam over all parameters, and whether all gradients are numbers.
+// The optimiser's memory on the device, and its steps.
 #include "train/optimizer.h"
 
-bool optimizer_open(struct optimizer *optimizer, struct backend *backend, struct graph *graph,
-                    struct executor *executor, struct error *error) {
-    const size_t bytes = executor_learned_count(executor) * sizeof(float);
-    *optimizer =
-        (struct optimizer){.backend = backend,
-                           .graph = graph,
-                           .executor = executor,
-                           .mean = backend->calls->alloc(backend, bytes),
-                           .variance = backend->calls->alloc(backend, bytes),
-                           .factors = backend->calls->alloc(backend, 2 * sizeof(struct radam_step)),
-                           .bad = backend->calls->alloc(backend, sizeof(int64_t))};
-    if (optimizer->mean == NULL || optimizer->variance == NULL || optimizer->factors == NULL ||
-        optimizer->bad == NULL) {
+const struct optimizer_rule *optimizer_rule_of(const struct optimizer *optimizer) {
+    return optimizer_rules[optimizer->options.number];
+}
+
+static bool allocate(struct optimizer *optimizer) {
+    struct backend *backend = optimizer->backend;
+    const struct backend_calls *calls = backend->calls;
+    const size_t bytes = executor_learned_count(optimizer->executor) * sizeof(float);
+    optimizer->coefficients = calls->alloc(backend, 2 * sizeof *optimizer->coefficients);
+    optimizer->bad = calls->alloc(backend, sizeof *optimizer->bad);
+    bool whole = optimizer->coefficients != NULL && optimizer->bad != NULL;
+    for (size_t i = 0; i < optimizer_rule_of(optimizer)->moments && whole; i++) {
+        optimizer->moments[i] = calls->alloc(backend, bytes);
+        whole = optimizer->moments[i] != NULL;
+    }
+    return whole;
+}
+
+bool optimizer_open(struct optimizer *optimizer, const struct optimizer_options *options,
+                    struct backend *backend, struct graph *graph, struct executor *executor,
+                    struct error *error) {
+    *optimizer = (struct optimizer){
+        .backend = backend, .graph = graph, .executor = executor, .options = *options};
+    if (!training_has_optimizer(backend, options->number, error)) {
+        return false;
+    }
+    if (!allocate(optimizer)) {
         optimizer_close(optimizer);
         return fail(error, "no memory for the optimiser; a smaller batch needs less");
     }
@@ -22,28 +36,35 @@ bool optimizer_open(struct optimizer *optimizer, struct backend *backend, struct
 
 void optimizer_close(struct optimizer *optimizer) {
     const struct backend_calls *calls = optimizer->backend->calls;
-    calls->release(optimizer->backend, optimizer->mean);
-    calls->release(optimizer->backend, optimizer->variance);
-    calls->release(optimizer->backend, optimizer->factors);
+    for (size_t i = 0; i < MAX_MOMENTS; i++) {
+        calls->release(optimizer->backend, optimizer->moments[i]);
+    }
+    calls->release(optimizer->backend, optimizer->coefficients);
     calls->release(optimizer->backend, optimizer->bad);
 }
 
 void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
+    const struct optimizer_rule *rule = optimizer_rule_of(optimizer);
+    const double *values = optimizer->options.values[optimizer->options.number];
     optimizer->steps++;
-    const struct radam_step factors[2] = {radam_factors(optimizer->steps, rate, decay),
-                                          radam_factors(optimizer->steps, rate, 0)};
-    optimizer->backend->calls->put(optimizer->backend, optimizer->factors, factors, sizeof factors);
+    const struct optimizer_coefficients coefficients[2] = {
+        rule->begin(optimizer->steps, rate, decay, values),
+        rule->begin(optimizer->steps, rate, 0, values)};
+    optimizer->backend->calls->put(optimizer->backend, optimizer->coefficients, coefficients,
+                                   sizeof coefficients);
 }
 
 void optimizer_queue(const struct optimizer *optimizer) {
-    const struct update update = {.values = executor_values(optimizer->executor),
-                                  .gradients = executor_gradients(optimizer->executor),
-                                  .mean = optimizer->mean,
-                                  .variance = optimizer->variance,
-                                  .decaying = executor_decaying_count(optimizer->executor),
-                                  .count = executor_learned_count(optimizer->executor),
-                                  .factors = optimizer->factors,
-                                  .bad = optimizer->bad};
+    struct update update = {.number = optimizer->options.number,
+                            .parameters = executor_values(optimizer->executor),
+                            .gradients = executor_gradients(optimizer->executor),
+                            .decaying = executor_decaying_count(optimizer->executor),
+                            .count = executor_learned_count(optimizer->executor),
+                            .coefficients = optimizer->coefficients,
+                            .bad = optimizer->bad};
+    for (size_t i = 0; i < MAX_MOMENTS; i++) {
+        update.moments[i] = optimizer->moments[i];
+    }
     optimizer->backend->doing = "the optimiser";
     training_of(optimizer->backend)->update(optimizer->backend, &update);
 }

@@ -42,7 +42,7 @@ bool step_open(struct step_runner *runner, struct optimizer *optimizer, const st
         runner->loss.logits[i] = executor_output(executor, i);
         runner->loss.gradients[i] = executor_output_gradient(executor, i);
     }
-    return training_has(backend, options, error) && allocate(runner, error);
+    return training_has_losses(backend, options, error) && allocate(runner, error);
 }
 
 void step_close(struct step_runner *runner) {

@@ -4,7 +4,7 @@
 
 #include "loss/total_loss.h"
 #include "nn/executor.h"
-#include "optimizer/update.h"
+#include "optimizer/optimizer.h"
 
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
 struct training_calls {
@@ -15,17 +15,19 @@ struct training_calls {
     void (*loss)(struct backend *backend, const struct loss_inputs *inputs,
                  const struct loss_options *options, double scale, struct loss_sums *sums,
                  void *scratch);
-    // radam_update; then the gradients are cleared.
+    // optimizer_update.
     void (*update)(struct backend *backend, const struct update *update);
-    const bool *has_loss; // of each term, whether the device has it; NULL: all
+    const bool *has_loss, *has_optimizer; // by number, whether the device has it; NULL: all
 };
 
 extern const struct training_calls training_cpu, training_cuda;
 
 const struct training_calls *training_of(const struct backend *backend);
 
-// Whether the device has all terms of a loss; *error names the first that it has not.
-CHECKED bool training_has(const struct backend *backend, const struct loss_options *options,
-                          struct error *error);
+// Whether the device has all terms of a loss, and an optimiser; *error names what it has not.
+CHECKED bool training_has_losses(const struct backend *backend, const struct loss_options *options,
+                                 struct error *error);
+CHECKED bool training_has_optimizer(const struct backend *backend, enum optimizer_number number,
+                                    struct error *error);
 
 #endif

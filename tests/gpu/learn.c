@@ -108,11 +108,12 @@ static void learn(const struct options *options, const struct lesson *lesson,
 static void run(const struct options *options, const struct lesson *lesson) {
     const struct network_choice *choice = &options->choice;
     struct error error;
+    const struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct graph *graph = open_graph(choice, true);
     struct backend *backend = open_device(choice);
     struct executor *executor = open_network(backend, graph, (uint64_t)options->seed);
-    if (!optimizer_open(&optimizer, backend, graph, executor, &error)) {
+    if (!optimizer_open(&optimizer, &rule, backend, graph, executor, &error)) {
         die("%s", error.text);
     }
     (void)printf("{\"network\":\"%s\",\"device\":\"%s\",\"precision\":\"%s\",\"seed\":%" PRId64

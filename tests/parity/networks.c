@@ -351,10 +351,11 @@ void parity_trace(struct parity *parity, const json_t *fixture) {
     const json_t *trace = member(fixture, "trace");
     const json_t *after = member(fixture, "parameters_after");
     const int64_t accumulate = integer_member(fixture, "accumulate");
+    const struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct error error;
     double worst = 0;
-    if (!optimizer_open(&optimizer, bench.backend, bench.graph, bench.executor, &error)) {
+    if (!optimizer_open(&optimizer, &rule, bench.backend, bench.graph, bench.executor, &error)) {
         die("%s", error.text);
     }
     for (int64_t step = 1; step <= integer_member(fixture, "steps"); step++) {

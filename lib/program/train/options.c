@@ -2,6 +2,7 @@
 #include "program/train/options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 // Writes a row if the setting is an option; returns how many rows that makes.
 static size_t setting_row(const struct setting *setting, double *value, struct option_row *row) {
@@ -29,6 +30,67 @@ size_t loss_rows(struct loss_options *loss, struct option_row *rows) {
         count += setting_row(&term->weight, &loss->weights[i], &rows[count]);
     }
     return count;
+}
+
+size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows) {
+    size_t count = 0;
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        for (int k = 0; k < MAX_OPTIMIZER_SETTINGS; k++) {
+            count +=
+                setting_row(&optimizer_rules[i]->settings[k], &options->values[i][k], &rows[count]);
+        }
+    }
+    return count;
+}
+
+size_t result_rows(struct trainer_options *options, struct option_row *rows) {
+    const struct option_row results[] = {
+        {.name = "val",
+         .letter = 'v',
+         .type = OPTION_FILE,
+         .target = &options->validation,
+         .argument = "FILE",
+         .help = "evaluate on these samples (augment --plain), and keep the best weights",
+         .trace = OPTION_RECORDED},
+        {.name = "eval-every",
+         .letter = 'e',
+         .type = OPTION_INTEGER,
+         .target = &options->evaluate_every,
+         .argument = "N",
+         .help = "evaluate every N iterations (default: at the end)",
+         .minimum = 1,
+         .maximum = 1e12,
+         .trace = OPTION_RECORDED},
+        {.name = "keep",
+         .letter = 'k',
+         .type = OPTION_CHOICE,
+         .target = &options->keep,
+         .argument = "dice|wacc",
+         .help = "the best by Dice, or by weighted accuracy",
+         .trace = OPTION_RECORDED},
+        {.name = "save-every",
+         .type = OPTION_INTEGER,
+         .target = &options->save_every,
+         .argument = "N",
+         .help = "write last.mpk every N iterations",
+         .minimum = 1,
+         .maximum = 1e12},
+        {.name = "log-every",
+         .type = OPTION_INTEGER,
+         .target = &options->log_every,
+         .argument = "N",
+         .help = "a line of the log every N iterations",
+         .minimum = 1,
+         .maximum = 1e12},
+        {.name = "log",
+         .letter = 'l',
+         .type = OPTION_FILE,
+         .target = &options->log,
+         .argument = "FILE",
+         .help = "the log (default: DIR/log.jsonl)"},
+    };
+    memcpy(rows, results, sizeof results);
+    return COUNT_OF(results);
 }
 
 void loss_text(char text[LOSS_TEXT_SIZE]) {

@@ -1,13 +1,19 @@
-// The options of train-fold that come from tables: of the terms of the loss.
+// Options of train-fold: those that come from tables, and those of what a run leaves.
 #ifndef PLEURA_PROGRAM_TRAIN_OPTIONS_H
 #define PLEURA_PROGRAM_TRAIN_OPTIONS_H
 
-#include "loss/loss.h"
 #include "program/cli.h"
+#include "program/train/trainer.h"
 
 // Writes a row for each setting and weight of the terms that is an option, MAX_OPTIONS at most; its
 // target is the number in *loss. Returns how many.
 size_t loss_rows(struct loss_options *loss, struct option_row *rows);
+
+// The same of the optimisers' settings.
+size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows);
+
+// Rows of when and on what a run is evaluated, saved and logged.
+size_t result_rows(struct trainer_options *options, struct option_row *rows);
 
 enum { LOSS_TEXT_SIZE = 64 * LOSSES };
 

@@ -17,6 +17,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define DRAW_STEP 17 // the stream constant of random_seed for what is drawn in a step
@@ -175,7 +176,7 @@ static void check(struct session *session) {
     state->dice_empty = scores.dice_empty;
     state->dice_lesion = scores.dice_lesion;
     state->accuracy = scores.accuracy;
-    state->score = trainer->options->keep_accuracy ? scores.accuracy : scores.dice;
+    state->score = strcmp(trainer->options->keep, "wacc") == 0 ? scores.accuracy : scores.dice;
     const bool best = state->score > state->best;
     if (best) {
         state->best = state->score;

@@ -14,7 +14,8 @@ struct trainer_options {
     int64_t evaluate_every, save_every, log_every; // iterations; 0: at the end only
     double rate, decay;
     struct loss_options loss;
-    bool keep_accuracy;     // best by weighted accuracy, else by Dice
+    struct optimizer_options optimizer;
+    const char *keep;       // best by "dice", or by weighted accuracy, "wacc"
     const char *validation; // a file of samples, or NULL
     const char *folder;     // where last.mpk and best.mpk go
     const char *log;        // a file of JSON lines

@@ -9,17 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEAN, VARIANCE, GRADIENT, REMEMBERED };
-static const char *const remembered[REMEMBERED] = {"mean", "variance", "gradient"};
+static const char gradient_name[] = "gradient";
 
-// All arrays of a run, on this side: parameters, and the three that go with the learned ones.
+// All arrays of a run, on this side: parameters; what the optimiser keeps of the learned ones, and
+// behind it the gradients gathered so far.
 struct arrays {
-    float *values, *learned[REMEMBERED];
+    float *values;
+    size_t kept; // arrays in `learned`
+    float *learned[MAX_MOMENTS + 1];
 };
+
+static const char *learned_name(const struct optimizer_rule *rule, size_t number) {
+    return number < rule->moments ? rule->moment[number].name : gradient_name;
+}
+
+// The device's array of that number.
+static float *learned_on_device(const struct optimizer *optimizer, size_t number) {
+    return number < optimizer_rule_of(optimizer)->moments ? optimizer->moments[number]
+                                                          : executor_gradients(optimizer->executor);
+}
 
 static void free_all(struct arrays *arrays) {
     free(arrays->values);
-    for (int i = 0; i < REMEMBERED; i++) {
+    for (size_t i = 0; i < arrays->kept; i++) {
         free(arrays->learned[i]);
     }
 }
@@ -36,13 +48,12 @@ static float *fetch(const struct optimizer *optimizer, const float *from, size_t
 static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
                       struct error *error) {
     const size_t learned = executor_learned_count(optimizer->executor);
-    *arrays = (struct arrays){fetch(optimizer, executor_values(optimizer->executor),
-                                    executor_value_count(optimizer->executor)),
-                              {fetch(optimizer, optimizer->mean, learned),
-                               fetch(optimizer, optimizer->variance, learned),
-                               fetch(optimizer, executor_gradients(optimizer->executor), learned)}};
+    *arrays = (struct arrays){.values = fetch(optimizer, executor_values(optimizer->executor),
+                                              executor_value_count(optimizer->executor)),
+                              .kept = optimizer_rule_of(optimizer)->moments + 1};
     bool whole = arrays->values != NULL;
-    for (int i = 0; i < REMEMBERED; i++) {
+    for (size_t i = 0; i < arrays->kept; i++) {
+        arrays->learned[i] = fetch(optimizer, learned_on_device(optimizer, i), learned);
         whole = whole && arrays->learned[i] != NULL;
     }
     if (!whole) {
@@ -57,10 +68,9 @@ static void put_all(const struct optimizer *optimizer, const struct arrays *arra
     const size_t bytes = executor_learned_count(optimizer->executor) * sizeof(float);
     calls->put(optimizer->backend, executor_values(optimizer->executor), arrays->values,
                executor_value_count(optimizer->executor) * sizeof(float));
-    calls->put(optimizer->backend, optimizer->mean, arrays->learned[MEAN], bytes);
-    calls->put(optimizer->backend, optimizer->variance, arrays->learned[VARIANCE], bytes);
-    calls->put(optimizer->backend, executor_gradients(optimizer->executor),
-               arrays->learned[GRADIENT], bytes);
+    for (size_t i = 0; i < arrays->kept; i++) {
+        calls->put(optimizer->backend, learned_on_device(optimizer, i), arrays->learned[i], bytes);
+    }
     executor_changed(optimizer->executor);
 }
 
@@ -89,22 +99,24 @@ static bool write_parameters(struct stream_writer *writer, const struct graph *g
     return true;
 }
 
-static bool write_optimizer(struct stream_writer *writer, const struct graph *graph,
+static bool write_optimizer(struct stream_writer *writer, const struct optimizer *optimizer,
                             const struct arrays *arrays, struct error *error) {
+    const struct graph *graph = optimizer->graph;
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         char id[NAME_SIZE + sizeof CHECKPOINT_OPTIMIZER];
-        struct tensor tensors[REMEMBERED];
-        struct field fields[REMEMBERED];
+        struct tensor tensors[MAX_MOMENTS + 1];
+        struct field fields[MAX_MOMENTS + 1];
         if (!role_is_learned(parameter->role)) {
             continue;
         }
         (void)snprintf(id, sizeof id, "%s%s", CHECKPOINT_OPTIMIZER, parameter->name);
-        for (int k = 0; k < REMEMBERED; k++) {
+        for (size_t k = 0; k < arrays->kept; k++) {
             tensors[k] = tensor_of(parameter, arrays->learned[k] + parameter->offset);
-            fields[k] = (struct field){text_of(remembered[k]), value_tensor(&tensors[k])};
+            fields[k] = (struct field){text_of(learned_name(optimizer_rule_of(optimizer), k)),
+                                       value_tensor(&tensors[k])};
         }
-        const struct record record = {text_of(id), REMEMBERED, fields};
+        const struct record record = {text_of(id), arrays->kept, fields};
         if (!stream_add(writer, &record, error)) {
             return false;
         }
@@ -120,10 +132,10 @@ bool training_write(struct sink sink, const struct optimizer *optimizer,
         return false;
     }
     struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
-    const bool written =
-        writer != NULL && write_parameters(writer, optimizer->graph, &arrays, error) &&
-        (!resumable || write_optimizer(writer, optimizer->graph, &arrays, error)) &&
-        training_state_write(writer, state, error);
+    const bool written = writer != NULL &&
+                         write_parameters(writer, optimizer->graph, &arrays, error) &&
+                         (!resumable || write_optimizer(writer, optimizer, &arrays, error)) &&
+                         training_state_write(writer, state, error);
     if (written) {
         stream_finish(writer);
     } else {
@@ -167,6 +179,7 @@ static bool copy_tensor(const struct record *record, const char *name,
 // A checkpoint that is being read, and which of its records have come.
 struct loading {
     const struct graph *graph;
+    const struct optimizer_rule *rule;
     const struct training_plan *plan;
     struct training_state *state;
     struct arrays arrays;
@@ -206,9 +219,11 @@ static bool read_value(struct loading *loading, const struct record *record, int
 static bool read_memory(struct loading *loading, const struct record *record, int number,
                         struct error *error) {
     const struct parameter *parameter = graph_parameter_at(loading->graph, number);
-    bool read = take_record(&loading->has_memory[number], record, REMEMBERED, error);
-    for (int k = 0; k < REMEMBERED && read; k++) {
-        read = copy_tensor(record, remembered[k], parameter, k == VARIANCE,
+    const struct optimizer_rule *rule = loading->rule;
+    bool read = take_record(&loading->has_memory[number], record, loading->arrays.kept, error);
+    for (size_t k = 0; k < loading->arrays.kept && read; k++) {
+        const bool variance = k < rule->moments && rule->moment[k].squared;
+        read = copy_tensor(record, learned_name(rule, k), parameter, variance,
                            loading->arrays.learned[k], error);
     }
     return read;
@@ -290,7 +305,10 @@ static bool load_into(struct loading *loading, struct stream_reader *reader, con
 bool training_load(const char *path, struct optimizer *optimizer, const struct training_plan *plan,
                    struct training_state *state, struct error *error) {
     struct stream_reader *reader = stream_open_regular(path, (size_t)1 << 30, error);
-    struct loading loading = {.graph = optimizer->graph, .plan = plan, .state = state};
+    struct loading loading = {.graph = optimizer->graph,
+                              .rule = optimizer_rule_of(optimizer),
+                              .plan = plan,
+                              .state = state};
     if (reader == NULL || !fetch_all(optimizer, &loading.arrays, error)) {
         stream_close(reader);
         return false;

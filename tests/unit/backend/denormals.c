@@ -72,7 +72,8 @@ static void update(struct backend *backend, const struct update *update) {
     training_cpu.update(backend, update);
 }
 
-static const struct training_calls watch_training = {loss_scratch, loss, update, NULL};
+static const struct training_calls watch_training = {
+    .loss_scratch = loss_scratch, .loss = loss, .update = update};
 
 enum { SIDE = 8 };
 
@@ -108,11 +109,12 @@ static void run_watched(struct backend *backend) {
     struct loss_sums sums;
     const struct loss_options losses = loss_options_usual();
     struct step_runner runner;
+    const struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct graph *graph = watched_graph();
     struct executor *executor = executor_new(graph, backend, &error);
     assert_non_null(executor);
-    assert_true(optimizer_open(&optimizer, backend, graph, executor, &error));
+    assert_true(optimizer_open(&optimizer, &rule, backend, graph, executor, &error));
     assert_true(step_open(&runner, &optimizer, &batch, &losses, 1, &error));
     step_send(&runner, &batch);
     step_start_update(&runner, 1, 1e-3, 0);
@@ -243,47 +245,63 @@ enum { LEARNED = 1 << 16 };
 
 struct update_call {
     struct backend *backend;
-    float values[LEARNED], gradients[LEARNED], mean[LEARNED], variance[LEARNED];
+    enum optimizer_number number;
+    float parameters[LEARNED], gradients[LEARNED], moments[MAX_MOMENTS][LEARNED];
     float gradient; // of all
 };
 
 static void step_of_update(void *context) {
     struct update_call *call = context;
-    const struct radam_step factors[2] = {radam_factors(100, 1e-3, 1e-4),
-                                          radam_factors(100, 1e-3, 0)};
+    const struct optimizer_options options = optimizer_options_usual();
+    const struct optimizer_coefficients coefficients =
+        optimizer_rules[call->number]->begin(100, 1e-3, 1e-4, options.values[call->number]);
     int64_t bad = 0;
-    const struct update update = {call->values,    call->gradients, call->mean, call->variance, 0,
-                                  (size_t)LEARNED, factors,         &bad};
+    struct update update = {.number = call->number,
+                            .parameters = call->parameters,
+                            .gradients = call->gradients,
+                            .decaying = LEARNED,
+                            .count = LEARNED,
+                            .coefficients = &coefficients,
+                            .bad = &bad};
+    for (size_t i = 0; i < MAX_MOMENTS; i++) {
+        update.moments[i] = call->moments[i];
+    }
     for (size_t i = 0; i < LEARNED; i++) {
         call->gradients[i] = call->gradient;
     }
     training_cpu.update(call->backend, &update);
 }
 
-static struct update_call *open_update(struct backend *backend, float gradient, float moments) {
+static struct update_call *open_update(struct backend *backend, enum optimizer_number number,
+                                       float gradient, float moment) {
     struct update_call *call = calloc(1, sizeof *call);
     assert_non_null(call);
     call->backend = backend;
+    call->number = number;
     call->gradient = gradient;
     for (size_t i = 0; i < LEARNED; i++) {
-        call->values[i] = 0.1F;
-        call->mean[i] = call->variance[i] = moments;
+        call->parameters[i] = 0.1F;
+        for (size_t k = 0; k < MAX_MOMENTS; k++) {
+            call->moments[k][i] = moment;
+        }
     }
     return call;
 }
 
 // Moments of weights that have not learned for long.
-static void the_optimiser_is_as_fast_with_them(void **state) {
+static void optimisers_are_as_fast_with_them(void **state) {
     struct error error;
     struct backend *backend = backend_open("cpu", PRECISION_F32, 2, &error);
     (void)state;
     assert_non_null(backend);
-    struct update_call *learns = open_update(backend, 1e-3F, 1e-3F);
-    struct update_call *rests = open_update(backend, 1e-21F, 1e-39F);
-    compare_times("the optimiser", &(struct work){backend, step_of_update, learns},
-                  &(struct work){backend, step_of_update, rests});
-    free(learns);
-    free(rests);
+    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+        struct update_call *learns = open_update(backend, i, 1e-3F, 1e-3F);
+        struct update_call *rests = open_update(backend, i, 1e-21F, 1e-39F);
+        compare_times(optimizer_rules[i]->name, &(struct work){backend, step_of_update, learns},
+                      &(struct work){backend, step_of_update, rests});
+        free(learns);
+        free(rests);
+    }
     backend_close(backend);
 }
 
@@ -292,7 +310,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(every_thread_takes_them_for_zero),
         cmocka_unit_test(products_of_them_are_zero),
         cmocka_unit_test(operations_are_as_fast_with_them),
-        cmocka_unit_test(the_optimiser_is_as_fast_with_them),
+        cmocka_unit_test(optimisers_are_as_fast_with_them),
     };
     (void)argc;
     backend_prepare(argv); // threads that wait do not spin: their time would be counted

@@ -196,7 +196,7 @@ static void each_term_is_the_same_on_both_devices(void **state) {
         const struct loss_options options = only(number);
         const char *name = loss_terms[number]->name;
         struct error error;
-        if (!training_has(backends[1], &options, &error)) {
+        if (!training_has_losses(backends[1], &options, &error)) {
             assert_non_null(strstr(error.text, name));
             continue;
         }
@@ -267,7 +267,7 @@ static void a_device_without_a_term_is_told_by_name(void **state) {
     (void)state;
     for (int i = 0; i < LOSSES; i++) {
         const struct loss_options options = only(i);
-        assert_false(training_has(&backend, &options, &error));
+        assert_false(training_has_losses(&backend, &options, &error));
         assert_non_null(strstr(error.text, loss_terms[i]->name));
     }
 }

@@ -1,0 +1,55 @@
+// An update of all parameters on a CUDA device, in one launch, which also clears their gradients
+// and looks for one that is not finite.
+#ifndef PLEURA_OPTIMIZER_CUDA_H
+#define PLEURA_OPTIMIZER_CUDA_H
+
+#include "backend/cuda/block.h"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+}
+
+typedef void cuda_update(struct backend *backend, const struct update *update);
+
+#define OPTIMIZER(name, devices) extern cuda_update name##_optimizer_cuda;
+#include "optimizer/optimizers.def"
+#undef OPTIMIZER
+
+// training_calls.update: the update of the optimiser that it names.
+cuda_update cuda_optimizer_update;
+
+// By number: whether there is a CUDA side.
+extern const bool cuda_has_optimizer[OPTIMIZERS];
+
+// RULE has MOMENTS and the static function update(coefficients, parameter, gradient, moments),
+// which returns the parameter.
+template <typename RULE>
+__global__ void update_parameters(const struct update update) {
+    const size_t step = (size_t)gridDim.x * blockDim.x;
+    for (size_t i = thread_number(); i < update.count; i += step) {
+        const struct optimizer_coefficients coefficients =
+            update.coefficients[i < update.decaying ? 0 : 1];
+        const float gradient = update.gradients[i];
+        float moments[RULE::MOMENTS];
+        for (int k = 0; k < RULE::MOMENTS; k++) {
+            moments[k] = update.moments[k][i];
+        }
+        update.parameters[i] =
+            RULE::update(coefficients.values, update.parameters[i], gradient, moments);
+        for (int k = 0; k < RULE::MOMENTS; k++) {
+            update.moments[k][i] = moments[k];
+        }
+        update.gradients[i] = 0;
+        if (!isfinite(gradient)) {
+            (void)atomicMin((unsigned long long *)update.bad, (unsigned long long)i);
+        }
+    }
+}
+
+template <typename RULE>
+void queue_update(struct backend *backend, const struct update *update) {
+    launch(backend, update_parameters<RULE>, blocks_for(update->count, 4 * THREADS), THREADS,
+           *update);
+}
+
+#endif

@@ -1,0 +1,75 @@
+// The optimisers: what each is, their table, and an update of all of a network's parameters.
+#ifndef PLEURA_OPTIMIZER_OPTIMIZER_H
+#define PLEURA_OPTIMIZER_OPTIMIZER_H
+
+#include "core/setting.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum optimizer_number {
+#define OPTIMIZER(name, devices) OPTIMIZER_##name,
+#include "optimizer/optimizers.def"
+#undef OPTIMIZER
+    OPTIMIZERS
+};
+
+enum { MAX_MOMENTS = 3, MAX_OPTIMIZER_SETTINGS = 4, MAX_COEFFICIENTS = 10 };
+
+// What an update multiplies with, computed on the host once a step; in the optimiser's own order.
+struct optimizer_coefficients {
+    float values[MAX_COEFFICIENTS];
+};
+
+// A number that an optimiser keeps of each parameter.
+struct optimizer_moment {
+    const char *name; // in checkpoints
+    bool squared;     // of squares: never below 0
+};
+
+struct optimizer_rule {
+    const char *name;  // of the option --optimizer
+    const char *title; // in help texts
+    size_t moments;
+    struct optimizer_moment moment[MAX_MOMENTS];
+    struct setting settings[MAX_OPTIMIZER_SETTINGS]; // options begin with the optimiser's name
+    // The coefficients of step `step` (from 1) at a learning rate. `decay`: of decoupled weight
+    // decay, p -= rate * decay * p. `values`: of the settings.
+    struct optimizer_coefficients (*begin)(int64_t step, double rate, double decay,
+                                           const double *values);
+    // Updates `count` parameters, given their gradients and each moment's array.
+    void (*update)(const struct optimizer_coefficients *coefficients, float *parameters,
+                   const float *gradients, float *const *moments, size_t count);
+};
+
+extern const struct optimizer_rule *const optimizer_rules[OPTIMIZERS];
+
+// Which optimiser, and the values of all optimisers' settings in their order.
+struct optimizer_options {
+    enum optimizer_number number;
+    double values[OPTIMIZERS][MAX_OPTIMIZER_SETTINGS];
+};
+
+// The first of the table, with the settings' usual values.
+struct optimizer_options optimizer_options_usual(void);
+
+// "radam|...", for an option.
+const char *optimizer_choices(void);
+
+// The optimiser of that name, which must be one of the choices.
+enum optimizer_number optimizer_named(const char *name);
+
+// An update of all learned parameters, those with weight decay first. Arrays of `count` numbers.
+struct update {
+    enum optimizer_number number;
+    float *parameters, *gradients, *moments[MAX_MOMENTS];
+    size_t decaying, count;
+    const struct optimizer_coefficients *coefficients; // two: of those that decay, of the others
+    int64_t *bad; // answer: the first gradient that is not finite, or INT64_MAX
+};
+
+// Does it on the CPU and clears the gradients. The result is the same for any number of threads.
+void optimizer_update(const struct update *update, int threads);
+
+#endif

@@ -1,0 +1,62 @@
+// An update of all parameters on the CPU, and whether all gradients are numbers.
+#include "optimizer/optimizer.h"
+
+#include "core/simd.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 1 << 14 }; // parameters that a thread takes at a time
+
+VECTORISED static bool all_finite(const float *numbers, size_t count) {
+    float sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += numbers[i] * 0.0F; // NaN of a NaN and of an infinity
+    }
+    return !isnan(sum);
+}
+
+static size_t block_count(size_t first, size_t end) {
+    return end - first < BLOCK ? end - first : BLOCK;
+}
+
+static int64_t first_not_finite(const float *numbers, size_t count) {
+    for (size_t first = 0; first < count; first += BLOCK) {
+        if (!all_finite(numbers + first, block_count(first, count))) {
+            size_t i = first;
+            while (isfinite(numbers[i])) {
+                i++;
+            }
+            return (int64_t)i;
+        }
+    }
+    return INT64_MAX;
+}
+
+static void update_block(const struct update *update,
+                         const struct optimizer_coefficients *coefficients, size_t first,
+                         size_t count) {
+    const struct optimizer_rule *rule = optimizer_rules[update->number];
+    float *moments[MAX_MOMENTS] = {NULL};
+    for (size_t i = 0; i < rule->moments; i++) {
+        moments[i] = update->moments[i] + first;
+    }
+    rule->update(coefficients, update->parameters + first, update->gradients + first, moments,
+                 count);
+    memset(update->gradients + first, 0, count * sizeof *update->gradients);
+}
+
+static void update_range(const struct update *update,
+                         const struct optimizer_coefficients *coefficients, size_t first,
+                         size_t end, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t block = first; block < end; block += BLOCK) {
+        update_block(update, coefficients, block, block_count(block, end));
+    }
+}
+
+void optimizer_update(const struct update *update, int threads) {
+    *update->bad = first_not_finite(update->gradients, update->count);
+    update_range(update, &update->coefficients[0], 0, update->decaying, threads);
+    update_range(update, &update->coefficients[1], update->decaying, update->count, threads);
+}

@@ -1,0 +1,190 @@
+// Every optimiser of optimizers.def against its formula in plain double, and what the table says.
+#include "core/numbers/random.h"
+#include "train/training.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { COUNT = 40000, DECAYING = 17777, STEPS = 30 };
+#define RATE 1e-2
+#define DECAY 1e-1
+
+// A parameter as a formula sees it; moments start as zeros.
+struct exact {
+    double parameter, moments[MAX_MOMENTS];
+};
+
+typedef void formula(struct exact *exact, double gradient, int64_t step, double decay,
+                     const double *values);
+
+// Liu et al. 2020, algorithm 2, with its authors' threshold of 5 degrees of freedom; epsilon beside
+// the uncorrected deviation.
+static void radam(struct exact *exact, double gradient, int64_t step, double decay,
+                  const double *values) {
+    const double t = (double)step;
+    const double beta1 = values[0];
+    const double beta2 = values[1];
+    const double limit = 2 / (1 - beta2) - 1;
+    const double degrees = limit - 2 * t * pow(beta2, t) / (1 - pow(beta2, t));
+    double *mean = &exact->moments[0];
+    double *square = &exact->moments[1];
+    *mean = beta1 * *mean + (1 - beta1) * gradient;
+    *square = beta2 * *square + (1 - beta2) * gradient * gradient;
+    const double unbiased = *mean / (1 - pow(beta1, t));
+    exact->parameter -= RATE * decay * exact->parameter;
+    if (degrees < 5) {
+        exact->parameter -= RATE * unbiased;
+        return;
+    }
+    const double rectification =
+        sqrt((degrees - 4) * (degrees - 2) * limit / ((limit - 4) * (limit - 2) * degrees));
+    exact->parameter -=
+        RATE * rectification * sqrt(1 - pow(beta2, t)) * unbiased / (sqrt(*square) + values[2]);
+}
+
+static const struct {
+    const char *name;
+    formula *formula;
+} formulas[] = {{"radam", radam}};
+
+static formula *formula_of(enum optimizer_number number) {
+    for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++) {
+        if (strcmp(formulas[i].name, optimizer_rules[number]->name) == 0) {
+            return formulas[i].formula;
+        }
+    }
+    fail_msg("%s: this test has no formula for it", optimizer_rules[number]->name);
+    return NULL;
+}
+
+struct learner {
+    float parameters[COUNT], gradients[COUNT], moments[MAX_MOMENTS][COUNT];
+    struct exact exact[COUNT];
+};
+
+// Gradients that a run may have: of all sizes, some of them 0.
+static float draw_gradient(struct random *random) {
+    const double size = pow(10, 4 * random_uniform(random) - 4);
+    return random_uniform(random) < 0.1 ? 0 : (float)(size * (2 * random_uniform(random) - 1));
+}
+
+static void start(struct learner *learner) {
+    struct random random = random_seed(1, 2, 3);
+    memset(learner, 0, sizeof *learner);
+    for (size_t i = 0; i < COUNT; i++) {
+        learner->parameters[i] = (float)(2 * random_uniform(&random) - 1);
+        learner->exact[i].parameter = (double)learner->parameters[i];
+    }
+}
+
+static void take_step(struct learner *learner, enum optimizer_number number, int64_t step,
+                      const double *values, int threads) {
+    const struct optimizer_rule *rule = optimizer_rules[number];
+    const struct optimizer_coefficients coefficients[2] = {rule->begin(step, RATE, DECAY, values),
+                                                           rule->begin(step, RATE, 0, values)};
+    int64_t bad = 0;
+    struct update update = {.number = number,
+                            .parameters = learner->parameters,
+                            .gradients = learner->gradients,
+                            .decaying = DECAYING,
+                            .count = COUNT,
+                            .coefficients = coefficients,
+                            .bad = &bad};
+    for (size_t i = 0; i < rule->moments; i++) {
+        update.moments[i] = learner->moments[i];
+    }
+    struct random random = random_seed(4, 5, (uint64_t)step);
+    for (size_t i = 0; i < COUNT; i++) {
+        learner->gradients[i] = draw_gradient(&random);
+        formula_of(number)(&learner->exact[i], (double)learner->gradients[i], step,
+                           i < DECAYING ? DECAY : 0, values);
+    }
+    optimizer_update(&update, threads);
+    assert_int_equal(bad, INT64_MAX);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(learner->gradients[i] == 0);
+    }
+}
+
+static void updates_are_those_of_the_formula(void **state) {
+    static struct learner learner;
+    const struct optimizer_options options = optimizer_options_usual();
+    (void)state;
+    for (enum optimizer_number number = 0; number < OPTIMIZERS; number++) {
+        start(&learner);
+        for (int64_t step = 1; step <= STEPS; step++) {
+            take_step(&learner, number, step, options.values[number], 2);
+            for (size_t i = 0; i < COUNT; i++) {
+                const double apart =
+                    fabs((double)learner.parameters[i] - learner.exact[i].parameter);
+                if (!(apart <= 2e-6)) {
+                    fail_msg("%s, step %d, parameter %zu: off by %g", optimizer_rules[number]->name,
+                             (int)step, i, apart);
+                }
+            }
+        }
+    }
+}
+
+static void any_number_of_threads_gives_the_same_bytes(void **state) {
+    static struct learner learners[2];
+    const struct optimizer_options options = optimizer_options_usual();
+    (void)state;
+    for (enum optimizer_number number = 0; number < OPTIMIZERS; number++) {
+        for (int i = 0; i < 2; i++) {
+            start(&learners[i]);
+            for (int64_t step = 1; step <= 8; step++) {
+                take_step(&learners[i], number, step, options.values[number], 1 + 4 * i);
+            }
+        }
+        assert_memory_equal(&learners[0], &learners[1], sizeof learners[0]);
+    }
+}
+
+static void the_table_is_whole(void **state) {
+    (void)state;
+    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+        const struct optimizer_rule *rule = optimizer_rules[i];
+        assert_int_equal(optimizer_named(rule->name), i);
+        assert_non_null(strstr(optimizer_choices(), rule->name));
+        assert_true(rule->moments <= MAX_MOMENTS);
+        for (size_t k = 0; k < rule->moments; k++) {
+            assert_non_null(rule->moment[k].name);
+        }
+        for (size_t k = 0; k < MAX_OPTIMIZER_SETTINGS; k++) {
+            const struct setting *setting = &rule->settings[k];
+            if (setting->name != NULL) {
+                assert_true(strncmp(setting->name, rule->name, strlen(rule->name)) == 0);
+                assert_true(setting->minimum <= setting->usual);
+                assert_true(setting->usual <= setting->maximum);
+            }
+        }
+    }
+}
+
+static void a_device_without_an_optimiser_is_told_by_name(void **state) {
+    static const bool none[OPTIMIZERS] = {false};
+    const struct training_calls calls = {.has_optimizer = none};
+    const struct backend backend = {.training = &calls};
+    struct error error;
+    (void)state;
+    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+        assert_false(training_has_optimizer(&backend, i, &error));
+        assert_non_null(strstr(error.text, optimizer_rules[i]->name));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(updates_are_those_of_the_formula),
+        cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
+        cmocka_unit_test(the_table_is_whole),
+        cmocka_unit_test(a_device_without_an_optimiser_is_told_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
