@@ -7,12 +7,6 @@ CC ?= cc
 CXX ?= c++
 PREFIX ?= /usr/local
 
-# PLAIN=1: what the GPU check needs, where there are compilers and CUDA but no other packages.
-ifdef PLAIN
-BUILD ?= build/plain
-BIN ?= $(BUILD)/bin
-endif
-
 ifdef SANITIZE
 BUILD ?= build/sanitize
 BIN ?= $(BUILD)/bin
@@ -25,36 +19,28 @@ BIN ?= bin
 OPTIMISE ?= -O3 -g
 endif
 
-# The machine of a GPU check may have any compiler.
-WARN := -Wall -Wextra -Wshadow $(if $(PLAIN),,-Werror)
+WARN := -Wall -Wextra -Wshadow -Werror
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
-CPPFLAGS += -Ilib $(if $(PLAIN),-Itests/plain) -D_GNU_SOURCE
+CPPFLAGS += -Ilib -D_GNU_SOURCE
 # PIC: the CUDA backend takes what it needs of the library into a shared object.
 SHARED := -fPIC -fvisibility=hidden
 CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) $(SHARED) -pthread -fopenmp -fno-math-errno
 CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) $(SHARED) -isystem $(GDCM)
 LDFLAGS += $(SANITIZER) -pthread -fopenmp -Wl,--as-needed
-LDLIBS += $(if $(PLAIN),-lm,-lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash \
-    -ljansson -ldnnl -lz -lm)
-CMOCKA := $(if $(PLAIN),,-lcmocka)
+LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash \
+    -ljansson -ldnnl -lz -lm
 
 # ---- what there is: every file found is built; nothing is listed by hand
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c *.cc)
-ifdef PLAIN
-LIB_SOURCES := $(filter-out lib/backend/cpu/onednn.c lib/backend/cpu/products/gemm.c lib/ops/convolution/cpu/convolution.c \
-    lib/ops/convolution/cpu/onednn/% lib/image/codec/inflate.c lib/image/codec/jpeg.c lib/image/codec/png_codec.c \
-    lib/stream/digest.c lib/stream/tokens.c lib/stream/writer.c lib/weights/safetensors/safetensors.c \
-    lib/weights/pth/zip.c %.cc,$(LIB_SOURCES)) $(wildcard tests/plain/*.c)
-endif
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 PARITY := $(BUILD)/parity
-GPU_TOOLS := $(addprefix $(BUILD)/,parity $(addprefix tests/unit/cuda/,cuda cuda_training) tests/gpu/speed tests/gpu/learn)
+GPU_BUNDLE := $(BUILD)/gpu-bundle
 PAGES := $(patsubst filters/%.c,$(BUILD)/man/pleura-%.1,$(filter-out filters/pleura.c,$(wildcard filters/*.c))) \
     $(BUILD)/man/pleura.1
 LIBRARY := $(BUILD)/libpleura.a
@@ -75,7 +61,8 @@ help:
 #: make deps         install the Debian packages that are missing
 #: make test         every test; SANITIZE=1 under AddressSanitizer and UBSan
 #: make bench        speed and memory, as ratios (PARTS=networks: of those only)
-#: make gpu-check    on a machine with a GPU: figures, sanitizers, speed; needs nvcc, cuDNN and PyTorch only
+#: make gpu-bundle   build/gpu-bundle: programs, CUDA module and their libraries, for a machine without our packages
+#: make gpu-check    on a machine with a GPU: figures, sanitizers, speed; BUNDLE=FOLDER from such a folder
 #: make overfit      both networks learn four images by heart, in ten minutes or so
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM and weights, so long each
@@ -122,7 +109,7 @@ endif
 module: $(MODULE)
 # Machine code for the generations that the compiler knows of these, PTX for what comes later.
 GENERATIONS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),70 75 80 90)
-NVCCFLAGS = -std=c++20 -O3 -Ilib -I$(dir $(CUDNN)) $(if $(PLAIN),,-Werror all-warnings -Xcompiler -Werror) \
+NVCCFLAGS = -std=c++20 -O3 -Ilib -I$(dir $(CUDNN)) -Werror all-warnings -Xcompiler -Werror \
     -Xcompiler -Wall,-Wextra,-Wshadow,-Wno-missing-field-initializers,-fPIC,-fvisibility=hidden \
     $(foreach g,$(GENERATIONS),-gencode arch=compute_$g,code=sm_$g) \
     -gencode arch=compute_$(lastword $(GENERATIONS)),code=compute_$(lastword $(GENERATIONS))
@@ -135,7 +122,7 @@ $(BUILD)/obj/%.cu.o: %.cu
 	$(if $(V),,@echo '  CU  $<')
 	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
 
-$(BIN)/pleura-cuda.so: $(patsubst %,$(BUILD)/obj/%.o,$(CUDA_SOURCES)) $(LIBRARY)
+$(BIN)/pleura-cuda.so $(GPU_BUNDLE)/bin/pleura-cuda.so: $(patsubst %,$(BUILD)/obj/%.o,$(CUDA_SOURCES)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(NVCC) -shared -cudart static -Xlinker --no-undefined $(RPATHS) $^ -o $@ \
@@ -156,11 +143,11 @@ $(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cu
 
 -include $(shell find $(BUILD)/fake -name '*.d' 2>/dev/null)
 
-$(PARITY): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
+$(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
 	$(link)
 
 # Unit tests, benches, tools of tests.
-$(BUILD)/tests/%: LDLIBS += $(CMOCKA)
+$(BUILD)/tests/% $(GPU_BUNDLE)/bin/%: LDLIBS += -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBRARY)
 	$(link)
 
@@ -190,15 +177,31 @@ test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests
-run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(GPU_TOOLS)
+run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README)
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
 # ---- on a GPU
-.PHONY: gpu-tools gpu-check
-gpu-tools: $(GPU_TOOLS) module
+# The programs, those of the check and the module (which needs no library that programs do not), linked once more: they look
+# for libraries in ../lib, and so do the libraries there (RPATH, not RUNPATH, which would count for the programs alone).
+BUNDLED := $(addprefix $(GPU_BUNDLE)/bin/,$(notdir $(PROGRAMS) $(PARITY) \
+    $(basename $(wildcard tests/gpu/*.c tests/unit/cuda/*.c))))
+$(GPU_BUNDLE)/bin/%: LDFLAGS += -s -Wl,--disable-new-dtags,-rpath='$$ORIGIN/../lib'
+$(GPU_BUNDLE)/bin/%: RPATHS += -Xlinker -s -Xlinker -rpath='$$ORIGIN/../lib'
+$(GPU_BUNDLE)/bin/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
+	$(link)
+$(GPU_BUNDLE)/bin/%: $(BUILD)/obj/tests/gpu/%.o $(LIBRARY)
+	$(link)
+$(GPU_BUNDLE)/bin/%: $(BUILD)/obj/tests/unit/cuda/%.o $(LIBRARY)
+	$(link)
 
-gpu-check:
-	@env -u PLEURA_CUDA tests/gpu/check.sh $(CHECK)
+$(GPU_BUNDLE)/README: $(BUNDLED) $(wildcard tests/gpu/*.sh tests/gpu/*.py tests/golden/*)
+	$(Q)tests/gpu/bundle.sh $(GPU_BUNDLE)
+
+.PHONY: gpu-bundle gpu-check
+gpu-bundle: $(GPU_BUNDLE)/README $(addprefix $(GPU_BUNDLE)/bin/,$(notdir $(MODULE)))
+
+gpu-check: $(if $(BUNDLE),,gpu-bundle)
+	@DOCUMENT="$${DOCUMENT-$$PWD/docs/gpu.md}" $(or $(BUNDLE),$(GPU_BUNDLE))/tests/gpu/check.sh $(CHECK)
 
 bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS) $(BUILD)/tests/gpu/speed
 	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD)) $(PARTS)

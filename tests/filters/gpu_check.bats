@@ -1,29 +1,42 @@
 #!/usr/bin/env bats
-# The GPU check, tried on the stand-in: what it counts, and what it says where there is no GPU.
+# The GPU check in its bundle, tried on the stand-in: what it counts, and what it says where there is no GPU.
 
 load helpers
 
-setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    export ROOT
-    ldd "$(command -v train-fold)" | grep -q libasan ||
-        env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s -C "$ROOT" -j2 PLAIN=1 CUDA=0 gpu-tools
-}
-
 setup() {
-    not_sanitized "it builds its own programs"
+    not_sanitized "the bundle is of ordinary programs"
     [ -e "${PLEURA_CUDA:-}" ] || skip "the stand-in is not built"
     export OUT=$BATS_TEST_TMPDIR
-    cd "$ROOT"
+    cd "$(dirname "$(command -v parity)")/gpu-bundle"
 }
 
-@test "what it builds needs no package" {
-    no grep -rlE '/usr/include/.*(msgpack|png|turbojpeg|gdcm|xxhash|jansson|zlib|dnnl|oneapi|cmocka)' build/plain/obj --include=*.d
-    for program in parity tests/unit/cuda/cuda tests/gpu/learn; do
-        [ "$(ldd build/plain/$program | grep -vcE 'vdso|ld-linux|lib(c|m|gcc_s|gomp|dl|pthread)\.so')" = 0 ]
+# in_bundle FILE: nothing that it loads comes from outside of the bundle, save the C library, CUDA's and cuDNN's
+in_bundle() {
+    no grep -vE "=> $PWD/bin/../lib/|^[[:space:]]*(linux-vdso|/lib64/ld-linux-|ld-linux-|lib(c|m|cudnn|cublas|cublasLt|dl|pthread|rt)\.so)" \
+        <(ldd "$1")
+}
+
+@test "the bundle has all libraries that its programs load" {
+    for program in bin/*; do
+        in_bundle "$program"
     done
-    build/plain/parity tests/golden/{data,losses}.json >"$OUT/figures"
-    [ "$(grep -c '"ok":true' "$OUT/figures")" = "$(wc -l <"$OUT/figures")" ]
+    no ls lib/lib{c,m,cuda,cudart,cudnn,cublas,cublasLt}.so*
+}
+
+@test "it runs where there is nothing but the C library" {
+    local root=$BATS_TEST_TMPDIR/root
+    unshare -rm true || skip "a user may not change the root here"
+    inside() { unshare -rm sh -c 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"' "$root" "$@"; }
+    mkdir -p "$root"/{lib64,proc,bundle}
+    ln -s lib64 "$root/lib"
+    ldd bin/* "$PLEURA_CUDA" | grep -oE '/(lib64/ld-linux-x86-64|[^ ]*/lib(c|m|dl|pthread|rt))\.so[.0-9]*' | sort -u |
+        xargs cp -Lt "$root/lib64/"
+    cp -r bin lib "$PLEURA_CUDA" "$root/bundle/"
+    export PLEURA_CUDA=/bundle/${PLEURA_CUDA##*/}
+    inside /bundle/bin/train-fold --help | grep -q -e --network
+    inside /bundle/bin/decode --help | grep -q -e --labels # with the most libraries
+    TRIAL=convolution inside /bundle/bin/cuda
+    inside /bundle/bin/learn --network bisenet-resnet18 --side 64 --batch 2 --iterations 1 | grep -q losses
 }
 
 @test "without a GPU it says so, and ends with 77" {
@@ -38,10 +51,10 @@ setup() {
 }
 
 @test "figures that are off are failures" {
-    mkdir -p "$OUT/tree/tests" "$OUT/tree/build"
+    mkdir -p "$OUT/tree/tests"
     cp -r tests/gpu "$OUT/tree/tests/"
     mkdir "$OUT/tree/tests/golden"
-    ln -s "$ROOT/build/plain" "$OUT/tree/build/plain"
+    ln -s "$PWD/bin" "$OUT/tree/bin"
     sed 's/"loss":/"loss":1/' tests/golden/bisenet-resnet18-eval.json >"$OUT/tree/tests/golden/bisenet-resnet18-eval.json"
     cp tests/golden/bisenet-resnet18-train.json "$OUT/tree/tests/golden/"
     no "$OUT/tree/tests/gpu/check.sh" parity >"$OUT/said"
@@ -52,7 +65,7 @@ setup() {
 }
 
 @test "a short run gives the same bytes twice, and the CPU's losses" {
-    learn() { build/plain/tests/gpu/learn --network bisenet-resnet18 --side 64 --batch 2 --iterations 4 --accumulate 2 --rate 1e-6 "$@"; }
+    learn() { bin/learn --network bisenet-resnet18 --side 64 --batch 2 --iterations 4 --accumulate 2 --rate 1e-6 "$@"; }
     learn >"$OUT/one"
     learn >"$OUT/two"
     cmp "$OUT/one" "$OUT/two"
@@ -69,10 +82,11 @@ setup() {
     run_of 2 1.2 inside
     run_of 2 1.6 outside
     run_of 9 9.5 diverged
+    local bundle=$PWD
     cd "$OUT"
-    python3 "$ROOT/tests/gpu/curves.py" spread a b -- inside a
-    no python3 "$ROOT/tests/gpu/curves.py" spread a b -- outside b
-    no python3 "$ROOT/tests/gpu/curves.py" spread a diverged -- diverged
+    python3 "$bundle/tests/gpu/curves.py" spread a b -- inside a
+    no python3 "$bundle/tests/gpu/curves.py" spread a b -- outside b
+    no python3 "$bundle/tests/gpu/curves.py" spread a diverged -- diverged
     echo '{"losses":[NaN]}' >nan
-    no python3 "$ROOT/tests/gpu/curves.py" near 1 a nan
+    no python3 "$bundle/tests/gpu/curves.py" near 1 a nan
 }

@@ -4,16 +4,30 @@
 #   operations each operation, the losses and the optimiser against the CPU's
 #   curves     short training runs against the CPU's, in float32 and bf16, and the same bytes twice
 #   sanitizer  compute-sanitizer's memcheck and racecheck on small cases
-#   speed      against PyTorch, in what is left of the time; writes docs/gpu.md's tables
-# Needs nvcc, cuDNN, a C compiler and Python, with PyTorch for the comparison; no other package, no network. Takes
-# LIMIT seconds at the most (540). Ends with `N passed, N failed`; with status 77 where there is no GPU. OUT is a folder for logs,
-# NETWORKS some of them.
+#   speed      against PyTorch, in what is left of the time: the tables of docs/gpu.md
+# Runs in the folder that `make gpu-bundle` makes. Needs CUDA's libraries, cuDNN 9 and Python, with PyTorch for the
+# comparison; no other package, no network. Takes LIMIT seconds at the most (540). Ends with `N passed, N failed`; with status
+# 77 where there is no GPU. OUT is a folder for logs (logs, beside bin), NETWORKS some of them, DOCUMENT a page for the tables.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-build=build/plain out=${OUT:-build/gpu-check} python=${PYTHON:-python3}
+bundle=$(realpath "$(dirname "$0")/../..")
+mkdir -p "${OUT:=$bundle/logs}"
+out=$(realpath "$OUT") document=${DOCUMENT:+$(realpath "$DOCUMENT")} python=${PYTHON:-python3}
+cd "$bundle" || exit 1
 parts=${*:-parity operations curves sanitizer speed}
 limit=${LIMIT:-540} passed=0 failed=0
-mkdir -p "$out"
+
+# lacking: the libraries that the module needs and the loader does not find, in lib/ neither
+lacking() { LD_LIBRARY_PATH=lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ldd "$PLEURA_CUDA" | awk '/not found/ {print $1}'; }
+
+# find_lacking: the folders of those that are in Python's packages, or else beside nvcc, as LD_LIBRARY_PATH takes them
+find_lacking() {
+    local folders name
+    mapfile -t folders < <("$python" -c 'import nvidia; print(*nvidia.__path__, sep="\n")' 2>/dev/null)
+    folders+=("$(dirname "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")/..")
+    for name in $(lacking); do
+        find -L "${folders[@]}" -name "$name" -printf '%h\n' -quit 2>/dev/null
+    done | sort -u | paste -sd:
+}
 
 say() { echo "== $*, after $SECONDS s"; }
 
@@ -52,7 +66,7 @@ tap() {
 figures() { # figures NAME OPTION... FIXTURE...
     local name=$1 status line
     shift
-    timeout "$(left 120)" "$build/parity" --device cuda "$@" >"$out/$name.log" 2>&1
+    timeout "$(left 120)" bin/parity --device cuda "$@" >"$out/$name.log" 2>&1
     status=$?
     while IFS= read -r line; do
         result "$([[ $line == *'"ok":true'* ]])$?" "$name: $line"
@@ -64,7 +78,7 @@ figures() { # figures NAME OPTION... FIXTURE...
 learn() { # learn OUT OPTION...: a training run into OUT
     local to=$out/$1
     shift
-    timeout "$(left 90)" "$build/tests/gpu/learn" "$@" >"$to" 2>"$to.log" || sed 's/^/    /' "$to.log"
+    timeout "$(left 90)" bin/learn "$@" >"$to" 2>"$to.log" || sed 's/^/    /' "$to.log"
 }
 
 check_parity() {
@@ -73,14 +87,14 @@ check_parity() {
 }
 
 check_operations() {
-    tap operations "$build/tests/unit/cuda/cuda"
-    tap training "$build/tests/unit/cuda/cuda_training"
+    tap operations bin/cuda
+    tap training bin/cuda_training
 }
 
 check_curves() {
     local network seed side small
     for network in ${NETWORKS:-bisenet-resnet18 unet-resnet18}; do
-        [ "$network" = unet-resnet18 ] && side=192 || side=96 # small, for the CPU's plain loops
+        [ "$network" = unet-resnet18 ] && side=192 || side=96 # small, for the CPU
         small=(--network "$network" --side "$side" --batch 3 --iterations 6 --rate 1e-6)
         learn "$network-cpu" --device cpu "${small[@]}"
         learn "$network-cuda" "${small[@]}"
@@ -107,9 +121,9 @@ check_sanitizer() {
     fi
     for tool in memcheck racecheck; do
         timeout "$(left 60)" compute-sanitizer --tool $tool --error-exitcode 9 \
-            "$build/tests/unit/cuda/cuda" >"$out/$tool-operations.log" 2>&1
+            bin/cuda >"$out/$tool-operations.log" 2>&1
         sanitized $? "$tool of operations" "$out/$tool-operations.log"
-        timeout "$(left 40)" compute-sanitizer --tool $tool --error-exitcode 9 "$build/tests/unit/cuda/cuda_training" \
+        timeout "$(left 40)" compute-sanitizer --tool $tool --error-exitcode 9 bin/cuda_training \
             >"$out/$tool-training.log" 2>&1
         sanitized $? "$tool of losses and optimiser" "$out/$tool-training.log"
     done
@@ -127,32 +141,26 @@ sanitized() { # sanitized STATUS NAME LOG
 }
 
 check_speed() {
-    if SECONDS_LEFT=$(left 300) tests/gpu/bench.sh "$build/tests/gpu/speed" "$out/speed.jsonl"; then
-        "$python" tests/gpu/document.py "$out/speed.jsonl" "${DOCUMENT:-docs/gpu.md}"
-        result $? "speed: measured, and docs/gpu.md is written"
-    else
-        result 1 "speed"
-    fi
+    SECONDS_LEFT=$(left 300) tests/gpu/bench.sh bin/speed "$out/speed.jsonl" &&
+        { [ -z "$document" ] || "$python" tests/gpu/document.py "$out/speed.jsonl" "$document"; }
+    result $? "speed: measured${document:+, and $document is written}"
 }
 
 # Of the curves that are compared as a whole.
 read -ra CURVE <<<"${CURVE:---side 192 --batch 6 --iterations 200 --accumulate 2}"
 
-if [ -z "${PLEURA_CUDA:-}" ]; then
-    say "building"
-    if ! make -s -j"$(nproc)" PLAIN=1 gpu-tools >"$out/build.log" 2>&1; then
-        tail -n 40 "$out/build.log"
-        result 1 "it does not build"
-        echo "$passed passed, $failed failed"
-        exit 1
-    fi
-    export PLEURA_CUDA=$PWD/$build/bin/pleura-cuda.so
-    if [ ! -e "$PLEURA_CUDA" ]; then
-        echo "gpu-check: there are no nvcc and cuDNN 9 on this machine" >&2
-        exit 77
-    fi
+export CMOCKA_MESSAGE_OUTPUT=TAP PLEURA_CUDA=${PLEURA_CUDA:-$bundle/bin/pleura-cuda.so}
+if [ ! -e "$PLEURA_CUDA" ]; then
+    echo "gpu-check: $PLEURA_CUDA is not there: \`make gpu-bundle\` makes it where nvcc and cuDNN 9 are" >&2
+    exit 77
 fi
-if ! "$build/tests/gpu/learn" --side 64 --network bisenet-resnet18 --batch 2 --iterations 0 >"$out/device.log" 2>&1 &&
+found=$(find_lacking)
+[ -z "$found" ] || export LD_LIBRARY_PATH=$found${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+if lacking | grep . >&2; then
+    echo "gpu-check: these libraries are not on this machine" >&2
+    exit 77
+fi
+if ! bin/learn --side 64 --network bisenet-resnet18 --batch 2 --iterations 0 >"$out/device.log" 2>&1 &&
     grep -q 'no CUDA-capable device\|driver' "$out/device.log"; then
     sed 's/^/gpu-check: /' "$out/device.log" >&2
     exit 77
