@@ -35,6 +35,8 @@ LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpac
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c *.cc)
+# made_from FOLDER: which headers the object files there come of; the stages' own make (SETTLED) has the programs already
+made_from = $(if $(SETTLED),,$(shell find $1 -name '*.d' 2>/dev/null))
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
@@ -97,7 +99,7 @@ $(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
 # the system, in the toolkit, or in Python's packages. CUDA=0 leaves it out.
 CUDA_SOURCES := $(call in_lib,*.cu)
-ifneq ($(CUDA),0)
+ifeq ($(SETTLED)$(filter 0,$(CUDA)),)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN := $(firstword $(wildcard $(foreach at,$(if $(NVCC),$(dir $(NVCC))../include) /usr/include \
     /usr/include/*-linux-gnu /usr/local/include $(if $(NVCC),$(shell python3 -c \
@@ -141,7 +143,7 @@ $(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cu
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CXX) -shared $(LDFLAGS) $(if $(SANITIZE),,-Wl,--no-undefined) $^ -lm -o $@
 
--include $(shell find $(BUILD)/fake -name '*.d' 2>/dev/null)
+-include $(call made_from,$(BUILD)/fake)
 
 $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
 	$(link)
@@ -161,7 +163,7 @@ $(BUILD)/man/pleura.1: $(BIN)/pleura
 	@mkdir -p $(@D)
 	$(Q)$< --man > $@
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(call made_from,$(BUILD)/obj)
 
 # ---- tests
 # What tests preload: not sanitized, since it goes into any program.
@@ -237,7 +239,7 @@ $(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS) -o $@
 
--include $(shell find $(FUZZ)/obj -name '*.d' 2>/dev/null)
+-include $(call made_from,$(FUZZ)/obj)
 
 # ---- hostile inputs, see docs/reliability.md
 .PHONY: attack

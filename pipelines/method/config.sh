@@ -10,9 +10,10 @@ here=$(dirname "$0") config=$1 profile=$2 work=$3 folder=$4
 settled=${SETTLED:-$work}
 shift 4
 
-settle() { # settle FILE: stdin becomes FILE, which is not touched where it is the same
-    cat >"$1.part"
-    if cmp -s "$1.part" "$1"; then rm "$1.part"; else mv "$1.part" "$1"; fi
+settle() { # settle FILE TEXT: it becomes FILE, which is not touched where it is the same
+    [ ! -f "$1" ] || [ "$(<"$1")" != "$2" ] || return 0
+    printf '%s\n' "$2" >"$1.part"
+    mv "$1.part" "$1"
 }
 
 complain() {
@@ -123,8 +124,11 @@ fi
 find_weights
 
 mkdir -p "$settled/options"
-jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked" | settle "$settled/config.json"
-jq -r -L "$here" -f "$here/options.jq" <<<"$checked" | settle "$settled/config.mk"
+text=$(jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked") # an assignment, so that a failure ends this script
+settle "$settled/config.json" "$text"
+text=$(jq -r -L "$here" -f "$here/options.jq" <<<"$checked")
+settle "$settled/config.mk" "$text"
 while IFS=$'\x1f' read -r -a words; do
-    depends "${words[@]:1}" | settle "$settled/options/${words[0]}"
+    text=$(depends "${words[@]:1}")
+    settle "$settled/options/${words[0]}" "$text"
 done < <(dependencies)

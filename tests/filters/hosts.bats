@@ -326,8 +326,11 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
     method -n HOSTS="$HOSTS" test-cls-bisenet >"$HERE/table"
     grep -q "^pipelines/hosts/hosts.sh '$HOSTS' $WORK/train .*-- parallel .* pipelines/hosts/host-fold.sh pipelines/method/train-fold.sh {1}/2" \
         "$HERE/table"
-    # Weights to begin with are sent
-    method -n HOSTS="$HOSTS" init="$NET/nothing" train-cls-bisenet >"$HERE/table"
+    # Weights to begin with are sent; a stage that config.json adds goes there as others do
+    jq '."train-x" = ."train-cls-bisenet" | ."test-x" = ."test-cls-bisenet" | ."merge-cls".stages += ["test-x"]' \
+        "$ROOT/config.json" >"$HERE/config.json"
+    method -n CONFIG="$HERE/config.json" HOSTS="$HOSTS" init="$NET/nothing" train-cls-bisenet train-x >"$HERE/table"
+    grep -q "^pipelines/hosts/hosts.sh .* -- parallel .*/train-x/joblog .* pipelines/hosts/host-fold.sh pipelines/method/train-fold.sh {1}/5 " "$HERE/table"
     grep -q "^pipelines/hosts/hosts.sh '$HOSTS' $WORK/train '$NET/nothing' -- parallel .* {2} ::: 0 1 ::: '$NET/nothing'" "$HERE/table"
     [ ! -s "$NET/calls" ]
 }
