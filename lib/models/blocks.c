@@ -29,7 +29,7 @@ value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, 
 value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
               double dropout) {
     const value_id y = cbr(graph, x, graph_name("%s.0", name).text, channels, kernel, 1);
-    return logits(graph, y, graph_name("%s.2", name).text, dropout);
+    return head_convolution(graph, y, graph_name("%s.2", name).text, dropout);
 }
 
 void output_logits(struct graph *graph, value_id z, const struct model_options *options) {

@@ -99,8 +99,8 @@ struct graph *model_build(const char *name, enum graph_mode mode,
     const struct shape shape = {options->images, options->height, options->width,
                                 options->gray ? 1 : 3};
     const value_id x = graph_input(graph, shape, options->gray ? STORAGE_BYTE : STORAGE_FLOAT);
-    decoders[number % DECODERS].build(graph, image(graph, x), encoders[number / DECODERS].build,
-                                      options);
+    decoders[number % DECODERS].build(graph, normalise_input(graph, x),
+                                      encoders[number / DECODERS].build, options);
     if (!graph_check(graph, error)) {
         graph_free(graph);
         return NULL;

@@ -7,7 +7,7 @@
 
 // A gray image (bytes, 1 channel) as three equal channels with ImageNet's mean and deviation taken
 // out: ((g / 255) - mean) / deviation; or floats of 3 channels as they are.
-value_id image(struct graph *graph, value_id x);
+value_id normalise_input(struct graph *graph, value_id x);
 
 struct convolution {
     const char *name; // of the parameters name.weight and name.bias
@@ -46,7 +46,7 @@ value_id add_scaled(struct graph *graph, value_id a, value_id b, const char *gam
 value_id global_pool(struct graph *graph, value_id x);
 
 // x * sigmoid(z), or x + x * sigmoid(z) if `keep`; z has one pixel.
-value_id gate(struct graph *graph, value_id x, value_id z, bool keep);
+value_id channel_gate(struct graph *graph, value_id x, value_id z, bool keep);
 
 // Position attention (Fu et al. 2019) with one projection q for queries and keys: each pixel
 // i's output is sum_j softmax_j(q_i . q_j) v_j.
@@ -61,6 +61,6 @@ value_id pyramid_pool(struct graph *graph, value_id x);
 
 // One logit a pixel, float32: a 1 x 1 convolution (name.weight, name.bias) of channels that are
 // dropped whole with probability `dropout` in training.
-value_id logits(struct graph *graph, value_id x, const char *name, double dropout);
+value_id head_convolution(struct graph *graph, value_id x, const char *name, double dropout);
 
 #endif

@@ -9,7 +9,7 @@ static value_id refine(struct graph *graph, value_id f, const char *level, value
     const struct layer_name squeeze = graph_name("context_path.arm_%s.arm.1", level);
     const value_id y = cbr(graph, f, graph_name("context_path.arm_%s.cbr", level).text, 128, 3, 1);
     const value_id open = cb(graph, global_pool(graph, y), squeeze.text, 128, 1);
-    const value_id z = add(graph, gate(graph, y, open, false), coarser);
+    const value_id z = add(graph, channel_gate(graph, y, open, false), coarser);
     return cbr(graph, z, graph_name("context_path.cbr_%s", level).text, 128, 3, 1);
 }
 
@@ -21,7 +21,7 @@ static value_id fuse(struct graph *graph, value_id spatial, value_id context) {
         .name = "ffm.cse.2.cb_unit.0", .channels = 128, .kernel = 1, .stride = 1, .bias = true};
     const value_id y = cbr(graph, concat(graph, spatial, context), "ffm.cbr", 128, 1, 1);
     const value_id z = convolution_relu(graph, global_pool(graph, y), &squeeze);
-    return gate(graph, y, convolution(graph, z, &excite), true);
+    return channel_gate(graph, y, convolution(graph, z, &excite), true);
 }
 
 void decoder_bisenet(struct graph *graph, value_id x, encoder *encode,

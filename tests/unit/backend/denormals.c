@@ -81,15 +81,15 @@ static struct graph *watched_graph(void) {
     const struct shape shape = {1, SIDE, SIDE, 3};
     struct graph *graph = graph_new(GRAPH_TRAIN);
     const value_id x =
-        image(graph, graph_input(graph, (struct shape){1, SIDE, SIDE, 1}, STORAGE_BYTE));
+        normalise_input(graph, graph_input(graph, (struct shape){1, SIDE, SIDE, 1}, STORAGE_BYTE));
     const struct node_spec spec = {.operation = &watch,
                                    .name = "watch",
                                    .inputs = {layer(graph, x, "c", shape.c, 1, 1)},
                                    .input_count = 1,
                                    .shape = shape};
     const value_id y = graph_node(graph, &spec);
-    graph_output(graph, logits(graph, y, "map", 0));
-    graph_output(graph, logits(graph, global_pool(graph, y), "global", 0));
+    graph_output(graph, head_convolution(graph, y, "map", 0));
+    graph_output(graph, head_convolution(graph, global_pool(graph, y), "global", 0));
     return graph;
 }
 

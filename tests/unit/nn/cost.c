@@ -21,7 +21,7 @@ static void test_layers_by_hand(void **state) {
     // 3 x 3 in steps of 2: 5 x 4 pixels of 7 channels
     const struct convolution strided = {
         .name = "a", .channels = 7, .kernel = 3, .stride = 2, .pad = 1, .bias = true};
-    const value_id a = convolution(graph, image(graph, x), &strided);
+    const value_id a = convolution(graph, normalise_input(graph, x), &strided);
     double want = 2.0 * 2 * (5 * 4) * 7 * (3 * 3 * 3);
     assert_true(graph_cost(graph).flop == want);
     // a norm, folded, costs nothing
@@ -37,7 +37,7 @@ static void test_layers_by_hand(void **state) {
     const value_id c = channel_attention(graph, p);
     want += 2.0 * 2 * 2 * (6 * 6) * 20;
     assert_true(graph_cost(graph).flop == want);
-    graph_output(graph, logits(graph, c, "l", 0));
+    graph_output(graph, head_convolution(graph, c, "l", 0));
     want += 2.0 * 2 * (5 * 4) * 6;
     const struct cost cost = graph_cost(graph);
     assert_true(cost.flop == want);

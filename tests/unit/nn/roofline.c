@@ -19,8 +19,8 @@ static struct graph *small(enum graph_mode mode) {
     const struct convolution a = {.name = "a", .channels = 4, .kernel = 3, .stride = 1, .pad = 1};
     const struct convolution b = {
         .name = "b", .channels = 6, .kernel = 1, .stride = 1, .bias = true};
-    const value_id y = convolution_norm(graph, image(graph, x), &a, "n", NO_VALUE, true);
-    graph_output(graph, logits(graph, convolution(graph, y, &b), "l", 0));
+    const value_id y = convolution_norm(graph, normalise_input(graph, x), &a, "n", NO_VALUE, true);
+    graph_output(graph, head_convolution(graph, convolution(graph, y, &b), "l", 0));
     return graph;
 }
 

@@ -27,8 +27,8 @@ static void run_plain(struct shape shape, value_id (*make)(struct graph *graph, 
     struct backend *backend = backend_open("cpu", PRECISION_F32, 2, &error);
     struct graph *graph = graph_new(GRAPH_PREDICT);
     assert_non_null(backend);
-    const value_id x = image(graph, graph_input(graph, shape, STORAGE_FLOAT));
-    graph_output(graph, logits(graph, make(graph, x), "last", 0));
+    const value_id x = normalise_input(graph, graph_input(graph, shape, STORAGE_FLOAT));
+    graph_output(graph, head_convolution(graph, make(graph, x), "last", 0));
     struct executor *executor = executor_new(graph, backend, &error);
     assert_non_null(executor);
     memcpy(executor_values(executor), weights, 3 * sizeof(float)); // the bias stays 0

@@ -176,7 +176,8 @@ static void a_batch_of_one_value_is_refused(void **state) {
     (void)state;
     assert_non_null(graph);
     const value_id input = graph_input(graph, (struct shape){1, 4, 4, 3}, STORAGE_FLOAT);
-    (void)try_norm(graph, global_pool(graph, layer(graph, image(graph, input), "a", 2, 1, 1)));
+    (void)try_norm(graph,
+                   global_pool(graph, layer(graph, normalise_input(graph, input), "a", 2, 1, 1)));
     assert_false(graph_check(graph, &error));
     assert_non_null(strstr(error.text, "a batch of 1"));
     graph_free(graph);
@@ -193,8 +194,8 @@ static void an_operation_that_the_device_lacks_is_named(void **state) {
     (void)state;
     assert_non_null(graph);
     const value_id input = graph_input(graph, (struct shape){2, 4, 4, 3}, STORAGE_FLOAT);
-    const value_id x = layer(graph, image(graph, input), "a", 2, 1, 1);
-    graph_output(graph, logits(graph, upsample(graph, x, 8, 8), "last", 0));
+    const value_id x = layer(graph, normalise_input(graph, input), "a", 2, 1, 1);
+    graph_output(graph, head_convolution(graph, upsample(graph, x, 8, 8), "last", 0));
     assert_true(graph_check(graph, &error));
     struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
     assert_non_null(backend);

@@ -95,12 +95,12 @@ static value_id try_add_scaled_everywhere(struct graph *graph, value_id x) {
     return add_scaled(graph, x, global_pool(graph, x), "gamma");
 }
 
-static value_id try_gate(struct graph *graph, value_id x) {
-    return gate(graph, x, global_pool(graph, x), false);
+static value_id try_channel_gate(struct graph *graph, value_id x) {
+    return channel_gate(graph, x, global_pool(graph, x), false);
 }
 
-static value_id try_gate_keep(struct graph *graph, value_id x) {
-    return gate(graph, x, global_pool(graph, x), true);
+static value_id try_channel_gate_keep(struct graph *graph, value_id x) {
+    return channel_gate(graph, x, global_pool(graph, x), true);
 }
 
 static value_id try_position_attention(struct graph *graph, value_id x) {
@@ -141,8 +141,8 @@ static const struct {
     {"add_scaled", try_add_scaled, 1, false},
     {"add_scaled to all pixels", try_add_scaled_everywhere, 1, false},
     {"global_pool", global_pool, 1, false},
-    {"gate", try_gate, 1, false},
-    {"gate and keep", try_gate_keep, 1, false},
+    {"channel_gate", try_channel_gate, 1, false},
+    {"channel_gate and keep", try_channel_gate_keep, 1, false},
     {"position_attention", try_position_attention, 1, false},
     {"channel_attention", channel_attention, 1, false},
     {"pyramid_pool", pyramid_pool, 6, false},
@@ -243,12 +243,12 @@ static void open_trial(struct trial *trial, const char *device, enum graph_mode 
     trial->graph = graph_new(mode);
     const value_id input =
         graph_input(trial->graph, (struct shape){shape.n, shape.h, shape.w, 3}, STORAGE_FLOAT);
-    const value_id normalised = image(trial->graph, input);
+    const value_id normalised = normalise_input(trial->graph, input);
     const value_id x = tried[which].on_image
                            ? normalised
                            : layer(trial->graph, normalised, "first", shape.c, 1, 1);
     const value_id y = tried[which].make(trial->graph, x);
-    graph_output(trial->graph, logits(trial->graph, y, "last", 0.3));
+    graph_output(trial->graph, head_convolution(trial->graph, y, "last", 0.3));
     if (!graph_check(trial->graph, &error)) {
         fail_msg("%s", error.text);
     }

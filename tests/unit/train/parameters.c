@@ -35,12 +35,12 @@ static struct fixture make(enum graph_mode mode, bool middle, bool auxiliary) {
     const struct convolution b = {
         .name = "b", .channels = 8, .kernel = 3, .stride = 1, .pad = 1, .bias = true};
     value_id x = graph_input(fixture.graph, (struct shape){2, 8, 8, 3}, STORAGE_FLOAT);
-    x = convolution_norm(fixture.graph, image(fixture.graph, x), &a, "n", NO_VALUE, true);
+    x = convolution_norm(fixture.graph, normalise_input(fixture.graph, x), &a, "n", NO_VALUE, true);
     if (auxiliary) {
-        graph_output(fixture.graph, logits(fixture.graph, x, "aux", 0));
+        graph_output(fixture.graph, head_convolution(fixture.graph, x, "aux", 0));
     }
     x = middle ? convolution(fixture.graph, x, &b) : x;
-    graph_output(fixture.graph, logits(fixture.graph, x, "l", 0));
+    graph_output(fixture.graph, head_convolution(fixture.graph, x, "l", 0));
     fixture.executor = executor_new(fixture.graph, fixture.backend, &error);
     assert_non_null(fixture.executor);
     fixture.values = calloc(executor_value_count(fixture.executor), sizeof *fixture.values);

@@ -1,6 +1,6 @@
-// gate on the CPU: a thread takes some channels of an image.
+// channel_gate on the CPU: a thread takes some channels of an image.
 #include "backend/cpu/cpu.h"
-#include "ops/gate/gate.h"
+#include "ops/channel_gate/channel_gate.h"
 #include "ops/kernels.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ struct state {
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct gate_attributes *attributes = plan->node->attributes;
+    const struct channel_gate_attributes *attributes = plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
     struct state *state = malloc(sizeof *state);
     if (state == NULL) {
@@ -115,4 +115,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel gate_cpu = {plan, forward, backward, free, NULL};
+const struct kernel channel_gate_cpu = {plan, forward, backward, free, NULL};

@@ -1,18 +1,18 @@
-// image: what it is.
+// normalise_input: what it is.
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation image_operation = {
-    .name = "image", .number = OPERATION_image, .cpu = &image_cpu};
+const struct operation normalise_input_operation = {
+    .name = "normalise_input", .number = OPERATION_normalise_input, .cpu = &normalise_input_cpu};
 
-value_id image(struct graph *graph, value_id x) {
+value_id normalise_input(struct graph *graph, value_id x) {
     struct shape shape = graph_shape(graph, x);
     if (x != NO_VALUE && shape.c != 1 && shape.c != 3) {
         graph_fail(graph, "an image has 1 or 3 channels, not %zu", shape.c);
     }
     shape.c = 3;
-    const struct node_spec spec = {.operation = &image_operation,
-                                   .name = "image",
+    const struct node_spec spec = {.operation = &normalise_input_operation,
+                                   .name = "normalise_input",
                                    .inputs = {x},
                                    .input_count = 1,
                                    .shape = shape,

@@ -1,5 +1,5 @@
-// logits: what it is.
-#include "ops/logits/logits.h"
+// head_convolution: what it is.
+#include "ops/head_convolution/head_convolution.h"
 
 #include "ops/kernels.h"
 #include "ops/ops.h"
@@ -8,16 +8,17 @@ static double products(const struct graph *graph, const struct node *node) {
     return (double)shape_count(graph_shape(graph, node->inputs[0]));
 }
 
-const struct operation logits_operation = {.name = "logits",
-                                           .number = OPERATION_logits,
-                                           .cpu = &logits_cpu,
-                                           .reads_input = {true},
-                                           .products = products};
+const struct operation head_convolution_operation = {.name = "head_convolution",
+                                                     .number = OPERATION_head_convolution,
+                                                     .cpu = &head_convolution_cpu,
+                                                     .reads_input = {true},
+                                                     .products = products};
 
-value_id logits(struct graph *graph, value_id x, const char *name, double dropout) {
+value_id head_convolution(struct graph *graph, value_id x, const char *name, double dropout) {
     const struct shape in = graph_shape(graph, x);
     const size_t shape[] = {1, in.c, 1, 1};
-    const struct logits_attributes attributes = {graph_mode_of(graph) == GRAPH_TRAIN ? dropout : 0};
+    const struct head_convolution_attributes attributes = {
+        graph_mode_of(graph) == GRAPH_TRAIN ? dropout : 0};
     if (x == NO_VALUE) {
         return NO_VALUE;
     }
@@ -25,7 +26,7 @@ value_id logits(struct graph *graph, value_id x, const char *name, double dropou
         graph_parameter(graph, graph_name("%s.weight", name).text, ROLE_CONVOLUTION, 4, shape);
     const int shift =
         graph_parameter(graph, graph_name("%s.bias", name).text, ROLE_SHIFT, 1, shape);
-    const struct node_spec spec = {.operation = &logits_operation,
+    const struct node_spec spec = {.operation = &head_convolution_operation,
                                    .name = name,
                                    .inputs = {x},
                                    .input_count = 1,

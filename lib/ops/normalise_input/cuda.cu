@@ -1,4 +1,5 @@
-// image by CUDA: a thread makes a pixel, a block looks gray values up in a table of its own.
+// normalise_input by CUDA: a thread makes a pixel, a block looks gray values up in a table of its
+// own.
 #include "ops/cuda_operation.h"
 
 namespace {
@@ -27,7 +28,7 @@ struct pixels {
 };
 
 template <typename T>
-__global__ void image_forward(const pixels<T> at) {
+__global__ void normalise_input_forward(const pixels<T> at) {
     const double mean[3] = {0.485, 0.456, 0.406};
     const double deviation[3] = {0.229, 0.224, 0.225};
     __shared__ float table[256][3];
@@ -51,11 +52,12 @@ template <typename T>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const pixels<T> at = {call->in[0], (T *)call->out, state->pixels, state->gray};
-    launch(state->backend, image_forward<T>, blocks_for(state->pixels, 16 * THREADS), THREADS, at);
+    launch(state->backend, normalise_input_forward<T>, blocks_for(state->pixels, 16 * THREADS),
+           THREADS, at);
 }
 
 CUDA_PASS(forward, state->precision)
 
 } // namespace
 
-const struct kernel image_cuda = {plan, forward, NULL, free, NULL};
+const struct kernel normalise_input_cuda = {plan, forward, NULL, free, NULL};

@@ -1,4 +1,4 @@
-// image on the CPU: a table of 256 gray values.
+// normalise_input on the CPU: a table of 256 gray values.
 #include "backend/cpu/cpu.h"
 #include "ops/kernels.h"
 
@@ -54,4 +54,4 @@ static void forward(const struct call *call) {
     }
 }
 
-const struct kernel image_cpu = {plan, forward, NULL, free, NULL};
+const struct kernel normalise_input_cpu = {plan, forward, NULL, free, NULL};

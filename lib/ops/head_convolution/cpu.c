@@ -1,10 +1,10 @@
-// logits on the CPU. A dropped channel is a weight of 0 for that image, a kept one is scaled by
-// 1 / (1 - probability).
+// head_convolution on the CPU. A dropped channel is a weight of 0 for that image, a kept one is
+// scaled by 1 / (1 - probability).
 #include "backend/cpu/cpu.h"
 #include "core/numbers/random.h"
 #include "core/simd.h"
+#include "ops/head_convolution/head_convolution.h"
 #include "ops/kernels.h"
-#include "ops/logits/logits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct state {
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct logits_attributes *attributes = plan->node->attributes;
+    const struct head_convolution_attributes *attributes = plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
     struct state *state = malloc(sizeof *state);
     if (state == NULL || in.c > MOST_CHANNELS) {
@@ -154,4 +154,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel logits_cpu = {plan, forward, backward, free, NULL};
+const struct kernel head_convolution_cpu = {plan, forward, backward, free, NULL};

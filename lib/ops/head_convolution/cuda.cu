@@ -1,12 +1,12 @@
-// logits by CUDA. First each image's weights are made, dropout's factors in them. Forward: some
-// lanes share a pixel, each takes packs of its channels, and what they have is added up across the
-// lanes. Backward walks down the rows, a row a pixel.
+// head_convolution by CUDA. First each image's weights are made, dropout's factors in them.
+// Forward: some lanes share a pixel, each takes packs of its channels, and what they have is added
+// up across the lanes. Backward walks down the rows, a row a pixel.
 #include "backend/cuda/rows.h"
 #include "ops/cuda_operation.h"
 
 extern "C" {
 #include "core/numbers/random_draw.h"
-#include "ops/logits/logits.h"
+#include "ops/head_convolution/head_convolution.h"
 }
 
 namespace {
@@ -19,8 +19,8 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct logits_attributes *attributes =
-        (const struct logits_attributes *)plan->node->attributes;
+    const struct head_convolution_attributes *attributes =
+        (const struct head_convolution_attributes *)plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
     const size_t factors = rounded(2 * in.n * in.c * sizeof(float));
     plan->scratch = factors + ROWS_BLOCKS * 2 * in.c * sizeof(double);
@@ -40,7 +40,7 @@ struct drawing {
     float *factors, *products; // images x channels: of dropout, and weights times them
 };
 
-__global__ void logits_draw(const drawing at) {
+__global__ void head_convolution_draw(const drawing at) {
     const size_t i = thread_number();
     if (i >= at.images * at.channels) {
         return;
@@ -58,7 +58,7 @@ drawing draw(const struct call *call) {
     float *factors = (float *)call->scratch;
     const drawing at = {call->seed,     call->salt,         state->images, state->channels,
                         state->dropout, call->parameter[0], factors,       factors + count};
-    launch(state->backend, logits_draw, blocks_for(count), THREADS, at);
+    launch(state->backend, head_convolution_draw, blocks_for(count), THREADS, at);
     return at;
 }
 
@@ -80,7 +80,7 @@ struct heads {
 };
 
 template <typename T, int N>
-__global__ void logits_forward(const heads<T> at) {
+__global__ void head_convolution_forward(const heads<T> at) {
     const size_t thread = thread_number();
     const size_t pixel = thread / at.lanes;
     const size_t lane = thread % at.lanes;
@@ -106,7 +106,7 @@ __global__ void logits_forward(const heads<T> at) {
 // ---- backward
 
 template <typename T, int N>
-__global__ void logits_backward(const heads<T> at) {
+__global__ void head_convolution_backward(const heads<T> at) {
     const rows_place place = place_of_thread(at.walk, N);
     float of_weights[N] = {0};
     float of_bias[N] = {0};
@@ -133,7 +133,7 @@ __global__ void logits_backward(const heads<T> at) {
 }
 
 template <typename T>
-__global__ void logits_gradients(const heads<T> at) {
+__global__ void head_convolution_gradients(const heads<T> at) {
     const channel_sums sums = sum_partials(at.partial, at.blocks, at.channels);
     if (!sums.mine) {
         return;
@@ -170,7 +170,8 @@ void run_forward(const struct call *call) {
     while (at.lanes < 32 && 2 * at.lanes * N <= state->channels) {
         at.lanes *= 2;
     }
-    launch(state->backend, logits_forward<T, N>, blocks_for(at.all * at.lanes), THREADS, at);
+    launch(state->backend, head_convolution_forward<T, N>, blocks_for(at.all * at.lanes), THREADS,
+           at);
 }
 
 template <typename T, int N>
@@ -186,12 +187,13 @@ void run_backward(const struct call *call) {
     at.walk = walk_rows(at.all, state->channels, N, ROWS_BLOCKS, 4);
     const dim3 blocks = walk_blocks(at.walk, N);
     at.blocks = blocks.x;
-    launch(state->backend, logits_backward<T, N>, blocks, walk_threads(at.walk), at);
-    launch(state->backend, logits_gradients<T>, sums_blocks(state->channels), THREADS, at);
+    launch(state->backend, head_convolution_backward<T, N>, blocks, walk_threads(at.walk), at);
+    launch(state->backend, head_convolution_gradients<T>, sums_blocks(state->channels), THREADS,
+           at);
 }
 
 CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)
 
 } // namespace
 
-const struct kernel logits_cuda = {plan, forward, backward, free, NULL};
+const struct kernel head_convolution_cuda = {plan, forward, backward, free, NULL};

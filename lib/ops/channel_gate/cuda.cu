@@ -1,9 +1,9 @@
-// gate by CUDA, image by image, a row a pixel; the gate's gradient is a sum over rows.
+// channel_gate by CUDA, image by image, a row a pixel; the gate's gradient is a sum over rows.
 #include "backend/cuda/rows.h"
 #include "ops/cuda_operation.h"
 
 extern "C" {
-#include "ops/gate/gate.h"
+#include "ops/channel_gate/channel_gate.h"
 }
 
 namespace {
@@ -15,8 +15,8 @@ struct state {
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct gate_attributes *attributes =
-        (const struct gate_attributes *)plan->node->attributes;
+    const struct channel_gate_attributes *attributes =
+        (const struct channel_gate_attributes *)plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
     plan->scratch = image_sums_bytes(in.n, in.c);
     return keep_state<state>(
@@ -48,7 +48,7 @@ __device__ inline void read_gates(const gating<T> &at, size_t channel, float (&f
 }
 
 template <typename T, int N>
-__global__ void gate_forward(const gating<T> at) {
+__global__ void channel_gate_forward(const gating<T> at) {
     const rows_place place = place_of_thread(at.walk, N);
     if (place.first >= place.end) {
         return;
@@ -67,7 +67,7 @@ __global__ void gate_forward(const gating<T> at) {
 }
 
 template <typename T, int N>
-__global__ void gate_backward(const gating<T> at) {
+__global__ void channel_gate_backward(const gating<T> at) {
     const rows_place place = place_of_thread(at.walk, N);
     const float nothing[N] = {0};
     float product[N] = {0};
@@ -98,7 +98,7 @@ __global__ void gate_backward(const gating<T> at) {
 }
 
 template <typename T>
-__global__ void gate_gradient(const gating<T> at) {
+__global__ void channel_gate_gradient(const gating<T> at) {
     const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
     if (sums.mine) {
         const size_t here = blockIdx.z * at.walk.channels + sums.channel;
@@ -124,7 +124,7 @@ void run_forward(const struct call *call) {
     gating<T> at = gating_of<T>(call);
     at.made = (T *)call->out;
     at.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8);
-    launch(state->backend, gate_forward<T, N>, image_walk_blocks(at.walk, N, state->images),
+    launch(state->backend, channel_gate_forward<T, N>, image_walk_blocks(at.walk, N, state->images),
            walk_threads(at.walk), at);
 }
 
@@ -141,10 +141,10 @@ void run_backward(const struct call *call) {
     at.walk = walk_rows(state->pixels, state->channels, N, image_blocks(state->images), 4);
     const dim3 blocks = image_walk_blocks(at.walk, N, state->images);
     at.blocks = blocks.x;
-    launch(state->backend, gate_backward<T, N>, blocks, walk_threads(at.walk), at);
+    launch(state->backend, channel_gate_backward<T, N>, blocks, walk_threads(at.walk), at);
     if (at.dz != NULL) {
-        launch(state->backend, gate_gradient<T>, sums_blocks(state->channels, state->images),
-               THREADS, at);
+        launch(state->backend, channel_gate_gradient<T>,
+               sums_blocks(state->channels, state->images), THREADS, at);
     }
 }
 
@@ -152,4 +152,4 @@ CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)
 
 } // namespace
 
-const struct kernel gate_cuda = {plan, forward, backward, free, NULL};
+const struct kernel channel_gate_cuda = {plan, forward, backward, free, NULL};
