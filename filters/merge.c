@@ -27,10 +27,10 @@ struct inputs {
 static void parse_weights(const char *text, struct inputs *inputs) {
     double total = 0;
     size_t count = 0;
-    for (const char *at = text;;) {
+    for (const char *rest = text;;) {
         char *end = NULL;
-        const double weight = strtod(at, &end);
-        if (end == at || (*end != ',' && *end != 0) || !(weight >= 0) || !isfinite(weight)) {
+        const double weight = strtod(rest, &end);
+        if (end == rest || (*end != ',' && *end != 0) || !(weight >= 0) || !isfinite(weight)) {
             die_usage("--weights '%s': not numbers from 0 up, separated by commas", text);
         }
         if (count < inputs->count) {
@@ -41,7 +41,7 @@ static void parse_weights(const char *text, struct inputs *inputs) {
         if (*end == 0) {
             break;
         }
-        at = end + 1;
+        rest = end + 1;
     }
     if (count != inputs->count) {
         die_usage("--weights '%s': %zu weights for %zu streams", text, count, inputs->count);

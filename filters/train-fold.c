@@ -304,7 +304,7 @@ static void add_machine(struct table *table, struct options *options) {
         {.name = "recompute",
          .type = OPTION_FLAG,
          .target = &options->recompute,
-         .help = "make most activations again instead of keeping them: less memory, more time"},
+         .help = "recompute most activations instead of keeping them: less memory, more time"},
         {.name = "profile",
          .type = OPTION_FLAG,
          .target = &options->train.profile,
@@ -354,7 +354,7 @@ int main(int argc, char **argv) {
     const struct operands operands = cli_parse(&program, argc, argv);
     struct trainer_options *train_options = &options.train;
     train_options->folder = operands.items[0];
-    train_options->optimizer.number = optimizer_named(options.optimizer);
+    train_options->optimizer.index = optimizer_named(options.optimizer);
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;
     hold_signals();

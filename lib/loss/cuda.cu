@@ -115,16 +115,16 @@ struct layout lay_out(const struct loss_inputs *inputs, char *memory, size_t ter
 }
 
 // What any of the terms needs.
-size_t most_term_bytes(struct backend *backend, const struct loss_inputs *inputs,
-                       const struct loss_options *options) {
-    size_t most = 0;
+size_t largest_term_bytes(struct backend *backend, const struct loss_inputs *inputs,
+                          const struct loss_options *options) {
+    size_t largest = 0;
     for (int i = 0; i < LOSSES; i++) {
         if (options->weights[i] > 0 && terms[i]->scratch_bytes != NULL) {
             const size_t bytes = terms[i]->scratch_bytes(backend, inputs);
-            most = bytes > most ? bytes : most;
+            largest = bytes > largest ? bytes : largest;
         }
     }
-    return most;
+    return largest;
 }
 
 void count_lesions(struct backend *backend, const struct loss_inputs *inputs,
@@ -146,19 +146,19 @@ void clear_gradients(struct backend *backend, const struct loss_inputs *inputs) 
 }
 
 struct loss_work work_of(const struct loss_inputs *inputs, const struct loss_options *options,
-                         int number, const struct layout *layout) {
+                         int term, const struct layout *layout) {
     struct loss_work work = {};
     work.inputs = *inputs;
     work.tiles = tiles_of(inputs);
     work.lesion = layout->lesion;
     work.lesions = layout->lesions;
-    work.sums = layout->sums + (size_t)number * layout->sum_count;
+    work.sums = layout->sums + (size_t)term * layout->sum_count;
     for (size_t head = 0; head < inputs->heads; head++) {
-        work.weights[head] = loss_weight(inputs, options, number, head);
+        work.weights[head] = loss_weight(inputs, options, term, head);
     }
-    work.weights[MAX_HEADS] = loss_weight(inputs, options, number, inputs->heads);
-    memcpy(work.values, options->values[number], sizeof work.values);
-    if ((loss_terms[number]->heads & LOSS_AUXILIARY_HEADS) == 0) {
+    work.weights[MAX_HEADS] = loss_weight(inputs, options, term, inputs->heads);
+    memcpy(work.values, options->values[term], sizeof work.values);
+    if ((loss_terms[term]->heads & LOSS_AUXILIARY_HEADS) == 0) {
         work.inputs.heads = 1;
     }
     return work;
@@ -171,7 +171,7 @@ size_t cuda_loss_scratch(struct backend *backend, const struct loss_inputs *inpu
     if (inputs->images > 65535 || inputs->pixels > INT32_MAX / inputs->heads / inputs->images) {
         return SIZE_MAX; // more than the sort's 64 bits can number: no memory is like that
     }
-    return lay_out(inputs, NULL, most_term_bytes(backend, inputs, options)).bytes;
+    return lay_out(inputs, NULL, largest_term_bytes(backend, inputs, options)).bytes;
 }
 
 void cuda_loss(struct backend *backend, const struct loss_inputs *inputs,

@@ -1,5 +1,5 @@
 // The loss on a CUDA device: what the terms' kernels are given. One image's map of one head is a
-// segment; a block takes a tile of a segment, a thread EACH numbers that lie together.
+// segment; a block takes a tile of a segment, a thread EACH entries that lie together.
 #ifndef PLEURA_LOSS_CUDA_H
 #define PLEURA_LOSS_CUDA_H
 
@@ -64,7 +64,7 @@ void cuda_loss(struct backend *backend, const struct loss_inputs *inputs,
 #include "loss/losses.def"
 #undef LOSS
 
-// By number: whether there is a CUDA side.
+// Of each term, whether there is a CUDA side.
 extern const bool cuda_has_loss[LOSSES];
 
 #endif

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum loss_number {
+enum loss_index {
 #define LOSS(name, devices) LOSS_##name,
 #include "loss/losses.def"
 #undef LOSS

@@ -8,13 +8,13 @@
 
 #define AUXILIARY_WEIGHT 0.4
 
-double loss_weight(const struct loss_inputs *inputs, const struct loss_options *options, int number,
+double loss_weight(const struct loss_inputs *inputs, const struct loss_options *options, int term,
                    size_t head) {
     const unsigned kind = head == inputs->heads ? LOSS_GLOBAL_HEAD
                           : head == 0           ? LOSS_MAIN_HEAD
                                                 : LOSS_AUXILIARY_HEADS;
     const double share = kind == LOSS_AUXILIARY_HEADS ? AUXILIARY_WEIGHT : 1;
-    return (loss_terms[number]->heads & kind) != 0 ? share * options->weights[number] : 0;
+    return (loss_terms[term]->heads & kind) != 0 ? share * options->weights[term] : 0;
 }
 
 // ---- scratch memory: a thread's for its term, the terms of each part, lesion pixels of each image
@@ -29,15 +29,15 @@ static size_t workers(const struct loss_inputs *inputs, int threads) {
 
 // Bytes that a thread needs for any of the terms.
 static size_t term_bytes(const struct loss_inputs *inputs, const struct loss_options *options) {
-    size_t most = 0;
+    size_t largest = 0;
     for (int i = 0; i < LOSSES; i++) {
         const struct loss_term *term = loss_terms[i];
         if (options->weights[i] > 0 && term->scratch_bytes != NULL) {
             const size_t bytes = (term->scratch_bytes(inputs->pixels) + 63) / 64 * 64;
-            most = bytes > most ? bytes : most;
+            largest = bytes > largest ? bytes : largest;
         }
     }
-    return most;
+    return largest;
 }
 
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
@@ -56,12 +56,12 @@ VECTORISED static uint64_t count_lesion(const uint8_t *mask, size_t pixels) {
     return sum;
 }
 
-// Number `number` of the parts: head by head, and in each image by image. What terms have of their
+// Part `index`: head by head, and in each image by image. What terms have of their
 // own is left open.
-static struct loss_part part_of(const struct loss_inputs *inputs, size_t number,
+static struct loss_part part_of(const struct loss_inputs *inputs, size_t index,
                                 const uint64_t *lesions) {
-    const size_t head = number / inputs->images;
-    const size_t image = number % inputs->images;
+    const size_t head = index / inputs->images;
+    const size_t image = index % inputs->images;
     const size_t first = image * inputs->pixels;
     struct loss_part part = {.mask = inputs->masks + first,
                              .pixels = inputs->pixels,

@@ -34,9 +34,9 @@ struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
                           int threads);
 
-// The weight of term `number` on a head, 0 where it does not read the head; head inputs->heads is
-// the global one.
-double loss_weight(const struct loss_inputs *inputs, const struct loss_options *options, int number,
+// The weight of term `term` (enum loss_index) on a head, 0 where it does not read the head; head
+// inputs->heads is the global one.
+double loss_weight(const struct loss_inputs *inputs, const struct loss_options *options, int term,
                    size_t head);
 
 #endif

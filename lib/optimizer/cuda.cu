@@ -1,4 +1,4 @@
-// The optimisers on a CUDA device, by number.
+// The optimisers on a CUDA device: their table, and the update of the one that is asked for.
 #include "optimizer/cuda.h"
 
 #define UPDATE_OF_CPU_AND_CUDA(name) name##_optimizer_cuda
@@ -27,5 +27,5 @@ __global__ void forget_fault(const struct update update) {
 
 void cuda_optimizer_update(struct backend *backend, const struct update *update) {
     launch(backend, forget_fault, 1, 1, *update);
-    updates[update->number](backend, update);
+    updates[update->index](backend, update);
 }

@@ -18,7 +18,7 @@ typedef void cuda_update(struct backend *backend, const struct update *update);
 // training_calls.update: the update of the optimiser that it names.
 cuda_update cuda_optimizer_update;
 
-// By number: whether there is a CUDA side.
+// Of each optimiser, whether there is a CUDA side.
 extern const bool cuda_has_optimizer[OPTIMIZERS];
 
 // RULE has MOMENTS and the static function update(coefficients, parameter, gradient, moments),

@@ -15,7 +15,7 @@ const struct optimizer_rule *const optimizer_rules[OPTIMIZERS] = {
 };
 
 struct optimizer_options optimizer_options_usual(void) {
-    struct optimizer_options options = {.number = 0};
+    struct optimizer_options options = {.index = 0};
     for (int i = 0; i < OPTIMIZERS; i++) {
         for (int k = 0; k < MAX_OPTIMIZER_SETTINGS; k++) {
             options.values[i][k] = optimizer_rules[i]->settings[k].usual;
@@ -33,10 +33,10 @@ const char *optimizer_choices(void) {
     return choices + 1;
 }
 
-enum optimizer_number optimizer_named(const char *name) {
-    enum optimizer_number number = 0;
-    while (number + 1 < OPTIMIZERS && strcmp(optimizer_rules[number]->name, name) != 0) {
-        number++;
+enum optimizer_index optimizer_named(const char *name) {
+    enum optimizer_index index = 0;
+    while (index + 1 < OPTIMIZERS && strcmp(optimizer_rules[index]->name, name) != 0) {
+        index++;
     }
-    return number;
+    return index;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum optimizer_number {
+enum optimizer_index {
 #define OPTIMIZER(name, devices) OPTIMIZER_##name,
 #include "optimizer/optimizers.def"
 #undef OPTIMIZER
@@ -47,7 +47,7 @@ extern const struct optimizer_rule *const optimizer_rules[OPTIMIZERS];
 
 // Which optimiser, and the values of all optimisers' settings in their order.
 struct optimizer_options {
-    enum optimizer_number number;
+    enum optimizer_index index;
     double values[OPTIMIZERS][MAX_OPTIMIZER_SETTINGS];
 };
 
@@ -58,11 +58,11 @@ struct optimizer_options optimizer_options_usual(void);
 const char *optimizer_choices(void);
 
 // The optimiser of that name, which must be one of the choices.
-enum optimizer_number optimizer_named(const char *name);
+enum optimizer_index optimizer_named(const char *name);
 
 // An update of all learned parameters, those with weight decay first. Arrays of `count` numbers.
 struct update {
-    enum optimizer_number number;
+    enum optimizer_index index;
     float *parameters, *gradients, *moments[MAX_MOMENTS];
     size_t decaying, count;
     const struct optimizer_coefficients *coefficients; // two: of those that decay, of the others

@@ -36,7 +36,7 @@ static int64_t first_not_finite(const float *numbers, size_t count) {
 static void update_block(const struct update *update,
                          const struct optimizer_coefficients *coefficients, size_t first,
                          size_t count) {
-    const struct optimizer_rule *rule = optimizer_rules[update->number];
+    const struct optimizer_rule *rule = optimizer_rules[update->index];
     float *moments[MAX_MOMENTS] = {NULL};
     for (size_t i = 0; i < rule->moments; i++) {
         moments[i] = update->moments[i] + first;

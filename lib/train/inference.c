@@ -22,10 +22,10 @@ bool inference_open(struct inference *inference, struct backend *backend, const 
                                     .images = calls->host_alloc(backend, shape_count(in))};
     if (flip) {
         inference->mirrored = calls->host_alloc(backend, logits);
-        inference->turned = calls->host_alloc(backend, shape_count(in));
+        inference->mirrored_images = calls->host_alloc(backend, shape_count(in));
     }
     if (inference->logits == NULL || inference->images == NULL ||
-        (flip && (inference->mirrored == NULL || inference->turned == NULL))) {
+        (flip && (inference->mirrored == NULL || inference->mirrored_images == NULL))) {
         inference_close(inference);
         return fail(error, "no memory");
     }
@@ -39,7 +39,7 @@ void inference_close(struct inference *inference) {
     backend->calls->host_release(backend, inference->logits);
     backend->calls->host_release(backend, inference->mirrored);
     backend->calls->host_release(backend, inference->images);
-    backend->calls->host_release(backend, inference->turned);
+    backend->calls->host_release(backend, inference->mirrored_images);
     free(inference->probability);
     *inference = (struct inference){.logits = NULL};
 }
@@ -70,14 +70,14 @@ bool inference_run(struct inference *inference, const uint8_t *images, struct er
     }
     for (size_t row = 0; row < in.n * in.h; row++) {
         for (size_t x = 0; x < in.w; x++) {
-            inference->turned[row * in.w + x] = images[row * in.w + in.w - 1 - x];
+            inference->mirrored_images[row * in.w + x] = images[row * in.w + in.w - 1 - x];
         }
     }
-    return run_once(inference, inference->turned, inference->mirrored, error);
+    return run_once(inference, inference->mirrored_images, inference->mirrored, error);
 }
 
 static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,
-                   size_t width, float **made, struct error *error) {
+                   size_t width, float **resized, struct error *error) {
     const struct shape out = inference->out;
     if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
         float_resize_close(&inference->resize);
@@ -85,16 +85,16 @@ static bool resize(struct inference *inference, const float *logits, size_t i, s
             return false;
         }
     }
-    *made = float_resize_run(&inference->resize, logits + i * out.h * out.w);
+    *resized = float_resize_run(&inference->resize, logits + i * out.h * out.w);
     return true;
 }
 
 bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
                       const float **logits, struct error *error) {
-    float *made = NULL;
-    const bool good = resize(inference, inference->logits, i, height, width, &made, error);
-    *logits = made;
-    return good;
+    float *resized = NULL;
+    const bool done = resize(inference, inference->logits, i, height, width, &resized, error);
+    *logits = resized;
+    return done;
 }
 
 static inline float sigmoid(float z) {
@@ -111,8 +111,8 @@ VECTORISED static void add_mirrored(const float *logits, size_t height, size_t w
                                     float *probability) {
     for (size_t y = 0; y < height; y++) {
         for (size_t x = 0; x < width; x++) {
-            float *at = &probability[y * width + x];
-            *at = 0.5F * (*at + sigmoid(logits[y * width + width - 1 - x]));
+            float *mean = &probability[y * width + x];
+            *mean = 0.5F * (*mean + sigmoid(logits[y * width + width - 1 - x]));
         }
     }
 }
@@ -122,10 +122,10 @@ static bool mean_of_both(struct inference *inference, size_t i, size_t height, s
                          float **probability, struct error *error) {
     float *mirrored = NULL;
     const size_t count = height * width;
-    if (count > inference->room) {
+    if (count > inference->capacity) {
         free(inference->probability);
         inference->probability = malloc(count * sizeof(float));
-        inference->room = inference->probability != NULL ? count : 0;
+        inference->capacity = inference->probability != NULL ? count : 0;
     }
     if (inference->probability == NULL) {
         return fail(error, "no memory");

@@ -12,11 +12,11 @@ struct inference {
     struct shape in, out;        // of the network; output 0 is the main head's logits
     float *logits, *mirrored;    // of a batch; of the mirrored images
     bool flip;                   // whether `mirrored` counts
-    uint8_t *images;             // room for a batch, for callers who gather one
-    uint8_t *turned;             // images mirrored left to right
+    uint8_t *images;             // of a batch, for callers who gather one
+    uint8_t *mirrored_images;    // left to right
     struct float_resize resize;
     float *probability; // of a mirrored pair
-    size_t room;        // numbers in `probability`
+    size_t capacity;    // numbers in `probability`
 };
 
 // With `flip`, every image also runs mirrored, and probabilities are the mean of both.

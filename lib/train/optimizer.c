@@ -2,7 +2,7 @@
 #include "train/optimizer.h"
 
 const struct optimizer_rule *optimizer_rule_of(const struct optimizer *optimizer) {
-    return optimizer_rules[optimizer->options.number];
+    return optimizer_rules[optimizer->options.index];
 }
 
 static bool allocate(struct optimizer *optimizer) {
@@ -24,7 +24,7 @@ bool optimizer_open(struct optimizer *optimizer, const struct optimizer_options 
                     struct error *error) {
     *optimizer = (struct optimizer){
         .backend = backend, .graph = graph, .executor = executor, .options = *options};
-    if (!training_has_optimizer(backend, options->number, error)) {
+    if (!training_has_optimizer(backend, options->index, error)) {
         return false;
     }
     if (!allocate(optimizer)) {
@@ -45,7 +45,7 @@ void optimizer_close(struct optimizer *optimizer) {
 
 void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
     const struct optimizer_rule *rule = optimizer_rule_of(optimizer);
-    const double *values = optimizer->options.values[optimizer->options.number];
+    const double *values = optimizer->options.values[optimizer->options.index];
     optimizer->steps++;
     const struct optimizer_coefficients coefficients[2] = {
         rule->begin(optimizer->steps, rate, decay, values),
@@ -55,7 +55,7 @@ void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
 }
 
 void optimizer_queue(const struct optimizer *optimizer) {
-    struct update update = {.number = optimizer->options.number,
+    struct update update = {.index = optimizer->options.index,
                             .parameters = executor_values(optimizer->executor),
                             .gradients = executor_gradients(optimizer->executor),
                             .decaying = executor_decaying_count(optimizer->executor),
@@ -74,8 +74,8 @@ const char *optimizer_fault(const struct optimizer *optimizer) {
     optimizer->backend->calls->get(optimizer->backend, &bad, optimizer->bad, sizeof bad);
     for (int i = 0; bad != INT64_MAX && i < graph_parameter_count(optimizer->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(optimizer->graph, i);
-        const size_t at = (size_t)bad;
-        if (at >= parameter->offset && at < parameter->offset + parameter->count) {
+        const size_t index = (size_t)bad;
+        if (index >= parameter->offset && index < parameter->offset + parameter->count) {
             return parameter->name;
         }
     }

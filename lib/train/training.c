@@ -16,12 +16,12 @@ bool training_has_losses(const struct backend *backend, const struct loss_option
     return true;
 }
 
-bool training_has_optimizer(const struct backend *backend, enum optimizer_number number,
+bool training_has_optimizer(const struct backend *backend, enum optimizer_index index,
                             struct error *error) {
     const bool *has = training_of(backend)->has_optimizer;
-    return has == NULL || has[number] ||
+    return has == NULL || has[index] ||
            fail(error, "this device has no kernel for the optimiser %s",
-                optimizer_rules[number]->name);
+                optimizer_rules[index]->name);
 }
 
 static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs,

@@ -17,7 +17,7 @@ struct training_calls {
                  void *scratch);
     // optimizer_update.
     void (*update)(struct backend *backend, const struct update *update);
-    const bool *has_loss, *has_optimizer; // by number, whether the device has it; NULL: all
+    const bool *has_loss, *has_optimizer; // of each row, on this device; NULL: all
 };
 
 extern const struct training_calls training_cpu, training_cuda;
@@ -27,7 +27,7 @@ const struct training_calls *training_of(const struct backend *backend);
 // Whether the device has all terms of a loss, and an optimiser; *error names what it has not.
 CHECKED bool training_has_losses(const struct backend *backend, const struct loss_options *options,
                                  struct error *error);
-CHECKED bool training_has_optimizer(const struct backend *backend, enum optimizer_number number,
+CHECKED bool training_has_optimizer(const struct backend *backend, enum optimizer_index index,
                                     struct error *error);
 
 #endif

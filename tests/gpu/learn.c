@@ -42,8 +42,8 @@ static void draw_case(const struct lesson *lesson, size_t i) {
         die("%s", error.text);
     }
     for (size_t k = 0; k < phantom.lesion_count; k++) {
-        for (size_t at = 0; at < pixels; at++) {
-            mask[at] |= phantom.lesions[k].pixels[at];
+        for (size_t pixel = 0; pixel < pixels; pixel++) {
+            mask[pixel] |= phantom.lesions[k].pixels[pixel];
         }
     }
     phantom_free(&phantom);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WARM = 4, MOST_REPEATS = 1000 };
+enum { WARM = 4, MAX_REPEATS = 1000 };
 #define RATE 5e-4
 #define DECAY 1e-4
 #define UPDATE_BYTES 32 // a parameter: values, means, variances, gradients, read and written
@@ -43,7 +43,7 @@ static int ascending(const void *a, const void *b) {
 
 // The median of so many times of work(context), in milliseconds.
 static double time_all(int64_t repeat, void (*work)(void *context), void *context) {
-    double times[MOST_REPEATS] = {0};
+    double times[MAX_REPEATS] = {0};
     for (int64_t i = -WARM; i < repeat; i++) {
         const double start = now();
         work(context);
@@ -240,7 +240,7 @@ static void read_options(struct options *options, int argc, char **argv) {
     const struct option_row rows[] = {
         NETWORK_ROWS(&options->choice, 1, 32),
         {"repeat", 0, OPTION_INTEGER, &options->repeat, "N", "measurements (default: 20)", 1,
-         MOST_REPEATS, OPTION_SILENT},
+         MAX_REPEATS, OPTION_SILENT},
         {"tflops", 0, OPTION_NUMBER, &options->tera_flop, "X",
          "arithmetic of the device (default: 790)", 1e-6, 1e6, OPTION_SILENT},
         {"tbs", 0, OPTION_NUMBER, &options->tera_bytes, "X",

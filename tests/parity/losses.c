@@ -30,12 +30,13 @@ static void *need(size_t count, size_t size) {
     return memory;
 }
 
-static void draw_masks(struct loss_case *made, const json_t *entry, size_t height, size_t width) {
+static void draw_masks(struct loss_case *loss_case, const json_t *entry, size_t height,
+                       size_t width) {
     struct runs runs = {0};
     struct error error;
-    for (size_t image = 0; image < made->images; image++) {
+    for (size_t image = 0; image < loss_case->images; image++) {
         const char *text = json_string_value(json_array_get(member(entry, "mask"), image));
-        struct image mask = {made->masks + image * height * width, height, width};
+        struct image mask = {loss_case->masks + image * height * width, height, width};
         if (text == NULL || !runs_parse(&runs, text, strlen(text), height, width, &error)) {
             die("a mask of a fixture cannot be read");
         }
@@ -50,24 +51,25 @@ static struct loss_case make_case(const json_t *entry) {
     const size_t height = (size_t)json_integer_value(json_array_get(shape, 2));
     const size_t width = (size_t)json_integer_value(json_array_get(shape, 3));
     const size_t count = images * height * width;
-    struct loss_case made = {images, height * width, need(count, sizeof(float)), need(count, 1),
-                             need(count, sizeof(float))};
+    struct loss_case loss_case = {images, height * width, need(count, sizeof(float)),
+                                  need(count, 1), need(count, sizeof(float))};
     double *values = need(count, sizeof *values);
     hash_uniform(text_member(entry, "logits"), count, values);
     for (size_t i = 0; i < count; i++) {
-        made.logits[i] = (float)(values[i] * number_member(entry, "scale"));
+        loss_case.logits[i] = (float)(values[i] * number_member(entry, "scale"));
     }
     free(values);
-    draw_masks(&made, entry, height, width);
-    return made;
+    draw_masks(&loss_case, entry, height, width);
+    return loss_case;
 }
 
 static void compare_loss(struct parity *parity, const char *name, const json_t *recorded,
-                         const struct loss_case *made, double value) {
+                         const struct loss_case *loss_case, double value) {
     const json_t *gradient = json_object_get(recorded, "gradient");
     const double wanted = number_member(recorded, "value");
     const double value_error = fabs(value - wanted) / (fabs(wanted) + 1e-300);
-    const double gradient_error = gradient != NULL ? described_error(gradient, made->gradient) : 0;
+    const double gradient_error =
+        gradient != NULL ? described_error(gradient, loss_case->gradient) : 0;
     char figure[200];
     (void)snprintf(figure, sizeof figure, "%s: value %.1e, gradient %.1e", name, value_error,
                    gradient_error);
@@ -75,20 +77,20 @@ static void compare_loss(struct parity *parity, const char *name, const json_t *
                   value_error <= VALUE_TOLERANCE && gradient_error <= GRADIENT_TOLERANCE);
 }
 
-// One term alone, on one head; the gradient goes to made->gradient.
-static double loss_of(const struct loss_case *made, int number, double margin_lesion) {
+// One term alone, on one head; the gradient goes to loss_case->gradient.
+static double loss_of(const struct loss_case *loss_case, int term, double margin_lesion) {
     float none[2] = {0};
     const struct loss_inputs inputs = {.heads = 1,
-                                       .images = made->images,
-                                       .pixels = made->pixels,
-                                       .logits = {made->logits},
-                                       .masks = made->masks,
+                                       .images = loss_case->images,
+                                       .pixels = loss_case->pixels,
+                                       .logits = {loss_case->logits},
+                                       .masks = loss_case->masks,
                                        .global = none,
-                                       .gradients = {made->gradient},
+                                       .gradients = {loss_case->gradient},
                                        .global_gradient = none};
     struct loss_options options = loss_options_usual();
     for (int i = 0; i < LOSSES; i++) {
-        options.weights[i] = i == number ? 1 : 0;
+        options.weights[i] = i == term ? 1 : 0;
     }
     options.values[LOSS_lovasz][LOVASZ_MARGIN_LESION] = margin_lesion;
     void *scratch = need(total_loss_scratch(&inputs, &options, 1), 1);
@@ -100,21 +102,21 @@ static double loss_of(const struct loss_case *made, int number, double margin_le
 static void compare_case(struct parity *parity, const json_t *entry) {
     static const struct {
         const char *name;
-        int number;
+        int term;
         double margin_lesion; // of the Lovasz hinge
     } losses[] = {{"balanced_bce", LOSS_bce, 1},
                   {"lovasz_margin_1_5", LOSS_lovasz, 5},
                   {"lovasz_margin_1_1", LOSS_lovasz, 1}};
-    struct loss_case made = make_case(entry);
+    struct loss_case loss_case = make_case(entry);
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         char name[100];
-        const double value = loss_of(&made, losses[i].number, losses[i].margin_lesion);
+        const double value = loss_of(&loss_case, losses[i].term, losses[i].margin_lesion);
         (void)snprintf(name, sizeof name, "%s of %s", losses[i].name, text_member(entry, "name"));
-        compare_loss(parity, name, member(entry, losses[i].name), &made, value);
+        compare_loss(parity, name, member(entry, losses[i].name), &loss_case, value);
     }
-    free(made.logits);
-    free(made.masks);
-    free(made.gradient);
+    free(loss_case.logits);
+    free(loss_case.masks);
+    free(loss_case.gradient);
 }
 
 void parity_losses(struct parity *parity, const json_t *fixture) {

@@ -14,17 +14,17 @@ struct lovasz_work {
     // Lesion pixels among the sorted, of each tile, and of the tiles before it in its segment.
     unsigned *tile_count, *tile_first;
     unsigned *violators; // of each segment
-    // Of each pixel a number: its segment, the complement of its error, its place in the map.
+    // Of each pixel an entry: its segment, the complement of its error, its place in the map.
     // Segments come one after the other, and in each those of the greatest errors first, once it is
     // sorted.
-    uint64_t *numbers, *other;
+    uint64_t *entries, *other;
     const uint64_t *sorted;
-    int pixel_bits, segment_bits; // of a number; the error between them has ERROR_BITS
+    int pixel_bits, segment_bits; // of an entry; the error between them has ERROR_BITS
     void *sort_scratch;
     size_t sort_bytes;
 };
 
-__global__ void number_pixels(const struct lovasz_work work) {
+__global__ void make_entries(const struct lovasz_work work) {
     const struct loss_inputs &inputs = work.loss.inputs;
     const size_t map = blockIdx.y * inputs.pixels;
     const float *logits = inputs.logits[blockIdx.z] + map;
@@ -39,16 +39,16 @@ __global__ void number_pixels(const struct lovasz_work work) {
         uint32_t bits;
         memcpy(&bits, &violation, sizeof bits);
         const uint64_t key = segment << ERROR_BITS | (~bits & ERROR_MASK);
-        work.numbers[segment * inputs.pixels + i] = key << work.pixel_bits | i;
+        work.entries[segment * inputs.pixels + i] = key << work.pixel_bits | i;
     }
 }
 
-__device__ inline size_t pixel_of(const struct lovasz_work &work, uint64_t number) {
-    return number & (((uint64_t)1 << work.pixel_bits) - 1);
+__device__ inline size_t pixel_of(const struct lovasz_work &work, uint64_t entry) {
+    return entry & (((uint64_t)1 << work.pixel_bits) - 1);
 }
 
-__device__ inline float error_of(const struct lovasz_work &work, uint64_t number) {
-    const uint32_t bits = ~(uint32_t)(number >> work.pixel_bits) & ERROR_MASK;
+__device__ inline float error_of(const struct lovasz_work &work, uint64_t entry) {
+    const uint32_t bits = ~(uint32_t)(entry >> work.pixel_bits) & ERROR_MASK;
     float error;
     memcpy(&error, &bits, sizeof error);
     return error;
@@ -163,7 +163,7 @@ __global__ void add_rises(const struct lovasz_work work) {
 size_t lay_out(struct lovasz_work *work, char *memory) {
     const size_t segments = segments_of(&work->loss.inputs);
     const size_t tiles = segments * tiles_of(&work->loss.inputs);
-    const size_t numbers = segments * work->loss.inputs.pixels;
+    const size_t entries = segments * work->loss.inputs.pixels;
     size_t bytes = 0;
     const struct {
         void **array;
@@ -172,8 +172,8 @@ size_t lay_out(struct lovasz_work *work, char *memory) {
         {(void **)&work->tile_count, tiles * sizeof(unsigned)},
         {(void **)&work->tile_first, tiles * sizeof(unsigned)},
         {(void **)&work->violators, segments * sizeof(unsigned)},
-        {(void **)&work->numbers, numbers * sizeof(uint64_t)},
-        {(void **)&work->other, numbers * sizeof(uint64_t)},
+        {(void **)&work->entries, entries * sizeof(uint64_t)},
+        {(void **)&work->other, entries * sizeof(uint64_t)},
         {&work->sort_scratch, work->sort_bytes},
     };
     for (const auto &place : arrays) {
@@ -212,8 +212,8 @@ void add(struct backend *backend, const struct loss_work *loss, void *scratch) {
     struct lovasz_work work = work_on(backend, &loss->inputs);
     (void)lay_out(&work, (char *)scratch);
     work.loss = *loss;
-    launch(backend, number_pixels, tile_blocks(loss), THREADS, work);
-    work.sorted = cuda_sort(backend, work.numbers, work.other, segments * loss->inputs.pixels,
+    launch(backend, make_entries, tile_blocks(loss), THREADS, work);
+    work.sorted = cuda_sort(backend, work.entries, work.other, segments * loss->inputs.pixels,
                             work.pixel_bits, work.pixel_bits + ERROR_BITS + work.segment_bits,
                             work.sort_scratch, work.sort_bytes);
     launch(backend, count_violators, (unsigned)segments, 1, work);

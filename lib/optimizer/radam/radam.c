@@ -13,12 +13,12 @@ static struct optimizer_coefficients begin(int64_t step, double rate, double dec
     const double beta1 = values[BETA1];
     const double beta2 = values[BETA2];
     const double decayed = pow(beta2, (double)step);
-    const double most = 2 / (1 - beta2) - 1;
-    const double degrees = most - 2 * (double)step * decayed / (1 - decayed);
+    const double limit = 2 / (1 - beta2) - 1;
+    const double degrees = limit - 2 * (double)step * decayed / (1 - decayed);
     double correction = rate / (1 - pow(beta1, (double)step));
     if (degrees >= 5) {
-        correction *= sqrt((1 - decayed) * (degrees - 4) / (most - 4) * (degrees - 2) / degrees *
-                           most / (most - 2));
+        correction *= sqrt((1 - decayed) * (degrees - 4) / (limit - 4) * (degrees - 2) / degrees *
+                           limit / (limit - 2));
     }
     return (struct optimizer_coefficients){{[RADAM_BETA1] = (float)beta1,
                                             [RADAM_BETA2] = (float)beta2,

@@ -19,14 +19,14 @@ struct arrays {
     float *learned[MAX_MOMENTS + 1];
 };
 
-static const char *learned_name(const struct optimizer_rule *rule, size_t number) {
-    return number < rule->moments ? rule->moment[number].name : gradient_name;
+static const char *learned_name(const struct optimizer_rule *rule, size_t index) {
+    return index < rule->moments ? rule->moment[index].name : gradient_name;
 }
 
-// The device's array of that number.
-static float *learned_on_device(const struct optimizer *optimizer, size_t number) {
-    return number < optimizer_rule_of(optimizer)->moments ? optimizer->moments[number]
-                                                          : executor_gradients(optimizer->executor);
+// The device's array of that index.
+static float *learned_on_device(const struct optimizer *optimizer, size_t index) {
+    return index < optimizer_rule_of(optimizer)->moments ? optimizer->moments[index]
+                                                         : executor_gradients(optimizer->executor);
 }
 
 static void free_all(struct arrays *arrays) {
@@ -183,7 +183,7 @@ struct loading {
     const struct training_plan *plan;
     struct training_state *state;
     struct arrays arrays;
-    bool *has_value, *has_memory; // of each parameter; what the optimiser remembers of it
+    bool *has_value, *has_learned; // of each parameter: its values; its moments and gradient
     bool has_state;
 };
 
@@ -198,7 +198,7 @@ static bool take_record(bool *has, const struct record *record, size_t values,
                                            TEXT_ARG(record->id), record->count, values);
 }
 
-// The number of a parameter, -1 where there is none of this name.
+// The index of a parameter, -1 where there is none of this name.
 static int find_parameter(const struct graph *graph, struct text name) {
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         if (text_is(name, graph_parameter_at(graph, i)->name)) {
@@ -208,19 +208,19 @@ static int find_parameter(const struct graph *graph, struct text name) {
     return -1;
 }
 
-static bool read_value(struct loading *loading, const struct record *record, int number,
+static bool read_value(struct loading *loading, const struct record *record, int index,
                        struct error *error) {
-    const struct parameter *parameter = graph_parameter_at(loading->graph, number);
-    return take_record(&loading->has_value[number], record, 1, error) &&
+    const struct parameter *parameter = graph_parameter_at(loading->graph, index);
+    return take_record(&loading->has_value[index], record, 1, error) &&
            copy_tensor(record, CHECKPOINT_VALUE, parameter, parameter->role == ROLE_VARIANCE,
                        loading->arrays.values, error);
 }
 
-static bool read_memory(struct loading *loading, const struct record *record, int number,
-                        struct error *error) {
-    const struct parameter *parameter = graph_parameter_at(loading->graph, number);
+static bool read_learned(struct loading *loading, const struct record *record, int index,
+                         struct error *error) {
+    const struct parameter *parameter = graph_parameter_at(loading->graph, index);
     const struct optimizer_rule *rule = loading->rule;
-    bool read = take_record(&loading->has_memory[number], record, loading->arrays.kept, error);
+    bool read = take_record(&loading->has_learned[index], record, loading->arrays.kept, error);
     for (size_t k = 0; k < loading->arrays.kept && read; k++) {
         const bool variance = k < rule->moments && rule->moment[k].squared;
         read = copy_tensor(record, learned_name(rule, k), parameter, variance,
@@ -239,31 +239,31 @@ static bool read_record(struct loading *loading, const struct record *record, st
     const struct text name =
         of_optimizer ? (struct text){record->id.bytes + prefix, record->id.length - prefix}
                      : record->id;
-    const int number = find_parameter(loading->graph, name);
-    if (number < 0 ||
-        (of_optimizer && !role_is_learned(graph_parameter_at(loading->graph, number)->role))) {
+    const int index = find_parameter(loading->graph, name);
+    if (index < 0 ||
+        (of_optimizer && !role_is_learned(graph_parameter_at(loading->graph, index)->role))) {
         return fail(error, "the network has no parameter '%.*s'", TEXT_ARG(record->id));
     }
-    return of_optimizer ? read_memory(loading, record, number, error)
-                        : read_value(loading, record, number, error);
+    return of_optimizer ? read_learned(loading, record, index, error)
+                        : read_value(loading, record, index, error);
 }
 
 static bool complete(const struct loading *loading, struct error *error) {
-    int remembering = 0;
+    int learned = 0;
     for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
         if (!loading->has_value[i]) {
             return fail(error, "not all of a checkpoint: it lacks %s",
                         graph_parameter_at(loading->graph, i)->name);
         }
-        remembering += loading->has_memory[i];
+        learned += loading->has_learned[i];
     }
     if (!loading->has_state) {
         return fail(error, "not all of a checkpoint: it lacks '" CHECKPOINT_STATE "'");
     }
     for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(loading->graph, i);
-        if (role_is_learned(parameter->role) && !loading->has_memory[i]) {
-            return remembering == 0
+        if (role_is_learned(parameter->role) && !loading->has_learned[i]) {
+            return learned == 0
                        ? fail(error, "holds weights only, without what the optimiser remembers: it "
                                      "can start a run (--init), not go on with one")
                        : fail(error, "not all of a checkpoint: it lacks " CHECKPOINT_OPTIMIZER "%s",
@@ -288,17 +288,17 @@ static bool read_all(struct loading *loading, struct stream_reader *reader, cons
     return status == STREAM_END && (complete(loading, error) || fail_within(error, "%s", path));
 }
 
-// Reads all into `loading`, whose arrays are there; both lists of flags are made here.
+// Reads all into `loading`, whose arrays are there; allocates both lists of flags.
 static bool load_into(struct loading *loading, struct stream_reader *reader, const char *path,
                       struct error *error) {
     const size_t count = (size_t)graph_parameter_count(loading->graph);
     loading->has_value = calloc(count + 1, sizeof(bool));
-    loading->has_memory = calloc(count + 1, sizeof(bool));
-    const bool read = loading->has_value != NULL && loading->has_memory != NULL
+    loading->has_learned = calloc(count + 1, sizeof(bool));
+    const bool read = loading->has_value != NULL && loading->has_learned != NULL
                           ? read_all(loading, reader, path, error)
                           : fail(error, "no memory for a checkpoint");
     free(loading->has_value);
-    free(loading->has_memory);
+    free(loading->has_learned);
     return read;
 }
 

@@ -38,9 +38,9 @@ static void draw_normal(struct random *random, double pair[2]) {
     pair[1] = radius * sin(angle);
 }
 
-static void start_parameter(const struct parameter *parameter, uint64_t seed, uint64_t number,
+static void start_parameter(const struct parameter *parameter, uint64_t seed, uint64_t index,
                             float *values) {
-    struct random random = random_seed(seed, DRAW_PARAMETERS, number);
+    struct random random = random_seed(seed, DRAW_PARAMETERS, index);
     const bool one = parameter->role == ROLE_SCALE || parameter->role == ROLE_VARIANCE;
     const double deviation =
         parameter->role == ROLE_CONVOLUTION
@@ -155,9 +155,9 @@ struct layer_name parameters_prefix(const struct graph *graph, const struct weig
     static const char known[] = "layer1.0.conv1.weight";
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const char *name = graph_parameter_at(graph, i)->name;
-        const char *at = strstr(name, known);
-        if (at != NULL && weight_table_find(table, "conv1.weight") != NULL) {
-            return graph_name("%.*s", (int)(at - name), name);
+        const char *found = strstr(name, known);
+        if (found != NULL && weight_table_find(table, "conv1.weight") != NULL) {
+            return graph_name("%.*s", (int)(found - name), name);
         }
     }
     return graph_name("%s", "");

@@ -8,7 +8,7 @@
 
 // First values: convolutions normal with deviation sqrt(2 / (out channels * kernel area))
 // (Kaiming, fan out, ReLU), norms' weights and variances 1, all else 0. Each parameter draws from
-// (seed, its number) alone.
+// (seed, its index) alone.
 CHECKED bool parameters_start(struct backend *backend, const struct graph *graph,
                               struct executor *executor, uint64_t seed, struct error *error);
 

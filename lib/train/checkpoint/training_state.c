@@ -11,12 +11,12 @@ enum { INTEGERS = 6, NUMBERS = 7 };
 struct members {
     struct {
         const char *name;
-        int64_t *at;
+        int64_t *value;
     } integers[INTEGERS];
     struct {
         const char *name;
-        double *at;
-        double least, most;
+        double *value;
+        double minimum, maximum;
     } numbers[NUMBERS];
 };
 
@@ -46,11 +46,11 @@ bool training_state_write(struct stream_writer *writer, const struct training_st
     fields[count++] = (struct field){text_of("options"), value_text(text_of(state->options))};
     for (size_t i = 0; i < INTEGERS; i++) {
         fields[count++] = (struct field){text_of(members.integers[i].name),
-                                         value_integer(*members.integers[i].at)};
+                                         value_integer(*members.integers[i].value)};
     }
     for (size_t i = 0; i < NUMBERS; i++) {
-        fields[count++] =
-            (struct field){text_of(members.numbers[i].name), value_number(*members.numbers[i].at)};
+        fields[count++] = (struct field){text_of(members.numbers[i].name),
+                                         value_number(*members.numbers[i].value)};
     }
     const struct record record = {text_of(CHECKPOINT_STATE), count, fields};
     return stream_add(writer, &record, error);
@@ -75,10 +75,10 @@ static bool same_count(const char *name, int64_t count, int64_t wanted, struct e
                                    name, count, wanted);
 }
 
-static bool count_within(const char *name, int64_t count, int64_t most, struct error *error) {
-    return (count >= 0 && count <= most) ||
+static bool count_within(const char *name, int64_t count, int64_t maximum, struct error *error) {
+    return (count >= 0 && count <= maximum) ||
            fail(error, "the state's '%s' is %" PRId64 ", and must be from 0 to %" PRId64, name,
-                count, most);
+                count, maximum);
 }
 
 // The best of the scores is not below the last, and there is one if it was reached somewhere.
@@ -107,12 +107,12 @@ static bool read_numbers(const struct record *record, const struct members *memb
         if (value == NULL || value->type != VALUE_NUMBER) {
             return fail(error, "the state lacks '%s'", name);
         }
-        if (!(value->number >= members->numbers[i].least &&
-              value->number <= members->numbers[i].most)) {
+        if (!(value->number >= members->numbers[i].minimum &&
+              value->number <= members->numbers[i].maximum)) {
             return fail(error, "the state's '%s' is %g, and must be from %g to %g", name,
-                        value->number, members->numbers[i].least, members->numbers[i].most);
+                        value->number, members->numbers[i].minimum, members->numbers[i].maximum);
         }
-        *members->numbers[i].at = value->number;
+        *members->numbers[i].value = value->number;
     }
     return true;
 }
@@ -126,7 +126,7 @@ bool training_state_read(const struct record *record, const struct training_plan
         return false;
     }
     for (size_t i = 0; i < INTEGERS; i++) {
-        if (!record_integer(record, members.integers[i].name, members.integers[i].at, error)) {
+        if (!record_integer(record, members.integers[i].name, members.integers[i].value, error)) {
             return false;
         }
     }

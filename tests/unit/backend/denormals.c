@@ -245,7 +245,7 @@ enum { LEARNED = 1 << 16 };
 
 struct update_call {
     struct backend *backend;
-    enum optimizer_number number;
+    enum optimizer_index index;
     float parameters[LEARNED], gradients[LEARNED], moments[MAX_MOMENTS][LEARNED];
     float gradient; // of all
 };
@@ -254,9 +254,9 @@ static void step_of_update(void *context) {
     struct update_call *call = context;
     const struct optimizer_options options = optimizer_options_usual();
     const struct optimizer_coefficients coefficients =
-        optimizer_rules[call->number]->begin(100, 1e-3, 1e-4, options.values[call->number]);
+        optimizer_rules[call->index]->begin(100, 1e-3, 1e-4, options.values[call->index]);
     int64_t bad = 0;
-    struct update update = {.number = call->number,
+    struct update update = {.index = call->index,
                             .parameters = call->parameters,
                             .gradients = call->gradients,
                             .decaying = LEARNED,
@@ -272,12 +272,12 @@ static void step_of_update(void *context) {
     training_cpu.update(call->backend, &update);
 }
 
-static struct update_call *open_update(struct backend *backend, enum optimizer_number number,
+static struct update_call *open_update(struct backend *backend, enum optimizer_index index,
                                        float gradient, float moment) {
     struct update_call *call = calloc(1, sizeof *call);
     assert_non_null(call);
     call->backend = backend;
-    call->number = number;
+    call->index = index;
     call->gradient = gradient;
     for (size_t i = 0; i < LEARNED; i++) {
         call->parameters[i] = 0.1F;
@@ -294,7 +294,7 @@ static void optimisers_are_as_fast_with_them(void **state) {
     struct backend *backend = backend_open("cpu", PRECISION_F32, 2, &error);
     (void)state;
     assert_non_null(backend);
-    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         struct update_call *learns = open_update(backend, i, 1e-3F, 1e-3F);
         struct update_call *rests = open_update(backend, i, 1e-21F, 1e-39F);
         compare_times(optimizer_rules[i]->name, &(struct work){backend, step_of_update, learns},

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { DEVICES = 2, MOST = 3 * 5000 };
+enum { DEVICES = 2, MAX_LOGITS = 3 * 5000 };
 static const char *const devices[DEVICES] = {"cpu", "cuda"};
 static bool has_loss[LOSSES], has_optimizer[OPTIMIZERS]; // the second device
 
@@ -21,13 +21,13 @@ static bool has_loss[LOSSES], has_optimizer[OPTIMIZERS]; // the second device
 
 enum lesions { SOME, NONE, ALL, ONE_IMAGE };
 enum logits { DRAWN, TIED, SURE, WRONG };
-enum numbers { SEGMENTATION, CLASSIFICATION };
+enum kind { SEGMENTATION, CLASSIFICATION };
 
 struct loss_case {
     size_t heads, images, pixels;
     enum lesions lesions;
     enum logits logits;
-    enum numbers numbers;
+    enum kind kind;
 };
 
 static const struct loss_case loss_cases[] = {
@@ -60,21 +60,21 @@ static float logit_of(enum logits logits, uint8_t mask, struct random *random) {
 }
 
 // All terms of both devices count in classification; in segmentation those that usually do.
-static struct loss_options options_of(enum numbers numbers) {
+static struct loss_options options_of(enum kind kind) {
     struct loss_options options = loss_options_usual();
-    for (int i = 0; i < LOSSES && numbers == CLASSIFICATION; i++) {
+    for (int i = 0; i < LOSSES && kind == CLASSIFICATION; i++) {
         options.weights[i] = has_loss[i] ? 0.3 + 0.1 * i : 0;
     }
-    options.values[LOSS_bce][BCE_ALPHA] = numbers == CLASSIFICATION ? 0.25 : 0.5;
-    options.values[LOSS_lovasz][LOVASZ_MARGIN_LESION] = numbers == CLASSIFICATION ? 1 : 5;
-    options.values[LOSS_lovasz][LOVASZ_MARGIN_EMPTY] = numbers == CLASSIFICATION ? 5 : 1;
+    options.values[LOSS_bce][BCE_ALPHA] = kind == CLASSIFICATION ? 0.25 : 0.5;
+    options.values[LOSS_lovasz][LOVASZ_MARGIN_LESION] = kind == CLASSIFICATION ? 1 : 5;
+    options.values[LOSS_lovasz][LOVASZ_MARGIN_EMPTY] = kind == CLASSIFICATION ? 5 : 1;
     return options;
 }
 
-// What a device made of a case.
+// What a device makes of a case.
 struct answer {
     struct loss_sums sums;
-    float gradients[MAX_HEADS][MOST];
+    float gradients[MAX_HEADS][MAX_LOGITS];
     float global[3];
 };
 
@@ -99,7 +99,7 @@ static void *device_copy(struct backend *backend, const void *numbers, size_t by
 
 struct loss_call {
     struct backend *backend;
-    const struct loss_case *at;
+    const struct loss_case *loss_case;
     struct loss_options options;
     struct loss_inputs inputs;
     struct loss_sums *sums;
@@ -112,29 +112,31 @@ static void queue_loss(void *context) {
         ->loss(call->backend, &call->inputs, &call->options, 0.5, call->sums, call->scratch);
 }
 
-static void open_loss(struct loss_call *call, const struct loss_case *at, const char *device) {
-    static float logits[MOST];
-    static uint8_t masks[MOST];
-    struct random random = random_seed(3, at->pixels, at->heads);
-    const size_t count = at->images * at->pixels;
-    *call =
-        (struct loss_call){.backend = opened(device), .at = at, .options = options_of(at->numbers)};
-    call->inputs.heads = at->heads;
-    call->inputs.images = at->images;
-    call->inputs.pixels = at->pixels;
+static void open_loss(struct loss_call *call, const struct loss_case *loss_case,
+                      const char *device) {
+    static float logits[MAX_LOGITS];
+    static uint8_t masks[MAX_LOGITS];
+    struct random random = random_seed(3, loss_case->pixels, loss_case->heads);
+    const size_t count = loss_case->images * loss_case->pixels;
+    *call = (struct loss_call){
+        .backend = opened(device), .loss_case = loss_case, .options = options_of(loss_case->kind)};
+    call->inputs.heads = loss_case->heads;
+    call->inputs.images = loss_case->images;
+    call->inputs.pixels = loss_case->pixels;
     for (size_t i = 0; i < count; i++) {
-        masks[i] = mask_of(at->lesions, i / at->pixels, &random);
+        masks[i] = mask_of(loss_case->lesions, i / loss_case->pixels, &random);
     }
     call->inputs.masks = device_copy(call->backend, masks, count);
-    for (size_t head = 0; head < at->heads; head++) {
+    for (size_t head = 0; head < loss_case->heads; head++) {
         for (size_t i = 0; i < count; i++) {
-            logits[i] = logit_of(at->logits, masks[i], &random);
+            logits[i] = logit_of(loss_case->logits, masks[i], &random);
         }
         call->inputs.logits[head] = device_copy(call->backend, logits, count * sizeof *logits);
         call->inputs.gradients[head] = device_copy(call->backend, NULL, count * sizeof *logits);
     }
-    call->inputs.global = device_copy(call->backend, logits, at->images * sizeof *logits);
-    call->inputs.global_gradient = device_copy(call->backend, NULL, at->images * sizeof *logits);
+    call->inputs.global = device_copy(call->backend, logits, loss_case->images * sizeof *logits);
+    call->inputs.global_gradient =
+        device_copy(call->backend, NULL, loss_case->images * sizeof *logits);
     call->sums = device_copy(call->backend, NULL, sizeof *call->sums);
     call->scratch = device_copy(
         call->backend, NULL,
@@ -143,19 +145,19 @@ static void open_loss(struct loss_call *call, const struct loss_case *at, const 
 
 static void fetch_loss(const struct loss_call *call, struct answer *answer) {
     const struct backend_calls *calls = call->backend->calls;
-    const size_t bytes = call->at->images * call->at->pixels * sizeof(float);
+    const size_t bytes = call->loss_case->images * call->loss_case->pixels * sizeof(float);
     memset(answer, 0, sizeof *answer);
-    for (size_t head = 0; head < call->at->heads; head++) {
+    for (size_t head = 0; head < call->loss_case->heads; head++) {
         calls->get(call->backend, answer->gradients[head], call->inputs.gradients[head], bytes);
     }
     calls->get(call->backend, answer->global, call->inputs.global_gradient,
-               call->at->images * sizeof(float));
+               call->loss_case->images * sizeof(float));
     calls->get(call->backend, &answer->sums, call->sums, sizeof answer->sums);
 }
 
 static void close_loss(struct loss_call *call) {
     const struct backend_calls *calls = call->backend->calls;
-    for (size_t head = 0; head < call->at->heads; head++) {
+    for (size_t head = 0; head < call->loss_case->heads; head++) {
         calls->release(call->backend, (void *)call->inputs.logits[head]);
         calls->release(call->backend, call->inputs.gradients[head]);
     }
@@ -185,28 +187,30 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void compare_answers(size_t which, struct answer *made, struct answer *wanted) {
-    const struct loss_case *at = &loss_cases[which];
+static void compare_answers(size_t which, struct answer *answer, struct answer *wanted) {
+    const struct loss_case *loss_case = &loss_cases[which];
     for (int i = 0; i < LOSSES; i++) {
-        const double sum = made->sums.terms[i];
+        const double sum = answer->sums.terms[i];
         const double want = wanted->sums.terms[i];
         if (!(fabs(sum - want) <= 1e-6 * fabs(want) + 1e-12)) {
             fail_msg("case %zu, %s: %.9g, on the CPU %.9g", which, loss_terms[i]->name, sum, want);
         }
     }
-    assert_true(fabs(made->sums.total - wanted->sums.total) <= 1e-6 * wanted->sums.total);
-    for (size_t head = 0; head < at->heads; head++) {
-        if (at->logits == TIED) {
-            qsort(made->gradients[head], at->images * at->pixels, sizeof(float), by_value);
-            qsort(wanted->gradients[head], at->images * at->pixels, sizeof(float), by_value);
+    assert_true(fabs(answer->sums.total - wanted->sums.total) <= 1e-6 * wanted->sums.total);
+    for (size_t head = 0; head < loss_case->heads; head++) {
+        if (loss_case->logits == TIED) {
+            qsort(answer->gradients[head], loss_case->images * loss_case->pixels, sizeof(float),
+                  by_value);
+            qsort(wanted->gradients[head], loss_case->images * loss_case->pixels, sizeof(float),
+                  by_value);
         }
-        const double apart =
-            distance(made->gradients[head], wanted->gradients[head], at->images * at->pixels);
+        const double apart = distance(answer->gradients[head], wanted->gradients[head],
+                                      loss_case->images * loss_case->pixels);
         if (!(apart <= 1e-6)) {
             fail_msg("case %zu, gradient of head %zu: off by %g", which, head, apart);
         }
     }
-    assert_true(distance(made->global, wanted->global, at->images) <= 1e-6);
+    assert_true(distance(answer->global, wanted->global, loss_case->images) <= 1e-6);
 }
 
 static void losses_agree(void **state) {
@@ -228,7 +232,7 @@ static void losses_agree(void **state) {
 static void a_recorded_loss_gives_the_same_bytes(void **state) {
     (void)state;
     static struct answer first;
-    static struct answer again;
+    static struct answer repeated;
     struct error error;
     struct loss_call call;
     struct recording *recording = NULL;
@@ -241,8 +245,8 @@ static void a_recorded_loss_gives_the_same_bytes(void **state) {
         calls->clear(call.backend, call.inputs.gradients[0], sizeof(float));
         calls->repeat(call.backend, &recording, queue_loss, &call);
         assert_true(calls->wait(call.backend, &error));
-        fetch_loss(&call, &again);
-        assert_memory_equal(&again, &first, sizeof first);
+        fetch_loss(&call, &repeated);
+        assert_memory_equal(&repeated, &first, sizeof first);
     }
     calls->forget(call.backend, recording);
     close_loss(&call);
@@ -258,7 +262,7 @@ struct learner {
     struct optimizer_coefficients *coefficients;
 };
 
-static struct learner open_learner(const char *device, enum optimizer_number number) {
+static struct learner open_learner(const char *device, enum optimizer_index index) {
     static float numbers[COUNT];
     struct random random = random_seed(5, 6, 7);
     struct learner learner = {.backend = opened(device)};
@@ -267,7 +271,7 @@ static struct learner open_learner(const char *device, enum optimizer_number num
     }
     learner.coefficients = device_copy(learner.backend, NULL, 2 * sizeof *learner.coefficients);
     learner.update = (struct update){
-        .number = number,
+        .index = index,
         .parameters = device_copy(learner.backend, numbers, sizeof numbers),
         .gradients = device_copy(learner.backend, NULL, sizeof numbers),
         .decaying = DECAYING,
@@ -275,7 +279,7 @@ static struct learner open_learner(const char *device, enum optimizer_number num
         .coefficients = learner.coefficients,
         .bad = device_copy(learner.backend, NULL, sizeof(int64_t)),
     };
-    for (size_t i = 0; i < optimizer_rules[number]->moments; i++) {
+    for (size_t i = 0; i < optimizer_rules[index]->moments; i++) {
         learner.update.moments[i] = device_copy(learner.backend, NULL, sizeof numbers);
     }
     return learner;
@@ -293,10 +297,11 @@ static void close_learner(struct learner *learner) {
     backend_close(learner->backend);
 }
 
-// Step `step` with drawn gradients, of which number `bad` is not finite; the first that is not.
+// Step `step` with drawn gradients, of which the one at `bad` is not finite; returns the first that
+// is not.
 static int64_t learn(struct learner *learner, int64_t step, size_t bad) {
     static float gradients[COUNT];
-    const enum optimizer_number number = learner->update.number;
+    const enum optimizer_index index = learner->update.index;
     const struct optimizer_options options = optimizer_options_usual();
     struct random random = random_seed(8, (uint64_t)step, 9);
     for (size_t i = 0; i < COUNT; i++) {
@@ -307,8 +312,8 @@ static int64_t learn(struct learner *learner, int64_t step, size_t bad) {
         gradients[COUNT - 1] = NAN;
     }
     const struct optimizer_coefficients coefficients[] = {
-        optimizer_rules[number]->begin(step, 1e-2, 1e-1, options.values[number]),
-        optimizer_rules[number]->begin(step, 1e-2, 0, options.values[number])};
+        optimizer_rules[index]->begin(step, 1e-2, 1e-1, options.values[index]),
+        optimizer_rules[index]->begin(step, 1e-2, 0, options.values[index])};
     const struct backend_calls *calls = learner->backend->calls;
     int64_t found;
     calls->put(learner->backend, learner->coefficients, coefficients, sizeof coefficients);
@@ -319,10 +324,10 @@ static int64_t learn(struct learner *learner, int64_t step, size_t bad) {
 }
 
 // What 12 steps make of the parameters; the gradients are cleared.
-static void learn_twelve(const char *device, enum optimizer_number number, float *parameters) {
+static void learn_twelve(const char *device, enum optimizer_index index, float *parameters) {
     static float gradients[COUNT];
     static const float zeros[COUNT];
-    struct learner learner = open_learner(device, number);
+    struct learner learner = open_learner(device, index);
     const struct backend_calls *calls = learner.backend->calls;
     for (int64_t step = 1; step <= 12; step++) {
         assert_int_equal(learn(&learner, step, COUNT), INT64_MAX);
@@ -336,7 +341,7 @@ static void learn_twelve(const char *device, enum optimizer_number number, float
 static void the_optimisers_agree(void **state) {
     (void)state;
     static float parameters[DEVICES][COUNT];
-    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         if (!has_optimizer[i]) {
             continue;
         }
@@ -370,7 +375,7 @@ static int look_at_tables(void **state) {
         options.weights[i] = 1;
         has_loss[i] = training_has_losses(backend, &options, &error);
     }
-    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         has_optimizer[i] = training_has_optimizer(backend, i, &error);
     }
     backend_close(backend);

@@ -46,10 +46,10 @@ static void draw(struct batch *batch) {
     }
 }
 
-static struct loss_options only(int number) {
+static struct loss_options only(int term) {
     struct loss_options options = loss_options_usual();
     for (int i = 0; i < LOSSES; i++) {
-        options.weights[i] = i == number ? 0.5 : 0;
+        options.weights[i] = i == term ? 0.5 : 0;
     }
     return options;
 }
@@ -115,7 +115,7 @@ struct trial {
     struct backend *backend;
     struct batch batch;
     struct loss_options options;
-    int number;
+    int term;
 };
 
 // (f(z + h) - f(z - h)) / 2h of one logit.
@@ -123,18 +123,18 @@ static double difference(struct trial *trial, float *logit) {
     static struct answer up;
     static struct answer down;
     const float step = 1.0F / 512;
-    const float at = *logit;
-    *logit = at + step;
+    const float logit_before = *logit;
+    *logit = logit_before + step;
     run(trial->backend, &trial->batch, &trial->options, &up);
-    *logit = at - step;
+    *logit = logit_before - step;
     run(trial->backend, &trial->batch, &trial->options, &down);
-    *logit = at;
+    *logit = logit_before;
     return (up.sums.total - down.sums.total) / (2 * (double)step);
 }
 
 static void check_gradient(struct trial *trial, const char *head, bool reads, float *logits,
                            const float *gradient, size_t count) {
-    const char *name = loss_terms[trial->number]->name;
+    const char *name = loss_terms[trial->term]->name;
     double error = 0;
     double size = 0;
     for (size_t i = 0; i < count; i++) {
@@ -157,12 +157,12 @@ static void gradients_are_those_of_finite_differences(void **state) {
     (void)state;
     trial.backend = opened("cpu");
     draw(&trial.batch);
-    for (trial.number = 0; trial.number < LOSSES; trial.number++) {
-        const unsigned heads = loss_terms[trial.number]->heads;
-        trial.options = only(trial.number);
+    for (trial.term = 0; trial.term < LOSSES; trial.term++) {
+        const unsigned heads = loss_terms[trial.term]->heads;
+        trial.options = only(trial.term);
         run(trial.backend, &trial.batch, &trial.options, &answer);
         assert_true(answer.sums.total > 0);
-        assert_true(answer.sums.total == answer.sums.terms[trial.number]);
+        assert_true(answer.sums.total == answer.sums.terms[trial.term]);
         check_gradient(&trial, "main", heads & LOSS_MAIN_HEAD, trial.batch.logits[0],
                        answer.gradients[0], MAPS);
         check_gradient(&trial, "auxiliary", heads & LOSS_AUXILIARY_HEADS, trial.batch.logits[1],
@@ -192,9 +192,9 @@ static void each_term_is_the_same_on_both_devices(void **state) {
     (void)state;
     draw(&batch);
     struct backend *backends[DEVICES] = {opened(devices[0]), opened(devices[1])};
-    for (int number = 0; number < LOSSES; number++) {
-        const struct loss_options options = only(number);
-        const char *name = loss_terms[number]->name;
+    for (int term = 0; term < LOSSES; term++) {
+        const struct loss_options options = only(term);
+        const char *name = loss_terms[term]->name;
         struct error error;
         if (!training_has_losses(backends[1], &options, &error)) {
             assert_non_null(strstr(error.text, name));

@@ -52,13 +52,13 @@ static const struct {
     formula *formula;
 } formulas[] = {{"radam", radam}};
 
-static formula *formula_of(enum optimizer_number number) {
+static formula *formula_of(enum optimizer_index index) {
     for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++) {
-        if (strcmp(formulas[i].name, optimizer_rules[number]->name) == 0) {
+        if (strcmp(formulas[i].name, optimizer_rules[index]->name) == 0) {
             return formulas[i].formula;
         }
     }
-    fail_msg("%s: this test has no formula for it", optimizer_rules[number]->name);
+    fail_msg("%s: this test has no formula for it", optimizer_rules[index]->name);
     return NULL;
 }
 
@@ -82,13 +82,13 @@ static void start(struct learner *learner) {
     }
 }
 
-static void take_step(struct learner *learner, enum optimizer_number number, int64_t step,
+static void take_step(struct learner *learner, enum optimizer_index index, int64_t step,
                       const double *values, int threads) {
-    const struct optimizer_rule *rule = optimizer_rules[number];
+    const struct optimizer_rule *rule = optimizer_rules[index];
     const struct optimizer_coefficients coefficients[2] = {rule->begin(step, RATE, DECAY, values),
                                                            rule->begin(step, RATE, 0, values)};
     int64_t bad = 0;
-    struct update update = {.number = number,
+    struct update update = {.index = index,
                             .parameters = learner->parameters,
                             .gradients = learner->gradients,
                             .decaying = DECAYING,
@@ -101,8 +101,8 @@ static void take_step(struct learner *learner, enum optimizer_number number, int
     struct random random = random_seed(4, 5, (uint64_t)step);
     for (size_t i = 0; i < COUNT; i++) {
         learner->gradients[i] = draw_gradient(&random);
-        formula_of(number)(&learner->exact[i], (double)learner->gradients[i], step,
-                           i < DECAYING ? DECAY : 0, values);
+        formula_of(index)(&learner->exact[i], (double)learner->gradients[i], step,
+                          i < DECAYING ? DECAY : 0, values);
     }
     optimizer_update(&update, threads);
     assert_int_equal(bad, INT64_MAX);
@@ -115,15 +115,15 @@ static void updates_are_those_of_the_formula(void **state) {
     static struct learner learner;
     const struct optimizer_options options = optimizer_options_usual();
     (void)state;
-    for (enum optimizer_number number = 0; number < OPTIMIZERS; number++) {
+    for (enum optimizer_index index = 0; index < OPTIMIZERS; index++) {
         start(&learner);
         for (int64_t step = 1; step <= STEPS; step++) {
-            take_step(&learner, number, step, options.values[number], 2);
+            take_step(&learner, index, step, options.values[index], 2);
             for (size_t i = 0; i < COUNT; i++) {
                 const double apart =
                     fabs((double)learner.parameters[i] - learner.exact[i].parameter);
                 if (!(apart <= 2e-6)) {
-                    fail_msg("%s, step %d, parameter %zu: off by %g", optimizer_rules[number]->name,
+                    fail_msg("%s, step %d, parameter %zu: off by %g", optimizer_rules[index]->name,
                              (int)step, i, apart);
                 }
             }
@@ -135,11 +135,11 @@ static void any_number_of_threads_gives_the_same_bytes(void **state) {
     static struct learner learners[2];
     const struct optimizer_options options = optimizer_options_usual();
     (void)state;
-    for (enum optimizer_number number = 0; number < OPTIMIZERS; number++) {
+    for (enum optimizer_index index = 0; index < OPTIMIZERS; index++) {
         for (int i = 0; i < 2; i++) {
             start(&learners[i]);
             for (int64_t step = 1; step <= 8; step++) {
-                take_step(&learners[i], number, step, options.values[number], 1 + 4 * i);
+                take_step(&learners[i], index, step, options.values[index], 1 + 4 * i);
             }
         }
         assert_memory_equal(&learners[0], &learners[1], sizeof learners[0]);
@@ -148,7 +148,7 @@ static void any_number_of_threads_gives_the_same_bytes(void **state) {
 
 static void the_table_is_whole(void **state) {
     (void)state;
-    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         const struct optimizer_rule *rule = optimizer_rules[i];
         assert_int_equal(optimizer_named(rule->name), i);
         assert_non_null(strstr(optimizer_choices(), rule->name));
@@ -173,7 +173,7 @@ static void a_device_without_an_optimiser_is_told_by_name(void **state) {
     const struct backend backend = {.training = &calls};
     struct error error;
     (void)state;
-    for (enum optimizer_number i = 0; i < OPTIMIZERS; i++) {
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         assert_false(training_has_optimizer(&backend, i, &error));
         assert_non_null(strstr(error.text, optimizer_rules[i]->name));
     }
