@@ -11,7 +11,7 @@
 #include "models/models.h"
 #include "nn/operation.h"
 #include "ops/convolution/convolution.h"
-#include "ops/convolution/cpu/convolution.h"
+#include "ops/convolution/cpu/plan.h"
 #include "program/die.h"
 
 #include <omp.h>
@@ -48,18 +48,18 @@ static int ascending(const void *a, const void *b) {
 
 struct trial {
     struct cpu_convolution *convolution;
-    void *input, *output, *gradient, *scratch;
+    void *input, *output, *gradient, *workspace;
     float *weights, *bias, *bias_gradient;
     bool train, input_gradient;
 };
 
 static void run_convolution(const struct trial *trial) {
     cpu_convolution_forward(trial->convolution, trial->input, trial->bias, trial->output,
-                            trial->scratch);
+                            trial->workspace);
     if (trial->train) {
         cpu_convolution_backward(trial->convolution, trial->input, trial->output,
                                  trial->input_gradient ? trial->gradient : NULL, trial->weights,
-                                 trial->bias_gradient, trial->scratch);
+                                 trial->bias_gradient, trial->workspace);
     }
 }
 
@@ -81,8 +81,8 @@ static double time_convolution(const struct limit *limit, const struct convoluti
     if (trial.convolution == NULL) {
         die("%s", error.text);
     }
-    trial.scratch = room(cpu_convolution_scratch(trial.convolution));
-    cpu_convolution_weights(trial.convolution, trial.weights);
+    trial.workspace = room(cpu_convolution_workspace(trial.convolution));
+    cpu_convolution_prepare(trial.convolution, trial.weights);
     double seconds[ROUNDS];
     run_convolution(&trial);
     for (int i = 0; i < ROUNDS; i++) {
@@ -98,7 +98,7 @@ static double time_convolution(const struct limit *limit, const struct convoluti
     free(trial.weights);
     free(trial.bias);
     free(trial.bias_gradient);
-    free(trial.scratch);
+    free(trial.workspace);
     return seconds[ROUNDS / 2];
 }
 

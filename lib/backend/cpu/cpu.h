@@ -15,6 +15,9 @@ void onednn_close(struct onednn *onednn);
 // Whether any call so far has failed; *error then says how.
 bool onednn_failed(const struct onednn *onednn, struct error *error);
 
+// Whether this processor multiplies bf16 in matrix units, and oneDNN knows how to.
+bool onednn_has_matrix_unit(void);
+
 // ---- activations as floats, whatever they are stored as. Kernels work through them in blocks of
 // at most CPU_BLOCK numbers, which stay in the first-level cache.
 

@@ -1,9 +1,7 @@
-// Convolutions of the CPU backend, all passes, in float32 and bf16, against plain sums in double:
-// those by our own products, directly and by Winograd's method, and those by oneDNN.
+// Convolutions of the CPU backend: every method that accepts a pass, in float32 and bf16, against
+// the plain one, and that against the sums that define it.
 #include "core/numbers/random.h"
-#include "ops/convolution/cpu/convolution.h"
-#include "ops/convolution/cpu/onednn/convolution.h"
-#include "ops/convolution/cpu/panels.h"
+#include "ops/convolution/cpu/method.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,267 +15,238 @@
 
 #include <cmocka.h>
 
-#define MOST_ERROR 2e-6 // of all numbers together, to those of the sums in double
+#define MAX_ERROR 2e-6         // of all numbers together, to those of the plain method
+#define BF16_ERROR (1.0 / 256) // of what is stored as bf16: half of its last bit
+#define THREADS 2
 
-struct tensors {
-    size_t inputs, outputs, weights;
-    float *input, *output, *weight, *bias, *gradient; // gradient: of the output
-    double *sums, *input_sums, *weight_sums;
-};
-
-static void *need(size_t count, size_t size) {
-    void *memory = calloc(count, size);
+static void *need(size_t bytes) {
+    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
     assert_non_null(memory);
+    memset(memory, 0, (bytes + 64) / 64 * 64);
     return memory;
 }
 
+// ---- a layer's tensors: what the passes read, and what they make
+
+struct tensors {
+    size_t inputs, outputs, weights, biases;
+    float *input, *output, *weight, *bias, *gradient; // gradient: of the output
+};
+
 // Numbers that bf16 holds as well.
 static float *drawn(struct random *random, size_t count) {
-    float *made = need(count, sizeof *made);
+    float *numbers = need(count * sizeof *numbers);
     for (size_t i = 0; i < count; i++) {
-        made[i] = (float)((int)(random_next(random) >> 56) - 128 + 38) / 128;
+        numbers[i] = (float)((int)(random_next(random) >> 56) - 128 + 38) / 128;
     }
-    return made;
+    return numbers;
 }
 
 static struct tensors open_tensors(const struct convolution_shape *s) {
     struct random random = random_seed(7, s->channels, s->height);
-    struct tensors made = {.inputs = s->images * s->height * s->width * s->channels,
-                           .outputs = s->images * s->out_height * s->out_width * s->out_channels,
-                           .weights = s->out_channels * s->channels * s->kernel * s->kernel};
-    made.input = drawn(&random, made.inputs);
-    made.output = drawn(&random, made.outputs);
-    made.weight = drawn(&random, made.weights);
-    made.bias = drawn(&random, s->out_channels);
-    made.gradient = drawn(&random, made.outputs);
-    made.sums = need(made.outputs, sizeof *made.sums);
-    made.input_sums = need(made.inputs, sizeof *made.input_sums);
-    made.weight_sums = need(made.weights, sizeof *made.weight_sums);
-    return made;
+    struct tensors tensors = {.inputs = convolution_inputs(s),
+                              .outputs = convolution_outputs(s),
+                              .weights = convolution_weights(s),
+                              .biases = s->out_channels};
+    tensors.input = drawn(&random, tensors.inputs);
+    tensors.output = drawn(&random, tensors.outputs);
+    tensors.weight = drawn(&random, tensors.weights);
+    tensors.bias = drawn(&random, tensors.biases);
+    tensors.gradient = drawn(&random, tensors.outputs);
+    return tensors;
 }
 
-static void close_tensors(struct tensors *made) {
-    free(made->input);
-    free(made->output);
-    free(made->weight);
-    free(made->bias);
-    free(made->gradient);
-    free(made->sums);
-    free(made->input_sums);
-    free(made->weight_sums);
+static void close_tensors(struct tensors *tensors) {
+    free(tensors->input);
+    free(tensors->output);
+    free(tensors->weight);
+    free(tensors->bias);
+    free(tensors->gradient);
 }
 
-// All three passes at one output pixel and tap.
-static void add_tap(const struct convolution_shape *s, const struct tensors *at, size_t in,
-                    size_t out, size_t tap) {
-    const size_t taps = s->kernel * s->kernel;
-    for (size_t o = 0; o < s->out_channels; o++) {
-        for (size_t c = 0; c < s->channels; c++) {
-            const size_t weight = (o * s->channels + c) * taps + tap;
-            at->sums[out + o] += (double)at->input[in + c] * at->weight[weight];
-            at->input_sums[in + c] += (double)at->gradient[out + o] * at->weight[weight];
-            at->weight_sums[weight] += (double)at->gradient[out + o] * at->input[in + c];
-        }
+// What a pass makes, as floats: the output, the input's gradient, or the gradients of the weights
+// and behind them of the bias.
+static size_t result_count(const struct tensors *tensors, enum convolution_pass pass) {
+    switch (pass) {
+    case CONVOLUTION_FORWARD: return tensors->outputs;
+    case CONVOLUTION_DATA_GRADIENT: return tensors->inputs;
+    default: return tensors->weights + tensors->biases;
     }
 }
 
-static void add_up(const struct convolution_shape *s, const struct tensors *at) {
-    for (size_t pixel = 0; pixel < s->images * s->out_height * s->out_width; pixel++) {
-        const size_t image = pixel / s->out_width / s->out_height;
-        for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
-            const size_t y = pixel / s->out_width % s->out_height * s->stride + tap / s->kernel;
-            const size_t x = pixel % s->out_width * s->stride + tap % s->kernel;
-            if (y >= s->pad && y - s->pad < s->height && x >= s->pad && x - s->pad < s->width) {
-                const size_t row = image * s->height + y - s->pad;
-                add_tap(s, at, (row * s->width + x - s->pad) * s->channels, pixel * s->out_channels,
-                        tap);
-            }
-        }
+// ---- a pass, run by a method
+
+// Activations as they are stored; the caller frees them.
+static void *stored(enum precision precision, const float *numbers, size_t count) {
+    void *memory = need(count * sizeof(float));
+    if (precision == PRECISION_F32) {
+        memcpy(memory, numbers, count * sizeof *numbers);
+    } else {
+        cpu_write(precision, memory, 0, count, numbers);
     }
+    return memory;
 }
 
-static void near(const char *pass, const struct convolution_shape *s, double most,
-                 const float *made, const double *wanted, size_t count) {
+static void restore(enum precision precision, void *memory, size_t count, float *numbers) {
+    const float *floats = cpu_read(precision, memory, 0, count, numbers);
+    memmove(numbers, floats, count * sizeof *numbers);
+    free(memory);
+}
+
+struct run {
+    const struct convolution_method *method;
+    const struct convolution_problem *problem;
+    void *state, *workspace;
+};
+
+static void run_forward(const struct run *run, const struct tensors *tensors, float *result) {
+    const enum precision precision = run->problem->precision;
+    void *input = stored(precision, tensors->input, tensors->inputs);
+    void *output = stored(precision, tensors->output, tensors->outputs);
+    run->method->prepare(run->state, tensors->weight);
+    run->method->forward(run->state, input, run->problem->shape.bias ? tensors->bias : NULL, output,
+                         run->workspace);
+    restore(precision, output, tensors->outputs, result);
+    free(input);
+}
+
+static void run_data_gradient(const struct run *run, const struct tensors *tensors, float *result) {
+    const enum precision precision = run->problem->precision;
+    void *gradient = stored(precision, tensors->gradient, tensors->outputs);
+    void *input_gradient = stored(precision, tensors->input, tensors->inputs); // is overwritten
+    run->method->prepare(run->state, tensors->weight);
+    run->method->data_gradient(run->state, gradient, input_gradient, run->workspace);
+    restore(precision, input_gradient, tensors->inputs, result);
+    free(gradient);
+}
+
+// Gradients of weights and bias are added to what is there.
+static void run_weight_gradient(const struct run *run, const struct tensors *tensors,
+                                float *result) {
+    const enum precision precision = run->problem->precision;
+    void *input = stored(precision, tensors->input, tensors->inputs);
+    void *gradient = stored(precision, tensors->gradient, tensors->outputs);
+    for (size_t i = 0; i < tensors->weights + tensors->biases; i++) {
+        result[i] = 1;
+    }
+    run->method->weight_gradient(run->state, input, gradient, result,
+                                 run->problem->shape.bias ? result + tensors->weights : NULL,
+                                 run->workspace);
+    free(input);
+    free(gradient);
+}
+
+// The caller frees the result.
+static float *run_method(const struct convolution_method *method, struct backend *backend,
+                         const struct convolution_problem *problem, const struct tensors *tensors) {
+    struct error error;
+    size_t workspace = 0;
+    struct run run = {.method = method, .problem = problem};
+    float *result = need(result_count(tensors, problem->pass) * sizeof *result);
+    run.state = method->plan(backend, problem, &workspace, &error);
+    if (run.state == NULL) {
+        fail_msg("%s: %s", method->name, error.text);
+    }
+    run.workspace = need(workspace);
+    switch (problem->pass) {
+    case CONVOLUTION_FORWARD: run_forward(&run, tensors, result); break;
+    case CONVOLUTION_DATA_GRADIENT: run_data_gradient(&run, tensors, result); break;
+    default: run_weight_gradient(&run, tensors, result);
+    }
+    method->release(run.state);
+    free(run.workspace);
+    return result;
+}
+
+// ---- comparisons
+
+static void compare(const char *what, const struct convolution_problem *problem, double most,
+                    const float *numbers, const double *wanted, size_t count) {
+    static const char *const passes[] = {"forward", "data gradient", "weight gradient"};
+    const struct convolution_shape *s = &problem->shape;
     double apart = 0;
     double length = 0;
     for (size_t i = 0; i < count; i++) {
-        apart += (made[i] - wanted[i]) * (made[i] - wanted[i]);
+        apart += (numbers[i] - wanted[i]) * (numbers[i] - wanted[i]);
         length += wanted[i] * wanted[i];
     }
     if (!(sqrt(apart) <= most * sqrt(length))) {
-        fail_msg("%s, %zu x %zu x %zu x %zu to %zu channels: off by %g", pass, s->images, s->height,
-                 s->width, s->channels, s->out_channels, sqrt(apart / length));
+        fail_msg("%s, %s, %zu x %zu x %zu x %zu to %zu channels: off by %g", what,
+                 passes[problem->pass], s->images, s->height, s->width, s->channels,
+                 s->out_channels, sqrt(apart / length));
     }
 }
 
-// A layer by one of the three, on activations of a precision.
-struct layer {
-    enum precision precision;
-    struct panels *panels;
-    struct onednn_convolution *onednn;
-    struct cpu_convolution *either;
-};
-
-static size_t scratch_of(const struct layer *layer) {
-    return layer->panels != NULL   ? panels_scratch(layer->panels)
-           : layer->onednn != NULL ? onednn_convolution_scratch(layer->onednn)
-                                   : cpu_convolution_scratch(layer->either);
+static double error_of(const struct convolution_problem *problem) {
+    const bool rounded =
+        problem->precision == PRECISION_BF16 && problem->pass != CONVOLUTION_WEIGHT_GRADIENT;
+    return rounded ? BF16_ERROR : MAX_ERROR;
 }
 
-static void take_weights(const struct layer *layer, const float *weights) {
-    if (layer->panels != NULL) {
-        panels_weights(layer->panels, weights);
-    } else if (layer->onednn != NULL) {
-        onednn_convolution_weights(layer->onednn, weights);
-    } else {
-        cpu_convolution_weights(layer->either, weights);
+// Every method that can do the pass, also where another is taken since it is faster.
+static void check_methods(struct backend *backend, struct convolution_problem problem,
+                          const struct tensors *tensors, const double *wanted) {
+    const struct convolution_method *method = NULL;
+    problem.precision = backend->precision;
+    problem.processor = convolution_processor();
+    problem.processor.bf16_ahead = false;
+    for (size_t i = 0; (method = convolution_method_at(i)) != NULL; i++) {
+        if (method->accepts(&problem)) {
+            float *result = run_method(method, backend, &problem, tensors);
+            compare(method->name, &problem, error_of(&problem), result, wanted,
+                    result_count(tensors, problem.pass));
+            free(result);
+        }
     }
 }
 
-static void go_forward(const struct layer *layer, const void *input, const float *bias,
-                       void *output, void *scratch) {
-    if (layer->panels != NULL) {
-        panels_forward(layer->panels, input, bias, output, scratch);
-    } else if (layer->onednn != NULL) {
-        onednn_convolution_forward(layer->onednn, input, bias, output, scratch);
-    } else {
-        cpu_convolution_forward(layer->either, input, bias, output, scratch);
+static double *plain_result(struct backend *backend, const struct convolution_problem *problem,
+                            const struct tensors *tensors) {
+    const size_t count = result_count(tensors, problem->pass);
+    float *result = run_method(&convolution_plain, backend, problem, tensors);
+    double *wanted = need(count * sizeof *wanted);
+    for (size_t i = 0; i < count; i++) {
+        wanted[i] = result[i];
     }
+    free(result);
+    return wanted;
 }
 
-static void go_backward(const struct layer *layer, const void *input, const void *gradient,
-                        void *input_gradient, float *weight, float *bias, void *scratch) {
-    if (layer->panels != NULL) {
-        panels_backward(layer->panels, input, gradient, input_gradient, weight, bias, scratch);
-    } else if (layer->onednn != NULL) {
-        onednn_convolution_backward(layer->onednn, input, gradient, input_gradient, weight, bias,
-                                    scratch);
-    } else {
-        cpu_convolution_backward(layer->either, input, gradient, input_gradient, weight, bias,
-                                 scratch);
-    }
-}
-
-// Activations as a layer stores them, and back; the copy is the caller's to free.
-static void *stored(const struct layer *layer, const float *numbers, size_t count) {
-    void *made = need(count, sizeof(float));
-    if (layer->precision == PRECISION_F32) {
-        memcpy(made, numbers, count * sizeof *numbers);
-    } else {
-        cpu_write(layer->precision, made, 0, count, numbers);
-    }
-    return made;
-}
-
-static void restore(const struct layer *layer, void *from, size_t count, float *numbers) {
-    const float *floats = cpu_read(layer->precision, from, 0, count, numbers);
-    memmove(numbers, floats, count * sizeof *numbers);
-    free(from);
-}
-
-// What bf16 stores is off by at most 1/512 of a number.
-static double error_of(const struct layer *layer) {
-    return layer->precision == PRECISION_F32 ? MOST_ERROR : 1.0 / 512;
-}
-
-static void check_forward(const struct convolution_shape *s, const struct layer *layer,
-                          struct tensors *at, void *scratch) {
-    const float *bias = s->bias ? at->bias : NULL;
-    for (size_t i = 0; i < at->outputs; i++) {
-        const double all = at->sums[i] + (s->bias ? at->bias[i % s->out_channels] : 0) +
-                           (s->sum ? at->output[i] : 0);
-        at->sums[i] = s->relu && all < 0 ? 0 : all;
-    }
-    void *input = stored(layer, at->input, at->inputs);
-    void *output = stored(layer, at->output, at->outputs);
-    go_forward(layer, input, bias, output, scratch);
-    free(input);
-    restore(layer, output, at->outputs, at->output);
-    near("forward", s, error_of(layer), at->output, at->sums, at->outputs);
-}
-
-// Gradients of weights and bias are added to what is there, and float32 whatever activations are.
-static void check_backward(const struct convolution_shape *s, const struct layer *layer,
-                           struct tensors *at, void *scratch) {
-    double *bias_sums = need(s->out_channels, sizeof *bias_sums);
-    float *weight = need(at->weights, sizeof *weight);
-    float *bias = need(s->out_channels, sizeof *bias);
-    void *input = stored(layer, at->input, at->inputs);
-    void *gradient = stored(layer, at->gradient, at->outputs);
-    void *input_gradient = s->input_gradient ? stored(layer, at->input, at->inputs) : NULL;
-    for (size_t i = 0; i < at->weights; i++) {
-        weight[i] = 1;
-        at->weight_sums[i] += 1;
-    }
-    for (size_t i = 0; i < at->outputs; i++) {
-        bias_sums[i % s->out_channels] += at->gradient[i];
-    }
-    go_backward(layer, input, gradient, input_gradient, weight, s->bias ? bias : NULL, scratch);
-    free(input);
-    free(gradient);
-    if (s->input_gradient) {
-        restore(layer, input_gradient, at->inputs, at->input);
-        near("input's gradient", s, error_of(layer), at->input, at->input_sums, at->inputs);
-    }
-    near("weights' gradient", s, MOST_ERROR, weight, at->weight_sums, at->weights);
-    if (s->bias) {
-        near("bias's gradient", s, MOST_ERROR, bias, bias_sums, s->out_channels);
-    }
-    free(bias_sums);
-    free(weight);
-    free(bias);
-}
-
-static void check_layer(const struct convolution_shape *s, const struct layer *layer) {
-    struct tensors at = open_tensors(s);
-    void *scratch = aligned_alloc(64, (scratch_of(layer) + 64) / 64 * 64);
-    assert_non_null(scratch);
-    add_up(s, &at);
-    take_weights(layer, at.weight);
-    check_forward(s, layer, &at, scratch);
-    if (s->train) {
-        check_backward(s, layer, &at, scratch);
-    }
-    free(scratch);
-    close_tensors(&at);
-}
-
-static void check_panels(struct backend *backend, const struct convolution_shape *s) {
-    struct error error;
-    if (panels_suit(backend, s)) {
-        struct layer layer = {.precision = backend->precision,
-                              .panels = panels_plan(backend, s, false, &error)};
-        assert_non_null(layer.panels);
-        check_layer(s, &layer);
-        panels_release(layer.panels);
-    }
-}
-
-static void check(struct convolution_shape s) {
-    struct error error;
-    struct backend *whole = backend_open("cpu", PRECISION_F32, 2, &error);
-    struct backend *half = backend_open("cpu", PRECISION_BF16, 2, &error);
-    assert_non_null(whole);
-    assert_non_null(half);
+static struct convolution_shape complete(struct convolution_shape s) {
     s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
     s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
-    struct layer layer = {.precision = PRECISION_F32,
-                          .onednn = onednn_convolution_plan(whole, &s, true, &error)};
-    assert_non_null(layer.onednn);
-    check_layer(&s, &layer);
-    onednn_convolution_release(layer.onednn);
-    check_panels(whole, &s);
-    check_panels(half, &s);
-    layer = (struct layer){.precision = PRECISION_BF16,
-                           .either = cpu_convolution_plan(half, &s, &error)};
-    assert_non_null(layer.either);
-    check_layer(&s, &layer);
-    cpu_convolution_release(layer.either);
-    backend_close(whole);
-    backend_close(half);
+    return s;
 }
 
-static void passes_are_the_sums(void **state) {
+static struct backend *open_backend(enum precision precision) {
+    struct error error;
+    struct backend *backend = backend_open("cpu", precision, THREADS, &error);
+    assert_non_null(backend);
+    return backend;
+}
+
+static void check(struct convolution_shape shape) {
+    struct backend *f32 = open_backend(PRECISION_F32);
+    struct backend *bf16 = open_backend(PRECISION_BF16);
+    struct convolution_problem problem = {.shape = complete(shape), .threads = THREADS};
+    struct tensors tensors = open_tensors(&problem.shape);
+    for (int pass = 0; pass < (shape.train ? CONVOLUTION_PASSES : 1); pass++) {
+        problem.pass = (enum convolution_pass)pass;
+        if (problem.pass != CONVOLUTION_DATA_GRADIENT || shape.input_gradient) {
+            double *wanted = plain_result(f32, &problem, &tensors);
+            check_methods(f32, problem, &tensors, wanted);
+            check_methods(bf16, problem, &tensors, wanted);
+            free(wanted);
+        }
+    }
+    close_tensors(&tensors);
+    backend_close(f32);
+    backend_close(bf16);
+}
+
+// ---- the tests
+
+static void methods_agree_with_the_plain_one(void **state) {
     static const size_t channels[][2] = {{3, 8}, {16, 40}, {32, 32}, {48, 32}, {32, 80}, {128, 64}};
     static const size_t sides[][2] = {{1, 1}, {4, 4}, {5, 13}, {18, 7}};
     (void)state;
@@ -308,24 +277,24 @@ static void passes_are_the_sums(void **state) {
 }
 
 // Two pixels of 8 channels count as one where there is an even number.
-static void strides_and_kernels_differ(void **state) {
+static void strides_and_windows_differ(void **state) {
     static const size_t channels[][2] = {{32, 32}, {3, 64}, {16, 8}, {8, 8}};
     static const size_t widths[] = {12, 13, 2};
     (void)state;
     for (size_t i = 0; i < 2 * 4 * 3 * sizeof channels / sizeof *channels; i++) {
         const size_t kernel = 1 + i / 2 % 4 * 2;
-        const size_t *some = channels[i / 24];
+        const size_t *pair = channels[i / 24];
         check((struct convolution_shape){.images = 2,
                                          .height = 9,
                                          .width = widths[i / 8 % 3],
-                                         .channels = some[0],
-                                         .out_channels = some[1],
+                                         .channels = pair[0],
+                                         .out_channels = pair[1],
                                          .kernel = kernel,
                                          .stride = 1 + i % 2,
                                          .pad = kernel / 2,
                                          .bias = true,
                                          .train = true,
-                                         .input_gradient = some[0] != 3});
+                                         .input_gradient = pair[0] != 3});
     }
 }
 
@@ -337,36 +306,82 @@ static void narrow_layers_of_wide_images_end(void **state) {
     check(shape);
 }
 
-static void whose_they_are(void **state) {
-    struct error error;
-    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
-    const struct convolution_shape layer = {1, 8, 8, 32, 8, 8, 32, 3, 1, 1, .train = true};
-    struct convolution_shape other = layer;
-    (void)state;
-    assert_non_null(backend);
-    assert_true(panels_suit(backend, &layer));
-    other.out_channels = 40; // neither panels of 16 nor pairs of 8
-    assert_false(panels_suit(backend, &other));
-    other = layer;
-    other.stride = 3;
-    assert_false(panels_suit(backend, &other));
-    assert_false(panels_save(backend, &layer));
-    other = layer;
-    other.channels = 64;
-    other.out_channels = 64;
-    assert_true(panels_save(backend, &other));
-    other.kernel = 1;
-    other.pad = 0;
-    assert_false(panels_save(backend, &other));
+// All three passes at one output pixel and tap.
+static void add_tap(const struct convolution_shape *s, const struct tensors *tensors,
+                    double *const *sums, size_t in, size_t out, size_t tap) {
+    for (size_t o = 0; o < s->out_channels; o++) {
+        for (size_t c = 0; c < s->channels; c++) {
+            const size_t weight = (o * s->channels + c) * s->kernel * s->kernel + tap;
+            const double gradient = tensors->gradient[out + o];
+            sums[CONVOLUTION_FORWARD][out + o] +=
+                (double)tensors->input[in + c] * tensors->weight[weight];
+            sums[CONVOLUTION_DATA_GRADIENT][in + c] += gradient * tensors->weight[weight];
+            sums[CONVOLUTION_WEIGHT_GRADIENT][weight] += gradient * tensors->input[in + c];
+        }
+    }
+}
+
+static void add_up(const struct convolution_shape *s, const struct tensors *tensors,
+                   double *const *sums) {
+    for (size_t pixel = 0; pixel < s->images * s->out_height * s->out_width; pixel++) {
+        const size_t image = pixel / s->out_width / s->out_height;
+        for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
+            const size_t y = pixel / s->out_width % s->out_height * s->stride + tap / s->kernel;
+            const size_t x = pixel % s->out_width * s->stride + tap % s->kernel;
+            if (y >= s->pad && y - s->pad < s->height && x >= s->pad && x - s->pad < s->width) {
+                const size_t row = image * s->height + y - s->pad;
+                add_tap(s, tensors, sums, (row * s->width + x - s->pad) * s->channels,
+                        pixel * s->out_channels, tap);
+            }
+        }
+    }
+}
+
+static void check_sums(struct convolution_shape shape) {
+    struct convolution_problem problem = {.shape = complete(shape), .threads = THREADS};
+    struct backend *backend = open_backend(PRECISION_F32);
+    struct tensors tensors = open_tensors(&problem.shape);
+    double *sums[CONVOLUTION_PASSES];
+    for (int pass = 0; pass < CONVOLUTION_PASSES; pass++) {
+        sums[pass] = need(result_count(&tensors, (enum convolution_pass)pass) * sizeof **sums);
+    }
+    add_up(&problem.shape, &tensors, sums);
+    for (size_t i = 0; i < tensors.weights + tensors.biases; i++) {
+        sums[CONVOLUTION_WEIGHT_GRADIENT][i] += 1; // what is there before
+    }
+    for (int pass = 0; pass < CONVOLUTION_PASSES; pass++) {
+        problem.pass = (enum convolution_pass)pass;
+        float *result = run_method(&convolution_plain, backend, &problem, &tensors);
+        compare("plain", &problem, 1e-7, result, sums[pass], result_count(&tensors, problem.pass));
+        free(result);
+        free(sums[pass]);
+    }
+    close_tensors(&tensors);
     backend_close(backend);
+}
+
+static void the_plain_method_is_the_sums(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 5 * 3 * 3; i++) {
+        check_sums((struct convolution_shape){.images = 2,
+                                              .height = 7,
+                                              .width = 5,
+                                              .channels = 3,
+                                              .out_channels = 4,
+                                              .kernel = 1 + i % 5,
+                                              .stride = 1 + i / 5 % 3,
+                                              .pad = i / 15,
+                                              .train = true,
+                                              .input_gradient = true});
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(passes_are_the_sums),
-        cmocka_unit_test(strides_and_kernels_differ),
+        cmocka_unit_test(methods_agree_with_the_plain_one),
+        cmocka_unit_test(strides_and_windows_differ),
         cmocka_unit_test(narrow_layers_of_wide_images_end),
-        cmocka_unit_test(whose_they_are),
+        cmocka_unit_test(the_plain_method_is_the_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

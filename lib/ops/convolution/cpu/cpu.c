@@ -1,7 +1,7 @@
-// convolution on the CPU, by oneDNN.
+// convolution on the CPU: norms folded into weights, gradients added to others.
 #include "backend/cpu/cpu.h"
 #include "ops/convolution/convolution.h"
-#include "ops/convolution/cpu/convolution.h"
+#include "ops/convolution/cpu/plan.h"
 #include "ops/kernels.h"
 #include "ops/norm/norm.h"
 
@@ -56,7 +56,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
             return fail(error, "no memory");
         }
     }
-    plan->scratch = cpu_convolution_scratch(state->convolution);
+    plan->scratch = cpu_convolution_workspace(state->convolution);
     if (state->add) { // the gradient is made there, then added
         plan->scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
     }
@@ -88,7 +88,7 @@ static void prepare(const struct call *call) {
     if (state->norm) {
         fold(state, call->parameter[0], own_bias(call), call->parameter + 1 + state->own_bias);
     }
-    cpu_convolution_weights(state->convolution, state->norm ? state->folded : call->parameter[0]);
+    cpu_convolution_prepare(state->convolution, state->norm ? state->folded : call->parameter[0]);
 }
 
 static void forward(const struct call *call) {

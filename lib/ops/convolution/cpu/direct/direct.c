@@ -33,8 +33,9 @@ static bool widen(struct sweep *sweep) {
     return true;
 }
 
-bool sweep_forward(const struct convolution_shape *shape, const struct backend *backend,
-                   struct sweep *made, struct taps *taps) {
+bool sweep_forward(const struct convolution_problem *problem, struct sweep *made,
+                   struct taps *taps) {
+    const struct convolution_shape *shape = &problem->shape;
     const size_t side = shape->kernel;
     *made = (struct sweep){.images = shape->images,
                            .height = shape->height,
@@ -52,8 +53,8 @@ bool sweep_forward(const struct convolution_shape *shape, const struct backend *
                            .out_image = shape->out_height * shape->out_width * shape->out_channels,
                            .out_row = shape->out_width * shape->out_channels,
                            .out_pixel = shape->out_channels,
-                           .precision = backend->precision,
-                           .threads = backend->threads};
+                           .precision = problem->precision,
+                           .threads = problem->threads};
     *taps = (struct taps){shape->channels * side * side, side * side, side, 0, 0, 1};
     return widen(made);
 }
@@ -84,8 +85,9 @@ static size_t phase_pixels(size_t pixels, size_t phase, size_t stride) {
     return phase < pixels ? (pixels - phase + stride - 1) / stride : 0;
 }
 
-bool sweep_backward(const struct convolution_shape *shape, const struct backend *backend,
-                    size_t phase, struct sweep *made, struct taps *taps) {
+bool sweep_backward(const struct convolution_problem *problem, size_t phase, struct sweep *made,
+                    struct taps *taps) {
+    const struct convolution_shape *shape = &problem->shape;
     const size_t stride = shape->stride;
     const size_t y = phase / stride;
     const size_t x = phase % stride;
@@ -108,8 +110,8 @@ bool sweep_backward(const struct convolution_shape *shape, const struct backend 
                            .out_image = shape->height * shape->width * shape->channels,
                            .out_row = stride * shape->width * shape->channels,
                            .out_pixel = stride * shape->channels,
-                           .precision = backend->precision,
-                           .threads = backend->threads};
+                           .precision = problem->precision,
+                           .threads = problem->threads};
     *taps = (struct taps){square,        shape->channels * square, shape->kernel,
                           down.last_tap, across.last_tap,          -(ptrdiff_t)stride};
     return widen(made);
@@ -152,16 +154,16 @@ void sweep_weights(const struct sweep *sweep, const struct taps *taps, const flo
 
 // ---- the sweep
 
-VECTORISED static void begin_row(const struct sweep *sweep, struct finish finish, float *row) {
+VECTORISED static void begin_row(const struct sweep *sweep, struct epilogue epilogue, float *row) {
     const size_t own = sweep->out_channels / sweep->pixels;
     for (size_t x = 0; x < sweep->columns; x++) {
         float *pixel = row + x * sweep->out_pixel;
-        if (!finish.sum) {
+        if (!epilogue.sum) {
             memset(pixel, 0, sweep->out_channels * sizeof *pixel);
         }
-        for (size_t i = 0; finish.bias != NULL && i < sweep->pixels; i++) {
+        for (size_t i = 0; epilogue.bias != NULL && i < sweep->pixels; i++) {
             for (size_t c = 0; c < own; c++) {
-                pixel[i * own + c] += finish.bias[c];
+                pixel[i * own + c] += epilogue.bias[c];
             }
         }
     }
@@ -197,13 +199,13 @@ static void add_kernel_row(const struct sweep *sweep, const struct edges *edges,
 
 // All rows of one image, whose first pixels `image` and `output` are, in float32.
 static void do_rows(const struct sweep *sweep, const float *image, const float *weights,
-                    struct finish finish, float *output) {
+                    struct epilogue epilogue, float *output) {
     const struct edges edges = edges_of(sweep);
     const size_t panels = sweep->out_channels / PANEL;
     const size_t inner = sweep->kernel_width * sweep->channels;
     const size_t together = cpu_f32_together();
     for (size_t y = 0; y < sweep->rows; y++) {
-        begin_row(sweep, finish, output + y * sweep->out_row);
+        begin_row(sweep, epilogue, output + y * sweep->out_row);
     }
     for (size_t tap = 0; tap < sweep->kernel_height; tap++) {
         for (size_t panel = 0; panel < panels; panel += together) {
@@ -219,7 +221,7 @@ static void do_rows(const struct sweep *sweep, const float *image, const float *
             }
         }
     }
-    for (size_t y = 0; finish.relu && y < sweep->rows; y++) {
+    for (size_t y = 0; epilogue.relu && y < sweep->rows; y++) {
         end_row(sweep, output + y * sweep->out_row);
     }
 }
@@ -302,26 +304,26 @@ static void move_rows(const struct item *item, void *output, float *made, bool b
 }
 
 static void do_item(const struct item *item, const void *input, const float *weights,
-                    struct finish finish, void *output, float *room) {
+                    struct epilogue epilogue, void *output, float *room) {
     const enum precision precision = item->sweep.precision;
     const float *rows = cpu_read(precision, input, item->read, item->count, room);
     if (precision == PRECISION_F32) {
-        do_rows(&item->sweep, rows, weights, finish, (float *)output + item->first);
+        do_rows(&item->sweep, rows, weights, epilogue, (float *)output + item->first);
         return;
     }
     struct sweep packed = item->sweep;
     float *made = room + read_floats(&item->sweep, item->sweep.rows);
     packed.out_pixel = packed.out_channels;
     packed.out_row = packed.columns * packed.out_channels;
-    if (finish.sum) {
+    if (epilogue.sum) {
         move_rows(item, output, made, false);
     }
-    do_rows(&packed, rows, weights, finish, made);
+    do_rows(&packed, rows, weights, epilogue, made);
     move_rows(item, output, made, true);
 }
 
 void sweep_convolve(const struct sweep *sweep, const void *input, const float *weights,
-                    struct finish finish, void *output, size_t first, void *scratch) {
+                    struct epilogue epilogue, void *output, size_t first, void *scratch) {
     const size_t together = rows_of_item(sweep);
     const size_t items = (sweep->rows + together - 1) / together;
     const size_t floats = item_floats(sweep);
@@ -330,7 +332,7 @@ void sweep_convolve(const struct sweep *sweep, const void *input, const float *w
         for (size_t number = 0; number < items; number++) {
             struct item item = item_of(sweep, image, number * together, together);
             item.first += first;
-            do_item(&item, input, weights, finish, output,
+            do_item(&item, input, weights, epilogue, output,
                     (float *)scratch + (size_t)omp_get_thread_num() * floats);
         }
     }

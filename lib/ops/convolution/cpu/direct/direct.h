@@ -5,8 +5,8 @@
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_DIRECT_DIRECT_H
 #define PLEURA_OPS_CONVOLUTION_CPU_DIRECT_DIRECT_H
 
-#include "backend/cpu/cpu.h"
-#include "ops/convolution/cpu/finish.h"
+#include "ops/convolution/cpu/epilogue.h"
+#include "ops/convolution/cpu/method.h"
 
 // The window of the output pixel (y, x) begins at the input pixel (stride_y * y + top, stride_x * x
 // + left). Two neighbouring pixels of 8 channels count as one of 16.
@@ -29,13 +29,13 @@ struct taps {
 };
 
 // The layer as a sweep. False: its output does not go into panels.
-CHECKED bool sweep_forward(const struct convolution_shape *shape, const struct backend *backend,
-                           struct sweep *made, struct taps *taps);
+CHECKED bool sweep_forward(const struct convolution_problem *problem, struct sweep *made,
+                           struct taps *taps);
 
 // The input's gradient: stride x stride sweeps over the output's gradient, number `phase` makes
 // every stride'th pixel in either direction. Some have a kernel of 0.
-CHECKED bool sweep_backward(const struct convolution_shape *shape, const struct backend *backend,
-                            size_t phase, struct sweep *made, struct taps *taps);
+CHECKED bool sweep_backward(const struct convolution_problem *problem, size_t phase,
+                            struct sweep *made, struct taps *taps);
 
 // Floats of a sweep's weights in panels: (kernel row, panel, kernel column and channel, lane).
 size_t sweep_weights_size(const struct sweep *sweep);
@@ -46,7 +46,7 @@ void sweep_weights(const struct sweep *sweep, const struct taps *taps, const flo
 // other images nor on the number of threads. Scratch memory is in bytes.
 size_t sweep_scratch(const struct sweep *sweep);
 void sweep_convolve(const struct sweep *sweep, const void *input, const float *weights,
-                    struct finish finish, void *output, size_t first, void *scratch);
+                    struct epilogue epilogue, void *output, size_t first, void *scratch);
 
 // Adds the weights' gradient. Bytes do not depend on the number of threads.
 size_t sweep_gradient_scratch(const struct sweep *sweep);

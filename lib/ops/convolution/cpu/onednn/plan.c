@@ -1,5 +1,6 @@
-// Convolutions by oneDNN, planned.
-#include "ops/convolution/cpu/onednn/convolution.h"
+// Passes of convolutions by oneDNN, planned.
+#include "ops/convolution/cpu/onednn/describe.h"
+#include "ops/convolution/cpu/onednn/pass.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@ static dnnl_data_type_t stored_as(enum precision precision) {
 
 // A convolution's tensors as a pass takes them.
 static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
-                         enum precision precision, enum pass pass) {
+                         enum precision precision, enum convolution_pass pass) {
     const dnnl_dim_t stride = (dnnl_dim_t)s->stride;
     const dnnl_dim_t kernel = (dnnl_dim_t)s->kernel;
     const dnnl_dim_t pad = (dnnl_dim_t)s->pad;
@@ -32,7 +33,8 @@ static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
     }
     return layout_make(&at->source, 4, source, type, dnnl_nhwc) &&
            layout_make(&at->destination, 4, destination, type, dnnl_nhwc) &&
-           layout_make(&at->weights, 4, weights, pass == PASS_WEIGHTS ? dnnl_f32 : type,
+           layout_make(&at->weights, 4, weights,
+                       pass == CONVOLUTION_WEIGHT_GRADIENT ? dnnl_f32 : type,
                        dnnl_format_tag_any) &&
            (!s->bias || layout_make(&at->bias, 1, bias, dnnl_f32, dnnl_a));
 }
@@ -48,14 +50,14 @@ static void free_layouts(struct layouts *at) {
 
 // Scratch memory is ours; the forward pass may add to what is there and clip.
 static bool make_options(dnnl_primitive_attr_t *options, const struct convolution_shape *shape,
-                         enum pass pass, struct error *error) {
+                         enum convolution_pass pass, struct error *error) {
     dnnl_post_ops_t operations = NULL;
     if (!good(dnnl_primitive_attr_create(options), error)) {
         return false;
     }
     dnnl_status_t status =
         dnnl_primitive_attr_set_scratchpad_mode(*options, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success && pass == PASS_FORWARD && (shape->sum || shape->relu)) {
+    if (status == dnnl_success && pass == CONVOLUTION_FORWARD && (shape->sum || shape->relu)) {
         status = dnnl_post_ops_create(&operations);
         if (status == dnnl_success && shape->sum) {
             status = append_sum(operations);
@@ -100,121 +102,113 @@ static bool make_reorder(dnnl_primitive_t *made, const_layout from, const_layout
     return good(status, error);
 }
 
-// Weights' memory of a pass, after its description is known, and their way there or back.
-static bool make_weights(struct onednn_convolution *made, enum pass pass,
-                         const_dnnl_primitive_desc_t description, struct error *error) {
-    const bool gradient = pass == PASS_WEIGHTS;
+static bool make_memory(dnnl_memory_t *made, const struct onednn_pass *pass, const_layout form,
+                        void *address, struct error *error) {
+    return good(dnnl_memory_create(made, form, pass->onednn->engine, address), error);
+}
+
+// The weights in the pass's layout, once it is described, and their way there; of a gradient, back.
+static bool make_weights(struct onednn_pass *made, const_dnnl_primitive_desc_t description,
+                         struct error *error) {
+    const struct convolution_shape *s = &made->problem.shape;
+    const bool gradient = made->problem.pass == CONVOLUTION_WEIGHT_GRADIENT;
     const dnnl_query_t what = gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
     const_layout inner = dnnl_primitive_desc_query_md(description, what, 0);
-    const_layout scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    dnnl_engine_t engine = made->onednn->engine;
-    void *own = gradient ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE;
-    const struct convolution_shape *s = &made->shape;
     const dnnl_dims_t sides = {(dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->channels,
                                (dnnl_dim_t)s->kernel, (dnnl_dim_t)s->kernel};
     layout plain = NULL;
-    made->scratch_bytes[pass] = dnnl_memory_desc_get_size(scratch);
-    if (gradient) {
-        made->gradient_bytes = onednn_room(dnnl_memory_desc_get_size(inner));
-    }
+    made->weights_bytes = dnnl_memory_desc_get_size(inner);
     const bool made_all =
-        good(dnnl_memory_create(&made->weights[pass], inner, engine, own), error) &&
-        good(dnnl_memory_create(&made->scratch[pass], scratch, engine, DNNL_MEMORY_NONE), error) &&
+        make_memory(&made->weights, made, inner, gradient ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE,
+                    error) &&
         (layout_make(&plain, 4, sides, dnnl_f32, dnnl_oihw) || fail(error, "no memory")) &&
-        (made->plain != NULL ||
-         good(dnnl_memory_create(&made->plain, plain, engine, DNNL_MEMORY_NONE), error)) &&
-        make_reorder(&made->take[pass], gradient ? inner : plain, gradient ? plain : inner,
-                     gradient, engine, error);
+        make_memory(&made->plain, made, plain, DNNL_MEMORY_NONE, error) &&
+        make_reorder(&made->reorder, gradient ? inner : plain, gradient ? plain : inner, gradient,
+                     made->onednn->engine, error);
     if (plain != NULL) {
         layout_free(plain);
     }
     return made_all;
 }
 
-// `hint`: the forward pass's description. *description is the caller's to free, even on failure.
-static bool make_pass(struct onednn_convolution *made, enum pass pass, enum precision precision,
-                      const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *description,
-                      struct error *error) {
-    struct layouts at = {.source = NULL};
-    dnnl_primitive_attr_t options = NULL;
-    dnnl_engine_t engine = made->onednn->engine;
-    const dnnl_prop_kind_t kind =
-        made->shape.train ? dnnl_forward_training : dnnl_forward_inference;
-    const bool made_all =
-        (make_layouts(&at, &made->shape, precision, pass) || fail(error, "no memory")) &&
-        make_options(&options, &made->shape, pass, error) &&
-        good(describe_convolution(description, pass, &at, kind, options, hint, engine), error) &&
-        good(dnnl_primitive_create(&made->passes[pass], *description), error) &&
-        (made->source != NULL ||
-         (good(dnnl_memory_create(&made->source, at.source, engine, DNNL_MEMORY_NONE), error) &&
-          good(dnnl_memory_create(&made->destination, at.destination, engine, DNNL_MEMORY_NONE),
-               error))) &&
-        (at.bias == NULL || made->bias != NULL ||
-         good(dnnl_memory_create(&made->bias, at.bias, engine, DNNL_MEMORY_NONE), error)) &&
-        make_weights(made, pass, *description, error);
-    (void)dnnl_primitive_attr_destroy(options);
-    free_layouts(&at);
-    return made_all;
+// The activations' and the bias's memory, and oneDNN's scratchpad.
+static bool make_memories(struct onednn_pass *made, const struct layouts *at,
+                          const_dnnl_primitive_desc_t description, struct error *error) {
+    const_layout scratchpad =
+        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    made->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
+    return make_memory(&made->source, made, at->source, DNNL_MEMORY_NONE, error) &&
+           make_memory(&made->destination, made, at->destination, DNNL_MEMORY_NONE, error) &&
+           (at->bias == NULL ||
+            make_memory(&made->bias, made, at->bias, DNNL_MEMORY_NONE, error)) &&
+           make_memory(&made->scratchpad, made, scratchpad, DNNL_MEMORY_NONE, error);
 }
 
-struct onednn_convolution *onednn_convolution_plan(struct backend *backend,
-                                                   const struct convolution_shape *shape,
-                                                   bool gradient, struct error *error) {
-    struct onednn_convolution *made = calloc(1, sizeof *made);
-    dnnl_primitive_desc_t descriptions[PASS_COUNT] = {NULL};
+// Describes a pass of the layer; `hint`: the forward pass's description, for the others. What is
+// made is the caller's to free, even on failure.
+static bool describe(const struct onednn_pass *of, enum convolution_pass pass,
+                     enum precision precision, const_dnnl_primitive_desc_t hint, struct layouts *at,
+                     dnnl_primitive_desc_t *description, struct error *error) {
+    const struct convolution_shape *shape = &of->problem.shape;
+    const dnnl_prop_kind_t kind = shape->train ? dnnl_forward_training : dnnl_forward_inference;
+    dnnl_primitive_attr_t options = NULL;
+    const bool described =
+        (make_layouts(at, shape, precision, pass) || fail(error, "no memory")) &&
+        make_options(&options, shape, pass, error) &&
+        good(describe_convolution(description, pass, at, kind, options, hint, of->onednn->engine),
+             error);
+    (void)dnnl_primitive_attr_destroy(options);
+    return described;
+}
+
+static bool plan_pass(struct onednn_pass *made, enum precision precision, struct error *error) {
+    const enum convolution_pass pass = made->problem.pass;
+    struct layouts hint_at = {.source = NULL};
+    struct layouts at = {.source = NULL};
+    dnnl_primitive_desc_t hint = NULL;
+    dnnl_primitive_desc_t description = NULL;
+    const bool planned =
+        (pass == CONVOLUTION_FORWARD ||
+         describe(made, CONVOLUTION_FORWARD, precision, NULL, &hint_at, &hint, error)) &&
+        describe(made, pass, precision, hint, &at, &description, error) &&
+        good(dnnl_primitive_create(&made->primitive, description), error) &&
+        make_memories(made, &at, description, error) && make_weights(made, description, error);
+    (void)dnnl_primitive_desc_destroy(hint);
+    (void)dnnl_primitive_desc_destroy(description);
+    free_layouts(&hint_at);
+    free_layouts(&at);
+    return planned;
+}
+
+struct onednn_pass *onednn_pass_plan(struct backend *backend,
+                                     const struct convolution_problem *problem,
+                                     enum precision precision, struct error *error) {
+    struct onednn_pass *made = calloc(1, sizeof *made);
     if (made == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
     made->onednn = backend->engine;
-    made->shape = *shape;
-    bool planned = true;
-    for (enum pass pass = PASS_FORWARD; planned && pass < PASS_COUNT; pass++) {
-        if (pass == PASS_FORWARD ||
-            (shape->train && (pass == PASS_WEIGHTS ? gradient : shape->input_gradient))) {
-            planned = make_pass(made, pass, backend->precision, descriptions[PASS_FORWARD],
-                                &descriptions[pass], error);
-        }
-    }
-    for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
-        (void)dnnl_primitive_desc_destroy(descriptions[pass]);
-    }
-    if (!planned) {
-        onednn_convolution_release(made);
+    made->problem = *problem;
+    made->widened = problem->precision != precision;
+    if (!plan_pass(made, precision, error)) {
+        onednn_pass_release(made);
         return NULL;
     }
     return made;
 }
 
-void onednn_convolution_release(struct onednn_convolution *convolution) {
-    if (convolution == NULL) {
+void onednn_pass_release(struct onednn_pass *pass) {
+    if (pass == NULL) {
         return;
     }
-    for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
-        (void)dnnl_primitive_destroy(convolution->passes[pass]);
-        (void)dnnl_primitive_destroy(convolution->take[pass]);
-        (void)dnnl_memory_destroy(convolution->weights[pass]);
-        (void)dnnl_memory_destroy(convolution->scratch[pass]);
-    }
-    (void)dnnl_memory_destroy(convolution->source);
-    (void)dnnl_memory_destroy(convolution->destination);
-    (void)dnnl_memory_destroy(convolution->bias);
-    (void)dnnl_memory_destroy(convolution->plain);
-    free(convolution);
-}
-
-size_t onednn_bias_room(const struct onednn_convolution *convolution) {
-    return convolution->shape.bias ? onednn_room(convolution->shape.out_channels * sizeof(float))
-                                   : 0;
-}
-
-size_t onednn_convolution_scratch(const struct onednn_convolution *convolution) {
-    const size_t gradients = convolution->gradient_bytes + onednn_bias_room(convolution);
-    size_t most = 0;
-    for (enum pass pass = PASS_FORWARD; pass < PASS_COUNT; pass++) {
-        const size_t bytes =
-            convolution->scratch_bytes[pass] + (pass == PASS_WEIGHTS ? gradients : 0);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
+    (void)dnnl_primitive_destroy(pass->primitive);
+    (void)dnnl_primitive_destroy(pass->reorder);
+    (void)dnnl_memory_destroy(pass->source);
+    (void)dnnl_memory_destroy(pass->destination);
+    (void)dnnl_memory_destroy(pass->bias);
+    (void)dnnl_memory_destroy(pass->scratchpad);
+    (void)dnnl_memory_destroy(pass->plain);
+    (void)dnnl_memory_destroy(pass->weights);
+    free(pass);
 }

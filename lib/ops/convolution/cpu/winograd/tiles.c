@@ -283,13 +283,13 @@ VECTORISED void take_weights(size_t tile, const lanes weights[9], float *to, siz
 
 // What is added comes into an array first, and ReLU is a maximum: loops with a choice in them would
 // not become vectors.
-INLINE void finish_pixel(const float *made, const float *bias, struct finish finish,
-                         enum precision precision, void *output, size_t at) {
-    const float least = finish.relu ? 0.0F : -INFINITY;
+INLINE void store_pixel(const float *made, const float *bias, struct epilogue epilogue,
+                        enum precision precision, void *output, size_t at) {
+    const float least = epilogue.relu ? 0.0F : -INFINITY;
     float *floats = (float *)output + at;
     uint16_t *halves = (uint16_t *)output + at;
     lanes all = {0};
-    for (size_t i = 0; finish.sum && i < LANES; i++) {
+    for (size_t i = 0; epilogue.sum && i < LANES; i++) {
         all[i] = precision == PRECISION_F32 ? floats[i] : bf16_to(halves[i]);
     }
 #pragma omp simd
@@ -308,10 +308,10 @@ INLINE void finish_pixel(const float *made, const float *bias, struct finish fin
 }
 
 INLINE void give_output_by(size_t tile, enum precision precision, const float *from, size_t step,
-                           struct finish finish, size_t channel, void *output,
+                           struct epilogue epilogue, size_t channel, void *output,
                            const size_t *pixels) {
     const size_t span = span_of(tile);
-    const float *bias = finish.bias != NULL ? finish.bias + channel : zeros;
+    const float *bias = epilogue.bias != NULL ? epilogue.bias + channel : zeros;
     lanes middle[TILE * SPAN];
     const float *some[SPAN];
     for (size_t x = 0; x < span; x++) {
@@ -325,20 +325,20 @@ INLINE void give_output_by(size_t tile, enum precision precision, const float *f
         for (size_t x = 0; x < tile; x++) {
             const size_t at = pixels[y * tile + x];
             if (at != NOWHERE) {
-                finish_pixel(made[x], bias, finish, precision, output, at + channel);
+                store_pixel(made[x], bias, epilogue, precision, output, at + channel);
             }
         }
     }
 }
 
-VECTORISED void give_output(size_t tile, const float *from, size_t step, struct finish finish,
+VECTORISED void give_output(size_t tile, const float *from, size_t step, struct epilogue epilogue,
                             size_t channel, void *output, const struct pixels *pixels) {
     if (tile == 2) {
-        give_output_by(2, PRECISION_F32, from, step, finish, channel, output, pixels->at);
+        give_output_by(2, PRECISION_F32, from, step, epilogue, channel, output, pixels->at);
     } else if (pixels->precision == PRECISION_F32) {
-        give_output_by(4, PRECISION_F32, from, step, finish, channel, output, pixels->at);
+        give_output_by(4, PRECISION_F32, from, step, epilogue, channel, output, pixels->at);
     } else {
-        give_output_by(4, PRECISION_BF16, from, step, finish, channel, output, pixels->at);
+        give_output_by(4, PRECISION_BF16, from, step, epilogue, channel, output, pixels->at);
     }
 }
 

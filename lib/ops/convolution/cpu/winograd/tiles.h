@@ -74,9 +74,10 @@ void take_input(size_t tile, const void *input, const struct pixels *pixels, siz
 // 3 x 3 weights of LANES channels.
 void take_weights(size_t tile, const float weights[9][LANES], float *to, size_t step);
 
-// LANES channels, from `channel` on, of tile x tile output pixels: sums at the points, finished.
-void give_output(size_t tile, const float *from, size_t step, struct finish finish, size_t channel,
-                 void *output, const struct pixels *pixels);
+// LANES channels, from `channel` on, of tile x tile output pixels: sums at the points, with the
+// epilogue.
+void give_output(size_t tile, const float *from, size_t step, struct epilogue epilogue,
+                 size_t channel, void *output, const struct pixels *pixels);
 
 // Of tiles of 4: the pixels of the output's gradient.
 void take_gradient(const void *gradient, const struct pixels *pixels, size_t channels, float *to,

@@ -81,19 +81,19 @@ size_t cpu_winograd_scratch(const struct winograd *shape) {
 }
 
 static void store_tile(const struct winograd *shape, const struct block *block, size_t tile,
-                       struct finish finish, void *output) {
+                       struct epilogue epilogue, void *output) {
     const size_t side = shape->tile;
     struct pixels pixels;
     find_pixels(shape, corner_of(shape, side, block->first + tile), 0, side, shape->out_channels,
                 &pixels);
     for (size_t panel = 0; panel < block->panels; panel++) {
         give_output(side, block->out + (tile * block->panels + panel) * LANES, block->out_step,
-                    finish, (block->panel + panel) * LANES, output, &pixels);
+                    epilogue, (block->panel + panel) * LANES, output, &pixels);
     }
 }
 
 static void do_block(const struct winograd *shape, const struct block *block, const void *input,
-                     const float *weights, struct finish finish, void *output) {
+                     const float *weights, struct epilogue epilogue, void *output) {
     const size_t channels = shape->channels;
     const size_t side = shape->tile;
     for (size_t tile = 0; tile < block->tiles; tile++) {
@@ -112,12 +112,12 @@ static void do_block(const struct winograd *shape, const struct block *block, co
             (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
     }
     for (size_t tile = 0; tile < block->tiles; tile++) {
-        store_tile(shape, block, tile, finish, output);
+        store_tile(shape, block, tile, epilogue, output);
     }
 }
 
 void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
-                           struct finish finish, void *output, void *scratch) {
+                           struct epilogue epilogue, void *output, void *scratch) {
     const size_t tiles = tile_count(shape, shape->tile);
     const size_t together = tiles_of_block(shape);
     const size_t blocks = (tiles + together - 1) / together;
@@ -138,6 +138,6 @@ void cpu_winograd_convolve(const struct winograd *shape, const void *input, cons
                               .out_step = step_of(together, shape->out_channels)};
         block.in = (float *)scratch + (size_t)omp_get_thread_num() * thread_floats(shape);
         block.out = block.in + points_of(shape->tile) * block.in_step;
-        do_block(shape, &block, input, weights, finish, output);
+        do_block(shape, &block, input, weights, epilogue, output);
     }
 }

@@ -9,8 +9,8 @@
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_WINOGRAD_H
 #define PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_WINOGRAD_H
 
-#include "backend/backend.h"
-#include "ops/convolution/cpu/finish.h"
+#include "ops/convolution/cpu/epilogue.h"
+#include "ops/convolution/cpu/method.h"
 
 #define WINOGRAD_LANES 16 // channels at a time
 
@@ -40,7 +40,7 @@ size_t cpu_winograd_gradient_scratch(const struct winograd *shape);
 
 // An image's bytes depend neither on the other images nor on the number of threads.
 void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
-                           struct finish finish, void *output, void *scratch);
+                           struct epilogue epilogue, void *output, void *scratch);
 
 // Adds to `gradient`, OIHW, by F(4 x 4, 3 x 3) whatever the tile. Bytes do not depend on the number
 // of threads.

@@ -1,0 +1,97 @@
+// A method of convolving on the CPU, and the ordered list of them. A layer has up to three passes;
+// each is planned by the first method of the list that accepts it, once, and then only run.
+#ifndef PLEURA_OPS_CONVOLUTION_CPU_METHOD_H
+#define PLEURA_OPS_CONVOLUTION_CPU_METHOD_H
+
+#include "backend/cpu/cpu.h"
+
+enum convolution_pass {
+    CONVOLUTION_FORWARD,
+    CONVOLUTION_DATA_GRADIENT,   // of the input
+    CONVOLUTION_WEIGHT_GRADIENT, // of the weights and the bias
+    CONVOLUTION_PASSES
+};
+
+// What a processor multiplies well, as far as it matters to the choice of a method.
+struct convolution_processor {
+    bool f32_products;  // cpu_f32_products
+    bool bf16_products; // cpu_bf16_products,
+    bool bf16_ahead;    // cpu_bf16_ahead: faster than those of float32
+    bool matrix_unit;   // onednn_has_matrix_unit
+};
+
+// This machine's.
+struct convolution_processor convolution_processor(void);
+
+// What is to be planned: one pass of a layer.
+struct convolution_problem {
+    struct convolution_shape shape;
+    enum convolution_pass pass;
+    enum precision precision; // of activations; weights and their gradients are float32
+    int threads;
+    struct convolution_processor processor;
+};
+
+// A row of the list. Activations are images x height x width x channels, weights OIHW.
+struct convolution_method {
+    const char *name; // in profiles, and in PLEURA_WITHOUT
+
+    // Whether the method can do the pass, and is better there than the rows after it.
+    bool (*accepts)(const struct convolution_problem *problem);
+
+    // Returns the pass's state, and the bytes of workspace that a run needs, 64-byte aligned. NULL
+    // with *error.
+    void *(*plan)(struct backend *backend, const struct convolution_problem *problem,
+                  size_t *workspace, struct error *error);
+    void (*release)(void *state); // NULL is fine
+
+    // Takes new weights for the forward pass or the input's gradient. They stay where they are
+    // until the backward pass has run.
+    void (*prepare)(void *state, const float *weights);
+
+    // output = ReLU(convolution + bias + output), each as the shape asks; `bias` is NULL without.
+    void (*forward)(void *state, const void *input, const float *bias, void *output,
+                    void *workspace);
+    // Writes the input's gradient.
+    void (*data_gradient)(void *state, const void *output_gradient, void *input_gradient,
+                          void *workspace);
+    // Adds to the gradients of the weights, and of the bias unless it is NULL.
+    void (*weight_gradient)(void *state, const void *input, const void *output_gradient,
+                            float *weight_gradient, float *bias_gradient, void *workspace);
+};
+
+// The first method that accepts the problem. The environment's PLEURA_WITHOUT, names with commas
+// between them, forbids methods: for tests and benchmarks. NULL with *error where a name there is
+// none, or no method is left.
+CHECKED const struct convolution_method *convolution_method_for(
+    const struct convolution_problem *problem, struct error *error);
+
+// The list, from the best to the one that accepts everything; NULL behind the last.
+const struct convolution_method *convolution_method_at(size_t index);
+
+extern const struct convolution_method convolution_onednn_amx;
+extern const struct convolution_method convolution_winograd;
+extern const struct convolution_method convolution_direct;
+extern const struct convolution_method convolution_onednn_bf16;
+extern const struct convolution_method convolution_onednn_f32;
+extern const struct convolution_method convolution_plain;
+
+// Numbers in a layer's tensors.
+static inline size_t convolution_inputs(const struct convolution_shape *shape) {
+    return shape->images * shape->height * shape->width * shape->channels;
+}
+
+static inline size_t convolution_outputs(const struct convolution_shape *shape) {
+    return shape->images * shape->out_height * shape->out_width * shape->out_channels;
+}
+
+static inline size_t convolution_weights(const struct convolution_shape *shape) {
+    return shape->out_channels * shape->channels * shape->kernel * shape->kernel;
+}
+
+// Bytes up to where the next part of a workspace may begin: 64-byte aligned.
+static inline size_t workspace_part(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+#endif

@@ -1,0 +1,71 @@
+// The list of convolution methods, and the choice among them.
+#include "ops/convolution/cpu/method.h"
+
+#include "backend/cpu/level.h"
+#include "backend/cpu/products/bf16.h"
+#include "backend/cpu/products/f32.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORBIDDEN "PLEURA_WITHOUT"
+
+// Bytes follow from the method, so what a row accepts depends on the layer and on the kind of
+// processor, never on a clock.
+static const struct convolution_method *const methods[] = {
+    &convolution_onednn_amx,  // bf16 in matrix units
+    &convolution_winograd,    // 3 x 3 of many channels, by products of float32
+    &convolution_direct,      // whole panels of channels, by products of float32
+    &convolution_onednn_bf16, // bf16 by vectors
+    &convolution_onednn_f32,
+    &convolution_plain, // everything, on any processor
+};
+
+#define METHODS (sizeof methods / sizeof *methods)
+
+const struct convolution_method *convolution_method_at(size_t index) {
+    return index < METHODS ? methods[index] : NULL;
+}
+
+struct convolution_processor convolution_processor(void) {
+    return (struct convolution_processor){.f32_products = cpu_f32_products(),
+                                          .bf16_products = cpu_bf16_products(),
+                                          .bf16_ahead = cpu_bf16_ahead(),
+                                          .matrix_unit = onednn_has_matrix_unit()};
+}
+
+// Calls what PLEURA_WITHOUT forbids by the rows' numbers. False with *error for an unknown name.
+static bool find_forbidden(bool forbidden[METHODS], struct error *error) {
+    const char *name = getenv(FORBIDDEN);
+    while (name != NULL && *name != '\0') {
+        const size_t length = strcspn(name, ",");
+        size_t row = 0;
+        while (row < METHODS && (strlen(methods[row]->name) != length ||
+                                 memcmp(methods[row]->name, name, length) != 0)) {
+            row++;
+        }
+        if (row == METHODS) {
+            return fail(error, FORBIDDEN ": there is no convolution method '%.*s'", (int)length,
+                        name);
+        }
+        forbidden[row] = true;
+        name += length + (name[length] == ',');
+    }
+    return true;
+}
+
+const struct convolution_method *convolution_method_for(const struct convolution_problem *problem,
+                                                        struct error *error) {
+    bool forbidden[METHODS] = {false};
+    if (!find_forbidden(forbidden, error)) {
+        return NULL;
+    }
+    for (size_t row = 0; row < METHODS; row++) {
+        if (!forbidden[row] && methods[row]->accepts(problem)) {
+            return methods[row];
+        }
+    }
+    (void)fail(error, FORBIDDEN " leaves no method for a convolution");
+    return NULL;
+}

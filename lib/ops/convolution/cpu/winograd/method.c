@@ -1,0 +1,142 @@
+// Winograd's method as a row of the list: 3 x 3 convolutions with many channels on both sides.
+#include "ops/convolution/cpu/bias_gradient.h"
+#include "ops/convolution/cpu/winograd/winograd.h"
+
+#include <stdlib.h>
+
+#define WEIGHTS_A_PIXEL 512 // channels x channels, at most
+#define SAVING_CHANNELS 64  // from here on the method takes a third of direct products' time
+
+struct state {
+    struct convolution_problem problem;
+    struct winograd tiles;
+    const float *weights; // the layer's
+    float *transformed;   // the forward pass's
+};
+
+// The pass as a convolution by tiles of `tile` x `tile` outputs.
+static struct winograd tiles_for(const struct convolution_problem *problem, size_t tile) {
+    const struct convolution_shape *shape = &problem->shape;
+    const bool data_gradient = problem->pass == CONVOLUTION_DATA_GRADIENT;
+    return (struct winograd){.tile = tile,
+                             .precision = problem->precision,
+                             .images = shape->images,
+                             .height = shape->height,
+                             .width = shape->width,
+                             .channels = data_gradient ? shape->out_channels : shape->channels,
+                             .out_channels = data_gradient ? shape->channels : shape->out_channels,
+                             .threads = problem->threads};
+}
+
+// Transformed weights and their gradients cost the same whatever there is to convolve: with few
+// pixels to many channels they take more than they save. In prediction each image counts alone: its
+// bytes must not depend on the others. Where the processor's products of bf16 are ahead the method
+// must save so many products that those need not be of bf16.
+static bool accepts(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    const struct winograd tiles = tiles_for(problem, 4);
+    const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
+    const bool ahead = problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead;
+    return problem->processor.f32_products && shape->kernel == 3 && shape->stride == 1 &&
+           shape->pad == 1 && cpu_winograd_suits(&tiles) &&
+           pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels &&
+           (!ahead ||
+            (shape->channels >= SAVING_CHANNELS && shape->out_channels >= SAVING_CHANNELS));
+}
+
+static size_t greater(size_t one, size_t other) {
+    return one > other ? one : other;
+}
+
+static size_t transformed_bytes(const struct winograd *tiles) {
+    return workspace_part(cpu_winograd_weights_size(tiles) * sizeof(float));
+}
+
+static size_t workspace_of(const struct state *state) {
+    switch (state->problem.pass) {
+    case CONVOLUTION_FORWARD: return cpu_winograd_scratch(&state->tiles);
+    case CONVOLUTION_DATA_GRADIENT:
+        return transformed_bytes(&state->tiles) + cpu_winograd_scratch(&state->tiles);
+    default:
+        return greater(cpu_winograd_gradient_scratch(&state->tiles),
+                       cpu_bias_gradient_workspace(&state->problem.shape));
+    }
+}
+
+static void release(void *planned) {
+    struct state *state = planned;
+    if (state != NULL) {
+        free(state->transformed);
+    }
+    free(state);
+}
+
+// In training the forward pass of float32 goes by small tiles: its errors decide on which side of 0
+// a ReLU's input falls, and what it lets through; those of the backward passes only add to
+// gradients, and bf16's own are a thousand times as large.
+static void *plan(struct backend *backend, const struct convolution_problem *problem,
+                  size_t *workspace, struct error *error) {
+    const bool forward = problem->pass == CONVOLUTION_FORWARD;
+    const bool exact = forward && problem->shape.train && problem->precision == PRECISION_F32;
+    struct state *state = calloc(1, sizeof *state);
+    (void)backend;
+    if (state != NULL) {
+        state->problem = *problem;
+        state->tiles = tiles_for(problem, exact ? 2 : 4);
+        *workspace = workspace_of(state);
+        if (forward) {
+            state->transformed = aligned_alloc(64, transformed_bytes(&state->tiles));
+        }
+    }
+    if (state == NULL || (forward && state->transformed == NULL)) {
+        release(state);
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    return state;
+}
+
+// Those of the input's gradient are four times the weights, and made in each step.
+static void prepare(void *planned, const float *weights) {
+    struct state *state = planned;
+    state->weights = weights;
+    if (state->transformed != NULL) {
+        cpu_winograd_weights(&state->tiles, weights, false, state->transformed);
+    }
+}
+
+static void forward(void *planned, const void *input, const float *bias, void *output,
+                    void *workspace) {
+    const struct state *state = planned;
+    const struct convolution_shape *shape = &state->problem.shape;
+    cpu_winograd_convolve(&state->tiles, input, state->transformed,
+                          (struct epilogue){bias, shape->sum, shape->relu}, output, workspace);
+}
+
+static void data_gradient(void *planned, const void *output_gradient, void *input_gradient,
+                          void *workspace) {
+    const struct state *state = planned;
+    float *transformed = workspace;
+    cpu_winograd_weights(&state->tiles, state->weights, true, transformed);
+    cpu_winograd_convolve(&state->tiles, output_gradient, transformed,
+                          (struct epilogue){.bias = NULL}, input_gradient,
+                          (char *)workspace + transformed_bytes(&state->tiles));
+}
+
+static void weight_gradient(void *planned, const void *input, const void *output_gradient,
+                            float *weight_gradient, float *bias_gradient, void *workspace) {
+    const struct state *state = planned;
+    cpu_winograd_gradient(&state->tiles, input, output_gradient, weight_gradient, workspace);
+    if (bias_gradient != NULL) {
+        cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
+    }
+}
+
+const struct convolution_method convolution_winograd = {.name = "winograd",
+                                                        .accepts = accepts,
+                                                        .plan = plan,
+                                                        .release = release,
+                                                        .prepare = prepare,
+                                                        .forward = forward,
+                                                        .data_gradient = data_gradient,
+                                                        .weight_gradient = weight_gradient};

@@ -1,0 +1,96 @@
+// Which method of convolution a pass is planned by, on which processor, and what forbids one.
+#include "ops/convolution/cpu/method.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// cmocka, which calls a macro of its own `fail`, comes behind our headers.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static const struct convolution_processor base = {.f32_products = false};
+static const struct convolution_processor avx2 = {.f32_products = true};
+static const struct convolution_processor amd_bf16 = {
+    .f32_products = true, .bf16_products = true, .bf16_ahead = true};
+static const struct convolution_processor intel_amx = {
+    .f32_products = true, .bf16_products = true, .matrix_unit = true};
+
+// The output's size follows from the input's, the window and the stride.
+static void expect(const char *method, struct convolution_shape shape, enum convolution_pass pass,
+                   enum precision precision, struct convolution_processor processor) {
+    struct error error;
+    shape.out_height = (shape.height + 2 * shape.pad - shape.kernel) / shape.stride + 1;
+    shape.out_width = (shape.width + 2 * shape.pad - shape.kernel) / shape.stride + 1;
+    const struct convolution_problem problem = {
+        .shape = shape, .pass = pass, .precision = precision, .threads = 2, .processor = processor};
+    const struct convolution_method *chosen = convolution_method_for(&problem, &error);
+    assert_non_null(chosen);
+    assert_string_equal(chosen->name, method);
+}
+
+static const struct convolution_shape narrow = {1, 8, 8, 32, 8, 8, 32, 3, 1, 1, .train = true};
+static const struct convolution_shape wide = {1, 8, 8, 64, 8, 8, 64, 3, 1, 1, .train = true};
+
+static void the_first_that_accepts_is_taken(void **state) {
+    struct convolution_shape other = narrow;
+    (void)state;
+    expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    expect("onednn-f32", narrow, CONVOLUTION_FORWARD, PRECISION_F32, base);
+    other.stride = 2;
+    expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    other.stride = 3;
+    expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    other = narrow;
+    other.out_channels = 40; // neither panels of 16 nor pairs of 8
+    expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    other.out_channels = 32;
+    other.channels = 3; // the input's gradient has 3 output channels
+    expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    expect("onednn-f32", other, CONVOLUTION_DATA_GRADIENT, PRECISION_F32, avx2);
+    expect("direct", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_F32, avx2);
+}
+
+static void processors_differ_in_bf16(void **state) {
+    struct convolution_shape other = wide;
+    (void)state;
+    expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);
+    expect("onednn-bf16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    other.kernel = 1;
+    other.pad = 0;
+    expect("direct", other, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);
+    expect("onednn-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("onednn-amx", wide, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
+    expect("onednn-amx", wide, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, intel_amx);
+    expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, intel_amx);
+    expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_F32, intel_amx);
+}
+
+static void methods_are_forbidden_by_name(void **state) {
+    struct error error;
+    const struct convolution_problem problem = {.shape = wide, .processor = avx2};
+    (void)state;
+    assert_int_equal(setenv("PLEURA_WITHOUT", "winograd", 1), 0);
+    expect("direct", wide, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    assert_int_equal(setenv("PLEURA_WITHOUT", "winograd,direct,onednn-f32", 1), 0);
+    expect("plain", wide, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    assert_int_equal(setenv("PLEURA_WITHOUT", "winograd,fft", 1), 0);
+    assert_null(convolution_method_for(&problem, &error));
+    assert_non_null(strstr(error.text, "'fft'"));
+    assert_int_equal(setenv("PLEURA_WITHOUT", "winograd,direct,onednn-f32,plain", 1), 0);
+    assert_null(convolution_method_for(&problem, &error));
+    assert_int_equal(unsetenv("PLEURA_WITHOUT"), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_that_accepts_is_taken),
+        cmocka_unit_test(processors_differ_in_bf16),
+        cmocka_unit_test(methods_are_forbidden_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
