@@ -104,9 +104,9 @@ static bool read_as_they_come(const struct operands *operands, const char *need)
     bool folder = false;
     const char *pipe = operands->count == 0 ? "-" : NULL;
     for (int i = 0; i < operands->count; i++) {
-        const enum source_type type = source_type(operands->items[i]);
-        folder = folder || type == SOURCE_FOLDER;
-        pipe = type == SOURCE_PIPE ? operands->items[i] : pipe;
+        const enum catalog_source_type type = catalog_source_type(operands->items[i]);
+        folder = folder || type == CATALOG_SOURCE_FOLDER;
+        pipe = type == CATALOG_SOURCE_PIPE ? operands->items[i] : pipe;
     }
     if (pipe != NULL && need != NULL) {
         die_usage("%s: a pipe gives each sample once, in order, but %s needs them all: make a "
@@ -191,7 +191,7 @@ int main(int argc, char **argv) {
                               .epochs = -1,
                               .batch = 1,
                               .balance = BALANCE_NONE,
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"fold", 'f', OPTION_TEXT, &options.fold, "K/N",
          "fold K of N, 0 <= K < N; the ids alone decide which images are in it", 0, 0,

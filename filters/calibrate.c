@@ -337,7 +337,7 @@ int main(int argc, char **argv) {
                               .mask = "0.2:0.6:0.1",
                               .resamples = 2000,
                               .seed = 1234,
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"decide", 'd', OPTION_TEXT, &options.decide, "STEPS",
          "thresholds above which a pixel counts for the area of an image", 0, 0, OPTION_RECORDED},

@@ -88,7 +88,7 @@ static void decide(const struct areas *areas, double ratio, struct stream_writer
     if (count > 0) {
         memcpy(sorted, areas->items, count * sizeof *sorted);
     }
-    const int64_t least = area_threshold(sorted, count, ratio);
+    const int64_t least = ensemble_area_threshold(sorted, count, ratio);
     for (size_t i = 0; i < count; i++) {
         write_decision(writer, areas->ids.items[i], areas->items[i], least);
     }
@@ -140,8 +140,10 @@ static void run(struct options *options, const struct operands *operands) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {
-        .ratio = NOT_GIVEN, .area = NOT_GIVEN, .threshold = NOT_GIVEN, .common = common_defaults()};
+    struct options options = {.ratio = NOT_GIVEN,
+                              .area = NOT_GIVEN,
+                              .threshold = NOT_GIVEN,
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"ratio", 'r', OPTION_NUMBER, &options.ratio, "R",
          "keep the images whose area is above the one at rank int(images x R) of the descending "

@@ -48,7 +48,7 @@ static void print(struct output *output, const char *network, const struct optio
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.side = 768, .batch = 1, .common = common_defaults()};
+    struct options options = {.side = 768, .batch = 1, .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"side", 's', OPTION_INTEGER, &options.side, "N", "of the images in the network", 32, 8192,
          OPTION_SILENT},

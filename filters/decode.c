@@ -117,8 +117,8 @@ static void add_operand(struct decoder *decoder, const char *operand) {
     const char separator = decoder->options->null_separated ? 0 : '\n';
     const bool list = strcmp(operand, "-") == 0;
     struct error error;
-    if (!(list ? files_add_list(&decoder->files, separator, &error)
-               : files_add(&decoder->files, operand, &error))) {
+    if (!(list ? xray_files_add_list(&decoder->files, separator, &error)
+               : xray_files_add(&decoder->files, operand, &error))) {
         die("%s", error.text);
     }
     for (size_t i = first; i < decoder->files.count; i++) {
@@ -161,7 +161,7 @@ static void find_files(struct decoder *decoder, const struct operands *operands)
         add_operand(decoder, "-");
     }
     if (options->ids != NULL && (!labels_read(&wanted, options->ids, false, &error) ||
-                                 !files_select(&decoder->files, &wanted.ids, &error))) {
+                                 !xray_files_select(&decoder->files, &wanted.ids, &error))) {
         die("%s", error.text);
     }
     labels_free(&wanted);
@@ -193,7 +193,7 @@ static void run(const struct options *options, const struct operands *operands) 
     labels_free(&decoder.labels);
     mask_files_free(&decoder.masks);
     ids_free(&decoder.seen);
-    files_free(&decoder.files);
+    xray_files_free(&decoder.files);
 }
 
 // ---- options
@@ -246,7 +246,7 @@ int main(int argc, char **argv) {
                               .on_error = "fail",
                               .voi = "lut",
                               .seconds = 60,
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"labels", 'l', OPTION_FILE, &options.labels, "CSV",
          "add the run lengths of ImageId,EncodedPixels rows", 0, 0, OPTION_RECORDED},

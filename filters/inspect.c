@@ -35,7 +35,7 @@ static void inspect(char *const *path, const struct options *options, struct out
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.common = common_defaults()};
+    struct options options = {.common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"check", 'c', OPTION_FLAG, &options.check, NULL,
          "verify counts, shapes and hashes only; print nothing when all is well", 0, 0,

@@ -166,7 +166,7 @@ static void close_inputs(struct inputs *inputs) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.common = common_defaults()};
+    struct options options = {.common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"weights", 'w', OPTION_TEXT, &options.weights, "W1,W2,...",
          "weigh the streams; only the ratios count (default: all alike)", 0, 0, OPTION_RECORDED},

@@ -4,8 +4,8 @@
 #include "dataset/ids/sizes.h"
 #include "dataset/sample.h"
 #include "image/codec/png_codec.h"
-#include "image/outline.h"
 #include "image/resize.h"
+#include "image/rgb_image.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/output.h"
@@ -49,23 +49,23 @@ static void scale_image(struct image *image, const struct options *options,
     const size_t width = (size_t)((double)image->width * scale + 0.5);
     must(image_alloc(&scaled, height > 0 ? height : 1, width > 0 ? width : 1, &error), samples,
          &error);
-    const struct view view = view_of(image);
+    const struct image_view view = image_view_of(image);
     must(resize_bilinear(&scaled, &view, &error), samples, &error);
     image_free(image);
     *image = scaled;
 }
 
 // Brings a mask to the picture's size and draws its outline.
-static void draw_mask(struct picture *picture, struct image *mask, struct colour colour,
+static void draw_mask(struct rgb_image *picture, struct image *mask, struct colour colour,
                       const struct options *options, struct sources *source) {
     struct error error;
     struct image scaled;
-    const struct view view = view_of(mask);
+    const struct image_view view = image_view_of(mask);
     const size_t longer = picture->height > picture->width ? picture->height : picture->width;
     const size_t thickness = options->thickness > 0 ? (size_t)options->thickness : longer / 400 + 1;
     must(image_alloc(&scaled, picture->height, picture->width, &error), source, &error);
     must(resize_nearest(&scaled, &view, &error), source, &error);
-    must(picture_outline(picture, &scaled, colour, thickness, &error), source, &error);
+    must(rgb_image_outline(picture, &scaled, colour, thickness, &error), source, &error);
     image_free(&scaled);
 }
 
@@ -191,7 +191,7 @@ static void add_id(struct pictures *pictures, struct text id) {
     }
 }
 
-static void write_picture(struct pictures *pictures, const struct picture *picture,
+static void write_picture(struct pictures *pictures, const struct rgb_image *picture,
                           struct text id) {
     struct error error;
     if (pictures->directory == NULL && pictures->bytes != NULL) {
@@ -256,7 +256,7 @@ static void draw_sample(struct pictures *pictures, const struct record *sample,
     const struct tensor *tensor = NULL;
     struct image image;
     struct image mask = {NULL, 0, 0};
-    struct picture picture;
+    struct rgb_image picture;
     must(record_tensor(sample, "image", 2, &tensor, &error), samples, &error);
     if (tensor->type != DTYPE_U1) {
         must(fail(&error, "'image' is not of type |u1"), samples, &error);
@@ -264,7 +264,7 @@ static void draw_sample(struct pictures *pictures, const struct record *sample,
     must(image_alloc(&image, tensor->shape[0], tensor->shape[1], &error), samples, &error);
     memcpy(image.pixels, tensor->data, tensor->bytes);
     scale_image(&image, options, samples);
-    must(picture_from_gray(&picture, &image, &error), samples, &error);
+    must(rgb_image_from_gray(&picture, &image, &error), samples, &error);
     if (truth_of(&mask, sample, samples, options)) {
         draw_mask(&picture, &mask, TRUTH, options, samples);
         image_free(&mask);
@@ -275,7 +275,7 @@ static void draw_sample(struct pictures *pictures, const struct record *sample,
         image_free(&mask);
     }
     write_picture(pictures, &picture, sample->id);
-    picture_free(&picture);
+    rgb_image_free(&picture);
     image_free(&image);
 }
 
@@ -311,7 +311,7 @@ static void draw_all(struct sources *samples, struct sources *predictions,
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.threshold = 0.5, .common = common_defaults()};
+    struct options options = {.threshold = 0.5, .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"directory", 'd', OPTION_FILE, &options.directory, "DIR",
          "write DIR/ID.png for each sample; DIR is made if need be. The pictures come into DIR "

@@ -8,7 +8,7 @@
 #include "program/progress.h"
 #include "program/streams/sources.h"
 #include "program/streams/streams.h"
-#include "stream/extent.h"
+#include "stream/statistics.h"
 #include "train/checkpoint/parameters.h"
 #include "train/inference.h"
 #include "weights/file.h"
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_SIDE 2048 // that is taken from a file of weights
+#define MAX_SIDE 2048 // that is taken from a file of weights
 
 struct options {
     const char *model, *network, *device, *precision, *type;
@@ -55,9 +55,9 @@ static int64_t side_of(const struct options *options, const struct weight_table 
     if (options->side > 0 || table->side <= 0) {
         return options->side > 0 ? options->side : 768;
     }
-    if (table->side > MOST_SIDE) {
+    if (table->side > MAX_SIDE) {
         die("%s: was trained at a side of %" PRId64 ", above %d: say so with --side if it is true",
-            options->model, table->side, MOST_SIDE);
+            options->model, table->side, MAX_SIDE);
     }
     return table->side;
 }
@@ -171,7 +171,7 @@ static bool add_sample(struct prediction *prediction, const struct record *sampl
     struct waiting *waiting = &prediction->waiting[prediction->count];
     struct image image = {prediction->inference.images + prediction->count * in.h * in.w, in.h,
                           in.w};
-    struct view view;
+    struct image_view view;
     if (!sample_image(sample, &view, error) ||
         !sample_mask_read(&prediction->mask, sample, error)) {
         return false;
@@ -240,7 +240,7 @@ int main(int argc, char **argv) {
                               .precision = "f32",
                               .type = "f2",
                               .batch = 4,
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"model", 'm', OPTION_FILE, &options.model, "FILE",
          "the weights: a checkpoint, .safetensors or .pth", 0, 0, OPTION_RECORDED},

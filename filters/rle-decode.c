@@ -83,7 +83,7 @@ static void run(const struct options *options, const struct operands *operands) 
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.common = common_defaults()};
+    struct options options = {.common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"size", 's', OPTION_TEXT, &options.size, "HxW",
          "height and width of all masks (default: 1024x1024)", 0, 0, OPTION_RECORDED},

@@ -140,7 +140,7 @@ static void run(const struct options *options, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.threshold = NOT_GIVEN, .common = common_defaults()};
+    struct options options = {.threshold = NOT_GIVEN, .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
          "a pixel is lesion where its probability is above P (default: 0.5)", 0, 1,

@@ -148,7 +148,7 @@ static void run(const struct options *options, const char *truth_path, const cha
 
 int main(int argc, char **argv) {
     struct options options = {
-        .weight = 1, .resamples = 2000, .seed = 1234, .common = common_defaults()};
+        .weight = 1, .resamples = 2000, .seed = 1234, .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"json", 'j', OPTION_FLAG, &options.json, NULL, "one line of JSON", 0, 0, OPTION_SILENT},
         {"per-image", 'p', OPTION_FILE, &options.per_image, "FILE",

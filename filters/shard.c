@@ -23,24 +23,24 @@ static void shard(const struct options *options, const struct operands *operands
                  options->common.max_record);
     struct history history = sources.history;
     history_add(&history, text_of(operands->history));
-    struct shard_writer *writer = shards_create(operands->items[0], options->size, &history);
+    struct shard_writer *writer = shard_writer_open(operands->items[0], options->size, &history);
     struct progress progress = progress_start("samples", 0, options->common.quiet);
     while (sources_read(&sources, &sample)) {
         int64_t lesion = 0;
         if (!sample_lesion(&mask, &sample, &lesion, &error)) {
             sources_die(&sources, &error);
         }
-        shards_add(writer, &sample, lesion, mask.height, mask.width);
+        shard_writer_add(writer, &sample, lesion, mask.height, mask.width);
         progress_step(&progress);
     }
     progress_end(&progress);
-    shards_finish(writer);
+    shard_writer_finish(writer);
     sources_close(&sources);
     sample_mask_free(&mask);
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.size = (size_t)256 << 20, .common = common_defaults()};
+    struct options options = {.size = (size_t)256 << 20, .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"size", 's', OPTION_BYTES, &options.size, "SIZE",
          "end a shard with the record that reaches SIZE (default: 256M)", 1, 1e15, OPTION_SILENT},

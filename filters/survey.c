@@ -94,7 +94,7 @@ static const char description[] =
 
 int main(int argc, char **argv) {
     struct options options = {
-        .unlabelled = "drop", .on_error = "fail", .common = common_defaults()};
+        .unlabelled = "drop", .on_error = "fail", .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"labels", 'l', OPTION_FILE, &options.labels, "CSV",
          "run lengths of the images (ImageId,EncodedPixels)", 0, 0, OPTION_SILENT},

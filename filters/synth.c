@@ -216,7 +216,7 @@ int main(int argc, char **argv) {
                               .area = 0.021,
                               .contrast = 0,
                               .format = "dicom",
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"train", 'n', OPTION_INTEGER, &options.train, "N", "X-rays with labels", 0, 1000000,
          OPTION_SILENT},

@@ -107,7 +107,7 @@ static void convert(const struct options *options, const struct operands *operan
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.common = common_defaults()};
+    struct options options = {.common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"network", 'n', OPTION_CHOICE, &options.network, model_choices(),
          "what the weights are of (default: as the file says, else unknown)", 0, 0,

@@ -4,7 +4,7 @@
 #include "core/numbers/fp16.h"
 #include "core/simd.h"
 #include "image/mask.h"
-#include "stream/extent.h"
+#include "stream/statistics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,8 +95,8 @@ static void store(struct block *block, enum dtype type, unsigned char *to, size_
     }
 }
 
-void tensor_mean(const struct tensor *const *inputs, const double *weights, size_t count,
-                 enum dtype type, void *mean) {
+void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
+                   enum dtype type, void *mean) {
     struct block block;
     const size_t elements = inputs[0]->bytes / dtype_size(inputs[0]->type);
     double total = 0;
@@ -190,7 +190,7 @@ static int descending(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-int64_t area_threshold(int64_t *areas, size_t count, double ratio) {
+int64_t ensemble_area_threshold(int64_t *areas, size_t count, double ratio) {
     const size_t rank = (size_t)((double)count * ratio);
     qsort(areas, count, sizeof *areas, descending);
     return rank < count ? areas[rank] : 0;

@@ -13,8 +13,8 @@ bool dtype_is_float(enum dtype type);
 // from left to right in double, rounded once to `type` (floating; nearest, ties to even). So the
 // result depends on no vector width; for float16 inputs and equal weights it is the exact mean,
 // rounded. `mean` has room for the elements and needs no alignment.
-void tensor_mean(const struct tensor *const *inputs, const double *weights, size_t count,
-                 enum dtype type, void *mean);
+void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
+                   enum dtype type, void *mean);
 
 // mask = 1 where the record's `probability` (floating type, height x width) is strictly above the
 // threshold. The mask is allocated anew where the size differs; the caller frees it. Fails for a
@@ -28,6 +28,6 @@ CHECKED bool mask_from_sample(const struct record *record, struct image *mask, s
 
 // The area at rank floor(count * ratio) of the descending order, or 0 where there is no such rank:
 // images strictly above it count as having a lesion. Sorts `areas`.
-int64_t area_threshold(int64_t *areas, size_t count, double ratio);
+int64_t ensemble_area_threshold(int64_t *areas, size_t count, double ratio);
 
 #endif

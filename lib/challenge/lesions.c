@@ -56,7 +56,7 @@ bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t 
         return false;
     }
     runs_draw(&lesions->drawn, &lesions->runs);
-    const struct view view = view_of(&lesions->drawn);
+    const struct image_view view = image_view_of(&lesions->drawn);
     return resize_nearest(&lesions->fitted, &view, error) &&
            runs_trace(&lesions->runs, &lesions->fitted, error);
 }

@@ -2,7 +2,7 @@
 #include "challenge/merge.h"
 
 #include "challenge/ensemble.h"
-#include "stream/extent.h"
+#include "stream/statistics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -129,7 +129,7 @@ static bool put_mean(struct merge *merge, struct field *field, struct tensor *me
     mean->type = mean_type(merge, part);
     mean->bytes = mean_bytes(merge, part);
     mean->data = bytes;
-    tensor_mean(merge->inputs, merge->weights, merge->count, mean->type, bytes);
+    ensemble_mean(merge->inputs, merge->weights, merge->count, mean->type, bytes);
     field->value = value_tensor(mean);
     return tensor_finite(mean) || not_finite(merge, field->name, error);
 }

@@ -13,9 +13,10 @@ static size_t draw_length(struct random *random, size_t side) {
     return least + (size_t)random_below(random, side - least + 1);
 }
 
-struct crop crop_draw(uint64_t seed, uint64_t position, size_t height, size_t width) {
+struct augment_crop augment_draw_crop(uint64_t seed, uint64_t position, size_t height,
+                                      size_t width) {
     struct random random = random_seed(seed, DRAW_AUGMENT, position);
-    struct crop crop = {.height = draw_length(&random, height)};
+    struct augment_crop crop = {.height = draw_length(&random, height)};
     crop.width = draw_length(&random, width);
     crop.top = (size_t)random_below(&random, height - crop.height + 1);
     crop.left = (size_t)random_below(&random, width - crop.width + 1);
@@ -23,9 +24,9 @@ struct crop crop_draw(uint64_t seed, uint64_t position, size_t height, size_t wi
     return crop;
 }
 
-static struct view cut(struct view view, const struct crop *crop) {
-    return (struct view){view.pixels + crop->top * view.stride + crop->left, crop->height,
-                         crop->width, view.stride, crop->flipped};
+static struct image_view cut(struct image_view view, const struct augment_crop *crop) {
+    return (struct image_view){view.pixels + crop->top * view.stride + crop->left, crop->height,
+                               crop->width, view.stride, crop->flipped};
 }
 
 // Keeps an image that has the size already; what it holds is then as it was.
@@ -38,14 +39,14 @@ static bool want_size(struct image *image, size_t height, size_t width, struct e
 }
 
 // The lesion at the image's own size: drawn, and dilated if asked for.
-static bool draw_lesion(const struct augment_rule *rule, struct augmented *out, struct view *view,
-                        struct error *error) {
+static bool draw_lesion(const struct augment_rule *rule, struct augmented *out,
+                        struct image_view *view, struct error *error) {
     const struct sample_mask *lesion = &out->lesion;
     if (!want_size(&out->drawn, lesion->height, lesion->width, error)) {
         return false;
     }
     runs_draw(&out->drawn, &lesion->runs);
-    *view = view_of(&out->drawn);
+    *view = image_view_of(&out->drawn);
     if (rule->dilation == 0) {
         return true;
     }
@@ -53,13 +54,13 @@ static bool draw_lesion(const struct augment_rule *rule, struct augmented *out, 
         !mask_dilate(&out->dilated, &out->drawn, rule->dilation, error)) {
         return false;
     }
-    *view = view_of(&out->dilated);
+    *view = image_view_of(&out->dilated);
     return true;
 }
 
 static bool make_mask(const struct augment_rule *rule, struct augmented *out,
-                      const struct crop *crop, struct error *error) {
-    struct view whole;
+                      const struct augment_crop *crop, struct error *error) {
+    struct image_view whole;
     if (!want_size(&out->mask, rule->mask_side, rule->mask_side, error)) {
         return false;
     }
@@ -74,7 +75,7 @@ static bool make_mask(const struct augment_rule *rule, struct augmented *out,
     if (!draw_lesion(rule, out, &whole, error)) {
         return false;
     }
-    const struct view part = cut(whole, crop);
+    const struct image_view part = cut(whole, crop);
     return resize_nearest(&out->mask, &part, error);
 }
 
@@ -84,7 +85,8 @@ static void add_field(struct augmented *out, const char *name, struct value valu
 
 // The sample's fields in their order, with `image` replaced and `mask` and `size` behind it.
 static bool make_record(const struct augment_rule *rule, const struct record *sample,
-                        const struct view *whole, struct augmented *out, struct error *error) {
+                        const struct image_view *whole, struct augmented *out,
+                        struct error *error) {
     const bool labelled = out->lesion.labelled;
     if (sample->count + 2 > RECORD_MAX_FIELDS) {
         return fail(error, "%.*s: more than %d names", TEXT_ARG(sample->id), RECORD_MAX_FIELDS - 2);
@@ -112,7 +114,7 @@ static bool make_record(const struct augment_rule *rule, const struct record *sa
 
 bool augment_sample(const struct augment_rule *rule, uint64_t position, const struct record *sample,
                     struct augmented *out, struct error *error) {
-    struct view whole;
+    struct image_view whole;
     if (record_find(sample, "mask") != NULL || record_find(sample, "size") != NULL) {
         return fail(error, "%.*s: has been augmented already", TEXT_ARG(sample->id));
     }
@@ -120,10 +122,10 @@ bool augment_sample(const struct augment_rule *rule, uint64_t position, const st
         !want_size(&out->image, rule->side, rule->side, error)) {
         return false;
     }
-    const struct crop crop = rule->plain
-                                 ? (struct crop){0, 0, whole.height, whole.width, false}
-                                 : crop_draw(rule->seed, position, whole.height, whole.width);
-    const struct view part = cut(whole, &crop);
+    const struct augment_crop crop =
+        rule->plain ? (struct augment_crop){0, 0, whole.height, whole.width, false}
+                    : augment_draw_crop(rule->seed, position, whole.height, whole.width);
+    const struct image_view part = cut(whole, &crop);
     if (!resize_bilinear(&out->image, &part, error) ||
         (out->lesion.labelled && !make_mask(rule, out, &crop, error))) {
         return fail_within(error, "%.*s", TEXT_ARG(sample->id));

@@ -18,7 +18,7 @@ struct augment_rule {
 };
 
 // What is cut out of an image before it is resized, and whether it is mirrored left to right.
-struct crop {
+struct augment_crop {
     size_t top, left, height, width;
     bool flipped;
 };
@@ -26,7 +26,8 @@ struct crop {
 // The crop of sample number `position`: height and width drawn on their own, uniformly from
 // floor(7/8 side) .. side (at least 1), the corner uniformly from those that fit, the flip with
 // probability 1/2. Depends on nothing but its arguments.
-struct crop crop_draw(uint64_t seed, uint64_t position, size_t height, size_t width);
+struct augment_crop augment_draw_crop(uint64_t seed, uint64_t position, size_t height,
+                                      size_t width);
 
 // One sample that comes out, and the memory for it; starts as zeros, serves sample after sample.
 struct augmented {

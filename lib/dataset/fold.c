@@ -88,7 +88,7 @@ bool fold_order(const struct text *ids, size_t count, struct fold fold, enum spl
         }
         *selected = count;
     } else if (unique) {
-        permutation(order, count, FOLD_SEED);
+        random_torch_permutation(order, count, FOLD_SEED);
         *selected = pick(order, count, sorted, fold, split);
     }
     free(sorted);

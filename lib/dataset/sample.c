@@ -3,7 +3,7 @@
 
 #include "dataset/ids/sizes.h"
 
-bool sample_image(const struct record *sample, struct view *image, struct error *error) {
+bool sample_image(const struct record *sample, struct image_view *image, struct error *error) {
     const struct tensor *tensor = NULL;
     if (!record_tensor(sample, "image", 2, &tensor, error)) {
         return false;
@@ -17,14 +17,14 @@ bool sample_image(const struct record *sample, struct view *image, struct error 
         return fail(error, "%.*s: an image of %zu x %zu is too large", TEXT_ARG(sample->id), height,
                     width);
     }
-    *image = (struct view){tensor->data, height, width, width, false};
+    *image = (struct image_view){tensor->data, height, width, width, false};
     return true;
 }
 
 // The height and width that the run lengths refer to.
 static bool read_size(struct sample_mask *mask, const struct record *sample, struct error *error) {
     const struct value *size = record_find(sample, "size");
-    struct view image = {NULL, 0, 0, 0, false};
+    struct image_view image = {NULL, 0, 0, 0, false};
     if (!sample_image(sample, &image, error)) {
         return false;
     }

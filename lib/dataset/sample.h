@@ -9,7 +9,8 @@
 #define LESION_UNKNOWN (-1) // pixels of a lesion, of a sample without labels
 
 // The sample's image: rank 2, bytes, within the limits of images.
-CHECKED bool sample_image(const struct record *sample, struct view *image, struct error *error);
+CHECKED bool sample_image(const struct record *sample, struct image_view *image,
+                          struct error *error);
 
 // Memory for the mask of one sample after the other; starts as zeros but for the limit.
 struct sample_mask {

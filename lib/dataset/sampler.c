@@ -113,9 +113,9 @@ static uint32_t list_at(struct sampler_list *list, const struct sampler_options 
     return list->members[list->order[place]];
 }
 
-struct sample sampler_at(struct sampler *sampler, uint64_t position) {
+struct sampler_pick sampler_at(struct sampler *sampler, uint64_t position) {
     const struct sampler_options *options = &sampler->options;
-    struct sample sample = {.epoch = position / sampler->epoch_length};
+    struct sampler_pick sample = {.epoch = position / sampler->epoch_length};
     if (options->balance < 0) {
         sample.image = list_at(&sampler->lists[0], options, position);
         return sample;

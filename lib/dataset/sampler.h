@@ -40,7 +40,7 @@ struct sampler {
     uint64_t total; // samples; UINT64_MAX without end
 };
 
-struct sample {
+struct sampler_pick {
     uint32_t image; // index of the image
     uint64_t epoch; // from 0
 };
@@ -56,7 +56,7 @@ CHECKED bool sampler_init(struct sampler *sampler, const struct sampler_options 
 // has a lesion when floor((i+1)*R) > floor(i*R); the images with and those without are two lists,
 // each shuffled and cycled on its own, and an epoch only counts as many samples as there are
 // images. The shuffled order of the current epoch is kept in the sampler: going forward is cheap.
-struct sample sampler_at(struct sampler *sampler, uint64_t position);
+struct sampler_pick sampler_at(struct sampler *sampler, uint64_t position);
 
 void sampler_free(struct sampler *sampler);
 

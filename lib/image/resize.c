@@ -14,8 +14,8 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "streams and transposes are little endian");
 
-struct view view_of(const struct image *image) {
-    return (struct view){image->pixels, image->height, image->width, image->width, false};
+struct image_view image_view_of(const struct image *image) {
+    return (struct image_view){image->pixels, image->height, image->width, image->width, false};
 }
 
 // What each output element is made of: `taps` weights from input element `first` on.
@@ -146,7 +146,7 @@ static inline void transpose8(uint64_t rows[8]) {
 
 // Lays rows [y, y + LANES) side by side: lanes[x * LANES + i] = row y + i at x. Missing rows repeat
 // the last one.
-static void gather_lanes(uint8_t *lanes, const struct view *in, size_t y) {
+static void gather_lanes(uint8_t *lanes, const struct image_view *in, size_t y) {
     const uint8_t *rows[LANES];
     for (size_t i = 0; i < LANES; i++) {
         const size_t row = y + i < in->height ? y + i : in->height - 1;
@@ -195,7 +195,7 @@ static void scatter_lanes(uint8_t *out, size_t width, const uint8_t *lanes, size
     }
 }
 
-static void copy_rows(struct image *out, const struct view *in) {
+static void copy_rows(struct image *out, const struct image_view *in) {
     for (size_t y = 0; y < in->height; y++) {
         const uint8_t *from = in->pixels + y * in->stride;
         uint8_t *to = out->pixels + y * out->width;
@@ -209,7 +209,7 @@ static void copy_rows(struct image *out, const struct view *in) {
 }
 
 // in -> wide (in's height, the wanted width).
-static bool resize_rows(struct image *wide, const struct view *in, struct error *error) {
+static bool resize_rows(struct image *wide, const struct image_view *in, struct error *error) {
     struct weights weights;
     if (in->width == wide->width) {
         copy_rows(wide, in);
@@ -232,7 +232,7 @@ static bool resize_rows(struct image *wide, const struct view *in, struct error 
     return true;
 }
 
-bool resize_bilinear(struct image *out, const struct view *in, struct error *error) {
+bool resize_bilinear(struct image *out, const struct image_view *in, struct error *error) {
     struct image wide;
     struct weights weights;
     if (in->height == out->height) {
@@ -261,7 +261,7 @@ static size_t nearest(size_t index, size_t in, size_t out) {
     return source < in ? source : in - 1;
 }
 
-bool resize_nearest(struct image *out, const struct view *in, struct error *error) {
+bool resize_nearest(struct image *out, const struct image_view *in, struct error *error) {
     size_t *columns = malloc(out->width * sizeof *columns);
     if (columns == NULL) {
         return fail(error, "no memory to resize %zu columns", out->width);

@@ -86,7 +86,7 @@ static void fill_call(const struct executor *executor, const struct step *step, 
         const struct parameter *parameter =
             graph_parameter_at(executor->graph, node->parameters[k]);
         call->parameter[k] = executor->values + parameter->offset;
-        if (executor->gradients != NULL && role_is_learned(parameter->role)) {
+        if (executor->gradients != NULL && graph_role_is_learned(parameter->role)) {
             call->gradient[k] = executor->gradients + parameter->offset;
         }
     }

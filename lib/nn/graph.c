@@ -81,7 +81,7 @@ static value_id add_value(struct graph *graph, struct value_info info) {
     return graph->value_count++;
 }
 
-bool role_is_learned(enum parameter_role role) {
+bool graph_role_is_learned(enum parameter_role role) {
     return role != ROLE_MEAN && role != ROLE_VARIANCE;
 }
 
@@ -162,7 +162,7 @@ value_id graph_node(struct graph *graph, const struct node_spec *spec) {
     for (int i = 0; i < spec->parameter_count; i++) {
         node->parameters[i] = spec->parameters[i];
         needs_gradient =
-            needs_gradient || role_is_learned(graph->parameters[spec->parameters[i]].role);
+            needs_gradient || graph_role_is_learned(graph->parameters[spec->parameters[i]].role);
     }
     if (spec->attribute_bytes > 0) {
         node->attributes = malloc(spec->attribute_bytes);
@@ -232,9 +232,9 @@ size_t graph_lay_out(struct graph *graph, size_t *learned, size_t *decaying) {
     for (int pass = 0; pass < 3; pass++) {
         for (int i = 0; i < graph->parameter_count; i++) {
             struct parameter *parameter = &graph->parameters[i];
-            const int group = parameter->role == ROLE_CONVOLUTION ? 0
-                              : role_is_learned(parameter->role)  ? 1
-                                                                  : 2;
+            const int group = parameter->role == ROLE_CONVOLUTION      ? 0
+                              : graph_role_is_learned(parameter->role) ? 1
+                                                                       : 2;
             if (group == pass) {
                 parameter->offset = offset;
                 offset += parameter->count;

@@ -53,7 +53,7 @@ enum parameter_role {
     ROLE_VARIANCE, // starts at 1
 };
 
-bool role_is_learned(enum parameter_role role);
+bool graph_role_is_learned(enum parameter_role role);
 
 // A parameter as a checkpoint has it: its PyTorch name and shape (OIHW for convolutions). Values of
 // all parameters lie one behind the other, `offset` numbers from the start; convolutions' weights

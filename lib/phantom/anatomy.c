@@ -166,7 +166,7 @@ static void add_unevenness(float *grid, struct random *random) {
 }
 
 static void draw_haze(float *grid, const struct patient *patient) {
-    struct random random = part_random(patient->seed, patient->index, PART_HAZE);
+    struct random random = patient_random(patient->seed, patient->index, PART_HAZE);
     const float tilt_x = 0.06f * normal(&random), tilt_y = 0.05f * normal(&random);
     for (size_t i = 0; i < GRID_SIZE; i++) {
         grid[i] = tilt_x * ((float)(i % GRID_NODES) / GRID_CELLS - 0.5f) +
@@ -212,7 +212,7 @@ static void draw_haze(float *grid, const struct patient *patient) {
 }
 
 void anatomy_draw(struct anatomy *anatomy, const struct patient *patient) {
-    struct random random = part_random(patient->seed, patient->index, PART_SILHOUETTE);
+    struct random random = patient_random(patient->seed, patient->index, PART_SILHOUETTE);
     draw_body(anatomy->body, patient, &random);
     draw_lungs(anatomy, patient, &random);
     draw_heart(anatomy->heart, patient, &random);

@@ -82,7 +82,7 @@ static void draw_spine(struct layer *layer, const struct patient *p, struct rand
 
 // A line through knots of (X, Y, radius, strength).
 static void draw_knots(struct layer *layer, const struct patient *p, float hand, float dx, float dy,
-                       const float (*knots)[4], size_t count, enum profile profile) {
+                       const float (*knots)[4], size_t count, enum stroke_profile profile) {
     struct stroke_point points[8];
     for (size_t i = 0; i < count; i++) {
         points[i] = patient_point(p, hand * (knots[i][0] + dx), knots[i][1] + dy, knots[i][2],
@@ -108,13 +108,14 @@ static void draw_shoulder(struct layer *layer, const struct patient *p, float ha
                                      {1.1f, 0.10f, 0.03f, 0.05f},
                                      {1.2f, 0.04f, 0.04f, 0.07f},
                                      {1.3f, 0.0f, 0.05f, 0.05f}};
-    const float slope = 0.03f * normal(random), turned = 0.05f * normal(random);
+    const float slope = 0.03f * normal(random), rotation = 0.05f * normal(random);
     const float drop = slope + 0.02f * normal(random);
     draw_knots(layer, p, hand, 0.0f, slope, clavicle, 8, PROFILE_BONE);
-    draw_knots(layer, p, hand, turned, drop, border, 6, PROFILE_SOFT);
-    draw_knots(layer, p, hand, turned, drop, pillar, 6, PROFILE_SOFT);
-    draw_knots(layer, p, hand, 0.5f * turned, drop, spine, 4, PROFILE_SOFT);
-    const struct stroke_point plate = patient_point(p, hand * (1.06f + turned), 0.28f + drop, 0, 0);
+    draw_knots(layer, p, hand, rotation, drop, border, 6, PROFILE_SOFT);
+    draw_knots(layer, p, hand, rotation, drop, pillar, 6, PROFILE_SOFT);
+    draw_knots(layer, p, hand, 0.5f * rotation, drop, spine, 4, PROFILE_SOFT);
+    const struct stroke_point plate =
+        patient_point(p, hand * (1.06f + rotation), 0.28f + drop, 0, 0);
     layer_blob(layer, plate.x, plate.y, 0.05f, 0.13f, 0.3f * hand, 0.04f * p->bone, 0.9f);
 }
 
@@ -159,7 +160,7 @@ static void draw_windpipe(struct layer *layer, const struct patient *p) {
 }
 
 void bones_draw(struct layer *layer, const struct patient *patient) {
-    struct random random = part_random(patient->seed, patient->index, PART_BONES);
+    struct random random = patient_random(patient->seed, patient->index, PART_BONES);
     draw_spine(layer, patient, &random);
     draw_windpipe(layer, patient);
     draw_ribs(layer, patient, &random);
@@ -168,7 +169,7 @@ void bones_draw(struct layer *layer, const struct patient *patient) {
 }
 
 void arms_draw(struct layer *layer, const struct patient *patient) {
-    struct random random = part_random(patient->seed, patient->index, PART_ARMS);
+    struct random random = patient_random(patient->seed, patient->index, PART_ARMS);
     draw_arm(layer, patient, -1.0f, &random);
     draw_arm(layer, patient, 1.0f, &random);
 }

@@ -17,7 +17,7 @@ struct stretch {
     float strength_a, strength_b; // already faded where too thin
 };
 
-static inline __attribute__((always_inline)) float across(float q, enum profile profile,
+static inline __attribute__((always_inline)) float across(float q, enum stroke_profile profile,
                                                           float pixel) {
     const float size = q < 0 ? -q : q;
     const float rest = larger(1.0f - q * q, 0.0f);
@@ -69,7 +69,7 @@ static struct box stretch_box(const struct stretch *s, size_t side) {
 static inline __attribute__((always_inline)) void stretch_rows(struct layer *layer,
                                                                const struct stretch *s,
                                                                struct box box,
-                                                               enum profile profile) {
+                                                               enum stroke_profile profile) {
     const float pixel = 1.0f / larger(smaller(s->radius_a, s->radius_b), 0.5f);
     const float size = s->dy < 0 ? -s->dy : s->dy;
     const bool steep = size > 0.2f;
@@ -100,7 +100,7 @@ static inline __attribute__((always_inline)) void stretch_rows(struct layer *lay
 }
 
 VECTORISED static void stretch_draw(struct layer *layer, const struct stretch *s,
-                                    enum profile profile) {
+                                    enum stroke_profile profile) {
     const struct box box = stretch_box(s, layer->side);
     switch (profile) {
     case PROFILE_SOFT: stretch_rows(layer, s, box, PROFILE_SOFT); break;
@@ -127,7 +127,7 @@ static void point_width(float *radius, float *strength, const struct stroke_poin
 }
 
 void layer_stroke(struct layer *layer, const struct stroke_point *points, size_t count,
-                  enum profile profile) {
+                  enum stroke_profile profile) {
     const float side = (float)layer->side;
     float nx = 0, ny = 0;
     for (size_t i = 0; i + 1 < count; i++) {

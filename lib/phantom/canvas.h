@@ -14,7 +14,7 @@ struct layer {
 };
 
 // How a stroke's brightness runs across it.
-enum profile {
+enum stroke_profile {
     PROFILE_SOFT,     // a smooth ridge
     PROFILE_BONE,     // flat with brighter edges (cortex)
     PROFILE_CYLINDER, // the chord through a cylinder
@@ -32,7 +32,7 @@ struct stroke_point {
 // Adds a polyline; radius and strength run linearly between its points. Strokes narrower than a
 // pixel are a pixel wide and fainter.
 void layer_stroke(struct layer *layer, const struct stroke_point *points, size_t count,
-                  enum profile profile);
+                  enum stroke_profile profile);
 
 // Adds an ellipse with half axes a (along the direction `radians`) and b; `edge` in 0..1 is the
 // part of the half axis over which it fades.

@@ -85,7 +85,7 @@ static void pocket_depth(float *depth, const struct pocket *pocket, const struct
 
 void lesion_draw(struct lesion *lesion, const struct lesion_style *style,
                  const struct anatomy *anatomy, const struct patient *patient) {
-    struct random random = part_random(patient->seed, patient->index, PART_LESION);
+    struct random random = patient_random(patient->seed, patient->index, PART_LESION);
     struct pocket pocket = pocket_draw(&random, style->area);
     const float dark = (float)(random_uniform(&random) * random_uniform(&random));
     lesion->contrast = style->contrast + between(0.02f, 0.14f, dark);

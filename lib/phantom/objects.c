@@ -22,7 +22,7 @@ static void draw_marker(struct layer *layer, struct random *random) {
 
 // A smooth random line from (x, y) to (u, v) in chest coordinates.
 static void draw_wire(struct layer *layer, const struct patient *p, float x, float y, float u,
-                      float v, float sag, float radius, float strength, enum profile profile,
+                      float v, float sag, float radius, float strength, enum stroke_profile profile,
                       struct random *random) {
     struct stroke_point points[WIRE + 1];
     const float phase = uniform(random, 0.0f, 6.0f), waves = uniform(random, 3.0f, 7.0f);
@@ -97,7 +97,7 @@ static void draw_border(struct layer *layer, struct random *random) {
 }
 
 void objects_draw(struct layer *layer, const struct patient *patient) {
-    struct random random = part_random(patient->seed, patient->index, PART_OBJECTS);
+    struct random random = patient_random(patient->seed, patient->index, PART_OBJECTS);
     if (chance(&random, 0.18f)) {
         draw_border(layer, &random);
     }

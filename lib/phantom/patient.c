@@ -5,12 +5,12 @@
 
 #define STREAM_PHANTOM 0x7068616Eu
 
-struct random part_random(uint64_t seed, uint64_t index, enum part part) {
+struct random patient_random(uint64_t seed, uint64_t index, enum patient_part part) {
     return random_seed(seed, STREAM_PHANTOM + (uint64_t)part, index);
 }
 
 void patient_draw(struct patient *p, uint64_t seed, uint64_t index) {
-    struct random random = part_random(seed, index, PART_PATIENT);
+    struct random random = patient_random(seed, index, PART_PATIENT);
     const float zoom = uniform(&random, 0.88f, 1.12f);
     p->seed = seed;
     p->index = index;

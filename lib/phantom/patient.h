@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-// Each part of a drawing has draws of its own, so that one never shifts another's.
-enum part {
+// Each part of a drawing has random draws of its own, so that one never shifts another's.
+enum patient_part {
     PART_PATIENT,
     PART_SILHOUETTE,
     PART_BONES,
@@ -22,7 +22,7 @@ enum part {
     PART_GRAIN,
 };
 
-struct random part_random(uint64_t seed, uint64_t index, enum part part);
+struct random patient_random(uint64_t seed, uint64_t index, enum patient_part part);
 
 // Chest coordinates: X from -1 to 1 between the inner chest walls (the patient's left is +X, at the
 // image's right), Y from 0 at the lungs' apices to 1 at the costophrenic angles.

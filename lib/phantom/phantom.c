@@ -112,7 +112,7 @@ static void compose_rows(struct scene *scene, float *brightness) {
 
 // Grain and 8 bits. Grain is as strong at a small side as averaging would leave it.
 static void develop(struct image *image, const float *brightness, const struct patient *p) {
-    struct random random = part_random(p->seed, p->index, PART_GRAIN);
+    struct random random = patient_random(p->seed, p->index, PART_GRAIN);
     const float side = (float)image->width;
     const float grain = 255.0f * p->grain * smaller(1.0f, side / 1024.0f);
     for (size_t i = 0; i < image->height * image->width; i++) {
@@ -202,7 +202,7 @@ static struct scene *scene_make(size_t side) {
 
 static void scene_draw(struct scene *scene, uint64_t seed, uint64_t index,
                        const struct lesion_style *style) {
-    struct random noise = part_random(seed, index, PART_NOISE);
+    struct random noise = patient_random(seed, index, PART_NOISE);
     patient_draw(&scene->patient, seed, index);
     anatomy_draw(&scene->anatomy, &scene->patient);
     bones_draw(&scene->bones, &scene->patient);

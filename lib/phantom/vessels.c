@@ -62,7 +62,7 @@ static void draw_tree(struct tree *tree, struct branch root) {
 
 void vessels_draw(struct layer *layer, const struct patient *patient) {
     struct tree tree = {layer, patient, 0,
-                        part_random(patient->seed, patient->index, PART_VESSELS)};
+                        patient_random(patient->seed, patient->index, PART_VESSELS)};
     static const float roots[][2] = {{-1.25f, 0.36f}, {-0.75f, 0.38f}, {-0.3f, 0.41f},
                                      {0.15f, 0.44f},  {0.6f, 0.47f},   {1.0f, 0.49f},
                                      {1.35f, 0.50f}};

@@ -23,10 +23,10 @@
 #include <unistd.h>
 
 #define MAX_THREADS 1024
-#define LEAST_STACK ((size_t)1 << 20) // bytes; training crashes below 512 KiB
-#define FIRST_LONG 1000 // getopt's number of the first long option, above every letter
+#define MIN_STACK ((size_t)1 << 20) // bytes; training crashes below 512 KiB
+#define FIRST_LONG 1000             // getopt's number of the first long option, above every letter
 
-struct common_options common_defaults(void) {
+struct common_options cli_common_defaults(void) {
     cpu_set_t set;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
@@ -255,9 +255,9 @@ static void reserve_standard_files(void) {
 static void check_limits(void) {
     struct rlimit stack;
     (void)signal(SIGXFSZ, SIG_IGN);
-    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < LEAST_STACK) {
+    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < MIN_STACK) {
         die("the stack is limited to %ju KiB, and %zu KiB are needed (see ulimit -s)",
-            (uintmax_t)stack.rlim_cur >> 10, LEAST_STACK >> 10);
+            (uintmax_t)stack.rlim_cur >> 10, MIN_STACK >> 10);
     }
 }
 

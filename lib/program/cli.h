@@ -78,7 +78,7 @@ struct operands {
 };
 
 // The defaults: stdout, one thread a processor, records of at most 1 GiB, 4096 x 4096 pixels.
-struct common_options common_defaults(void);
+struct common_options cli_common_defaults(void);
 
 // Reads the command line into the options' targets. Answers --help, --man, --options and --version
 // and ends the program with 0; ends it with 2 and a hint where the command line is wrong, and with

@@ -33,42 +33,42 @@ static bool parse_shape(struct tensor *tensor, const struct item *item, const st
     return true;
 }
 
-enum part { PART_ND, PART_TYPE, PART_KIND, PART_SHAPE, PART_DATA, PART_COUNT };
+enum tensor_key { KEY_ND, KEY_TYPE, KEY_KIND, KEY_SHAPE, KEY_DATA, KEY_COUNT };
 
 // A tensor is a map as msgpack-numpy writes it: these five names, each once.
-static bool find_parts(const struct item *map, const struct item *items,
-                       const struct item *parts[PART_COUNT], struct error *error) {
-    static const char *const names[PART_COUNT] = {"nd", "type", "kind", "shape", "data"};
+static bool find_tensor_values(const struct item *map, const struct item *items,
+                               const struct item *values[KEY_COUNT], struct error *error) {
+    static const char *const names[KEY_COUNT] = {"nd", "type", "kind", "shape", "data"};
     size_t found = 0;
     for (size_t i = 0; i < map->range.count; i += 2) {
         const struct item *key = &items[map->range.first + i];
-        for (int part = 0; part < PART_COUNT; part++) {
-            if (parts[part] == NULL && is_word(key, names[part])) {
-                parts[part] = key + 1;
+        for (int key_index = 0; key_index < KEY_COUNT; key_index++) {
+            if (values[key_index] == NULL && is_word(key, names[key_index])) {
+                values[key_index] = key + 1;
                 found++;
             }
         }
     }
-    return (found == PART_COUNT && map->range.count == 2 * PART_COUNT) ||
+    return (found == KEY_COUNT && map->range.count == 2 * KEY_COUNT) ||
            fail(error, "a map that is not a tensor (nd, type, kind, shape and data, each once)");
 }
 
 static bool parse_tensor(struct tensor *tensor, const struct item *map, const struct item *items,
                          struct error *error) {
-    const struct item *parts[PART_COUNT] = {NULL};
-    if (!find_parts(map, items, parts, error)) {
+    const struct item *values[KEY_COUNT] = {NULL};
+    if (!find_tensor_values(map, items, values, error)) {
         return false;
     }
-    if (parts[PART_ND]->type != ITEM_BOOLEAN || parts[PART_ND]->integer != 1 ||
-        !is_word(parts[PART_KIND], "") || parts[PART_DATA]->type != ITEM_BYTES) {
+    if (values[KEY_ND]->type != ITEM_BOOLEAN || values[KEY_ND]->integer != 1 ||
+        !is_word(values[KEY_KIND], "") || values[KEY_DATA]->type != ITEM_BYTES) {
         return fail(error, "a tensor whose nd is not true, kind not empty or data not bytes");
     }
-    if (!find_dtype(parts[PART_TYPE], &tensor->type)) {
+    if (!find_dtype(values[KEY_TYPE], &tensor->type)) {
         return fail(error, "a tensor's type is none of |u1 <u2 <i4 <i8 <f2 <f4 <f8");
     }
-    tensor->data = parts[PART_DATA]->text.bytes;
-    tensor->bytes = parts[PART_DATA]->text.length;
-    return parse_shape(tensor, parts[PART_SHAPE], items, error);
+    tensor->data = values[KEY_DATA]->text.bytes;
+    tensor->bytes = values[KEY_DATA]->text.length;
+    return parse_shape(tensor, values[KEY_SHAPE], items, error);
 }
 
 static bool parse_value(struct parsed *parsed, struct value *value, const struct item *item,

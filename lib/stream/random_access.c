@@ -76,8 +76,8 @@ static bool parse_bytes(struct loaded_record *loaded, uint64_t length, struct er
     return parse_object(&loaded->parsed, &loaded->tokens, error);
 }
 
-bool record_read_at(struct loaded_record *loaded, int descriptor, const struct record_place *place,
-                    struct error *error) {
+bool record_read_at(struct loaded_record *loaded, int descriptor,
+                    const struct record_location *place, struct error *error) {
     if (!load_bytes(loaded, descriptor, place->offset, place->length, error)) {
         return false;
     }
@@ -104,7 +104,7 @@ static bool find_hash(const struct parsed *parsed, uint64_t *hash) {
     return value->type == VALUE_INTEGER || value->type == VALUE_UNSIGNED;
 }
 
-bool end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash, struct error *error) {
+bool stream_end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash, struct error *error) {
     struct loaded_record *loaded = calloc(1, sizeof *loaded);
     struct stat status;
     if (loaded == NULL) {

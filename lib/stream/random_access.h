@@ -19,7 +19,7 @@ struct loaded_record {
 };
 
 // Where a record lies in a file, and what is known of it.
-struct record_place {
+struct record_location {
     uint64_t offset, length; // bytes
     uint64_t digest;         // xxh3 of these bytes
     struct text id;
@@ -29,10 +29,11 @@ struct record_place {
 // at; the record is checked as the stream reader does, must fill the bytes and have this id. Memory
 // is taken only for bytes that the file has.
 CHECKED bool record_read_at(struct loaded_record *loaded, int descriptor,
-                            const struct record_place *place, struct error *error);
+                            const struct record_location *place, struct error *error);
 
 // Reads the hash in the end mark that fills bytes offset .. end of a file.
-CHECKED bool end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash, struct error *error);
+CHECKED bool stream_end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash,
+                                     struct error *error);
 
 // Copies a record and all it points to. Fails only without memory.
 CHECKED bool record_copy(struct loaded_record *copy, const struct record *record,

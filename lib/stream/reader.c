@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEAST_READ ((size_t)64 << 10)
+#define MIN_READ ((size_t)64 << 10)
 #define REGULAR (O_NONBLOCK | O_NOFOLLOW) // a named pipe does not hold the program up
 #define PIPE_SIZE (1 << 20)
 #define PATH_SHOWN 160 // bytes of a long path's end in messages, so that record and byte fit in
@@ -79,7 +79,7 @@ static bool make_room(struct stream_reader *reader, struct error *error) {
     if (reader->filled < reader->capacity) {
         return true;
     }
-    const size_t needed = reader->filled + LEAST_READ;
+    const size_t needed = reader->filled + MIN_READ;
     unsigned char *buffer = array_grow(reader->buffer, &reader->capacity, needed, 1);
     if (buffer == NULL) {
         return fail(error, "no memory for a record of %zu bytes", needed);
@@ -97,7 +97,7 @@ static bool fill(struct stream_reader *reader, size_t needed, struct error *erro
         }
         const size_t room = reader->capacity - reader->filled;
         const size_t missing = needed - reader->filled;
-        const size_t wanted = missing > LEAST_READ ? missing : LEAST_READ;
+        const size_t wanted = missing > MIN_READ ? missing : MIN_READ;
         const ssize_t got = read(reader->descriptor, reader->buffer + reader->filled,
                                  wanted < room ? wanted : room);
         if (got < 0 && errno != EINTR) {

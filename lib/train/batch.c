@@ -44,7 +44,7 @@ static bool in_proportion(const struct batch *batch, const struct record *sample
 
 bool batch_open(struct batch *batch, size_t capacity, const struct record *sample, bool labelled,
                 struct error *error) {
-    struct view image;
+    struct image_view image;
     *batch = (struct batch){.capacity = capacity};
     if (!sample_image(sample, &image, error) ||
         (labelled && !mask_size(batch, sample, &batch->mask_height, &batch->mask_width, error))) {
@@ -103,7 +103,7 @@ static bool add_mask(struct batch *batch, const struct record *sample, struct er
 }
 
 bool batch_add(struct batch *batch, const struct record *sample, struct error *error) {
-    struct view image;
+    struct image_view image;
     const size_t pixels = batch->height * batch->width;
     if (!sample_image(sample, &image, error)) {
         return false;

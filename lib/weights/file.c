@@ -11,11 +11,11 @@
 
 // Bytes that a file may take. Bytes that become floats take four times their own, and what is read
 // to find them comes on top.
-#define LEAST_ROOM ((uint64_t)60 << 20)
+#define MIN_MEMORY ((uint64_t)60 << 20)
 
 enum format { FORMAT_UNKNOWN, FORMAT_STREAM, FORMAT_ZIP, FORMAT_OLD, FORMAT_SAFETENSORS };
 
-static enum format format_of(const struct source *source) {
+static enum format format_of(const struct weight_source *source) {
     const unsigned char *bytes = source->head;
     const size_t length = source->head_length;
     // A tensor stream starts with a map of three, as no other of these files does.
@@ -30,7 +30,7 @@ static enum format format_of(const struct source *source) {
 }
 
 // What a file is that holds no weights that can be read here.
-static bool fail_unknown(const struct source *source, struct error *error) {
+static bool fail_unknown(const struct weight_source *source, struct error *error) {
     static const struct {
         size_t offset, length;
         const char *mark, *what;
@@ -65,7 +65,7 @@ static bool fail_unknown(const struct source *source, struct error *error) {
     return fail(error, "holds no weights that are known here: a checkpoint, .safetensors or .pth");
 }
 
-static bool read_foreign(const struct source *source, enum format format,
+static bool read_foreign(const struct weight_source *source, enum format format,
                          struct weight_table *table, struct error *error) {
     switch (format) {
     case FORMAT_ZIP: return pth_read_zip(source, table, error);
@@ -77,7 +77,7 @@ static bool read_foreign(const struct source *source, enum format format,
 
 static void give_room(struct weight_table *table, uint64_t length) {
     const uint64_t most = length < SIZE_MAX / 8 ? 4 * length + length / 64 : SIZE_MAX / 2;
-    table->bytes_left = most > LEAST_ROOM ? most : LEAST_ROOM;
+    table->bytes_left = most > MIN_MEMORY ? most : MIN_MEMORY;
 }
 
 // What has been read becomes a table that can be searched.
@@ -87,26 +87,26 @@ static bool finish(struct weight_table *table, struct error *error) {
         return fail(error, "holds no tensors%s%.300s", noted ? "; " : "",
                     noted ? table->notes[table->note_count - 1] : "");
     }
-    prefix_strip(table);
+    weight_table_strip_prefix(table);
     return weight_table_close(table, error);
 }
 
 bool weights_read_bytes(const unsigned char *bytes, size_t length, struct weight_table *table,
                         struct error *error) {
-    const struct source source = source_of(bytes, length);
+    const struct weight_source source = weight_source_of_bytes(bytes, length);
     give_room(table, length);
     return read_foreign(&source, format_of(&source), table, error) && finish(table, error);
 }
 
-static bool read_source(struct source *source, enum format format, struct weight_table *table,
-                        struct error *error) {
+static bool read_source(struct weight_source *source, enum format format,
+                        struct weight_table *table, struct error *error) {
     if (format == FORMAT_UNKNOWN) {
         return fail_unknown(source, error);
     }
     if (format == FORMAT_STREAM && source->pipe) {
         return fail(error, "a checkpoint is read from a file, not from a pipe");
     }
-    if (format != FORMAT_STREAM && !source_complete(source, error)) {
+    if (format != FORMAT_STREAM && !weight_source_complete(source, error)) {
         return false;
     }
     give_room(table, source->length);
@@ -114,14 +114,14 @@ static bool read_source(struct source *source, enum format format, struct weight
 }
 
 bool weights_read_file(const char *path, struct weight_table *table, struct error *error) {
-    struct source source;
+    struct weight_source source;
     enum format format = FORMAT_UNKNOWN;
-    bool read = source_open(&source, path, error);
+    bool read = weight_source_open(&source, path, error);
     if (read) {
         format = format_of(&source);
         read = read_source(&source, format, table, error);
     }
-    source_close(&source);
+    weight_source_close(&source);
     if (read && format == FORMAT_STREAM && !checkpoint_read(path, table, error)) {
         return false; // with the file, record and byte in its words
     }

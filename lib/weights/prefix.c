@@ -55,7 +55,7 @@ static size_t shared_length(const struct weight_table *table) {
     return length;
 }
 
-void prefix_strip(struct weight_table *table) {
+void weight_table_strip_prefix(struct weight_table *table) {
     const char *first = NULL;
     for (size_t i = 0; i < table->count && first == NULL; i++) {
         first = is_counter(&table->weights[i]) ? NULL : table->weights[i].name;

@@ -7,6 +7,6 @@
 // Takes away the usual prefixes ("module.", "model.", "backbone." ..., several in a row) that stand
 // before the names of all tensors, but for `n_averaged`, which an averaged network has besides; the
 // table is told. A prefix that one name lacks stays.
-void prefix_strip(struct weight_table *table);
+void weight_table_strip_prefix(struct weight_table *table);
 
 #endif

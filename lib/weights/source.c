@@ -27,9 +27,9 @@ static bool read_some(int descriptor, unsigned char *to, size_t length, size_t *
     return true;
 }
 
-bool source_open(struct source *source, const char *path, struct error *error) {
+bool weight_source_open(struct weight_source *source, const char *path, struct error *error) {
     struct stat status;
-    *source = (struct source){.descriptor = open(path, O_RDONLY | O_CLOEXEC)};
+    *source = (struct weight_source){.descriptor = open(path, O_RDONLY | O_CLOEXEC)};
     if (source->descriptor < 0 || fstat(source->descriptor, &status) != 0) {
         return fail(error, "%s", strerror(errno));
     }
@@ -38,20 +38,22 @@ bool source_open(struct source *source, const char *path, struct error *error) {
     }
     source->pipe = !S_ISREG(status.st_mode);
     source->length = source->pipe ? 0 : (uint64_t)status.st_size;
-    return read_some(source->descriptor, source->head, SOURCE_HEAD, &source->head_length, error);
+    return read_some(source->descriptor, source->head, WEIGHT_SOURCE_HEAD, &source->head_length,
+                     error);
 }
 
-struct source source_of(const unsigned char *bytes, size_t length) {
-    struct source source = {.descriptor = -1,
-                            .bytes = bytes,
-                            .length = length,
-                            .head_length = length < SOURCE_HEAD ? length : SOURCE_HEAD};
+struct weight_source weight_source_of_bytes(const unsigned char *bytes, size_t length) {
+    struct weight_source source = {.descriptor = -1,
+                                   .bytes = bytes,
+                                   .length = length,
+                                   .head_length =
+                                       length < WEIGHT_SOURCE_HEAD ? length : WEIGHT_SOURCE_HEAD};
     memcpy(source.head, bytes, source.head_length);
     return source;
 }
 
-bool source_complete(struct source *source, struct error *error) {
-    size_t size = 2 * SOURCE_HEAD;
+bool weight_source_complete(struct weight_source *source, struct error *error) {
+    size_t size = 2 * WEIGHT_SOURCE_HEAD;
     size_t got = 0;
     if (!source->pipe || source->owned != NULL) {
         return true;
@@ -85,16 +87,16 @@ bool source_complete(struct source *source, struct error *error) {
     return fail(error, "no memory for its %zu bytes", size);
 }
 
-void source_close(struct source *source) {
+void weight_source_close(struct weight_source *source) {
     if (source->descriptor >= 0) {
         (void)close(source->descriptor);
     }
     free(source->owned);
-    *source = (struct source){.descriptor = -1};
+    *source = (struct weight_source){.descriptor = -1};
 }
 
-bool source_read(const struct source *source, uint64_t at, void *to, size_t length,
-                 struct error *error) {
+bool weight_source_read(const struct weight_source *source, uint64_t at, void *to, size_t length,
+                        struct error *error) {
     size_t done = 0;
     if (at > source->length || length > source->length - at) {
         return fail(error, "cut short");
@@ -117,8 +119,8 @@ bool source_read(const struct source *source, uint64_t at, void *to, size_t leng
     return true;
 }
 
-const unsigned char *source_take(const struct source *source, uint64_t at, uint64_t length,
-                                 struct arena *arena, struct error *error) {
+const unsigned char *weight_source_take(const struct weight_source *source, uint64_t at,
+                                        uint64_t length, struct arena *arena, struct error *error) {
     if (at > source->length || length > source->length - at) {
         (void)fail(error, "cut short");
         return NULL;
@@ -127,5 +129,5 @@ const unsigned char *source_take(const struct source *source, uint64_t at, uint6
         return source->bytes + at;
     }
     unsigned char *bytes = arena_take(arena, length, error);
-    return bytes != NULL && source_read(source, at, bytes, length, error) ? bytes : NULL;
+    return bytes != NULL && weight_source_read(source, at, bytes, length, error) ? bytes : NULL;
 }

@@ -133,7 +133,7 @@ const struct weight *weight_table_find(const struct weight_table *table, const c
 void weight_table_note(struct weight_table *table, const char *format, ...) {
     char text[1000];
     va_list arguments;
-    if (table->note_count == WEIGHTS_MOST_NOTES) {
+    if (table->note_count == WEIGHTS_MAX_NOTES) {
         return;
     }
     va_start(arguments, format);

@@ -5,7 +5,7 @@
 #include "stream/record.h"
 
 #define WEIGHTS_MAX_COUNT 65536
-#define WEIGHTS_MOST_NOTES 8
+#define WEIGHTS_MAX_NOTES 8
 
 struct weight {
     char *name;
@@ -21,7 +21,7 @@ struct weight_table {
     const struct weight **index; // in the names' order, once weight_table_close has been there
     char *network; // the network that they belong to, where the file says so; else NULL
     int64_t side;  // of the images it was trained on; 0: not said
-    char *notes[WEIGHTS_MOST_NOTES]; // what a user should know of how the file was read
+    char *notes[WEIGHTS_MAX_NOTES]; // what a user should know of how the file was read
     size_t note_count;
 };
 
@@ -36,7 +36,7 @@ CHECKED bool weight_table_close(struct weight_table *table, struct error *error)
 // Of a table that is closed; NULL for a name that is not there.
 const struct weight *weight_table_find(const struct weight_table *table, const char *name);
 
-// Adds a note; those above WEIGHTS_MOST_NOTES are dropped.
+// Adds a note; those above WEIGHTS_MAX_NOTES are dropped.
 void weight_table_note(struct weight_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

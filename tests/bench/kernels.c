@@ -64,7 +64,7 @@ static bool dilate(struct planes *planes, struct error *error) {
 }
 
 static bool resize(struct planes *planes, struct error *error) {
-    const struct view view = view_of(&planes->gray);
+    const struct image_view view = image_view_of(&planes->gray);
     return resize_bilinear(&planes->narrow, &view, error);
 }
 

@@ -79,7 +79,7 @@ static double median(double *numbers, size_t count) {
 
 int main(int argc, char **argv) {
     struct options options = {.rounds = 5};
-    struct common_options common = common_defaults();
+    struct common_options common = cli_common_defaults();
     const struct option_row rows[] = {
         {"rounds", 'n', OPTION_INTEGER, &options.rounds, "N", "runs of each (default: 5)", 1,
          MOST_ROUNDS, OPTION_SILENT},

@@ -18,7 +18,7 @@ static double cpu_seconds(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static void write_pgm(const char *path, const struct view *image) {
+static void write_pgm(const char *path, const struct image_view *image) {
     struct output *output = output_open(path, OUTPUT_BYTES);
     output_printf(output, "P5\n%zu %zu\n255\n", image->width, image->height);
     output_write(output, image->pixels, image->height * image->width);
@@ -26,7 +26,7 @@ static void write_pgm(const char *path, const struct view *image) {
 }
 
 int main(int argc, char **argv) {
-    struct common_options common = common_defaults();
+    struct common_options common = cli_common_defaults();
     const struct program program = {
         .name = "resize",
         .summary = "time the resize of a stream's first sample to 768 x 768",
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     struct stream_reader *reader =
         stream_open_or_die(operands.items[0], KIND_SAMPLES, common.max_record);
     struct record record = {.count = 0};
-    struct view image = {NULL, 0, 0, 0, false};
+    struct image_view image = {NULL, 0, 0, 0, false};
     struct image result = {NULL, 0, 0};
     struct error error;
     if (!stream_read(reader, &record) || !sample_image(&record, &image, &error)) {
@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
         }
     }
     (void)printf("%.9f\n", (cpu_seconds() - start) / (double)count);
-    const struct view view = view_of(&result);
+    const struct image_view view = image_view_of(&result);
     write_pgm(operands.items[1], &image);
     write_pgm(operands.items[2], &view);
     image_free(&result);

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define SAMPLES_MOST ((size_t)16 << 20) // filling more would only cost time
+#define MAX_SAMPLES ((size_t)16 << 20) // filling more would only cost time
 
 bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stream,
                            uint8_t *samples, size_t length, struct error *error) {
@@ -22,7 +22,7 @@ bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stre
     PROMISE(stream->precision >= 1 && stream->precision <= 16);
     PROMISE(length ==
             stream->height * stream->width * stream->components * (stream->precision <= 8 ? 1 : 2));
-    if (length > SAMPLES_MOST) {
+    if (length > MAX_SAMPLES) {
         return fail(error, "larger than is of interest here");
     }
     for (size_t i = 0; i < length; i++) {

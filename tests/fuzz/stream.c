@@ -178,8 +178,8 @@ static void take_record(struct state *state, const struct stream_reader *reader,
     PROMISE(record_check(record, &error));
     PROMISE(record_copy(&state->copy, record, &error));
     PROMISE(record_same(record, &state->copy.record));
-    struct record_place place = {stream_record_offset(reader), length, stream_record_digest(reader),
-                                 record->id};
+    struct record_location place = {stream_record_offset(reader), length,
+                                    stream_record_digest(reader), record->id};
     PROMISE(record_read_at(&state->loaded, state->file->descriptor, &place, &error));
     PROMISE(record_same(record, &state->loaded.record));
     place.length--;

@@ -37,7 +37,7 @@ static void draw_case(const struct lesson *lesson, size_t i) {
     if (!phantom_draw(&phantom, 1, i, lesson->mask_side, i % 2 == 0 ? &style : NULL, &error)) {
         die("%s", error.text);
     }
-    const struct view whole = view_of(&phantom.image);
+    const struct image_view whole = image_view_of(&phantom.image);
     if (!resize_bilinear(&image, &whole, &error)) {
         die("%s", error.text);
     }
@@ -155,7 +155,7 @@ int main(int argc, char **argv) {
                                          .batch = 6,
                                          .side = 192,
                                          .accumulate = 1,
-                                         .common = common_defaults()},
+                                         .common = cli_common_defaults()},
                               .iterations = 200,
                               .seed = 1,
                               .rate = 1e-3};

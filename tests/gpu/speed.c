@@ -275,7 +275,7 @@ int main(int argc, char **argv) {
                                          .precision = "bf16",
                                          .side = 768,
                                          .accumulate = 4,
-                                         .common = common_defaults()},
+                                         .common = cli_common_defaults()},
                               .repeat = 20,
                               .tera_flop = 790,
                               .tera_bytes = 4.3};

@@ -66,7 +66,7 @@ static void compare_permutation(struct parity *parity, const json_t *entry) {
     uint32_t *order = need(malloc((count + 1) * sizeof *order));
     int64_t *wide = need(malloc((count + 1) * sizeof *wide));
     char figure[80];
-    permutation(order, count, seed);
+    random_torch_permutation(order, count, seed);
     for (size_t i = 0; i < count; i++) {
         wide[i] = order[i];
     }
@@ -81,14 +81,14 @@ static void compare_permutation(struct parity *parity, const json_t *entry) {
     free(wide);
 }
 
-typedef bool resize_function(struct image *out, const struct view *in, struct error *error);
+typedef bool resize_function(struct image *out, const struct image_view *in, struct error *error);
 
 static void compare_resize(struct parity *parity, const json_t *entry, const char *name,
                            resize_function *resize) {
     struct error error;
     struct image in = hash_image(entry);
     struct image out = sized_image(member(entry, "to"));
-    const struct view view = view_of(&in);
+    const struct image_view view = image_view_of(&in);
     char figure[120];
     must(resize(&out, &view, &error), &error);
     (void)snprintf(figure, sizeof figure, "%s %zux%zu to %zux%zu", name, in.height, in.width,
@@ -157,7 +157,7 @@ static void compare_threshold(struct parity *parity, const json_t *entry) {
         areas[i] = json_integer_value(json_array_get(list, i));
     }
     const double ratio = number_member(entry, "ratio");
-    const int64_t threshold = area_threshold(areas, count, ratio); // sorts them
+    const int64_t threshold = ensemble_area_threshold(areas, count, ratio); // sorts them
     for (size_t i = 0; i < count; i++) {
         kept += areas[i] > threshold;
     }

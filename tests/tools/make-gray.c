@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
                               .level = 255,
                               .corner = -1,
                               .format = "png",
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"height", 0, OPTION_INTEGER, &options.height, "N", "pixels", 1, 4096, OPTION_SILENT},
         {"width", 0, OPTION_INTEGER, &options.width, "N", "pixels", 1, 4096, OPTION_SILENT},

@@ -12,7 +12,7 @@
 #define COLUMNS 6
 
 int main(int argc, char **argv) {
-    struct common_options common = common_defaults();
+    struct common_options common = cli_common_defaults();
     const char *size = "24x32";
     size_t sides[2] = {0, 0};
     struct error error;

@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
                               .outside = 0.25,
                               .prefix = "p",
                               .type = "f2",
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"height", 'h', OPTION_INTEGER, &options.height, "N", "pixels", 0, 1e5, OPTION_SILENT},
         {"width", 'w', OPTION_INTEGER, &options.width, "N", "pixels", 0, 1e5, OPTION_SILENT},

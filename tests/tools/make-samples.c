@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
                               .width = 32,
                               .every = 4,
                               .prefix = "x",
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"count", 'n', OPTION_INTEGER, &options.count, "N", "samples", 0, 1e6, OPTION_SILENT},
         {"height", 'h', OPTION_INTEGER, &options.height, "N", "pixels", 1, 4096, OPTION_SILENT},

@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
                               .kind = KIND_SAMPLES,
                               .id = "r",
                               .line = "make-stream",
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"records", 'n', OPTION_INTEGER, &options.records, "N", "how many", 0, 1e9, OPTION_SILENT},
         {"bytes", 'b', OPTION_BYTES, &options.bytes, "SIZE", "of each record's tensor", 0, 4e9,

@@ -120,7 +120,7 @@ static int64_t area_limit(const struct calibration *c, const struct choice *choi
     for (size_t i = 0; i < choice->count; i++) {
         choice->areas[i] = c->areas[choice->at[i] * c->grid.decide.count + decide];
     }
-    return area_threshold(choice->areas, choice->count, limit);
+    return ensemble_area_threshold(choice->areas, choice->count, limit);
 }
 
 // What an image has after the decision.

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEAST_READ ((size_t)256 << 10)
+#define MIN_READ ((size_t)256 << 10)
 
 struct csv {
     char *path; // for messages
@@ -43,7 +43,7 @@ static bool fill(struct csv *csv, struct error *error) {
         csv->start = 0;
     }
     if (csv->filled == csv->capacity) {
-        const size_t needed = csv->filled + LEAST_READ;
+        const size_t needed = csv->filled + MIN_READ;
         char *buffer = array_grow(csv->buffer, &csv->capacity, needed, 1);
         if (buffer == NULL) {
             return fail(error, "no memory for a row of %zu bytes", needed);

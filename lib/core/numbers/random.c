@@ -82,7 +82,7 @@ static uint32_t twister_next(struct twister *twister) {
     return y ^ (y >> 18);
 }
 
-void permutation(uint32_t *order, size_t count, uint32_t seed) {
+void random_torch_permutation(uint32_t *order, size_t count, uint32_t seed) {
     struct twister twister;
     twister_seed(&twister, seed);
     for (size_t i = 0; i < count; i++) {

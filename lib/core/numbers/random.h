@@ -30,6 +30,6 @@ void random_shuffle(struct random *random, uint32_t *order, size_t count);
 
 // The order of torch.randperm(count) for a CPU generator seeded with `seed`: MT19937, one 32-bit
 // draw a swap, order[i] <-> order[i + draw % (count - i)].
-void permutation(uint32_t *order, size_t count, uint32_t seed);
+void random_torch_permutation(uint32_t *order, size_t count, uint32_t seed);
 
 #endif

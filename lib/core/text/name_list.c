@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_SHOWN 10
+#define MAX_SHOWN 10
 #define TAIL_SIZE 32 // " and 18446744073709551615 more" and a NUL
 
 void name_list_add(struct name_list *list, const char *at, size_t length, const char *note) {
@@ -19,7 +19,7 @@ void name_list_add(struct name_list *list, const char *at, size_t length, const 
         snprintf(item, sizeof item, "%s'%s'%s%.100s%s", used > 0 ? ", " : "", name,
                  note != NULL ? " (" : "", note != NULL ? note : "", note != NULL ? ")" : "");
     // The names shown are the first ones: behind one that finds no room, none is shown.
-    if (list->shown == list->count && list->shown < MOST_SHOWN && added > 0 &&
+    if (list->shown == list->count && list->shown < MAX_SHOWN && added > 0 &&
         used + (size_t)added + TAIL_SIZE <= most) {
         memcpy(list->text + used, item, (size_t)added + 1);
         list->shown++;

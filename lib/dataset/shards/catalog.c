@@ -101,7 +101,7 @@ bool catalog_open_file(struct catalog *catalog, uint32_t number, int flags, stru
 static bool read_samples(struct catalog *catalog, struct stream_reader *reader, uint32_t file,
                          struct sample_mask *mask, struct error *error) {
     struct record record;
-    struct view image;
+    struct image_view image;
     if (strcmp(stream_kind(reader), KIND_SAMPLES) != 0) {
         return fail(error, "%s: holds %s, and samples are needed here", catalog->files[file].path,
                     stream_kind(reader));
@@ -142,22 +142,23 @@ static bool add_file_samples(struct catalog *catalog, const char *path, struct e
     return good;
 }
 
-enum source_type source_type(const char *path) {
+enum catalog_source_type catalog_source_type(const char *path) {
     struct stat status;
     if (strcmp(path, "-") == 0) {
-        return SOURCE_PIPE;
+        return CATALOG_SOURCE_PIPE;
     }
     if (stat(path, &status) != 0) {
-        return SOURCE_FILE;
+        return CATALOG_SOURCE_FILE;
     }
-    return S_ISDIR(status.st_mode)   ? SOURCE_FOLDER
-           : S_ISREG(status.st_mode) ? SOURCE_FILE
-                                     : SOURCE_PIPE;
+    return S_ISDIR(status.st_mode)   ? CATALOG_SOURCE_FOLDER
+           : S_ISREG(status.st_mode) ? CATALOG_SOURCE_FILE
+                                     : CATALOG_SOURCE_PIPE;
 }
 
 bool catalog_add(struct catalog *catalog, const char *path, struct error *error) {
-    return source_type(path) == SOURCE_FOLDER ? catalog_add_folder(catalog, path, error)
-                                              : add_file_samples(catalog, path, error);
+    return catalog_source_type(path) == CATALOG_SOURCE_FOLDER
+               ? catalog_add_folder(catalog, path, error)
+               : add_file_samples(catalog, path, error);
 }
 
 // ---- samples
@@ -181,8 +182,8 @@ bool catalog_fail(const struct catalog *catalog, size_t entry, struct error *err
 bool catalog_read(const struct catalog *catalog, size_t entry, struct loaded_record *loaded,
                   struct error *error) {
     const struct catalog_entry *row = &catalog->entries[entry];
-    const struct record_place place = {row->offset, row->length, row->digest,
-                                       catalog->ids.items[entry]};
+    const struct record_location place = {row->offset, row->length, row->digest,
+                                          catalog->ids.items[entry]};
     return record_read_at(loaded, catalog->files[row->file].descriptor, &place, error) ||
            catalog_fail(catalog, entry, error);
 }

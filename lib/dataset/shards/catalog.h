@@ -35,11 +35,11 @@ struct catalog {
     struct texts texts;     // the lines of the history
 };
 
-enum source_type { SOURCE_FOLDER, SOURCE_FILE, SOURCE_PIPE };
+enum catalog_source_type { CATALOG_SOURCE_FOLDER, CATALOG_SOURCE_FILE, CATALOG_SOURCE_PIPE };
 
 // What a path names: "-" and whatever is neither folder nor regular file is a pipe; a path that
 // names nothing is taken for a file, which cannot be opened then.
-enum source_type source_type(const char *path);
+enum catalog_source_type catalog_source_type(const char *path);
 
 // Adds the samples of a shard folder or of a stream in a regular file. An id that is there already
 // is an error.

@@ -86,7 +86,7 @@ static bool check_name(const struct verifier *verifier, uint32_t file, struct er
         return fail(error, "%s: the index has its records out of order", shard->path);
     }
     const struct catalog_entry *last = &verifier->catalog.entries[verifier->next - 1];
-    if (!end_mark_read_at(shard->descriptor, last->offset + last->length, &hash, error)) {
+    if (!stream_end_mark_read_at(shard->descriptor, last->offset + last->length, &hash, error)) {
         return fail_within(error, "%s: end mark", shard->path);
     }
     (void)snprintf(digest, sizeof digest, "-%016" PRIx64 ".mpk", hash);

@@ -1,4 +1,4 @@
-// Which way up a picture is, by Exif, and turning it.
+// The TIFF structure of Exif data, as far as the orientation, and the pixels' new order.
 #include "image/codec/exif.h"
 
 #include <string.h>
@@ -72,29 +72,29 @@ bool exif_orientation(const uint8_t *bytes, size_t length, unsigned *orientation
     return true;
 }
 
-bool exif_turn(struct image *image, unsigned orientation, struct error *error) {
+bool exif_apply_orientation(struct image *image, unsigned orientation, struct error *error) {
     const bool transposed = orientation >= 5;
     const bool from_below =
         orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const bool from_right =
         orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const size_t height = image->height, width = image->width;
-    struct image turned;
+    struct image upright;
     if (orientation == 1) {
         return true;
     }
-    if (!image_alloc(&turned, transposed ? width : height, transposed ? height : width, error)) {
+    if (!image_alloc(&upright, transposed ? width : height, transposed ? height : width, error)) {
         return false;
     }
-    uint8_t *to = turned.pixels;
-    for (size_t y = 0; y < turned.height; y++) {
-        for (size_t x = 0; x < turned.width; x++) {
+    uint8_t *to = upright.pixels;
+    for (size_t y = 0; y < upright.height; y++) {
+        for (size_t x = 0; x < upright.width; x++) {
             const size_t row = transposed ? x : y, column = transposed ? y : x;
             *to++ = image->pixels[(from_below ? height - 1 - row : row) * width +
                                   (from_right ? width - 1 - column : column)];
         }
     }
     image_free(image);
-    *image = turned;
+    *image = upright;
     return true;
 }

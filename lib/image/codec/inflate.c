@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { FIRST_PIECE = 1 << 16, PIECE_MOST = 1 << 30 };
+enum { FIRST_PIECE = 1 << 16, MAX_PIECE = 1 << 30 };
 
 // Inflates until the stream ends or *out, grown as needed up to `limit`, is full.
 static int inflate_all(z_stream *stream, size_t length, size_t limit, uint8_t **out,
@@ -23,9 +23,9 @@ static int inflate_all(z_stream *stream, size_t length, size_t limit, uint8_t **
             *out = grown;
             size = larger;
         }
-        const size_t room = size - *out_length < PIECE_MOST ? size - *out_length : PIECE_MOST;
+        const size_t room = size - *out_length < MAX_PIECE ? size - *out_length : MAX_PIECE;
         if (stream->avail_in == 0) {
-            const size_t piece = length < PIECE_MOST ? length : PIECE_MOST;
+            const size_t piece = length < MAX_PIECE ? length : MAX_PIECE;
             stream->avail_in = (uInt)piece;
             length -= piece;
         }

@@ -79,7 +79,8 @@ bool jpeg_file_decode(const uint8_t *bytes, size_t length, const struct image_op
         !image_alloc(out, stream.height, stream.width, error)) {
         return false;
     }
-    if (!jpeg_decode_gray(&stream, false, out, error) || !exif_turn(out, orientation, error)) {
+    if (!jpeg_decode_gray(&stream, false, out, error) ||
+        !exif_apply_orientation(out, orientation, error)) {
         image_free(out);
         return false;
     }
@@ -93,9 +94,9 @@ bool jpeg_file_describe(const uint8_t *bytes, size_t length, struct image_header
     struct image_note note = {""};
     unsigned orientation = 1;
     const bool read = read_header(bytes, length, &stream, &orientation, &note, error);
-    const bool turned = orientation > 4; // by a quarter
-    header->height = turned ? stream.width : stream.height;
-    header->width = turned ? stream.height : stream.width;
+    const bool transposed = orientation > 4; // by a quarter
+    header->height = transposed ? stream.width : stream.height;
+    header->width = transposed ? stream.height : stream.width;
     header->samples = stream.components;
     header->bits_stored = header->bits_allocated = stream.precision;
     if (stream.components >= 1 && stream.components <= 4) {

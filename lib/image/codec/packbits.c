@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HEADER = 64, SEGMENTS_MOST = 15 };
+enum { HEADER = 64, MAX_SEGMENTS = 15 };
 
 static size_t little32(const uint8_t *bytes) {
     return bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
@@ -43,7 +43,7 @@ static bool decode_segment(const uint8_t *in, size_t length, size_t count, size_
 bool packbits_decode_frame(const uint8_t *bytes, size_t length, size_t samples, size_t pixels,
                            size_t sample_bytes, uint8_t *out, struct error *error) {
     const size_t segments = samples * sample_bytes;
-    if (length < HEADER || segments > SEGMENTS_MOST || little32(bytes) != segments) {
+    if (length < HEADER || segments > MAX_SEGMENTS || little32(bytes) != segments) {
         return fail(error, "the RLE header does not fit the image");
     }
     for (size_t i = 0; i < segments; i++) {

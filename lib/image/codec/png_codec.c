@@ -14,19 +14,19 @@ enum {
     IHDR = 12, // where the first chunk has its name
     // Deflate makes at most 258 bytes of 2 bits: a file too short for its image is refused before
     // the image is allocated.
-    DEFLATE_MOST = 1032,
+    MAX_DEFLATE_RATIO = 1032,
     DARK = 4095, // of 65,535: nearly black, as values of 12 bits are in 16
 };
 
 // The largest ancillary data that libpng may hold; they are skipped, so this is a second lock.
-static const size_t CHUNK_MOST = (size_t)8 << 20;
+static const size_t MAX_CHUNK = (size_t)8 << 20;
 
-struct source {
+struct png_source {
     const uint8_t *bytes;
     size_t left;
 };
 
-struct sink {
+struct png_sink {
     uint8_t *bytes;
     size_t length, size;
 };
@@ -51,7 +51,7 @@ static void on_warning(png_structp png, png_const_charp message) {
 }
 
 static void read_bytes(png_structp png, png_bytep out, size_t count) {
-    struct source *source = png_get_io_ptr(png);
+    struct png_source *source = png_get_io_ptr(png);
     if (count > source->left) {
         png_error(png, "the file is cut short");
     }
@@ -82,17 +82,17 @@ static void ask_for_gray(png_structp png, png_infop info) {
 }
 
 // Reads all that comes before the pixels. Whoever calls this has called setjmp.
-static bool read_chunks(png_structp png, png_infop info, const struct source *source,
+static bool read_chunks(png_structp png, png_infop info, const struct png_source *source,
                         struct error *error) {
     png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
-    png_set_chunk_malloc_max(png, CHUNK_MOST);
+    png_set_chunk_malloc_max(png, MAX_CHUNK);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep) "eXIf", 1);
     const size_t whole = source->left;
     png_read_info(png, info);
     const size_t height = png_get_image_height(png, info);
     const size_t width = png_get_image_width(png, info);
-    if (height * png_get_rowbytes(png, info) / DEFLATE_MOST > whole) {
+    if (height * png_get_rowbytes(png, info) / MAX_DEFLATE_RATIO > whole) {
         return fail(error, "the file is cut short: %zu bytes cannot hold %zu x %zu pixels", whole,
                     height, width);
     }
@@ -146,7 +146,7 @@ struct rows {
     uint8_t *deep; // pixels of 16 bits
 };
 
-static bool read_image(png_structp png, png_infop info, const struct source *source,
+static bool read_image(png_structp png, png_infop info, const struct png_source *source,
                        struct image *out, struct rows *rows, struct image_note *note,
                        struct error *error) {
     if (setjmp(png_jmpbuf(png)) != 0 || !read_chunks(png, info, source, error)) {
@@ -181,7 +181,7 @@ static bool read_image(png_structp png, png_infop info, const struct source *sou
 }
 
 // A reader of a file in memory, or NULL without memory.
-static png_structp start_reading(struct complaint *complaint, struct source *source,
+static png_structp start_reading(struct complaint *complaint, struct png_source *source,
                                  png_infop *info) {
     png_structp png =
         png_create_read_struct(PNG_LIBPNG_VER_STRING, complaint, on_error, on_warning);
@@ -200,7 +200,7 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
     note->text[0] = '\0';
     (void)options;
     struct complaint complaint = {.error = error};
-    struct source source = {bytes, length};
+    struct png_source source = {bytes, length};
     struct rows rows = {NULL, NULL};
     png_infop info = NULL;
     png_structp png = start_reading(&complaint, &source, &info);
@@ -227,7 +227,7 @@ static const char *colour_name(int colour) {
     }
 }
 
-static bool read_header(png_structp png, png_infop info, const struct source *source,
+static bool read_header(png_structp png, png_infop info, const struct png_source *source,
                         struct image_header *header, struct error *error) {
     if (setjmp(png_jmpbuf(png)) != 0) {
         return false;
@@ -245,7 +245,7 @@ static bool read_header(png_structp png, png_infop info, const struct source *so
 bool png_describe(const uint8_t *bytes, size_t length, struct image_header *header,
                   struct error *error) {
     struct complaint complaint = {.error = error};
-    struct source source = {bytes, length};
+    struct png_source source = {bytes, length};
     png_infop info = NULL;
     png_structp png = start_reading(&complaint, &source, &info);
     if (png == NULL) {
@@ -257,7 +257,7 @@ bool png_describe(const uint8_t *bytes, size_t length, struct image_header *head
 }
 
 static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
-    struct sink *sink = png_get_io_ptr(png);
+    struct png_sink *sink = png_get_io_ptr(png);
     uint8_t *grown = array_grow(sink->bytes, &sink->size, sink->length + count, 1);
     if (grown == NULL) {
         png_error(png, "no memory for the file");
@@ -307,7 +307,7 @@ static bool encode(size_t height, size_t width, int channels, const uint8_t *pix
         png_destroy_write_struct(&png, NULL);
         return fail(error, "no memory for libpng");
     }
-    struct sink sink = {NULL, 0, 0};
+    struct png_sink sink = {NULL, 0, 0};
     png_set_write_fn(png, &sink, write_bytes, flush_nothing);
     const bool written = write_image(png, info, height, width, channels, pixels, level);
     png_destroy_write_struct(&png, &info);

@@ -12,7 +12,7 @@ enum {
     META_GROUP = 0x0002,
     FIRST_GROUP = 0x0008,
     ITEM_GROUP = 0xFFFE,
-    NESTING_MOST = 64,
+    MAX_NESTING = 64,
 };
 
 static const uint32_t ITEM = DICOM_TAG(ITEM_GROUP, 0xE000);
@@ -20,7 +20,7 @@ static const uint32_t ITEM_END = DICOM_TAG(ITEM_GROUP, 0xE00D);
 static const uint32_t SEQUENCE_END = DICOM_TAG(ITEM_GROUP, 0xE0DD);
 static const uint32_t TRANSFER_SYNTAX = DICOM_TAG(0x0002, 0x0010);
 static const uint32_t UNDEFINED = 0xFFFFFFFF;
-static const size_t INFLATED_MOST = (size_t)1 << 30;
+static const size_t MAX_INFLATED = (size_t)1 << 30;
 
 static uint16_t read16(const uint8_t *bytes, bool big_endian) {
     return (uint16_t)(big_endian ? bytes[0] << 8 | bytes[1] : bytes[1] << 8 | bytes[0]);
@@ -113,8 +113,8 @@ static bool read_header(const struct dicom_set *set, size_t *position, struct di
 static bool read_element(const struct dicom_set *set, size_t *position, int depth,
                          struct dicom_element *out, struct error *error) {
     uint32_t length = 0;
-    if (depth > NESTING_MOST) {
-        return fail(error, "sequences nest deeper than %d", NESTING_MOST);
+    if (depth > MAX_NESTING) {
+        return fail(error, "sequences nest deeper than %d", MAX_NESTING);
     }
     if (!read_header(set, position, out, &length)) {
         return fail(error, "the file is cut short in the header of an element");
@@ -258,7 +258,7 @@ bool dicom_open(const uint8_t *bytes, size_t length, struct dicom_file *file, st
     data->bytes = bytes + position;
     data->length = length - position;
     if (strcmp(file->transfer_syntax, "1.2.840.10008.1.2.1.99") == 0) {
-        if (!inflate_raw(data->bytes, data->length, INFLATED_MOST, &file->inflated, &data->length,
+        if (!inflate_raw(data->bytes, data->length, MAX_INFLATED, &file->inflated, &data->length,
                          error)) {
             return fail_within(error, "the deflated dataset");
         }

@@ -35,11 +35,11 @@ static const struct {
 };
 
 enum {
-    PACKBITS_MOST = 64, // bytes that come of one: runs of 128 take two
+    MAX_PACKBITS_RATIO = 64, // bytes that come of one: runs of 128 take two
     // What a writer may have put behind a deflated frame.
     PADDING = 64,
     // Bytes of 0 in front of a JPEG stream's end, which writers have put there to make it even.
-    ZEROS_MOST = 4,
+    MAX_ZEROS = 4,
 };
 
 static bool find_compression(const char *uid, enum dicom_compression *compression,
@@ -267,7 +267,7 @@ static size_t zeros_before_end(const struct codestream *stream, size_t *end) {
     }
     at -= sizeof eoi;
     *end = at;
-    while (count < at && count < ZEROS_MOST && stream->bytes[at - 1 - count] == 0) {
+    while (count < at && count < MAX_ZEROS && stream->bytes[at - 1 - count] == 0) {
         count++;
     }
     return count > 0 && count < at && stream->bytes[at - 1 - count] == 0xFF ? count - 1 : count;
@@ -307,7 +307,7 @@ static bool check_rle(const struct dicom_source *source, struct dicom_frame *fra
                       struct error *error) {
     frame->planar = true;
     frame->halved = false;
-    return frame_bytes(frame) / PACKBITS_MOST <= source->length ||
+    return frame_bytes(frame) / MAX_PACKBITS_RATIO <= source->length ||
            fail(error, "its compressed frame is cut short");
 }
 

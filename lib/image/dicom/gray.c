@@ -38,7 +38,7 @@ static bool has_more_bits(const struct dicom_frame *frame, unsigned raw) {
     return low != 0 || (high != 0 && !repeats);
 }
 
-// Is it the picture's padding, as a stored value or with all its bits?
+// Is it the image's padding, as a stored value or with all its bits?
 static bool is_padding(const struct dicom_frame *frame, const struct dicom_transform *transform,
                        unsigned raw) {
     const int32_t least = transform->padding_min, greatest = transform->padding_max;
@@ -73,14 +73,14 @@ static unsigned raw_value(const struct dicom_frame *frame, size_t i) {
 struct gray {
     const struct dicom_frame *frame;
     struct dicom_transform transform;
-    bool present[VALUES]; // in the picture, not as padding
+    bool present[VALUES]; // in the image, not as padding
 };
 
 static double value_of(const struct gray *gray, unsigned raw) {
     return dicom_modality_value(&gray->transform, stored_value(gray->frame, raw));
 }
 
-// Marks what is present; of a picture of nothing but padding all of that.
+// Marks what is present; of an image of nothing but padding all of that.
 static void find_present(struct gray *gray, struct image_note *note) {
     const struct dicom_frame *frame = gray->frame;
     const size_t pixels = frame->rows * frame->columns;

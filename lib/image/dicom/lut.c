@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BITS_MOST = 16, MOST = 1 << BITS_MOST };
+enum { MAX_BITS = 16, MAX_ENTRIES = 1 << MAX_BITS };
 
 static bool overlaps(int64_t first, int64_t count, double least, double greatest) {
     return (double)first <= greatest && (double)(first + count) > least;
@@ -54,11 +54,11 @@ enum dicom_given dicom_lut_read(const struct dicom_set *set, uint32_t descriptor
         return has_head || has_body || !dicom_sound(set) ? DICOM_UNCLEAR : DICOM_ABSENT;
     }
     if (head.value.length != 6 || !dicom_u16(&head, 0, &count) || !dicom_u16(&head, 1, &first) ||
-        !dicom_u16(&head, 2, &bits) || bits == 0 || bits > BITS_MOST) {
+        !dicom_u16(&head, 2, &bits) || bits == 0 || bits > MAX_BITS) {
         return DICOM_UNCLEAR;
     }
     const size_t length = body.value.length;
-    const int64_t entries = count == 0 ? MOST : count;
+    const int64_t entries = count == 0 ? MAX_ENTRIES : count;
     *lut = (struct dicom_lut){
         .entries = body.value.bytes,
         .words = length / 2 >= (size_t)entries,

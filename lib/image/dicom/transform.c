@@ -25,7 +25,7 @@
 static const double SIGMOID_REACH = 1.5;
 
 // Numbers of a Rescale beyond these make differences that a double does not hold.
-static const double RESCALE_MOST = 1e15;
+static const double MAX_RESCALE = 1e15;
 
 // ---- where things are
 
@@ -84,9 +84,8 @@ static enum dicom_given read_rescale(const struct dicom_set *dataset,
     const enum dicom_given has_slope = dicom_number(&set, RESCALE_SLOPE, "DS", &slope, note);
     const enum dicom_given has_intercept =
         dicom_number(&set, RESCALE_INTERCEPT, "DS", &intercept, note);
-    if (has_slope == DICOM_UNCLEAR || has_intercept == DICOM_UNCLEAR ||
-        fabs(slope) > RESCALE_MOST || fabs(slope) < 1 / RESCALE_MOST ||
-        fabs(intercept) > RESCALE_MOST) {
+    if (has_slope == DICOM_UNCLEAR || has_intercept == DICOM_UNCLEAR || fabs(slope) > MAX_RESCALE ||
+        fabs(slope) < 1 / MAX_RESCALE || fabs(intercept) > MAX_RESCALE) {
         return DICOM_UNCLEAR;
     }
     if (has_slope != has_intercept) {

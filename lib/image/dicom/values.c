@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-    TEXT_MOST = 256, // characters of a number; the standard has 16 at most
-    SAME_MOST = 64,  // values that may all be the same
+    MAX_TEXT = 256, // characters of a number; the standard has 16 at most
+    MAX_SAME = 64,  // values that may all be the same
 };
 
 // How the VRs that are numbers lie in the file (PS3.5 table 6.2-1).
@@ -28,7 +28,7 @@ static const struct {
     {"DS IS LO SH ST LT UT UC CS AE AS DA DT PN TM UI UR", TEXT, 0},
 };
 
-struct text {
+struct text_value {
     const char *bytes;
     size_t length;
 };
@@ -38,7 +38,7 @@ static bool is_blank(char letter) {
 }
 
 // The index-th of an element's values with backslashes between them, without blanks around it.
-static bool find_text(const struct dicom_element *element, size_t index, struct text *out) {
+static bool find_text(const struct dicom_element *element, size_t index, struct text_value *out) {
     const char *start = (const char *)element->value.bytes, *end = start + element->value.length;
     for (; index > 0; index--) {
         start = memchr(start, '\\', (size_t)(end - start));
@@ -55,16 +55,16 @@ static bool find_text(const struct dicom_element *element, size_t index, struct 
     while (start < end && is_blank(end[-1])) {
         end--;
     }
-    *out = (struct text){start, (size_t)(end - start)};
+    *out = (struct text_value){start, (size_t)(end - start)};
     return true;
 }
 
-static enum dicom_given read_text(const struct text *text, double *value, bool *has_comma) {
-    char number[TEXT_MOST + 1];
+static enum dicom_given read_text(const struct text_value *text, double *value, bool *has_comma) {
+    char number[MAX_TEXT + 1];
     if (text->length == 0) {
         return DICOM_ABSENT;
     }
-    if (text->length > TEXT_MOST) {
+    if (text->length > MAX_TEXT) {
         return DICOM_UNCLEAR;
     }
     memcpy(number, text->bytes, text->length);
@@ -119,7 +119,7 @@ enum dicom_given dicom_value(const struct dicom_element *element, const char *us
     }
     const size_t size = FORMS[i].size;
     if (FORMS[i].form == TEXT) {
-        struct text text;
+        struct text_value text;
         bool has_comma = false;
         const enum dicom_given given =
             find_text(element, index, &text) ? read_text(&text, value, &has_comma) : DICOM_ABSENT;
@@ -159,7 +159,7 @@ enum dicom_given dicom_count(const struct dicom_set *set, uint32_t tag, unsigned
         return given == DICOM_ABSENT ? given : DICOM_UNCLEAR;
     }
     for (size_t i = 1; (given = dicom_value(&element, "US", i, &next, NULL)) != DICOM_ABSENT; i++) {
-        if (given == DICOM_UNCLEAR || next != first || i == SAME_MOST) {
+        if (given == DICOM_UNCLEAR || next != first || i == MAX_SAME) {
             return DICOM_UNCLEAR;
         }
     }
@@ -169,12 +169,12 @@ enum dicom_given dicom_count(const struct dicom_set *set, uint32_t tag, unsigned
 
 enum dicom_given dicom_word(const struct dicom_set *set, uint32_t tag, char *text, size_t size) {
     struct dicom_element element;
-    struct text first, next;
+    struct text_value first, next;
     if (!dicom_find(set, tag, &element) || !find_text(&element, 0, &first)) {
         return DICOM_ABSENT;
     }
     for (size_t i = 1; find_text(&element, i, &next); i++) {
-        if (i == SAME_MOST || next.length != first.length ||
+        if (i == MAX_SAME || next.length != first.length ||
             memcmp(next.bytes, first.bytes, first.length) != 0) {
             return DICOM_UNCLEAR;
         }

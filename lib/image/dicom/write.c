@@ -15,7 +15,7 @@
 // Ours, made from a random UUID once (PS3.5 B.2).
 #define IMPLEMENTATION "2.25.263482570317865092386121846290375612847"
 
-enum { HEADER_MOST = 2048, PREAMBLE = 128 };
+enum { MAX_HEADER = 2048, PREAMBLE = 128 };
 
 struct bytes {
     uint8_t *data;
@@ -166,7 +166,7 @@ bool dicom_write_gray(const struct image *image, const char *id, int quality, ui
     if (quality > 0 && !jpeg_encode_gray(image, quality, &jpeg, &pixels, error)) {
         return false;
     }
-    struct bytes out = {malloc(HEADER_MOST + pixels), 0};
+    struct bytes out = {malloc(MAX_HEADER + pixels), 0};
     if (out.data == NULL) {
         free(jpeg);
         return fail(error, "no memory for a file of %zu bytes", pixels);

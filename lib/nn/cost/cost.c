@@ -13,7 +13,7 @@ struct cost graph_cost(const struct graph *graph) {
     }
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
-        cost.parameters += role_is_learned(parameter->role) ? parameter->count : 0;
+        cost.parameters += graph_role_is_learned(parameter->role) ? parameter->count : 0;
     }
     return cost;
 }

@@ -64,7 +64,7 @@ static double learned(const struct walk *walk, const struct node *node) {
     double count = 0;
     for (int i = 0; i < node->parameter_count; i++) {
         const struct parameter *parameter = graph_parameter_at(walk->graph, node->parameters[i]);
-        count += role_is_learned(parameter->role) ? (double)parameter->count : 0;
+        count += graph_role_is_learned(parameter->role) ? (double)parameter->count : 0;
     }
     return count;
 }

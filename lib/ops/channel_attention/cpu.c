@@ -92,7 +92,7 @@ static void sum_row(const struct state *state, const struct call *call, size_t i
 
 // What a softmax adds for x <= 0.
 static double term(double x) {
-    return x < (double)SOFTMAX_LEAST ? 0 : exp(x);
+    return x < (double)SOFTMAX_MIN ? 0 : exp(x);
 }
 
 // A row of A from one of E: softmax(-E).

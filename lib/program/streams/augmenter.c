@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define FROM_MEMORY SIZE_MAX
-#define MOST_BESIDE ((uint64_t)64 << 10) // values, or bytes of a record besides its image
+#define MAX_BESIDE_PIXELS ((uint64_t)64 << 10) // values, or bytes of a record besides its image
 
 struct job {
     uint64_t position;
@@ -107,7 +107,7 @@ void augmenter_put_entry(struct augmenter *augmenter, uint64_t position, size_t 
     pool_put(augmenter->pool, job);
     const struct catalog_entry *place = &catalog->entries[entry];
     const uint64_t pixels = (uint64_t)place->height * place->width;
-    if (pixels > 0 && place->length > pixels + MOST_BESIDE) {
+    if (pixels > 0 && place->length > pixels + MAX_BESIDE_PIXELS) {
         finish_alone(augmenter, job);
     }
 }
@@ -123,7 +123,7 @@ void augmenter_put_sample(struct augmenter *augmenter, uint64_t position,
         die("%s: %s", source, error.text);
     }
     pool_put(augmenter->pool, job);
-    if (job->loaded.value_count > MOST_BESIDE) {
+    if (job->loaded.value_count > MAX_BESIDE_PIXELS) {
         finish_alone(augmenter, job);
     }
 }

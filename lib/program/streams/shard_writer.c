@@ -96,7 +96,8 @@ static int open_folder(const char *folder, bool *made) {
     return directory;
 }
 
-struct shard_writer *shards_create(const char *folder, size_t size, const struct history *history) {
+struct shard_writer *shard_writer_open(const char *folder, size_t size,
+                                       const struct history *history) {
     bool made;
     const int directory = open_folder(folder, &made);
     struct shard_writer *writer = calloc(1, sizeof *writer);
@@ -140,7 +141,7 @@ static void keep_hash(struct shard_writer *writer, uint64_t end_mark) {
     if (descriptor < 0) {
         die("%s: %s", writer->path, strerror(errno));
     }
-    if (!end_mark_read_at(descriptor, end_mark, &writer->hashes[writer->shards], &error)) {
+    if (!stream_end_mark_read_at(descriptor, end_mark, &writer->hashes[writer->shards], &error)) {
         die("%s: %s", writer->path, error.text);
     }
     (void)close(descriptor);
@@ -179,8 +180,8 @@ static struct entry *add_entry(struct shard_writer *writer, struct text id) {
     return &writer->entries[place];
 }
 
-void shards_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,
-                size_t height, size_t width) {
+void shard_writer_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,
+                      size_t height, size_t width) {
     struct entry *entry = add_entry(writer, sample->id);
     if (writer->output != NULL && stream_offset(writer->stream) >= writer->size) {
         end_shard(writer);
@@ -273,7 +274,7 @@ static void sync_folder(const struct shard_writer *writer) {
     }
 }
 
-void shards_finish(struct shard_writer *writer) {
+void shard_writer_finish(struct shard_writer *writer) {
     end_shard(writer);
     char *path = path_of(writer, SHARD_INDEX);
     struct output *index = write_index(writer, path); // a full disk shows before anything is named

@@ -25,7 +25,7 @@ static void open_folder(struct source *source, size_t max_record) {
 static const char *open_source(struct sources *sources, struct source *source, const char *kind,
                                size_t max_record) {
     const bool samples = kind == NULL || strcmp(kind, KIND_SAMPLES) == 0;
-    if (samples && source_type(source->path) == SOURCE_FOLDER) {
+    if (samples && catalog_source_type(source->path) == CATALOG_SOURCE_FOLDER) {
         open_folder(source, max_record);
         history_add_all(&sources->history, &source->catalog->history);
         return KIND_SAMPLES;

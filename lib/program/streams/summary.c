@@ -4,7 +4,7 @@
 #include "core/text/number.h"
 #include "core/text/utf8.h"
 #include "program/streams/summary_json.h"
-#include "stream/extent.h"
+#include "stream/statistics.h"
 #include "weights/checkpoint.h"
 
 #include <inttypes.h>
@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ID_MOST 100   // characters shown of an id
-#define NAME_MOST 40  // of a name
-#define TEXT_MOST 24  // of a text
-#define ITEMS_MOST 3  // shown of a list
-#define CELL_SIZE 700 // bytes: each of ID_MOST characters takes six at most
+#define MAX_ID 100    // characters shown of an id
+#define MAX_NAME 40   // of a name
+#define MAX_TEXT 24   // of a text
+#define MAX_ITEMS 3   // shown of a list
+#define CELL_SIZE 700 // bytes: each of MAX_ID characters takes six at most
 #define WEIGHTS_ID_WIDTH 40
 
 // A column of one line: printable UTF-8, terminated, and how many characters that is.
@@ -70,14 +70,14 @@ static void cell_value(struct cell *cell, const struct value *value) {
         break;
     case VALUE_TEXT:
         cell_word(cell, "'");
-        cell_text(cell, value->text, TEXT_MOST);
+        cell_text(cell, value->text, MAX_TEXT);
         cell_word(cell, "'");
         break;
     case VALUE_LIST:
         cell_word(cell, "[");
-        for (size_t i = 0; i < value->list.count && i <= ITEMS_MOST; i++) {
+        for (size_t i = 0; i < value->list.count && i <= MAX_ITEMS; i++) {
             cell_word(cell, i > 0 ? ", " : "");
-            if (i < ITEMS_MOST) {
+            if (i < MAX_ITEMS) {
                 cell_value(cell, &value->list.items[i]);
             } else {
                 cell_word(cell, "...");
@@ -122,21 +122,21 @@ static void print_padded(struct output *output, const struct cell *cell, size_t 
 }
 
 static void print_extent(struct output *output, const struct tensor *tensor) {
-    struct extent extent;
-    if (!tensor_extent(tensor, &extent)) {
+    struct tensor_statistics statistics;
+    if (!tensor_statistics(tensor, &statistics)) {
         output_printf(output, "%10s %10s %10s\n", "-", "-", "-");
         return;
     }
     const bool whole = tensor->type <= DTYPE_I8;
-    output_printf(output, whole ? "%10.0f %10.5g %10.0f\n" : "%10.5g %10.5g %10.5g\n", extent.min,
-                  extent.mean, extent.max);
+    output_printf(output, whole ? "%10.0f %10.5g %10.0f\n" : "%10.5g %10.5g %10.5g\n",
+                  statistics.min, statistics.mean, statistics.max);
 }
 
 static void print_value(struct summary *summary, const struct cell *id, const struct field *field) {
     struct cell name = {.used = 0};
     struct cell shape = {.used = 0};
     const struct value *value = &field->value;
-    cell_text(&name, field->name, NAME_MOST);
+    cell_text(&name, field->name, MAX_NAME);
     cell_shape(&shape, value);
     print_padded(summary->output, id, summary->id_width);
     print_padded(summary->output, &name, summary->name_width);
@@ -157,11 +157,11 @@ static void widen(size_t *width, size_t needed) {
 
 static void print_record(struct summary *summary, const struct record *record) {
     struct cell id = {.used = 0};
-    cell_text(&id, record->id, ID_MOST);
+    cell_text(&id, record->id, MAX_ID);
     widen(&summary->id_width, id.width);
     for (size_t i = 0; i < record->count; i++) {
         struct cell name = {.used = 0};
-        cell_text(&name, record->fields[i].name, NAME_MOST);
+        cell_text(&name, record->fields[i].name, MAX_NAME);
         widen(&summary->name_width, name.width);
     }
     if (summary->records == 0) {
@@ -202,15 +202,15 @@ struct summary summary_start(struct output *output, bool json, const char *path,
                               .id_width = weights ? WEIGHTS_ID_WIDTH : 8,
                               .name_width = 5};
     if (json) {
-        json_header(output, path, kind, history);
+        summary_json_header(output, path, kind, history);
         return summary;
     }
     struct cell shown = {.used = 0};
-    cell_text(&shown, text_of(path), ID_MOST);
+    cell_text(&shown, text_of(path), MAX_ID);
     output_printf(output, "# %s: %s\n", shown.text, kind);
     for (size_t i = 0; i < history->count; i++) {
         struct cell line = {.used = 0};
-        cell_text(&line, history->lines[i], ID_MOST);
+        cell_text(&line, history->lines[i], MAX_ID);
         output_printf(output, "# %s\n", line.text);
     }
     return summary;
@@ -218,7 +218,7 @@ struct summary summary_start(struct output *output, bool json, const char *path,
 
 void summary_record(struct summary *summary, const struct record *record) {
     if (summary->json) {
-        json_record(summary->output, record);
+        summary_json_record(summary->output, record);
     } else {
         print_record(summary, record);
     }

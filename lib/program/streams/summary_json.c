@@ -2,7 +2,7 @@
 #include "program/streams/summary_json.h"
 
 #include "program/json.h"
-#include "stream/extent.h"
+#include "stream/statistics.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -17,18 +17,18 @@ static void put_text(struct output *output, struct text text) {
 }
 
 static void put_tensor(struct output *output, const struct tensor *tensor) {
-    struct extent extent;
-    const bool some = tensor_extent(tensor, &extent);
+    struct tensor_statistics statistics;
+    const bool some = tensor_statistics(tensor, &statistics);
     output_printf(output, "{\"type\": \"%s\", \"shape\": [", dtype_code(tensor->type));
     for (size_t i = 0; i < tensor->rank; i++) {
         output_printf(output, "%s%zu", i > 0 ? ", " : "", tensor->shape[i]);
     }
     put(output, "], \"min\": ");
-    json_number(output, some ? extent.min : NAN);
+    json_number(output, some ? statistics.min : NAN);
     put(output, ", \"mean\": ");
-    json_number(output, some ? extent.mean : NAN);
+    json_number(output, some ? statistics.mean : NAN);
     put(output, ", \"max\": ");
-    json_number(output, some ? extent.max : NAN);
+    json_number(output, some ? statistics.max : NAN);
     put(output, "}");
 }
 
@@ -50,8 +50,8 @@ static void put_value(struct output *output, const struct value *value) {
     }
 }
 
-void json_header(struct output *output, const char *path, const char *kind,
-                 const struct history *history) {
+void summary_json_header(struct output *output, const char *path, const char *kind,
+                         const struct history *history) {
     put(output, "{\"file\": ");
     put_text(output, text_of(path));
     output_printf(output, ", \"pleura\": %d, \"kind\": ", STREAM_VERSION);
@@ -64,7 +64,7 @@ void json_header(struct output *output, const char *path, const char *kind,
     put(output, "]}\n");
 }
 
-void json_record(struct output *output, const struct record *record) {
+void summary_json_record(struct output *output, const struct record *record) {
     put(output, "{\"id\": ");
     put_text(output, record->id);
     for (size_t i = 0; i < record->count; i++) {

@@ -6,9 +6,9 @@
 #include "stream/record.h"
 #include "stream/writer.h"
 
-void json_header(struct output *output, const char *path, const char *kind,
-                 const struct history *history);
+void summary_json_header(struct output *output, const char *path, const char *kind,
+                         const struct history *history);
 
-void json_record(struct output *output, const struct record *record);
+void summary_json_record(struct output *output, const struct record *record);
 
 #endif

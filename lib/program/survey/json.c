@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ROWS_MOST = 20 }; // of one tally
+enum { MAX_ROWS = 20 }; // of one tally
 
 static void put(struct output *output, const char *text) {
     output_write(output, text, strlen(text));
@@ -24,7 +24,7 @@ static void put_tally(struct output *output, const char *key, const char *name,
     for (size_t i = 0; i < kinds; i++) {
         const struct tally_row *row = &tally->rows[i];
         put(output, i > 0 ? ", {" : "{");
-        if (i == ROWS_MOST && kinds > ROWS_MOST + 1) {
+        if (i == MAX_ROWS && kinds > MAX_ROWS + 1) {
             output_printf(output, "\"%s\": \"%zu others\", \"count\": %zu", name, kinds - i, left);
             if (examples) {
                 put(output, ", \"example\": \"\"");

@@ -96,7 +96,7 @@ bool survey_read_labels(struct survey *survey, const struct survey_request *requ
 
 // ---- areas
 
-struct areas {
+struct lesion_areas {
     double *area, *share;
     size_t count, wrong; // images with a lesion, with run lengths that do not fit
     struct runs runs;
@@ -119,15 +119,15 @@ static void find_quantiles(double *numbers, size_t count, double *quantiles) {
     }
 }
 
-static void add_area(struct areas *areas, double area, double pixels) {
+static void add_area(struct lesion_areas *areas, double area, double pixels) {
     areas->area[areas->count] = area;
     areas->share[areas->count++] = area / pixels;
 }
 
 // The area of an image's rows, if they fit.
 static bool measure_rows(struct survey *survey, const struct survey_request *request,
-                         const struct image_header *header, size_t place, struct areas *areas,
-                         struct error *error) {
+                         const struct image_header *header, size_t place,
+                         struct lesion_areas *areas, struct error *error) {
     const struct labels *labels = &survey->labels;
     const size_t height = request->height > 0 ? request->height : header->height;
     const size_t width = request->height > 0 ? request->width : header->width;
@@ -156,7 +156,7 @@ static bool measure_rows(struct survey *survey, const struct survey_request *req
 }
 
 static bool measure_all(struct survey *survey, const struct survey_request *request,
-                        struct areas *areas, struct error *error) {
+                        struct lesion_areas *areas, struct error *error) {
     const struct survey_set *set = &survey->train;
     bool good = true;
     for (size_t i = 0; good && i < set->files.count; i++) {
@@ -204,8 +204,8 @@ bool survey_check_labels(struct survey *survey, const struct survey_request *req
     if (!survey->labelled) {
         return true;
     }
-    struct areas areas = {.area = malloc(most * sizeof *areas.area),
-                          .share = malloc(most * sizeof *areas.share)};
+    struct lesion_areas areas = {.area = malloc(most * sizeof *areas.area),
+                                 .share = malloc(most * sizeof *areas.share)};
     bool good = (areas.area != NULL && areas.share != NULL) || fail(error, "no memory for areas");
     good = good && measure_all(survey, request, &areas, error) &&
            check_surplus(survey, label_ids(survey, request), error);

@@ -1,4 +1,4 @@
-// Decoding, and what pictures are worth a notice.
+// Decoding, and which images are worth a notice.
 #include "program/survey/pixels.h"
 
 #include "image/mask.h"
@@ -42,25 +42,25 @@ static void count_levels(const struct image *image, size_t *counts) {
     }
 }
 
-static struct survey_picture look_at(const struct image *image, struct digest *digest) {
+static struct survey_decoded look_at(const struct image *image, struct digest *digest) {
     const size_t pixels = image->height * image->width;
     const uint64_t size[2] = {image->height, image->width};
-    struct survey_picture picture = {.levels = 0};
+    struct survey_decoded decoded = {.levels = 0};
     size_t counts[LEVELS];
     size_t black = 0;
     uint64_t sum = 0;
     count_levels(image, counts);
     for (size_t level = 0; level < LEVELS; level++) {
-        picture.levels += counts[level] > 0;
+        decoded.levels += counts[level] > 0;
         black += level < BLACK ? counts[level] : 0;
         sum += level * counts[level];
     }
-    picture.dark = sum < BLACK * (uint64_t)pixels || black >= pixels - pixels / 100;
+    decoded.dark = sum < BLACK * (uint64_t)pixels || black >= pixels - pixels / 100;
     digest_reset(digest);
     digest_add(digest, size, sizeof size);
     digest_add(digest, image->pixels, pixels);
-    picture.digest = digest_value(digest);
-    return picture;
+    decoded.digest = digest_value(digest);
+    return decoded;
 }
 
 // The images of both sets that are to be decoded, each behind its mask.
@@ -101,7 +101,7 @@ static bool take(struct survey *survey, const struct job *job, const struct xray
     if (job->mask) {
         job->image->lesion = mask_area(&reply->image);
     } else {
-        job->image->picture = look_at(&reply->image, digest);
+        job->image->decoded = look_at(&reply->image, digest);
     }
     return reply->message[0] == '\0' ||
            tally_add_message(&survey->notices, reply->message, 1, job->path, error);
@@ -163,12 +163,12 @@ struct seen {
 };
 
 static bool note_double(struct survey *survey, struct survey_set *set, const char *path,
-                        const struct survey_picture *picture, struct seen *seen,
+                        const struct survey_decoded *decoded, struct seen *seen,
                         struct error *error) {
     char digest[24];
     size_t place = 0;
     bool added = false;
-    (void)snprintf(digest, sizeof digest, "%016" PRIx64, picture->digest);
+    (void)snprintf(digest, sizeof digest, "%016" PRIx64, decoded->digest);
     if (!ids_add(&seen->digests, text_of(digest), &place, &added, error)) {
         return false;
     }
@@ -187,26 +187,26 @@ static bool note_double(struct survey *survey, struct survey_set *set, const cha
                      1, both.text, error);
 }
 
-static bool judge_picture(struct survey *survey, struct survey_set *set, size_t i,
+static bool judge_decoded(struct survey *survey, struct survey_set *set, size_t i,
                           struct seen *seen, struct error *error) {
-    const struct survey_picture *picture = &set->images[i].picture;
+    const struct survey_decoded *decoded = &set->images[i].decoded;
     struct survey_pixels *pixels = &set->pixels;
     const char *path = set->files.items[i].path;
     const char *says = NULL;
     pixels->decoded++;
-    if (picture->levels == 1) {
+    if (decoded->levels == 1) {
         pixels->blank++;
         return tally_add(&survey->notices, "shows nothing: all pixels are equal", 1, path, error);
     }
-    if (picture->levels < FEW_LEVELS) {
+    if (decoded->levels < FEW_LEVELS) {
         pixels->few++;
         says = "has fewer than 16 grey levels";
-    } else if (picture->dark) {
+    } else if (decoded->dark) {
         pixels->dark++;
         says = "is almost black";
     }
     return (says == NULL || tally_add(&survey->notices, says, 1, path, error)) &&
-           note_double(survey, set, path, picture, seen, error);
+           note_double(survey, set, path, decoded, seen, error);
 }
 
 bool survey_judge_pixels(struct survey *survey, struct error *error) {
@@ -217,8 +217,8 @@ bool survey_judge_pixels(struct survey *survey, struct error *error) {
     for (size_t s = 0; s < 2; s++) {
         for (size_t i = 0; good && i < sets[s]->files.count; i++) {
             const struct survey_image *image = &sets[s]->images[i];
-            if (image->state == SURVEY_READABLE && image->picture.levels > 0) {
-                good = judge_picture(survey, sets[s], i, &seen, error);
+            if (image->state == SURVEY_READABLE && image->decoded.levels > 0) {
+                good = judge_decoded(survey, sets[s], i, &seen, error);
             }
         }
     }

@@ -20,8 +20,8 @@ bool survey_add(struct survey *survey, struct survey_set *set, const char *path,
     }
     set->operands = operands;
     set->given = true;
-    const bool added = strcmp(path, "-") == 0 ? files_add_list(&set->files, '\n', &why)
-                                              : files_add(&set->files, path, &why);
+    const bool added = strcmp(path, "-") == 0 ? xray_files_add_list(&set->files, '\n', &why)
+                                              : xray_files_add(&set->files, path, &why);
     set->operands[set->operand_count++] =
         (struct survey_operand){path, first, set->files.count - first};
     return added || tally_add(&survey->failures, why.text, 1, NULL, error);
@@ -187,7 +187,7 @@ static void free_set(struct survey_set *set) {
     for (size_t i = 0; i < sizeof tallies / sizeof *tallies; i++) {
         tally_free(tallies[i]);
     }
-    files_free(&set->files);
+    xray_files_free(&set->files);
     ids_free(&set->ids);
     texts_free(&set->texts);
     free(set->images);

@@ -32,7 +32,7 @@ enum survey_state {
 };
 
 // What is seen once an image is decoded.
-struct survey_picture {
+struct survey_decoded {
     uint64_t digest;
     size_t levels; // different grey levels; 0: not decoded
     bool dark;     // almost all of it
@@ -42,7 +42,7 @@ struct survey_image {
     struct image_header header;
     struct text message; // why it is refused, nameless or foreign
     enum survey_state state;
-    struct survey_picture picture;
+    struct survey_decoded decoded;
     size_t lesion; // pixels of a decoded mask
 };
 

@@ -7,14 +7,14 @@
 #include <stdio.h>
 
 enum {
-    ROWS_MOST = 8, // of one heading
-    SHOWN_MOST = 400,
+    MAX_ROWS = 8, // of one heading
+    MAX_SHOWN = 400,
 };
 
 // A line: a heading, a count, what is counted and an example.
 static void print_row(struct output *output, const char *heading, size_t count, struct text name,
                       struct text example) {
-    char shown[SHOWN_MOST], shown_example[SHOWN_MOST];
+    char shown[MAX_SHOWN], shown_example[MAX_SHOWN];
     utf8_show_text(name.bytes, name.length, shown, sizeof shown);
     utf8_show_text(example.bytes, example.length, shown_example, sizeof shown_example);
     output_printf(output, "  %-26s %9zu%s%s%s%s\n", heading, count, *shown ? "  " : "", shown,
@@ -31,7 +31,7 @@ static void print_tally(struct output *output, const char *heading, const struct
     size_t left = tally->total;
     for (size_t i = 0; i < kinds; i++) {
         const struct tally_row *row = &tally->rows[i];
-        if (i == ROWS_MOST && kinds > ROWS_MOST + 1) {
+        if (i == MAX_ROWS && kinds > MAX_ROWS + 1) {
             char text[40];
             (void)snprintf(text, sizeof text, "%zu others", kinds - i);
             print_row(output, "", left, text_of(text), (struct text){"", 0});

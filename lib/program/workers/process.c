@@ -126,7 +126,7 @@ static bool know(struct workers_space *space, size_t slot) {
     return true;
 }
 
-void *work_result(struct work *work, size_t length) {
+void *worker_job_result(struct worker_job *work, size_t length) {
     struct workers_space *space = work->space;
     space->length = 0;
     if (length > WORKERS_MAX_RESULT || !know(space, space->slot)) {
@@ -153,7 +153,7 @@ void *work_result(struct work *work, size_t length) {
     return mapping->address;
 }
 
-void worker_process(int socket, int results, pid_t parent, size_t memory, work_function *work,
+void worker_process(int socket, int results, pid_t parent, size_t memory, worker_function *work,
                     void *context) {
     struct {
         size_t slot;
@@ -176,7 +176,7 @@ void worker_process(int socket, int results, pid_t parent, size_t memory, work_f
         order->job[length] = '\0';
         space.slot = order->slot;
         space.length = 0;
-        struct work job = {.job = order->job, .length = length, .space = &space};
+        struct worker_job job = {.job = order->job, .length = length, .space = &space};
         struct worker_answer answer = {.slot = order->slot};
         errno = 0;
         answer.succeeded = work(context, &job);

@@ -25,6 +25,6 @@ bool workers_blame_limit(size_t limit, struct error *error);
 // The life of a worker after the fork: cuts itself off from what it has inherited, then answers
 // the orders that come by `socket` until its end is closed. `memory`: workers_limits.memory.
 __attribute__((noreturn)) void worker_process(int socket, int results, pid_t parent, size_t memory,
-                                              work_function *work, void *context);
+                                              worker_function *work, void *context);
 
 #endif

@@ -42,7 +42,7 @@ struct worker {
 
 struct workers {
     struct workers_limits limits;
-    work_function *work;
+    worker_function *work;
     void *context;
     int memory;                          // every slot has WORKERS_MAX_RESULT of it
     size_t count, depth;                 // workers, slots
@@ -236,7 +236,7 @@ static void attend(struct workers *workers, bool wait) {
     hand_out(workers);
 }
 
-struct workers *workers_start(size_t count, struct workers_limits limits, work_function *work,
+struct workers *workers_start(size_t count, struct workers_limits limits, worker_function *work,
                               void *context) {
     struct workers *workers = calloc(1, sizeof *workers);
     const size_t depth = SLOTS_PER_WORKER * count + 1; // one is with the caller

@@ -11,7 +11,7 @@
 #define WORKERS_MAX_RESULT ((size_t)1 << 30)
 
 // One job, inside a worker.
-struct work {
+struct worker_job {
     const char *job; // what workers_put was given, with a NUL behind it
     size_t length;
     struct error message; // to fill: what is wrong, or (where the job succeeds) what a person
@@ -21,10 +21,10 @@ struct work {
 
 // Memory for the job's result that the parent sees without a copy; its bytes are not cleared. NULL
 // (and work->message filled) above WORKERS_MAX_RESULT or without memory. The last call counts.
-void *work_result(struct work *work, size_t length);
+void *worker_job_result(struct worker_job *work, size_t length);
 
 // Does one job in a worker process: true when it succeeded, otherwise work->message tells why not.
-typedef bool work_function(void *context, struct work *work);
+typedef bool worker_function(void *context, struct worker_job *work);
 
 struct workers_limits {
     const char *what; // how messages call a worker: "decoder"
@@ -39,7 +39,7 @@ struct workers_reply {
     bool succeeded;
     const char *job; // NUL-terminated
     size_t job_length;
-    const void *result; // what the worker wrote to work_result; NULL where it asked for none
+    const void *result; // what the worker wrote to worker_job_result; NULL where it asked for none
     size_t length;
     const char *message; // what is wrong, or what a person should be told; "" for nothing
 };
@@ -52,7 +52,7 @@ struct workers;
 // standard descriptors and no other of the parent's, leave no core file, and die with the thread
 // that started them. `context` is seen as it was when a worker started. Ends the program where
 // processes or memory cannot be had.
-struct workers *workers_start(size_t count, struct workers_limits limits, work_function *work,
+struct workers *workers_start(size_t count, struct workers_limits limits, worker_function *work,
                               void *context);
 
 // True when so many jobs are under way that one must be taken before the next is put.

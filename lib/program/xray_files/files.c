@@ -73,7 +73,7 @@ static bool add_entry(struct xray_files *files, FTS *walk, FTSENT *entry, struct
     }
 }
 
-bool files_add(struct xray_files *files, const char *path, struct error *error) {
+bool xray_files_add(struct xray_files *files, const char *path, struct error *error) {
     char *roots[2] = {strdup(path), NULL};
     FTS *walk = NULL;
     if (roots[0] == NULL ||
@@ -94,7 +94,7 @@ bool files_add(struct xray_files *files, const char *path, struct error *error) 
     return good;
 }
 
-bool files_add_list(struct xray_files *files, char separator, struct error *error) {
+bool xray_files_add_list(struct xray_files *files, char separator, struct error *error) {
     char *line = NULL;
     size_t size = 0;
     bool good = true;
@@ -139,7 +139,7 @@ static bool check_cover(const struct placed *placed, size_t count, const struct 
     return true;
 }
 
-bool files_select(struct xray_files *files, const struct ids *ids, struct error *error) {
+bool xray_files_select(struct xray_files *files, const struct ids *ids, struct error *error) {
     struct xray_files selected = {0};
     struct placed *placed = malloc((files->count + 1) * sizeof *placed);
     size_t count = 0;
@@ -157,14 +157,14 @@ bool files_select(struct xray_files *files, const struct ids *ids, struct error 
         good = add_with_id(&selected, file->path, ids->items[placed[i].place], file->found, error);
     }
     free(placed);
-    files_free(good ? files : &selected);
+    xray_files_free(good ? files : &selected);
     if (good) {
         *files = selected;
     }
     return good;
 }
 
-void files_free(struct xray_files *files) {
+void xray_files_free(struct xray_files *files) {
     for (size_t i = 0; i < files->count; i++) {
         xray_file_free(&files->items[i]);
     }

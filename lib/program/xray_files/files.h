@@ -22,18 +22,19 @@ struct xray_files {
 
 // Adds a file, or every regular file below a folder in the bytewise order of the paths; hidden ones
 // and links to folders are left out.
-CHECKED bool files_add(struct xray_files *files, const char *path, struct error *error);
+CHECKED bool xray_files_add(struct xray_files *files, const char *path, struct error *error);
 
 // Adds the paths of a list on stdin, each ended by `separator` ('\n' or 0).
-CHECKED bool files_add_list(struct xray_files *files, char separator, struct error *error);
+CHECKED bool xray_files_add_list(struct xray_files *files, char separator, struct error *error);
 
 // Keeps the files with these ids (image_id_find), in the order of the ids, which become the files'
 // own. Fails for an id that has no file.
-CHECKED bool files_select(struct xray_files *files, const struct ids *ids, struct error *error);
+CHECKED bool xray_files_select(struct xray_files *files, const struct ids *ids,
+                               struct error *error);
 
 // Frees a file that is no part of a list any more.
 void xray_file_free(struct xray_file *file);
 
-void files_free(struct xray_files *files);
+void xray_files_free(struct xray_files *files);
 
 #endif

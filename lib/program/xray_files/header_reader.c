@@ -23,7 +23,7 @@ struct described {
 };
 
 // Runs in a worker: a path in, what its header says out.
-static bool describe_file(void *context, struct work *work) {
+static bool describe_file(void *context, struct worker_job *work) {
     (void)context;
     struct described described = {.readable = false};
     struct file_view view;
@@ -31,10 +31,11 @@ static bool describe_file(void *context, struct work *work) {
         described.readable =
             image_describe(view.bytes, view.length, &described.header, &work->message);
         file_view_close(&view);
-    } else if (looks_like_image(work->job, &work->message)) { // an archive of gigabytes does not
+    } else if (xray_file_known_format(work->job,
+                                      &work->message)) { // an archive of gigabytes does not
         return false;
     }
-    void *result = work_result(work, sizeof described);
+    void *result = worker_job_result(work, sizeof described);
     if (result != NULL) {
         memcpy(result, &described, sizeof described);
     }

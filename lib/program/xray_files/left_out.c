@@ -57,7 +57,7 @@ struct kind {
     size_t count;
 };
 
-bool looks_like_image(const char *path, struct error *reason) {
+bool xray_file_known_format(const char *path, struct error *reason) {
     uint8_t head[HEAD];
     size_t length = 0;
     struct image image;
@@ -107,7 +107,7 @@ static void say_kinds(const struct kind *kinds, const char *folder) {
 
 static bool is_wanted(struct left_out *left, const struct xray_file *file, struct kind *kinds) {
     struct error reason;
-    if (file->found && !looks_like_image(file->path, &reason)) {
+    if (file->found && !xray_file_known_format(file->path, &reason)) {
         left_out_add(left, text_of(file->id), file->path, reason.text);
         count_kind(kinds, file->path, &reason);
         return false;

@@ -24,7 +24,7 @@ void left_out_file(struct left_out *left, const struct xray_file *file, const ch
 
 // False, with the reason, for a file of no known format, going by its first bytes. One that cannot
 // be read is the decoder's to refuse.
-bool looks_like_image(const char *path, struct error *reason);
+bool xray_file_known_format(const char *path, struct error *reason);
 
 // Takes out of files[first ..], which were found below `folder`, those that are no images going by
 // their first bytes, and counts them in a notice a reason; by left_out_file those whose names

@@ -5,7 +5,7 @@
 
 void mask_files_find(struct mask_files *masks, const char *folder, struct left_out *left) {
     struct error error;
-    if (!files_add(&masks->files, folder, &error)) {
+    if (!xray_files_add(&masks->files, folder, &error)) {
         die("%s", error.text);
     }
     left_out_foreign(left, &masks->files, 0, folder);
@@ -24,7 +24,7 @@ void mask_files_find(struct mask_files *masks, const char *folder, struct left_o
 }
 
 void mask_files_free(struct mask_files *masks) {
-    files_free(&masks->files);
+    xray_files_free(&masks->files);
     ids_free(&masks->ids);
 }
 
@@ -56,7 +56,7 @@ static bool dark_and_bright(const bool *there) {
     return bright;
 }
 
-bool mask_from_levels(struct image *image, bool lossy, struct error *error) {
+bool mask_files_binarise(struct image *image, bool lossy, struct error *error) {
     const size_t pixels = image->height * image->width;
     bool there[LEVELS] = {false};
     unsigned odd[2] = {0, 0};

@@ -21,6 +21,6 @@ void mask_files_free(struct mask_files *masks);
 // lesion. Of a file that was compressed with losses (`lossy`) levels up to 63 are background and
 // those from 192 on lesion. Fails for any other levels: a picture, a map of probabilities, several
 // labels or soft edges are no mask.
-CHECKED bool mask_from_levels(struct image *image, bool lossy, struct error *error);
+CHECKED bool mask_files_binarise(struct image *image, bool lossy, struct error *error);
 
 #endif

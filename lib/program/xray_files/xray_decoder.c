@@ -37,7 +37,8 @@ static bool read_pixels(const struct xray_decoder *decoder, enum wanted wanted, 
     }
     *known = image_known(bytes, length);
     bool good = image_decode(bytes, length, &decoder->options, image, note, error);
-    if (good && wanted == MASK && !mask_from_levels(image, jpeg_file_sniff(bytes, length), error)) {
+    if (good && wanted == MASK &&
+        !mask_files_binarise(image, jpeg_file_sniff(bytes, length), error)) {
         image_free(image);
         good = false;
     }
@@ -66,10 +67,11 @@ static bool read_mask(const struct xray_decoder *decoder, const char *path,
     return true;
 }
 
-static bool write_result(struct work *work, const struct image *image, const struct image *mask) {
+static bool write_result(struct worker_job *work, const struct image *image,
+                         const struct image *mask) {
     const size_t pixels = image->height * image->width;
     const struct decoded decoded = {image->height, image->width, mask->pixels != NULL};
-    unsigned char *result = work_result(work, sizeof decoded + pixels * (1 + decoded.masked));
+    unsigned char *result = worker_job_result(work, sizeof decoded + pixels * (1 + decoded.masked));
     if (result == NULL) {
         return false;
     }
@@ -82,7 +84,7 @@ static bool write_result(struct work *work, const struct image *image, const str
 }
 
 // Runs in a worker: paths in, pixels out; no bytes at all for a file that is no image.
-static bool decode_file(void *context, struct work *work) {
+static bool decode_file(void *context, struct worker_job *work) {
     const struct xray_decoder *decoder = context;
     const enum wanted wanted = (enum wanted)work->job[0];
     const char *path = work->job + 1;

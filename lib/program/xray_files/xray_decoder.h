@@ -32,7 +32,7 @@ bool xray_decoder_full(const struct xray_decoder *decoder);
 // Hands over a file's path; the decoder must not be full.
 void xray_decoder_put(struct xray_decoder *decoder, const char *path);
 
-// The same for a mask: its reply's image is of 0 and 1 (mask_from_levels).
+// The same for a mask: its reply's image is of 0 and 1 (mask_files_binarise).
 void xray_decoder_put_mask(struct xray_decoder *decoder, const char *path);
 
 // An image and its mask, which must be of one size: one reply with both, or why not.

@@ -1,8 +1,8 @@
 // Saving and loading a training run.
 #include "train/checkpoint/checkpoint.h"
 
-#include "stream/extent.h"
 #include "stream/reader.h"
+#include "stream/statistics.h"
 #include "weights/checkpoint.h"
 
 #include <stdio.h>
@@ -150,12 +150,13 @@ bool training_write(struct sink sink, const struct optimizer *optimizer,
 // Whether all values of a parameter are such that a run can have left them there.
 static bool check_values(const struct tensor *tensor, const char *name,
                          const struct parameter *parameter, bool variance, struct error *error) {
-    struct extent extent;
+    struct tensor_statistics statistics;
     if (!tensor_finite(tensor)) {
         return fail(error, "'%s' of %s holds a number that is not finite", name, parameter->name);
     }
-    return !variance || !tensor_extent(tensor, &extent) || extent.min >= 0 ||
-           fail(error, "'%s' of %s is a variance below 0: %g", name, parameter->name, extent.min);
+    return !variance || !tensor_statistics(tensor, &statistics) || statistics.min >= 0 ||
+           fail(error, "'%s' of %s is a variance below 0: %g", name, parameter->name,
+                statistics.min);
 }
 
 static bool copy_tensor(const struct record *record, const char *name,

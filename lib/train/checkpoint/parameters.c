@@ -2,7 +2,7 @@
 #include "train/checkpoint/parameters.h"
 
 #include "core/numbers/random.h"
-#include "stream/extent.h"
+#include "stream/statistics.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #define PLEURA_WEIGHTS_PTH_PICKLE_H
 
 #include "weights/arena.h"
-#include "weights/numbers.h"
+#include "weights/types.h"
 
 #include "stream/record.h"
 
@@ -43,14 +43,14 @@ enum pickle_function {
 struct pickle_storage {
     struct pickle_storage *next; // the one that was made before it
     struct text key;
-    enum number_type numbers;
+    enum weight_type numbers;
     uint64_t count; // of numbers
 };
 
 // A tensor's place in a storage, in numbers of its own type.
 struct pickle_tensor {
     const struct pickle_storage *storage;
-    enum number_type numbers;
+    enum weight_type numbers;
     size_t rank;
     uint64_t offset, shape[TENSOR_MAX_RANK], stride[TENSOR_MAX_RANK];
 };
@@ -64,7 +64,7 @@ struct pickle_items {
 struct pickle_value {
     unsigned char type;     // enum pickle_type
     unsigned char function; // enum pickle_function, of a function
-    unsigned char numbers;  // enum number_type, of a function that has one
+    unsigned char numbers;  // enum weight_type, of a function that has one
     bool visited;           // free for those who walk through the values
     union {
         int64_t integer;

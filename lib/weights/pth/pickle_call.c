@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-#define NONE NUMBER_F32 // where a function has no type of numbers
+#define NONE WEIGHT_F32 // where a function has no type of numbers
 
 static const struct {
     const char *name;
     enum pickle_function function;
-    enum number_type numbers;
+    enum weight_type numbers;
 } functions[] = {
     {"collections.OrderedDict", FUNCTION_DICT, NONE},
     {"collections.defaultdict", FUNCTION_DICT, NONE},
@@ -26,38 +26,38 @@ static const struct {
     {"torch.nn.parameter.Parameter", FUNCTION_TENSOR_TYPE, NONE},
     {"torch.nn.parameter.Buffer", FUNCTION_TENSOR_TYPE, NONE},
     {"torch.Size", FUNCTION_SIZE, NONE},
-    {"torch.FloatStorage", FUNCTION_STORAGE, NUMBER_F32},
-    {"torch.DoubleStorage", FUNCTION_STORAGE, NUMBER_F64},
-    {"torch.HalfStorage", FUNCTION_STORAGE, NUMBER_F16},
-    {"torch.BFloat16Storage", FUNCTION_STORAGE, NUMBER_BF16},
-    {"torch.LongStorage", FUNCTION_STORAGE, NUMBER_I64},
-    {"torch.IntStorage", FUNCTION_STORAGE, NUMBER_I32},
-    {"torch.ShortStorage", FUNCTION_STORAGE, NUMBER_I16},
-    {"torch.CharStorage", FUNCTION_STORAGE, NUMBER_I8},
-    {"torch.ByteStorage", FUNCTION_STORAGE, NUMBER_U8},
-    {"torch.BoolStorage", FUNCTION_STORAGE, NUMBER_BOOL},
-    {"torch.storage.UntypedStorage", FUNCTION_STORAGE, NUMBER_U8},
-    {"torch.UntypedStorage", FUNCTION_STORAGE, NUMBER_U8},
-    {"torch.ComplexFloatStorage", FUNCTION_STORAGE, NUMBER_C64},
-    {"torch.ComplexDoubleStorage", FUNCTION_STORAGE, NUMBER_C128},
-    {"torch.QInt8Storage", FUNCTION_STORAGE, NUMBER_Q8},
-    {"torch.QUInt8Storage", FUNCTION_STORAGE, NUMBER_Q8},
-    {"torch.QUInt4x2Storage", FUNCTION_STORAGE, NUMBER_Q8},
-    {"torch.QUInt2x4Storage", FUNCTION_STORAGE, NUMBER_Q8},
-    {"torch.QInt32Storage", FUNCTION_STORAGE, NUMBER_Q32},
-    {"torch.float32", FUNCTION_DTYPE, NUMBER_F32},
-    {"torch.float64", FUNCTION_DTYPE, NUMBER_F64},
-    {"torch.float16", FUNCTION_DTYPE, NUMBER_F16},
-    {"torch.bfloat16", FUNCTION_DTYPE, NUMBER_BF16},
-    {"torch.int64", FUNCTION_DTYPE, NUMBER_I64},
-    {"torch.int32", FUNCTION_DTYPE, NUMBER_I32},
-    {"torch.int16", FUNCTION_DTYPE, NUMBER_I16},
-    {"torch.int8", FUNCTION_DTYPE, NUMBER_I8},
-    {"torch.uint64", FUNCTION_DTYPE, NUMBER_U64},
-    {"torch.uint32", FUNCTION_DTYPE, NUMBER_U32},
-    {"torch.uint16", FUNCTION_DTYPE, NUMBER_U16},
-    {"torch.uint8", FUNCTION_DTYPE, NUMBER_U8},
-    {"torch.bool", FUNCTION_DTYPE, NUMBER_BOOL},
+    {"torch.FloatStorage", FUNCTION_STORAGE, WEIGHT_F32},
+    {"torch.DoubleStorage", FUNCTION_STORAGE, WEIGHT_F64},
+    {"torch.HalfStorage", FUNCTION_STORAGE, WEIGHT_F16},
+    {"torch.BFloat16Storage", FUNCTION_STORAGE, WEIGHT_BF16},
+    {"torch.LongStorage", FUNCTION_STORAGE, WEIGHT_I64},
+    {"torch.IntStorage", FUNCTION_STORAGE, WEIGHT_I32},
+    {"torch.ShortStorage", FUNCTION_STORAGE, WEIGHT_I16},
+    {"torch.CharStorage", FUNCTION_STORAGE, WEIGHT_I8},
+    {"torch.ByteStorage", FUNCTION_STORAGE, WEIGHT_U8},
+    {"torch.BoolStorage", FUNCTION_STORAGE, WEIGHT_BOOL},
+    {"torch.storage.UntypedStorage", FUNCTION_STORAGE, WEIGHT_U8},
+    {"torch.UntypedStorage", FUNCTION_STORAGE, WEIGHT_U8},
+    {"torch.ComplexFloatStorage", FUNCTION_STORAGE, WEIGHT_C64},
+    {"torch.ComplexDoubleStorage", FUNCTION_STORAGE, WEIGHT_C128},
+    {"torch.QInt8Storage", FUNCTION_STORAGE, WEIGHT_Q8},
+    {"torch.QUInt8Storage", FUNCTION_STORAGE, WEIGHT_Q8},
+    {"torch.QUInt4x2Storage", FUNCTION_STORAGE, WEIGHT_Q8},
+    {"torch.QUInt2x4Storage", FUNCTION_STORAGE, WEIGHT_Q8},
+    {"torch.QInt32Storage", FUNCTION_STORAGE, WEIGHT_Q32},
+    {"torch.float32", FUNCTION_DTYPE, WEIGHT_F32},
+    {"torch.float64", FUNCTION_DTYPE, WEIGHT_F64},
+    {"torch.float16", FUNCTION_DTYPE, WEIGHT_F16},
+    {"torch.bfloat16", FUNCTION_DTYPE, WEIGHT_BF16},
+    {"torch.int64", FUNCTION_DTYPE, WEIGHT_I64},
+    {"torch.int32", FUNCTION_DTYPE, WEIGHT_I32},
+    {"torch.int16", FUNCTION_DTYPE, WEIGHT_I16},
+    {"torch.int8", FUNCTION_DTYPE, WEIGHT_I8},
+    {"torch.uint64", FUNCTION_DTYPE, WEIGHT_U64},
+    {"torch.uint32", FUNCTION_DTYPE, WEIGHT_U32},
+    {"torch.uint16", FUNCTION_DTYPE, WEIGHT_U16},
+    {"torch.uint8", FUNCTION_DTYPE, WEIGHT_U8},
+    {"torch.bool", FUNCTION_DTYPE, WEIGHT_BOOL},
     {"torch._utils._rebuild_qtensor", FUNCTION_FOREIGN, NONE},
     {"torch._utils._rebuild_sparse_tensor", FUNCTION_FOREIGN, NONE},
     {"torch._utils._rebuild_sparse_csr_tensor", FUNCTION_FOREIGN, NONE},
@@ -169,9 +169,9 @@ static bool check_extent(const struct pickle_tensor *tensor, struct error *error
     }
     const bool inside =
         empty || (!__builtin_add_overflow(last, 1, &end) &&
-                  !__builtin_mul_overflow(end, number_size(tensor->numbers), &end) &&
+                  !__builtin_mul_overflow(end, weight_type_size(tensor->numbers), &end) &&
                   (__builtin_mul_overflow(tensor->storage->count,
-                                          number_size(tensor->storage->numbers), &bytes) ||
+                                          weight_type_size(tensor->storage->numbers), &bytes) ||
                    end <= bytes));
     return inside || fail(error, "a tensor that reaches beyond its storage");
 }
@@ -202,7 +202,7 @@ static const char *foreign_tensor(const struct pickle_tensor *tensor,
     if (marks != NULL && !is_empty(marks)) {
         return "a tensor to be conjugated or negated";
     }
-    return number_foreign(tensor->numbers);
+    return weight_type_foreign(tensor->numbers);
 }
 
 // (storage, offset, shape, strides, requires_grad, hooks, marks); in the third version a type of

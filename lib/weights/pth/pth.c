@@ -153,7 +153,8 @@ static bool read_archive(const struct zip *zip, struct arena *arena, struct weig
     return add_tensors(&storages, dict, table, error);
 }
 
-bool pth_read_zip(const struct source *source, struct weight_table *table, struct error *error) {
+bool pth_read_zip(const struct weight_source *source, struct weight_table *table,
+                  struct error *error) {
     struct zip zip;
     struct arena arena = arena_of(table);
     const bool read =
@@ -223,10 +224,10 @@ static bool find_storages(struct storages *storages, const struct pickle *object
         if (owner == NULL) {
             return fail(error, "has a storage that nothing refers to");
         }
-        if (!source_read(storages->source, at, &numbers, sizeof numbers, error)) {
+        if (!weight_source_read(storages->source, at, &numbers, sizeof numbers, error)) {
             return fail_within(error, "storage '%.*s'", TEXT_ARG(wanted.key));
         }
-        const size_t size = number_size((*owner)->numbers);
+        const size_t size = weight_type_size((*owner)->numbers);
         at += sizeof numbers;
         if (numbers != (*owner)->count || numbers > (storages->source->length - at) / size) {
             return fail(error, "storage '%.*s' is cut short", TEXT_ARG(wanted.key));
@@ -242,9 +243,9 @@ static bool find_storages(struct storages *storages, const struct pickle *object
 enum { MAGIC_NUMBER, PROTOCOL, MACHINE, OBJECT, KEYS, PICKLES };
 
 // Reads the five pickles from the first `window` bytes; *used is how many they take.
-static bool read_pickles(const struct source *source, uint64_t window, struct arena *arena,
+static bool read_pickles(const struct weight_source *source, uint64_t window, struct arena *arena,
                          struct pickle pickles[PICKLES], uint64_t *used, struct error *error) {
-    const unsigned char *bytes = source_take(source, 0, window, arena, error);
+    const unsigned char *bytes = weight_source_take(source, 0, window, arena, error);
     *used = 0;
     memset(pickles, 0, PICKLES * sizeof *pickles);
     for (size_t i = 0; bytes != NULL && i < PICKLES; i++) {
@@ -257,7 +258,7 @@ static bool read_pickles(const struct source *source, uint64_t window, struct ar
 }
 
 // The same from as many bytes as it takes: the pickles end somewhere before the numbers.
-static bool find_pickles(const struct source *source, struct arena *arena,
+static bool find_pickles(const struct weight_source *source, struct arena *arena,
                          struct pickle pickles[PICKLES], uint64_t *used, struct error *error) {
     const uint64_t most = source->length < LONGEST_PICKLE ? source->length : LONGEST_PICKLE;
     for (uint64_t window = FIRST_WINDOW;; window *= 4) {
@@ -287,8 +288,8 @@ static bool is_little_endian(const struct pickle_value *machine) {
     return true;
 }
 
-static bool read_old(const struct source *source, struct arena *arena, struct weight_table *table,
-                     struct error *error) {
+static bool read_old(const struct weight_source *source, struct arena *arena,
+                     struct weight_table *table, struct error *error) {
     struct pickle pickles[PICKLES];
     struct storages storages = {.source = source, .arena = arena};
     uint64_t end = 0;
@@ -313,7 +314,8 @@ static bool read_old(const struct source *source, struct arena *arena, struct we
     return add_tensors(&storages, dict, table, error);
 }
 
-bool pth_read_old(const struct source *source, struct weight_table *table, struct error *error) {
+bool pth_read_old(const struct weight_source *source, struct weight_table *table,
+                  struct error *error) {
     struct arena arena = arena_of(table);
     const bool read = read_old(source, &arena, table, error);
     arena_free(&arena);

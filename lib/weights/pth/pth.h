@@ -11,9 +11,9 @@ bool pth_is_zip(const unsigned char *bytes, size_t length);
 bool pth_is_old(const unsigned char *bytes, size_t length);
 
 // Adds the tensors of the state_dict (state_dict.h). What is no tensor is left out, with a note.
-CHECKED bool pth_read_zip(const struct source *source, struct weight_table *table,
+CHECKED bool pth_read_zip(const struct weight_source *source, struct weight_table *table,
                           struct error *error);
-CHECKED bool pth_read_old(const struct source *source, struct weight_table *table,
+CHECKED bool pth_read_old(const struct weight_source *source, struct weight_table *table,
                           struct error *error);
 
 #endif

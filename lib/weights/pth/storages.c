@@ -32,7 +32,7 @@ static struct storage *find_storage(struct storages *storages, const struct pick
         (void)fail(error, "storage '%.*s' is not in the file", TEXT_ARG(wanted->key));
         return NULL;
     }
-    if (__builtin_mul_overflow(wanted->count, number_size(wanted->numbers), &bytes) ||
+    if (__builtin_mul_overflow(wanted->count, weight_type_size(wanted->numbers), &bytes) ||
         bytes != found->length) {
         (void)fail(error, "storage '%.*s' is not as long as it should be", TEXT_ARG(wanted->key));
         return NULL;
@@ -57,18 +57,18 @@ static bool is_row_major(const struct pickle_tensor *tensor) {
     return true;
 }
 
-static bool read_pieces(const struct source *source, uint64_t at, enum number_type type,
+static bool read_pieces(const struct weight_source *source, uint64_t at, enum weight_type type,
                         struct weight *weight, struct error *error) {
     unsigned char piece[PIECE];
-    const size_t size = number_size(type);
+    const size_t size = weight_type_size(type);
     for (size_t done = 0; done < weight->count;) {
         const size_t left = weight->count - done;
         const size_t count = left < sizeof piece / size ? left : sizeof piece / size;
-        if (!source_read(source, at + done * size, piece, count * size, error)) {
+        if (!weight_source_read(source, at + done * size, piece, count * size, error)) {
             return false;
         }
         for (size_t i = 0; i < count; i++) {
-            weight->values[done + i] = number_read(type, piece + i * size);
+            weight->values[done + i] = weight_type_read(type, piece + i * size);
         }
         done += count;
     }
@@ -77,11 +77,11 @@ static bool read_pieces(const struct source *source, uint64_t at, enum number_ty
 
 static void gather(const struct pickle_tensor *tensor, const unsigned char *numbers,
                    struct weight *weight) {
-    const size_t size = number_size(tensor->numbers);
+    const size_t size = weight_type_size(tensor->numbers);
     uint64_t index[TENSOR_MAX_RANK] = {0};
     uint64_t at = tensor->offset;
     for (size_t i = 0; i < weight->count; i++) {
-        weight->values[i] = number_read(tensor->numbers, numbers + at * size);
+        weight->values[i] = weight_type_read(tensor->numbers, numbers + at * size);
         for (size_t k = tensor->rank; k > 0; k--) {
             at += tensor->stride[k - 1];
             if (++index[k - 1] < tensor->shape[k - 1]) {
@@ -99,8 +99,8 @@ static bool load(const struct storages *storages, struct storage *storage,
         return fail(error, "is not row-major, and its storage is too large beside its numbers");
     }
     table->bytes_left -= storage->length;
-    storage->bytes =
-        source_take(storages->source, storage->offset, storage->length, storages->arena, error);
+    storage->bytes = weight_source_take(storages->source, storage->offset, storage->length,
+                                        storages->arena, error);
     return storage->bytes != NULL;
 }
 
@@ -122,7 +122,7 @@ bool storages_read(struct storages *storages, struct text name, const struct pic
         return true;
     }
     if (is_row_major(tensor)) {
-        const uint64_t start = storage->offset + tensor->offset * number_size(tensor->numbers);
+        const uint64_t start = storage->offset + tensor->offset * weight_type_size(tensor->numbers);
         return read_pieces(storages->source, start, tensor->numbers, weight, error);
     }
     if (storage->bytes == NULL && !load(storages, storage, table, error)) {

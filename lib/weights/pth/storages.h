@@ -15,7 +15,7 @@ struct storage {
 };
 
 struct storages {
-    const struct source *source;
+    const struct weight_source *source;
     struct arena *arena;
     const struct zip *zip; // NULL: no archive
     struct storage *items; // by key

@@ -35,9 +35,9 @@ static bool find_directory64(const struct zip *zip, uint64_t end, struct directo
     unsigned char locator[LOCATOR_LENGTH];
     unsigned char record[END64_LENGTH];
     if (end < LOCATOR_LENGTH ||
-        !source_read(zip->source, end - LOCATOR_LENGTH, locator, LOCATOR_LENGTH, error) ||
+        !weight_source_read(zip->source, end - LOCATOR_LENGTH, locator, LOCATOR_LENGTH, error) ||
         number(locator, 4) != SIGNATURE(6, 7) ||
-        !source_read(zip->source, number(locator + 8, 8), record, END64_LENGTH, error) ||
+        !weight_source_read(zip->source, number(locator + 8, 8), record, END64_LENGTH, error) ||
         number(record, 4) != SIGNATURE(6, 6)) {
         return fail(error, "a zip archive whose directory (zip64) is not where it says");
     }
@@ -53,7 +53,8 @@ static bool find_directory(const struct zip *zip, struct directory *found, struc
     const uint64_t length = zip->source->length;
     const uint64_t tail =
         length < END_LENGTH + LONGEST_TAIL ? length : (uint64_t)END_LENGTH + LONGEST_TAIL;
-    const unsigned char *bytes = source_take(zip->source, length - tail, tail, zip->arena, error);
+    const unsigned char *bytes =
+        weight_source_take(zip->source, length - tail, tail, zip->arena, error);
     if (bytes == NULL) {
         return false;
     }
@@ -119,7 +120,7 @@ static bool read_entry(const unsigned char *at, uint64_t left, struct zip_entry 
 // Entries do not share bytes: together they are no longer than the file.
 static bool read_entries(struct zip *zip, const struct directory *directory, struct error *error) {
     const unsigned char *at =
-        source_take(zip->source, directory->start, directory->length, zip->arena, error);
+        weight_source_take(zip->source, directory->start, directory->length, zip->arena, error);
     uint64_t left = directory->length;
     uint64_t bytes = 0;
     zip->entries =
@@ -145,7 +146,7 @@ static bool read_entries(struct zip *zip, const struct directory *directory, str
     return true;
 }
 
-bool zip_open(struct zip *zip, const struct source *source, struct arena *arena,
+bool zip_open(struct zip *zip, const struct weight_source *source, struct arena *arena,
               struct error *error) {
     struct directory directory = {0, 0, 0, 0};
     *zip = (struct zip){.source = source, .arena = arena};
@@ -184,7 +185,7 @@ bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *a
         return fail(error, "'%.*s' is %s, which PyTorch never does", TEXT_ARG(entry->name),
                     (entry->flags & 1) != 0 ? "encrypted" : "compressed");
     }
-    if (!source_read(zip->source, entry->header, header, sizeof header, error) ||
+    if (!weight_source_read(zip->source, entry->header, header, sizeof header, error) ||
         number(header, 4) != SIGNATURE(3, 4)) {
         return fail(error, "'%.*s' does not lie where the directory says", TEXT_ARG(entry->name));
     }
@@ -207,7 +208,7 @@ bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct erro
     }
     for (uint64_t left = entry->length; left > 0;) {
         const size_t length = left < sizeof piece ? (size_t)left : sizeof piece;
-        if (!source_read(zip->source, at, piece, length, error)) {
+        if (!weight_source_read(zip->source, at, piece, length, error)) {
             return false;
         }
         crc = crc32_z(crc, piece, length);
@@ -222,6 +223,6 @@ const unsigned char *zip_bytes(const struct zip *zip, const struct zip_entry *en
                                struct error *error) {
     uint64_t at = 0;
     return zip_place(zip, entry, &at, error) && zip_check(zip, entry, error)
-               ? source_take(zip->source, at, entry->length, zip->arena, error)
+               ? weight_source_take(zip->source, at, entry->length, zip->arena, error)
                : NULL;
 }

@@ -13,7 +13,7 @@ struct zip_entry {
 };
 
 struct zip {
-    const struct source *source;
+    const struct weight_source *source;
     struct arena *arena;
     struct zip_entry *entries;
     size_t count;
@@ -21,7 +21,7 @@ struct zip {
 };
 
 // Reads the directory of an archive, into memory of the arena. Both must outlive it.
-CHECKED bool zip_open(struct zip *zip, const struct source *source, struct arena *arena,
+CHECKED bool zip_open(struct zip *zip, const struct weight_source *source, struct arena *arena,
                       struct error *error);
 
 // The first entry called `name`, in a folder or not, or NULL.

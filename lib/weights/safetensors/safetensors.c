@@ -2,8 +2,8 @@
 #include "weights/safetensors/safetensors.h"
 
 #include "core/text/name_list.h"
-#include "weights/numbers.h"
 #include "weights/safetensors/header.h"
+#include "weights/types.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 struct entry {
     struct text name;
     const char *foreign; // why it is left out, or NULL
-    enum number_type type;
+    enum weight_type type;
     size_t rank, shape[TENSOR_MAX_RANK];
     uint64_t start, end; // of its bytes, behind the header
 };
@@ -27,20 +27,20 @@ struct entry {
 // The types of the format. Those that have no type of ours are left out of a table, by name.
 static const struct {
     const char *name;
-    enum number_type type;
+    enum weight_type type;
     size_t bits;
 } types[] = {
-    {"F32", NUMBER_F32, 32},          {"F64", NUMBER_F64, 64},
-    {"F16", NUMBER_F16, 16},          {"BF16", NUMBER_BF16, 16},
-    {"I64", NUMBER_I64, 64},          {"I32", NUMBER_I32, 32},
-    {"I16", NUMBER_I16, 16},          {"I8", NUMBER_I8, 8},
-    {"U64", NUMBER_U64, 64},          {"U32", NUMBER_U32, 32},
-    {"U16", NUMBER_U16, 16},          {"U8", NUMBER_U8, 8},
-    {"BOOL", NUMBER_BOOL, 8},         {"C64", NUMBER_C64, 64},
-    {"F8_E4M3", NUMBER_TYPES, 8},     {"F8_E5M2", NUMBER_TYPES, 8},
-    {"F8_E8M0", NUMBER_TYPES, 8},     {"F8_E4M3FNUZ", NUMBER_TYPES, 8},
-    {"F8_E5M2FNUZ", NUMBER_TYPES, 8}, {"F6_E2M3", NUMBER_TYPES, 6},
-    {"F6_E3M2", NUMBER_TYPES, 6},     {"F4", NUMBER_TYPES, 4},
+    {"F32", WEIGHT_F32, 32},          {"F64", WEIGHT_F64, 64},
+    {"F16", WEIGHT_F16, 16},          {"BF16", WEIGHT_BF16, 16},
+    {"I64", WEIGHT_I64, 64},          {"I32", WEIGHT_I32, 32},
+    {"I16", WEIGHT_I16, 16},          {"I8", WEIGHT_I8, 8},
+    {"U64", WEIGHT_U64, 64},          {"U32", WEIGHT_U32, 32},
+    {"U16", WEIGHT_U16, 16},          {"U8", WEIGHT_U8, 8},
+    {"BOOL", WEIGHT_BOOL, 8},         {"C64", WEIGHT_C64, 64},
+    {"F8_E4M3", WEIGHT_TYPES, 8},     {"F8_E5M2", WEIGHT_TYPES, 8},
+    {"F8_E8M0", WEIGHT_TYPES, 8},     {"F8_E4M3FNUZ", WEIGHT_TYPES, 8},
+    {"F8_E5M2FNUZ", WEIGHT_TYPES, 8}, {"F6_E2M3", WEIGHT_TYPES, 6},
+    {"F6_E3M2", WEIGHT_TYPES, 6},     {"F4", WEIGHT_TYPES, 4},
 };
 #define TYPES (sizeof types / sizeof *types)
 
@@ -79,7 +79,7 @@ static bool read_type(const json_t *value, struct entry *entry, uint64_t *bits,
     for (size_t i = 0; name != NULL && i < TYPES; i++) {
         if (strcmp(name, types[i].name) == 0) {
             entry->type = types[i].type;
-            entry->foreign = types[i].type < NUMBER_TYPES ? NULL : types[i].name;
+            entry->foreign = types[i].type < WEIGHT_TYPES ? NULL : types[i].name;
             *bits = types[i].bits;
             return true;
         }
@@ -202,10 +202,10 @@ static bool check_places(struct entry *entries, size_t count, uint64_t length,
                       at, length);
 }
 
-static bool add_entry(const struct source *source, uint64_t data, const struct entry *entry,
+static bool add_entry(const struct weight_source *source, uint64_t data, const struct entry *entry,
                       struct weight_table *table, struct error *error) {
     unsigned char piece[PIECE];
-    const size_t size = number_size(entry->type);
+    const size_t size = weight_type_size(entry->type);
     struct weight *weight = weight_table_add(table, entry->name, entry->rank, entry->shape, error);
     if (weight == NULL) {
         return false;
@@ -213,19 +213,21 @@ static bool add_entry(const struct source *source, uint64_t data, const struct e
     for (size_t done = 0; done < weight->count;) {
         const size_t left = weight->count - done;
         const size_t count = left < sizeof piece / size ? left : sizeof piece / size;
-        if (!source_read(source, data + entry->start + done * size, piece, count * size, error)) {
+        if (!weight_source_read(source, data + entry->start + done * size, piece, count * size,
+                                error)) {
             return false;
         }
         for (size_t i = 0; i < count; i++) {
-            weight->values[done + i] = number_read(entry->type, piece + i * size);
+            weight->values[done + i] = weight_type_read(entry->type, piece + i * size);
         }
         done += count;
     }
     return true;
 }
 
-static bool add_entries(const struct source *source, uint64_t data, const struct entry *entries,
-                        size_t count, struct weight_table *table, struct error *error) {
+static bool add_entries(const struct weight_source *source, uint64_t data,
+                        const struct entry *entries, size_t count, struct weight_table *table,
+                        struct error *error) {
     struct name_list left = {0};
     for (size_t i = 0; i < count; i++) {
         const struct entry *entry = &entries[i];
@@ -241,12 +243,12 @@ static bool add_entries(const struct source *source, uint64_t data, const struct
     return true;
 }
 
-static bool read_all(const struct source *source, struct arena *arena, struct weight_table *table,
-                     struct error *error) {
+static bool read_all(const struct weight_source *source, struct arena *arena,
+                     struct weight_table *table, struct error *error) {
     uint64_t length = 0;
     struct entry *entries = NULL;
     size_t count = 0;
-    if (!source_read(source, 0, &length, sizeof length, error)) {
+    if (!weight_source_read(source, 0, &length, sizeof length, error)) {
         return false;
     }
     if (length > source->length - 8) {
@@ -260,7 +262,7 @@ static bool read_all(const struct source *source, struct arena *arena, struct we
     }
     const uint64_t data = 8 + length;
     struct safetensors_header header = {
-        .bytes = (const char *)source_take(source, 8, length, arena, error),
+        .bytes = (const char *)weight_source_take(source, 8, length, arena, error),
         .length = length,
         .arena = arena};
     if (header.bytes == NULL || !read_members(&header, &entries, &count, table, error) ||
@@ -271,7 +273,7 @@ static bool read_all(const struct source *source, struct arena *arena, struct we
     return add_entries(source, data, entries, count, table, error);
 }
 
-bool safetensors_read(const struct source *source, struct weight_table *table,
+bool safetensors_read(const struct weight_source *source, struct weight_table *table,
                       struct error *error) {
     struct arena arena = {.limit = table->bytes_left};
     const bool read = read_all(source, &arena, table, error);

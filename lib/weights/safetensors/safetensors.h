@@ -10,7 +10,7 @@
 // that do not give the bytes, bytes outside of the file, overlaps and gaps. Types of the format
 // that are not read (complex, 8 bits and less of a float) are left out, with a note; metadata other
 // than ours are ignored.
-CHECKED bool safetensors_read(const struct source *source, struct weight_table *table,
+CHECKED bool safetensors_read(const struct weight_source *source, struct weight_table *table,
                               struct error *error);
 
 // Writes all tensors as F32, in the table's order; `network` and `side` go into its metadata. Ends

@@ -225,7 +225,8 @@ static void compare_trials(size_t which, enum precision precision, float of_inpu
     struct trial denormal;
     open_scaled(&ordinary, which, precision, 1, 1);
     open_scaled(&denormal, which, precision, of_input, of_gradient);
-    compare_times(tried[which].name, &(struct work){ordinary.backend, step_of_trial, &ordinary},
+    compare_times(tried[which].name,
+                  &(struct work){ordinary.backend, step_of_trial, &ordinary},
                   &(struct work){denormal.backend, step_of_trial, &denormal});
     close_trial(&ordinary);
     close_trial(&denormal);

@@ -53,7 +53,7 @@ static void test_mean_of_halves(void **state) {
         for (size_t k = 0; k < STREAMS; k++) {
             tensors[k] = row(DTYPE_F2, lengths[l], bytes[k] + 1);
         }
-        tensor_mean(inputs, weights, STREAMS, DTYPE_F2, mean + 1);
+        ensemble_mean(inputs, weights, STREAMS, DTYPE_F2, mean + 1);
         for (size_t i = 0; i < lengths[l]; i++) {
             double sum = 0;
             uint16_t half;
@@ -78,7 +78,7 @@ static void test_rounds_once(void **state) {
     uint16_t mean[7];
     const struct tensor tensor = row(DTYPE_F8, 7, numbers);
     const struct tensor *input = &tensor;
-    tensor_mean(&input, &weight, 1, DTYPE_F2, mean);
+    ensemble_mean(&input, &weight, 1, DTYPE_F2, mean);
     assert_memory_equal(mean, halves, sizeof halves);
 }
 
@@ -93,14 +93,14 @@ static void test_weights_and_types(void **state) {
     const double weights[] = {0.3, 2, 1.7};
     double mean[2];
     float mean_float[2];
-    tensor_mean(inputs, weights, 3, DTYPE_F8, mean);
+    ensemble_mean(inputs, weights, 3, DTYPE_F8, mean);
     for (size_t i = 0; i < 2; i++) {
         double sum = 0.3 * (i == 0 ? 0.5 : 1.0);
         sum += 2 * (double)floats[i];
         sum += 1.7 * doubles[i];
         assert_true(mean[i] == sum / (0.3 + 2 + 1.7));
     }
-    tensor_mean(inputs, weights, 3, DTYPE_F4, mean_float);
+    ensemble_mean(inputs, weights, 3, DTYPE_F4, mean_float);
     assert_true(mean_float[0] == (float)mean[0] && mean_float[1] == (float)mean[1]);
 }
 
@@ -322,7 +322,7 @@ static void test_not_finite(void **state) {
 
 static void expect_threshold(double ratio, int64_t threshold) {
     int64_t areas[] = {0, 40, 10, 30, 30, 20, 0, 0, 50, 30}; // 50 40 30 30 30 20 10 0 0 0
-    assert_int_equal(area_threshold(areas, 10, ratio), threshold);
+    assert_int_equal(ensemble_area_threshold(areas, 10, ratio), threshold);
 }
 
 static void test_area_threshold(void **state) {
@@ -335,8 +335,8 @@ static void test_area_threshold(void **state) {
     expect_threshold(0.9, 0);
     expect_threshold(1, 0);
     int64_t full[] = {5, 5};
-    assert_int_equal(area_threshold(full, 2, 1), 0);
-    assert_int_equal(area_threshold(full, 0, 0.5), 0);
+    assert_int_equal(ensemble_area_threshold(full, 2, 1), 0);
+    assert_int_equal(ensemble_area_threshold(full, 0, 0.5), 0);
 }
 
 int main(void) {

@@ -100,7 +100,7 @@ static void expect_mask(const char *levels, size_t count, bool lossy, const char
     for (size_t i = 0; i < 2 * count; i++) {
         image.pixels[i] = (uint8_t)levels[i % count];
     }
-    assert_int_equal(mask_from_levels(&image, lossy, &error), mask != NULL);
+    assert_int_equal(mask_files_binarise(&image, lossy, &error), mask != NULL);
     for (size_t i = 0; mask != NULL && i < 2 * count; i++) {
         assert_int_equal(image.pixels[i], mask[i % count] - '0');
     }

@@ -22,7 +22,7 @@ static void test_crop_bounds(void **state) {
         const size_t height = sizes[s].height;
         const size_t width = sizes[s].width;
         for (uint64_t position = 0; position < 2000; position++) {
-            const struct crop crop = crop_draw(3, position, height, width);
+            const struct augment_crop crop = augment_draw_crop(3, position, height, width);
             assert_in_range(crop.height, 7 * height / 8, height);
             assert_in_range(crop.width, 7 * width / 8, width);
             assert_true(crop.height >= 1 && crop.width >= 1);
@@ -42,7 +42,7 @@ static void test_crop_uniform(void **state) {
     int corners[3] = {0};
     int flips = 0;
     for (uint64_t position = 0; position < DRAWS; position++) {
-        const struct crop crop = crop_draw(1, position, 16, 16); // 14, 15 or 16
+        const struct augment_crop crop = augment_draw_crop(1, position, 16, 16); // 14, 15 or 16
         heights[crop.height - 14]++;
         pairs[crop.height - 14][crop.width - 14]++;
         corners[crop.top] += crop.height == 14;
@@ -60,13 +60,13 @@ static void test_crop_uniform(void **state) {
 
 static void test_crop_repeats(void **state) {
     (void)state;
-    const struct crop first = crop_draw(11, 12345, 1024, 1024);
+    const struct augment_crop first = augment_draw_crop(11, 12345, 1024, 1024);
     int equal = 0;
     for (uint64_t position = 0; position < 100; position++) {
-        const struct crop other = crop_draw(12, position, 1024, 1024);
+        const struct augment_crop other = augment_draw_crop(12, position, 1024, 1024);
         equal += other.height == first.height && other.top == first.top;
     }
-    const struct crop again = crop_draw(11, 12345, 1024, 1024);
+    const struct augment_crop again = augment_draw_crop(11, 12345, 1024, 1024);
     assert_int_equal(again.top, first.top);
     assert_int_equal(again.left, first.left);
     assert_int_equal(again.height, first.height);
@@ -203,7 +203,7 @@ static void test_random(void **state) {
                                    {text_of("rle"), value_list(&row, 1)}};
     const struct record record = {text_of("x"), 2, fields};
     for (uint64_t position = 0; position < 50; position++) {
-        const struct crop crop = crop_draw(5, position, SIDE, SIDE);
+        const struct augment_crop crop = augment_draw_crop(5, position, SIDE, SIDE);
         // At the crop's own size, nearest keeps every pixel.
         const struct augment_rule rule = {.seed = 5, .side = crop.width, .mask_side = crop.width};
         assert_true(augment_sample(&rule, position, &record, &out, &error));

@@ -49,7 +49,7 @@ static void test_each_once(void **state) {
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         int seen[2 * IMAGES] = {0};
         for (uint64_t i = 0; i < IMAGES; i++) {
-            const struct sample sample = sampler_at(&sampler, epoch * IMAGES + i);
+            const struct sampler_pick sample = sampler_at(&sampler, epoch * IMAGES + i);
             assert_int_equal(sample.epoch, epoch);
             seen[sample.image]++;
             moved += epoch > 0 && sample.image != first[i];
@@ -90,7 +90,7 @@ static void test_batches(void **state) {
     for (uint64_t epoch = 0; epoch < 40; epoch++) {
         int here[2 * IMAGES] = {0};
         for (uint64_t i = 0; i < 18; i++) {
-            const struct sample sample = sampler_at(&sampler, epoch * 18 + i);
+            const struct sampler_pick sample = sampler_at(&sampler, epoch * 18 + i);
             assert_int_equal(sample.epoch, epoch);
             assert_int_equal(here[sample.image]++, 0);
             seen[sample.image]++;

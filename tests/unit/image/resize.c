@@ -49,7 +49,7 @@ static void check_against_formula(size_t height, size_t width, size_t to_height,
     struct image in = noise(height, width, height * 10007 + width);
     struct image wide = noise(height, to_width, 1);
     struct image out = noise(to_height, to_width, 2);
-    const struct view view = view_of(&in);
+    const struct image_view view = image_view_of(&in);
     assert_true(resize_bilinear(&out, &view, NULL));
     for (size_t y = 0; y < height; y++) {
         for (size_t x = 0; x < to_width; x++) {
@@ -83,7 +83,7 @@ static void test_bilinear_formula(void **state) {
 }
 
 // A cropped, flipped view gives what a cropped, flipped copy gives.
-static void check_view(bool (*resize)(struct image *, const struct view *, struct error *),
+static void check_view(bool (*resize)(struct image *, const struct image_view *, struct error *),
                        size_t height, size_t width, size_t to) {
     struct image whole = noise(90, 110, 5);
     struct image copy = noise(height, width, 6);
@@ -94,8 +94,8 @@ static void check_view(bool (*resize)(struct image *, const struct view *, struc
             copy.pixels[y * width + x] = whole.pixels[(y + 11) * 110 + 13 + width - 1 - x];
         }
     }
-    const struct view view = {whole.pixels + 11 * 110 + 13, height, width, 110, true};
-    const struct view plain = view_of(&copy);
+    const struct image_view view = {whole.pixels + 11 * 110 + 13, height, width, 110, true};
+    const struct image_view plain = image_view_of(&copy);
     assert_true(resize(&from_view, &view, NULL));
     assert_true(resize(&from_copy, &plain, NULL));
     assert_memory_equal(from_view.pixels, from_copy.pixels, to * to);
@@ -118,7 +118,7 @@ static void test_nearest_formula(void **state) {
     (void)state;
     struct image in = noise(90, 101, 9);
     struct image out = noise(64, 150, 10);
-    const struct view view = view_of(&in);
+    const struct image_view view = image_view_of(&in);
     const float scale_y = (float)(90.0 / 64.0);
     const float scale_x = (float)(101.0 / 150.0);
     assert_true(resize_nearest(&out, &view, NULL));

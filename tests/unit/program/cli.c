@@ -10,10 +10,10 @@
 #include <math.h>
 #include <signal.h>
 
-#define MOST_ARGUMENTS 16
+#define MAX_ARGUMENTS 16
 
 struct call {
-    const char *arguments[MOST_ARGUMENTS]; // ends with NULL
+    const char *arguments[MAX_ARGUMENTS]; // ends with NULL
     int least, most;
 };
 
@@ -27,7 +27,7 @@ static void parse_and_print(void *argument) {
     int64_t integer = 7;
     double number = 0.17;
     size_t bytes = 5;
-    struct common_options common = common_defaults();
+    struct common_options common = cli_common_defaults();
     const struct option_row rows[] = {
         {"flag", 'f', OPTION_FLAG, &flag, NULL, "a flag", 0, 0, OPTION_RECORDED},
         {"text", 0, OPTION_TEXT, &text, "TEXT", "a text", 0, 0, OPTION_RECORDED},
@@ -51,7 +51,7 @@ static void parse_and_print(void *argument) {
         .min_operands = call->least,
         .max_operands = call->most,
     };
-    const char *argv[MOST_ARGUMENTS + 2] = {"tester"};
+    const char *argv[MAX_ARGUMENTS + 2] = {"tester"};
     int argc = 1;
     while (call->arguments[argc - 1] != NULL) {
         argv[argc] = call->arguments[argc - 1];

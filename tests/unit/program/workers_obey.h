@@ -38,8 +38,8 @@ static inline size_t open_descriptors(void) {
     return count - 3; // . and .. and the directory itself
 }
 
-static inline bool answer(struct work *work, const void *bytes, size_t length) {
-    void *result = work_result(work, length);
+static inline bool answer(struct worker_job *work, const void *bytes, size_t length) {
+    void *result = worker_job_result(work, length);
     if (result == NULL) {
         return false;
     }
@@ -48,7 +48,7 @@ static inline bool answer(struct work *work, const void *bytes, size_t length) {
 }
 
 // A job's first letter says what to do, a number behind it how much.
-static inline bool obey(void *context, struct work *work) {
+static inline bool obey(void *context, struct worker_job *work) {
     const size_t number = strtoul(work->job + (work->length > 0), NULL, 10);
     switch (work->job[0]) {
     case 'a': abort();
@@ -69,7 +69,7 @@ static inline bool obey(void *context, struct work *work) {
         return true;
     case 'w': pause_for((long)number); return answer(work, work->job, work->length);
     case 'b': { // a result of so many bytes
-        uint8_t *result = work_result(work, number);
+        uint8_t *result = worker_job_result(work, number);
         for (size_t i = 0; result != NULL && i < number; i++) {
             result[i] = (uint8_t)(i * 7 + number);
         }

@@ -89,10 +89,10 @@ static uint64_t digest_at(const struct file *file, uint64_t offset, uint64_t len
 }
 
 // The place of a record, with the digest of whatever lies there.
-static struct record_place place_of(const struct file *file, int number) {
+static struct record_location place_of(const struct file *file, int number) {
     const uint64_t at = file->offsets[number];
     const uint64_t length = file->offsets[number + 1] - at;
-    return (struct record_place){at, length, digest_at(file, at, length), id_of(number)};
+    return (struct record_location){at, length, digest_at(file, at, length), id_of(number)};
 }
 
 static void test_any_order(void **state) {
@@ -102,7 +102,7 @@ static void test_any_order(void **state) {
     const int order[] = {4, 0, 2, 2, 1, 3};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         const int number = order[i];
-        const struct record_place place = place_of(file, number);
+        const struct record_location place = place_of(file, number);
         assert_true(record_read_at(&loaded, file->descriptor, &place, &error));
         check_record(&loaded.record, number);
     }
@@ -115,7 +115,7 @@ static void test_copy(void **state) {
     static struct loaded_record copy;
     struct error error = {{0}};
     for (int number = 0; number < 2; number++) {
-        const struct record_place place = place_of(file, number);
+        const struct record_location place = place_of(file, number);
         assert_true(record_read_at(&loaded, file->descriptor, &place, &error));
         assert_true(record_copy(&copy, &loaded.record, &error));
         memset(loaded.bytes, 0xFF, loaded.capacity);
@@ -143,8 +143,8 @@ static void refuse(const struct file *file, uint64_t offset, uint64_t length, co
                    const char *why) {
     static struct loaded_record loaded;
     struct error error = {{0}};
-    const struct record_place place = {offset, length, digest_at(file, offset, length),
-                                       text_of(id)};
+    const struct record_location place = {offset, length, digest_at(file, offset, length),
+                                          text_of(id)};
     assert_false(record_read_at(&loaded, file->descriptor, &place, &error));
     if (strstr(error.text, why) == NULL) {
         fail_msg("'%s' is not in '%s'", why, error.text);
@@ -175,13 +175,13 @@ static void test_damage(void **state) {
     const int descriptor = open(file->path, O_RDWR);
     struct error error = {{0}};
     for (int bit = 0; bit < 64; bit++) {
-        struct record_place place = place_of(file, 1);
+        struct record_location place = place_of(file, 1);
         place.digest ^= (uint64_t)1 << bit;
         assert_false(record_read_at(&loaded, descriptor, &place, &error));
         assert_string_equal(error.text,
                             "damaged: the hash (xxh3) does not match the bytes of 'bb'");
     }
-    const struct record_place place = place_of(file, 1);
+    const struct record_location place = place_of(file, 1);
     for (uint64_t i = 0; i < 8 * place.length; i++) {
         unsigned char byte = 0;
         const off_t at = (off_t)(place.offset + i / 8);
@@ -203,11 +203,11 @@ static void test_end_mark(void **state) {
     const struct file *file = *state;
     struct error error = {{0}};
     uint64_t hash = 0;
-    assert_true(end_mark_read_at(file->descriptor, file->offsets[RECORDS], &hash, &error));
+    assert_true(stream_end_mark_read_at(file->descriptor, file->offsets[RECORDS], &hash, &error));
     assert_true(hash != 0);
-    assert_false(end_mark_read_at(file->descriptor, file->offsets[0], &hash, &error));
-    assert_false(end_mark_read_at(file->descriptor, UINT64_MAX, &hash, &error));
-    assert_false(end_mark_read_at(file->descriptor, 1 << 20, &hash, &error));
+    assert_false(stream_end_mark_read_at(file->descriptor, file->offsets[0], &hash, &error));
+    assert_false(stream_end_mark_read_at(file->descriptor, UINT64_MAX, &hash, &error));
+    assert_false(stream_end_mark_read_at(file->descriptor, 1 << 20, &hash, &error));
 }
 
 int main(void) {

@@ -20,15 +20,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define RAW_MOST ((size_t)2 << 20) // what goes through write_start must fit into a pipe of 1 MiB
+#define MAX_RAW ((size_t)2 << 20) // what goes through write_start must fit into a pipe of 1 MiB
 
 struct raw {
     size_t length;
-    unsigned char bytes[RAW_MOST];
+    unsigned char bytes[MAX_RAW];
 };
 
 static inline void raw_add(struct raw *raw, const void *bytes, size_t length) {
-    assert_true(length <= RAW_MOST - raw->length);
+    assert_true(length <= MAX_RAW - raw->length);
     memcpy(raw->bytes + raw->length, bytes, length);
     raw->length += length;
 }
@@ -70,7 +70,7 @@ static inline void write_end(struct pipe_writer *pipes, struct raw *raw) {
     output_close(pipes->output);
     (void)close(pipes->ends[1]);
     for (ssize_t got = 1; got > 0; raw->length += (size_t)got) {
-        got = read(pipes->ends[0], raw->bytes + raw->length, RAW_MOST - raw->length);
+        got = read(pipes->ends[0], raw->bytes + raw->length, MAX_RAW - raw->length);
         assert_true(got >= 0);
     }
     (void)close(pipes->ends[0]);

@@ -132,7 +132,7 @@ static void raise_maximum(const struct forward_image *image, size_t pixel, float
     const size_t leading = position_accumulator_width(image->plan->channels);
     const float before = image->maximum[pixel];
     if (maximum > before) {
-        const float factor = before - maximum < SOFTMAX_LEAST ? 0 : expf(before - maximum);
+        const float factor = before - maximum < SOFTMAX_MIN ? 0 : expf(before - maximum);
         image->maximum[pixel] = maximum;
         image->sum[pixel] *= factor;
         scale_by(image->y + pixel * leading, leading, factor);

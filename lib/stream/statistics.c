@@ -1,5 +1,5 @@
 // Elements of every type become doubles, a block at a time, and go through one loop.
-#include "stream/extent.h"
+#include "stream/statistics.h"
 
 #include "core/numbers/fp16.h"
 #include "core/simd.h"
@@ -98,7 +98,7 @@ VECTORISED static void reduce(struct running *running, const double *numbers, si
     }
 }
 
-bool tensor_extent(const struct tensor *tensor, struct extent *extent) {
+bool tensor_statistics(const struct tensor *tensor, struct tensor_statistics *statistics) {
     const size_t elements = tensor_elements(tensor);
     const unsigned char *bytes = tensor->data;
     struct running running = {.nan = {0}};
@@ -114,16 +114,16 @@ bool tensor_extent(const struct tensor *tensor, struct extent *extent) {
         widen(numbers, tensor->type, bytes + i * dtype_size(tensor->type), count);
         reduce(&running, numbers, count);
     }
-    *extent = (struct extent){.min = INFINITY, .max = -INFINITY};
+    *statistics = (struct tensor_statistics){.min = INFINITY, .max = -INFINITY};
     for (size_t lane = 0; lane < LANES; lane++) {
-        extent->min = fmin(extent->min, running.least[lane]);
-        extent->max = fmax(extent->max, running.greatest[lane]);
+        statistics->min = fmin(statistics->min, running.least[lane]);
+        statistics->max = fmax(statistics->max, running.greatest[lane]);
         sum += running.sum[lane];
         nan += running.nan[lane];
     }
-    extent->mean = sum / (double)elements;
+    statistics->mean = sum / (double)elements;
     if (isnan(nan)) {
-        *extent = (struct extent){NAN, NAN, NAN};
+        *statistics = (struct tensor_statistics){NAN, NAN, NAN};
     }
     return elements > 0;
 }
