@@ -329,7 +329,7 @@ int main(int argc, char **argv) {
                                         .keep = "dice",
                                         .loss = loss_options_usual(),
                                         .optimizer = optimizer_options_usual()},
-                              .common = common_defaults()};
+                              .common = cli_common_defaults()};
     struct table table = {.count = 0};
     struct option_row rows[MAX_OPTIONS];
     add_learning(&table, &options);

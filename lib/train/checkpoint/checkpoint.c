@@ -107,7 +107,7 @@ static bool write_optimizer(struct stream_writer *writer, const struct optimizer
         char id[NAME_SIZE + sizeof CHECKPOINT_OPTIMIZER];
         struct tensor tensors[MAX_MOMENTS + 1];
         struct field fields[MAX_MOMENTS + 1];
-        if (!role_is_learned(parameter->role)) {
+        if (!graph_role_is_learned(parameter->role)) {
             continue;
         }
         (void)snprintf(id, sizeof id, "%s%s", CHECKPOINT_OPTIMIZER, parameter->name);
