@@ -242,7 +242,7 @@ static bool read_record(struct loading *loading, const struct record *record, st
                      : record->id;
     const int index = find_parameter(loading->graph, name);
     if (index < 0 ||
-        (of_optimizer && !role_is_learned(graph_parameter_at(loading->graph, index)->role))) {
+        (of_optimizer && !graph_role_is_learned(graph_parameter_at(loading->graph, index)->role))) {
         return fail(error, "the network has no parameter '%.*s'", TEXT_ARG(record->id));
     }
     return of_optimizer ? read_learned(loading, record, index, error)
@@ -263,7 +263,7 @@ static bool complete(const struct loading *loading, struct error *error) {
     }
     for (int i = 0; i < graph_parameter_count(loading->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(loading->graph, i);
-        if (role_is_learned(parameter->role) && !loading->has_learned[i]) {
+        if (graph_role_is_learned(parameter->role) && !loading->has_learned[i]) {
             return learned == 0
                        ? fail(error, "holds weights only, without what the optimiser remembers: it "
                                      "can start a run (--init), not go on with one")
