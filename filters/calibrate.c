@@ -1,6 +1,6 @@
 // calibrate: which rule makes the best masks of probabilities, and what it is worth.
 #include "challenge/calibration/calibration.h"
-#include "challenge/lesions.h"
+#include "challenge/truth.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
@@ -17,15 +17,6 @@ struct options {
     struct common_options common;
 };
 
-// The true masks.
-struct truth {
-    struct labels labels;
-    struct sizes sizes;     // of mask images, each its own
-    struct lesions lesions; // what the run lengths of a CSV refer to, where it is said
-    bool masks;
-    unsigned char *seen; // by the labels' places
-};
-
 // What the search found.
 struct findings {
     double *means; // of each rule of the grid, over all images
@@ -39,45 +30,26 @@ struct findings {
     struct interval interval;
 };
 
-static void read_truth(const struct options *options, const char *path, struct truth *truth) {
+// Reads the truth; mask images have sizes of their own.
+static void read_truth(const struct options *options, const char *path, struct labels *labels,
+                       struct sizes *sizes, struct truth *truth) {
     struct error error;
-    truth->masks = is_mask_folder(path);
-    if (options->size != NULL && truth->masks) {
+    const bool masks = is_mask_folder(path);
+    truth->labels = labels;
+    truth->sizes = masks ? sizes : NULL;
+    if (options->size != NULL && masks) {
         die_usage("--size: masks have sizes of their own");
     }
     if (options->size != NULL &&
         !labels_parse_size(options->size, &truth->lesions.height, &truth->lesions.width, &error)) {
         die_usage("--size %s", error.text);
     }
-    if (truth->masks) {
-        mask_labels_read(path, (size_t)options->common.threads, options->common.quiet,
-                         &truth->labels, &truth->sizes);
-    } else if (!labels_read(&truth->labels, path, true, &error)) {
+    if (masks) {
+        mask_labels_read(path, (size_t)options->common.threads, options->common.quiet, labels,
+                         sizes);
+    } else if (!labels_read(labels, path, true, &error)) {
         die("%s", error.text);
     }
-    truth->seen = calloc(truth->labels.ids.count + 1, 1);
-    if (truth->seen == NULL) {
-        die("no memory for %zu images", truth->labels.ids.count);
-    }
-}
-
-// The image's true mask, at the probabilities' size, in truth->lesions.runs.
-static bool find_truth(struct truth *truth, const struct record *record, struct error *error) {
-    size_t height = 0;
-    size_t width = 0;
-    const size_t place = ids_find(&truth->labels.ids, record->id);
-    if (place == IDS_ABSENT) {
-        return fail(error, "%.*s: %s has no such image", TEXT_ARG(record->id), truth->labels.name);
-    }
-    if (truth->seen[place]++ != 0) {
-        return fail(error, "'%.*s' a second time", TEXT_ARG(record->id));
-    }
-    if (truth->masks && !sizes_find(&truth->sizes, record->id, &truth->lesions.height,
-                                    &truth->lesions.width, error)) {
-        return false;
-    }
-    return size_of_record(record, &height, &width, error) &&
-           lesions_unite(&truth->lesions, &truth->labels, place, height, width, error);
 }
 
 static void measure_fold(struct calibration *calibration, struct truth *truth,
@@ -86,7 +58,7 @@ static void measure_fold(struct calibration *calibration, struct truth *truth,
     struct record record;
     struct error error;
     while (stream_read(reader, &record)) {
-        if (!find_truth(truth, &record, &error) ||
+        if (!truth_find(truth, &record, &error) ||
             !calibration_add(calibration, &record, &truth->lesions.runs, fold, &error)) {
             stream_die(reader, &error);
         }
@@ -95,22 +67,6 @@ static void measure_fold(struct calibration *calibration, struct truth *truth,
     if (calibration->folds <= fold) {
         die("%s: holds no images", path);
     }
-}
-
-static void truth_free(struct truth *truth) {
-    labels_free(&truth->labels);
-    sizes_free(&truth->sizes);
-    lesions_free(&truth->lesions);
-    free(truth->seen);
-}
-
-// Images of the truth without probabilities.
-static size_t left_out(const struct truth *truth) {
-    size_t count = 0;
-    for (size_t i = 0; i < truth->labels.ids.count; i++) {
-        count += truth->seen[i] == 0;
-    }
-    return count;
 }
 
 // ---- the search
@@ -141,8 +97,8 @@ static bool search_folds(const struct calibration *calibration, const struct opt
         chosen->dice = fold_dice(calibration, overlaps, fold);
     }
     findings->scores = score_images(overlaps, calibration->count, 1);
-    return score_interval(overlaps, calibration->count, (size_t)options->resamples,
-                          (uint64_t)options->seed, &findings->interval, error);
+    const struct bootstrap bootstrap = {(size_t)options->resamples, (uint64_t)options->seed};
+    return score_interval(overlaps, calibration->count, &bootstrap, &findings->interval, error);
 }
 
 static void search(const struct calibration *calibration, const struct options *options,
@@ -304,15 +260,17 @@ static struct stream_reader **open_folds(const struct operands *operands, size_t
 
 static void run(const struct options *options, const struct operands *operands) {
     struct calibration calibration = {.count = 0};
-    struct truth truth = {.masks = false};
+    struct labels labels = {.name = NULL};
+    struct sizes sizes = {.name = NULL};
+    struct truth truth = {.labels = NULL};
+    struct text first;
     struct findings findings = {.nested = false};
     struct history history = {.count = 0};
     read_grid(&calibration.grid, options);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     struct stream_reader **readers = open_folds(operands, options->common.max_record, &history);
-    read_truth(options, operands->items[0], &truth);
-    struct progress progress =
-        progress_start("images", truth.labels.ids.count, options->common.quiet);
+    read_truth(options, operands->items[0], &labels, &sizes, &truth);
+    struct progress progress = progress_start("images", labels.ids.count, options->common.quiet);
     for (int i = 1; i < operands->count; i++) {
         measure_fold(&calibration, &truth, readers[i], operands->items[i], (size_t)i - 1,
                      &progress);
@@ -320,7 +278,7 @@ static void run(const struct options *options, const struct operands *operands) 
     progress_end(&progress);
     search(&calibration, options, &findings);
     history_add(&history, text_of(operands->history));
-    write_all(&calibration, &findings, options, left_out(&truth), output, &history);
+    write_all(&calibration, &findings, options, truth_missing(&truth, &first), output, &history);
     for (int i = 1; i < operands->count; i++) {
         stream_close(readers[i]);
     }
@@ -329,6 +287,8 @@ static void run(const struct options *options, const struct operands *operands) 
     free(findings.of_folds);
     calibration_free(&calibration);
     truth_free(&truth);
+    labels_free(&labels);
+    sizes_free(&sizes);
 }
 
 int main(int argc, char **argv) {

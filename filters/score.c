@@ -1,24 +1,47 @@
 // score: how good a submission is.
+#include "challenge/metrics/figures.h"
 #include "challenge/submission.h"
+#include "challenge/truth.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/json.h"
 #include "program/output.h"
+#include "program/progress.h"
+#include "program/streams/streams.h"
 #include "program/xray_files/mask_labels.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define NOT_GIVEN (-1)
 
 struct options {
-    double weight;
+    double weight, surface, candidate;
     int64_t resamples, seed;
     bool json;
-    const char *size, *sizes, *per_image;
+    const char *size, *sizes, *per_image, *probabilities, *score;
     struct common_options common;
 };
 
+static void print_member(struct output *output, const char *key, const char *end, double number) {
+    output_printf(output, ",\"%s%s\":", key, end);
+    json_number(output, number);
+}
+
+static void print_figure(struct output *output, const struct figure *figure) {
+    print_member(output, figure->key, "", figure->value);
+    print_member(output, figure->key, "_low", figure->interval.low);
+    print_member(output, figure->key, "_high", figure->interval.high);
+    if (figure->images > 0) {
+        output_printf(output, ",\"%s_images\":%zu", figure->key, figure->images);
+    }
+}
+
 static void print_json(struct output *output, const struct scores *scores,
-                       const struct interval *interval, const struct options *options) {
+                       const struct interval *interval, const struct figures *figures,
+                       const struct options *options) {
     output_printf(output, "{\"images\":%zu,\"empty\":%zu,\"lesion\":%zu", scores->images,
                   scores->empty, scores->lesion);
     output_printf(output, ",\"dice\":%.17g,\"dice_low\":%.17g,\"dice_high\":%.17g", scores->dice,
@@ -29,6 +52,9 @@ static void print_json(struct output *output, const struct scores *scores,
                   scores->accuracy, scores->accuracy_empty, scores->accuracy_lesion);
     output_printf(output, ",\"mean_iou\":%.17g,\"weight_non_empty\":%.17g", scores->mean_iou,
                   options->weight);
+    for (size_t i = 0; i < figures->count; i++) {
+        print_figure(output, &figures->items[i]);
+    }
     output_printf(output, ",\"resamples\":%" PRId64 ",\"seed\":%" PRId64 "}\n", options->resamples,
                   options->seed);
 }
@@ -38,7 +64,8 @@ static void print_row(struct output *output, const char *name, double value) {
 }
 
 static void print_table(struct output *output, const struct scores *scores,
-                        const struct interval *interval, const struct options *options) {
+                        const struct interval *interval, const struct figures *figures,
+                        const struct options *options) {
     output_printf(output, "%-22s %zu (%zu empty, %zu with a lesion)\n", "images", scores->images,
                   scores->empty, scores->lesion);
     print_row(output, "Dice", scores->dice);
@@ -50,6 +77,15 @@ static void print_table(struct output *output, const struct scores *scores,
     print_row(output, "  of empty", scores->accuracy_empty);
     print_row(output, "  of lesion", scores->accuracy_lesion);
     print_row(output, "mean IoU", scores->mean_iou);
+    for (size_t i = 0; i < figures->count; i++) {
+        const struct figure *figure = &figures->items[i];
+        print_row(output, figure->name, figure->value);
+        output_printf(output, "%-22s %.6f .. %.6f\n", "  95 % interval", figure->interval.low,
+                      figure->interval.high);
+        if (figure->images > 0) {
+            output_printf(output, "%-22s %zu\n", "  of images", figure->images);
+        }
+    }
 }
 
 static void write_images(const char *path, const struct labels *truth,
@@ -119,36 +155,147 @@ static void read_truth(const struct options *options, const char *path, struct l
     }
 }
 
-static void run(const struct options *options, const char *truth_path, const char *path) {
+// ---- scores that are asked for
+
+static void add_contours(struct figures *figures, const struct submission_scores *scores,
+                         size_t count, const struct bootstrap *bootstrap) {
     struct error error;
-    struct submission_sizes sizes = {.truth = {0, 0}};
-    struct labels truth = {.name = NULL};
-    struct interval interval;
-    read_truth(options, truth_path, &truth, &sizes);
-    struct overlap *overlaps = calloc(truth.ids.count, sizeof *overlaps);
-    if (overlaps == NULL) {
-        die("no memory for %zu images", truth.ids.count);
+    bool *lesion = malloc(count * sizeof *lesion);
+    if (lesion == NULL) {
+        die("no memory for %zu images", count);
     }
-    if (!submission_compare(&truth, path, &sizes, overlaps, &error) ||
-        !score_interval(overlaps, truth.ids.count, (size_t)options->resamples,
-                        (uint64_t)options->seed, &interval, &error)) {
+    for (size_t i = 0; i < count; i++) {
+        lesion[i] = scores->overlaps[i].truth > 0;
+    }
+    if (!figures_of_contours(figures, scores->contours, lesion, count, bootstrap, &error)) {
         die("%s", error.text);
     }
-    const struct scores scores = score_images(overlaps, truth.ids.count, options->weight);
+    free(lesion);
+}
+
+static void measure_probabilities(struct probability_scores *scores, struct truth *truth,
+                                  const struct options *options) {
+    struct stream_reader *reader =
+        stream_open_or_die(options->probabilities, KIND_PROBABILITIES, options->common.max_record);
+    struct progress progress =
+        progress_start("images", truth->labels->ids.count, options->common.quiet);
+    struct record record;
+    struct error error;
+    struct text first;
+    while (stream_read(reader, &record)) {
+        if (!truth_find(truth, &record, &error) ||
+            !probabilities_add(scores, &record, &truth->lesions.runs, &error)) {
+            stream_die(reader, &error);
+        }
+        progress_step(&progress);
+    }
+    progress_end(&progress);
+    stream_close(reader);
+    const size_t missing = truth_missing(truth, &first);
+    if (missing > 0) {
+        die("%s: %zu images of the truth missing (the first: '%.*s')", options->probabilities,
+            missing, TEXT_ARG(first));
+    }
+}
+
+static void add_probabilities(struct figures *figures, struct truth *truth,
+                              const struct bootstrap *bootstrap, const struct options *options) {
+    struct error error;
+    struct probability_scores scores = {.score = strcmp(options->score, "sum") == 0 ? IMAGE_SUM
+                                                                                    : IMAGE_LARGEST,
+                                        .candidate = options->candidate};
+    measure_probabilities(&scores, truth, options);
+    if (!figures_of_probabilities(figures, &scores, bootstrap, &error)) {
+        die("%s", error.text);
+    }
+    probabilities_free(&scores);
+}
+
+// ---- all of it
+
+static void compare(const struct options *options, const struct labels *labels, const char *path,
+                    const struct submission_sizes *sizes, bool masks) {
+    const size_t count = labels->ids.count;
+    const struct bootstrap bootstrap = {(size_t)options->resamples, (uint64_t)options->seed};
+    struct error error;
+    struct interval interval;
+    struct figures figures = {.count = 0};
+    struct truth truth = {.labels = labels, .sizes = masks ? &sizes->images : NULL};
+    if (options->sizes != NULL) {
+        truth.lesions.height = sizes->truth.height;
+        truth.lesions.width = sizes->truth.width;
+    } else if (options->size != NULL) {
+        truth.lesions.height = sizes->images.height;
+        truth.lesions.width = sizes->images.width;
+    }
+    const struct submission_scores found = {
+        .overlaps = calloc(count, sizeof(struct overlap)),
+        .contours = options->surface >= 0 ? calloc(count, sizeof(struct contour_scores)) : NULL,
+        .tolerance = options->surface};
+    if (found.overlaps == NULL || (options->surface >= 0 && found.contours == NULL)) {
+        die("no memory for %zu images", count);
+    }
+    if (!submission_compare(labels, path, sizes, &found, &error) ||
+        !score_interval(found.overlaps, count, &bootstrap, &interval, &error)) {
+        die("%s", error.text);
+    }
+    if (found.contours != NULL) {
+        add_contours(&figures, &found, count, &bootstrap);
+    }
+    if (options->probabilities != NULL) {
+        add_probabilities(&figures, &truth, &bootstrap, options);
+    }
+    const struct scores scores = score_images(found.overlaps, count, options->weight);
     struct output *output = output_open(options->common.output, OUTPUT_TEXT);
-    (options->json ? print_json : print_table)(output, &scores, &interval, options);
+    (options->json ? print_json : print_table)(output, &scores, &interval, &figures, options);
     if (options->per_image != NULL) {
-        write_images(options->per_image, &truth, overlaps);
+        write_images(options->per_image, labels, found.overlaps);
     }
     output_close(output);
-    free(overlaps);
-    labels_free(&truth);
+    free(found.overlaps);
+    free(found.contours);
+    truth_free(&truth);
+}
+
+static void run(const struct options *options, const char *truth_path, const char *path) {
+    struct submission_sizes sizes = {.truth = {0, 0}};
+    struct labels labels = {.name = NULL};
+    read_truth(options, truth_path, &labels, &sizes);
+    compare(options, &labels, path, &sizes, is_mask_folder(truth_path));
+    labels_free(&labels);
     sizes_free(&sizes.images);
 }
 
+static const char DESCRIPTION[] =
+    "Prints the mean Dice over the images (two empty masks count 1, one empty mask 0) with "
+    "its 95 % percentile bootstrap interval; the mean over the images that are truly empty "
+    "and over those with a lesion; the weighted accuracy of the question whether there is "
+    "a lesion at all; and the mean over background and lesion of the intersection over "
+    "union of all pixels. The mean over no images is 0.\n\n"
+    "--surface adds the mean Hausdorff distance in pixels (of which the percentile 95 "
+    "counts) over the images where both masks have pixels, and the mean normalised "
+    "surface Dice over those with a lesion. --probabilities adds the area under the ROC "
+    "curve and the average precision of the images' scores (--score); the mean sensitivity "
+    "for lesions at 1/4, 1/2, 1, 2, 4 and 8 false detections an image (FROC), where a "
+    "detection is a part of the map above --candidate with its largest probability as "
+    "score, and finds the lesion in which that pixel lies; Brier score and expected "
+    "calibration error (20 bins) of all pixels. Each has its 95 % interval by resampled "
+    "images; what has no value is nan, and null in JSON.\n\n"
+    "TRUTH is a CSV, which may have several rows an id, to be united; or a folder of mask "
+    "images, as decode --masks takes them, which tell the images' sizes. The submission "
+    "must have one row for every id of the truth and no other. One of the two may be '-', "
+    "stdin.\n\n"
+    "The sizes for --sizes may come from samples, probabilities, or the index.mpk of a "
+    "shard folder. A truth of another size (--size) is brought to them.";
+
 int main(int argc, char **argv) {
-    struct options options = {
-        .weight = 1, .resamples = 2000, .seed = 1234, .common = cli_common_defaults()};
+    struct options options = {.weight = 1,
+                              .surface = NOT_GIVEN,
+                              .candidate = 0.1,
+                              .resamples = 2000,
+                              .seed = 1234,
+                              .score = "largest",
+                              .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"json", 'j', OPTION_FLAG, &options.json, NULL, "one line of JSON", 0, 0, OPTION_SILENT},
         {"per-image", 'p', OPTION_FILE, &options.per_image, "FILE",
@@ -162,6 +309,16 @@ int main(int argc, char **argv) {
          OPTION_SILENT},
         {"weight-non-empty", 'w', OPTION_NUMBER, &options.weight, "W",
          "what a found lesion counts in the weighted accuracy", 0, 1e9, OPTION_SILENT},
+        {"surface", 0, OPTION_NUMBER, &options.surface, "PIXELS",
+         "score contours, too: Hausdorff distance, and surface Dice at this tolerance", 0, 1e5,
+         OPTION_SILENT},
+        {"probabilities", 0, OPTION_FILE, &options.probabilities, "STREAM",
+         "score the probabilities behind the submission, too: of all images of the truth", 0, 0,
+         OPTION_SILENT},
+        {"score", 0, OPTION_CHOICE, &options.score, "largest|sum",
+         "what ranks images: the largest of their probabilities, or the sum", 0, 0, OPTION_SILENT},
+        {"candidate", 0, OPTION_NUMBER, &options.candidate, "P",
+         "a detection is a connected part of what has a probability above P", 0, 1, OPTION_SILENT},
         {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N", "resamples of the bootstrap", 1,
          1e7, OPTION_SILENT},
         {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap", 0, 9e15,
@@ -171,21 +328,11 @@ int main(int argc, char **argv) {
         .name = "score",
         .summary = "score a submission against the truth",
         .usage = "[OPTION]... TRUTH SUBMISSION.csv",
-        .description =
-            "Prints the mean Dice over the images (two empty masks count 1, one empty mask 0) with "
-            "its 95 % percentile bootstrap interval; the mean over the images that are truly empty "
-            "and over those with a lesion; the weighted accuracy of the question whether there is "
-            "a lesion at all; and the mean over background and lesion of the intersection over "
-            "union of all pixels. The mean over no images is 0.\n\n"
-            "TRUTH is a CSV, which may have several rows an id, to be united; or a folder of mask "
-            "images, as decode --masks takes them, which tell the images' sizes. The submission "
-            "must have one row for every id of the truth and no other. One of the two may be '-', "
-            "stdin.\n\n"
-            "The sizes for --sizes may come from samples, probabilities, or the index.mpk of a "
-            "shard folder. A truth of another size (--size) is brought to them.",
+        .description = DESCRIPTION,
         .examples = "score train-rle.csv submission.csv\n"
                     "score --sizes test/index.mpk truth.csv submission.csv\n"
                     "score masks/ submission.csv\n"
+                    "score --surface 10 --probabilities mean.mpk train-rle.csv submission.csv\n"
                     "rle-encode mean.mpk | score --json train-rle.csv - | jq .dice",
         .options = rows,
         .option_count = COUNT_OF(rows),

@@ -1,12 +1,7 @@
 // Scores from counted pixels.
 #include "challenge/score.h"
 
-#include "core/numbers/random.h"
-
 #include <stdlib.h>
-
-// Which draws belong together, for random_seed.
-#define DRAW_RESAMPLE 100
 
 double overlap_dice(struct overlap overlap) {
     const uint64_t total = overlap.truth + overlap.prediction;
@@ -64,44 +59,16 @@ struct scores score_images(const struct overlap *overlaps, size_t count, double 
     return scores;
 }
 
-// ---- the bootstrap
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// Linear interpolation between the sorted values (Hyndman and Fan's type 7).
-static double percentile(const double *sorted, size_t count, double share) {
-    const double place = share * (double)(count - 1);
-    const size_t below = (size_t)place;
-    const size_t above = below + 1 < count ? below + 1 : below;
-    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
-}
-
-bool score_interval(const struct overlap *overlaps, size_t count, size_t resamples, uint64_t seed,
+bool score_interval(const struct overlap *overlaps, size_t count, const struct bootstrap *bootstrap,
                     struct interval *interval, struct error *error) {
     double *dice = malloc(count * sizeof *dice);
-    double *means = malloc(resamples * sizeof *means);
-    const bool memory = dice != NULL && means != NULL;
-    for (size_t i = 0; memory && i < count; i++) {
+    if (dice == NULL) {
+        return fail(error, "no memory for %zu images", count);
+    }
+    for (size_t i = 0; i < count; i++) {
         dice[i] = overlap_dice(overlaps[i]);
     }
-    for (size_t r = 0; memory && r < resamples; r++) {
-        struct random random = random_seed(seed, DRAW_RESAMPLE, r);
-        double sum = 0;
-        for (size_t i = 0; i < count; i++) {
-            sum += dice[random_below(&random, count)];
-        }
-        means[r] = sum / (double)count;
-    }
-    if (memory) {
-        qsort(means, resamples, sizeof *means, ascending);
-        interval->low = percentile(means, resamples, 0.025);
-        interval->high = percentile(means, resamples, 0.975);
-    }
+    const bool drawn = bootstrap_mean(bootstrap, dice, count, interval, error);
     free(dice);
-    free(means);
-    return memory || fail(error, "no memory for %zu resamples of %zu images", resamples, count);
+    return drawn;
 }

@@ -2,7 +2,7 @@
 #ifndef PLEURA_CHALLENGE_SCORE_H
 #define PLEURA_CHALLENGE_SCORE_H
 
-#include "core/error.h"
+#include "challenge/metrics/bootstrap.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,14 +29,9 @@ struct scores {
 // Scores `count` images; weight is that of a found lesion in `accuracy`.
 struct scores score_images(const struct overlap *overlaps, size_t count, double weight);
 
-struct interval {
-    double low, high;
-};
-
-// The 95 % percentile bootstrap interval of the images' mean Dice (Efron 1979): `resamples` means
-// of `count` images drawn with replacement; the percentiles 2.5 and 97.5 are interpolated linearly.
-// At least one image and one resample. Fails without memory.
-CHECKED bool score_interval(const struct overlap *overlaps, size_t count, size_t resamples,
-                            uint64_t seed, struct interval *interval, struct error *error);
+// The 95 % bootstrap interval of the images' mean Dice. At least one image. Fails without memory.
+CHECKED bool score_interval(const struct overlap *overlaps, size_t count,
+                            const struct bootstrap *bootstrap, struct interval *interval,
+                            struct error *error);
 
 #endif

@@ -16,7 +16,7 @@ struct wrong {
 struct comparison {
     const struct labels *truth;
     const struct sizes *sizes; // of the images
-    struct overlap *overlaps;
+    const struct submission_scores *scores;
     bool *seen;
     struct lesions lesions; // the truth's
     struct runs prediction;
@@ -40,11 +40,14 @@ static bool compare_masks(struct comparison *comparison, size_t place, size_t he
     if (!lesions_unite(&comparison->lesions, comparison->truth, place, height, width, error)) {
         return false;
     }
-    comparison->overlaps[place] = (struct overlap){.truth = runs_area(lesion),
-                                                   .prediction = runs_area(prediction),
-                                                   .both = runs_common(lesion, prediction),
-                                                   .pixels = (uint64_t)height * width};
-    return true;
+    comparison->scores->overlaps[place] = (struct overlap){.truth = runs_area(lesion),
+                                                           .prediction = runs_area(prediction),
+                                                           .both = runs_common(lesion, prediction),
+                                                           .pixels = (uint64_t)height * width};
+    const struct submission_scores *scores = comparison->scores;
+    return scores->contours == NULL ||
+           contours_compare(&scores->contours[place], lesion, prediction, height, width,
+                            scores->tolerance, error);
 }
 
 static bool compare_row(struct comparison *comparison, struct csv *csv, struct text id,
@@ -114,8 +117,8 @@ static bool check_ids(const struct comparison *comparison, const char *name, str
 }
 
 bool submission_compare(const struct labels *truth, const char *path,
-                        const struct submission_sizes *sizes, struct overlap *overlaps,
-                        struct error *error) {
+                        const struct submission_sizes *sizes,
+                        const struct submission_scores *scores, struct error *error) {
     struct csv *csv = labels_open(path, true, error);
     if (csv == NULL) {
         return false;
@@ -124,7 +127,7 @@ bool submission_compare(const struct labels *truth, const char *path,
         .truth = truth,
         .sizes = &sizes->images,
         .lesions = {.height = sizes->truth.height, .width = sizes->truth.width},
-        .overlaps = overlaps,
+        .scores = scores,
         .seen = calloc(truth->ids.count + 1, sizeof(bool))};
     const bool compared =
         comparison.seen == NULL

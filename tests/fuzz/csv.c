@@ -49,7 +49,8 @@ static void check_submission(const struct labels *labels, const char *path) {
     struct error error;
     const struct submission_sizes sizes = {.images = {.height = 1024, .width = 1024}};
     struct overlap *overlaps = allocate(labels->ids.count, sizeof *overlaps);
-    if (submission_compare(labels, path, &sizes, overlaps, &error)) {
+    const struct submission_scores scores = {.overlaps = overlaps};
+    if (submission_compare(labels, path, &sizes, &scores, &error)) {
         for (size_t i = 0; i < labels->ids.count; i++) {
             PROMISE(overlaps[i].truth == overlaps[i].both);
             PROMISE(overlaps[i].prediction == overlaps[i].both);

@@ -65,14 +65,14 @@ static void test_interval(void **state) {
     for (size_t i = 0; i < 100; i++) {
         overlaps[i] = (struct overlap){1, 1, i % 2, 9};
     }
-    assert_true(score_interval(overlaps, 100, 2000, 1, &interval, &error));
+    assert_true(score_interval(overlaps, 100, &(struct bootstrap){2000, 1}, &interval, &error));
     assert_true(fabs(interval.low - (0.5 - 1.96 * 0.05)) < 0.02);
     assert_true(fabs(interval.high - (0.5 + 1.96 * 0.05)) < 0.02);
-    assert_true(score_interval(overlaps, 100, 2000, 1, &again, &error));
+    assert_true(score_interval(overlaps, 100, &(struct bootstrap){2000, 1}, &again, &error));
     assert_memory_equal(&interval, &again, sizeof interval);
-    assert_true(score_interval(overlaps, 100, 50, 2, &again, &error));
+    assert_true(score_interval(overlaps, 100, &(struct bootstrap){50, 2}, &again, &error));
     assert_memory_not_equal(&interval, &again, sizeof interval);
-    assert_true(score_interval(overlaps, 1, 1, 0, &interval, &error));
+    assert_true(score_interval(overlaps, 1, &(struct bootstrap){1, 0}, &interval, &error));
     assert_true(interval.low == 0 && interval.high == 0);
 }
 
@@ -145,12 +145,13 @@ static void test_against_pixels(void **state) {
     struct trial *trial = calloc(1, sizeof *trial);
     struct labels truth = {.name = NULL};
     const struct submission_sizes sizes = {.images = {.height = HEIGHT, .width = WIDTH}};
+    const struct submission_scores scores = {.overlaps = overlaps};
     assert_non_null(trial);
     temporary(truth_path);
     temporary(path);
     write_trial(trial, truth_path, path);
     assert_true(labels_read(&truth, truth_path, true, &error));
-    const bool compared = submission_compare(&truth, path, &sizes, overlaps, &error);
+    const bool compared = submission_compare(&truth, path, &sizes, &scores, &error);
     assert_string_equal(error.text, "");
     assert_true(compared);
     for (size_t i = 0; i < IMAGES; i++) {
@@ -177,6 +178,7 @@ static void expect_refused(const char *submission, const char *words) {
     struct overlap overlaps[3];
     struct labels truth = {.name = NULL};
     const struct submission_sizes sizes = {.images = {.height = HEIGHT, .width = WIDTH}};
+    const struct submission_scores scores = {.overlaps = overlaps};
     temporary(truth_path);
     temporary(path);
     FILE *file = fopen(truth_path, "w");
@@ -186,7 +188,7 @@ static void expect_refused(const char *submission, const char *words) {
     fprintf(file, "ImageId,EncodedPixels\n%s", submission);
     fclose(file);
     assert_true(labels_read(&truth, truth_path, true, &error));
-    assert_false(submission_compare(&truth, path, &sizes, overlaps, &error));
+    assert_false(submission_compare(&truth, path, &sizes, &scores, &error));
     if (strstr(error.text, words) == NULL) {
         fail_msg("'%s' does not say '%s'", error.text, words);
     }
