@@ -9,12 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+// The names of the methods that a node's kernel has chosen (kernel_plan).
+struct node_methods {
+    const char *forward, *backward;
+};
+
 struct executor {
     struct graph *graph;
     struct backend *backend;
     struct schedule schedule;
-    struct call *calls; // one a step
-    void **states;      // one a node
+    struct call *calls;           // one a step
+    void **states;                // one a node
+    struct node_methods *methods; // likewise
     char *memory;
     size_t memory_bytes;
     float *values, *gradients;
@@ -52,6 +58,7 @@ static bool plan_kernels(struct executor *executor, struct error *error) {
                                   : fail(error, "this device has no kernel for %s", operation)) ||
                   fail_within(error, "layer %s", plan->node->name);
         executor->states[i] = planned ? plan->state : NULL;
+        executor->methods[i] = (struct node_methods){plan->forward_method, plan->backward_method};
         schedule->buffers[schedule->saved[i]].bytes = plan->saved;
     }
     for (int i = 0; planned && i < schedule->step_count; i++) {
@@ -165,8 +172,9 @@ struct executor *executor_new(struct graph *graph, struct backend *backend, stru
     executor->value_count =
         graph_lay_out(graph, &executor->learned_count, &executor->decaying_count);
     executor->states = calloc((size_t)graph_node_count(graph) + 1, sizeof *executor->states);
+    executor->methods = calloc((size_t)graph_node_count(graph) + 1, sizeof *executor->methods);
     executor->calls = calloc((size_t)executor->schedule.step_count + 1, sizeof *executor->calls);
-    if (executor->states == NULL || executor->calls == NULL) {
+    if (executor->states == NULL || executor->methods == NULL || executor->calls == NULL) {
         (void)fail(error, "no memory");
         executor_free(executor);
         return NULL;
@@ -194,6 +202,7 @@ void executor_free(struct executor *executor) {
     release_memory(executor);
     free(executor->calls);
     free(executor->states);
+    free(executor->methods);
     free(executor);
 }
 
@@ -297,20 +306,24 @@ static double arithmetic(const struct executor *executor, const struct step *ste
 
 static void profile_step(struct executor *executor, int i) {
     static const char *const passes[] = {
-        [STEP_FORWARD] = "forward", [STEP_RECOMPUTE] = "again", [STEP_BACKWARD] = "backward"};
+        [STEP_FORWARD] = "forward", [STEP_RECOMPUTE] = "recompute", [STEP_BACKWARD] = "backward"};
     const struct step *step = &executor->schedule.steps[i];
     struct backend *backend = executor->backend;
     struct error error; // of a device: comes again when the step is waited for
     const double start = clock_seconds();
     run_step(executor, i);
     (void)!backend->calls->wait(backend, &error);
-    const struct profile_row call = {
-        .what = graph_node_at(executor->graph, step->node)->operation->name,
-        .pass = passes[step->kind],
-        .calls = 1,
-        .seconds = clock_seconds() - start,
-        .flop = arithmetic(executor, step),
-        .bytes = traffic(executor, step)};
+    const struct node *node = graph_node_at(executor->graph, step->node);
+    const struct node_methods *methods = &executor->methods[step->node];
+    const struct profile_row call = {.what = node->operation->name,
+                                     .pass = passes[step->kind],
+                                     .layer = node->name,
+                                     .method = step->kind == STEP_BACKWARD ? methods->backward
+                                                                           : methods->forward,
+                                     .calls = 1,
+                                     .seconds = clock_seconds() - start,
+                                     .flop = arithmetic(executor, step),
+                                     .bytes = traffic(executor, step)};
     profile_add(backend->profile, &call);
 }
 

@@ -33,7 +33,10 @@ struct kernel_plan {
     const struct node *node;
     bool add[NODE_INPUTS]; // the gradients that backward adds to
     void *state;           // answers: the kernel's own,
-    size_t scratch, saved; // and bytes
+    size_t scratch, saved; // and bytes,
+    // and for profiles the names of the methods that it has chosen, which live as long as the
+    // state; NULL: it has one method.
+    const char *forward_method, *backward_method;
 };
 
 // A backend's way to do an operation. A kernel without backward is for prediction only. `plan`

@@ -316,6 +316,37 @@ PYTHON
     PLEURA_CPU=avx3 fails 1 "PLEURA_CPU=avx3" predict-fold -q -m whole/best.mpk val.mpk
 }
 
+@test "--profile names the method of each layer, and PLEURA_WITHOUT forbids methods" {
+    whole_run
+    predict-fold -q --profile --batch 1 -m whole/best.mpk -o "$HERE/p.mpk" val.mpk 2>"$HERE/profile"
+    layers=$(sed -n '/^layer/,$p' "$HERE/profile" | awk 'NR > 1 { print $1, $2, $3 }')
+    [ "$(grep -c . <<<"$layers")" = "$(sort -u <<<"$layers" | grep -c .)" ]
+    grep -q '^context_path.backbone.conv1 forward ' <<<"$layers"
+    methods='onednn-amx|winograd|direct|onednn-bf16|onednn-f32|plain'
+    [ -z "$(grep -vE "^[^ ]+ forward ($methods)\$" <<<"$layers")" ]
+    grep -qE "^convolution +forward +($methods) " "$HERE/profile"
+    PLEURA_WITHOUT=winograd,direct predict-fold -q --profile -m whole/best.mpk -o "$HERE/p.mpk" val.mpk 2>"$HERE/profile"
+    [ -z "$(grep -E ' (winograd|direct) ' "$HERE/profile")" ]
+    PLEURA_WITHOUT=winograd,fft fails 1 "no convolution method 'fft'" predict-fold -q -m whole/best.mpk val.mpk
+    PLEURA_WITHOUT=$(tr '|' , <<<"$methods") fails 1 "leaves no method" predict-fold -q -m whole/best.mpk val.mpk
+}
+
+@test "the plain convolutions alone give the same figures" {
+    whole_run
+    rest=onednn-amx,winograd,direct,onednn-bf16,onednn-f32
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk >all.mpk
+    PLEURA_WITHOUT=$rest predict-fold -q --type f4 -m whole/best.mpk val.mpk >plain.mpk
+    means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
+    paste <(means all.mpk) <(means plain.mpk) | awk '{d = $1 - $2; if (d * d > 1e-10) exit 1}'
+    for without in "" $rest; do
+        PLEURA_WITHOUT=$without train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 --accumulate 2 \
+            --threads 2 --log-every 1 "$HERE/run${without:0:1}" train.mpk
+    done
+    losses() { jq -s '.[] | select(.loss) | .loss' "$1/log.jsonl"; }
+    [ "$(losses "$HERE/run" | grep -c .)" = 2 ]
+    paste <(losses "$HERE/run") <(losses "$HERE/runo") | awk '{d = $1 - $2; if (d * d > 1e-8 * $1 * $1) exit 1}'
+}
+
 @test "predict-fold: what it cannot do is said" {
     whole_run
     fails 2 "--model" predict-fold val.mpk

@@ -6,8 +6,11 @@
 #include "ops/norm/norm.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define METHOD_SIZE 48
 
 struct state {
     struct cpu_convolution *convolution;
@@ -18,6 +21,7 @@ struct state {
     float *folded; // weights, then biases, with the norm in them
     size_t inner;  // weights of one output channel
     size_t output_bytes, input_count;
+    char backward_method[METHOD_SIZE];
 };
 
 static void release(void *made) {
@@ -25,6 +29,20 @@ static void release(void *made) {
     cpu_convolution_release(state->convolution);
     free(state->folded);
     free(state);
+}
+
+// The methods' names: of the backward pass the input's and the weights' gradients', one if they are
+// the same.
+static void name_methods(struct kernel_plan *plan, struct state *state) {
+    const struct cpu_convolution *convolution = state->convolution;
+    const char *data = cpu_convolution_method(convolution, CONVOLUTION_DATA_GRADIENT);
+    const char *weights = cpu_convolution_method(convolution, CONVOLUTION_WEIGHT_GRADIENT);
+    plan->forward_method = cpu_convolution_method(convolution, CONVOLUTION_FORWARD);
+    plan->backward_method = weights;
+    if (data != NULL && weights != NULL && strcmp(data, weights) != 0) {
+        (void)snprintf(state->backward_method, METHOD_SIZE, "%s+%s", data, weights);
+        plan->backward_method = state->backward_method;
+    }
 }
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
@@ -56,6 +74,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
             return fail(error, "no memory");
         }
     }
+    name_methods(plan, state);
     plan->scratch = cpu_convolution_workspace(state->convolution);
     if (state->add) { // the gradient is made there, then added
         plan->scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
