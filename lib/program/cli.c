@@ -5,9 +5,10 @@
 #include "program/die.h"
 
 #include "core/error.h"
-#include "core/text/number.h"
 #include "core/text/utf8.h"
 #include "program/cli_help.h"
+#include "program/cli_json.h"
+#include "program/cli_options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MAX_THREADS 1024
 #define MIN_STACK ((size_t)1 << 20) // bytes; training crashes below 512 KiB
 #define FIRST_LONG 1000             // getopt's number of the first long option, above every letter
 
@@ -35,84 +35,6 @@ struct common_options cli_common_defaults(void) {
     processors = processors < 1 ? 1 : processors > MAX_THREADS ? MAX_THREADS : processors;
     return (struct common_options){
         .threads = processors, .max_record = (size_t)1 << 30, .max_pixels = (size_t)1 << 24};
-}
-
-size_t cli_all_options(const struct program *program, struct option_row *rows) {
-    size_t count = 0;
-    for (; count < program->option_count; count++) {
-        rows[count] = program->options[count];
-    }
-    struct common_options *common = program->common;
-    const struct option_row shared[] = {
-        {"output", 'o', OPTION_FILE, common ? &common->output : NULL, "FILE",
-         "write to FILE instead of stdout; FILE is whole or absent", 0, 0, OPTION_SILENT},
-        {"threads", 't', OPTION_INTEGER, common ? &common->threads : NULL, "N",
-         "work on N cores (default: all there are)", 1, MAX_THREADS, OPTION_SILENT},
-        {"max-record", 0, OPTION_BYTES, common ? &common->max_record : NULL, "SIZE",
-         "refuse records above SIZE (default: 1G)", 1024, 1e15, OPTION_SILENT},
-        {"max-pixels", 0, OPTION_BYTES, common ? &common->max_pixels : NULL, "N",
-         "refuse samples whose `size` is above N pixels (default: 16M, 4096 x 4096)", 1, 1e15,
-         OPTION_SILENT},
-        {"quiet", 'q', OPTION_FLAG, common ? &common->quiet : NULL, NULL,
-         "no progress and no notices", 0, 0, OPTION_SILENT},
-    };
-    const unsigned bits[] = {COMMON_OUTPUT, COMMON_THREADS, COMMON_MAX_RECORD, COMMON_MAX_PIXELS,
-                             COMMON_QUIET};
-    for (size_t i = 0; i < COUNT_OF(shared); i++) {
-        if (program->common_options & bits[i]) {
-            rows[count++] = shared[i];
-        }
-    }
-    const struct option_row answers[] = {
-        {"help", 0, OPTION_FLAG, NULL, NULL, "print this text", 0, 0, OPTION_SILENT},
-        {"man", 0, OPTION_FLAG, NULL, NULL, "print this text as a manual page", 0, 0,
-         OPTION_SILENT},
-        {"options", 0, OPTION_FLAG, NULL, NULL, "print the options as JSON, with their ranges", 0,
-         0, OPTION_SILENT},
-        {"version", 0, OPTION_FLAG, NULL, NULL, "print the version", 0, 0, OPTION_SILENT},
-    };
-    for (size_t i = 0; i < COUNT_OF(answers); i++) {
-        rows[count++] = answers[i];
-    }
-    return count;
-}
-
-static void value_text(const struct option_row *row, char *text) {
-    text[0] = 0;
-    if (row->target == NULL) {
-        return;
-    }
-    switch (row->type) {
-    case OPTION_FLAG: (void)snprintf(text, VALUE_TEXT_SIZE, "%d", *(bool *)row->target); break;
-    case OPTION_TEXT:
-    case OPTION_CHOICE:
-    case OPTION_FILE: {
-        const char *value = *(const char **)row->target;
-        (void)snprintf(text, VALUE_TEXT_SIZE, "%s", value ? value : "");
-        break;
-    }
-    case OPTION_FILES:
-        (void)snprintf(text, VALUE_TEXT_SIZE, "%zu", ((struct option_files *)row->target)->count);
-        break;
-    case OPTION_INTEGER:
-        (void)snprintf(text, VALUE_TEXT_SIZE, "%" PRId64, *(int64_t *)row->target);
-        break;
-    case OPTION_NUMBER: number_text(text, *(double *)row->target); break;
-    case OPTION_BYTES: (void)snprintf(text, VALUE_TEXT_SIZE, "%zu", *(size_t *)row->target); break;
-    }
-}
-
-const char *cli_default(const struct option_row *row, const char *value) {
-    const bool words = row->type == OPTION_CHOICE || row->type == OPTION_TEXT;
-    const bool numbers = row->type == OPTION_INTEGER || row->type == OPTION_NUMBER;
-    if (row->target == NULL || value[0] == 0 || strstr(row->help, "(default: ") != NULL ||
-        !(words || numbers)) {
-        return NULL;
-    }
-    const double number = numbers ? strtod(value, NULL) : 0;
-    const bool inside =
-        row->minimum >= row->maximum || (number >= row->minimum && number <= row->maximum);
-    return words || inside ? value : NULL;
 }
 
 static void check_range(const struct option_row *row, double value, const char *text) {
@@ -228,7 +150,7 @@ static void write_history(const struct program *program, const struct option_row
     int used = snprintf(out, size, "%s %s", program->name, PLEURA_VERSION);
     for (size_t i = 0; i < count && used >= 0 && (size_t)used < size; i++) {
         char now[VALUE_TEXT_SIZE];
-        value_text(&rows[i], now);
+        cli_value_text(&rows[i], now);
         if (rows[i].trace == OPTION_SILENT || strcmp(now, defaults->texts[i]) == 0) {
             continue;
         }
@@ -291,7 +213,7 @@ __attribute__((noinline)) static struct operands parse(const struct program *pro
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
         const bool bare = rows[i].type == OPTION_FLAG;
-        value_text(&rows[i], defaults.texts[i]);
+        cli_value_text(&rows[i], defaults.texts[i]);
         long_options[i] = (struct option){rows[i].name, bare ? no_argument : required_argument,
                                           NULL, FIRST_LONG + (int)i};
         if (rows[i].letter != 0) {

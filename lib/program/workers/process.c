@@ -1,4 +1,4 @@
-// Worker processes, the worker's half.
+// The life of a worker process: cut off, limited, answering orders.
 #include "program/workers/process.h"
 
 #include <errno.h>
@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,17 +22,6 @@
 
 // What a worker keeps open.
 enum { ORDERS = 3, RESULTS = 4, FIRST_CLOSED = 5 };
-
-struct mapping {
-    void *address;
-    size_t length;
-};
-
-struct workers_space {
-    size_t slot, length;
-    size_t known; // mappings that there is room for: one a slot, so that pages are faulted once
-    struct mapping *mappings;
-};
 
 static void close_the_rest(void) {
     if (close_range(FIRST_CLOSED, ~0U, 0) == 0) {
@@ -67,7 +55,7 @@ static bool cut_off(int socket, int results, pid_t parent) {
 }
 
 // The address space that a worker may have which may take `memory` above what this process has.
-static rlim_t most_space(size_t memory) {
+static rlim_t address_space_limit(size_t memory) {
     size_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file != NULL) {
@@ -80,14 +68,14 @@ static rlim_t most_space(size_t memory) {
                        : (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (rlim_t)memory;
 }
 
-size_t workers_outer_limit(size_t memory) {
+size_t worker_outer_limit(size_t memory) {
     struct rlimit limit;
-    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < most_space(memory)
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < address_space_limit(memory)
                ? (size_t)limit.rlim_cur
                : 0;
 }
 
-bool workers_blame_limit(size_t limit, struct error *error) {
+bool worker_blame_limit(size_t limit, struct error *error) {
     return fail_within(error, "with %zu MiB of address space (ulimit -v)", limit >> 20);
 }
 
@@ -98,7 +86,7 @@ static bool limit_memory(size_t memory) {
     (void)memory;
     return true;
 #else
-    const rlim_t most = most_space(memory);
+    const rlim_t most = address_space_limit(memory);
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0) {
         return false;
@@ -109,61 +97,17 @@ static bool limit_memory(size_t memory) {
 #endif
 }
 
-// Room for one more slot's mapping.
-static bool know(struct workers_space *space, size_t slot) {
-    if (slot < space->known) {
-        return true;
-    }
-    struct mapping *more = realloc(space->mappings, (slot + 1) * sizeof *more);
-    if (more == NULL) {
-        return false;
-    }
-    for (size_t i = space->known; i <= slot; i++) {
-        more[i] = (struct mapping){NULL, 0};
-    }
-    space->mappings = more;
-    space->known = slot + 1;
-    return true;
-}
-
-void *worker_job_result(struct worker_job *work, size_t length) {
-    struct workers_space *space = work->space;
-    space->length = 0;
-    if (length > WORKERS_MAX_RESULT || !know(space, space->slot)) {
-        (void)fail(&work->message, "no memory for a result of %zu bytes", length);
-        return NULL;
-    }
-    struct mapping *mapping = &space->mappings[space->slot];
-    if (mapping->address == NULL || mapping->length < length) {
-        const size_t mapped = length > 0 ? length : 1;
-        if (mapping->address != NULL) {
-            (void)munmap(mapping->address, mapping->length);
-        }
-        mapping->length = 0;
-        mapping->address = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, RESULTS,
-                                (off_t)(space->slot * WORKERS_MAX_RESULT));
-        if (mapping->address == MAP_FAILED) {
-            mapping->address = NULL;
-            (void)fail(&work->message, "no memory for a result of %zu bytes", length);
-            return NULL;
-        }
-        mapping->length = mapped;
-    }
-    space->length = length;
-    return mapping->address;
-}
-
 void worker_process(int socket, int results, pid_t parent, size_t memory, worker_function *work,
                     void *context) {
     struct {
         size_t slot;
         char job[WORKERS_MAX_JOB + 1];
     } *order = malloc(sizeof *order);
-    const size_t outer_limit = workers_outer_limit(memory);
+    const size_t outer_limit = worker_outer_limit(memory);
     if (order == NULL || !cut_off(socket, results, parent) || !limit_memory(memory)) {
         _exit(1);
     }
-    struct workers_space space = {.mappings = NULL};
+    struct worker_results shared = {.descriptor = RESULTS};
     for (;;) {
         const ssize_t got = recv(ORDERS, order, sizeof order->slot + WORKERS_MAX_JOB, 0);
         if (got < 0 && errno == EINTR) {
@@ -174,16 +118,16 @@ void worker_process(int socket, int results, pid_t parent, size_t memory, worker
         }
         const size_t length = (size_t)got - sizeof order->slot;
         order->job[length] = '\0';
-        space.slot = order->slot;
-        space.length = 0;
-        struct worker_job job = {.job = order->job, .length = length, .space = &space};
+        shared.slot = order->slot;
+        shared.length = 0;
+        struct worker_job job = {.job = order->job, .length = length, .results = &shared};
         struct worker_answer answer = {.slot = order->slot};
         errno = 0;
         answer.succeeded = work(context, &job);
         if (!answer.succeeded && errno == ENOMEM && outer_limit > 0) {
-            (void)workers_blame_limit(outer_limit, &job.message);
+            (void)worker_blame_limit(outer_limit, &job.message);
         }
-        answer.length = answer.succeeded ? space.length : 0;
+        answer.length = answer.succeeded ? shared.length : 0;
         answer.message = job.message;
         if (send(ORDERS, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) {
             _exit(1);

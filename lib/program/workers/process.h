@@ -1,8 +1,8 @@
-// What workers.c (the parent's half) and workers_process.c (the worker's half) say to each other.
+// A worker process: the orders that it takes and the answers that it gives.
 #ifndef PLEURA_PROGRAM_WORKERS_PROCESS_H
 #define PLEURA_PROGRAM_WORKERS_PROCESS_H
 
-#include "program/workers/workers.h"
+#include "program/workers/job.h"
 
 #include <sys/types.h>
 
@@ -16,14 +16,16 @@ struct worker_answer {
 };
 
 // The limit of the address space that this process was started with (ulimit -v), in bytes, where it
-// is smaller than what workers_limits.memory allows; 0 where it is not.
-size_t workers_outer_limit(size_t memory);
+// is smaller than what a worker may take with `memory` bytes above what this process has (0: no
+// limit); 0 where it is not.
+size_t worker_outer_limit(size_t memory);
 
 // Puts in front of what failed that there is such a limit. Always false.
-bool workers_blame_limit(size_t limit, struct error *error);
+bool worker_blame_limit(size_t limit, struct error *error);
 
 // The life of a worker after the fork: cuts itself off from what it has inherited, then answers
-// the orders that come by `socket` until its end is closed. `memory`: workers_limits.memory.
+// the orders that come by `socket` until its end is closed. `memory`: the
+// bytes that it may take above what it starts with; 0: no limit.
 __attribute__((noreturn)) void worker_process(int socket, int results, pid_t parent, size_t memory,
                                               worker_function *work, void *context);
 

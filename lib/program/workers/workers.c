@@ -1,8 +1,9 @@
-// Worker processes, the parent's half: a ring of jobs (a slot each) that are put at the head,
+// The parent of worker processes: a ring of jobs (a slot each) that are put at the head,
 // handed to the worker with the least to do, and taken from the tail in order. A worker has at most
 // two jobs: the one it is at, and one that waits in its socket so that it never idles.
 #include "program/workers/workers.h"
 
+#include "core/clock.h"
 #include "program/die.h"
 #include "program/workers/process.h"
 
@@ -15,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { QUEUE = 2, SLOTS_PER_WORKER = 4 };
@@ -52,20 +52,14 @@ struct workers {
     struct pollfd *polls;
 };
 
-static double now(void) {
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static void finish(struct slot *slot, const struct worker_answer *answer) {
     slot->answer = *answer;
     slot->done = true;
 }
 
-static void finish_badly(struct slot *slot, const char *says) {
+static void finish_with_error(struct slot *slot, const char *message) {
     struct worker_answer answer = {.succeeded = false};
-    (void)fail(&answer.message, "%s", says);
+    (void)fail(&answer.message, "%s", message);
     finish(slot, &answer);
 }
 
@@ -91,7 +85,7 @@ static void start(struct workers *workers, struct worker *worker) {
 }
 
 // Ends a worker if it has not ended yet, and returns its wait status.
-static int bury(struct worker *worker) {
+static int end_worker(struct worker *worker) {
     int status = 0;
     (void)kill(worker->process, SIGKILL); // it may have closed its socket and live on
     while (waitpid(worker->process, &status, 0) < 0 && errno == EINTR) {
@@ -101,8 +95,8 @@ static int bury(struct worker *worker) {
     return status;
 }
 
-static bool send_job(const struct worker *worker, size_t number, const struct slot *slot) {
-    struct iovec pieces[] = {{&number, sizeof number}, {slot->job, slot->job_length}};
+static bool send_job(const struct worker *worker, size_t index, const struct slot *slot) {
+    struct iovec pieces[] = {{&index, sizeof index}, {slot->job, slot->job_length}};
     const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
     ssize_t sent = -1;
     do {
@@ -111,36 +105,36 @@ static bool send_job(const struct worker *worker, size_t number, const struct sl
     return sent >= 0;
 }
 
-static void hand(struct workers *workers, struct worker *worker, size_t number) {
+static void hand(struct workers *workers, struct worker *worker, size_t index) {
     if (worker->queued == 0) {
-        worker->deadline = now() + workers->limits.seconds;
+        worker->deadline = clock_seconds() + workers->limits.seconds;
     }
-    const struct slot *slot = &workers->slots[number];
+    const struct slot *slot = &workers->slots[index];
     // A worker that has died idle is replaced; of one that died at a job, or died at once, poll
     // will tell.
-    if (worker->process != 0 && !send_job(worker, number, slot) && worker->queued == 0) {
-        (void)bury(worker);
+    if (worker->process != 0 && !send_job(worker, index, slot) && worker->queued == 0) {
+        (void)end_worker(worker);
     }
     if (worker->process == 0) {
         start(workers, worker);
-        (void)send_job(worker, number, slot);
+        (void)send_job(worker, index, slot);
     }
-    worker->queue[worker->queued++] = number;
+    worker->queue[worker->queued++] = index;
 }
 
-// Buries a worker and answers the job it was at with `why`, or with how it ended where that is
+// Ends a worker and answers the job it was at with `why`, or with how it ended where that is
 // NULL; a job that only waited goes to a new worker.
 static void replace(struct workers *workers, struct worker *worker, const char *why) {
-    const int status = bury(worker);
+    const int status = end_worker(worker);
     struct error ended;
     if (why != NULL) {
         (void)fail(&ended, "%s", why);
     } else if (WIFSIGNALED(status)) {
         const char *name = sigabbrev_np(WTERMSIG(status));
         (void)fail(&ended, "the %s crashed (SIG%s)", workers->limits.what, name ? name : "?");
-        const size_t outer_limit = workers_outer_limit(workers->limits.memory);
+        const size_t outer_limit = worker_outer_limit(workers->limits.memory);
         if (outer_limit > 0) { // it may have crashed for want of memory
-            (void)workers_blame_limit(outer_limit, &ended);
+            (void)worker_blame_limit(outer_limit, &ended);
         }
     } else {
         (void)fail(&ended, "the %s ended by itself (exit status %d)", workers->limits.what,
@@ -149,7 +143,7 @@ static void replace(struct workers *workers, struct worker *worker, const char *
     const size_t queued = worker->queued;
     worker->queued = 0;
     if (queued > 0) {
-        finish_badly(&workers->slots[worker->queue[0]], ended.text);
+        finish_with_error(&workers->slots[worker->queue[0]], ended.text);
     }
     if (queued > 1) {
         hand(workers, worker, worker->queue[1]);
@@ -180,7 +174,7 @@ static void receive(struct workers *workers, struct worker *worker) {
         finish(&workers->slots[answer.slot], &answer);
         worker->queue[0] = worker->queue[1];
         worker->queued--;
-        worker->deadline = now() + workers->limits.seconds;
+        worker->deadline = clock_seconds() + workers->limits.seconds;
     }
 }
 
@@ -188,25 +182,25 @@ static void receive(struct workers *workers, struct worker *worker) {
 
 static void hand_out(struct workers *workers) {
     for (; workers->handed < workers->put; workers->handed++) {
-        const size_t number = workers->handed % workers->depth;
-        if (workers->slots[number].done) {
+        const size_t index = workers->handed % workers->depth;
+        if (workers->slots[index].done) {
             continue;
         }
-        struct worker *least = &workers->worker[0];
+        struct worker *idlest = &workers->worker[0];
         for (size_t i = 1; i < workers->count; i++) {
-            if (workers->worker[i].queued < least->queued) {
-                least = &workers->worker[i];
+            if (workers->worker[i].queued < idlest->queued) {
+                idlest = &workers->worker[i];
             }
         }
-        if (least->queued == QUEUE) {
+        if (idlest->queued == QUEUE) {
             return;
         }
-        hand(workers, least, number);
+        hand(workers, idlest, index);
     }
 }
 
 // Takes in answers, waiting for one when `wait`, and keeps the time limit.
-static void attend(struct workers *workers, bool wait) {
+static void take_answers(struct workers *workers, bool wait) {
     double first = -1;
     for (size_t i = 0; i < workers->count; i++) {
         const struct worker *worker = &workers->worker[i];
@@ -218,7 +212,7 @@ static void attend(struct workers *workers, bool wait) {
     }
     int milliseconds = wait ? -1 : 0;
     if (wait && workers->limits.seconds > 0) {
-        const double left = first - now();
+        const double left = first - clock_seconds();
         milliseconds = left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(1000 * left) + 1;
     }
     const int ready = poll(workers->polls, workers->count, milliseconds);
@@ -227,7 +221,8 @@ static void attend(struct workers *workers, bool wait) {
         if (ready > 0 && workers->polls[i].revents != 0) {
             receive(workers, worker);
         }
-        if (worker->queued > 0 && workers->limits.seconds > 0 && now() > worker->deadline) {
+        if (worker->queued > 0 && workers->limits.seconds > 0 &&
+            clock_seconds() > worker->deadline) {
             struct error late;
             (void)fail(&late, "took longer than %g s", workers->limits.seconds);
             replace(workers, worker, late.text);
@@ -277,7 +272,7 @@ void workers_put(struct workers *workers, const void *job, size_t length) {
     slot->job_length = length;
     slot->done = false;
     if (length > WORKERS_MAX_JOB) {
-        finish_badly(slot, "the name is too long");
+        finish_with_error(slot, "the name is too long");
     }
     hand_out(workers);
 }
@@ -285,8 +280,8 @@ void workers_put(struct workers *workers, const void *job, size_t length) {
 // The slot of the reply that the caller has had is free again.
 static void release(struct workers *workers) {
     for (; workers->released < workers->taken; workers->released++) {
-        const size_t number = workers->released % workers->depth;
-        struct slot *slot = &workers->slots[number];
+        const size_t index = workers->released % workers->depth;
+        struct slot *slot = &workers->slots[index];
         free(slot->job);
         slot->job = NULL;
         if (slot->mapped > KEPT_RESULT || !slot->answer.succeeded) {
@@ -296,20 +291,20 @@ static void release(struct workers *workers) {
             slot->map = NULL;
             slot->mapped = 0;
             (void)fallocate(workers->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                            (off_t)(number * WORKERS_MAX_RESULT), (off_t)WORKERS_MAX_RESULT);
+                            (off_t)(index * WORKERS_MAX_RESULT), (off_t)WORKERS_MAX_RESULT);
         }
     }
 }
 
-static const void *map_result(struct workers *workers, size_t number) {
-    struct slot *slot = &workers->slots[number];
+static const void *map_result(struct workers *workers, size_t index) {
+    struct slot *slot = &workers->slots[index];
     if (slot->answer.length > slot->mapped) {
         if (slot->mapped > 0) {
             (void)munmap(slot->map, slot->mapped);
         }
         slot->mapped = 0;
         slot->map = mmap(NULL, slot->answer.length, PROT_READ, MAP_SHARED, workers->memory,
-                         (off_t)(number * WORKERS_MAX_RESULT));
+                         (off_t)(index * WORKERS_MAX_RESULT));
         if (slot->map == MAP_FAILED) {
             die("no memory for a result of %zu bytes", slot->answer.length);
         }
@@ -323,18 +318,18 @@ bool workers_take(struct workers *workers, struct workers_reply *reply) {
     if (workers->taken == workers->put) {
         return false;
     }
-    const size_t number = workers->taken % workers->depth;
-    struct slot *slot = &workers->slots[number];
-    attend(workers, false); // whatever has finished meanwhile makes room for more
+    const size_t index = workers->taken % workers->depth;
+    struct slot *slot = &workers->slots[index];
+    take_answers(workers, false); // whatever has finished meanwhile makes room for more
     while (!slot->done) {
-        attend(workers, true);
+        take_answers(workers, true);
     }
     workers->taken++;
     *reply = (struct workers_reply){
         .succeeded = slot->answer.succeeded,
         .job = slot->job,
         .job_length = slot->job_length,
-        .result = slot->answer.length > 0 ? map_result(workers, number) : NULL,
+        .result = slot->answer.length > 0 ? map_result(workers, index) : NULL,
         .length = slot->answer.length,
         .message = slot->answer.message.text,
     };
@@ -344,7 +339,7 @@ bool workers_take(struct workers *workers, struct workers_reply *reply) {
 void workers_stop(struct workers *workers) {
     for (size_t i = 0; i < workers->count; i++) {
         if (workers->worker[i].process != 0) {
-            (void)bury(&workers->worker[i]);
+            (void)end_worker(&workers->worker[i]);
         }
     }
     workers->taken = workers->put;

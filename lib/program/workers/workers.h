@@ -2,29 +2,7 @@
 #ifndef PLEURA_PROGRAM_WORKERS_WORKERS_H
 #define PLEURA_PROGRAM_WORKERS_WORKERS_H
 
-#include "core/error.h"
-
-#include <stddef.h>
-
-// The longest job text and the largest result, in bytes.
-#define WORKERS_MAX_JOB ((size_t)1 << 16)
-#define WORKERS_MAX_RESULT ((size_t)1 << 30)
-
-// One job, inside a worker.
-struct worker_job {
-    const char *job; // what workers_put was given, with a NUL behind it
-    size_t length;
-    struct error message; // to fill: what is wrong, or (where the job succeeds) what a person
-                          // should be told; empty for nothing
-    struct workers_space *space;
-};
-
-// Memory for the job's result that the parent sees without a copy; its bytes are not cleared. NULL
-// (and work->message filled) above WORKERS_MAX_RESULT or without memory. The last call counts.
-void *worker_job_result(struct worker_job *work, size_t length);
-
-// Does one job in a worker process: true when it succeeded, otherwise work->message tells why not.
-typedef bool worker_function(void *context, struct worker_job *work);
+#include "program/workers/job.h"
 
 struct workers_limits {
     const char *what; // how messages call a worker: "decoder"
