@@ -148,7 +148,7 @@ bool probabilities_add(struct probability_scores *scores, const struct record *r
     }
     struct probability_image *image = &scores->images[scores->count];
     *image = (struct probability_image){.score = 0};
-    tensor_mean(&tensor, &weight, 1, DTYPE_F8, scores->map);
+    ensemble_mean(&tensor, &weight, 1, DTYPE_F8, scores->map);
     if (!measure_detections(scores, image, truth, error) ||
         !measure_pixels(scores, image, truth, error)) {
         return fail_within(error, "%.*s", TEXT_ARG(record->id));
