@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# docs/adding.md: its code, put into a copy of the tree, is well formed, builds, passes its tests and does what the page says.
+# docs/adding.md: its code, put into a copy of the tree, is formatted, builds, passes its tests and does what the page says.
 
 load helpers
 
@@ -76,7 +76,7 @@ says() { # says HEADING: runs its commands; what they print is in `said`
     says "A decoder"
     grep -qE '^synth-1-000009 +probability +<f2 +128x128 ' said
     for network in unet-plain bisenet-plain fcn-plain fcn-resnet18; do
-        train-fold --options | jq -e --arg network $network 'any(.network.choices[]; . == $network)'
+        train-fold --options | jq -e ".network.choices | index(\"$network\")"
         train-fold -q --network $network --batch 2 --iterations 1 fold-$network samples.mpk
         decode -q ../xrays/test | predict-fold -q -m fold-$network/last.mpk | inspect --check
     done
@@ -91,9 +91,16 @@ says() { # says HEADING: runs its commands; what they print is in `said`
         nothing samples.mpk
 }
 
-@test "an operation without a CUDA kernel: it is named where a network is planned for CUDA, and where one of the tables has it" {
-    fails 1 "this device has no kernel for silu" train-fold --device cuda --network fcn-plain --batch 2 --iterations 1 \
-        nothing samples.mpk
+@test "a stage: a fourth network of the ensemble" {
+    says "A stage"
+    grep -q '^merge .*test-seg-unet/.*test-seg-bisenet/.*test-seg-fcn/fold-1.mpk.zst' said
+    inspect --check <(zstd -dcq work/demo/test-seg-fcn/fold-0.mpk.zst) <(zstd -dcq work/demo/test-seg-fcn/fold-1.mpk.zst)
+    make help | grep -q 'train-seg-unet train-seg-bisenet train-cls-bisenet train-seg-fcn$'
+    fails 2 "lambda-dice" make -n submissions train-seg-fcn.lambda-dice=101
+}
+
+@test "an operation without a CUDA kernel is named where it is planned for CUDA, and where a network of the tables has it" {
+    fails 1 "this device has no kernel for silu" train-fold --device cuda --network fcn-plain --batch 2 nothing samples.mpk
     make build/tests/unit/ops/operations
     fails 1 "silu has no CUDA kernel" env TRIAL=silu build/tests/unit/ops/operations
 }
