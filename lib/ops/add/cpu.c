@@ -1,6 +1,7 @@
 // add and add_scaled on the CPU.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
+#include "ops/cpu_sums.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -69,12 +70,6 @@ static void find_part(const struct state *state, const struct call *call, size_t
     }
 }
 
-VECTORISED static void add_times(const float *b, float weight, size_t count, float *sum) {
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += weight * b[i];
-    }
-}
-
 VECTORISED static void add_everywhere(const float *b, float weight, size_t count, size_t channels,
                                       float *sum) {
     for (size_t at = 0; at < count; at += channels) {
@@ -102,7 +97,7 @@ static void forward(const struct call *call) {
         if (state->broadcast) {
             add_everywhere(part.b, weight, part.count, state->channels, out);
         } else {
-            add_times(part.b, weight, part.count, out);
+            cpu_add_multiple(part.b, weight, part.count, out);
         }
         cpu_write(state->precision, call->out, part.first, part.count, out);
     }
@@ -118,7 +113,7 @@ static void add_gradient(const struct state *state, const struct call *call, int
     }
     float *to = cpu_target(state->precision, call->in_gradient[input], part->first, part->count,
                            call->add[input], temporary);
-    add_times(dy, weight, part->count, to);
+    cpu_add_multiple(dy, weight, part->count, to);
     cpu_write(state->precision, call->in_gradient[input], part->first, part->count, to);
 }
 

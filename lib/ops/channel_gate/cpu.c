@@ -3,7 +3,6 @@
 #include "ops/channel_gate/channel_gate.h"
 #include "ops/kernels.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define CHANNELS 32 // worked on at once
@@ -49,7 +48,7 @@ static struct group make_group(const struct state *state, const struct call *cal
     float temporary[CHANNELS];
     const float *z = cpu_read(state->precision, call->in[1], group.of_z, group.count, temporary);
     for (size_t c = 0; c < group.count; c++) {
-        group.open[c] = 1.0F / (1.0F + expf(-z[c]));
+        group.open[c] = channel_gate_open(z[c]);
     }
     return group;
 }

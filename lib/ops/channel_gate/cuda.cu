@@ -34,16 +34,12 @@ struct gating {
     bool add, add_z;
 };
 
-__device__ inline float opened(float z) {
-    return 1.0F / (1.0F + expf(-z));
-}
-
 // What the pack's channels are multiplied with.
 template <typename T, int N>
 __device__ inline void read_gates(const gating<T> &at, size_t channel, float (&factor)[N]) {
     read_pack(at.z + blockIdx.z * at.walk.channels + channel, factor);
     for (int i = 0; i < N; i++) {
-        factor[i] = opened(factor[i]) + at.keep;
+        factor[i] = channel_gate_open(factor[i]) + at.keep;
     }
 }
 
@@ -102,7 +98,7 @@ __global__ void channel_gate_gradient(const gating<T> at) {
     const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
     if (sums.mine) {
         const size_t here = blockIdx.z * at.walk.channels + sums.channel;
-        const float open = opened(to_float(at.z[here]));
+        const float open = channel_gate_open(to_float(at.z[here]));
         const float before = at.add_z ? to_float(at.dz[here]) : 0;
         from_float(before + (float)(sums.first * open * (1.0F - open)), &at.dz[here]);
     }

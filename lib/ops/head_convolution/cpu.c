@@ -1,7 +1,6 @@
 // head_convolution on the CPU. A dropped channel is a weight of 0 for that image, a kept one is
 // scaled by 1 / (1 - probability).
 #include "backend/cpu/cpu.h"
-#include "core/numbers/random.h"
 #include "core/simd.h"
 #include "ops/head_convolution/head_convolution.h"
 #include "ops/kernels.h"
@@ -9,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_CHANNELS 512
+#define MAX_CHANNELS 512
 
 struct state {
     size_t images, pixels, channels; // pixels of one image
@@ -23,9 +22,9 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct head_convolution_attributes *attributes = plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
     struct state *state = malloc(sizeof *state);
-    if (state == NULL || in.c > MOST_CHANNELS) {
+    if (state == NULL || in.c > MAX_CHANNELS) {
         free(state);
-        return fail(error, "no memory, or more channels than %d", MOST_CHANNELS);
+        return fail(error, "no memory, or more channels than %d", MAX_CHANNELS);
     }
     *state = (struct state){.images = in.n,
                             .pixels = in.h * in.w,
@@ -42,10 +41,8 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
 
 // What each channel of an image is multiplied with by dropout.
 static void draw(const struct state *state, const struct call *call, size_t image, float *factors) {
-    struct random random = random_seed(*call->seed ^ call->salt, 0, image);
     for (size_t c = 0; c < state->channels; c++) {
-        const bool dropped = state->dropout > 0 && random_uniform(&random) < state->dropout;
-        factors[c] = dropped ? 0.0F : (float)(1 / (1 - state->dropout));
+        factors[c] = head_convolution_dropout(*call->seed ^ call->salt, image, c, state->dropout);
     }
 }
 
@@ -77,7 +74,7 @@ static void forward(const struct call *call) {
         const size_t left = state->pixels - pixel;
         const size_t pixels = left < state->block ? left : state->block;
         const size_t first = image * state->pixels + pixel;
-        float weights[MOST_CHANNELS];
+        float weights[MAX_CHANNELS];
         float temporary[CPU_BLOCK];
         draw(state, call, image, weights);
         for (size_t c = 0; c < state->channels; c++) {
@@ -111,9 +108,9 @@ static void backward_block(const struct state *state, const struct call *call, s
     const size_t pixels = left < state->block ? left : state->block;
     const size_t first = image * state->pixels + pixel;
     const float *dy = (const float *)call->out_gradient + first;
-    float factors[MOST_CHANNELS];
-    float weights[MOST_CHANNELS];
-    float of_weights[MOST_CHANNELS];
+    float factors[MAX_CHANNELS];
+    float weights[MAX_CHANNELS];
+    float of_weights[MAX_CHANNELS];
     float of_x[CPU_BLOCK];
     float of_dx[CPU_BLOCK];
     draw(state, call, image, factors);

@@ -5,7 +5,6 @@
 #include "ops/cuda_operation.h"
 
 extern "C" {
-#include "core/numbers/random_draw.h"
 #include "ops/head_convolution/head_convolution.h"
 }
 
@@ -46,9 +45,8 @@ __global__ void head_convolution_draw(const drawing at) {
         return;
     }
     const size_t channel = i % at.channels;
-    const uint64_t start = random_start(*at.seed ^ at.salt, 0, i / at.channels);
-    const bool dropped = at.dropout > 0 && random_draw_uniform(start, channel) < at.dropout;
-    at.factors[i] = dropped ? 0 : (float)(1 / (1 - at.dropout));
+    at.factors[i] =
+        head_convolution_dropout(*at.seed ^ at.salt, i / at.channels, channel, at.dropout);
     at.products[i] = at.factors[i] * at.weights[channel];
 }
 

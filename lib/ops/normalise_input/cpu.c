@@ -1,6 +1,7 @@
 // normalise_input on the CPU: a table of 256 gray values.
 #include "backend/cpu/cpu.h"
 #include "ops/kernels.h"
+#include "ops/normalise_input/normalise_input.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,6 @@ struct state {
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    static const double mean[3] = {0.485, 0.456, 0.406};
-    static const double deviation[3] = {0.229, 0.224, 0.225};
     const struct shape shape = plan_input_shape(plan, 0);
     struct state *state = malloc(sizeof *state);
     if (state == NULL) {
@@ -26,7 +25,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .threads = plan->backend->threads};
     for (int gray = 0; gray < 256; gray++) {
         for (int c = 0; c < 3; c++) {
-            state->table[gray][c] = (float)((gray / 255.0 - mean[c]) / deviation[c]);
+            state->table[gray][c] = normalise_gray(gray, c);
         }
     }
     plan->state = state;

@@ -2,6 +2,10 @@
 // own.
 #include "ops/cuda_operation.h"
 
+extern "C" {
+#include "ops/normalise_input/normalise_input.h"
+}
+
 namespace {
 
 struct state {
@@ -29,12 +33,10 @@ struct pixels {
 
 template <typename T>
 __global__ void normalise_input_forward(const pixels<T> at) {
-    const double mean[3] = {0.485, 0.456, 0.406};
-    const double deviation[3] = {0.229, 0.224, 0.225};
     __shared__ float table[256][3];
     for (unsigned i = threadIdx.x; at.gray && i < 256; i += blockDim.x) {
         for (int c = 0; c < 3; c++) {
-            table[i][c] = (float)((i / 255.0 - mean[c]) / deviation[c]);
+            table[i][c] = normalise_gray((int)i, c);
         }
     }
     __syncthreads();

@@ -2,17 +2,14 @@
 // g, two matrices, down (g x n) and up (n x g). Backward is the same with up^T and down^T.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "nn/bilinear/weights.h"
+#include "ops/cpu_sums.h"
 #include "ops/kernels.h"
+#include "ops/pyramid_pool/matrices.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define GRIDS 4
-#define MOST_CELLS 6
 #define CHANNELS 64 // worked on at once
-
-static const size_t grids[GRIDS] = {6, 3, 2, 1};
 
 // The matrices of one axis for one grid, each g x n: rows of cells.
 struct matrices {
@@ -21,7 +18,7 @@ struct matrices {
 
 struct state {
     struct shape shape;
-    struct matrices tall[GRIDS], wide[GRIDS];
+    struct matrices tall[PYRAMID_GRIDS], wide[PYRAMID_GRIDS];
     size_t groups; // of channels
     size_t room;   // floats of scratch a thread
     enum precision precision;
@@ -30,7 +27,7 @@ struct state {
 
 static void release(void *made) {
     struct state *state = made;
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (unsigned i = 0; i < PYRAMID_GRIDS; i++) {
         free(state->tall[i].down);
         free(state->tall[i].up);
         free(state->wide[i].down);
@@ -40,27 +37,12 @@ static void release(void *made) {
 }
 
 static bool make_matrices(struct matrices *made, size_t n, size_t cells, struct error *error) {
-    const size_t step = n / cells;
-    const size_t window = n - step * (cells - 1);
-    struct bilinear_weights axis;
     made->down = calloc(cells * n, sizeof *made->down);
     made->up = calloc(cells * n, sizeof *made->up);
     if (made->down == NULL || made->up == NULL) {
         return fail(error, "no memory");
     }
-    if (!bilinear_weights_make(&axis, cells, n, error)) {
-        return false;
-    }
-    for (size_t cell = 0; cell < cells; cell++) {
-        for (size_t i = 0; i < window; i++) {
-            made->down[cell * n + cell * step + i] = 1.0F / (float)window;
-        }
-        for (size_t k = axis.first[cell]; k < axis.first[cell + 1]; k++) {
-            made->up[cell * n + axis.outputs[k]] = axis.weights[k];
-        }
-    }
-    bilinear_weights_free(&axis);
-    return true;
+    return pyramid_matrices(made->down, made->up, n, cells, error);
 }
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
@@ -73,25 +55,20 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     state->groups = (shape.c + CHANNELS - 1) / CHANNELS;
     state->precision = plan->backend->precision;
     state->threads = plan->backend->threads;
-    for (size_t i = 0; i < GRIDS; i++) {
-        if (!make_matrices(&state->tall[i], shape.h, grids[i], error) ||
-            !make_matrices(&state->wide[i], shape.w, grids[i], error)) {
+    for (unsigned i = 0; i < PYRAMID_GRIDS; i++) {
+        if (!make_matrices(&state->tall[i], shape.h, pyramid_cells(i), error) ||
+            !make_matrices(&state->wide[i], shape.w, pyramid_cells(i), error)) {
             release(state);
             return false;
         }
     }
     // The group's pixels and their sum; rows and cells of the grid.
-    state->room =
-        (2 * shape.h * shape.w + MOST_CELLS * shape.w + MOST_CELLS * MOST_CELLS) * CHANNELS;
+    state->room = (2 * shape.h * shape.w + PYRAMID_MAX_CELLS * shape.w +
+                   PYRAMID_MAX_CELLS * PYRAMID_MAX_CELLS) *
+                  CHANNELS;
     plan->scratch = (size_t)state->threads * state->room * sizeof(float);
     plan->state = state;
     return true;
-}
-
-VECTORISED static void add_times(const float *x, float weight, size_t count, float *sum) {
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += weight * x[i];
-    }
 }
 
 // sum (h x w pixels) += one grid's up down x.
@@ -100,20 +77,21 @@ static void add_grid(const struct state *state, size_t cells, const struct matri
     const size_t h = state->shape.h;
     const size_t w = state->shape.w;
     float *rows = room; // cells x w
-    float *grid = room + MOST_CELLS * w * CHANNELS;
+    float *grid = room + PYRAMID_MAX_CELLS * w * CHANNELS;
     memset(rows, 0, cells * w * CHANNELS * sizeof *rows);
     memset(grid, 0, cells * cells * CHANNELS * sizeof *grid);
     for (size_t cell = 0; cell < cells; cell++) {
         for (size_t y = 0; y < h; y++) {
             const float weight = tall->down[cell * h + y];
             if (weight > 0) {
-                add_times(x + y * w * CHANNELS, weight, w * CHANNELS, rows + cell * w * CHANNELS);
+                cpu_add_multiple(x + y * w * CHANNELS, weight, w * CHANNELS,
+                                 rows + cell * w * CHANNELS);
             }
         }
         for (size_t other = 0; other < cells; other++) {
             for (size_t i = 0; i < w; i++) {
-                add_times(rows + (cell * w + i) * CHANNELS, wide->down[other * w + i], CHANNELS,
-                          grid + (cell * cells + other) * CHANNELS);
+                cpu_add_multiple(rows + (cell * w + i) * CHANNELS, wide->down[other * w + i],
+                                 CHANNELS, grid + (cell * cells + other) * CHANNELS);
             }
         }
     }
@@ -121,14 +99,15 @@ static void add_grid(const struct state *state, size_t cells, const struct matri
     for (size_t cell = 0; cell < cells; cell++) {
         for (size_t other = 0; other < cells; other++) {
             for (size_t i = 0; i < w; i++) {
-                add_times(grid + (cell * cells + other) * CHANNELS, wide->up[other * w + i],
-                          CHANNELS, rows + (cell * w + i) * CHANNELS);
+                cpu_add_multiple(grid + (cell * cells + other) * CHANNELS, wide->up[other * w + i],
+                                 CHANNELS, rows + (cell * w + i) * CHANNELS);
             }
         }
         for (size_t y = 0; y < h; y++) {
             const float weight = tall->up[cell * h + y];
             if (weight > 0) {
-                add_times(rows + cell * w * CHANNELS, weight, w * CHANNELS, sum + y * w * CHANNELS);
+                cpu_add_multiple(rows + cell * w * CHANNELS, weight, w * CHANNELS,
+                                 sum + y * w * CHANNELS);
             }
         }
     }
@@ -155,10 +134,10 @@ static void run_group(const struct state *state, const void *from, void *to, boo
         memcpy(x + pixel * CHANNELS, cpu_read(state->precision, from, at, count, temporary),
                count * sizeof *x);
     }
-    for (size_t i = 0; i < GRIDS; i++) {
+    for (unsigned i = 0; i < PYRAMID_GRIDS; i++) {
         const struct matrices tall = transposed ? turned(state->tall[i]) : state->tall[i];
         const struct matrices wide = transposed ? turned(state->wide[i]) : state->wide[i];
-        add_grid(state, grids[i], &tall, &wide, x, room + 2 * pixels * CHANNELS, sum);
+        add_grid(state, pyramid_cells(i), &tall, &wide, x, room + 2 * pixels * CHANNELS, sum);
     }
     for (size_t pixel = 0; pixel < pixels; pixel++) {
         const size_t at = (image * pixels + pixel) * s.c + channel;

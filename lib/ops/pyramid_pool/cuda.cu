@@ -4,18 +4,13 @@
 #include "ops/cuda_operation.h"
 
 extern "C" {
-#include "nn/bilinear/weights.h"
+#include "ops/pyramid_pool/matrices.h"
 }
 
 namespace {
 
-#define GRIDS 4
 #define ROWS 12  // of the matrices of one axis: cells of all grids
 #define CELLS 50 // 36 + 9 + 4 + 1
-
-__host__ __device__ inline unsigned cells_of(unsigned grid) {
-    return grid == 0 ? 6 : GRIDS - grid;
-}
 
 struct state {
     struct backend *backend;
@@ -31,23 +26,11 @@ void release(void *made) {
 
 // The matrices of one axis: ROWS x n that pool, ROWS x n that interpolate.
 bool make_matrices(float *down, float *up, size_t n, struct error *error) {
-    for (unsigned grid = 0; grid < GRIDS; grid++) {
-        const size_t cells = cells_of(grid);
-        const size_t step = n / cells;
-        const size_t window = n - step * (cells - 1);
-        struct bilinear_weights axis;
-        if (!bilinear_weights_make(&axis, cells, n, error)) {
+    for (unsigned grid = 0; grid < PYRAMID_GRIDS; grid++) {
+        const size_t cells = pyramid_cells(grid);
+        if (!pyramid_matrices(down, up, n, cells, error)) {
             return false;
         }
-        for (size_t cell = 0; cell < cells; cell++) {
-            for (size_t i = 0; i < window; i++) {
-                down[cell * n + cell * step + i] = 1.0F / (float)window;
-            }
-            for (size_t k = axis.first[cell]; k < axis.first[cell + 1]; k++) {
-                up[cell * n + axis.outputs[k]] = axis.weights[k];
-            }
-        }
-        bilinear_weights_free(&axis);
         down += cells * n;
         up += cells * n;
     }
@@ -106,7 +89,7 @@ struct cell_rows {
 __device__ inline cell_rows rows_of_cell(unsigned cell) {
     size_t before = 0;
     for (unsigned grid = 0;; grid++) {
-        const unsigned cells = cells_of(grid);
+        const unsigned cells = pyramid_cells(grid);
         if (cell < cells * cells) {
             return {before + cell / cells, before + cell % cells};
         }

@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
 #include "nn/bilinear/weights.h"
+#include "ops/cpu_sums.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -55,12 +56,6 @@ VECTORISED static void between(const float *a, const float *b, float share, size
     }
 }
 
-VECTORISED static void add_times(const float *x, float weight, size_t count, float *sum) {
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += weight * x[i];
-    }
-}
-
 // A row of single numbers, without a call a pixel.
 static void stretch(const struct bilinear_weights *along, const float *row, size_t channels,
                     float *out) {
@@ -106,8 +101,9 @@ static void backward_row(const struct state *state, const struct call *call, siz
     memset(sum, 0, state->out_row * sizeof *sum);
     for (size_t k = down->first[y]; k < down->first[y + 1]; k++) {
         const size_t at = (image * state->out.h + down->outputs[k]) * state->out_row;
-        add_times(cpu_read(state->precision, call->out_gradient, at, state->out_row, temporary),
-                  down->weights[k], state->out_row, sum);
+        cpu_add_multiple(
+            cpu_read(state->precision, call->out_gradient, at, state->out_row, temporary),
+            down->weights[k], state->out_row, sum);
     }
     const size_t at = row * state->in_row;
     float *dx = cpu_target(state->precision, call->in_gradient[0], at, state->in_row, call->add[0],
@@ -117,8 +113,8 @@ static void backward_row(const struct state *state, const struct call *call, siz
             if (channels == 1) {
                 dx[i] += along->weights[k] * sum[along->outputs[k]];
             } else {
-                add_times(sum + along->outputs[k] * channels, along->weights[k], channels,
-                          dx + i * channels);
+                cpu_add_multiple(sum + along->outputs[k] * channels, along->weights[k], channels,
+                                 dx + i * channels);
             }
         }
     }
