@@ -167,9 +167,8 @@ struct table {
 };
 
 static void add_rows(struct table *table, const struct option_row *rows, size_t count) {
-    for (size_t i = 0; i < count && table->count < MAX_OPTIONS; i++) {
-        table->rows[table->count++] = rows[i];
-    }
+    memcpy(&table->rows[table->count], rows, count * sizeof *rows);
+    table->count += count;
 }
 
 // What is learned, and how fast.
@@ -233,16 +232,15 @@ static void add_learning(struct table *table, struct options *options) {
 
 // The terms of the loss, and the optimisers.
 static void add_tables(struct table *table, struct options *options) {
-    struct option_row rows[MAX_OPTIONS];
     const struct option_row optimizer = {.name = "optimizer",
                                          .type = OPTION_CHOICE,
                                          .target = &options->optimizer,
                                          .argument = optimizer_choices(),
-                                         .help = "",
+                                         .help = "what changes the weights by their gradients",
                                          .trace = OPTION_RECORDED};
-    add_rows(table, rows, loss_rows(&options->train.loss, rows));
+    table->count += loss_rows(&options->train.loss, &table->rows[table->count]);
     add_rows(table, &optimizer, 1);
-    add_rows(table, rows, optimizer_rows(&options->train.optimizer, rows));
+    table->count += optimizer_rows(&options->train.optimizer, &table->rows[table->count]);
 }
 
 // Where a run begins, and what it draws.
@@ -331,11 +329,10 @@ int main(int argc, char **argv) {
                                         .optimizer = optimizer_options_usual()},
                               .common = cli_common_defaults()};
     struct table table = {.count = 0};
-    struct option_row rows[MAX_OPTIONS];
     add_learning(&table, &options);
     add_tables(&table, &options);
     add_start(&table, &options);
-    add_rows(&table, rows, result_rows(&options.train, rows));
+    table.count += result_rows(&options.train, &table.rows[table.count]);
     add_machine(&table, &options);
     const struct program program = {
         .name = "train-fold",

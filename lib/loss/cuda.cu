@@ -97,20 +97,14 @@ struct layout lay_out(const struct loss_inputs *inputs, char *memory, size_t ter
     const size_t tiles = tiles_of(inputs);
     struct layout layout = {};
     layout.sum_count = (segments_of(inputs) + inputs->images) * tiles;
-    const struct {
-        void **array;
-        size_t bytes;
-    } arrays[] = {
+    const struct placed_array arrays[] = {
         {(void **)&layout.sums, LOSSES * layout.sum_count * sizeof(double)},
         {(void **)&layout.lesions, sizeof(double)},
         {(void **)&layout.tile_lesion, inputs->images * tiles * sizeof(unsigned)},
         {(void **)&layout.lesion, inputs->images * sizeof(unsigned)},
         {&layout.of_term, term_bytes},
     };
-    for (const auto &place : arrays) {
-        *place.array = memory + layout.bytes;
-        layout.bytes += rounded(place.bytes);
-    }
+    layout.bytes = place_arrays(arrays, memory);
     return layout;
 }
 

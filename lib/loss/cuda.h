@@ -60,6 +60,24 @@ void cuda_loss(struct backend *backend, const struct loss_inputs *inputs,
                const struct loss_options *options, double scale, struct loss_sums *sums,
                void *scratch);
 
+// An array's place in scratch memory.
+struct placed_array {
+    void **array;
+    size_t bytes;
+};
+
+// Lets the arrays lie one behind the other from `memory` on (NULL: only their bytes are asked for);
+// returns the bytes of all.
+template <size_t N>
+size_t place_arrays(const struct placed_array (&arrays)[N], char *memory) {
+    size_t bytes = 0;
+    for (const struct placed_array &placed : arrays) {
+        *placed.array = memory + bytes;
+        bytes += rounded(placed.bytes);
+    }
+    return bytes;
+}
+
 #define LOSS(name, devices) extern const struct loss_cuda name##_loss_cuda;
 #include "loss/losses.def"
 #undef LOSS

@@ -45,7 +45,7 @@ struct loss_term {
     const char *title; // in help texts
     unsigned heads;    // enum loss_heads
     struct setting weight;
-    struct setting settings[MAX_LOSS_SETTINGS]; // those without `help` are none
+    struct setting settings[MAX_LOSS_SETTINGS]; // unused ones are zeros
     // Returns weight * what the part adds to the batch's loss, and adds scale * weight * its
     // derivatives to the gradient. Parts of a batch are worked on in parallel; their sum over the
     // images is the loss of a head.
@@ -61,7 +61,7 @@ struct loss_options {
     double values[LOSSES][MAX_LOSS_SETTINGS];
 };
 
-// Those that the terms name as usual: segmentation's.
+// The usual values of all weights and settings, which are segmentation's.
 struct loss_options loss_options_usual(void);
 
 #endif

@@ -34,9 +34,9 @@ const char *optimizer_choices(void) {
 }
 
 enum optimizer_index optimizer_named(const char *name) {
-    enum optimizer_index index = 0;
-    while (index + 1 < OPTIMIZERS && strcmp(optimizer_rules[index]->name, name) != 0) {
-        index++;
+    enum optimizer_index named = 0;
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
+        named = strcmp(optimizer_rules[i]->name, name) == 0 ? i : named;
     }
-    return index;
+    return named;
 }

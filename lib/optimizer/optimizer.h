@@ -17,7 +17,8 @@ enum optimizer_index {
 
 enum { MAX_MOMENTS = 3, MAX_OPTIMIZER_SETTINGS = 4, MAX_COEFFICIENTS = 10 };
 
-// What an update multiplies with, computed on the host once a step; in the optimiser's own order.
+// The numbers of an update that are the same for all parameters, computed on the host once a step;
+// in the optimiser's own order.
 struct optimizer_coefficients {
     float values[MAX_COEFFICIENTS];
 };
@@ -29,13 +30,12 @@ struct optimizer_moment {
 };
 
 struct optimizer_rule {
-    const char *name;  // of the option --optimizer
-    const char *title; // in help texts
+    const char *name; // a choice of the option --optimizer
     size_t moments;
     struct optimizer_moment moment[MAX_MOMENTS];
     struct setting settings[MAX_OPTIMIZER_SETTINGS]; // options begin with the optimiser's name
-    // The coefficients of step `step` (from 1) at a learning rate. `decay`: of decoupled weight
-    // decay, p -= rate * decay * p. `values`: of the settings.
+    // Returns the coefficients of step `step` (from 1) at a learning rate. `decay`: of decoupled
+    // weight decay, p -= rate * decay * p. `values`: of the settings.
     struct optimizer_coefficients (*begin)(int64_t step, double rate, double decay,
                                            const double *values);
     // Updates `count` parameters, given their gradients and each moment's array.
@@ -69,7 +69,7 @@ struct update {
     int64_t *bad; // answer: the first gradient that is not finite, or INT64_MAX
 };
 
-// Does it on the CPU and clears the gradients. The result is the same for any number of threads.
+// Updates on the CPU and clears the gradients. The result is the same for any number of threads.
 void optimizer_update(const struct update *update, int threads);
 
 #endif

@@ -28,7 +28,7 @@ void optimizer_close(struct optimizer *optimizer);
 void optimizer_begin(struct optimizer *optimizer, double rate, double decay);
 void optimizer_queue(const struct optimizer *optimizer);
 
-// What it is.
+// Its row of the table.
 const struct optimizer_rule *optimizer_rule_of(const struct optimizer *optimizer);
 
 // The parameter whose gradient was not finite in the last step; NULL: none. Waits.

@@ -73,12 +73,12 @@ static void queue_update(const struct step_runner *runner) {
     optimizer_queue(runner->optimizer);
 }
 
-// Does it, and where someone asks, waits and notes the time it took.
-static void watch(const struct step_runner *runner, const char *what,
-                  void (*queue)(const struct step_runner *runner)) {
+// Queues work for the device; while a profile is taken, also waits for it and adds its time.
+static void queue_timed(const struct step_runner *runner, const char *what,
+                        void (*queue)(const struct step_runner *runner)) {
     struct backend *backend = runner->optimizer->backend;
     const double start = clock_seconds();
-    struct error error; // comes again when the step is waited for
+    struct error error; // step_finish tells it, too
     queue(runner);
     if (backend->profile != NULL) {
         (void)!backend->calls->wait(backend, &error);
@@ -91,10 +91,10 @@ static void watch(const struct step_runner *runner, const char *what,
 static void queue_step(void *context) {
     const struct step_runner *runner = context;
     executor_forward(runner->optimizer->executor);
-    watch(runner, "losses", queue_losses);
+    queue_timed(runner, "losses", queue_losses);
     executor_backward(runner->optimizer->executor);
     if (runner->updates) {
-        watch(runner, "optimiser", queue_update);
+        queue_timed(runner, "optimiser", queue_update);
     }
 }
 

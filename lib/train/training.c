@@ -1,4 +1,4 @@
-// Training on the CPU.
+// The losses and the optimisers on the CPU, and what a device has of them.
 #include "train/training.h"
 
 const struct training_calls *training_of(const struct backend *backend) {

@@ -8,7 +8,7 @@
 
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
 struct training_calls {
-    // Bytes that `loss` works with.
+    // Bytes of scratch memory that `loss` needs.
     size_t (*loss_scratch)(struct backend *backend, const struct loss_inputs *inputs,
                            const struct loss_options *options);
     // total_loss.

@@ -164,11 +164,7 @@ size_t lay_out(struct lovasz_work *work, char *memory) {
     const size_t segments = segments_of(&work->loss.inputs);
     const size_t tiles = segments * tiles_of(&work->loss.inputs);
     const size_t entries = segments * work->loss.inputs.pixels;
-    size_t bytes = 0;
-    const struct {
-        void **array;
-        size_t bytes;
-    } arrays[] = {
+    const struct placed_array arrays[] = {
         {(void **)&work->tile_count, tiles * sizeof(unsigned)},
         {(void **)&work->tile_first, tiles * sizeof(unsigned)},
         {(void **)&work->violators, segments * sizeof(unsigned)},
@@ -176,11 +172,7 @@ size_t lay_out(struct lovasz_work *work, char *memory) {
         {(void **)&work->other, entries * sizeof(uint64_t)},
         {&work->sort_scratch, work->sort_bytes},
     };
-    for (const auto &place : arrays) {
-        *place.array = memory + bytes;
-        bytes += rounded(place.bytes);
-    }
-    return bytes;
+    return place_arrays(arrays, memory);
 }
 
 // Bits that tell `count` things apart.

@@ -45,7 +45,6 @@ VECTORISED static void update(const struct optimizer_coefficients *coefficients,
 
 const struct optimizer_rule radam_optimizer = {
     .name = "radam",
-    .title = "RAdam",
     .moments = RADAM_MOMENTS,
     .moment =
         {[RADAM_MEAN] = {.name = "mean"}, [RADAM_VARIANCE] = {.name = "variance", .squared = true}},

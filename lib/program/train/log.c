@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define LONGEST_LOG ((size_t)1 << 30) // bytes
+#define MAX_LOG_BYTES ((size_t)1 << 30)
 static const char start_of_line[] = "{\"iteration\":";
 
 // Writes the file anew with the lines up to `iteration`.
@@ -20,7 +20,7 @@ static void cut_log(const char *path, int64_t iteration) {
     struct error error;
     uint8_t *bytes = NULL;
     size_t length = 0;
-    if (!file_read(path, LONGEST_LOG, &bytes, &length, &error)) {
+    if (!file_read(path, MAX_LOG_BYTES, &bytes, &length, &error)) {
         die("%s: %s", path, error.text);
     }
     struct output *output = output_open(path, OUTPUT_TEXT);

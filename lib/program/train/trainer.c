@@ -22,8 +22,9 @@
 
 #define DRAW_STEP 17 // the stream constant of random_seed for what is drawn in a step
 
-// What a session keeps: the step that runs, and what is summed up since the last line of the log.
-struct session {
+// One call of trainer_run: the step that runs, and what is summed up since the last line of the
+// log.
+struct training_run {
     struct trainer *trainer;
     FILE *log;
     struct step_runner runner;
@@ -109,35 +110,35 @@ static void check_numbers(const struct trainer *trainer, const struct loss_sums 
 }
 
 // The batch waits in trainer->batch. While the step runs the next one is gathered there.
-static void step(struct session *session) {
-    struct trainer *trainer = session->trainer;
+static void step(struct training_run *run) {
+    struct trainer *trainer = run->trainer;
     struct training_state *state = &trainer->state;
     const struct trainer_options *options = trainer->options;
     const bool updates = (state->iteration + 1) % options->accumulate == 0;
     struct loss_sums loss;
     struct error error;
-    trainer->optimizer.backend->profile = options->profile ? &session->profile : NULL;
+    trainer->optimizer.backend->profile = options->profile ? &run->profile : NULL;
     if (updates) {
         state->rate = learning_rate(state->iteration + 1 - options->accumulate, options->iterations,
                                     options->rate);
-        step_start_update(&session->runner, step_seed(trainer), state->rate, options->decay);
+        step_start_update(&run->runner, step_seed(trainer), state->rate, options->decay);
     } else {
-        step_start(&session->runner, step_seed(trainer));
+        step_start(&run->runner, step_seed(trainer));
     }
     if (state->iteration + 1 < options->iterations) {
         fill_batch(trainer, state->iteration + 1);
-        step_send(&session->runner, &trainer->batch);
+        step_send(&run->runner, &trainer->batch);
     }
-    if (!step_finish(&session->runner, &loss, &error)) {
+    if (!step_finish(&run->runner, &loss, &error)) {
         die("iteration %" PRId64 ": %s", state->iteration + 1, error.text);
     }
     trainer->optimizer.backend->profile = NULL;
     check_numbers(trainer, &loss, updates);
-    session->sums.total += loss.total;
+    run->sums.total += loss.total;
     for (int i = 0; i < LOSSES; i++) {
-        session->sums.terms[i] += loss.terms[i];
+        run->sums.terms[i] += loss.terms[i];
     }
-    session->summed++;
+    run->summed++;
     state->iteration++;
     state->samples += (int64_t)trainer->batch.capacity;
     state->steps = trainer->optimizer.steps;
@@ -145,23 +146,23 @@ static void step(struct session *session) {
 
 // ---- between steps
 
-static void write_log(struct session *session) {
-    const double share = 1 / (double)session->summed;
-    struct loss_sums mean = {.total = session->sums.total * share};
+static void write_log(struct training_run *run) {
+    const double share = 1 / (double)run->summed;
+    struct loss_sums mean = {.total = run->sums.total * share};
     for (int i = 0; i < LOSSES; i++) {
-        mean.terms[i] = session->sums.terms[i] * share;
+        mean.terms[i] = run->sums.terms[i] * share;
     }
     const double now = clock_seconds();
-    train_log_step(session->log, &session->trainer->state, &mean,
-                   (double)session->summed * (double)session->trainer->batch.capacity /
-                       (now - session->since + 1e-9));
-    session->sums = (struct loss_sums){0};
-    session->summed = 0;
-    session->since = now;
+    train_log_step(run->log, &run->trainer->state, &mean,
+                   (double)run->summed * (double)run->trainer->batch.capacity /
+                       (now - run->since + 1e-9));
+    run->sums = (struct loss_sums){0};
+    run->summed = 0;
+    run->since = now;
 }
 
-static void check(struct session *session) {
-    struct trainer *trainer = session->trainer;
+static void check(struct training_run *run) {
+    struct trainer *trainer = run->trainer;
     struct training_state *state = &trainer->state;
     const struct optimizer *optimizer = &trainer->optimizer;
     struct error error;
@@ -183,8 +184,8 @@ static void check(struct session *session) {
         state->best_iteration = state->iteration;
         save(trainer, "best.mpk", false);
     }
-    train_log_scores(session->log, state, best);
-    session->since = clock_seconds();
+    train_log_scores(run->log, state, best);
+    run->since = clock_seconds();
 }
 
 static bool due(int64_t iteration, int64_t every) {
@@ -202,20 +203,20 @@ static bool asked_to_stop(void) {
 }
 
 // What follows a step; false: to stop.
-static bool after_step(struct session *session) {
-    struct trainer *trainer = session->trainer;
+static bool after_step(struct training_run *run) {
+    struct trainer *trainer = run->trainer;
     const struct trainer_options *options = trainer->options;
     const int64_t iteration = trainer->state.iteration;
     const bool last = iteration == options->iterations;
     const bool stop = !last && asked_to_stop();
     if (last || stop || due(iteration, options->log_every)) {
-        write_log(session);
+        write_log(run);
     }
     if (last) {
         check_samples(trainer);
     }
     if (trainer->check_executor != NULL && (last || due(iteration, options->evaluate_every))) {
-        check(session);
+        check(run);
     }
     if (last || stop || due(iteration, options->save_every)) {
         save(trainer, "last.mpk", true);
@@ -228,34 +229,34 @@ bool trainer_run(struct trainer *trainer) {
         evaluate_check(trainer->check_graph, trainer->options->validation,
                        trainer->options->max_record);
     }
-    struct session session = {.trainer = trainer,
-                              .log =
-                                  train_log_open(trainer->options->log, trainer->state.iteration),
-                              .since = clock_seconds()};
+    struct training_run run = {.trainer = trainer,
+                               .log =
+                                   train_log_open(trainer->options->log, trainer->state.iteration),
+                               .since = clock_seconds()};
     const int64_t iterations = trainer->options->iterations;
     struct progress progress = progress_start(
         "iterations", (uint64_t)(iterations - trainer->state.iteration), trainer->options->quiet);
     struct error error;
-    if (!step_open(&session.runner, &trainer->optimizer, &trainer->batch, &trainer->options->loss,
+    if (!step_open(&run.runner, &trainer->optimizer, &trainer->batch, &trainer->options->loss,
                    trainer->options->accumulate, &error)) {
         die("%s", error.text);
     }
     bool going = true;
     if (trainer->state.iteration < iterations) {
         fill_batch(trainer, trainer->state.iteration);
-        step_send(&session.runner, &trainer->batch);
+        step_send(&run.runner, &trainer->batch);
     }
     while (going && trainer->state.iteration < iterations) {
-        step(&session);
+        step(&run);
         progress_step(&progress);
-        going = after_step(&session);
+        going = after_step(&run);
     }
     progress_end(&progress);
-    step_close(&session.runner);
+    step_close(&run.runner);
     if (trainer->options->profile) {
-        profile_print(&session.profile, stderr);
+        profile_print(&run.profile, stderr);
     }
-    if (fclose(session.log) != 0) {
+    if (fclose(run.log) != 0) {
         die("%s: the log cannot be written", trainer->options->log);
     }
     return going;

@@ -6,7 +6,7 @@
 #include "nn/executor.h"
 #include "weights/table.h"
 
-// First values: convolutions normal with deviation sqrt(2 / (out channels * kernel area))
+// First values: convolutions normal with deviation sqrt(2 / (out channels * window area))
 // (Kaiming, fan out, ReLU), norms' weights and variances 1, all else 0. Each parameter draws from
 // (seed, its index) alone.
 CHECKED bool parameters_start(struct backend *backend, const struct graph *graph,
@@ -27,8 +27,7 @@ extern const char *const misfit_words[MISFIT_KINDS]; // "missing", "of another s
 // Whether a table's tensors are the parameters below `prefix` ("" or "backbone."): every parameter
 // must be there with its shape, and with TAKE_ALL every tensor be used; names that are known to be
 // of no use are left out (num_batches_tracked; n_averaged; fc.*; pam.key_conv.*, an alias of
-// pam.query_conv). *misfit lists
-// what does not fit.
+// pam.query_conv). *misfit lists what does not fit.
 bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
                     enum take take, struct misfit *misfit);
 

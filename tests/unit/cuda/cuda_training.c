@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "../device.h"
+
 enum { DEVICES = 2, MAX_LOGITS = 3 * 5000 };
 static const char *const devices[DEVICES] = {"cpu", "cuda"};
 static bool has_loss[LOSSES], has_optimizer[OPTIMIZERS]; // the second device
@@ -77,25 +79,6 @@ struct answer {
     float gradients[MAX_HEADS][MAX_LOGITS];
     float global[3];
 };
-
-static struct backend *opened(const char *device) {
-    struct error error;
-    struct backend *backend = backend_open(device, PRECISION_F32, 2, &error);
-    if (backend == NULL) {
-        fail_msg("%s", error.text);
-        abort();
-    }
-    return backend;
-}
-
-static void *device_copy(struct backend *backend, const void *numbers, size_t bytes) {
-    void *memory = backend->calls->alloc(backend, bytes);
-    assert_non_null(memory);
-    if (numbers != NULL) {
-        backend->calls->put(backend, memory, numbers, bytes);
-    }
-    return memory;
-}
 
 struct loss_call {
     struct backend *backend;
@@ -167,17 +150,6 @@ static void close_loss(struct loss_call *call) {
     calls->release(call->backend, call->sums);
     calls->release(call->backend, call->scratch);
     backend_close(call->backend);
-}
-
-// |a - b| / |b| in L2; of two zeros 0.
-static double distance(const float *a, const float *b, size_t count) {
-    double apart = 0;
-    double size = 0;
-    for (size_t i = 0; i < count; i++) {
-        apart += pow((double)a[i] - b[i], 2);
-        size += pow(b[i], 2);
-    }
-    return apart == 0 ? 0 : sqrt(apart / size);
 }
 
 // Equal errors may be ranked either way: the sorted gradients of a tied case are the same.

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "../device.h"
+
 enum { HEADS = 3, IMAGES = 3, PIXELS = 90, MAPS = IMAGES * PIXELS, DEVICES = 2 };
 static const char *const devices[DEVICES] = {"cpu", "cuda"};
 
@@ -55,23 +57,6 @@ static struct loss_options only(int term) {
 }
 
 static double scale_of_gradients = 0.25;
-
-static void *device_copy(struct backend *backend, const void *numbers, size_t bytes) {
-    void *memory = backend->calls->alloc(backend, bytes);
-    assert_non_null(memory);
-    backend->calls->put(backend, memory, numbers, bytes);
-    return memory;
-}
-
-static struct backend *opened(const char *device) {
-    struct error error;
-    struct backend *backend = backend_open(device, PRECISION_F32, 2, &error);
-    if (backend == NULL) {
-        fail_msg("%s", error.text);
-        abort();
-    }
-    return backend;
-}
 
 static void run(struct backend *backend, const struct batch *batch,
                 const struct loss_options *options, struct answer *answer) {
@@ -174,17 +159,6 @@ static void gradients_are_those_of_finite_differences(void **state) {
 }
 
 // ---- sums, devices, threads
-
-// L2 distance over L2 norm; of two zeros 0.
-static double distance(const float *a, const float *b, size_t count) {
-    double apart = 0;
-    double size = 0;
-    for (size_t i = 0; i < count; i++) {
-        apart += pow((double)a[i] - b[i], 2);
-        size += pow(b[i], 2);
-    }
-    return apart == 0 ? 0 : sqrt(apart / size);
-}
 
 static void each_term_is_the_same_on_both_devices(void **state) {
     static struct batch batch;
