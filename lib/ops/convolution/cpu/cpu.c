@@ -24,8 +24,8 @@ struct state {
     char backward_method[METHOD_SIZE];
 };
 
-static void release(void *made) {
-    struct state *state = made;
+static void release(void *planned) {
+    struct state *state = planned;
     cpu_convolution_release(state->convolution);
     free(state->folded);
     free(state);
@@ -77,7 +77,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     name_methods(plan, state);
     plan->scratch = cpu_convolution_workspace(state->convolution);
     if (state->add) { // the gradient is made there, then added
-        plan->scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
+        plan->scratch += workspace_part(state->input_count * precision_size(state->precision));
     }
     plan->state = state;
     return true;
@@ -138,17 +138,17 @@ static void add_to(const struct state *state, void *gradient, const void *more) 
 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
-    void *made = call->in_gradient[0];
-    char *scratch = call->scratch;
+    void *gradient = call->in_gradient[0];
+    char *workspace = call->scratch;
     if (state->add) {
-        made = scratch;
-        scratch += (state->input_count * precision_size(state->precision) + 63) / 64 * 64;
+        gradient = workspace;
+        workspace += workspace_part(state->input_count * precision_size(state->precision));
     }
-    cpu_convolution_backward(state->convolution, call->in[0], call->out_gradient, made,
+    cpu_convolution_backward(state->convolution, call->in[0], call->out_gradient, gradient,
                              call->gradient[0], state->own_bias ? call->gradient[1] : NULL,
-                             scratch);
+                             workspace);
     if (state->add) {
-        add_to(state, call->in_gradient[0], made);
+        add_to(state, call->in_gradient[0], gradient);
     }
 }
 

@@ -18,38 +18,38 @@ static bool wanted(const struct convolution_shape *shape, enum convolution_pass 
            (shape->train && (pass == CONVOLUTION_WEIGHT_GRADIENT || shape->input_gradient));
 }
 
-static bool plan_pass(struct pass *made, struct backend *backend,
+static bool plan_pass(struct pass *pass, struct backend *backend,
                       const struct convolution_problem *problem, struct error *error) {
     const struct convolution_method *method = convolution_method_for(problem, error);
     if (method == NULL) {
         return false;
     }
-    made->state = method->plan(backend, problem, &made->workspace, error);
-    made->method = made->state != NULL ? method : NULL;
-    return made->state != NULL;
+    pass->state = method->plan(backend, problem, &pass->workspace, error);
+    pass->method = pass->state != NULL ? method : NULL;
+    return pass->state != NULL;
 }
 
 struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
                                              const struct convolution_shape *shape,
                                              struct error *error) {
-    struct cpu_convolution *made = calloc(1, sizeof *made);
+    struct cpu_convolution *convolution = calloc(1, sizeof *convolution);
     struct convolution_problem problem = {.shape = *shape,
                                           .precision = backend->precision,
                                           .threads = backend->threads,
                                           .processor = convolution_processor()};
-    if (made == NULL) {
+    if (convolution == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
     for (int pass = 0; pass < CONVOLUTION_PASSES; pass++) {
         problem.pass = (enum convolution_pass)pass;
         if (wanted(shape, problem.pass) &&
-            !plan_pass(&made->passes[pass], backend, &problem, error)) {
-            cpu_convolution_release(made);
+            !plan_pass(&convolution->passes[pass], backend, &problem, error)) {
+            cpu_convolution_release(convolution);
             return NULL;
         }
     }
-    return made;
+    return convolution;
 }
 
 void cpu_convolution_release(struct cpu_convolution *convolution) {

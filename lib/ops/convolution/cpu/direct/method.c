@@ -9,7 +9,7 @@
 
 // The input's gradient is made in stride x stride phases, the other passes in one.
 struct phase {
-    struct sweep sweep;
+    struct direct_plan plan;
     struct taps taps;
     float *weights; // in panels; NULL for the weights' gradient
 };
@@ -25,11 +25,11 @@ static size_t phases_of(const struct convolution_problem *problem) {
     return problem->pass == CONVOLUTION_DATA_GRADIENT ? stride * stride : 1;
 }
 
-static bool find_phase(const struct convolution_problem *problem, size_t number,
+static bool find_phase(const struct convolution_problem *problem, size_t index,
                        struct phase *phase) {
     return problem->pass == CONVOLUTION_DATA_GRADIENT
-               ? sweep_backward(problem, number, &phase->sweep, &phase->taps)
-               : sweep_forward(problem, &phase->sweep, &phase->taps);
+               ? direct_plan_data_gradient(problem, index, &phase->plan, &phase->taps)
+               : direct_plan_forward(problem, &phase->plan, &phase->taps);
 }
 
 static bool accepts(const struct convolution_problem *problem) {
@@ -54,18 +54,18 @@ static void release(void *planned) {
     free(state);
 }
 
-static bool plan_phase(struct state *state, size_t number, size_t *workspace) {
-    struct phase *phase = &state->phases[number];
-    if (!find_phase(&state->problem, number, phase)) {
+static bool plan_phase(struct state *state, size_t index, size_t *workspace) {
+    struct phase *phase = &state->phases[index];
+    if (!find_phase(&state->problem, index, phase)) {
         return false;
     }
     if (state->problem.pass == CONVOLUTION_WEIGHT_GRADIENT) {
-        *workspace = greater(sweep_gradient_scratch(&phase->sweep),
+        *workspace = greater(direct_gradient_workspace(&phase->plan),
                              cpu_bias_gradient_workspace(&state->problem.shape));
         return true;
     }
-    const size_t bytes = sweep_weights_size(&phase->sweep) * sizeof(float);
-    *workspace = greater(*workspace, sweep_scratch(&phase->sweep));
+    const size_t bytes = direct_weights_size(&phase->plan) * sizeof(float);
+    *workspace = greater(*workspace, direct_workspace(&phase->plan));
     phase->weights = aligned_alloc(64, workspace_part(bytes + 1));
     return phase->weights != NULL;
 }
@@ -95,7 +95,7 @@ static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
     for (size_t i = 0; i < state->phase_count; i++) {
         struct phase *phase = &state->phases[i];
-        sweep_weights(&phase->sweep, &phase->taps, weights, phase->weights);
+        direct_pack_weights(&phase->plan, &phase->taps, weights, phase->weights);
     }
 }
 
@@ -103,12 +103,12 @@ static void forward(void *planned, const void *input, const float *bias, void *o
                     void *workspace) {
     const struct state *state = planned;
     const struct convolution_shape *shape = &state->problem.shape;
-    sweep_convolve(&state->phases[0].sweep, input, state->phases[0].weights,
-                   (struct epilogue){bias, shape->sum, shape->relu}, output, 0, workspace);
+    direct_convolve(&state->phases[0].plan, input, state->phases[0].weights,
+                    (struct epilogue){bias, shape->sum, shape->relu}, output, 0, workspace);
 }
 
 // Where a phase's first pixel lies in the input's gradient.
-static size_t phase_at(const struct convolution_shape *shape, size_t phase) {
+static size_t phase_offset(const struct convolution_shape *shape, size_t phase) {
     return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
 }
 
@@ -116,17 +116,17 @@ static void data_gradient(void *planned, const void *output_gradient, void *inpu
                           void *workspace) {
     const struct state *state = planned;
     for (size_t i = 0; i < state->phase_count; i++) {
-        sweep_convolve(&state->phases[i].sweep, output_gradient, state->phases[i].weights,
-                       (struct epilogue){.bias = NULL}, input_gradient,
-                       phase_at(&state->problem.shape, i), workspace);
+        direct_convolve(&state->phases[i].plan, output_gradient, state->phases[i].weights,
+                        (struct epilogue){.bias = NULL}, input_gradient,
+                        phase_offset(&state->problem.shape, i), workspace);
     }
 }
 
 static void weight_gradient(void *planned, const void *input, const void *output_gradient,
                             float *weight_gradient, float *bias_gradient, void *workspace) {
     const struct state *state = planned;
-    sweep_gradient(&state->phases[0].sweep, &state->phases[0].taps, input, output_gradient,
-                   weight_gradient, workspace);
+    direct_weight_gradient(&state->phases[0].plan, &state->phases[0].taps, input, output_gradient,
+                           weight_gradient, workspace);
     if (bias_gradient != NULL) {
         cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
     }

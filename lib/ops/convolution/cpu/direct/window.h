@@ -1,4 +1,4 @@
-// Inside direct convolutions: which taps of a window lie inside of the image, and where weights lie
+// Direct convolution: which taps of a window lie inside of the image, and where weights lie
 // in panels.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_DIRECT_WINDOW_H
 #define PLEURA_OPS_CONVOLUTION_CPU_DIRECT_WINDOW_H
@@ -8,16 +8,16 @@
 
 #define PANEL ((size_t)CPU_F32_PANEL)
 
-// The part of a kernel row that lies inside: its first tap and pixel, and how many.
+// The part of a window row that lies inside: its first tap and pixel, and how many.
 struct window {
     size_t tap, pixel, taps;
 };
 
-static inline struct window window_at(const struct sweep *sweep, size_t x) {
-    const ptrdiff_t first = (ptrdiff_t)(x * sweep->stride_x) + sweep->left;
-    const ptrdiff_t last = first + (ptrdiff_t)sweep->kernel_width;
+static inline struct window window_at(const struct direct_plan *plan, size_t x) {
+    const ptrdiff_t first = (ptrdiff_t)(x * plan->stride_x) + plan->left;
+    const ptrdiff_t last = first + (ptrdiff_t)plan->window_width;
     const ptrdiff_t from = first < 0 ? 0 : first;
-    const ptrdiff_t to = last > (ptrdiff_t)sweep->width ? (ptrdiff_t)sweep->width : last;
+    const ptrdiff_t to = last > (ptrdiff_t)plan->width ? (ptrdiff_t)plan->width : last;
     return to <= from ? (struct window){0, 0, 0}
                       : (struct window){(size_t)(from - first), (size_t)from, (size_t)(to - from)};
 }
@@ -27,14 +27,14 @@ struct edges {
     size_t inside, outside;
 };
 
-static inline struct edges edges_of(const struct sweep *sweep) {
-    struct edges edges = {0, sweep->columns};
+static inline struct edges edges_of(const struct direct_plan *plan) {
+    struct edges edges = {0, plan->columns};
     while (edges.inside < edges.outside &&
-           window_at(sweep, edges.inside).taps < sweep->kernel_width) {
+           window_at(plan, edges.inside).taps < plan->window_width) {
         edges.inside++;
     }
     while (edges.outside > edges.inside &&
-           window_at(sweep, edges.outside - 1).taps < sweep->kernel_width) {
+           window_at(plan, edges.outside - 1).taps < plan->window_width) {
         edges.outside--;
     }
     return edges;
@@ -46,17 +46,18 @@ struct span {
     struct window window; // of the first
 };
 
-static inline struct span span_at(const struct sweep *sweep, const struct edges *edges, size_t x) {
+static inline struct span span_at(const struct direct_plan *plan, const struct edges *edges,
+                                  size_t x) {
     const bool whole = x >= edges->inside && x < edges->outside;
-    return (struct span){whole ? edges->outside - x : 1, window_at(sweep, x)};
+    return (struct span){whole ? edges->outside - x : 1, window_at(plan, x)};
 }
 
 // Lanes of a panel that belong to one pixel.
-static inline size_t lanes_of(const struct sweep *sweep) {
-    return PANEL / sweep->pixels;
+static inline size_t lanes_of(const struct direct_plan *plan) {
+    return PANEL / plan->pixels;
 }
 
-// Numbers that lie together in panels: of kernel row `y`, kernel column `x` and channel `c`, one
+// Numbers that lie together in panels: of window row `y`, window column `x` and channel `c`, one
 // for each of a panel's output channels.
 struct tap {
     size_t y, x, c, panel;
@@ -65,15 +66,15 @@ struct tap {
 // Where in the layer the weights of `tap` lie for output pixel `pixel` of those that count as one;
 // those of the panel's other output channels are taps->out_step on. -1: nowhere, they are 0: the
 // second pixel's taps begin a stride later.
-static inline ptrdiff_t weight_at(const struct sweep *sweep, const struct taps *taps,
-                                  const struct tap *tap, size_t pixel) {
-    const size_t stride = sweep->stride_x / sweep->pixels;
-    const size_t width = sweep->kernel_width - (sweep->pixels - 1) * stride;
+static inline ptrdiff_t weight_offset(const struct direct_plan *plan, const struct taps *taps,
+                                      const struct tap *tap, size_t pixel) {
+    const size_t stride = plan->stride_x / plan->pixels;
+    const size_t width = plan->window_width - (plan->pixels - 1) * stride;
     const size_t x = tap->x - pixel * stride; // below 0: far to the right
     if (x >= width) {
         return -1;
     }
-    return (ptrdiff_t)(tap->panel * lanes_of(sweep) * taps->out_step + tap->c * taps->in_step) +
+    return (ptrdiff_t)(tap->panel * lanes_of(plan) * taps->out_step + tap->c * taps->in_step) +
            (taps->first_y + (ptrdiff_t)tap->y * taps->each) * (ptrdiff_t)taps->side +
            taps->first_x + (ptrdiff_t)x * taps->each;
 }

@@ -15,9 +15,9 @@ typedef const dnnl_memory_desc_t *const_layout;
 #endif
 
 // False without memory, or for sides that oneDNN refuses.
-CHECKED bool layout_make(layout *made, int rank, const dnnl_dims_t sides, dnnl_data_type_t type,
-                         dnnl_format_tag_t tag);
-void layout_free(layout made); // NULL is fine
+CHECKED bool layout_make(layout *description, int rank, const dnnl_dims_t sides,
+                         dnnl_data_type_t type, dnnl_format_tag_t tag);
+void layout_free(layout description); // NULL is fine
 
 // A convolution's tensors; no bias: NULL.
 struct layouts {
@@ -26,8 +26,8 @@ struct layouts {
 };
 
 // Describes a pass of a convolution; `hint`: the forward pass's description, for the others.
-dnnl_status_t describe_convolution(dnnl_primitive_desc_t *made, enum convolution_pass pass,
-                                   const struct layouts *at, dnnl_prop_kind_t kind,
+dnnl_status_t describe_convolution(dnnl_primitive_desc_t *description, enum convolution_pass pass,
+                                   const struct layouts *layouts, dnnl_prop_kind_t kind,
                                    const_dnnl_primitive_attr_t options,
                                    const_dnnl_primitive_desc_t hint, dnnl_engine_t engine);
 

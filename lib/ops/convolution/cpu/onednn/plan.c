@@ -14,7 +14,7 @@ static dnnl_data_type_t stored_as(enum precision precision) {
 }
 
 // A convolution's tensors as a pass takes them.
-static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
+static bool make_layouts(struct layouts *layouts, const struct convolution_shape *s,
                          enum precision precision, enum convolution_pass pass) {
     const dnnl_dim_t stride = (dnnl_dim_t)s->stride;
     const dnnl_dim_t kernel = (dnnl_dim_t)s->kernel;
@@ -27,24 +27,25 @@ static bool make_layouts(struct layouts *at, const struct convolution_shape *s,
     const dnnl_dims_t weights = {destination[1], source[1], kernel, kernel};
     const dnnl_dims_t bias = {destination[1]};
     const dnnl_data_type_t type = stored_as(precision);
-    *at = (struct layouts){.strides = {stride, stride}, .padding_before = {pad, pad}};
+    *layouts = (struct layouts){.strides = {stride, stride}, .padding_before = {pad, pad}};
     for (int i = 0; i < 2; i++) { // what the last window reaches beyond the image
-        at->padding_after[i] = (destination[2 + i] - 1) * stride + kernel - source[2 + i] - pad;
+        layouts->padding_after[i] =
+            (destination[2 + i] - 1) * stride + kernel - source[2 + i] - pad;
     }
-    return layout_make(&at->source, 4, source, type, dnnl_nhwc) &&
-           layout_make(&at->destination, 4, destination, type, dnnl_nhwc) &&
-           layout_make(&at->weights, 4, weights,
+    return layout_make(&layouts->source, 4, source, type, dnnl_nhwc) &&
+           layout_make(&layouts->destination, 4, destination, type, dnnl_nhwc) &&
+           layout_make(&layouts->weights, 4, weights,
                        pass == CONVOLUTION_WEIGHT_GRADIENT ? dnnl_f32 : type,
                        dnnl_format_tag_any) &&
-           (!s->bias || layout_make(&at->bias, 1, bias, dnnl_f32, dnnl_a));
+           (!s->bias || layout_make(&layouts->bias, 1, bias, dnnl_f32, dnnl_a));
 }
 
-static void free_layouts(struct layouts *at) {
-    layout_free(at->source);
-    layout_free(at->destination);
-    layout_free(at->weights);
-    if (at->bias != NULL) {
-        layout_free(at->bias);
+static void free_layouts(struct layouts *layouts) {
+    layout_free(layouts->source);
+    layout_free(layouts->destination);
+    layout_free(layouts->weights);
+    if (layouts->bias != NULL) {
+        layout_free(layouts->bias);
     }
 }
 
@@ -73,8 +74,8 @@ static bool make_options(dnnl_primitive_attr_t *options, const struct convolutio
     return good(status, error);
 }
 
-// A reorder; what is made is added to what is there if asked.
-static bool make_reorder(dnnl_primitive_t *made, const_layout from, const_layout to, bool add,
+// A reorder, which adds to what is there if asked.
+static bool make_reorder(dnnl_primitive_t *reorder, const_layout from, const_layout to, bool add,
                          dnnl_engine_t engine, struct error *error) {
     dnnl_primitive_attr_t options = NULL;
     dnnl_post_ops_t operations = NULL;
@@ -94,7 +95,7 @@ static bool make_reorder(dnnl_primitive_t *made, const_layout from, const_layout
             dnnl_reorder_primitive_desc_create(&description, from, engine, to, engine, options);
     }
     if (status == dnnl_success) {
-        status = dnnl_primitive_create(made, description);
+        status = dnnl_primitive_create(reorder, description);
     }
     (void)dnnl_primitive_desc_destroy(description);
     (void)dnnl_post_ops_destroy(operations);
@@ -102,100 +103,102 @@ static bool make_reorder(dnnl_primitive_t *made, const_layout from, const_layout
     return good(status, error);
 }
 
-static bool make_memory(dnnl_memory_t *made, const struct onednn_pass *pass, const_layout form,
+static bool make_memory(dnnl_memory_t *memory, const struct onednn_pass *pass, const_layout form,
                         void *address, struct error *error) {
-    return good(dnnl_memory_create(made, form, pass->onednn->engine, address), error);
+    return good(dnnl_memory_create(memory, form, pass->onednn->engine, address), error);
 }
 
 // The weights in the pass's layout, once it is described, and their way there; of a gradient, back.
-static bool make_weights(struct onednn_pass *made, const_dnnl_primitive_desc_t description,
+static bool make_weights(struct onednn_pass *pass, const_dnnl_primitive_desc_t description,
                          struct error *error) {
-    const struct convolution_shape *s = &made->problem.shape;
-    const bool gradient = made->problem.pass == CONVOLUTION_WEIGHT_GRADIENT;
+    const struct convolution_shape *s = &pass->problem.shape;
+    const bool gradient = pass->problem.pass == CONVOLUTION_WEIGHT_GRADIENT;
     const dnnl_query_t what = gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
     const_layout inner = dnnl_primitive_desc_query_md(description, what, 0);
     const dnnl_dims_t sides = {(dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->channels,
                                (dnnl_dim_t)s->kernel, (dnnl_dim_t)s->kernel};
     layout plain = NULL;
-    made->weights_bytes = dnnl_memory_desc_get_size(inner);
-    const bool made_all =
-        make_memory(&made->weights, made, inner, gradient ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE,
+    pass->weights_bytes = dnnl_memory_desc_get_size(inner);
+    const bool complete =
+        make_memory(&pass->weights, pass, inner, gradient ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE,
                     error) &&
         (layout_make(&plain, 4, sides, dnnl_f32, dnnl_oihw) || fail(error, "no memory")) &&
-        make_memory(&made->plain, made, plain, DNNL_MEMORY_NONE, error) &&
-        make_reorder(&made->reorder, gradient ? inner : plain, gradient ? plain : inner, gradient,
-                     made->onednn->engine, error);
+        make_memory(&pass->plain, pass, plain, DNNL_MEMORY_NONE, error) &&
+        make_reorder(&pass->reorder, gradient ? inner : plain, gradient ? plain : inner, gradient,
+                     pass->onednn->engine, error);
     if (plain != NULL) {
         layout_free(plain);
     }
-    return made_all;
+    return complete;
 }
 
 // The activations' and the bias's memory, and oneDNN's scratchpad.
-static bool make_memories(struct onednn_pass *made, const struct layouts *at,
+static bool make_memories(struct onednn_pass *pass, const struct layouts *layouts,
                           const_dnnl_primitive_desc_t description, struct error *error) {
     const_layout scratchpad =
         dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    made->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
-    return make_memory(&made->source, made, at->source, DNNL_MEMORY_NONE, error) &&
-           make_memory(&made->destination, made, at->destination, DNNL_MEMORY_NONE, error) &&
-           (at->bias == NULL ||
-            make_memory(&made->bias, made, at->bias, DNNL_MEMORY_NONE, error)) &&
-           make_memory(&made->scratchpad, made, scratchpad, DNNL_MEMORY_NONE, error);
+    pass->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
+    return make_memory(&pass->source, pass, layouts->source, DNNL_MEMORY_NONE, error) &&
+           make_memory(&pass->destination, pass, layouts->destination, DNNL_MEMORY_NONE, error) &&
+           (layouts->bias == NULL ||
+            make_memory(&pass->bias, pass, layouts->bias, DNNL_MEMORY_NONE, error)) &&
+           make_memory(&pass->scratchpad, pass, scratchpad, DNNL_MEMORY_NONE, error);
 }
 
 // Describes a pass of the layer; `hint`: the forward pass's description, for the others. What is
 // made is the caller's to free, even on failure.
 static bool describe(const struct onednn_pass *of, enum convolution_pass pass,
-                     enum precision precision, const_dnnl_primitive_desc_t hint, struct layouts *at,
-                     dnnl_primitive_desc_t *description, struct error *error) {
+                     enum precision precision, const_dnnl_primitive_desc_t hint,
+                     struct layouts *layouts, dnnl_primitive_desc_t *description,
+                     struct error *error) {
     const struct convolution_shape *shape = &of->problem.shape;
     const dnnl_prop_kind_t kind = shape->train ? dnnl_forward_training : dnnl_forward_inference;
     dnnl_primitive_attr_t options = NULL;
     const bool described =
-        (make_layouts(at, shape, precision, pass) || fail(error, "no memory")) &&
+        (make_layouts(layouts, shape, precision, pass) || fail(error, "no memory")) &&
         make_options(&options, shape, pass, error) &&
-        good(describe_convolution(description, pass, at, kind, options, hint, of->onednn->engine),
+        good(describe_convolution(description, pass, layouts, kind, options, hint,
+                                  of->onednn->engine),
              error);
     (void)dnnl_primitive_attr_destroy(options);
     return described;
 }
 
-static bool plan_pass(struct onednn_pass *made, enum precision precision, struct error *error) {
-    const enum convolution_pass pass = made->problem.pass;
-    struct layouts hint_at = {.source = NULL};
-    struct layouts at = {.source = NULL};
+static bool plan_pass(struct onednn_pass *pass, enum precision precision, struct error *error) {
+    const enum convolution_pass which = pass->problem.pass;
+    struct layouts hint_layouts = {.source = NULL};
+    struct layouts layouts = {.source = NULL};
     dnnl_primitive_desc_t hint = NULL;
     dnnl_primitive_desc_t description = NULL;
     const bool planned =
-        (pass == CONVOLUTION_FORWARD ||
-         describe(made, CONVOLUTION_FORWARD, precision, NULL, &hint_at, &hint, error)) &&
-        describe(made, pass, precision, hint, &at, &description, error) &&
-        good(dnnl_primitive_create(&made->primitive, description), error) &&
-        make_memories(made, &at, description, error) && make_weights(made, description, error);
+        (which == CONVOLUTION_FORWARD ||
+         describe(pass, CONVOLUTION_FORWARD, precision, NULL, &hint_layouts, &hint, error)) &&
+        describe(pass, which, precision, hint, &layouts, &description, error) &&
+        good(dnnl_primitive_create(&pass->primitive, description), error) &&
+        make_memories(pass, &layouts, description, error) && make_weights(pass, description, error);
     (void)dnnl_primitive_desc_destroy(hint);
     (void)dnnl_primitive_desc_destroy(description);
-    free_layouts(&hint_at);
-    free_layouts(&at);
+    free_layouts(&hint_layouts);
+    free_layouts(&layouts);
     return planned;
 }
 
 struct onednn_pass *onednn_pass_plan(struct backend *backend,
                                      const struct convolution_problem *problem,
                                      enum precision precision, struct error *error) {
-    struct onednn_pass *made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    struct onednn_pass *pass = calloc(1, sizeof *pass);
+    if (pass == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
-    made->onednn = backend->engine;
-    made->problem = *problem;
-    made->widened = problem->precision != precision;
-    if (!plan_pass(made, precision, error)) {
-        onednn_pass_release(made);
+    pass->onednn = backend->engine;
+    pass->problem = *problem;
+    pass->widened = problem->precision != precision;
+    if (!plan_pass(pass, precision, error)) {
+        onednn_pass_release(pass);
         return NULL;
     }
-    return made;
+    return pass;
 }
 
 void onednn_pass_release(struct onednn_pass *pass) {

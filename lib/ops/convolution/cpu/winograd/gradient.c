@@ -4,17 +4,17 @@
 #include "backend/cpu/products/f32.h"
 #include "ops/convolution/cpu/winograd/tiles.h"
 
-#define TILE MOST_TILE
-#define SPAN MOST_SPAN
-#define POINTS MOST_POINTS
+#define TILE MAX_TILE
+#define SPAN MAX_SPAN
+#define POINTS MAX_POINTS
 #define RUN_FLOATS ((size_t)1 << 21) // of a run's numbers, if it has not too few tiles then
-#define LEAST_TILES ((size_t)96)
+#define MIN_TILES ((size_t)96)
 
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t fit = RUN_FLOATS / (POINTS * (shape->channels + shape->out_channels));
-    const size_t most = fit < LEAST_TILES ? LEAST_TILES : fit;
+    const size_t limit = fit < MIN_TILES ? MIN_TILES : fit;
     const size_t tiles = tile_count(shape, TILE);
-    return tiles < most ? tiles : most;
+    return tiles < limit ? tiles : limit;
 }
 
 // Rows of a tile's channels, and points, lie so far apart that they do not share cache lines.
@@ -26,7 +26,7 @@ static size_t step_of(size_t tiles, size_t channels) {
     return tiles * row_of(channels) + LANES;
 }
 
-size_t cpu_winograd_gradient_scratch(const struct winograd *shape) {
+size_t cpu_winograd_gradient_workspace(const struct winograd *shape) {
     const size_t tiles = tiles_of_run(shape);
     return POINTS *
            (step_of(tiles, shape->channels) + step_of(tiles, shape->out_channels) +
@@ -46,13 +46,13 @@ static void take_tiles(const struct winograd *shape, const struct run *run, cons
 #pragma omp for schedule(static)
     for (size_t tile = 0; tile < run->tiles; tile++) {
         struct pixels pixels;
-        const struct corner at = corner_of(shape, TILE, run->first + tile);
-        find_pixels(shape, at, 1, SPAN, shape->channels, &pixels);
-        take_input(TILE, input, &pixels, shape->channels, run->in + tile * row_of(shape->channels),
-                   run->in_step);
-        find_pixels(shape, at, 0, TILE, shape->out_channels, &pixels);
-        take_gradient(output_gradient, &pixels, shape->out_channels,
-                      run->out + tile * row_of(shape->out_channels), run->out_step);
+        const struct corner corner = corner_of(shape, TILE, run->first + tile);
+        find_pixels(shape, corner, 1, SPAN, shape->channels, &pixels);
+        transform_input(TILE, input, &pixels, shape->channels,
+                        run->in + tile * row_of(shape->channels), run->in_step);
+        find_pixels(shape, corner, 0, TILE, shape->out_channels, &pixels);
+        transform_gradient(output_gradient, &pixels, shape->out_channels,
+                           run->out + tile * row_of(shape->out_channels), run->out_step);
     }
 }
 
@@ -74,18 +74,19 @@ static void add_products(const struct winograd *shape, const struct run *run) {
     }
 }
 
-static void give_gradient(const struct winograd *shape, const struct run *run, float *gradient) {
+static void add_gradient(const struct winograd *shape, const struct run *run, float *gradient) {
     const size_t panels = shape->out_channels / LANES;
     const size_t step = shape->channels * shape->out_channels;
 #pragma omp for collapse(2) schedule(static)
     for (size_t panel = 0; panel < panels; panel++) {
         for (size_t c = 0; c < shape->channels; c++) {
-            float made[9][LANES];
-            give_weights(run->sums + c * shape->out_channels + panel * LANES, step, made);
+            float weights[9][LANES];
+            transform_weight_gradient(run->sums + c * shape->out_channels + panel * LANES, step,
+                                      weights);
             for (size_t i = 0; i < LANES; i++) {
                 float *to = gradient + ((panel * LANES + i) * shape->channels + c) * 9;
                 for (size_t tap = 0; tap < 9; tap++) {
-                    to[tap] += made[tap][i];
+                    to[tap] += weights[tap][i];
                 }
             }
         }
@@ -93,12 +94,12 @@ static void give_gradient(const struct winograd *shape, const struct run *run, f
 }
 
 void cpu_winograd_gradient(const struct winograd *shape, const void *input,
-                           const void *output_gradient, float *gradient, void *scratch) {
+                           const void *output_gradient, float *gradient, void *workspace) {
     const size_t tiles = tile_count(shape, TILE);
     const size_t together = tiles_of_run(shape);
     const size_t in_step = step_of(together, shape->channels);
     const size_t out_step = step_of(together, shape->out_channels);
-    float *in = scratch;
+    float *in = workspace;
     float *out = in + POINTS * in_step;
     float *sums = out + POINTS * out_step;
 #pragma omp parallel num_threads(shape->threads)
@@ -109,6 +110,6 @@ void cpu_winograd_gradient(const struct winograd *shape, const void *input,
             take_tiles(shape, &run, input, output_gradient);
             add_products(shape, &run);
         }
-        give_gradient(shape, &run, gradient);
+        add_gradient(shape, &run, gradient);
     }
 }

@@ -54,11 +54,11 @@ static size_t transformed_bytes(const struct winograd *tiles) {
 
 static size_t workspace_of(const struct state *state) {
     switch (state->problem.pass) {
-    case CONVOLUTION_FORWARD: return cpu_winograd_scratch(&state->tiles);
+    case CONVOLUTION_FORWARD: return cpu_winograd_workspace(&state->tiles);
     case CONVOLUTION_DATA_GRADIENT:
-        return transformed_bytes(&state->tiles) + cpu_winograd_scratch(&state->tiles);
+        return transformed_bytes(&state->tiles) + cpu_winograd_workspace(&state->tiles);
     default:
-        return greater(cpu_winograd_gradient_scratch(&state->tiles),
+        return greater(cpu_winograd_gradient_workspace(&state->tiles),
                        cpu_bias_gradient_workspace(&state->problem.shape));
     }
 }

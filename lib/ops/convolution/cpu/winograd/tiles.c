@@ -11,8 +11,8 @@
 
 #define INLINE __attribute__((always_inline)) static inline
 
-#define TILE MOST_TILE
-#define SPAN MOST_SPAN
+#define TILE MAX_TILE
+#define SPAN MAX_SPAN
 
 // Sanitized functions have no clones, and fmaf is a call there.
 #ifdef __SANITIZE_ADDRESS__
@@ -27,6 +27,11 @@ typedef float lanes[LANES];
 #define B 1.5F
 #define A2 (A * A)
 #define B2 (B * B)
+
+// 1 over the product of a point's distances to the others: of 0, of A and -A, of B and -B.
+#define SCALE_0 (1 / (A2 * B2))
+#define SCALE_A (1 / (2 * A2 * (A2 - B2)))
+#define SCALE_B (1 / (2 * B2 * (B2 - A2)))
 
 // B^T d: the values at the points of six inputs; to[k * step] for point k.
 INLINE void spread_input_4(const float *const *d, float *to, size_t step) {
@@ -65,16 +70,13 @@ INLINE void spread_gradient(const float *const *y, float *to, size_t step) {
 // G g: the values at the points of three weights, each over the product of the point's distances
 // to the others.
 INLINE void spread_weights_4(const float *const *g, float *to, size_t step) {
-    const float zero = 1 / (A2 * B2);
-    const float a = 1 / (2 * A2 * (A2 - B2));
-    const float b = 1 / (2 * B2 * (B2 - A2));
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
-        const float a_even = a * FUSED(A2, g[2][i], g[0][i]);
-        const float a_odd = a * A * g[1][i];
-        const float b_even = b * FUSED(B2, g[2][i], g[0][i]);
-        const float b_odd = b * B * g[1][i];
-        to[i] = zero * g[0][i];
+        const float a_even = SCALE_A * FUSED(A2, g[2][i], g[0][i]);
+        const float a_odd = SCALE_A * A * g[1][i];
+        const float b_even = SCALE_B * FUSED(B2, g[2][i], g[0][i]);
+        const float b_odd = SCALE_B * B * g[1][i];
+        to[i] = SCALE_0 * g[0][i];
         to[step + i] = a_even + a_odd;
         to[2 * step + i] = a_even - a_odd;
         to[3 * step + i] = b_even + b_odd;
@@ -100,16 +102,13 @@ INLINE void join_output_4(const float *const *m, float *to, size_t step) {
 
 // G^T m: three weights' gradients.
 INLINE void join_weights(const float *const *m, float *to, size_t step) {
-    const float zero = 1 / (A2 * B2);
-    const float a = 1 / (2 * A2 * (A2 - B2));
-    const float b = 1 / (2 * B2 * (B2 - A2));
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
-        const float a_even = a * (m[1][i] + m[2][i]);
-        const float a_odd = a * A * (m[1][i] - m[2][i]);
-        const float b_even = b * (m[3][i] + m[4][i]);
-        const float b_odd = b * B * (m[3][i] - m[4][i]);
-        to[i] = FUSED(zero, m[0][i], a_even + b_even);
+        const float a_even = SCALE_A * (m[1][i] + m[2][i]);
+        const float a_odd = SCALE_A * A * (m[1][i] - m[2][i]);
+        const float b_even = SCALE_B * (m[3][i] + m[4][i]);
+        const float b_odd = SCALE_B * B * (m[3][i] - m[4][i]);
+        to[i] = FUSED(SCALE_0, m[0][i], a_even + b_even);
         to[step + i] = a_odd + b_odd;
         to[2 * step + i] = FUSED(A2, a_even, FUSED(B2, b_even, m[5][i]));
     }
@@ -184,117 +183,117 @@ INLINE void find_row(const float *from, size_t step, size_t count, const float *
     }
 }
 
-// 16 channels of every side'th pixel from `first` on; what is not float32 goes through `room`.
+// 16 channels of every side'th pixel from `first` on; bf16 is converted into `converted`.
 INLINE void find_column(enum precision precision, const void *numbers, const size_t *first,
-                        size_t side, size_t channel, lanes *room, const float **column) {
+                        size_t side, size_t channel, lanes *converted, const float **column) {
     for (size_t i = 0; i < side; i++) {
-        const size_t at = first[i * side];
-        if (at == NOWHERE) {
+        const size_t offset = first[i * side];
+        if (offset == NOWHERE) {
             column[i] = zeros;
         } else if (precision == PRECISION_F32) {
-            column[i] = (const float *)numbers + at + channel;
+            column[i] = (const float *)numbers + offset + channel;
         } else {
-            const uint16_t *halves = (const uint16_t *)numbers + at + channel;
+            const uint16_t *bf16 = (const uint16_t *)numbers + offset + channel;
             for (size_t k = 0; k < LANES; k++) {
-                room[i][k] = bf16_to(halves[k]);
+                converted[i][k] = bf16_to(bf16[k]);
             }
-            column[i] = room[i];
+            column[i] = converted[i];
         }
     }
 }
 
-INLINE void take_input_by(size_t tile, enum precision precision, const void *input,
-                          const size_t *pixels, size_t channels, float *to, size_t step) {
+INLINE void transform_input_by(size_t tile, enum precision precision, const void *input,
+                               const size_t *pixels, size_t channels, float *to, size_t step) {
     const size_t span = span_of(tile);
     for (size_t c = 0; c < channels; c += LANES) {
         lanes middle[SPAN * SPAN];
-        lanes room[SPAN];
-        const float *some[SPAN];
+        lanes converted[SPAN];
+        const float *lines[SPAN];
         for (size_t x = 0; x < span; x++) {
-            find_column(precision, input, pixels + x, span, c, room, some);
-            spread_input(tile, some, middle[x], span * LANES);
+            find_column(precision, input, pixels + x, span, c, converted, lines);
+            spread_input(tile, lines, middle[x], span * LANES);
         }
         for (size_t y = 0; y < span; y++) {
-            find_row(middle[y * span], LANES, span, some);
-            spread_input(tile, some, to + y * span * step + c, step);
+            find_row(middle[y * span], LANES, span, lines);
+            spread_input(tile, lines, to + y * span * step + c, step);
         }
     }
 }
 
 // Tiles of 2 serve float32 alone.
-VECTORISED void take_input(size_t tile, const void *input, const struct pixels *pixels,
-                           size_t channels, float *to, size_t step) {
+VECTORISED void transform_input(size_t tile, const void *input, const struct pixels *pixels,
+                                size_t channels, float *to, size_t step) {
     if (tile == 2) {
-        take_input_by(2, PRECISION_F32, input, pixels->at, channels, to, step);
+        transform_input_by(2, PRECISION_F32, input, pixels->offset, channels, to, step);
     } else if (pixels->precision == PRECISION_F32) {
-        take_input_by(4, PRECISION_F32, input, pixels->at, channels, to, step);
+        transform_input_by(4, PRECISION_F32, input, pixels->offset, channels, to, step);
     } else {
-        take_input_by(4, PRECISION_BF16, input, pixels->at, channels, to, step);
+        transform_input_by(4, PRECISION_BF16, input, pixels->offset, channels, to, step);
     }
 }
 
-INLINE void take_gradient_by(enum precision precision, const void *gradient, const size_t *pixels,
-                             size_t channels, float *to, size_t step) {
+INLINE void transform_gradient_by(enum precision precision, const void *gradient,
+                                  const size_t *pixels, size_t channels, float *to, size_t step) {
     for (size_t c = 0; c < channels; c += LANES) {
         lanes middle[SPAN * TILE];
-        lanes room[TILE];
-        const float *some[TILE];
+        lanes converted[TILE];
+        const float *lines[TILE];
         for (size_t x = 0; x < TILE; x++) {
-            find_column(precision, gradient, pixels + x, TILE, c, room, some);
-            spread_gradient(some, middle[x], TILE * LANES);
+            find_column(precision, gradient, pixels + x, TILE, c, converted, lines);
+            spread_gradient(lines, middle[x], TILE * LANES);
         }
         for (size_t y = 0; y < SPAN; y++) {
-            find_row(middle[y * TILE], LANES, TILE, some);
-            spread_gradient(some, to + y * SPAN * step + c, step);
+            find_row(middle[y * TILE], LANES, TILE, lines);
+            spread_gradient(lines, to + y * SPAN * step + c, step);
         }
     }
 }
 
-VECTORISED void take_gradient(const void *gradient, const struct pixels *pixels, size_t channels,
-                              float *to, size_t step) {
+VECTORISED void transform_gradient(const void *gradient, const struct pixels *pixels,
+                                   size_t channels, float *to, size_t step) {
     if (pixels->precision == PRECISION_F32) {
-        take_gradient_by(PRECISION_F32, gradient, pixels->at, channels, to, step);
+        transform_gradient_by(PRECISION_F32, gradient, pixels->offset, channels, to, step);
     } else {
-        take_gradient_by(PRECISION_BF16, gradient, pixels->at, channels, to, step);
+        transform_gradient_by(PRECISION_BF16, gradient, pixels->offset, channels, to, step);
     }
 }
 
-INLINE void take_weights_by(size_t tile, const lanes *weights, float *to, size_t step) {
+INLINE void transform_weights_by(size_t tile, const lanes *weights, float *to, size_t step) {
     const size_t span = span_of(tile);
     lanes middle[SPAN * 3];
-    const float *some[3];
+    const float *lines[3];
     for (size_t x = 0; x < 3; x++) {
-        find_row(weights[x], 3 * (size_t)LANES, 3, some);
-        spread_weights(tile, some, middle[x], 3 * (size_t)LANES);
+        find_row(weights[x], 3 * (size_t)LANES, 3, lines);
+        spread_weights(tile, lines, middle[x], 3 * (size_t)LANES);
     }
     for (size_t y = 0; y < span; y++) {
-        find_row(middle[y * 3], LANES, 3, some);
-        spread_weights(tile, some, to + y * span * step, step);
+        find_row(middle[y * 3], LANES, 3, lines);
+        spread_weights(tile, lines, to + y * span * step, step);
     }
 }
 
-VECTORISED void take_weights(size_t tile, const lanes weights[9], float *to, size_t step) {
+VECTORISED void transform_weights(size_t tile, const lanes weights[9], float *to, size_t step) {
     if (tile == 2) {
-        take_weights_by(2, weights, to, step);
+        transform_weights_by(2, weights, to, step);
     } else {
-        take_weights_by(4, weights, to, step);
+        transform_weights_by(4, weights, to, step);
     }
 }
 
 // What is added comes into an array first, and ReLU is a maximum: loops with a choice in them would
 // not become vectors.
-INLINE void store_pixel(const float *made, const float *bias, struct epilogue epilogue,
-                        enum precision precision, void *output, size_t at) {
+INLINE void store_pixel(const float *pixel, const float *bias, struct epilogue epilogue,
+                        enum precision precision, void *output, size_t offset) {
     const float least = epilogue.relu ? 0.0F : -INFINITY;
-    float *floats = (float *)output + at;
-    uint16_t *halves = (uint16_t *)output + at;
+    float *floats = (float *)output + offset;
+    uint16_t *bf16 = (uint16_t *)output + offset;
     lanes all = {0};
     for (size_t i = 0; epilogue.sum && i < LANES; i++) {
-        all[i] = precision == PRECISION_F32 ? floats[i] : bf16_to(halves[i]);
+        all[i] = precision == PRECISION_F32 ? floats[i] : bf16_to(bf16[i]);
     }
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
-        const float sum = made[i] + bias[i] + all[i];
+        const float sum = pixel[i] + bias[i] + all[i];
         all[i] = sum < least ? least : sum;
     }
 #pragma omp simd
@@ -302,55 +301,59 @@ INLINE void store_pixel(const float *made, const float *bias, struct epilogue ep
         if (precision == PRECISION_F32) {
             floats[i] = all[i];
         } else {
-            halves[i] = bf16_from(all[i]);
+            bf16[i] = bf16_from(all[i]);
         }
     }
 }
 
-INLINE void give_output_by(size_t tile, enum precision precision, const float *from, size_t step,
-                           struct epilogue epilogue, size_t channel, void *output,
-                           const size_t *pixels) {
+INLINE void transform_output_by(size_t tile, enum precision precision, const float *from,
+                                size_t step, struct epilogue epilogue, size_t channel, void *output,
+                                const size_t *pixels) {
     const size_t span = span_of(tile);
     const float *bias = epilogue.bias != NULL ? epilogue.bias + channel : zeros;
     lanes middle[TILE * SPAN];
-    const float *some[SPAN];
+    const float *lines[SPAN];
     for (size_t x = 0; x < span; x++) {
-        find_row(from + x * step, span * step, span, some);
-        join_output(tile, some, middle[x], span * LANES);
+        find_row(from + x * step, span * step, span, lines);
+        join_output(tile, lines, middle[x], span * LANES);
     }
     for (size_t y = 0; y < tile; y++) {
-        lanes made[TILE];
-        find_row(middle[y * span], LANES, span, some);
-        join_output(tile, some, made[0], LANES);
+        lanes row[TILE];
+        find_row(middle[y * span], LANES, span, lines);
+        join_output(tile, lines, row[0], LANES);
         for (size_t x = 0; x < tile; x++) {
-            const size_t at = pixels[y * tile + x];
-            if (at != NOWHERE) {
-                store_pixel(made[x], bias, epilogue, precision, output, at + channel);
+            const size_t offset = pixels[y * tile + x];
+            if (offset != NOWHERE) {
+                store_pixel(row[x], bias, epilogue, precision, output, offset + channel);
             }
         }
     }
 }
 
-VECTORISED void give_output(size_t tile, const float *from, size_t step, struct epilogue epilogue,
-                            size_t channel, void *output, const struct pixels *pixels) {
+VECTORISED void transform_output(size_t tile, const float *from, size_t step,
+                                 struct epilogue epilogue, size_t channel, void *output,
+                                 const struct pixels *pixels) {
     if (tile == 2) {
-        give_output_by(2, PRECISION_F32, from, step, epilogue, channel, output, pixels->at);
+        transform_output_by(2, PRECISION_F32, from, step, epilogue, channel, output,
+                            pixels->offset);
     } else if (pixels->precision == PRECISION_F32) {
-        give_output_by(4, PRECISION_F32, from, step, epilogue, channel, output, pixels->at);
+        transform_output_by(4, PRECISION_F32, from, step, epilogue, channel, output,
+                            pixels->offset);
     } else {
-        give_output_by(4, PRECISION_BF16, from, step, epilogue, channel, output, pixels->at);
+        transform_output_by(4, PRECISION_BF16, from, step, epilogue, channel, output,
+                            pixels->offset);
     }
 }
 
-VECTORISED void give_weights(const float *from, size_t step, lanes weights[9]) {
+VECTORISED void transform_weight_gradient(const float *from, size_t step, lanes weights[9]) {
     lanes middle[3 * SPAN];
-    const float *some[SPAN];
+    const float *lines[SPAN];
     for (size_t x = 0; x < SPAN; x++) {
-        find_row(from + x * step, SPAN * step, SPAN, some);
-        join_weights(some, middle[x], SPAN * LANES);
+        find_row(from + x * step, SPAN * step, SPAN, lines);
+        join_weights(lines, middle[x], SPAN * LANES);
     }
     for (size_t y = 0; y < 3; y++) {
-        find_row(middle[y * SPAN], LANES, SPAN, some);
-        join_weights(some, weights[y * 3], LANES);
+        find_row(middle[y * SPAN], LANES, SPAN, lines);
+        join_weights(lines, weights[y * 3], LANES);
     }
 }

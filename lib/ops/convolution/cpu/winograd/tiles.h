@@ -1,13 +1,13 @@
-// Inside Winograd's method: where tiles lie, and their transforms.
+// Winograd's method: where tiles lie, and their transforms.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_TILES_H
 #define PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_TILES_H
 
 #include "ops/convolution/cpu/winograd/winograd.h"
 
 #define LANES WINOGRAD_LANES
-#define MOST_TILE 4 // outputs in one direction
-#define MOST_SPAN 6 // inputs, and points
-#define MOST_POINTS (MOST_SPAN * MOST_SPAN)
+#define MAX_TILE 4 // outputs in one direction
+#define MAX_SPAN 6 // inputs, and points
+#define MAX_POINTS (MAX_SPAN * MAX_SPAN)
 
 static inline size_t span_of(size_t tile) {
     return tile + 2;
@@ -36,10 +36,10 @@ struct corner {
     size_t image, y, x;
 };
 
-static inline struct corner corner_of(const struct winograd *shape, size_t tile, size_t number) {
+static inline struct corner corner_of(const struct winograd *shape, size_t tile, size_t index) {
     const struct tiles tiles = tiles_of(shape, tile);
-    return (struct corner){number / tiles.across / tiles.down,
-                           number / tiles.across % tiles.down * tile, number % tiles.across * tile};
+    return (struct corner){index / tiles.across / tiles.down,
+                           index / tiles.across % tiles.down * tile, index % tiles.across * tile};
 }
 
 #define NOWHERE SIZE_MAX
@@ -47,7 +47,7 @@ static inline struct corner corner_of(const struct winograd *shape, size_t tile,
 // Where pixels of activations have their first channel: NOWHERE outside of the image.
 struct pixels {
     enum precision precision;
-    size_t at[MOST_POINTS];
+    size_t offset[MAX_POINTS];
 };
 
 // The `side` x `side` pixels from (y, x) on, less `before`.
@@ -59,7 +59,7 @@ static inline void find_pixels(const struct winograd *shape, struct corner from,
             const size_t y = from.y + i - before; // below 0: far outside
             const size_t x = from.x + k - before;
             const bool inside = y < shape->height && x < shape->width;
-            found->at[i * side + k] =
+            found->offset[i * side + k] =
                 inside ? ((from.image * shape->height + y) * shape->width + x) * channels : NOWHERE;
         }
     }
@@ -68,22 +68,22 @@ static inline void find_pixels(const struct winograd *shape, struct corner from,
 // ---- transforms. Numbers at the points lie `step` floats apart.
 
 // Of tiles of 4 or 2: span x span input pixels.
-void take_input(size_t tile, const void *input, const struct pixels *pixels, size_t channels,
-                float *to, size_t step);
+void transform_input(size_t tile, const void *input, const struct pixels *pixels, size_t channels,
+                     float *to, size_t step);
 
 // 3 x 3 weights of LANES channels.
-void take_weights(size_t tile, const float weights[9][LANES], float *to, size_t step);
+void transform_weights(size_t tile, const float weights[9][LANES], float *to, size_t step);
 
 // LANES channels, from `channel` on, of tile x tile output pixels: sums at the points, with the
 // epilogue.
-void give_output(size_t tile, const float *from, size_t step, struct epilogue epilogue,
-                 size_t channel, void *output, const struct pixels *pixels);
+void transform_output(size_t tile, const float *from, size_t step, struct epilogue epilogue,
+                      size_t channel, void *output, const struct pixels *pixels);
 
 // Of tiles of 4: the pixels of the output's gradient.
-void take_gradient(const void *gradient, const struct pixels *pixels, size_t channels, float *to,
-                   size_t step);
+void transform_gradient(const void *gradient, const struct pixels *pixels, size_t channels,
+                        float *to, size_t step);
 
 // The gradients of 3 x 3 weights of LANES channels.
-void give_weights(const float *from, size_t step, float weights[9][LANES]);
+void transform_weight_gradient(const float *from, size_t step, float weights[9][LANES]);
 
 #endif

@@ -7,13 +7,13 @@
 #include <omp.h>
 
 #define BLOCK_FLOATS ((size_t)131072) // of a block's numbers, if it has not too few tiles then
-#define LEAST_TILES ((size_t)36)
-#define MOST_TILES ((size_t)96)
-#define LEAST_CHANNELS 32 // below that the transforms take what the method saves
+#define MIN_TILES ((size_t)36)
+#define MAX_TILES ((size_t)96)
+#define MIN_CHANNELS 32 // below that the transforms take what the method saves
 
 bool cpu_winograd_suits(const struct winograd *shape) {
     return shape->channels % LANES == 0 && shape->out_channels % LANES == 0 &&
-           shape->channels >= LEAST_CHANNELS && shape->out_channels >= LEAST_CHANNELS;
+           shape->channels >= MIN_CHANNELS && shape->out_channels >= MIN_CHANNELS;
 }
 
 // ---- weights, as panels of 16 output channels: (point, panel, channel, lane)
@@ -22,8 +22,8 @@ size_t cpu_winograd_weights_size(const struct winograd *shape) {
     return points_of(shape->tile) * shape->channels * shape->out_channels;
 }
 
-void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool turned,
-                          float *made) {
+void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool rotated,
+                          float *transformed) {
     const size_t channels = shape->channels;
     const size_t panels = shape->out_channels / LANES;
     const size_t step = shape->out_channels * channels;
@@ -34,12 +34,13 @@ void cpu_winograd_weights(const struct winograd *shape, const float *weights, bo
             for (size_t i = 0; i < LANES; i++) {
                 const size_t o = panel * LANES + i;
                 const float *from =
-                    weights + (turned ? c * shape->out_channels + o : o * channels + c) * 9;
+                    weights + (rotated ? c * shape->out_channels + o : o * channels + c) * 9;
                 for (size_t tap = 0; tap < 9; tap++) {
-                    taken[turned ? 8 - tap : tap][i] = from[tap];
+                    taken[rotated ? 8 - tap : tap][i] = from[tap];
                 }
             }
-            take_weights(shape->tile, taken, made + (panel * channels + c) * LANES, step);
+            transform_weights(shape->tile, taken, transformed + (panel * channels + c) * LANES,
+                              step);
         }
     }
 }
@@ -58,7 +59,7 @@ struct block {
 static size_t tiles_of_block(const struct winograd *shape) {
     const size_t fit =
         BLOCK_FLOATS / (points_of(shape->tile) * (shape->channels + shape->out_channels));
-    const size_t most = fit < LEAST_TILES ? LEAST_TILES : fit > MOST_TILES ? MOST_TILES : fit;
+    const size_t most = fit < MIN_TILES ? MIN_TILES : fit > MAX_TILES ? MAX_TILES : fit;
     const size_t share =
         (tile_count(shape, shape->tile) + (size_t)shape->threads - 1) / (size_t)shape->threads;
     const size_t tiles = share < most ? share : most;
@@ -76,7 +77,7 @@ static size_t thread_floats(const struct winograd *shape) {
            (step_of(tiles, shape->channels) + step_of(tiles, shape->out_channels));
 }
 
-size_t cpu_winograd_scratch(const struct winograd *shape) {
+size_t cpu_winograd_workspace(const struct winograd *shape) {
     return (size_t)shape->threads * thread_floats(shape) * sizeof(float);
 }
 
@@ -87,8 +88,8 @@ static void store_tile(const struct winograd *shape, const struct block *block, 
     find_pixels(shape, corner_of(shape, side, block->first + tile), 0, side, shape->out_channels,
                 &pixels);
     for (size_t panel = 0; panel < block->panels; panel++) {
-        give_output(side, block->out + (tile * block->panels + panel) * LANES, block->out_step,
-                    epilogue, (block->panel + panel) * LANES, output, &pixels);
+        transform_output(side, block->out + (tile * block->panels + panel) * LANES, block->out_step,
+                         epilogue, (block->panel + panel) * LANES, output, &pixels);
     }
 }
 
@@ -100,7 +101,8 @@ static void do_block(const struct winograd *shape, const struct block *block, co
         struct pixels pixels;
         find_pixels(shape, corner_of(shape, side, block->first + tile), 1, span_of(side), channels,
                     &pixels);
-        take_input(side, input, &pixels, channels, block->in + tile * channels, block->in_step);
+        transform_input(side, input, &pixels, channels, block->in + tile * channels,
+                        block->in_step);
     }
     for (size_t point = 0; point < points_of(side); point++) {
         const float *from =
@@ -117,26 +119,26 @@ static void do_block(const struct winograd *shape, const struct block *block, co
 }
 
 void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
-                           struct epilogue epilogue, void *output, void *scratch) {
+                           struct epilogue epilogue, void *output, void *workspace) {
     const size_t tiles = tile_count(shape, shape->tile);
     const size_t together = tiles_of_block(shape);
     const size_t blocks = (tiles + together - 1) / together;
     const size_t panels = shape->out_channels / LANES;
     // Few tiles: threads share out the output channels, too.
     const size_t wanted = ((size_t)shape->threads + blocks - 1) / blocks;
-    const size_t some = (panels + wanted - 1) / wanted;
-    const size_t parts = (panels + some - 1) / some;
+    const size_t panel_step = (panels + wanted - 1) / wanted;
+    const size_t parts = (panels + panel_step - 1) / panel_step;
 #pragma omp parallel for schedule(dynamic) num_threads(shape->threads)
     for (size_t item = 0; item < blocks * parts; item++) {
         const size_t first = item / parts * together;
-        const size_t panel = item % parts * some;
+        const size_t panel = item % parts * panel_step;
         struct block block = {.first = first,
                               .tiles = tiles - first < together ? tiles - first : together,
                               .panel = panel,
-                              .panels = panels - panel < some ? panels - panel : some,
+                              .panels = panels - panel < panel_step ? panels - panel : panel_step,
                               .in_step = step_of(together, shape->channels),
                               .out_step = step_of(together, shape->out_channels)};
-        block.in = (float *)scratch + (size_t)omp_get_thread_num() * thread_floats(shape);
+        block.in = (float *)workspace + (size_t)omp_get_thread_num() * thread_floats(shape);
         block.out = block.in + points_of(shape->tile) * block.in_step;
         do_block(shape, &block, input, weights, epilogue, output);
     }

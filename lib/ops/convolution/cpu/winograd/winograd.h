@@ -1,4 +1,4 @@
-// Inside the CPU backend: 3 x 3 convolutions of float32, stride 1, padded by 1, by Winograd's
+// 3 x 3 convolutions of float32, stride 1, padded by 1, by Winograd's
 // method (Lavin, Gray 2016). Input tiles and weights become numbers at points, the values of
 // polynomials in either direction; these are multiplied, and their sums over the channels brought
 // back. F(4 x 4, 3 x 3), with the points 0, +-5/8, +-3/2 and infinity, makes a tile of 4 x 4
@@ -28,23 +28,23 @@ bool cpu_winograd_suits(const struct winograd *shape);
 // Floats of transformed weights.
 size_t cpu_winograd_weights_size(const struct winograd *shape);
 
-// Takes weights, OIHW. `turned`: for the input's gradient, which is the convolution of the
-// output's gradient with weights that are turned around; `shape` is that convolution's, and
+// Takes weights, OIHW. `rotated`: for the input's gradient, which is the convolution of the
+// output's gradient with weights rotated by 180 degrees; `shape` is that convolution's, and
 // the weights are (channels, out_channels, 3, 3).
-void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool turned,
-                          float *made);
+void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool rotated,
+                          float *transformed);
 
-// Scratch memory in bytes, of a convolution and of the weights' gradient.
-size_t cpu_winograd_scratch(const struct winograd *shape);
-size_t cpu_winograd_gradient_scratch(const struct winograd *shape);
+// Workspace in bytes, of a convolution and of the weights' gradient.
+size_t cpu_winograd_workspace(const struct winograd *shape);
+size_t cpu_winograd_gradient_workspace(const struct winograd *shape);
 
 // An image's bytes depend neither on the other images nor on the number of threads.
 void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
-                           struct epilogue epilogue, void *output, void *scratch);
+                           struct epilogue epilogue, void *output, void *workspace);
 
 // Adds to `gradient`, OIHW, by F(4 x 4, 3 x 3) whatever the tile. Bytes do not depend on the number
 // of threads.
 void cpu_winograd_gradient(const struct winograd *shape, const void *input,
-                           const void *output_gradient, float *gradient, void *scratch);
+                           const void *output_gradient, float *gradient, void *workspace);
 
 #endif
