@@ -96,7 +96,7 @@ static bool read_one(struct stream_reader *reader, bool checkpoint, struct recor
 }
 
 // The next record of every stream; false where all have ended.
-static bool read_all(struct inputs *inputs, bool checkpoint, uint64_t number) {
+static bool read_all(struct inputs *inputs, bool checkpoint, uint64_t record_number) {
     const size_t none = inputs->count;
     size_t ended = none;
     size_t going = none;
@@ -113,7 +113,7 @@ static bool read_all(struct inputs *inputs, bool checkpoint, uint64_t number) {
     }
     if (ended != none && going != none) {
         die("%s: ends after %" PRIu64 " records, and %s goes on with '%.*s'", inputs->names[ended],
-            number, inputs->names[going], TEXT_ARG(inputs->records[going].id));
+            record_number, inputs->names[going], TEXT_ARG(inputs->records[going].id));
     }
     return going != none;
 }
@@ -141,9 +141,11 @@ static void merge_streams(struct inputs *inputs, const struct options *options,
     merge->weights = inputs->weights;
     merge->type = type_named(options->type, kind);
     merge->from_first = checkpoint ? CHECKPOINT_STATE : NULL;
-    for (uint64_t number = 0; read_all(inputs, checkpoint && !unchanged, number); number++) {
-        const bool good = unchanged ? merge_pass(merge, &inputs->records[0], &error)
-                                    : merge_records(merge, inputs->records, number + 1, &error);
+    for (uint64_t record_number = 0; read_all(inputs, checkpoint && !unchanged, record_number);
+         record_number++) {
+        const bool good = unchanged
+                              ? merge_pass(merge, &inputs->records[0], &error)
+                              : merge_records(merge, inputs->records, record_number + 1, &error);
         if (!good) {
             die("%s", error.text);
         }

@@ -121,7 +121,7 @@ static void prediction_of(struct image *mask, const struct record *sample,
 // drawn from a stream that turns out to be damaged gets no name.
 struct pictures {
     const char *directory; // NULL: one picture, to `output`
-    bool made;             // the directory was not there before
+    bool created;          // the directory was not there before
     bool finished;         // nothing to tidy up at exit any more
     char *hidden;          // DIRECTORY/.overlay-XXXXXX
     struct ids ids;
@@ -150,7 +150,7 @@ static void tidy_up(int status, void *argument) {
         free(path);
     }
     (void)rmdir(pictures->hidden);
-    if (pictures->made) {
+    if (pictures->created) {
         (void)rmdir(pictures->directory);
     }
 }
@@ -165,8 +165,8 @@ static struct pictures *pictures_open(const struct options *options) {
         pictures->output = output_open(options->common.output, OUTPUT_BYTES);
         return pictures;
     }
-    pictures->made = mkdir(options->directory, 0777) == 0;
-    if ((!pictures->made && errno != EEXIST) ||
+    pictures->created = mkdir(options->directory, 0777) == 0;
+    if ((!pictures->created && errno != EEXIST) ||
         asprintf(&pictures->hidden, "%s/.overlay-XXXXXX", options->directory) < 0 ||
         mkdtemp(pictures->hidden) == NULL || on_exit(tidy_up, pictures) != 0) {
         die("%s: %s", options->directory, strerror(errno));

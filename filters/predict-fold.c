@@ -121,11 +121,11 @@ static void open_network(struct prediction *prediction, const struct options *op
 // read.
 static void make_halves(float *numbers, size_t count) {
     enum { BLOCK = 1024 };
-    uint16_t halves[BLOCK];
+    uint16_t fp16[BLOCK];
     for (size_t i = 0; i < count; i += BLOCK) {
-        const size_t some = count - i < BLOCK ? count - i : BLOCK;
-        fp16_write(halves, numbers + i, some);
-        memcpy((uint16_t *)(void *)numbers + i, halves, some * sizeof *halves);
+        const size_t chunk = count - i < BLOCK ? count - i : BLOCK;
+        fp16_write(fp16, numbers + i, chunk);
+        memcpy((uint16_t *)(void *)numbers + i, fp16, chunk * sizeof *fp16);
     }
 }
 

@@ -29,11 +29,11 @@ static bool add(struct decisions *decisions, struct text id, enum decision decis
     if (!*added) {
         return true;
     }
-    unsigned char *at = array_grow(decisions->values, &decisions->capacity, place + 1, 1);
-    if (at == NULL) {
+    unsigned char *values = array_grow(decisions->values, &decisions->capacity, place + 1, 1);
+    if (values == NULL) {
         return fail(error, "no memory for %zu decisions", place + 1);
     }
-    decisions->values = at;
+    decisions->values = values;
     decisions->values[place] = (unsigned char)decision;
     return true;
 }

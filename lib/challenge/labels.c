@@ -171,19 +171,19 @@ void labels_free(struct labels *labels) {
 
 // ---- sizes
 
-static bool parse_side(const char **at, size_t *side) {
+static bool parse_side(const char **cursor, size_t *side) {
     *side = 0;
-    const char *first = *at;
-    while (**at >= '0' && **at <= '9' && *side <= IMAGE_MAX_SIDE) {
-        *side = 10 * *side + (size_t)(*(*at)++ - '0');
+    const char *first = *cursor;
+    while (**cursor >= '0' && **cursor <= '9' && *side <= IMAGE_MAX_SIDE) {
+        *side = 10 * *side + (size_t)(*(*cursor)++ - '0');
     }
-    return *at > first && *side >= 1 && *side <= IMAGE_MAX_SIDE;
+    return *cursor > first && *side >= 1 && *side <= IMAGE_MAX_SIDE;
 }
 
 bool labels_parse_size(const char *text, size_t *height, size_t *width, struct error *error) {
-    const char *at = text;
-    if (!parse_side(&at, height) || *at++ != 'x' || !parse_side(&at, width) || *at != 0 ||
-        *height * *width > IMAGE_MAX_PIXELS) {
+    const char *cursor = text;
+    if (!parse_side(&cursor, height) || *cursor++ != 'x' || !parse_side(&cursor, width) ||
+        *cursor != 0 || *height * *width > IMAGE_MAX_PIXELS) {
         return fail(error, "'%s': not a size such as 1024x1024 (height, width)", text);
     }
     return true;

@@ -11,15 +11,15 @@
 
 #define SHAPE_TEXT 200
 
-static bool check_ids(const struct merge *merge, const struct record *inputs, uint64_t number,
-                      struct error *error) {
+static bool check_ids(const struct merge *merge, const struct record *inputs,
+                      uint64_t record_number, struct error *error) {
     for (size_t k = 1; k < merge->count; k++) {
         if (!text_equal(inputs[k].id, inputs[0].id)) {
             return fail(error,
                         "%s: record %" PRIu64 " is '%.*s', and '%.*s' in %s: the streams are out "
                         "of step",
-                        merge->names[k], number, TEXT_ARG(inputs[k].id), TEXT_ARG(inputs[0].id),
-                        merge->names[0]);
+                        merge->names[k], record_number, TEXT_ARG(inputs[k].id),
+                        TEXT_ARG(inputs[0].id), merge->names[0]);
         }
     }
     return true;
@@ -62,17 +62,18 @@ static const struct tensor *find_tensor(const struct record *record, struct text
 static bool collect(struct merge *merge, const struct record *inputs, struct text name,
                     struct error *error) {
     for (size_t k = 0; k < merge->count; k++) {
-        const struct tensor *part = merge->inputs[k] = find_tensor(&inputs[k], name);
+        const struct tensor *tensor = merge->inputs[k] = find_tensor(&inputs[k], name);
         const struct tensor *first = merge->inputs[0];
-        if (part == NULL) {
+        if (tensor == NULL) {
             return fail(error, "%s: %.*s: no tensor '%.*s', which %s has", merge->names[k],
                         TEXT_ARG(inputs[k].id), TEXT_ARG(name), merge->names[0]);
         }
-        const bool averaged = dtype_is_float(first->type) && dtype_is_float(part->type);
-        if (!same_shape(part, first) || (!averaged && part->type != first->type)) {
+        const bool averaged = dtype_is_float(first->type) && dtype_is_float(tensor->type);
+        if (!same_shape(tensor, first) || (!averaged && tensor->type != first->type)) {
             return differ(merge, k, &inputs[k], name, error);
         }
-        if (!averaged && part->bytes > 0 && memcmp(part->data, first->data, part->bytes) != 0) {
+        if (!averaged && tensor->bytes > 0 &&
+            memcmp(tensor->data, first->data, tensor->bytes) != 0) {
             return fail(error, "%s: %.*s: '%.*s' has other values than in %s", merge->names[k],
                         TEXT_ARG(inputs[k].id), TEXT_ARG(name), merge->names[0]);
         }
@@ -124,10 +125,10 @@ static bool not_finite(const struct merge *merge, struct text name, struct error
 // The field becomes the mean of merge->parts, which goes to `bytes`.
 static bool put_mean(struct merge *merge, struct field *field, struct tensor *mean,
                      unsigned char *bytes, struct error *error) {
-    const struct tensor *part = merge->inputs[0];
-    *mean = *part;
-    mean->type = mean_type(merge, part);
-    mean->bytes = mean_bytes(merge, part);
+    const struct tensor *tensor = merge->inputs[0];
+    *mean = *tensor;
+    mean->type = mean_type(merge, tensor);
+    mean->bytes = mean_bytes(merge, tensor);
     mean->data = bytes;
     ensemble_mean(merge->inputs, merge->weights, merge->count, mean->type, bytes);
     field->value = value_tensor(mean);
@@ -147,11 +148,11 @@ static bool check_finite(const struct merge *merge, size_t k, const struct recor
     return true;
 }
 
-bool merge_records(struct merge *merge, const struct record *inputs, uint64_t number,
+bool merge_records(struct merge *merge, const struct record *inputs, uint64_t record_number,
                    struct error *error) {
     const struct record *first = &inputs[0];
     unsigned char *bytes = NULL;
-    if (!check_ids(merge, inputs, number, error)) {
+    if (!check_ids(merge, inputs, record_number, error)) {
         return false;
     }
     merge->record = *first;

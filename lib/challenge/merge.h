@@ -21,14 +21,14 @@ struct merge {
 };
 
 // Merges one record of each stream into merge->record, which lives as long as they do and until the
-// next call. `number` (from 1) is for messages.
+// next call. `record_number` (from 1) is for messages.
 //
 // The ids must be equal. Fields come in the first stream's order: tensors of floating type, which
 // all must have with the same shape, become their mean (ensemble.h); other tensors must be equal in
 // type, shape and bytes; numbers, texts and lists are the first stream's. A mean that is not finite
 // is an error: no stream then holds one that came from a NaN. What only the other streams have is
 // left out. Errors name the stream that differs.
-CHECKED bool merge_records(struct merge *merge, const struct record *inputs, uint64_t number,
+CHECKED bool merge_records(struct merge *merge, const struct record *inputs, uint64_t record_number,
                            struct error *error);
 
 // Whether a record that passes unchanged, of the only stream, is one: its numbers are finite.

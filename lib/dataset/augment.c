@@ -75,8 +75,8 @@ static bool make_mask(const struct augment_rule *rule, struct augmented *out,
     if (!draw_lesion(rule, out, &whole, error)) {
         return false;
     }
-    const struct image_view part = cut(whole, crop);
-    return resize_nearest(&out->mask, &part, error);
+    const struct image_view window = cut(whole, crop);
+    return resize_nearest(&out->mask, &window, error);
 }
 
 static void add_field(struct augmented *out, const char *name, struct value value) {
@@ -125,8 +125,8 @@ bool augment_sample(const struct augment_rule *rule, uint64_t position, const st
     const struct augment_crop crop =
         rule->plain ? (struct augment_crop){0, 0, whole.height, whole.width, false}
                     : augment_draw_crop(rule->seed, position, whole.height, whole.width);
-    const struct image_view part = cut(whole, &crop);
-    if (!resize_bilinear(&out->image, &part, error) ||
+    const struct image_view window = cut(whole, &crop);
+    if (!resize_bilinear(&out->image, &window, error) ||
         (out->lesion.labelled && !make_mask(rule, out, &crop, error))) {
         return fail_within(error, "%.*s", TEXT_ARG(sample->id));
     }

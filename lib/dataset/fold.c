@@ -10,26 +10,26 @@
 
 bool fold_parse(struct fold *fold, const char *text, struct error *error) {
     char *end = NULL;
-    unsigned long number[2] = {0, 0};
-    const char *at = text;
+    unsigned long values[2] = {0, 0};
+    const char *cursor = text;
     errno = 0;
     for (int i = 0; i < 2; i++) {
-        if (!isdigit((unsigned char)*at)) {
+        if (!isdigit((unsigned char)*cursor)) {
             return fail(error, "'%s': a fold is written K/N, such as 0/10", text);
         }
-        number[i] = strtoul(at, &end, 10);
+        values[i] = strtoul(cursor, &end, 10);
         if (*end != (i == 0 ? '/' : 0) || errno != 0) {
             return fail(error, "'%s': a fold is written K/N, such as 0/10", text);
         }
-        at = end + 1;
+        cursor = end + 1;
     }
-    if (number[1] < 2 || number[1] > UINT16_MAX) {
+    if (values[1] < 2 || values[1] > UINT16_MAX) {
         return fail(error, "'%s': from 2 to %d folds", text, UINT16_MAX);
     }
-    if (number[0] >= number[1]) {
-        return fail(error, "'%s': folds count from 0: K is from 0 to %lu", text, number[1] - 1);
+    if (values[0] >= values[1]) {
+        return fail(error, "'%s': folds count from 0: K is from 0 to %lu", text, values[1] - 1);
     }
-    *fold = (struct fold){number[0], number[1]};
+    *fold = (struct fold){values[0], values[1]};
     return true;
 }
 
@@ -59,8 +59,8 @@ static bool sort_ids(struct named *sorted, const struct text *ids, size_t count,
 // Keeps of `order`, a permutation of the sorted ids, the positions that belong to the split.
 static size_t pick(uint32_t *order, size_t count, const struct named *sorted, struct fold fold,
                    enum split split) {
-    const size_t first = count * fold.number / fold.count;
-    const size_t behind = count * (fold.number + 1) / fold.count;
+    const size_t first = count * fold.index / fold.count;
+    const size_t behind = count * (fold.index + 1) / fold.count;
     size_t selected = 0;
     for (size_t i = 0; i < count; i++) {
         const bool validates = first <= i && i < behind;

@@ -12,9 +12,9 @@
 
 enum split { SPLIT_ALL, SPLIT_TRAIN, SPLIT_VAL };
 
-// Fold `number` of `count`, 0 <= number < count.
+// Fold `index` of `count`, 0 <= number < count.
 struct fold {
-    size_t number, count;
+    size_t index, count;
 };
 
 // Reads "K/N"; K counts from 0.

@@ -126,9 +126,9 @@ void mask_above_fp16(struct image *mask, const void *fp16, double threshold) {
     enum { BLOCK = 1024 };
     float numbers[BLOCK];
     for (size_t done = 0; done < count; done += BLOCK) {
-        const size_t some = count - done < BLOCK ? count - done : BLOCK;
-        fp16_read(numbers, (const unsigned char *)fp16 + 2 * done, some);
-        above_floats(mask->pixels + done, (const unsigned char *)numbers, some,
+        const size_t chunk = count - done < BLOCK ? count - done : BLOCK;
+        fp16_read(numbers, (const unsigned char *)fp16 + 2 * done, chunk);
+        above_floats(mask->pixels + done, (const unsigned char *)numbers, chunk,
                      float_below(threshold));
     }
 }
@@ -147,8 +147,8 @@ void mask_above_double(struct image *mask, const void *doubles, double threshold
 }
 
 void mask_above_byte(struct image *mask, const void *bytes, double threshold) {
-    const uint8_t *at = bytes;
+    const uint8_t *levels = bytes;
     for (size_t i = 0; i < mask->height * mask->width; i++) {
-        mask->pixels[i] = (double)at[i] > threshold;
+        mask->pixels[i] = (double)levels[i] > threshold;
     }
 }

@@ -161,8 +161,8 @@ static void gather_lanes(uint8_t *lanes, const struct image_view *in, size_t y) 
             }
             transpose8(block);
             for (size_t j = 0; j < 8; j++) {
-                const size_t at = in->flipped ? in->width - 1 - (x + j) : x + j;
-                memcpy(lanes + at * LANES + i, &block[j], 8);
+                const size_t column = in->flipped ? in->width - 1 - (x + j) : x + j;
+                memcpy(lanes + column * LANES + i, &block[j], 8);
             }
         }
     }

@@ -17,11 +17,11 @@ void runs_free(struct runs *runs) {
 }
 
 static bool add_run(struct runs *runs, uint32_t start, uint32_t end, struct error *error) {
-    struct run *at = array_grow(runs->items, &runs->capacity, runs->count + 1, sizeof *at);
-    if (at == NULL) {
+    struct run *items = array_grow(runs->items, &runs->capacity, runs->count + 1, sizeof *items);
+    if (items == NULL) {
         return fail(error, "no memory for %zu runs", runs->count + 1);
     }
-    runs->items = at;
+    runs->items = items;
     runs->items[runs->count++] = (struct run){start, end};
     return true;
 }
@@ -41,22 +41,22 @@ static bool is_blank(char c) {
 
 // Reads the next number of a text: 1 found, 0 the text ends, -1 neither a number nor a blank, or
 // too large.
-static int next_number(const char **at, const char *end, uint64_t *number) {
-    while (*at < end && is_blank(**at)) {
-        ++*at;
+static int next_number(const char **cursor, const char *end, uint64_t *number) {
+    while (*cursor < end && is_blank(**cursor)) {
+        ++*cursor;
     }
-    if (*at == end) {
+    if (*cursor == end) {
         return 0;
     }
-    const char *start = *at;
+    const char *start = *cursor;
     *number = 0;
-    for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
-        *number = *number * 10 + (uint64_t)(**at - '0');
+    for (; *cursor < end && **cursor >= '0' && **cursor <= '9'; ++*cursor) {
+        *number = *number * 10 + (uint64_t)(**cursor - '0');
         if (*number > UINT32_MAX) {
             return -1;
         }
     }
-    return *at > start && (*at == end || is_blank(**at)) ? 1 : -1;
+    return *cursor > start && (*cursor == end || is_blank(**cursor)) ? 1 : -1;
 }
 
 static bool is_empty_mask(const char *text, size_t length) {
@@ -89,7 +89,7 @@ static bool look_absolute(const char *text, const char *end, uint64_t pixels) {
 
 bool runs_parse_more(struct runs *runs, const char *text, size_t length, size_t height,
                      size_t width, struct error *error) {
-    const char *at = text;
+    const char *cursor = text;
     const char *end = text + length;
     const uint64_t pixels = (uint64_t)height * width;
     uint64_t position = 0;
@@ -103,8 +103,8 @@ bool runs_parse_more(struct runs *runs, const char *text, size_t length, size_t 
     for (;; pairs++) {
         uint64_t gap = 0;
         uint64_t run = 0;
-        const int has_gap = next_number(&at, end, &gap);
-        const int has_run = has_gap > 0 ? next_number(&at, end, &run) : 0;
+        const int has_gap = next_number(&cursor, end, &gap);
+        const int has_run = has_gap > 0 ? next_number(&cursor, end, &run) : 0;
         if (has_gap < 0 || has_run < 0) {
             return fail(error, "run lengths: pair %zu is not two whole numbers", pairs + 1);
         }
@@ -196,7 +196,7 @@ bool runs_equal(const struct runs *a, const struct runs *b) {
            (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof *a->items) == 0);
 }
 
-static char *write_number(char *at, uint32_t number) {
+static char *write_number(char *cursor, uint32_t number) {
     char digits[10];
     size_t count = 0;
     do {
@@ -204,9 +204,9 @@ static char *write_number(char *at, uint32_t number) {
         number /= 10;
     } while (number > 0);
     while (count > 0) {
-        *at++ = digits[--count];
+        *cursor++ = digits[--count];
     }
-    return at;
+    return cursor;
 }
 
 bool runs_format(struct runs_text *text, const struct runs *runs, struct error *error) {
@@ -219,19 +219,19 @@ bool runs_format(struct runs_text *text, const struct runs *runs, struct error *
         text->bytes = grown;
         text->capacity = needed;
     }
-    char *at = text->bytes;
+    char *cursor = text->bytes;
     uint32_t last = 0;
     for (size_t i = 0; i < runs->count; i++) {
-        at = write_number(at, runs->items[i].start - last);
-        *at++ = ' ';
-        at = write_number(at, runs->items[i].end - runs->items[i].start);
-        *at++ = ' ';
+        cursor = write_number(cursor, runs->items[i].start - last);
+        *cursor++ = ' ';
+        cursor = write_number(cursor, runs->items[i].end - runs->items[i].start);
+        *cursor++ = ' ';
         last = runs->items[i].end;
     }
     if (runs->count == 0) {
-        memcpy(at, "-1 ", 3);
-        at += 3;
+        memcpy(cursor, "-1 ", 3);
+        cursor += 3;
     }
-    text->length = (size_t)(at - text->bytes) - 1;
+    text->length = (size_t)(cursor - text->bytes) - 1;
     return true;
 }

@@ -2,9 +2,9 @@
 #include "models/blocks.h"
 #include "ops/ops.h"
 
-static value_id project(struct graph *graph, value_id x, const char *name, const char *part,
+static value_id project(struct graph *graph, value_id x, const char *name, const char *projection,
                         size_t channels) {
-    const struct layer_name full = graph_name("%s.%s", name, part);
+    const struct layer_name full = graph_name("%s.%s", name, projection);
     const struct convolution layer = {
         .name = full.text, .channels = channels, .kernel = 1, .stride = 1, .bias = true};
     return convolution(graph, x, &layer);

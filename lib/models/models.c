@@ -34,14 +34,14 @@ enum {
     MODELS = DECODERS * ENCODERS,
 };
 
-const char *model_name(size_t number) {
+const char *model_name(size_t index) {
     static char names[MODELS][MAX_NAME];
-    if (number >= MODELS) {
+    if (index >= MODELS) {
         return NULL;
     }
-    (void)snprintf(names[number], MAX_NAME, "%s-%s", decoders[number % DECODERS].name,
-                   encoders[number / DECODERS].name);
-    return names[number];
+    (void)snprintf(names[index], MAX_NAME, "%s-%s", decoders[index % DECODERS].name,
+                   encoders[index / DECODERS].name);
+    return names[index];
 }
 
 const char *model_choices(void) {
@@ -56,11 +56,11 @@ const char *model_choices(void) {
 
 // The number of a network; MODELS where there is none of that name.
 static size_t find(const char *name) {
-    size_t number = 0;
-    while (number < MODELS && strcmp(model_name(number), name) != 0) {
-        number++;
+    size_t index = 0;
+    while (index < MODELS && strcmp(model_name(index), name) != 0) {
+        index++;
     }
-    return number;
+    return index;
 }
 
 bool model_known(const char *name) {
@@ -83,12 +83,12 @@ static bool size_fits(const struct model_options *options, size_t least, struct 
 
 struct graph *model_build(const char *name, enum graph_mode mode,
                           const struct model_options *options, struct error *error) {
-    const size_t number = find(name);
-    if (number == MODELS) {
+    const size_t index = find(name);
+    if (index == MODELS) {
         (void)fail(error, "there is no network '%s'; there are: %s", name, model_choices());
         return NULL;
     }
-    if (!size_fits(options, decoders[number % DECODERS].least_side, error)) {
+    if (!size_fits(options, decoders[index % DECODERS].least_side, error)) {
         return NULL;
     }
     struct graph *graph = graph_new(mode);
@@ -99,8 +99,8 @@ struct graph *model_build(const char *name, enum graph_mode mode,
     const struct shape shape = {options->images, options->height, options->width,
                                 options->gray ? 1 : 3};
     const value_id x = graph_input(graph, shape, options->gray ? STORAGE_BYTE : STORAGE_FLOAT);
-    decoders[number % DECODERS].build(graph, normalise_input(graph, x),
-                                      encoders[number / DECODERS].build, options);
+    decoders[index % DECODERS].build(graph, normalise_input(graph, x),
+                                     encoders[index / DECODERS].build, options);
     if (!graph_check(graph, error)) {
         graph_free(graph);
         return NULL;

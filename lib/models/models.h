@@ -22,8 +22,8 @@ CHECKED struct graph *model_build(const char *name, enum graph_mode mode,
 // Whether there is a network of this name.
 bool model_known(const char *name);
 
-// The name of network `number`, DECODER-ENCODER; NULL behind the last one.
-const char *model_name(size_t number);
+// The name of network `index`, DECODER-ENCODER; NULL behind the last one.
+const char *model_name(size_t index);
 
 // All names: "unet-resnet18|bisenet-resnet18".
 const char *model_choices(void);

@@ -20,18 +20,20 @@ static void trace(float *grid, const struct patient *patient, const float (*knot
 }
 
 static void draw_body(float *grid, const struct patient *patient, struct random *random) {
-    static const float half[][2] = {
+    static const float half_width[][2] = {
         {0.34f, -1.2f}, {0.35f, -0.35f}, {0.46f, -0.17f}, {0.80f, -0.10f}, {1.15f, -0.06f},
         {1.36f, 0.01f}, {1.48f, 0.18f},  {1.43f, 0.38f},  {1.29f, 0.50f},  {1.21f, 0.62f},
         {1.18f, 0.85f}, {1.19f, 1.2f},   {1.20f, 1.7f},   {1.20f, 2.4f},   {1.20f, 3.2f}};
-    const size_t count = sizeof half / sizeof *half;
+    const size_t count = sizeof half_width / sizeof *half_width;
     float knots[KNOTS_MAX][2];
     const float slope = 0.05f * normal(random), neck = 1.0f + 0.1f * normal(random);
     for (size_t i = 0; i < count; i++) {
         const bool low = i >= 8;
-        const float wide = low ? half[i][0] + 0.16f * (patient->fat - 1.0f) + 0.02f : half[i][0];
+        const float wide =
+            low ? half_width[i][0] + 0.16f * (patient->fat - 1.0f) + 0.02f : half_width[i][0];
         const float x = i < 3 ? wide * neck : wide;
-        const float y = half[i][1] + (i > 1 && i < 8 ? slope * (half[i][0] - 0.3f) : 0.0f);
+        const float y =
+            half_width[i][1] + (i > 1 && i < 8 ? slope * (half_width[i][0] - 0.3f) : 0.0f);
         knots[i][0] = x;
         knots[i][1] = y;
         knots[2 * count - 1 - i][0] = -x;

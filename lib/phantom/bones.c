@@ -10,21 +10,21 @@
 static void draw_rib(struct layer *layer, const struct patient *p, float hand, float spine,
                      float wall, float reach, float strength, float thickness) {
     struct stroke_point points[BACK + FRONT];
-    const float fall = wall - spine, extent = patient_wall(wall) * 0.985f;
+    const float fall = wall - spine, half_width = patient_wall(wall) * 0.985f;
     for (int i = 0; i < BACK; i++) {
         const float t = (float)i / (BACK - 1), s = t * (2.0f - t);
-        const float x = between(0.09f, extent, s), part = x / extent;
+        const float x = between(0.09f, half_width, s), fraction = x / half_width;
         const float y = spine +
-                        fall * (0.45f * part * part +
-                                0.55f * (1.0f - sqrtf(larger(1.0f - part * part, 0.0f)))) -
-                        0.055f * bump((part - 0.33f) / 0.4f);
+                        fall * (0.45f * fraction * fraction +
+                                0.55f * (1.0f - sqrtf(larger(1.0f - fraction * fraction, 0.0f)))) -
+                        0.055f * bump((fraction - 0.33f) / 0.4f);
         points[i] =
-            patient_point(p, hand * x, y, thickness * between(0.9f, 1.0f, part),
-                          strength * between(0.8f, 1.1f, part) * smooth01((x - 0.08f) / 0.09f));
+            patient_point(p, hand * x, y, thickness * between(0.9f, 1.0f, fraction),
+                          strength * between(0.8f, 1.1f, fraction) * smooth01((x - 0.08f) / 0.09f));
     }
     for (int i = 0; i < FRONT; i++) {
         const float t = (float)(i + 1) / FRONT;
-        const float x = extent * (1.0f - 0.62f * t * t);
+        const float x = half_width * (1.0f - 0.62f * t * t);
         const float y = wall + reach * t * (1.0f - 0.2f * t);
         points[BACK + i] = patient_point(p, hand * x, y, thickness * between(1.0f, 1.3f, t),
                                          strength * 0.6f * (1.0f - t));
@@ -70,13 +70,13 @@ static void draw_spine(struct layer *layer, const struct patient *p, struct rand
         }
         layer_stroke(layer, plate, 3, PROFILE_SOFT);
         for (int k = -1; k <= 1; k += 2) {
-            const struct stroke_point at =
+            const struct stroke_point point =
                 patient_point(p, x + 0.62f * wide * (float)k, y + 0.04f, 0, 0);
-            layer_blob(layer, at.x, at.y, 0.013f * p->width / 0.35f, 0.019f * p->width / 0.35f, 0,
-                       0.05f * s, 0.7f);
+            layer_blob(layer, point.x, point.y, 0.013f * p->width / 0.35f,
+                       0.019f * p->width / 0.35f, 0, 0.05f * s, 0.7f);
         }
-        const struct stroke_point at = patient_point(p, x, y + 0.07f, 0, 0);
-        layer_blob(layer, at.x, at.y, 0.006f, 0.014f, 0, 0.05f * s, 0.8f);
+        const struct stroke_point point = patient_point(p, x, y + 0.07f, 0, 0);
+        layer_blob(layer, point.x, point.y, 0.006f, 0.014f, 0, 0.05f * s, 0.8f);
     }
 }
 

@@ -69,9 +69,9 @@ VECTORISED void grid_row(float *out, const float *grid, size_t row, size_t side)
     const float y = ((float)row + 0.5f) * step;
     const size_t above = (size_t)y;
     const float *upper = grid + above * GRID_NODES, *lower = upper + GRID_NODES;
-    const float part = y - (float)above;
+    const float fraction = y - (float)above;
     for (int i = 0; i < GRID_NODES; i++) {
-        nodes[i] = between(upper[i], lower[i], part);
+        nodes[i] = between(upper[i], lower[i], fraction);
     }
     for (size_t column = 0; column < side; column++) {
         const float x = ((float)(int)column + 0.5f) * step;
@@ -101,7 +101,8 @@ VECTORISED void noise_row(float *out, const float *lattice, size_t cells, float 
     for (size_t column = 0; column < side; column++) {
         const float x = ((float)(int)column + 0.5f) * step;
         const int before = (int)x;
-        const float part = x - (float)before, t = part * part * (3.0f - 2.0f * part);
+        const float fraction = x - (float)before,
+                    t = fraction * fraction * (3.0f - 2.0f * fraction);
         out[column] = between(nodes[before], nodes[before + 1], t);
     }
 }

@@ -37,9 +37,9 @@ static inline float smooth01(float x) {
     return t * t * (3.0f - 2.0f * t);
 }
 
-// Smooth step across a boundary at distance 0, `half` to either side.
-static inline float inside(float distance, float half) {
-    return smooth01(0.5f + 0.5f * distance / half);
+// Smooth step across a boundary at distance 0, `half_width` to either side.
+static inline float inside(float distance, float half_width) {
+    return smooth01(0.5f + 0.5f * distance / half_width);
 }
 
 // 1 at 0, falling smoothly to 0 at +-1.

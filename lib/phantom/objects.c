@@ -39,9 +39,9 @@ static void draw_electrodes(struct layer *layer, const struct patient *p, struct
     const size_t count = 2 + (size_t)random_below(random, 3);
     for (size_t i = 0; i < count; i++) {
         const float x = uniform(random, -0.9f, 0.9f), y = uniform(random, 0.05f, 0.9f);
-        const struct stroke_point at = patient_point(p, x, y, 0, 0);
-        layer_blob(layer, at.x, at.y, 0.011f, 0.011f, 0, 0.16f, 0.1f);
-        layer_blob(layer, at.x, at.y, 0.005f, 0.005f, 0, 0.3f, 0.2f);
+        const struct stroke_point point = patient_point(p, x, y, 0, 0);
+        layer_blob(layer, point.x, point.y, 0.011f, 0.011f, 0, 0.16f, 0.1f);
+        layer_blob(layer, point.x, point.y, 0.005f, 0.005f, 0, 0.3f, 0.2f);
         draw_wire(layer, p, x, y, uniform(random, -0.4f, 1.6f), uniform(random, 1.0f, 1.7f), 0.12f,
                   0.006f, 0.16f, PROFILE_SOFT, random);
     }
@@ -65,10 +65,10 @@ static void draw_fold(struct layer *layer, const struct patient *p, struct rando
 
 static void draw_pacemaker(struct layer *layer, const struct patient *p, struct random *random) {
     const float x = uniform(random, 0.62f, 0.85f), y = uniform(random, 0.16f, 0.28f);
-    const struct stroke_point at = patient_point(p, x, y, 0, 0);
+    const struct stroke_point point = patient_point(p, x, y, 0, 0);
     const float angle = uniform(random, -0.4f, 0.4f);
-    layer_blob(layer, at.x, at.y, 0.045f, 0.038f, angle, 0.3f, 0.12f);
-    layer_blob(layer, at.x, at.y + 0.012f, 0.03f, 0.016f, angle, 0.25f, 0.15f);
+    layer_blob(layer, point.x, point.y, 0.045f, 0.038f, angle, 0.3f, 0.12f);
+    layer_blob(layer, point.x, point.y + 0.012f, 0.03f, 0.016f, angle, 0.25f, 0.15f);
     struct stroke_point points[WIRE + 1];
     for (int i = 0; i <= WIRE; i++) {
         const float t = (float)i / WIRE, bow = bump(2.0f * t - 1.0f);

@@ -94,11 +94,11 @@ static void set_choice(const struct option_row *row, const char *text) {
 }
 
 static void add_file(struct option_files *files, const char *path) {
-    const char **at = realloc(files->paths, (files->count + 1) * sizeof *at);
-    if (at == NULL) {
+    const char **paths = realloc(files->paths, (files->count + 1) * sizeof *paths);
+    if (paths == NULL) {
         die("no memory");
     }
-    files->paths = at;
+    files->paths = paths;
     files->paths[files->count++] = path;
 }
 

@@ -26,12 +26,12 @@ static void option_text(const struct option_row *row, const char *value, char *t
 
 // Words of one paragraph, broken before column 80 and indented.
 static void print_wrapped(const char *text, size_t length, size_t indent, size_t column) {
-    for (size_t at = 0; at < length;) {
-        while (at < length && isspace((unsigned char)text[at])) {
-            at++;
+    for (size_t cursor = 0; cursor < length;) {
+        while (cursor < length && isspace((unsigned char)text[cursor])) {
+            cursor++;
         }
         size_t word = 0;
-        while (at + word < length && !isspace((unsigned char)text[at + word])) {
+        while (cursor + word < length && !isspace((unsigned char)text[cursor + word])) {
             word++;
         }
         if (word == 0) {
@@ -44,9 +44,9 @@ static void print_wrapped(const char *text, size_t length, size_t indent, size_t
             (void)putchar(' ');
             column++;
         }
-        (void)printf("%.*s", (int)word, text + at);
+        (void)printf("%.*s", (int)word, text + cursor);
         column += word;
-        at += word;
+        cursor += word;
     }
     (void)putchar('\n');
 }
@@ -54,12 +54,12 @@ static void print_wrapped(const char *text, size_t length, size_t indent, size_t
 static void print_text(const struct program *program, const struct option_defaults *defaults) {
     (void)printf("Usage: %s %s\n\n", program->name, program->usage);
     print_wrapped(program->summary, strlen(program->summary), 0, 0);
-    for (const char *at = program->description; at != NULL && *at;) {
-        const char *end = strstr(at, "\n\n");
-        const size_t length = end ? (size_t)(end - at) : strlen(at);
+    for (const char *cursor = program->description; cursor != NULL && *cursor;) {
+        const char *end = strstr(cursor, "\n\n");
+        const size_t length = end ? (size_t)(end - cursor) : strlen(cursor);
         (void)putchar('\n');
-        print_wrapped(at, length, 0, 0);
-        at = end ? end + 2 : NULL;
+        print_wrapped(cursor, length, 0, 0);
+        cursor = end ? end + 2 : NULL;
     }
     (void)printf("\nOptions:\n");
     struct option_row rows[MAX_OPTIONS];
@@ -77,10 +77,10 @@ static void print_text(const struct program *program, const struct option_defaul
     }
     if (program->examples != NULL) {
         (void)printf("\nExamples:\n");
-        for (const char *at = program->examples; *at;) {
-            const size_t length = strcspn(at, "\n");
-            (void)printf("  %.*s\n", (int)length, at);
-            at += length + (at[length] == '\n');
+        for (const char *cursor = program->examples; *cursor;) {
+            const size_t length = strcspn(cursor, "\n");
+            (void)printf("  %.*s\n", (int)length, cursor);
+            cursor += length + (cursor[length] == '\n');
         }
     }
 }
@@ -117,11 +117,11 @@ static void print_manual(const struct program *program, const struct option_defa
     (void)printf(".SH SYNOPSIS\n.B pleura %s\n", program->name);
     print_roff(program->usage, strlen(program->usage));
     (void)printf(".SH DESCRIPTION\n");
-    for (const char *at = program->description; at != NULL && *at;) {
-        const char *end = strstr(at, "\n\n");
-        print_roff(at, end ? (size_t)(end - at) : strlen(at));
+    for (const char *cursor = program->description; cursor != NULL && *cursor;) {
+        const char *end = strstr(cursor, "\n\n");
+        print_roff(cursor, end ? (size_t)(end - cursor) : strlen(cursor));
         (void)printf(".PP\n");
-        at = end ? end + 2 : NULL;
+        cursor = end ? end + 2 : NULL;
     }
     (void)printf(".SH OPTIONS\n");
     struct option_row rows[MAX_OPTIONS];

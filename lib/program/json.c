@@ -14,18 +14,18 @@ static void put(struct output *output, const char *word) {
 void json_text(struct output *output, const char *text, size_t length) {
     put(output, "\"");
     for (size_t i = 0; i < length;) {
-        const unsigned char *at = (const unsigned char *)text + i;
+        const unsigned char *cursor = (const unsigned char *)text + i;
         const size_t bytes = utf8_character(text + i, length - i);
         if (bytes == 0) {
             put(output, "\\ufffd");
-        } else if (bytes == 1 && (*at == '"' || *at == '\\')) {
-            output_printf(output, "\\%c", *at);
-        } else if (bytes == 1 && (*at < ' ' || *at == 0x7F)) {
-            output_printf(output, "\\u%04x", *at);
-        } else if (bytes == 2 && at[0] == 0xC2 && at[1] < 0xA0) {
-            output_printf(output, "\\u%04x", at[1]);
+        } else if (bytes == 1 && (*cursor == '"' || *cursor == '\\')) {
+            output_printf(output, "\\%c", *cursor);
+        } else if (bytes == 1 && (*cursor < ' ' || *cursor == 0x7F)) {
+            output_printf(output, "\\u%04x", *cursor);
+        } else if (bytes == 2 && cursor[0] == 0xC2 && cursor[1] < 0xA0) {
+            output_printf(output, "\\u%04x", cursor[1]);
         } else {
-            output_write(output, at, bytes);
+            output_write(output, cursor, bytes);
         }
         i += bytes > 0 ? bytes : 1;
     }

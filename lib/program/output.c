@@ -163,9 +163,9 @@ struct output *output_open_regular(const char *path, enum output_content content
 
 // ---- writing
 
-static void write_all(struct output *output, struct iovec *parts, int count) {
+static void write_all(struct output *output, struct iovec *pieces, int count) {
     while (count > 0) {
-        const ssize_t written = writev(output->descriptor, parts, count);
+        const ssize_t written = writev(output->descriptor, pieces, count);
         if (written < 0 && errno == EINTR) {
             continue;
         }
@@ -173,14 +173,14 @@ static void write_all(struct output *output, struct iovec *parts, int count) {
             fail_output(output);
         }
         size_t left = (size_t)written;
-        while (count > 0 && left >= parts->iov_len) {
-            left -= parts->iov_len;
-            parts++;
+        while (count > 0 && left >= pieces->iov_len) {
+            left -= pieces->iov_len;
+            pieces++;
             count--;
         }
         if (count > 0) {
-            parts->iov_base = (char *)parts->iov_base + left;
-            parts->iov_len -= left;
+            pieces->iov_base = (char *)pieces->iov_base + left;
+            pieces->iov_len -= left;
         }
     }
 }
@@ -193,9 +193,9 @@ void output_write(struct output *output, const void *bytes, size_t length) {
         memcpy(output->buffer + output->used, bytes, length);
         output->used += length;
     } else {
-        struct iovec parts[2] = {{output->buffer, output->used},
-                                 {(void *)(uintptr_t)bytes, length}};
-        write_all(output, parts, 2);
+        struct iovec pieces[2] = {{output->buffer, output->used},
+                                  {(void *)(uintptr_t)bytes, length}};
+        write_all(output, pieces, 2);
         output->used = 0;
     }
     if (output->terminal) {
@@ -212,9 +212,9 @@ struct sink output_sink(struct output *output) {
 }
 
 void output_flush(struct output *output) {
-    struct iovec part = {output->buffer, output->used};
+    struct iovec piece = {output->buffer, output->used};
     if (output->used > 0) {
-        write_all(output, &part, 1);
+        write_all(output, &piece, 1);
     }
     output->used = 0;
 }

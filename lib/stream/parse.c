@@ -85,11 +85,11 @@ static bool parse_list(struct parsed *parsed, struct value *value, const struct 
         if (entry.type == ITEM_MAP) {
             return fail(error, "a map in a list");
         }
-        struct value made;
-        if (!parse_value(parsed, &made, &entry, items, error)) {
+        struct value item_value;
+        if (!parse_value(parsed, &item_value, &entry, items, error)) {
             return false;
         }
-        values[i] = made;
+        values[i] = item_value;
     }
     *value = value_list(values, item->range.count);
     return true;

@@ -125,18 +125,18 @@ bool stream_end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash, st
 // ---- copies
 
 // What a record needs besides its fields.
-struct room {
+struct record_size {
     size_t bytes, values;
 };
 
-static void measure(struct room *room, const struct value *value) {
+static void measure(struct record_size *size, const struct value *value) {
     switch (value->type) {
-    case VALUE_TEXT: room->bytes += value->text.length; break;
-    case VALUE_TENSOR: room->bytes += value->tensor->bytes; break;
+    case VALUE_TEXT: size->bytes += value->text.length; break;
+    case VALUE_TENSOR: size->bytes += value->tensor->bytes; break;
     case VALUE_LIST:
-        room->values += value->list.count;
+        size->values += value->list.count;
         for (size_t i = 0; i < value->list.count; i++) {
-            measure(room, &value->list.items[i]);
+            measure(size, &value->list.items[i]);
         }
         break;
     default: break;
@@ -180,28 +180,28 @@ static struct value keep_value(struct loaded_record *copy, size_t *used,
     return *value;
 }
 
-static bool reserve_room(struct loaded_record *copy, const struct record *record,
-                         struct error *error) {
-    struct room room = {record->id.length + 1, 1}; // empty ones, too, have to lie somewhere
+static bool reserve_memory(struct loaded_record *copy, const struct record *record,
+                           struct error *error) {
+    struct record_size size = {record->id.length + 1, 1}; // empty ones, too, have to lie somewhere
     for (size_t i = 0; i < record->count; i++) {
-        room.bytes += record->fields[i].name.length;
-        measure(&room, &record->fields[i].value);
+        size.bytes += record->fields[i].name.length;
+        measure(&size, &record->fields[i].value);
     }
-    if (room.values > copy->value_capacity) {
-        struct value *values = realloc(copy->values, room.values * sizeof *values);
+    if (size.values > copy->value_capacity) {
+        struct value *values = realloc(copy->values, size.values * sizeof *values);
         if (values == NULL) {
-            return fail(error, "no memory for a record of %zu values", room.values);
+            return fail(error, "no memory for a record of %zu values", size.values);
         }
         copy->values = values;
-        copy->value_capacity = room.values;
+        copy->value_capacity = size.values;
     }
-    return reserve_bytes(copy, room.bytes, error);
+    return reserve_bytes(copy, size.bytes, error);
 }
 
 bool record_copy(struct loaded_record *copy, const struct record *record, struct error *error) {
     struct parsed *parsed = &copy->parsed;
     size_t used = 0;
-    if (!reserve_room(copy, record, error)) {
+    if (!reserve_memory(copy, record, error)) {
         return false;
     }
     parsed->tensor_count = copy->value_count = 0;

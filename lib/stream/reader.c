@@ -69,7 +69,7 @@ const char *stream_place(struct stream_reader *reader) {
 // ---- bytes
 
 // Room for more bytes behind buffer[filled]: moves the rest to the front, or doubles.
-static bool make_room(struct stream_reader *reader, struct error *error) {
+static bool reserve_space(struct stream_reader *reader, struct error *error) {
     if (reader->start > 0) {
         reader->filled -= reader->start;
         memmove(reader->buffer, reader->buffer + reader->start, reader->filled);
@@ -92,14 +92,14 @@ static bool make_room(struct stream_reader *reader, struct error *error) {
 // so that the next object need not be moved to the front.
 static bool fill(struct stream_reader *reader, size_t needed, struct error *error) {
     while (reader->filled - reader->start < needed && !reader->finished) {
-        if (!make_room(reader, error)) {
+        if (!reserve_space(reader, error)) {
             return false;
         }
-        const size_t room = reader->capacity - reader->filled;
+        const size_t available = reader->capacity - reader->filled;
         const size_t missing = needed - reader->filled;
         const size_t wanted = missing > MIN_READ ? missing : MIN_READ;
         const ssize_t got = read(reader->descriptor, reader->buffer + reader->filled,
-                                 wanted < room ? wanted : room);
+                                 wanted < available ? wanted : available);
         if (got < 0 && errno != EINTR) {
             return fail(error, "%s", strerror(errno));
         }

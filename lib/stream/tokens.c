@@ -32,17 +32,17 @@ static int set_container(struct tokens_user *user, enum item_type type, size_t e
 }
 
 // Room for the items that have really come: grows with them, not with what a container claims.
-static int store(struct tokens_user *user, size_t at, struct item item) {
+static int store(struct tokens_user *user, size_t index, struct item item) {
     struct tokens *tokens = user->tokens;
-    if (at >= tokens->capacity) {
-        struct item *items = array_grow(tokens->items, &tokens->capacity, at + 1, sizeof *items);
+    if (index >= tokens->capacity) {
+        struct item *items = array_grow(tokens->items, &tokens->capacity, index + 1, sizeof *items);
         if (items == NULL) {
-            (void)fail(user->error, "no memory for a record of %zu values", at);
+            (void)fail(user->error, "no memory for a record of %zu values", index);
             return -1;
         }
         tokens->items = items;
     }
-    tokens->items[at] = item;
+    tokens->items[index] = item;
     return 0;
 }
 
@@ -108,30 +108,30 @@ static int on_map_item(struct tokens_user *user, struct item *container, struct 
     return failed ? failed : on_array_item(user, container, value);
 }
 
-// `at` means nothing for an empty text.
-static void set_text(enum item_type type, const char *base, const char *at, unsigned int length,
+// `bytes` means nothing for an empty text.
+static void set_text(enum item_type type, const char *base, const char *bytes, unsigned int length,
                      struct item *item) {
-    *item = (struct item){.type = type, .span = {length > 0 ? (size_t)(at - base) : 0, length}};
+    *item = (struct item){.type = type, .span = {length > 0 ? (size_t)(bytes - base) : 0, length}};
 }
 
-static int on_str(struct tokens_user *user, const char *base, const char *at, unsigned int length,
-                  struct item *item) {
+static int on_str(struct tokens_user *user, const char *base, const char *bytes,
+                  unsigned int length, struct item *item) {
     (void)user;
-    set_text(ITEM_TEXT, base, at, length, item);
+    set_text(ITEM_TEXT, base, bytes, length, item);
     return 0;
 }
 
-static int on_bin(struct tokens_user *user, const char *base, const char *at, unsigned int length,
-                  struct item *item) {
+static int on_bin(struct tokens_user *user, const char *base, const char *bytes,
+                  unsigned int length, struct item *item) {
     (void)user;
-    set_text(ITEM_BYTES, base, at, length, item);
+    set_text(ITEM_BYTES, base, bytes, length, item);
     return 0;
 }
 
-static int on_ext(struct tokens_user *user, const char *base, const char *at, unsigned int length,
-                  struct item *item) {
+static int on_ext(struct tokens_user *user, const char *base, const char *bytes,
+                  unsigned int length, struct item *item) {
     (void)base;
-    (void)at;
+    (void)bytes;
     (void)length;
     (void)item;
     (void)fail(user->error, "an extension type of msgpack");

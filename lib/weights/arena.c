@@ -50,9 +50,9 @@ void *arena_take(struct arena *arena, size_t bytes, struct error *error) {
     if (rounded > arena->left) {
         return add_block(arena, rounded, error);
     }
-    unsigned char *at = arena->blocks->bytes + arena->blocks->size - arena->left;
+    unsigned char *memory = arena->blocks->bytes + arena->blocks->size - arena->left;
     arena->left -= rounded;
-    return at;
+    return memory;
 }
 
 void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size,

@@ -29,13 +29,13 @@ static bool is_counter(const struct weight *weight) {
     return strcmp(weight->name, "n_averaged") == 0;
 }
 
-// Whether `prefix` stands, with something behind it, at byte `at` of all names.
-static bool all_have(const struct weight_table *table, size_t at, const char *prefix) {
+// Whether `prefix` stands, with something behind it, at byte `offset` of all names.
+static bool all_have(const struct weight_table *table, size_t offset, const char *prefix) {
     const size_t length = strlen(prefix);
     for (size_t i = 0; i < table->count; i++) {
         const char *name = table->weights[i].name;
         if (!is_counter(&table->weights[i]) &&
-            (strncmp(name + at, prefix, length) != 0 || name[at + length] == 0)) {
+            (strncmp(name + offset, prefix, length) != 0 || name[offset + length] == 0)) {
             return false;
         }
     }

@@ -95,19 +95,19 @@ void weight_source_close(struct weight_source *source) {
     *source = (struct weight_source){.descriptor = -1};
 }
 
-bool weight_source_read(const struct weight_source *source, uint64_t at, void *to, size_t length,
-                        struct error *error) {
+bool weight_source_read(const struct weight_source *source, uint64_t offset, void *to,
+                        size_t length, struct error *error) {
     size_t done = 0;
-    if (at > source->length || length > source->length - at) {
+    if (offset > source->length || length > source->length - offset) {
         return fail(error, "cut short");
     }
     if (source->bytes != NULL) {
-        memcpy(to, source->bytes + at, length);
+        memcpy(to, source->bytes + offset, length);
         return true;
     }
     while (done < length) {
         const ssize_t got = pread(source->descriptor, (unsigned char *)to + done, length - done,
-                                  (off_t)(at + done));
+                                  (off_t)(offset + done));
         if (got < 0 && errno != EINTR) {
             return fail(error, "%s", strerror(errno));
         }
@@ -119,15 +119,15 @@ bool weight_source_read(const struct weight_source *source, uint64_t at, void *t
     return true;
 }
 
-const unsigned char *weight_source_take(const struct weight_source *source, uint64_t at,
+const unsigned char *weight_source_take(const struct weight_source *source, uint64_t offset,
                                         uint64_t length, struct arena *arena, struct error *error) {
-    if (at > source->length || length > source->length - at) {
+    if (offset > source->length || length > source->length - offset) {
         (void)fail(error, "cut short");
         return NULL;
     }
     if (source->bytes != NULL) {
-        return source->bytes + at;
+        return source->bytes + offset;
     }
     unsigned char *bytes = arena_take(arena, length, error);
-    return bytes != NULL && weight_source_read(source, at, bytes, length, error) ? bytes : NULL;
+    return bytes != NULL && weight_source_read(source, offset, bytes, length, error) ? bytes : NULL;
 }

@@ -31,12 +31,12 @@ struct weight_source weight_source_of_bytes(const unsigned char *bytes, size_t l
 CHECKED bool weight_source_complete(struct weight_source *source, struct error *error);
 void weight_source_close(struct weight_source *source);
 
-// Reads `length` bytes from `at` on. Fails where they are not there.
-CHECKED bool weight_source_read(const struct weight_source *source, uint64_t at, void *to,
+// Reads `length` bytes from `offset` on. Fails where they are not there.
+CHECKED bool weight_source_read(const struct weight_source *source, uint64_t offset, void *to,
                                 size_t length, struct error *error);
 
 // The same into memory of the arena; NULL with *error.
-CHECKED const unsigned char *weight_source_take(const struct weight_source *source, uint64_t at,
+CHECKED const unsigned char *weight_source_take(const struct weight_source *source, uint64_t offset,
                                                 uint64_t length, struct arena *arena,
                                                 struct error *error);
 

@@ -43,24 +43,24 @@ static bool check_name(struct text name, struct error *error) {
 }
 
 // The numbers of a shape, and whether the table has room for them; takes it.
-static bool take_room(struct weight_table *table, struct weight *made, struct error *error) {
+static bool take_bytes(struct weight_table *table, struct weight *weight, struct error *error) {
     size_t bytes = 0;
-    made->count = 1;
-    for (size_t i = 0; i < made->rank; i++) {
-        if (made->shape[i] == 0) {
-            made->count = 0;
+    weight->count = 1;
+    for (size_t i = 0; i < weight->rank; i++) {
+        if (weight->shape[i] == 0) {
+            weight->count = 0;
             return true;
         }
     }
-    for (size_t i = 0; i < made->rank; i++) {
-        if (__builtin_mul_overflow(made->count, made->shape[i], &made->count)) {
+    for (size_t i = 0; i < weight->rank; i++) {
+        if (__builtin_mul_overflow(weight->count, weight->shape[i], &weight->count)) {
             return fail(error, "its shape has more numbers than memory");
         }
     }
-    if (__builtin_mul_overflow(made->count, sizeof *made->values, &bytes) ||
+    if (__builtin_mul_overflow(weight->count, sizeof *weight->values, &bytes) ||
         bytes > table->bytes_left) {
         return fail(error, "its %zu numbers are more than a file of this size may ask for",
-                    made->count);
+                    weight->count);
     }
     table->bytes_left -= bytes;
     return true;
@@ -68,24 +68,24 @@ static bool take_room(struct weight_table *table, struct weight *made, struct er
 
 struct weight *weight_table_add(struct weight_table *table, struct text name, size_t rank,
                                 const size_t *shape, struct error *error) {
-    struct weight made = {.rank = rank};
+    struct weight weight = {.rank = rank};
     if (!check_name(name, error) || !grow(table, error)) {
         return NULL;
     }
-    memcpy(made.shape, shape, rank * sizeof *shape);
-    if (!take_room(table, &made, error)) {
+    memcpy(weight.shape, shape, rank * sizeof *shape);
+    if (!take_bytes(table, &weight, error)) {
         (void)fail_within(error, "'%.*s'", TEXT_ARG(name));
         return NULL;
     }
-    made.name = strndup(name.bytes, name.length);
-    made.values = calloc(made.count + 1, sizeof *made.values);
-    if (made.name == NULL || made.values == NULL) {
+    weight.name = strndup(name.bytes, name.length);
+    weight.values = calloc(weight.count + 1, sizeof *weight.values);
+    if (weight.name == NULL || weight.values == NULL) {
         (void)fail(error, "no memory");
-        free(made.name);
-        free(made.values);
+        free(weight.name);
+        free(weight.values);
         return NULL;
     }
-    table->weights[table->count] = made;
+    table->weights[table->count] = weight;
     return &table->weights[table->count++];
 }
 

@@ -18,35 +18,35 @@ const char *weight_type_foreign(enum weight_type type) {
                                                        : "quantized numbers";
 }
 
-float weight_type_read(enum weight_type type, const unsigned char *at) {
+float weight_type_read(enum weight_type type, const unsigned char *bytes) {
     union {
         float f32;
         double f64;
-        uint16_t half, u16;
-        uint32_t bits, u32;
+        uint16_t u16;
+        uint32_t u32;
         int64_t i64;
         uint64_t u64;
         int32_t i32;
         int16_t i16;
     } number;
-    memcpy(&number, at, weight_type_size(type));
+    memcpy(&number, bytes, weight_type_size(type));
     switch (type) {
     case WEIGHT_F32: return number.f32;
     case WEIGHT_F64: return (float)number.f64;
-    case WEIGHT_F16: return fp16_to_float(number.half);
+    case WEIGHT_F16: return fp16_to_float(number.u16);
     case WEIGHT_BF16: {
-        const uint32_t upper = (uint32_t)number.half << 16;
-        number.bits = upper;
+        const uint32_t upper = (uint32_t)number.u16 << 16;
+        number.u32 = upper;
         return number.f32;
     }
     case WEIGHT_I64: return (float)number.i64;
     case WEIGHT_I32: return (float)number.i32;
     case WEIGHT_I16: return (float)number.i16;
-    case WEIGHT_I8: return (float)(signed char)*at;
+    case WEIGHT_I8: return (float)(signed char)*bytes;
     case WEIGHT_U64: return (float)number.u64;
     case WEIGHT_U32: return (float)number.u32;
     case WEIGHT_U16: return (float)number.u16;
-    case WEIGHT_BOOL: return *at != 0 ? 1.0F : 0.0F;
-    default: return (float)*at;
+    case WEIGHT_BOOL: return *bytes != 0 ? 1.0F : 0.0F;
+    default: return (float)*bytes;
     }
 }

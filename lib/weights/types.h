@@ -33,8 +33,8 @@ size_t weight_type_size(enum weight_type type); // bytes
 // Why a type is not read, for a message: "complex numbers"; NULL of one that is.
 const char *weight_type_foreign(enum weight_type type);
 
-// The number at `at`, which needs no alignment, rounded to float32; a bool is 0 or 1. Of a type
+// The number at `bytes`, which needs no alignment, rounded to float32; a bool is 0 or 1. Of a type
 // that is read.
-float weight_type_read(enum weight_type type, const unsigned char *at);
+float weight_type_read(enum weight_type type, const unsigned char *bytes);
 
 #endif

@@ -39,16 +39,16 @@ static size_t big32(const uint8_t *bytes) {
 // repaired.
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t length, size_t most, unsigned seed) {
     length = LLVMFuzzerMutate(bytes, length, most);
-    for (size_t at = SIGNATURE; seed % 4 != 0 && length >= at + CHUNK;) {
-        const size_t body = big32(bytes + at);
-        if (body > length - at - CHUNK) {
+    for (size_t offset = SIGNATURE; seed % 4 != 0 && length >= offset + CHUNK;) {
+        const size_t body = big32(bytes + offset);
+        if (body > length - offset - CHUNK) {
             break;
         }
-        const uint32_t checksum = (uint32_t)crc32(0, bytes + at + 4, (uInt)(body + 4));
+        const uint32_t checksum = (uint32_t)crc32(0, bytes + offset + 4, (uInt)(body + 4));
         for (size_t i = 0; i < 4; i++) {
-            bytes[at + 8 + body + i] = (uint8_t)(checksum >> (24 - 8 * i));
+            bytes[offset + 8 + body + i] = (uint8_t)(checksum >> (24 - 8 * i));
         }
-        at += CHUNK + body;
+        offset += CHUNK + body;
     }
     return length;
 }

@@ -19,25 +19,25 @@ struct options {
 static void write_image(struct stream_writer *writer, const struct options *options, int number,
                         size_t area) {
     const size_t size = (size_t)(options->height * options->width);
-    const bool half = strcmp(options->type, "f2") == 0;
+    const bool is_fp16 = strcmp(options->type, "f2") == 0;
     float *values = malloc(size * sizeof *values);
-    uint16_t *halves = malloc(size * sizeof *halves);
-    if (values == NULL || halves == NULL) {
+    uint16_t *fp16 = malloc(size * sizeof *fp16);
+    if (values == NULL || fp16 == NULL) {
         die("no memory");
     }
     for (size_t i = 0; i < size; i++) {
         values[i] = (float)(i < area ? options->inside : options->outside);
     }
-    fp16_write(halves, values, size);
+    fp16_write(fp16, values, size);
     const struct tensor tensor =
-        tensor_plane(half ? DTYPE_F2 : DTYPE_F4, (size_t)options->height, (size_t)options->width,
-                     half ? (const void *)halves : (const void *)values);
+        tensor_plane(is_fp16 ? DTYPE_F2 : DTYPE_F4, (size_t)options->height, (size_t)options->width,
+                     is_fp16 ? (const void *)fp16 : (const void *)values);
     const struct field field = {text_of("probability"), value_tensor(&tensor)};
     char id[200];
     (void)snprintf(id, sizeof id, "%s%d", options->prefix, number);
     stream_write(writer, &(struct record){text_of(id), 1, &field});
     free(values);
-    free(halves);
+    free(fp16);
 }
 
 int main(int argc, char **argv) {

@@ -50,11 +50,11 @@ static void write_everything(struct stream_writer *writer) {
     const uint16_t u2[2] = {1, 65535};
     const int32_t i4[2] = {-2147483647, 5};
     const int64_t i8[1] = {-9007199254740993};
-    const float halves[4] = {0.5f, -2, 0, 65504};
+    const float exact[4] = {0.5f, -2, 0, 65504};
     const uint32_t f4[3] = {0x3F800000, 0x7FC00000, 0}; // 1, NaN, 0
     const double f8[3] = {1e300, -1e-300, 0.1};
     uint16_t f2[4];
-    fp16_write(f2, halves, 4);
+    fp16_write(f2, exact, 4);
     const struct tensor tensors[] = {
         tensor_plane(DTYPE_U1, 2, 3, u1),
         {.type = DTYPE_U2, .rank = 1, .shape = {2}, .data = u2, .bytes = sizeof u2},

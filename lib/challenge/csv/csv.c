@@ -68,19 +68,19 @@ static bool is_blank(char byte) {
     return byte == ' ' || byte == '\t';
 }
 
-static char *skip_blanks(char *at, const char *end) {
-    while (at < end && is_blank(*at)) {
-        at++;
+static char *skip_blanks(char *cursor, const char *end) {
+    while (cursor < end && is_blank(*cursor)) {
+        cursor++;
     }
-    return at;
+    return cursor;
 }
 
-static size_t count_bytes(const char *at, size_t length, char byte) {
+static size_t count_bytes(const char *cursor, size_t length, char byte) {
     size_t count = 0;
-    const char *end = at + length;
-    while (at < end && (at = memchr(at, byte, (size_t)(end - at))) != NULL) {
+    const char *end = cursor + length;
+    while (cursor < end && (cursor = memchr(cursor, byte, (size_t)(end - cursor))) != NULL) {
         count++;
-        at++;
+        cursor++;
     }
     return count;
 }
@@ -162,8 +162,8 @@ struct text csv_strip(struct text text) {
 }
 
 // A field in quotes, *at being the first one; two quotes stand for one.
-static bool take_quoted(char **at, const char *end, struct text *field, struct error *error) {
-    char *from = *at + 1;
+static bool take_quoted(char **cursor, const char *end, struct text *field, struct error *error) {
+    char *from = *cursor + 1;
     char *to = from;
     field->bytes = to;
     while (from < end) {
@@ -174,22 +174,22 @@ static bool take_quoted(char **at, const char *end, struct text *field, struct e
         *to++ = *from++;
     }
     field->length = (size_t)(to - field->bytes);
-    *at = skip_blanks(from + 1, end);
-    if (*at < end && **at != ',') {
+    *cursor = skip_blanks(from + 1, end);
+    if (*cursor < end && **cursor != ',') {
         return fail(error, "text behind a closing quote");
     }
     return true;
 }
 
 // The field at *at; leaves *at at the comma behind it, or at the row's end.
-static bool take_field(char **at, char *end, struct text *field, struct error *error) {
-    *at = skip_blanks(*at, end);
-    if (*at < end && **at == '"') {
-        return take_quoted(at, end, field, error);
+static bool take_field(char **cursor, char *end, struct text *field, struct error *error) {
+    *cursor = skip_blanks(*cursor, end);
+    if (*cursor < end && **cursor == '"') {
+        return take_quoted(cursor, end, field, error);
     }
-    char *first = *at;
+    char *first = *cursor;
     char *comma = memchr(first, ',', (size_t)(end - first));
-    char *last = *at = comma != NULL ? comma : end;
+    char *last = *cursor = comma != NULL ? comma : end;
     while (last > first && is_blank(last[-1])) {
         last--;
     }
@@ -209,14 +209,14 @@ static bool split(char *row, char *end, struct text *fields, size_t *count, stru
         return fail(error, "a NUL byte: not a text file");
     }
     *count = 0;
-    for (char *at = row;; at++) {
+    for (char *cursor = row;; cursor++) {
         if (*count == CSV_MAX_COLUMNS) {
             return fail(error, "more than %d values", CSV_MAX_COLUMNS);
         }
-        if (!take_field(&at, end, &fields[(*count)++], error)) {
+        if (!take_field(&cursor, end, &fields[(*count)++], error)) {
             return false;
         }
-        if (at >= end) {
+        if (cursor >= end) {
             return true;
         }
     }

@@ -9,12 +9,12 @@
 #define MAX_SHOWN 10
 #define TAIL_SIZE 32 // " and 18446744073709551615 more" and a NUL
 
-void name_list_add(struct name_list *list, const char *at, size_t length, const char *note) {
+void name_list_add(struct name_list *list, const char *text, size_t length, const char *note) {
     char name[120]; // a longer one is cut
     char item[250];
     const size_t most = list->max_bytes > 0 ? list->max_bytes : NAME_LIST_SIZE;
     const size_t used = strlen(list->text);
-    utf8_show_text(at, length, name, sizeof name);
+    utf8_show_text(text, length, name, sizeof name);
     const int added =
         snprintf(item, sizeof item, "%s'%s'%s%.100s%s", used > 0 ? ", " : "", name,
                  note != NULL ? " (" : "", note != NULL ? note : "", note != NULL ? ")" : "");

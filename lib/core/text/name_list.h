@@ -14,7 +14,7 @@ struct name_list {
 };
 
 // Adds a name in quotes, as utf8_show_text has it, with ` (NOTE)` behind it unless `note` is NULL.
-void name_list_add(struct name_list *list, const char *at, size_t length, const char *note);
+void name_list_add(struct name_list *list, const char *text, size_t length, const char *note);
 
 // The text, with how many more there are. Nothing may be added afterwards.
 const char *name_list_end(struct name_list *list);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t utf8_character(const char *at, size_t left) {
-    const unsigned char *byte = (const unsigned char *)at;
+size_t utf8_character(const char *text, size_t left) {
+    const unsigned char *byte = (const unsigned char *)text;
     if (left == 0 || byte[0] < 0x80) {
         return left > 0;
     }
@@ -28,17 +28,17 @@ size_t utf8_character(const char *at, size_t left) {
     return length;
 }
 
-bool utf8_valid(const char *at, size_t length) {
+bool utf8_valid(const char *text, size_t length) {
     for (size_t i = 0; i < length;) {
         uint64_t word;
         if (length - i >= sizeof word) {
-            memcpy(&word, at + i, sizeof word);
+            memcpy(&word, text + i, sizeof word);
             if ((word & 0x8080808080808080u) == 0) {
                 i += sizeof word;
                 continue;
             }
         }
-        const size_t step = utf8_character(at + i, length - i);
+        const size_t step = utf8_character(text + i, length - i);
         if (step == 0) {
             return false;
         }
@@ -54,9 +54,9 @@ static bool moves_text(const unsigned char *byte) {
                                (byte[1] == 0x81 && byte[2] >= 0xA6 && byte[2] <= 0xA9));
 }
 
-size_t utf8_show(const char *at, size_t left, char shown[UTF8_SHOWN]) {
-    const unsigned char *byte = (const unsigned char *)at;
-    const size_t length = utf8_character(at, left);
+size_t utf8_show(const char *text, size_t left, char shown[UTF8_SHOWN]) {
+    const unsigned char *byte = (const unsigned char *)text;
+    const size_t length = utf8_character(text, left);
     if (length == 0 || (length == 1 && (byte[0] < ' ' || byte[0] == 0x7F))) {
         (void)snprintf(shown, UTF8_SHOWN, "\\x%02x", byte[0]);
         return 1;
@@ -67,17 +67,17 @@ size_t utf8_show(const char *at, size_t left, char shown[UTF8_SHOWN]) {
         (void)snprintf(shown, UTF8_SHOWN, "\\u20%02x",
                        (unsigned)(byte[1] & 3) << 6 | (byte[2] & 0x3F));
     } else {
-        memcpy(shown, at, length);
+        memcpy(shown, text, length);
         shown[length] = 0;
     }
     return length;
 }
 
-void utf8_show_text(const char *at, size_t length, char *shown, size_t size) {
+void utf8_show_text(const char *text, size_t length, char *shown, size_t size) {
     size_t used = 0;
     char character[UTF8_SHOWN];
     for (size_t i = 0; i < length;) {
-        i += utf8_show(at + i, length - i, character);
+        i += utf8_show(text + i, length - i, character);
         const size_t bytes = strlen(character);
         if (bytes >= size - used) {
             break;

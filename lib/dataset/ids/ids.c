@@ -38,11 +38,11 @@ static bool reserve(struct ids *ids, struct error *error) {
     }
     const size_t slot_count = ids->slot_count > 0 ? 2 * ids->slot_count : FIRST_SLOTS;
     uint32_t *slots = slot_count <= UINT32_MAX ? calloc(slot_count, sizeof *slots) : NULL;
-    struct text *at = realloc(ids->items, slot_count / 2 * sizeof *at);
-    if (at != NULL) {
-        ids->items = at;
+    struct text *items = realloc(ids->items, slot_count / 2 * sizeof *items);
+    if (items != NULL) {
+        ids->items = items;
     }
-    if (slots == NULL || at == NULL) {
+    if (slots == NULL || items == NULL) {
         free(slots);
         return fail(error, "no memory for %zu ids", ids->count + 1);
     }

@@ -22,9 +22,11 @@ static struct text without_extension(struct text id, size_t most) {
 
 // The length of an image file's extension at the end of an id; 0: there is none.
 static size_t extension_length(struct text id) {
-    for (const char *at = image_extensions; *at != '\0'; at += strcspn(at, " ") + 1) {
-        const size_t length = strcspn(at, " ");
-        if (id.length > length && strncasecmp(id.bytes + id.length - length, at, length) == 0) {
+    for (const char *extension = image_extensions; *extension != '\0';
+         extension += strcspn(extension, " ") + 1) {
+        const size_t length = strcspn(extension, " ");
+        if (id.length > length &&
+            strncasecmp(id.bytes + id.length - length, extension, length) == 0) {
             return length;
         }
     }

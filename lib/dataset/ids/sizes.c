@@ -61,11 +61,11 @@ bool sizes_add(struct sizes *sizes, struct text id, size_t height, size_t width,
     if (!ids_add(&sizes->ids, id, &place, &added, error)) {
         return false;
     }
-    struct image_size *at = array_grow(sizes->items, &sizes->capacity, place + 1, sizeof *at);
-    if (at == NULL) {
+    struct image_size *items = array_grow(sizes->items, &sizes->capacity, place + 1, sizeof *items);
+    if (items == NULL) {
         return fail(error, "no memory for %zu sizes", place + 1);
     }
-    sizes->items = at;
+    sizes->items = items;
     if (added) {
         sizes->items[place] = (struct image_size){height, width};
     }

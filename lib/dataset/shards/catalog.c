@@ -77,8 +77,9 @@ bool catalog_name_file(struct catalog *catalog, const char *path, uint32_t *file
     return true;
 }
 
-bool catalog_open_file(struct catalog *catalog, uint32_t number, int flags, struct error *error) {
-    struct catalog_file *file = &catalog->files[number];
+bool catalog_open_file(struct catalog *catalog, uint32_t file_index, int flags,
+                       struct error *error) {
+    struct catalog_file *file = &catalog->files[file_index];
     struct stat status;
     if (file->descriptor >= 0) {
         return true;

@@ -8,31 +8,31 @@
 
 #define SUFFIX ".mpk"
 
-static size_t digits(const char *at, const char *end, const char *which) {
+static size_t digits(const char *cursor, const char *end, const char *which) {
     size_t count = 0;
-    while (at + count < end && strchr(which, at[count]) != NULL && at[count] != 0) {
+    while (cursor + count < end && strchr(which, cursor[count]) != NULL && cursor[count] != 0) {
         count++;
     }
     return count;
 }
 
 bool shard_name_valid(struct text name) {
-    const char *at = name.bytes;
-    const char *end = at + name.length;
+    const char *cursor = name.bytes;
+    const char *end = cursor + name.length;
     const size_t tail = strlen(SUFFIX);
     if (name.length >= SHARD_NAME_SIZE || name.length < strlen(SHARD_PREFIX) ||
-        memcmp(at, SHARD_PREFIX, strlen(SHARD_PREFIX)) != 0) {
+        memcmp(cursor, SHARD_PREFIX, strlen(SHARD_PREFIX)) != 0) {
         return false;
     }
-    at += strlen(SHARD_PREFIX);
-    const size_t number = digits(at, end, "0123456789");
-    at += number;
-    if (number < 5 || at == end || *at != '-') {
+    cursor += strlen(SHARD_PREFIX);
+    const size_t digit_count = digits(cursor, end, "0123456789");
+    cursor += digit_count;
+    if (digit_count < 5 || cursor == end || *cursor != '-') {
         return false;
     }
-    at++;
-    return digits(at, end, "0123456789abcdef") == 16 && (size_t)(end - at) == 16 + tail &&
-           memcmp(at + 16, SUFFIX, tail) == 0;
+    cursor++;
+    return digits(cursor, end, "0123456789abcdef") == 16 && (size_t)(end - cursor) == 16 + tail &&
+           memcmp(cursor + 16, SUFFIX, tail) == 0;
 }
 
 bool shard_digest_parse(struct text text, uint64_t *digest) {
@@ -45,6 +45,6 @@ bool shard_digest_parse(struct text text, uint64_t *digest) {
     return true;
 }
 
-void shard_name(char name[SHARD_NAME_SIZE], size_t number, uint64_t hash) {
-    (void)snprintf(name, SHARD_NAME_SIZE, SHARD_PREFIX "%05zu-%016" PRIx64 SUFFIX, number, hash);
+void shard_name(char name[SHARD_NAME_SIZE], size_t index, uint64_t hash) {
+    (void)snprintf(name, SHARD_NAME_SIZE, SHARD_PREFIX "%05zu-%016" PRIx64 SUFFIX, index, hash);
 }

@@ -25,7 +25,7 @@ bool shard_name_valid(struct text name);
 CHECKED bool shard_digest_parse(struct text text, uint64_t *digest);
 
 // The name of a finished shard.
-void shard_name(char name[SHARD_NAME_SIZE], size_t number, uint64_t hash);
+void shard_name(char name[SHARD_NAME_SIZE], size_t index, uint64_t hash);
 
 // Checks a shard folder: the index and every shard whole, an entry for each record with its place,
 // id, bytes, lesion and size, each id once, no shard that the index does not name.

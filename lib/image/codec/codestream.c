@@ -45,21 +45,22 @@ static bool is_frame_header(unsigned marker) {
 bool codestream_next_segment(const struct codestream *stream, struct codestream_segment *segment,
                              struct error *error) {
     const uint8_t *bytes = stream->bytes;
-    size_t at = segment->end > 0 ? segment->end : 2;
-    while (stream->length - at >= 4) {
-        const unsigned marker = bytes[at + 1];
-        if (bytes[at] != 0xFF || marker < SOF0 || (marker >= RST0 && marker <= SOI)) {
-            return fail(error, "the JPEG stream has no segment at byte %zu", at);
+    size_t offset = segment->end > 0 ? segment->end : 2;
+    while (stream->length - offset >= 4) {
+        const unsigned marker = bytes[offset + 1];
+        if (bytes[offset] != 0xFF || marker < SOF0 || (marker >= RST0 && marker <= SOI)) {
+            return fail(error, "the JPEG stream has no segment at byte %zu", offset);
         }
         if (marker == 0xFF) { // fill bytes
-            at++;
+            offset++;
             continue;
         }
-        const size_t length = big16(bytes + at + 2);
-        if (marker == EOI || length < 2 || length > stream->length - at - 2) {
+        const size_t length = big16(bytes + offset + 2);
+        if (marker == EOI || length < 2 || length > stream->length - offset - 2) {
             break;
         }
-        *segment = (struct codestream_segment){marker, bytes + at + 4, length - 2, at + 2 + length};
+        *segment = (struct codestream_segment){marker, bytes + offset + 4, length - 2,
+                                               offset + 2 + length};
         return true;
     }
     return fail(error, "the JPEG stream ends in its header");

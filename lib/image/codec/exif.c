@@ -16,33 +16,33 @@ struct tiff {
     bool big_endian;
 };
 
-static uint32_t number(const struct tiff *tiff, size_t at, size_t count) {
+static uint32_t read_number(const struct tiff *tiff, size_t offset, size_t count) {
     uint32_t value = 0;
     for (size_t i = 0; i < count; i++) {
-        value = value << 8 | tiff->bytes[at + (tiff->big_endian ? i : count - 1 - i)];
+        value = value << 8 | tiff->bytes[offset + (tiff->big_endian ? i : count - 1 - i)];
     }
     return value;
 }
 
 // The first directory's entries: where they start and how many there are.
 static bool find_entries(const struct tiff *tiff, size_t *start, size_t *count) {
-    if (tiff->length < 8 || number(tiff, 2, 2) != 42) {
+    if (tiff->length < 8 || read_number(tiff, 2, 2) != 42) {
         return false;
     }
-    const size_t directory = number(tiff, 4, 4);
+    const size_t directory = read_number(tiff, 4, 4);
     if (directory > tiff->length - 2) {
         return false;
     }
     *start = directory + 2;
-    *count = number(tiff, directory, 2);
+    *count = read_number(tiff, directory, 2);
     return *count <= (tiff->length - *start) / ENTRY;
 }
 
 static bool take_orientation(const struct tiff *tiff, size_t entry, unsigned *orientation,
                              struct image_note *note, struct error *error) {
-    const uint32_t type = number(tiff, entry + 2, 2);
-    const uint32_t value = number(tiff, entry + 8, type == TYPE_LONG ? 4 : 2);
-    if ((type != TYPE_SHORT && type != TYPE_LONG) || number(tiff, entry + 4, 4) != 1) {
+    const uint32_t type = read_number(tiff, entry + 2, 2);
+    const uint32_t value = read_number(tiff, entry + 8, type == TYPE_LONG ? 4 : 2);
+    if ((type != TYPE_SHORT && type != TYPE_LONG) || read_number(tiff, entry + 4, 4) != 1) {
         return fail(error, "its EXIF orientation is no number");
     }
     if (value > 8) {
@@ -65,7 +65,7 @@ bool exif_orientation(const uint8_t *bytes, size_t length, unsigned *orientation
         return fail(error, "its EXIF data are damaged: they may say which way up it is");
     }
     for (size_t i = 0; i < count; i++) {
-        if (number(&tiff, start + i * ENTRY, 2) == ORIENTATION) {
+        if (read_number(&tiff, start + i * ENTRY, 2) == ORIENTATION) {
             return take_orientation(&tiff, start + i * ENTRY, orientation, note, error);
         }
     }

@@ -23,16 +23,16 @@ static int inflate_all(z_stream *stream, size_t length, size_t limit, uint8_t **
             *out = grown;
             size = larger;
         }
-        const size_t room = size - *out_length < MAX_PIECE ? size - *out_length : MAX_PIECE;
+        const size_t available = size - *out_length < MAX_PIECE ? size - *out_length : MAX_PIECE;
         if (stream->avail_in == 0) {
             const size_t piece = length < MAX_PIECE ? length : MAX_PIECE;
             stream->avail_in = (uInt)piece;
             length -= piece;
         }
         stream->next_out = *out + *out_length;
-        stream->avail_out = (uInt)room;
+        stream->avail_out = (uInt)available;
         status = inflate(stream, Z_NO_FLUSH);
-        *out_length += room - stream->avail_out;
+        *out_length += available - stream->avail_out;
         if (status == Z_OK && stream->avail_in == 0 && stream->avail_out > 0 && length == 0) {
             return Z_DATA_ERROR; // all is read and the end was not there
         }

@@ -87,24 +87,24 @@ static bool skip_elements(const struct dicom_set *set, size_t *position, int dep
 // Reads tag, VR and length; *position moves to the value.
 static bool read_header(const struct dicom_set *set, size_t *position, struct dicom_element *out,
                         uint32_t *length) {
-    const uint8_t *at = set->bytes + *position;
+    const uint8_t *start = set->bytes + *position;
     const size_t left = set->length - *position;
     if (left < 8) {
         return false;
     }
-    const uint32_t group = read16(at, set->big_endian);
-    *out = (struct dicom_element){.tag = group << 16 | read16(at + 2, set->big_endian)};
+    const uint32_t group = read16(start, set->big_endian);
+    *out = (struct dicom_element){.tag = group << 16 | read16(start + 2, set->big_endian)};
     // Where two letters should be and are not, writers have gone back to implicit VR.
-    if (set->explicit_vr && group != ITEM_GROUP && is_upper(at[4]) && is_upper(at[5])) {
-        memcpy(out->vr, at + 4, 2);
-        const bool is_long = has_long_length(at + 4);
+    if (set->explicit_vr && group != ITEM_GROUP && is_upper(start[4]) && is_upper(start[5])) {
+        memcpy(out->vr, start + 4, 2);
+        const bool is_long = has_long_length(start + 4);
         if (is_long && left < 12) {
             return false;
         }
-        *length = is_long ? read32(at + 8, set->big_endian) : read16(at + 6, set->big_endian);
+        *length = is_long ? read32(start + 8, set->big_endian) : read16(start + 6, set->big_endian);
         *position += is_long ? 12 : 8;
     } else {
-        *length = read32(at + 4, set->big_endian);
+        *length = read32(start + 4, set->big_endian);
         *position += 8;
     }
     return true;

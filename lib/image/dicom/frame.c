@@ -258,19 +258,21 @@ static bool take_exactly(const struct dicom_source *source, const struct codestr
 // belongs to it.
 static size_t zeros_before_end(const struct codestream *stream, size_t *end) {
     static const uint8_t eoi[] = {0xFF, 0xD9};
-    size_t at = stream->length, count = 0;
-    while (at > 0 && stream->bytes[at - 1] == 0) { // which make a fragment even
-        at--;
+    size_t position = stream->length, count = 0;
+    while (position > 0 && stream->bytes[position - 1] == 0) { // which make a fragment even
+        position--;
     }
-    if (at < sizeof eoi || memcmp(stream->bytes + at - sizeof eoi, eoi, sizeof eoi) != 0) {
+    if (position < sizeof eoi ||
+        memcmp(stream->bytes + position - sizeof eoi, eoi, sizeof eoi) != 0) {
         return 0;
     }
-    at -= sizeof eoi;
-    *end = at;
-    while (count < at && count < MAX_ZEROS && stream->bytes[at - 1 - count] == 0) {
+    position -= sizeof eoi;
+    *end = position;
+    while (count < position && count < MAX_ZEROS && stream->bytes[position - 1 - count] == 0) {
         count++;
     }
-    return count > 0 && count < at && stream->bytes[at - 1 - count] == 0xFF ? count - 1 : count;
+    return count > 0 && count < position && stream->bytes[position - 1 - count] == 0xFF ? count - 1
+                                                                                        : count;
 }
 
 // Decompresses a stream with or without such bytes, whichever can be done. Of JPEG-LS they are left

@@ -59,11 +59,11 @@ static size_t sample_at(const struct dicom_frame *frame, size_t i) {
 }
 
 static unsigned raw_value(const struct dicom_frame *frame, size_t i) {
-    const size_t at = sample_at(frame, i);
+    const size_t index = sample_at(frame, i);
     switch (frame->sample_bits) {
-    case 1: return frame->bytes[at / 8] >> (at % 8) & 1U;
-    case 8: return frame->bytes[at];
-    default: return (unsigned)(frame->bytes[2 * at + 1] << 8 | frame->bytes[2 * at]);
+    case 1: return frame->bytes[index / 8] >> (index % 8) & 1U;
+    case 8: return frame->bytes[index];
+    default: return (unsigned)(frame->bytes[2 * index + 1] << 8 | frame->bytes[2 * index]);
     }
 }
 

@@ -24,11 +24,11 @@ static int64_t read_first(uint16_t bits, const char *vr, int64_t count, double l
     return is_signed ? two_complement : positive;
 }
 
-static unsigned entry_at(const struct dicom_lut *lut, int64_t at) {
+static unsigned entry_at(const struct dicom_lut *lut, int64_t index) {
     if (!lut->words) {
-        return lut->entries[lut->swapped ? at ^ 1 : at];
+        return lut->entries[lut->swapped ? index ^ 1 : index];
     }
-    const uint8_t *entry = lut->entries + 2 * at;
+    const uint8_t *entry = lut->entries + 2 * index;
     return lut->big_endian ? (unsigned)(entry[0] << 8 | entry[1])
                            : (unsigned)(entry[1] << 8 | entry[0]);
 }
@@ -77,11 +77,13 @@ enum dicom_given dicom_lut_read(const struct dicom_set *set, uint32_t descriptor
 }
 
 unsigned dicom_lut_at(const struct dicom_lut *lut, double value) {
-    const double at = floor(value + 0.5) - (double)lut->first;
-    return entry_at(lut, at >= (double)lut->count ? lut->count - 1 : at > 0 ? (int64_t)at : 0);
+    const double index = floor(value + 0.5) - (double)lut->first;
+    return entry_at(lut, index >= (double)lut->count ? lut->count - 1
+                         : index > 0                 ? (int64_t)index
+                                                     : 0);
 }
 
 bool dicom_lut_has(const struct dicom_lut *lut, double value) {
-    const double at = floor(value + 0.5) - (double)lut->first;
-    return at >= 0 && at < (double)lut->count;
+    const double index = floor(value + 0.5) - (double)lut->first;
+    return index >= 0 && index < (double)lut->count;
 }

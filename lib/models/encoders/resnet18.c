@@ -5,27 +5,28 @@
 
 #include <stdio.h>
 
-// A convolution without bias, and its norm, both below `at`.
-static value_id layer(struct graph *graph, value_id x, const char *at, const char *convolution_name,
-                      const char *norm_name, size_t channels, size_t kernel, size_t stride,
-                      value_id residual, bool relu) {
-    const struct layer_name full = graph_name("%s.%s", at, convolution_name);
-    const struct layer_name norm = graph_name("%s.%s", at, norm_name);
-    const struct convolution made = {.name = full.text,
+// A convolution without bias, and its norm, both below `prefix`.
+static value_id layer(struct graph *graph, value_id x, const char *prefix,
+                      const char *convolution_name, const char *norm_name, size_t channels,
+                      size_t kernel, size_t stride, value_id residual, bool relu) {
+    const struct layer_name full = graph_name("%s.%s", prefix, convolution_name);
+    const struct layer_name norm = graph_name("%s.%s", prefix, norm_name);
+    const struct convolution spec = {.name = full.text,
                                      .channels = channels,
                                      .kernel = kernel,
                                      .stride = stride,
                                      .pad = kernel / 2};
-    return convolution_norm(graph, x, &made, norm.text, residual, relu);
+    return convolution_norm(graph, x, &spec, norm.text, residual, relu);
 }
 
-static value_id basic_block(struct graph *graph, value_id x, const char *at, size_t channels,
+static value_id basic_block(struct graph *graph, value_id x, const char *prefix, size_t channels,
                             size_t stride) {
-    const value_id y = layer(graph, x, at, "conv1", "bn1", channels, 3, stride, NO_VALUE, true);
+    const value_id y = layer(graph, x, prefix, "conv1", "bn1", channels, 3, stride, NO_VALUE, true);
     if (stride == 2) {
-        x = layer(graph, x, at, "downsample.0", "downsample.1", channels, 1, 2, NO_VALUE, false);
+        x = layer(graph, x, prefix, "downsample.0", "downsample.1", channels, 1, 2, NO_VALUE,
+                  false);
     }
-    return layer(graph, y, at, "conv2", "bn2", channels, 3, 1, x, true);
+    return layer(graph, y, prefix, "conv2", "bn2", channels, 3, 1, x, true);
 }
 
 struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name) {
@@ -35,8 +36,8 @@ struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char
     value_id y = max_pool(graph, at2);
     for (size_t stage = 0; stage < 4; stage++) {
         for (size_t block = 0; block < 2; block++) {
-            const struct layer_name at = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
-            y = basic_block(graph, y, at.text, widths[stage], stage > 0 && block == 0 ? 2 : 1);
+            const struct layer_name prefix = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
+            y = basic_block(graph, y, prefix.text, widths[stage], stage > 0 && block == 0 ? 2 : 1);
         }
         maps[stage] = y;
     }

@@ -33,7 +33,7 @@ struct entry {
 struct shard_writer {
     const char *folder;
     int directory;
-    bool made;     // the folder was not there before
+    bool created;  // the folder was not there before
     bool finished; // nothing to tidy up at exit any more
     size_t size;
     const struct history *history;
@@ -49,8 +49,8 @@ struct shard_writer {
 
 // ---- names
 
-static void unfinished_name(char *name, size_t number) {
-    (void)snprintf(name, SHARD_NAME_SIZE, UNFINISHED "%05zu.new", number);
+static void unfinished_name(char *name, size_t index) {
+    (void)snprintf(name, SHARD_NAME_SIZE, UNFINISHED "%05zu.new", index);
 }
 
 // What a run that was killed leaves: a hidden shard, or what output.h names for a moment.
@@ -75,15 +75,15 @@ static void tidy_up(int status, void *argument) {
         unfinished_name(name, i);
         (void)unlinkat(writer->directory, name, 0);
     }
-    if (writer->made) {
+    if (writer->created) {
         (void)rmdir(writer->folder);
     }
 }
 
-// The folder, locked; *made: whether it was not there.
-static int open_folder(const char *folder, bool *made) {
-    *made = mkdir(folder, 0777) == 0;
-    if (!*made && errno != EEXIST) {
+// The folder, locked; *created: whether it was not there.
+static int open_folder(const char *folder, bool *created) {
+    *created = mkdir(folder, 0777) == 0;
+    if (!*created && errno != EEXIST) {
         die("%s: %s", folder, strerror(errno));
     }
     const int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,15 +98,15 @@ static int open_folder(const char *folder, bool *made) {
 
 struct shard_writer *shard_writer_open(const char *folder, size_t size,
                                        const struct history *history) {
-    bool made;
-    const int directory = open_folder(folder, &made);
+    bool created;
+    const int directory = open_folder(folder, &created);
     struct shard_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL || on_exit(tidy_up, writer) != 0) {
         die("no memory");
     }
     writer->folder = folder;
     writer->directory = directory;
-    writer->made = made;
+    writer->created = created;
     writer->size = size;
     writer->history = history;
     return writer;
@@ -243,11 +243,11 @@ static struct output *write_index(const struct shard_writer *writer, const char 
 
 static bool is_current(const struct shard_writer *writer, const char *name) {
     char current[SHARD_NAME_SIZE];
-    const size_t number = strtoul(name + strlen(SHARD_PREFIX), NULL, 10);
-    if (number >= writer->shards) {
+    const size_t index = strtoul(name + strlen(SHARD_PREFIX), NULL, 10);
+    if (index >= writer->shards) {
         return false;
     }
-    shard_name(current, number, writer->hashes[number]);
+    shard_name(current, index, writer->hashes[index]);
     return strcmp(current, name) == 0;
 }
 

@@ -18,17 +18,17 @@ static void put_text(struct output *output, struct text text) {
 
 static void put_tensor(struct output *output, const struct tensor *tensor) {
     struct tensor_statistics statistics;
-    const bool some = tensor_statistics(tensor, &statistics);
+    const bool has_elements = tensor_statistics(tensor, &statistics);
     output_printf(output, "{\"type\": \"%s\", \"shape\": [", dtype_code(tensor->type));
     for (size_t i = 0; i < tensor->rank; i++) {
         output_printf(output, "%s%zu", i > 0 ? ", " : "", tensor->shape[i]);
     }
     put(output, "], \"min\": ");
-    json_number(output, some ? statistics.min : NAN);
+    json_number(output, has_elements ? statistics.min : NAN);
     put(output, ", \"mean\": ");
-    json_number(output, some ? statistics.mean : NAN);
+    json_number(output, has_elements ? statistics.mean : NAN);
     put(output, ", \"max\": ");
-    json_number(output, some ? statistics.max : NAN);
+    json_number(output, has_elements ? statistics.max : NAN);
     put(output, "}");
 }
 

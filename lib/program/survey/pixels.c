@@ -22,22 +22,22 @@ enum {
 
 // Several counters a level: equal neighbours would wait for each other's sums.
 static void count_levels(const struct image *image, size_t *counts) {
-    enum { PARTS = 4 };
+    enum { LANES = 4 };
     const size_t pixels = image->height * image->width;
-    uint32_t part[PARTS][LEVELS] = {{0}}; // at most IMAGE_MAX_PIXELS
+    uint32_t lane_counts[LANES][LEVELS] = {{0}}; // at most IMAGE_MAX_PIXELS
     size_t i = 0;
-    for (; i + PARTS <= pixels; i += PARTS) {
-        for (size_t j = 0; j < PARTS; j++) {
-            part[j][image->pixels[i + j]]++;
+    for (; i + LANES <= pixels; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            lane_counts[j][image->pixels[i + j]]++;
         }
     }
     for (; i < pixels; i++) {
-        part[0][image->pixels[i]]++;
+        lane_counts[0][image->pixels[i]]++;
     }
     for (size_t level = 0; level < LEVELS; level++) {
         counts[level] = 0;
-        for (size_t j = 0; j < PARTS; j++) {
-            counts[level] += part[j][level];
+        for (size_t j = 0; j < LANES; j++) {
+            counts[level] += lane_counts[j][level];
         }
     }
 }

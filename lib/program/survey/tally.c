@@ -47,17 +47,17 @@ bool tally_add(struct tally *tally, const char *name, size_t count, const char *
 static void mask_numbers(char *text) {
     char *to = text;
     bool tag = false;
-    for (const char *at = text; *at != '\0';) {
-        size_t digits = strspn(at, tag ? "0123456789abcdef" : "0123456789");
-        const bool dotted = at[digits] == '.' || (at > text && at[-1] == '.');
+    for (const char *cursor = text; *cursor != '\0';) {
+        size_t digits = strspn(cursor, tag ? "0123456789abcdef" : "0123456789");
+        const bool dotted = cursor[digits] == '.' || (cursor > text && cursor[-1] == '.');
         if (digits > 0 && !dotted) {
             *to++ = '#';
-            at += digits;
+            cursor += digits;
             continue;
         }
         for (digits += digits == 0; digits > 0; digits--) {
-            tag = *at == '(' || (tag && *at != ')');
-            *to++ = *at++;
+            tag = *cursor == '(' || (tag && *cursor != ')');
+            *to++ = *cursor++;
         }
     }
     *to = '\0';

@@ -20,11 +20,12 @@ void xray_file_free(struct xray_file *file) {
 
 static bool add_with_id(struct xray_files *files, const char *path, struct text id, bool found,
                         struct error *error) {
-    struct xray_file *at = array_grow(files->items, &files->capacity, files->count + 1, sizeof *at);
-    if (at == NULL) {
+    struct xray_file *items =
+        array_grow(files->items, &files->capacity, files->count + 1, sizeof *items);
+    if (items == NULL) {
         return fail(error, "no memory for %zu paths", files->count + 1);
     }
-    files->items = at;
+    files->items = items;
     struct xray_file *file = &files->items[files->count];
     *file = (struct xray_file){strdup(path), strndup(id.bytes, id.length), found, IDS_ABSENT};
     if (file->path == NULL || file->id == NULL) {

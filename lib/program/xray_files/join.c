@@ -9,13 +9,13 @@
 #include <string.h>
 
 // How many, and the first of them.
-struct some {
+struct found {
     size_t count;
     const char *first;
 };
 
-static void count_one(struct some *some, const char *one) {
-    some->first = some->count++ == 0 ? one : some->first;
+static void count_one(struct found *found, const char *one) {
+    found->first = found->count++ == 0 ? one : found->first;
 }
 
 // A file goes by the id of its row.
@@ -31,7 +31,7 @@ static void take_row(const struct join *join, struct xray_file *file, bool *used
 }
 
 static void find_rows(const struct join *join, struct xray_files *files, bool *used) {
-    struct some with = {0, NULL};
+    struct found with = {0, NULL};
     if (join->ids->count == 0) {
         die("%s: no %ss in it", join->name, join->what);
     }
@@ -66,18 +66,18 @@ static void note_rows(const struct join *join, const bool *used, struct left_out
     }
 }
 
-static void note_files(const struct join *join, struct some some, size_t count, bool with,
+static void note_files(const struct join *join, struct found found, size_t count, bool with,
                        const struct left_out *left) {
-    if (some.count > 0 && !left->quiet) {
+    if (found.count > 0 && !left->quiet) {
         warn("%s: %s %s for %zu of %zu images, such as '%s': %s", join->name, with ? "a" : "no",
-             join->what, some.count, count, some.first,
+             join->what, found.count, count, found.first,
              join->files == UNLABELLED_KEEP ? "not labelled" : "left out");
     }
 }
 
 void join_files(const struct join *join, struct xray_files *files, struct left_out *left) {
     const bool only = join->files == UNLABELLED_ONLY;
-    struct some others = {0, NULL}; // files to tell of: without a row, or (`only`) with one
+    struct found others = {0, NULL}; // files to tell of: without a row, or (`only`) with one
     size_t kept = 0;
     char reason[300];
     bool *used = calloc(join->ids->count + 1, sizeof *used);

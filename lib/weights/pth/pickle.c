@@ -25,43 +25,43 @@ static bool take(struct pickle_machine *machine, uint64_t count, const unsigned 
     return true;
 }
 
-static bool take_number(struct pickle_machine *machine, size_t bytes, uint64_t *number) {
-    const unsigned char *at = NULL;
-    *number = 0;
-    if (!take(machine, bytes, &at)) {
+static bool take_number(struct pickle_machine *machine, size_t bytes, uint64_t *value) {
+    const unsigned char *start = NULL;
+    *value = 0;
+    if (!take(machine, bytes, &start)) {
         return false;
     }
     for (size_t i = bytes; i > 0; i--) {
-        *number = *number << 8 | at[i - 1];
+        *value = *value << 8 | start[i - 1];
     }
     return true;
 }
 
 static bool take_text(struct pickle_machine *machine, size_t length_bytes) {
     uint64_t length = 0;
-    const unsigned char *at = NULL;
-    return take_number(machine, length_bytes, &length) && take(machine, length, &at) &&
-           pickle_push_text(machine, (struct text){(const char *)at, length});
+    const unsigned char *start = NULL;
+    return take_number(machine, length_bytes, &length) && take(machine, length, &start) &&
+           pickle_push_text(machine, (struct text){(const char *)start, length});
 }
 
 // A little endian number of any length; what does not fit into 64 bits is of no use.
 static bool take_long(struct pickle_machine *machine, size_t length_bytes) {
-    const unsigned char *at = NULL;
+    const unsigned char *start = NULL;
     uint64_t length = 0;
-    uint64_t number = 0;
-    if (!take_number(machine, length_bytes, &length) || !take(machine, length, &at)) {
+    uint64_t value = 0;
+    if (!take_number(machine, length_bytes, &length) || !take(machine, length, &start)) {
         return false;
     }
     if (length > 8) {
         return pickle_push_none(machine);
     }
     for (size_t i = length; i > 0; i--) {
-        number = number << 8 | at[i - 1];
+        value = value << 8 | start[i - 1];
     }
-    if (length > 0 && length < 8 && (at[length - 1] & 0x80) != 0) {
-        number |= UINT64_MAX << (8 * length);
+    if (length > 0 && length < 8 && (start[length - 1] & 0x80) != 0) {
+        value |= UINT64_MAX << (8 * length);
     }
-    return pickle_push_integer(machine, (int64_t)number);
+    return pickle_push_integer(machine, (int64_t)value);
 }
 
 static bool take_line(struct pickle_machine *machine, struct text *line) {
@@ -78,7 +78,7 @@ static bool take_line(struct pickle_machine *machine, struct text *line) {
 // ---- instructions of protocols 0 and 1, which write numbers as decimals
 
 // A line's decimal number (`L` behind it for long ones); false for one that has more than 64 bits.
-static bool read_decimal(struct text line, int64_t *number) {
+static bool read_decimal(struct text line, int64_t *value) {
     char digits[24];
     char *end = digits;
     const size_t length =
@@ -89,7 +89,7 @@ static bool read_decimal(struct text line, int64_t *number) {
     memcpy(digits, line.bytes, length);
     digits[length] = 0;
     errno = 0;
-    *number = strtoll(digits, &end, 10);
+    *value = strtoll(digits, &end, 10);
     return errno == 0 && *end == 0;
 }
 
@@ -117,22 +117,22 @@ static bool take_instance(struct pickle_machine *machine) {
 
 static bool do_line(struct pickle_machine *machine, int instruction) {
     struct text line;
-    int64_t number = 0;
+    int64_t value = 0;
     if (!take_line(machine, &line)) {
         return false;
     }
     switch (instruction) {
     case 'I':
     case 'L':
-        return read_decimal(line, &number) ? pickle_push_integer(machine, number)
-                                           : pickle_push_none(machine);
+        return read_decimal(line, &value) ? pickle_push_integer(machine, value)
+                                          : pickle_push_none(machine);
     case 'p':
     case 'g':
-        if (!read_decimal(line, &number) || number < 0) {
+        if (!read_decimal(line, &value) || value < 0) {
             return fail(machine->error, "remembers what is not there");
         }
-        return instruction == 'p' ? pickle_put_memo(machine, (uint64_t)number)
-                                  : pickle_get_memo(machine, (uint64_t)number);
+        return instruction == 'p' ? pickle_put_memo(machine, (uint64_t)value)
+                                  : pickle_get_memo(machine, (uint64_t)value);
     case 'S': // in quotes
         return line.length >= 2
                    ? pickle_push_text(machine, (struct text){line.bytes + 1, line.length - 2})
@@ -145,13 +145,14 @@ static bool do_line(struct pickle_machine *machine, int instruction) {
 
 // ---- calls
 
-// A function or class below a tuple of arguments; `made` calls it, or makes an object.
+// A function or class below a tuple of arguments; `push_result` calls it, or makes an object.
 static bool call(struct pickle_machine *machine,
-                 bool (*made)(struct pickle_machine *machine, const struct pickle_value *function,
-                              const struct pickle_value *arguments)) {
+                 bool (*push_result)(struct pickle_machine *machine,
+                                     const struct pickle_value *function,
+                                     const struct pickle_value *arguments)) {
     const struct pickle_value *arguments = pickle_pop(machine);
     const struct pickle_value *function = arguments == NULL ? NULL : pickle_pop(machine);
-    return function != NULL && made(machine, function, arguments);
+    return function != NULL && push_result(machine, function, arguments);
 }
 
 // The values above the mark: a class and its arguments.
@@ -198,18 +199,18 @@ static bool build(struct pickle_machine *machine) {
 // ---- the table of instructions
 
 static bool do_with_number(struct pickle_machine *machine, int instruction, size_t bytes) {
-    uint64_t number = 0;
-    if (!take_number(machine, bytes, &number)) {
+    uint64_t value = 0;
+    if (!take_number(machine, bytes, &value)) {
         return false;
     }
     switch (instruction) {
     case 'q':
-    case 'r': return pickle_put_memo(machine, number);
+    case 'r': return pickle_put_memo(machine, value);
     case 'h':
-    case 'j': return pickle_get_memo(machine, number);
-    case 'J': return pickle_push_integer(machine, (int32_t)(uint32_t)number);
+    case 'j': return pickle_get_memo(machine, value);
+    case 'J': return pickle_push_integer(machine, (int32_t)(uint32_t)value);
     case 'K':
-    case 'M': return pickle_push_integer(machine, (int64_t)number);
+    case 'M': return pickle_push_integer(machine, (int64_t)value);
     case 'G': return pickle_push_none(machine); // a float
     case 0x82:
     case 0x83:
@@ -338,7 +339,7 @@ bool pickle_read(struct pickle *pickle, struct arena *arena, const unsigned char
     bool going = true;
     *pickle = (struct pickle){.value = NULL};
     while (going) {
-        const size_t at = machine.offset;
+        const size_t offset = machine.offset;
         const unsigned char *instruction = NULL;
         going = take(&machine, 1, &instruction);
         if (going && *instruction == '.') {
@@ -348,7 +349,7 @@ bool pickle_read(struct pickle *pickle, struct arena *arena, const unsigned char
             going = going && do_instruction(&machine, *instruction);
         }
         if (!going) {
-            return fail_within(error, "byte %zu of its pickle", at);
+            return fail_within(error, "byte %zu of its pickle", offset);
         }
         going = pickle->value == NULL;
     }

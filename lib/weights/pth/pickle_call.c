@@ -176,14 +176,14 @@ static bool check_extent(const struct pickle_tensor *tensor, struct error *error
     return inside || fail(error, "a tensor that reaches beyond its storage");
 }
 
-static bool push_tensor(struct pickle_machine *machine, const struct pickle_tensor *made) {
+static bool push_tensor(struct pickle_machine *machine, const struct pickle_tensor *described) {
     struct pickle_value *value = pickle_new(machine, PICKLE_TENSOR);
     struct pickle_tensor *tensor =
         value == NULL ? NULL : arena_take(machine->arena, sizeof *tensor, machine->error);
     if (tensor == NULL) {
         return false;
     }
-    *tensor = *made;
+    *tensor = *described;
     value->tensor = tensor;
     return pickle_push(machine, value);
 }
@@ -212,31 +212,31 @@ static bool rebuild_tensor(struct pickle_machine *machine, const struct pickle_v
     const size_t third = function->text.bytes[function->text.length - 1] == '3' ? 1 : 0;
     const struct pickle_value *dtype = third && arguments->count > 6 ? arguments->values[6] : NULL;
     size_t strides = 0;
-    struct pickle_tensor made = {0};
+    struct pickle_tensor tensor = {0};
     if (arguments->count < 4 || arguments->values[0]->type != PICKLE_STORAGE ||
         arguments->values[1]->type != PICKLE_INTEGER || arguments->values[1]->integer < 0) {
         return fail(machine->error, "a tensor without storage");
     }
-    made.storage = arguments->values[0]->storage;
-    made.numbers = made.storage->numbers;
-    made.offset = (uint64_t)arguments->values[1]->integer;
-    if (!read_sides(arguments->values[2], made.shape, &made.rank) ||
-        !read_sides(arguments->values[3], made.stride, &strides) || strides != made.rank) {
+    tensor.storage = arguments->values[0]->storage;
+    tensor.numbers = tensor.storage->numbers;
+    tensor.offset = (uint64_t)arguments->values[1]->integer;
+    if (!read_sides(arguments->values[2], tensor.shape, &tensor.rank) ||
+        !read_sides(arguments->values[3], tensor.stride, &strides) || strides != tensor.rank) {
         return fail(machine->error, "a tensor without a shape that can be read");
     }
     if (dtype != NULL && is_function(dtype, FUNCTION_DTYPE)) {
-        made.numbers = dtype->numbers;
+        tensor.numbers = dtype->numbers;
     } else if (dtype != NULL) {
         return dtype->type == PICKLE_FUNCTION
                    ? push_named(machine, "a tensor of ", dtype->text)
                    : pickle_push_opaque(machine, "a tensor of a type that is not known");
     }
     const char *foreign =
-        foreign_tensor(&made, arguments->count > 6 + third ? arguments->values[6 + third] : NULL);
+        foreign_tensor(&tensor, arguments->count > 6 + third ? arguments->values[6 + third] : NULL);
     if (foreign != NULL) {
         return pickle_push_opaque(machine, foreign);
     }
-    return check_extent(&made, machine->error) && push_tensor(machine, &made);
+    return check_extent(&tensor, machine->error) && push_tensor(machine, &tensor);
 }
 
 // (function, type, arguments, state): tensors with attributes of their own.

@@ -40,8 +40,8 @@ CHECKED bool pickle_gather(struct pickle_machine *machine, size_t count, enum pi
 // Adds the `count` values on top to the list or dict below them; an opaque value swallows them.
 CHECKED bool pickle_add(struct pickle_machine *machine, size_t count, enum pickle_type type);
 
-CHECKED bool pickle_put_memo(struct pickle_machine *machine, uint64_t number);
-CHECKED bool pickle_get_memo(struct pickle_machine *machine, uint64_t number);
+CHECKED bool pickle_put_memo(struct pickle_machine *machine, uint64_t index);
+CHECKED bool pickle_get_memo(struct pickle_machine *machine, uint64_t index);
 
 // ---- calls (pickle_call.c)
 

@@ -92,13 +92,13 @@ bool pickle_above_mark(struct pickle_machine *machine, size_t *count) {
 
 static bool append(struct pickle_machine *machine, struct pickle_items *items,
                    struct pickle_value *value) {
-    struct pickle_value **at =
+    struct pickle_value **values =
         arena_grow(machine->arena, items->values, items->count, &items->capacity,
                    sizeof(struct pickle_value *), machine->error);
-    if (at == NULL) {
+    if (values == NULL) {
         return false;
     }
-    items->values = at;
+    items->values = values;
     items->values[items->count++] = value;
     return true;
 }
@@ -154,12 +154,12 @@ bool pickle_add(struct pickle_machine *machine, size_t count, enum pickle_type t
                             : fail(machine->error, "adds to what is neither list nor dict");
 }
 
-bool pickle_put_memo(struct pickle_machine *machine, uint64_t number) {
+bool pickle_put_memo(struct pickle_machine *machine, uint64_t index) {
     if (machine->depth == 0 || machine->stack[machine->depth - 1] == NULL ||
-        number > machine->offset) { // no pickle remembers more values than it has bytes
+        index > machine->offset) { // no pickle remembers more values than it has bytes
         return fail(machine->error, "remembers what is not there");
     }
-    while (number >= machine->memo_capacity) {
+    while (index >= machine->memo_capacity) {
         struct pickle_value **memo =
             arena_grow(machine->arena, machine->memo, machine->memo_capacity,
                        &machine->memo_capacity, sizeof(struct pickle_value *), machine->error);
@@ -168,13 +168,13 @@ bool pickle_put_memo(struct pickle_machine *machine, uint64_t number) {
         }
         machine->memo = memo;
     }
-    machine->memo[number] = machine->stack[machine->depth - 1];
+    machine->memo[index] = machine->stack[machine->depth - 1];
     return true;
 }
 
-bool pickle_get_memo(struct pickle_machine *machine, uint64_t number) {
-    if (number >= machine->memo_capacity || machine->memo[number] == NULL) {
+bool pickle_get_memo(struct pickle_machine *machine, uint64_t index) {
+    if (index >= machine->memo_capacity || machine->memo[index] == NULL) {
         return fail(machine->error, "recalls what it never remembered");
     }
-    return pickle_push(machine, machine->memo[number]);
+    return pickle_push(machine, machine->memo[index]);
 }

@@ -175,9 +175,9 @@ bool pth_is_old(const unsigned char *bytes, size_t length) {
     if (length >= sizeof decimal - 1 && memcmp(bytes, decimal, sizeof decimal - 1) == 0) {
         return true;
     }
-    const size_t at = length > 2 && bytes[2] == 0x95 ? 11 : 2; // behind a frame, or not
-    return length >= at + MAGIC_LENGTH && bytes[0] == 0x80 &&
-           memcmp(bytes + at, MAGIC, MAGIC_LENGTH) == 0;
+    const size_t offset = length > 2 && bytes[2] == 0x95 ? 11 : 2; // behind a frame, or not
+    return length >= offset + MAGIC_LENGTH && bytes[0] == 0x80 &&
+           memcmp(bytes + offset, MAGIC, MAGIC_LENGTH) == 0;
 }
 
 // How long the numbers of a storage are is known by those that refer to it.
@@ -190,14 +190,15 @@ static int by_key(const void *a, const void *b) {
 static const struct pickle_storage **sort_owners(const struct pickle *pickle, struct arena *arena,
                                                  size_t *count, struct error *error) {
     *count = 0;
-    for (const struct pickle_storage *at = pickle->storages; at != NULL; at = at->next) {
+    for (const struct pickle_storage *storage = pickle->storages; storage != NULL;
+         storage = storage->next) {
         ++*count;
     }
     const struct pickle_storage **owners = arena_take(arena, (*count + 1) * sizeof *owners, error);
     size_t i = 0;
-    for (const struct pickle_storage *at = pickle->storages; owners != NULL && at != NULL;
-         at = at->next) {
-        owners[i++] = at;
+    for (const struct pickle_storage *storage = pickle->storages; owners != NULL && storage != NULL;
+         storage = storage->next) {
+        owners[i++] = storage;
     }
     if (owners != NULL) {
         qsort(owners, *count, sizeof *owners, by_key);
@@ -209,7 +210,7 @@ static const struct pickle_storage **sort_owners(const struct pickle *pickle, st
 static bool find_storages(struct storages *storages, const struct pickle *object,
                           const struct pickle_items *keys, uint64_t *end, struct error *error) {
     size_t count = 0;
-    uint64_t at = *end;
+    uint64_t offset = *end;
     const struct pickle_storage **owners = sort_owners(object, storages->arena, &count, error);
     storages->items =
         arena_take(storages->arena, (keys->count + 1) * sizeof *storages->items, error);
@@ -224,19 +225,19 @@ static bool find_storages(struct storages *storages, const struct pickle *object
         if (owner == NULL) {
             return fail(error, "has a storage that nothing refers to");
         }
-        if (!weight_source_read(storages->source, at, &numbers, sizeof numbers, error)) {
+        if (!weight_source_read(storages->source, offset, &numbers, sizeof numbers, error)) {
             return fail_within(error, "storage '%.*s'", TEXT_ARG(wanted.key));
         }
         const size_t size = weight_type_size((*owner)->numbers);
-        at += sizeof numbers;
-        if (numbers != (*owner)->count || numbers > (storages->source->length - at) / size) {
+        offset += sizeof numbers;
+        if (numbers != (*owner)->count || numbers > (storages->source->length - offset) / size) {
             return fail(error, "storage '%.*s' is cut short", TEXT_ARG(wanted.key));
         }
         storages->items[storages->count++] =
-            (struct storage){.key = wanted.key, .offset = at, .length = numbers * size};
-        at += numbers * size;
+            (struct storage){.key = wanted.key, .offset = offset, .length = numbers * size};
+        offset += numbers * size;
     }
-    *end = at;
+    *end = offset;
     return owners != NULL && storages->items != NULL;
 }
 

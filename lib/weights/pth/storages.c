@@ -57,14 +57,14 @@ static bool is_row_major(const struct pickle_tensor *tensor) {
     return true;
 }
 
-static bool read_pieces(const struct weight_source *source, uint64_t at, enum weight_type type,
+static bool read_pieces(const struct weight_source *source, uint64_t offset, enum weight_type type,
                         struct weight *weight, struct error *error) {
     unsigned char piece[PIECE];
     const size_t size = weight_type_size(type);
     for (size_t done = 0; done < weight->count;) {
         const size_t left = weight->count - done;
         const size_t count = left < sizeof piece / size ? left : sizeof piece / size;
-        if (!weight_source_read(source, at + done * size, piece, count * size, error)) {
+        if (!weight_source_read(source, offset + done * size, piece, count * size, error)) {
             return false;
         }
         for (size_t i = 0; i < count; i++) {
@@ -79,15 +79,15 @@ static void gather(const struct pickle_tensor *tensor, const unsigned char *numb
                    struct weight *weight) {
     const size_t size = weight_type_size(tensor->numbers);
     uint64_t index[TENSOR_MAX_RANK] = {0};
-    uint64_t at = tensor->offset;
+    uint64_t offset = tensor->offset;
     for (size_t i = 0; i < weight->count; i++) {
-        weight->values[i] = weight_type_read(tensor->numbers, numbers + at * size);
+        weight->values[i] = weight_type_read(tensor->numbers, numbers + offset * size);
         for (size_t k = tensor->rank; k > 0; k--) {
-            at += tensor->stride[k - 1];
+            offset += tensor->stride[k - 1];
             if (++index[k - 1] < tensor->shape[k - 1]) {
                 break;
             }
-            at -= tensor->shape[k - 1] * tensor->stride[k - 1];
+            offset -= tensor->shape[k - 1] * tensor->stride[k - 1];
             index[k - 1] = 0;
         }
     }

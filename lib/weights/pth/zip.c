@@ -15,10 +15,10 @@
 #define PIECE (16 << 10)                       // bytes that are read at once
 #define SIGNATURE(a, b) (0x4B50u | (uint32_t)(a) << 16 | (uint32_t)(b) << 24)
 
-static uint64_t number(const unsigned char *at, size_t bytes) {
+static uint64_t little_endian(const unsigned char *start, size_t bytes) {
     uint64_t value = 0;
     for (size_t i = bytes; i > 0; i--) {
-        value = value << 8 | at[i - 1];
+        value = value << 8 | start[i - 1];
     }
     return value;
 }
@@ -36,14 +36,15 @@ static bool find_directory64(const struct zip *zip, uint64_t end, struct directo
     unsigned char record[END64_LENGTH];
     if (end < LOCATOR_LENGTH ||
         !weight_source_read(zip->source, end - LOCATOR_LENGTH, locator, LOCATOR_LENGTH, error) ||
-        number(locator, 4) != SIGNATURE(6, 7) ||
-        !weight_source_read(zip->source, number(locator + 8, 8), record, END64_LENGTH, error) ||
-        number(record, 4) != SIGNATURE(6, 6)) {
+        little_endian(locator, 4) != SIGNATURE(6, 7) ||
+        !weight_source_read(zip->source, little_endian(locator + 8, 8), record, END64_LENGTH,
+                            error) ||
+        little_endian(record, 4) != SIGNATURE(6, 6)) {
         return fail(error, "a zip archive whose directory (zip64) is not where it says");
     }
-    found->start = number(record + 48, 8);
-    found->length = number(record + 40, 8);
-    found->count = number(record + 32, 8);
+    found->start = little_endian(record + 48, 8);
+    found->length = little_endian(record + 40, 8);
+    found->count = little_endian(record + 32, 8);
     return true;
 }
 
@@ -59,14 +60,14 @@ static bool find_directory(const struct zip *zip, struct directory *found, struc
         return false;
     }
     for (uint64_t i = tail; i >= END_LENGTH; i--) {
-        const unsigned char *at = bytes + i - END_LENGTH;
-        const uint64_t comment = number(at + 20, 2);
-        if (number(at, 4) != SIGNATURE(5, 6) || comment > tail - i) {
+        const unsigned char *record = bytes + i - END_LENGTH;
+        const uint64_t comment = little_endian(record + 20, 2);
+        if (little_endian(record, 4) != SIGNATURE(5, 6) || comment > tail - i) {
             continue;
         }
         const uint64_t start = length - tail + i - END_LENGTH;
-        *found = (struct directory){number(at + 16, 4), number(at + 12, 4), number(at + 10, 2),
-                                    start + END_LENGTH + comment};
+        *found = (struct directory){little_endian(record + 16, 4), little_endian(record + 12, 4),
+                                    little_endian(record + 10, 2), start + END_LENGTH + comment};
         return (found->start != UINT32_MAX && found->length != UINT32_MAX &&
                 found->count != UINT16_MAX) ||
                find_directory64(zip, start, found, error);
@@ -77,16 +78,16 @@ static bool find_directory(const struct zip *zip, struct directory *found, struc
 // Numbers that do not fit into 32 bits are in the extra field 1, in this order.
 static void read_extra(const unsigned char *extra, size_t length, uint64_t *large[3]) {
     while (length >= 4) {
-        const uint64_t kind = number(extra, 2);
-        const uint64_t bytes = number(extra + 2, 2);
+        const uint64_t kind = little_endian(extra, 2);
+        const uint64_t bytes = little_endian(extra + 2, 2);
         if (bytes > length - 4) {
             return;
         }
-        const unsigned char *at = extra + 4;
+        const unsigned char *start = extra + 4;
         for (size_t i = 0; kind == 1 && i < 3; i++) {
-            if (*large[i] == UINT32_MAX && at + 8 <= extra + 4 + bytes) {
-                *large[i] = number(at, 8);
-                at += 8;
+            if (*large[i] == UINT32_MAX && start + 8 <= extra + 4 + bytes) {
+                *large[i] = little_endian(start, 8);
+                start += 8;
             }
         }
         extra += 4 + bytes;
@@ -94,52 +95,52 @@ static void read_extra(const unsigned char *extra, size_t length, uint64_t *larg
     }
 }
 
-static bool read_entry(const unsigned char *at, uint64_t left, struct zip_entry *entry,
+static bool read_entry(const unsigned char *start, uint64_t left, struct zip_entry *entry,
                        uint64_t *used, struct error *error) {
-    if (left < ENTRY_LENGTH || number(at, 4) != SIGNATURE(1, 2)) {
+    if (left < ENTRY_LENGTH || little_endian(start, 4) != SIGNATURE(1, 2)) {
         return fail(error, "a zip archive whose directory is damaged");
     }
-    const uint64_t name = number(at + 28, 2);
-    const uint64_t extra = number(at + 30, 2);
-    *used = ENTRY_LENGTH + name + extra + number(at + 32, 2);
+    const uint64_t name = little_endian(start + 28, 2);
+    const uint64_t extra = little_endian(start + 30, 2);
+    *used = ENTRY_LENGTH + name + extra + little_endian(start + 32, 2);
     if (*used > left) {
         return fail(error, "a zip archive whose directory is damaged");
     }
-    *entry = (struct zip_entry){.name = {(const char *)at + ENTRY_LENGTH, name},
-                                .header = number(at + 42, 4),
-                                .length = number(at + 24, 4),
-                                .crc = (uint32_t)number(at + 16, 4),
-                                .method = (uint16_t)number(at + 10, 2),
-                                .flags = (uint16_t)number(at + 8, 2)};
-    uint64_t stored = number(at + 20, 4);
+    *entry = (struct zip_entry){.name = {(const char *)start + ENTRY_LENGTH, name},
+                                .header = little_endian(start + 42, 4),
+                                .length = little_endian(start + 24, 4),
+                                .crc = (uint32_t)little_endian(start + 16, 4),
+                                .method = (uint16_t)little_endian(start + 10, 2),
+                                .flags = (uint16_t)little_endian(start + 8, 2)};
+    uint64_t stored = little_endian(start + 20, 4);
     uint64_t *large[3] = {&entry->length, &stored, &entry->header};
-    read_extra(at + ENTRY_LENGTH + name, extra, large);
+    read_extra(start + ENTRY_LENGTH + name, extra, large);
     return true;
 }
 
 // Entries do not share bytes: together they are no longer than the file.
 static bool read_entries(struct zip *zip, const struct directory *directory, struct error *error) {
-    const unsigned char *at =
+    const unsigned char *start =
         weight_source_take(zip->source, directory->start, directory->length, zip->arena, error);
     uint64_t left = directory->length;
     uint64_t bytes = 0;
-    zip->entries =
-        at == NULL ? NULL
-                   : arena_take(zip->arena, (directory->count + 1) * sizeof *zip->entries, error);
+    zip->entries = start == NULL ? NULL
+                                 : arena_take(zip->arena,
+                                              (directory->count + 1) * sizeof *zip->entries, error);
     if (zip->entries == NULL) {
         return false;
     }
     while (zip->count < directory->count) {
         uint64_t used = 0;
         struct zip_entry *entry = &zip->entries[zip->count];
-        if (!read_entry(at, left, entry, &used, error)) {
+        if (!read_entry(start, left, entry, &used, error)) {
             return false;
         }
         if (entry->length > zip->source->length - bytes) {
             return fail(error, "a zip archive with more bytes in it than in the file");
         }
         bytes += entry->length;
-        at += used;
+        start += used;
         left -= used;
         zip->count++;
     }
@@ -178,7 +179,7 @@ const struct zip_entry *zip_find(const struct zip *zip, const char *name) {
     return NULL;
 }
 
-bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *at,
+bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *offset,
                struct error *error) {
     unsigned char header[HEADER_LENGTH];
     if ((entry->flags & 1) != 0 || entry->method != 0) {
@@ -186,11 +187,12 @@ bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *a
                     (entry->flags & 1) != 0 ? "encrypted" : "compressed");
     }
     if (!weight_source_read(zip->source, entry->header, header, sizeof header, error) ||
-        number(header, 4) != SIGNATURE(3, 4)) {
+        little_endian(header, 4) != SIGNATURE(3, 4)) {
         return fail(error, "'%.*s' does not lie where the directory says", TEXT_ARG(entry->name));
     }
-    *at = entry->header + HEADER_LENGTH + number(header + 26, 2) + number(header + 28, 2);
-    if (*at > zip->source->length || entry->length > zip->source->length - *at) {
+    *offset = entry->header + HEADER_LENGTH + little_endian(header + 26, 2) +
+              little_endian(header + 28, 2);
+    if (*offset > zip->source->length || entry->length > zip->source->length - *offset) {
         return fail(error, "'%.*s' ends outside of the file", TEXT_ARG(entry->name));
     }
     return true;
@@ -198,21 +200,21 @@ bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *a
 
 bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct error *error) {
     unsigned char piece[PIECE];
-    uint64_t at = 0;
+    uint64_t offset = 0;
     unsigned long crc = 0;
     if (entry->crc == 0) {
         return true;
     }
-    if (!zip_place(zip, entry, &at, error)) {
+    if (!zip_place(zip, entry, &offset, error)) {
         return false;
     }
     for (uint64_t left = entry->length; left > 0;) {
         const size_t length = left < sizeof piece ? (size_t)left : sizeof piece;
-        if (!weight_source_read(zip->source, at, piece, length, error)) {
+        if (!weight_source_read(zip->source, offset, piece, length, error)) {
             return false;
         }
         crc = crc32_z(crc, piece, length);
-        at += length;
+        offset += length;
         left -= length;
     }
     return crc == entry->crc ||
@@ -221,8 +223,8 @@ bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct erro
 
 const unsigned char *zip_bytes(const struct zip *zip, const struct zip_entry *entry,
                                struct error *error) {
-    uint64_t at = 0;
-    return zip_place(zip, entry, &at, error) && zip_check(zip, entry, error)
-               ? weight_source_take(zip->source, at, entry->length, zip->arena, error)
+    uint64_t offset = 0;
+    return zip_place(zip, entry, &offset, error) && zip_check(zip, entry, error)
+               ? weight_source_take(zip->source, offset, entry->length, zip->arena, error)
                : NULL;
 }

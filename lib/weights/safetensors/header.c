@@ -68,18 +68,18 @@ static bool skip_value(struct safetensors_header *header, struct text *value) {
 
 static int hex_digit(char digit) {
     const char *const digits = "0123456789abcdef0123456789ABCDEF";
-    const char *at = digit != 0 ? strchr(digits, digit) : NULL;
-    return at != NULL ? (int)(at - digits) % 16 : -1;
+    const char *found = digit != 0 ? strchr(digits, digit) : NULL;
+    return found != NULL ? (int)(found - digits) % 16 : -1;
 }
 
 // The number of \uXXXX at the backslash, or -1.
-static int32_t unicode_at(struct text text, size_t at) {
+static int32_t unicode_at(struct text text, size_t offset) {
     int32_t code = 0;
-    if (text.length - at < 6 || text.bytes[at] != '\\' || text.bytes[at + 1] != 'u') {
+    if (text.length - offset < 6 || text.bytes[offset] != '\\' || text.bytes[offset + 1] != 'u') {
         return -1;
     }
     for (size_t i = 2; i < 6; i++) {
-        const int digit = hex_digit(text.bytes[at + i]);
+        const int digit = hex_digit(text.bytes[offset + i]);
         if (digit < 0) {
             return -1;
         }
@@ -109,11 +109,11 @@ static bool decode_escape(struct text text, size_t *from, char **to) {
     int32_t code = unicode_at(text, *from);
     if (code < 0) {
         const char letter = *from + 1 < text.length ? text.bytes[*from + 1] : 0;
-        const char *at = letter != 0 ? strchr(letters, letter) : NULL;
-        if (at == NULL) {
+        const char *found = letter != 0 ? strchr(letters, letter) : NULL;
+        if (found == NULL) {
             return false;
         }
-        *(*to)++ = meant[at - letters];
+        *(*to)++ = meant[found - letters];
         *from += 2;
         return true;
     }

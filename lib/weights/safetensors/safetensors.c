@@ -183,23 +183,24 @@ static int by_start(const void *a, const void *b) {
 // Tensors fill the bytes without gap and overlap, as the format asks.
 static bool check_places(struct entry *entries, size_t count, uint64_t length,
                          struct error *error) {
-    uint64_t at = 0;
+    uint64_t offset = 0;
     if (count > 0) {
         qsort(entries, count, sizeof *entries, by_start);
     }
     for (size_t i = 0; i < count; i++) {
-        if (entries[i].start != at) {
+        if (entries[i].start != offset) {
             return fail(error, "'%.*s' starts at %" PRIu64 ", where %" PRIu64 " comes next",
-                        TEXT_ARG(entries[i].name), entries[i].start, at);
+                        TEXT_ARG(entries[i].name), entries[i].start, offset);
         }
-        at = entries[i].end;
+        offset = entries[i].end;
     }
-    return at <= length
-               ? at == length || fail(error, "%" PRIu64 " bytes belong to no tensor", length - at)
+    return offset <= length
+               ? offset == length ||
+                     fail(error, "%" PRIu64 " bytes belong to no tensor", length - offset)
                : fail(error,
                       "cut short: its header tells of %" PRIu64
                       " bytes of numbers, and there are %" PRIu64,
-                      at, length);
+                      offset, length);
 }
 
 static bool add_entry(const struct weight_source *source, uint64_t data, const struct entry *entry,
@@ -295,7 +296,7 @@ static json_t *entry_of(const struct weight *weight, uint64_t start) {
 
 static json_t *header_of(const struct weight_table *table, struct error *error) {
     json_t *header = json_object();
-    uint64_t at = 0;
+    uint64_t offset = 0;
     if (table->network != NULL) {
         char side[24];
         (void)snprintf(side, sizeof side, "%" PRId64, table->side);
@@ -303,13 +304,13 @@ static json_t *header_of(const struct weight_table *table, struct error *error) 
                                   json_pack("{s:s, s:s}", "network", table->network, "side", side));
     }
     for (size_t i = 0; i < table->count; i++) {
-        if (json_object_set_new(header, table->weights[i].name, entry_of(&table->weights[i], at)) !=
-            0) {
+        if (json_object_set_new(header, table->weights[i].name,
+                                entry_of(&table->weights[i], offset)) != 0) {
             (void)fail(error, "'%s' cannot be written as JSON", table->weights[i].name);
             json_decref(header);
             return NULL;
         }
-        at += table->weights[i].count * sizeof(float);
+        offset += table->weights[i].count * sizeof(float);
     }
     return header;
 }

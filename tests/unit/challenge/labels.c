@@ -147,9 +147,9 @@ static void test_many_rows(void **state) {
     struct error error;
     char *text = malloc(COUNT * 16 + 100);
     assert_non_null(text);
-    char *at = text + sprintf(text, "ImageId,EncodedPixels\n");
+    char *cursor = text + sprintf(text, "ImageId,EncodedPixels\n");
     for (int i = 0; i < COUNT; i++) {
-        at += sprintf(at, "a,%d 1\n", 3 * (COUNT - i));
+        cursor += sprintf(cursor, "a,%d 1\n", 3 * (COUNT - i));
     }
     const clock_t start = clock();
     assert_true(read_text(&labels, text, true, &error));

@@ -86,18 +86,18 @@ struct trial {
 
 // Some runs at random places, as text and in `pixels`; "-1" at times.
 static void random_row(struct random *random, unsigned char *pixels, char *text) {
-    size_t at = 0;
+    size_t index = 0;
     size_t end = 0;
     text[0] = 0;
     for (size_t run = random_below(random, 5); run > 0; run--) {
-        const size_t start = at + random_below(random, 30);
+        const size_t start = index + random_below(random, 30);
         const size_t length = 1 + random_below(random, 20);
         if (start + length > PIXELS) {
             break;
         }
         sprintf(text + strlen(text), "%s%zu %zu", end > 0 ? " " : "", start - end, length);
         memset(pixels + start, 1, length);
-        at = end = start + length;
+        index = end = start + length;
     }
     if (text[0] == 0) {
         strcpy(text, "-1");

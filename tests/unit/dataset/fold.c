@@ -146,7 +146,7 @@ static void test_parse(void **state) {
     struct fold fold;
     struct error error;
     assert_true(fold_parse(&fold, "9/10", &error));
-    assert_int_equal(fold.number, 9);
+    assert_int_equal(fold.index, 9);
     assert_int_equal(fold.count, 10);
     const char *bad[] = {"",
                          "1",

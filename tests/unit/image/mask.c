@@ -48,9 +48,9 @@ static void test_dilate(void **state) {
         in.pixels[0] = 1;
         for (size_t j = 0; j < sizeof boxes / sizeof *boxes; j++) {
             assert_true(mask_dilate(&out, &in, boxes[j], NULL));
-            for (size_t at = 0; at < in.height * in.width; at++) {
-                assert_int_equal(out.pixels[at],
-                                 box_any(&in, at / sizes[i][1], at % sizes[i][1], boxes[j]));
+            for (size_t index = 0; index < in.height * in.width; index++) {
+                assert_int_equal(out.pixels[index],
+                                 box_any(&in, index / sizes[i][1], index % sizes[i][1], boxes[j]));
             }
         }
         image_free(&in);

@@ -90,9 +90,9 @@ static uint64_t digest_at(const struct file *file, uint64_t offset, uint64_t len
 
 // The place of a record, with the digest of whatever lies there.
 static struct record_location place_of(const struct file *file, int number) {
-    const uint64_t at = file->offsets[number];
-    const uint64_t length = file->offsets[number + 1] - at;
-    return (struct record_location){at, length, digest_at(file, at, length), id_of(number)};
+    const uint64_t offset = file->offsets[number];
+    const uint64_t length = file->offsets[number + 1] - offset;
+    return (struct record_location){offset, length, digest_at(file, offset, length), id_of(number)};
 }
 
 static void test_any_order(void **state) {
@@ -154,18 +154,18 @@ static void refuse(const struct file *file, uint64_t offset, uint64_t length, co
 
 static void test_wrong_places(void **state) {
     const struct file *file = *state;
-    const uint64_t *at = file->offsets;
-    const uint64_t length = at[1] - at[0];
-    refuse(file, at[0], length, "b", "not the record of 'b'");
-    refuse(file, at[1], at[2] - at[1], "a", "not the record of 'a'");
-    refuse(file, at[0], length - 1, "a", "not one of");
-    refuse(file, at[0], at[2] - at[0], "a", "not one of");
-    refuse(file, at[0] + 1, length, "a", "");
-    refuse(file, 0, at[0], "a", "not the record of 'a'"); // the header
-    refuse(file, at[0], UINT64_MAX, "a", "beyond its end");
-    refuse(file, at[0], (uint64_t)1 << 50, "a", "beyond its end");
+    const uint64_t *offset = file->offsets;
+    const uint64_t length = offset[1] - offset[0];
+    refuse(file, offset[0], length, "b", "not the record of 'b'");
+    refuse(file, offset[1], offset[2] - offset[1], "a", "not the record of 'a'");
+    refuse(file, offset[0], length - 1, "a", "not one of");
+    refuse(file, offset[0], offset[2] - offset[0], "a", "not one of");
+    refuse(file, offset[0] + 1, length, "a", "");
+    refuse(file, 0, offset[0], "a", "not the record of 'a'"); // the header
+    refuse(file, offset[0], UINT64_MAX, "a", "beyond its end");
+    refuse(file, offset[0], (uint64_t)1 << 50, "a", "beyond its end");
     refuse(file, UINT64_MAX - 1, 5, "a", "beyond its end");
-    refuse(file, at[0], 0, "a", "not one of");
+    refuse(file, offset[0], 0, "a", "not one of");
 }
 
 // One bit of a digest, or of any byte of the record, is not what it was.
@@ -184,14 +184,14 @@ static void test_damage(void **state) {
     const struct record_location place = place_of(file, 1);
     for (uint64_t i = 0; i < 8 * place.length; i++) {
         unsigned char byte = 0;
-        const off_t at = (off_t)(place.offset + i / 8);
-        assert_int_equal(pread(descriptor, &byte, 1, at), 1);
+        const off_t offset = (off_t)(place.offset + i / 8);
+        assert_int_equal(pread(descriptor, &byte, 1, offset), 1);
         const unsigned char other = (unsigned char)(byte ^ (1U << (i % 8)));
-        assert_int_equal(pwrite(descriptor, &other, 1, at), 1);
+        assert_int_equal(pwrite(descriptor, &other, 1, offset), 1);
         assert_false(record_read_at(&loaded, descriptor, &place, &error));
         assert_string_equal(error.text,
                             "damaged: the hash (xxh3) does not match the bytes of 'bb'");
-        assert_int_equal(pwrite(descriptor, &byte, 1, at), 1);
+        assert_int_equal(pwrite(descriptor, &byte, 1, offset), 1);
     }
     assert_true(record_read_at(&loaded, descriptor, &place, &error));
     check_record(&loaded.record, 1);

@@ -117,10 +117,10 @@ static size_t pick(struct random *random, size_t bound) {
 static void inflate(struct random *random, unsigned char *bytes, size_t length) {
     static const unsigned char codes[] = {0xc4, 0xc5, 0xc6, 0xd9, 0xda, 0xdb,
                                           0xdc, 0xdd, 0xde, 0xdf, 0xc9, 0xcf};
-    size_t at = pick(random, length);
-    bytes[at++] = codes[pick(random, sizeof codes)];
-    for (size_t more = pick(random, 5); more > 0 && at < length; more--) {
-        bytes[at++] = pick(random, 2) ? 0xff : (unsigned char)pick(random, 3);
+    size_t offset = pick(random, length);
+    bytes[offset++] = codes[pick(random, sizeof codes)];
+    for (size_t more = pick(random, 5); more > 0 && offset < length; more--) {
+        bytes[offset++] = pick(random, 2) ? 0xff : (unsigned char)pick(random, 3);
     }
 }
 
@@ -150,8 +150,8 @@ static size_t mutate(struct random *random, unsigned char *bytes, size_t length)
         case 4: inflate(random, bytes, length); break;
         default: { // a part is left out
             const size_t size = 1 + pick(random, length < 8 ? length : 8);
-            const size_t at = pick(random, length - size + 1);
-            memmove(bytes + at, bytes + at + size, length - at - size);
+            const size_t offset = pick(random, length - size + 1);
+            memmove(bytes + offset, bytes + offset + size, length - offset - size);
             length -= size;
         }
         }

@@ -16,7 +16,7 @@
 
 // Bytes that hold NULs.
 struct bytes {
-    const char *at;
+    const char *bytes;
     size_t length;
 };
 #define BYTES(literal)                                                                             \
@@ -33,7 +33,7 @@ static bool read_program(struct bytes program, struct weight_table *table, struc
     unsigned char *file = malloc(length);
     assert_non_null(file);
     memcpy(file, start, sizeof start - 1);
-    memcpy(file + sizeof start - 1, program.at, program.length);
+    memcpy(file + sizeof start - 1, program.bytes, program.length);
     memcpy(file + length - (sizeof end - 1), end, sizeof end - 1);
     const bool read = weights_read_bytes(file, length, table, error);
     free(file);
