@@ -178,8 +178,10 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) \
 test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
-.PHONY: run-tests
-run-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README)
+.PHONY: run-tests test-programs
+test-programs: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README)
+
+run-tests: test-programs
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
 # ---- on a GPU
@@ -264,15 +266,25 @@ SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/bench/*.bash pipelines/*/*.s
 format:
 	$(Q)clang-format -i $(SOURCES) $(HEADERS)
 
-lint: deps
-	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	@shellcheck -x $(SCRIPTS)
-	@tests/arrows.sh
+# The longest first: with -j the others run beside it.
+.PHONY: lint-tidy lint-cppcheck lint-format lint-scripts
+lint: lint-tidy lint-cppcheck lint-format lint-scripts
+
+lint-tidy: deps
+	@printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P2 -n4 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS) 2>/dev/null' sh
+
+lint-cppcheck: deps
 	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
 	    --inline-suppr --error-exitcode=1 --suppress=missingInclude \
 	    --suppress=syntaxError:lib/image/formats.def -Ilib -D_GNU_SOURCE -D__x86_64__ -j2 $(filter %.c,$(SOURCES))
-	@printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P2 -n4 sh -c \
-	    'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS) 2>/dev/null' sh
+
+lint-format: deps
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+
+lint-scripts: deps
+	@shellcheck -x $(SCRIPTS)
+	@tests/arrows.sh
 
 # ---- packages
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \

@@ -15,9 +15,9 @@ mkdir -p "$sections"
 
 # section NAME COMMAND...: its TAP lines go to a file, with NAME in front; what fails is shown.
 section() {
-    local name=$1 own=$sections/${1//\//-} status start=$SECONDS
+    local name=$1 own=$sections/${1//\//-} status TIMEFORMAT="%R s, %U + %S s of processors: $1"
     shift
-    "$@" </dev/null >"$own.out" 2>&1
+    { time "$@" </dev/null >"$own.out" 2>&1; } 2>"$own.time"
     status=$?
     # cmocka's skipped tests are not failed ones
     sed -i -E 's/^not ok ([0-9]+) # SKIP (.*)/ok \1 - \2 # SKIP/' "$own.out"
@@ -28,7 +28,6 @@ section() {
     if grep '^not ok' "$own.log"; then
         sed 's/^/    /' "$own.out" | tail -n 60
     fi
-    echo "$((SECONDS - start)) s $name" >"$own.time"
 }
 export -f section
 export sections
