@@ -47,6 +47,7 @@ export sections
     for level in base avx2 avx512 bf16; do # what other processors would run
         echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/ops/operations"
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
+        echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
     echo "section parity $here/parity/run.sh $build/parity"
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"

@@ -126,7 +126,7 @@ static void multiply(bool half, size_t columns, size_t inner, const float *a, co
 static double time_product(const struct limit *limit, size_t wanted, size_t inner) {
     const size_t columns = (wanted + CPU_F32_PANEL - 1) / CPU_F32_PANEL * CPU_F32_PANEL;
     const bool half =
-        limit->backend->precision == PRECISION_BF16 && (cpu_bf16_ahead() || cpu_amx_products());
+        limit->backend->precision == PRECISION_BF16 && (cpu_bf16_ahead() || cpu_amx_gemm() != NULL);
     const int threads = limit->backend->threads;
     const int calls = 64 * threads;
     double seconds[ROUNDS];

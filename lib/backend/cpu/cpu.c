@@ -121,9 +121,9 @@ VECTORISED const float *cpu_read(enum precision precision, const void *numbers, 
     if (precision == PRECISION_F32) {
         return (const float *)numbers + first;
     }
-    const uint16_t *halves = (const uint16_t *)numbers + first;
+    const uint16_t *bf16 = (const uint16_t *)numbers + first;
     for (size_t i = 0; i < count; i++) {
-        temporary[i] = bf16_to(halves[i]);
+        temporary[i] = bf16_to(bf16[i]);
     }
     return temporary;
 }
@@ -139,16 +139,9 @@ float *cpu_target(enum precision precision, void *numbers, size_t first, size_t 
     return target;
 }
 
-VECTORISED static void round_portably(const float *from, size_t count, uint16_t *to) {
-    for (size_t i = 0; i < count; i++) {
-        to[i] = bf16_from(from[i]);
-    }
-}
-
 void cpu_write(enum precision precision, void *numbers, size_t first, size_t count,
-               const float *made) {
-    uint16_t *halves = (uint16_t *)numbers + first;
+               const float *floats) {
     if (precision != PRECISION_F32) {
-        (cpu_bf16_products() ? cpu_bf16_round : round_portably)(made, count, halves);
+        cpu_bf16_round(floats, count, (uint16_t *)numbers + first);
     }
 }

@@ -33,7 +33,7 @@ const float *cpu_read(enum precision precision, const void *numbers, size_t firs
 float *cpu_target(enum precision precision, void *numbers, size_t first, size_t count, bool add,
                   float *temporary);
 void cpu_write(enum precision precision, void *numbers, size_t first, size_t count,
-               const float *made);
+               const float *floats);
 
 // ---- matrix products on the calling thread: C (rows x columns) = alpha A B + beta C, row-major, A
 // or B transposed if asked; leading dimensions in floats.

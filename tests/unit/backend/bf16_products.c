@@ -1,6 +1,6 @@
 // Products of bf16 against sums in double, for odd sizes, all orders of A, and sums added to what
-// is there; those of whole tiles go by matrix units where there are some, and by the same code on
-// emulated ones everywhere.
+// is there, by what this processor has; those of whole tiles go by matrix units where there are
+// some, and by the same code on emulated ones everywhere.
 #include "backend/bf16.h"
 #include "backend/cpu/products/amx.h"
 #include "core/numbers/random.h"
@@ -17,36 +17,29 @@
 
 #include <cmocka.h>
 
-static float of_bf16(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float made;
-    memcpy(&made, &bits, sizeof made);
-    return made;
-}
-
 static void *need(size_t count, size_t size) {
     void *memory = calloc(count, size);
     assert_non_null(memory);
     return memory;
 }
 
-static float *drawn(size_t count, uint64_t number) {
-    struct random random = random_seed(5, number, 0);
-    float *made = need(count, sizeof *made);
+static float *drawn(size_t count, uint64_t seed) {
+    struct random random = random_seed(5, seed, 0);
+    float *numbers = need(count, sizeof *numbers);
     for (size_t i = 0; i < count; i++) {
-        made[i] = (float)(random_uniform(&random) * 4 - 2);
+        numbers[i] = (float)(random_uniform(&random) * 4 - 2);
     }
-    return made;
+    return numbers;
 }
 
 static float rounded(float number) {
-    uint16_t half[2];
-    cpu_bf16_rows(&number, 1, 1, 1, half);
-    return of_bf16(half[0]);
+    uint16_t number_bf16[2];
+    cpu_bf16_rows(&number, 1, 1, 1, number_bf16);
+    return bf16_to(number_bf16[0]);
 }
 
-// How A lies: rows x inner; or inner x rows, turned or transposed.
-enum order { ROWS, TURNED, TRANSPOSED, ORDERS };
+// How A lies: rows x inner; or inner x rows, interleaved or transposed.
+enum order { ROWS, INTERLEAVED, TRANSPOSED, ORDERS };
 
 // B as columns x inner, so that it is packed across.
 static void check(size_t rows, size_t columns, size_t inner, enum order order, bool add) {
@@ -56,25 +49,25 @@ static void check(size_t rows, size_t columns, size_t inner, enum order order, b
     float *c = drawn(rows * leading, 3);
     float *before = need(rows * leading, sizeof *before);
     const size_t pairs = (inner + 1) / 2;
-    uint16_t *half_a = need(2 * pairs * (rows + 1), sizeof *half_a);
-    uint16_t *half_b = need(columns * inner + 1, sizeof *half_b);
+    uint16_t *bf16_a = need(2 * pairs * (rows + 1), sizeof *bf16_a);
+    uint16_t *bf16_b = need(columns * inner + 1, sizeof *bf16_b);
     uint16_t *packed = need(cpu_bf16_packed(inner, columns), sizeof *packed);
-    struct cpu_bf16_a from = {half_a, 2 * pairs, 2};
+    struct cpu_bf16_a from = {bf16_a, 2 * pairs, 2};
     memcpy(before, c, rows * leading * sizeof *c);
-    if (order == TURNED) {
-        cpu_bf16_turned(a, rows, inner, rows, half_a);
-        from = (struct cpu_bf16_a){half_a, 2, 2 * rows};
+    if (order == INTERLEAVED) {
+        cpu_bf16_interleaved(a, rows, inner, rows, bf16_a);
+        from = (struct cpu_bf16_a){bf16_a, 2, 2 * rows};
     } else if (order == TRANSPOSED) {
-        cpu_bf16_transposed(a, rows, inner, rows, half_a);
+        cpu_bf16_transposed(a, rows, inner, rows, bf16_a);
     } else {
-        cpu_bf16_rows(a, inner, rows, inner, half_a);
+        cpu_bf16_rows(a, inner, rows, inner, bf16_a);
     }
     for (size_t n = 0; n < columns; n++) { // row by row: rows are not filled up
         uint16_t row[64 + 1];
         cpu_bf16_rows(b + n * inner, inner, 1, inner, row);
-        memcpy(half_b + n * inner, row, inner * sizeof *row);
+        memcpy(bf16_b + n * inner, row, inner * sizeof *row);
     }
-    cpu_bf16_pack(half_b, 1, inner, inner, columns, packed);
+    cpu_bf16_pack(bf16_b, 1, inner, inner, columns, packed);
     cpu_bf16_gemm(rows, columns, pairs, from, (struct cpu_bf16_b){packed, cpu_bf16_panel(inner)},
                   add, c, leading);
     for (size_t i = 0; i < rows; i++) {
@@ -97,8 +90,8 @@ static void check(size_t rows, size_t columns, size_t inner, enum order order, b
     free(b);
     free(c);
     free(before);
-    free(half_a);
-    free(half_b);
+    free(bf16_a);
+    free(bf16_b);
     free(packed);
 }
 
@@ -107,9 +100,6 @@ static void products_are_the_sums(void **state) {
                                       {13, 80, 33}, {23, 128, 64}, {5, 31, 17},  {12, 100, 2},
                                       {16, 16, 32}, {32, 32, 32},  {40, 50, 64}, {128, 128, 64}};
     (void)state;
-    if (!cpu_bf16_products()) {
-        skip();
-    }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         for (enum order order = ROWS; order < ORDERS; order++) {
             check(sizes[i][0], sizes[i][1], sizes[i][2], order, false);
@@ -159,21 +149,21 @@ static void multiply(int sum, int a, int b) {
 #define MULTIPLY(sum, a, b) multiply(sum, a, b)
 #include "backend/cpu/products/amx_block.h"
 
-static uint16_t *drawn_halves(size_t count, uint64_t number) {
-    float *floats = drawn(count, number);
-    uint16_t *made = need(count, sizeof *made);
+static uint16_t *drawn_bf16(size_t count, uint64_t seed) {
+    float *floats = drawn(count, seed);
+    uint16_t *numbers = need(count, sizeof *numbers);
     for (size_t i = 0; i < count; i++) {
-        made[i] = bf16_from(floats[i]);
+        numbers[i] = bf16_from(floats[i]);
     }
     free(floats);
-    return made;
+    return numbers;
 }
 
 static void check_tiles(size_t rows, size_t panels, size_t inner, bool add) {
     const size_t columns = panels * CPU_BF16_PANEL;
     const size_t leading = columns + 3;
-    uint16_t *a = drawn_halves(rows * inner, 1);
-    uint16_t *b = drawn_halves(columns * inner, 2);
+    uint16_t *a = drawn_bf16(rows * inner, 1);
+    uint16_t *b = drawn_bf16(columns * inner, 2);
     uint16_t *packed = need(cpu_bf16_packed(inner, columns), sizeof *packed);
     float *c = drawn(rows * leading, 3);
     float *wanted = drawn(rows * leading, 3);
@@ -207,9 +197,6 @@ static void products_of_tiles_are_the_sums(void **state) {
 
 static void rounding_is_to_nearest_and_even(void **state) {
     (void)state;
-    if (!cpu_bf16_products()) {
-        skip();
-    }
     assert_true(rounded(1.0F) == 1.0F);
     assert_true(rounded(-3.25F) == -3.25F);
     assert_true(rounded(0x1.01p0F) == 0x1.00p0F); // halfway, to the even one

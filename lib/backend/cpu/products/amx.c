@@ -23,7 +23,7 @@ static bool has_units(void) {
            syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
-bool cpu_amx_products(void) {
+static bool may_use_units(void) {
     static atomic_int known = -1;
     int has = atomic_load_explicit(&known, memory_order_relaxed);
     if (has < 0) {
@@ -52,29 +52,21 @@ static const struct tile_sizes whole_tiles = {.palette = 1,
 #define MULTIPLY(sum, a, b) _tile_dpbf16ps(sum, a, b)
 #include "backend/cpu/products/amx_block.h"
 
-__attribute__((target("amx-tile,amx-bf16"))) void cpu_amx_gemm(size_t rows, size_t panels,
-                                                               size_t pairs, struct cpu_bf16_a a,
-                                                               struct cpu_bf16_b b, bool add,
-                                                               float *c, size_t leading) {
+__attribute__((target("amx-tile,amx-bf16"))) static void gemm(size_t rows, size_t panels,
+                                                              size_t pairs, struct cpu_bf16_a a,
+                                                              struct cpu_bf16_b b, bool add,
+                                                              float *c, size_t leading) {
     _tile_loadconfig(&whole_tiles);
     native_gemm(rows, panels, pairs, a, b, add, c, leading);
     _tile_release(); // else every change of threads would save the tiles
 }
+
+cpu_bf16_gemm_function *cpu_amx_gemm(void) {
+    return may_use_units() ? gemm : NULL;
+}
 #else
 
-bool cpu_amx_products(void) {
-    return false;
-}
-
-void cpu_amx_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a,
-                  struct cpu_bf16_b b, bool add, float *c, size_t leading) {
-    (void)rows;
-    (void)panels;
-    (void)pairs;
-    (void)a;
-    (void)b;
-    (void)add;
-    (void)c;
-    (void)leading;
+cpu_bf16_gemm_function *cpu_amx_gemm(void) {
+    return NULL;
 }
 #endif

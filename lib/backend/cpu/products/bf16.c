@@ -1,14 +1,11 @@
-// Matrix products of bf16: a block of C stays in registers while pairs of A are broadcast to it.
-#include "backend/cpu/products/bf16.h"
+// Matrix products of bf16: how matrices are packed, plain loops, and which functions this processor
+// has.
+#include "backend/cpu/products/bf16_functions.h"
 
-#include "backend/cpu/level.h"
-#include "backend/cpu/products/amx.h"
-
-#include <string.h>
+#include "backend/bf16.h"
+#include "core/simd.h"
 
 #define PANEL CPU_BF16_PANEL
-#define PANELS 4 // of a block of C,
-#define ROWS 6   // by so many rows: 24 of the 32 registers
 
 size_t cpu_bf16_panel(size_t inner) {
     return (inner + 1) / 2 * 2 * PANEL;
@@ -32,230 +29,105 @@ void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, 
     }
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
+// ---- plain loops, for processors without an instruction
 
-bool cpu_bf16_products(void) {
-    return cpu_level() >= CPU_BF16;
-}
-
-#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-
-// The first `count` of a panel's lanes.
-static inline __mmask16 lanes(size_t count) {
-    return (__mmask16)(count < PANEL ? (1u << count) - 1 : 0xFFFFu);
-}
-
-NATIVE void cpu_bf16_round(const float *from, size_t count, uint16_t *to) {
-    size_t i = 0;
-    for (; i + PANEL <= count; i += PANEL) {
-        _mm256_storeu_epi16(to + i, (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + i)));
+VECTORISED static void round_plain(const float *from, size_t count, uint16_t *to) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] = bf16_from(from[i]);
     }
-    const __mmask16 rest = lanes(count - i);
-    _mm256_mask_storeu_epi16(to + i, rest,
-                             (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, from + i)));
 }
 
-NATIVE void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns,
-                          uint16_t *to) {
-    const size_t step = (columns + 1) / 2 * 2;
+// The number of row and column, rounded; 0 beyond the matrix.
+static uint16_t number_of(const float *from, size_t leading, size_t row, size_t rows, size_t column,
+                          size_t columns) {
+    return row < rows && column < columns ? bf16_from(from[row * leading + column]) : 0;
+}
+
+static void rows_plain(const float *from, size_t leading, size_t rows, size_t columns,
+                       uint16_t *to) {
     for (size_t row = 0; row < rows; row++) {
-        for (size_t i = 0; i < columns; i += PANEL) {
-            const __m512 numbers =
-                _mm512_maskz_loadu_ps(lanes(columns - i), from + row * leading + i);
-            _mm256_mask_storeu_epi16(to + row * step + i, lanes(step - i),
-                                     (__m256i)_mm512_cvtneps_pbh(numbers));
+        for (size_t column = 0; column < (columns + 1) / 2 * 2; column++) {
+            *to++ = number_of(from, leading, row, rows, column, columns);
         }
     }
 }
 
-// Of up to 16 columns: the pairs of `row` and the next; beyond `rows` and `columns` numbers are 0.
-NATIVE static inline __m512i pair_of(const float *from, size_t leading, size_t row, size_t rows,
-                                     size_t columns) {
-    const __m512i interleaved =
-        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const __mmask16 some = lanes(columns);
-    const float *at = from + row * leading;
-    const __m512 low = row < rows ? _mm512_maskz_loadu_ps(some, at) : _mm512_setzero_ps();
-    const __m512 high =
-        row + 1 < rows ? _mm512_maskz_loadu_ps(some, at + leading) : _mm512_setzero_ps();
-    return _mm512_permutexvar_epi16(interleaved, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-}
-
-NATIVE void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns,
-                            uint16_t *to) {
+static void interleaved_plain(const float *from, size_t leading, size_t rows, size_t columns,
+                              uint16_t *to) {
     for (size_t row = 0; row < rows; row += 2) {
-        for (size_t i = 0; i < columns; i += PANEL) {
-            _mm512_mask_storeu_epi32(to + row * columns + 2 * i, lanes(columns - i),
-                                     pair_of(from + i, leading, row, rows, columns - i));
+        for (size_t column = 0; column < columns; column++) {
+            *to++ = number_of(from, leading, row, rows, column, columns);
+            *to++ = number_of(from, leading, row + 1, rows, column, columns);
         }
     }
 }
 
-// 16 vectors of 16 pairs, transposed: by 2 x 2 pairs, by 4 x 4, then by quarters of vectors.
-NATIVE static inline void transpose_pairs(__m512i v[16]) {
-    __m512i w[16];
-#pragma GCC unroll 8
-    for (size_t i = 0; i < 16; i += 2) {
-        w[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-        w[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-    }
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 16; i += 4) {
-        v[i] = _mm512_unpacklo_epi64(w[i], w[i + 2]);
-        v[i + 1] = _mm512_unpackhi_epi64(w[i], w[i + 2]);
-        v[i + 2] = _mm512_unpacklo_epi64(w[i + 1], w[i + 3]);
-        v[i + 3] = _mm512_unpackhi_epi64(w[i + 1], w[i + 3]);
-    }
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) {
-        const __m512i even = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
-        const __m512i more_even = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
-        const __m512i odd = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xDD);
-        const __m512i more_odd = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xDD);
-        w[i] = _mm512_shuffle_i32x4(even, more_even, 0x88);
-        w[i + 4] = _mm512_shuffle_i32x4(odd, more_odd, 0x88);
-        w[i + 8] = _mm512_shuffle_i32x4(even, more_even, 0xDD);
-        w[i + 12] = _mm512_shuffle_i32x4(odd, more_odd, 0xDD);
-    }
-    memcpy(v, w, sizeof w);
-}
-
-NATIVE void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,
-                                uint16_t *to) {
-    const size_t step = (rows + 1) / 2 * 2;
-    for (size_t row = 0; row < rows; row += 2 * (size_t)PANEL) {
-        for (size_t i = 0; i < columns; i += PANEL) {
-            __m512i pairs[PANEL];
-            for (size_t k = 0; k < PANEL; k++) {
-                pairs[k] = pair_of(from + i, leading, row + 2 * k, rows, columns - i);
-            }
-            transpose_pairs(pairs);
-            for (size_t k = 0; k < PANEL && i + k < columns; k++) {
-                _mm512_mask_storeu_epi32(to + (i + k) * step + row, lanes((step - row) / 2),
-                                         pairs[k]);
-            }
+static void transposed_plain(const float *from, size_t leading, size_t rows, size_t columns,
+                             uint16_t *to) {
+    for (size_t column = 0; column < columns; column++) {
+        for (size_t row = 0; row < (rows + 1) / 2 * 2; row++) {
+            *to++ = number_of(from, leading, row, rows, column, columns);
         }
     }
 }
 
-// A block of `rows` x `panels` panels; both are constants where this is called.
-NATIVE __attribute__((always_inline)) static inline void multiply_block(
-    size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
-    float *c, size_t leading) {
-    __m512 sums[ROWS][PANELS];
-#pragma GCC unroll 6
-    for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
-        for (size_t panel = 0; panel < panels; panel++) {
-            sums[row][panel] =
-                add ? _mm512_loadu_ps(c + row * leading + panel * PANEL) : _mm512_setzero_ps();
-        }
-    }
+static float product(size_t pairs, size_t pair_step, const uint16_t *a, const uint16_t *b) {
+    float sum = 0;
     for (size_t pair = 0; pair < pairs; pair++) {
-        __m512bh columns[PANELS];
-#pragma GCC unroll 4
-        for (size_t panel = 0; panel < panels; panel++) {
-            columns[panel] =
-                (__m512bh)_mm512_loadu_si512(b.at + panel * b.panel_step + pair * 2 * PANEL);
-        }
-#pragma GCC unroll 6
-        for (size_t row = 0; row < rows; row++) {
-            int both;
-            memcpy(&both, a.at + row * a.row_step + pair * a.pair_step, sizeof both);
-            const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
-#pragma GCC unroll 4
-            for (size_t panel = 0; panel < panels; panel++) {
-                sums[row][panel] = _mm512_dpbf16_ps(sums[row][panel], everywhere, columns[panel]);
-            }
-        }
+        sum += bf16_to(a[pair * pair_step]) * bf16_to(b[pair * 2 * PANEL]) +
+               bf16_to(a[pair * pair_step + 1]) * bf16_to(b[pair * 2 * PANEL + 1]);
     }
-#pragma GCC unroll 6
+    return sum;
+}
+
+static void gemm_plain(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
+                       struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
-        for (size_t panel = 0; panel < panels; panel++) {
-            _mm512_storeu_ps(c + row * leading + panel * PANEL, sums[row][panel]);
+        for (size_t column = 0; column < (columns + PANEL - 1) / PANEL * PANEL; column++) {
+            const float sum = product(pairs, a.pair_step, a.at + row * a.row_step,
+                                      b.at + column / PANEL * b.panel_step + column % PANEL * 2);
+            float *to = c + row * leading + column;
+            *to = add ? *to + sum : sum;
         }
     }
 }
 
-// So many panels of all rows.
-NATIVE __attribute__((always_inline)) static inline void multiply_panels(
-    size_t panels, size_t rows, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
-    float *c, size_t leading) {
-    size_t row = 0;
-    for (; row + ROWS <= rows; row += ROWS) {
-        multiply_block(ROWS, panels, pairs, a, b, add, c, leading);
-        a.at += ROWS * a.row_step;
-        c += ROWS * leading;
-    }
-    for (; row < rows; row++) {
-        multiply_block(1, panels, pairs, a, b, add, c, leading);
-        a.at += a.row_step;
-        c += leading;
-    }
-}
+// ---- the choice
 
-NATIVE void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
-                          struct cpu_bf16_b b, bool add, float *c, size_t leading) {
-    size_t left = (columns + PANEL - 1) / PANEL;
-    if (a.pair_step == 2 && pairs % CPU_AMX_SIDE == 0 && cpu_amx_products()) {
-        const size_t whole = rows / CPU_AMX_SIDE * CPU_AMX_SIDE;
-        cpu_amx_gemm(whole, left, pairs, a, b, add, c, leading);
-        a.at += whole * a.row_step;
-        c += whole * leading;
-        rows -= whole;
-    }
-    for (; left >= PANELS; left -= PANELS) {
-        multiply_panels(PANELS, rows, pairs, a, b, add, c, leading);
-        b.at += PANELS * b.panel_step;
-        c += PANELS * PANEL;
-    }
-    for (; left > 0; left--) {
-        multiply_panels(1, rows, pairs, a, b, add, c, leading);
-        b.at += b.panel_step;
-        c += PANEL;
-    }
+static const struct cpu_bf16_functions plain = {.round = round_plain,
+                                                .rows = rows_plain,
+                                                .interleaved = interleaved_plain,
+                                                .transposed = transposed_plain,
+                                                .gemm = gemm_plain};
+
+static const struct cpu_bf16_functions *functions(void) {
+    const struct cpu_bf16_functions *native = cpu_bf16_avx512();
+    return native != NULL ? native : &plain;
 }
-#else
 
 bool cpu_bf16_products(void) {
-    return false;
+    return cpu_bf16_avx512() != NULL;
 }
 
 void cpu_bf16_round(const float *from, size_t count, uint16_t *to) {
-    (void)from;
-    (void)count;
-    (void)to;
+    functions()->round(from, count, to);
 }
 
 void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
-    (void)from;
-    (void)leading;
-    (void)rows;
-    (void)columns;
-    (void)to;
+    functions()->rows(from, leading, rows, columns, to);
 }
 
-void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to) {
-    cpu_bf16_rows(from, leading, rows, columns, to);
+void cpu_bf16_interleaved(const float *from, size_t leading, size_t rows, size_t columns,
+                          uint16_t *to) {
+    functions()->interleaved(from, leading, rows, columns, to);
 }
 
 void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,
                          uint16_t *to) {
-    cpu_bf16_rows(from, leading, rows, columns, to);
+    functions()->transposed(from, leading, rows, columns, to);
 }
 
 void cpu_bf16_gemm(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
                    struct cpu_bf16_b b, bool add, float *c, size_t leading) {
-    (void)rows;
-    (void)columns;
-    (void)pairs;
-    (void)a;
-    (void)b;
-    (void)add;
-    (void)c;
-    (void)leading;
+    functions()->gemm(rows, columns, pairs, a, b, add, c, leading);
 }
-#endif

@@ -1,7 +1,7 @@
 // Matrix products of bf16 with sums in float32, on the calling thread, by the processor's own
-// instruction, or by its matrix units where all of a product's tiles are whole. C (rows x columns)
-// = A B, or + A B: numbers of the inner side come in pairs, in A as they are multiplied, in B in
-// panels of CPU_BF16_PANEL columns.
+// instruction, by its matrix units where all of a product's tiles are whole, or by plain loops. C
+// (rows x columns) = A B, or + A B: numbers of the inner side come in pairs, in A as they are
+// multiplied, in B in panels of CPU_BF16_PANEL columns.
 #ifndef PLEURA_BACKEND_CPU_PRODUCTS_BF16_H
 #define PLEURA_BACKEND_CPU_PRODUCTS_BF16_H
 
@@ -11,7 +11,7 @@
 
 #define CPU_BF16_PANEL 16
 
-// Whether this processor has the instruction; without it nothing below may be called.
+// Whether this processor has the instruction; without it all below is slow.
 bool cpu_bf16_products(void);
 
 // Numbers of a panel, and of all panels: `inner` x `columns`, filled up to whole pairs and panels.
@@ -22,13 +22,15 @@ size_t cpu_bf16_packed(size_t inner, size_t columns);
 void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, size_t inner,
                    size_t columns, uint16_t *to);
 
-// Rounds floats to nearest, ties to even; numbers below 1.2e-38 to 0.
+// Rounds floats to nearest, ties to even; the instruction takes numbers below 1.2e-38 for 0.
 void cpu_bf16_round(const float *from, size_t count, uint16_t *to);
 
 // Rounds `rows` x `columns` floats, rows `leading` apart, for A: as they lie, with rows of
-// `columns` filled up to pairs with 0; or turned, with pairs of rows: (row / 2, column, row % 2).
+// `columns` filled up to pairs with 0; or interleaved, with pairs of rows: (row / 2, column, row %
+// 2).
 void cpu_bf16_rows(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to);
-void cpu_bf16_turned(const float *from, size_t leading, size_t rows, size_t columns, uint16_t *to);
+void cpu_bf16_interleaved(const float *from, size_t leading, size_t rows, size_t columns,
+                          uint16_t *to);
 
 // Or transposed, as rows of `rows` numbers filled up to pairs with 0: what matrix units take.
 void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,

@@ -20,7 +20,7 @@ static size_t blocks_of(size_t pixels) {
 
 bool position_multiplies_bf16(enum precision precision, size_t keys, size_t channels) {
     return precision == PRECISION_BF16 && keys % 2 == 0 && channels % 2 == 0 &&
-           (cpu_bf16_ahead() || cpu_amx_products());
+           (cpu_bf16_ahead() || cpu_amx_gemm() != NULL);
 }
 
 static size_t rounded(size_t bytes) {
@@ -169,11 +169,11 @@ void position_tile_transposed_product(const struct position_tile *tile, const fl
     if (b->bf16) {
         const size_t pairs = (tile->rows + 1) / 2;
         struct cpu_bf16_a transposed = {tile->rounded, 2, 2 * tile->columns};
-        if (cpu_amx_products()) {
+        if (cpu_amx_gemm() != NULL) {
             cpu_bf16_transposed(values, BLOCK, tile->rows, tile->columns, tile->rounded);
             transposed = (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2};
         } else {
-            cpu_bf16_turned(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+            cpu_bf16_interleaved(values, BLOCK, tile->rows, tile->columns, tile->rounded);
         }
         cpu_bf16_gemm(tile->columns, b->width, pairs, transposed, bf16_rows_from(b, tile->row),
                       true, sums, leading);

@@ -1,0 +1,212 @@
+// Products of bf16 by AVX-512's own instruction: a block of C stays in registers while pairs of A
+// are broadcast to it.
+#include "backend/cpu/products/bf16_functions.h"
+
+#include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
+
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+#define PANEL CPU_BF16_PANEL
+#define PANELS 4 // of a block of C,
+#define ROWS 6   // by so many rows: 24 of the 32 registers
+
+#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+
+// The first `count` of a panel's lanes.
+static inline __mmask16 lanes(size_t count) {
+    return (__mmask16)(count < PANEL ? (1u << count) - 1 : 0xFFFFu);
+}
+
+NATIVE static void round_native(const float *from, size_t count, uint16_t *to) {
+    size_t i = 0;
+    for (; i + PANEL <= count; i += PANEL) {
+        _mm256_storeu_epi16(to + i, (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + i)));
+    }
+    const __mmask16 rest = lanes(count - i);
+    _mm256_mask_storeu_epi16(to + i, rest,
+                             (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, from + i)));
+}
+
+NATIVE static void rows_native(const float *from, size_t leading, size_t rows, size_t columns,
+                               uint16_t *to) {
+    const size_t step = (columns + 1) / 2 * 2;
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < columns; i += PANEL) {
+            const __m512 numbers =
+                _mm512_maskz_loadu_ps(lanes(columns - i), from + row * leading + i);
+            _mm256_mask_storeu_epi16(to + row * step + i, lanes(step - i),
+                                     (__m256i)_mm512_cvtneps_pbh(numbers));
+        }
+    }
+}
+
+// Of up to 16 columns: the pairs of `row` and the next; beyond `rows` and `columns` numbers are 0.
+NATIVE static inline __m512i pair_of(const float *from, size_t leading, size_t row, size_t rows,
+                                     size_t columns) {
+    const __m512i interleaved =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __mmask16 inside = lanes(columns);
+    const float *numbers = from + row * leading;
+    const __m512 low = row < rows ? _mm512_maskz_loadu_ps(inside, numbers) : _mm512_setzero_ps();
+    const __m512 high =
+        row + 1 < rows ? _mm512_maskz_loadu_ps(inside, numbers + leading) : _mm512_setzero_ps();
+    return _mm512_permutexvar_epi16(interleaved, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+NATIVE static void interleaved_native(const float *from, size_t leading, size_t rows,
+                                      size_t columns, uint16_t *to) {
+    for (size_t row = 0; row < rows; row += 2) {
+        for (size_t i = 0; i < columns; i += PANEL) {
+            _mm512_mask_storeu_epi32(to + row * columns + 2 * i, lanes(columns - i),
+                                     pair_of(from + i, leading, row, rows, columns - i));
+        }
+    }
+}
+
+// 16 vectors of 16 pairs, transposed: by 2 x 2 pairs, by 4 x 4, then by quarters of vectors.
+NATIVE static inline void transpose_pairs(__m512i v[16]) {
+    __m512i w[16];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 16; i += 2) {
+        w[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+        w[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 16; i += 4) {
+        v[i] = _mm512_unpacklo_epi64(w[i], w[i + 2]);
+        v[i + 1] = _mm512_unpackhi_epi64(w[i], w[i + 2]);
+        v[i + 2] = _mm512_unpacklo_epi64(w[i + 1], w[i + 3]);
+        v[i + 3] = _mm512_unpackhi_epi64(w[i + 1], w[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        const __m512i even = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
+        const __m512i more_even = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
+        const __m512i odd = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xDD);
+        const __m512i more_odd = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xDD);
+        w[i] = _mm512_shuffle_i32x4(even, more_even, 0x88);
+        w[i + 4] = _mm512_shuffle_i32x4(odd, more_odd, 0x88);
+        w[i + 8] = _mm512_shuffle_i32x4(even, more_even, 0xDD);
+        w[i + 12] = _mm512_shuffle_i32x4(odd, more_odd, 0xDD);
+    }
+    memcpy(v, w, sizeof w);
+}
+
+NATIVE static void transposed_native(const float *from, size_t leading, size_t rows, size_t columns,
+                                     uint16_t *to) {
+    const size_t step = (rows + 1) / 2 * 2;
+    for (size_t row = 0; row < rows; row += 2 * (size_t)PANEL) {
+        for (size_t i = 0; i < columns; i += PANEL) {
+            __m512i pairs[PANEL];
+            for (size_t k = 0; k < PANEL; k++) {
+                pairs[k] = pair_of(from + i, leading, row + 2 * k, rows, columns - i);
+            }
+            transpose_pairs(pairs);
+            for (size_t k = 0; k < PANEL && i + k < columns; k++) {
+                _mm512_mask_storeu_epi32(to + (i + k) * step + row, lanes((step - row) / 2),
+                                         pairs[k]);
+            }
+        }
+    }
+}
+
+// A block of `rows` x `panels` panels; both are constants where this is called.
+NATIVE __attribute__((always_inline)) static inline void multiply_block(
+    size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
+    float *c, size_t leading) {
+    __m512 sums[ROWS][PANELS];
+#pragma GCC unroll 6
+    for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) {
+            sums[row][panel] =
+                add ? _mm512_loadu_ps(c + row * leading + panel * PANEL) : _mm512_setzero_ps();
+        }
+    }
+    for (size_t pair = 0; pair < pairs; pair++) {
+        __m512bh columns[PANELS];
+#pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) {
+            columns[panel] =
+                (__m512bh)_mm512_loadu_si512(b.at + panel * b.panel_step + pair * 2 * PANEL);
+        }
+#pragma GCC unroll 6
+        for (size_t row = 0; row < rows; row++) {
+            int both;
+            memcpy(&both, a.at + row * a.row_step + pair * a.pair_step, sizeof both);
+            const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
+#pragma GCC unroll 4
+            for (size_t panel = 0; panel < panels; panel++) {
+                sums[row][panel] = _mm512_dpbf16_ps(sums[row][panel], everywhere, columns[panel]);
+            }
+        }
+    }
+#pragma GCC unroll 6
+    for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) {
+            _mm512_storeu_ps(c + row * leading + panel * PANEL, sums[row][panel]);
+        }
+    }
+}
+
+// So many panels of all rows.
+NATIVE __attribute__((always_inline)) static inline void multiply_panels(
+    size_t panels, size_t rows, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
+    float *c, size_t leading) {
+    size_t row = 0;
+    for (; row + ROWS <= rows; row += ROWS) {
+        multiply_block(ROWS, panels, pairs, a, b, add, c, leading);
+        a.at += ROWS * a.row_step;
+        c += ROWS * leading;
+    }
+    for (; row < rows; row++) {
+        multiply_block(1, panels, pairs, a, b, add, c, leading);
+        a.at += a.row_step;
+        c += leading;
+    }
+}
+
+NATIVE static void gemm_native(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,
+                               struct cpu_bf16_b b, bool add, float *c, size_t leading) {
+    size_t left = (columns + PANEL - 1) / PANEL;
+    cpu_bf16_gemm_function *amx_gemm = cpu_amx_gemm();
+    if (a.pair_step == 2 && pairs % CPU_AMX_SIDE == 0 && amx_gemm != NULL) {
+        const size_t whole = rows / CPU_AMX_SIDE * CPU_AMX_SIDE;
+        amx_gemm(whole, left, pairs, a, b, add, c, leading);
+        a.at += whole * a.row_step;
+        c += whole * leading;
+        rows -= whole;
+    }
+    for (; left >= PANELS; left -= PANELS) {
+        multiply_panels(PANELS, rows, pairs, a, b, add, c, leading);
+        b.at += PANELS * b.panel_step;
+        c += PANELS * PANEL;
+    }
+    for (; left > 0; left--) {
+        multiply_panels(1, rows, pairs, a, b, add, c, leading);
+        b.at += b.panel_step;
+        c += PANEL;
+    }
+}
+
+static const struct cpu_bf16_functions functions = {.round = round_native,
+                                                    .rows = rows_native,
+                                                    .interleaved = interleaved_native,
+                                                    .transposed = transposed_native,
+                                                    .gemm = gemm_native};
+
+const struct cpu_bf16_functions *cpu_bf16_avx512(void) {
+    return cpu_level() >= CPU_BF16 ? &functions : NULL;
+}
+#else
+
+const struct cpu_bf16_functions *cpu_bf16_avx512(void) {
+    return NULL;
+}
+#endif
