@@ -3,6 +3,7 @@
 # changed number repeats.
 
 load helpers
+load checked
 
 setup_file() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -21,10 +22,11 @@ setup() {
 method() {
     local work=$1
     shift
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" WORK="$work" PROFILE=demo \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 WORK="$work" PROFILE=demo \
         synth.train=16 synth.test=5 synth.side=256 synth.lesions=0.5 synth.format=png \
-        train-seg-{unet,bisenet}.{iterations=6,eval-every=3,batch=2} train-seg-bisenet.side=64 \
-        train-cls-bisenet.{iterations=6,eval-every=3,batch=2,side=64,dilate=8} merge-{cls,seg}.threshold=0.3 "$@"
+        train-seg-{unet,bisenet}.batch=2 train-seg-unet.{iterations,eval-every}=2 \
+        train-seg-bisenet.{iterations=4,eval-every=2,side=64} \
+        train-cls-bisenet.{iterations=2,eval-every=2,batch=2,side=64,dilate=8} merge-{cls,seg}.threshold=0.3 "$@"
 }
 
 whole_run() { # $WHOLE: made once, undisturbed; in $WORK, since the X-rays' paths count
@@ -290,16 +292,9 @@ END
     settle() { # settle CONFIG PROFILE [STAGE.KEY=VALUE]...
         "$ROOT/pipelines/method/config.sh" "$1" "$2" "$HERE/settled" '' "${@:3}"
     }
-    for program in augment classify decode predict-fold synth train-fold; do
-        jq -n --arg program $program --argjson options "$($program --options)" '{($program): $options}'
-    done | jq -s add >"$HERE/options.json"
-    checked() { # checked PROFILE [STAGE.KEY=VALUE]...: of $HERE/config.json, what config.sh begins with
-        jq -L "$ROOT/pipelines/method" --argjson options "$(cat "$HERE/options.json")" --arg profile "$1" --arg folder '' \
-            -f "$ROOT/pipelines/method/config.jq" "$HERE/config.json" --args "${@:2}"
-    }
     wrong() { # wrong WORDS JQ: a configuration changed by JQ
         jq "$2" "$ROOT/config.json" >"$HERE/config.json"
-        fails 5 "): $1" checked demo
+        fails 5 "): $1" checked "$HERE/config.json" demo
         [ -z "$output" ]
     }
     wrong "submission1: unknown key 'rat'" '."submission1".rat = 0.2'
@@ -337,13 +332,13 @@ END
     for name in 'train-' 'train-a b' 'train-$(touch ran)' 'train-a;touch ran' 'test-../x' 'train-a.b' 'train--q' $'train-a\n' 'merge-ä' \
         'submissions' 'submission' 'submission1/2' "train-$(printf '%042d' 0)"; do
         jq --arg name "$name" '.[$name] = {}' "$ROOT/config.json" >"$HERE/config.json"
-        fails 5 "$(jq -n --arg name "$name" '$name'): a stage is train-NAME" checked demo
+        fails 5 "$(jq -n --arg name "$name" '$name'): a stage is train-NAME" checked "$HERE/config.json" demo
     done
     cp "$ROOT/config.json" "$HERE/config.json"
-    fails 5 "no profile 'huge'" checked huge
-    fails 5 "unknown setting 'train-seg-unet.size'" checked demo train-seg-unet.size=3
-    fails 5 "unknown setting 'train-seg-vnet.folds'" checked demo train-seg-vnet.folds=3
-    fails 5 'merge-seg.stages: no stage "seg-unet"' checked demo merge-seg.stages=seg-unet,test-seg-bisenet
+    fails 5 "no profile 'huge'" checked "$HERE/config.json" huge
+    fails 5 "unknown setting 'train-seg-unet.size'" checked "$HERE/config.json" demo train-seg-unet.size=3
+    fails 5 "unknown setting 'train-seg-vnet.folds'" checked "$HERE/config.json" demo train-seg-vnet.folds=3
+    fails 5 'merge-seg.stages: no stage "seg-unet"' checked "$HERE/config.json" demo merge-seg.stages=seg-unet,test-seg-bisenet
     # What jq does not see
     sed 's/^  "train-seg-bisenet": {/  "train-seg-unet": {/' "$ROOT/config.json" >"$HERE/config.json"
     fails 1 "train-seg-unet.accumulate is there twice" settle "$HERE/config.json" full

@@ -3,6 +3,7 @@
 # or is refused by name; nothing of it runs. And whose folders make writes to.
 
 load helpers
+load checked
 
 setup() {
     not_sanitized "the programs that the stages run are tested one by one"
@@ -17,7 +18,7 @@ teardown() {
 }
 
 method() { # method ARGUMENT...: make with few iterations
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" PROFILE=demo WORK="$WORK" \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 PROFILE=demo WORK="$WORK" \
         synth.train=8 synth.test=2 synth.side=64 synth.lesions=0.5 synth.format=png \
         train-seg-bisenet.{iterations=1,eval-every=1,batch=2,side=64,folds=2} "$@"
 }
@@ -37,10 +38,19 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     }
     eval "$(grep '^decode .*--labels' table | sed 's/ | shard .*//')" >words
     printf '%s\n' "${NASTY[@]/#//}" | diff - words
-    # From the command line as well, one by one: what make hands on of them
+    # From the command line as well, some at a time: what make hands on of them
+    keys=(data.folder data.ids data.truth train-{seg-unet,seg-bisenet,cls-bisenet}.init)
+    texts=()
     for text in "${NASTY[@]}"; do
-        [[ $text != [\ -]* ]] || continue # '-n' becomes './-n'
-        [ "$("$ROOT/pipelines/method/config.sh" "$ROOT/config.json" full "$PWD/one" "" "data.folder=$text" && jq -r .data.folder one/config.json)" = "$text" ]
+        [[ $text = [\ -]* ]] || texts+=("$text") # '-n' becomes './-n'
+    done
+    for ((i = 0; i < ${#texts[@]}; i += ${#keys[@]})); do
+        settings=()
+        for j in "${!keys[@]}"; do settings+=("${keys[j]}=${texts[i + j]-}"); done
+        "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" full "$PWD/one" "" "${settings[@]}"
+        jq -r '.data.folder, .data.ids, .data.truth, .["train-seg-unet", "train-seg-bisenet", "train-cls-bisenet"].init' \
+            one/config.json >got
+        printf '%s\n' "${settings[@]#*=}" | diff - got
     done
 }
 
@@ -85,23 +95,25 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
 }
 
 @test "a setting has the range of the option that it becomes" {
-    checks() { # checks VALUE: whether config.json may have it as KEY of STAGE
-        "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" demo "$PWD/one" "" "$stage.$key=$1" 2>says
-    }
     train-fold --options >options.json
-    stage=train-cls-bisenet
+    stage=train-cls-bisenet least=() most=()
     for key in iterations batch accumulate rate decay margin lambda-cls alpha dropout eval-every seed; do
-        read -r least most < <(jq -r --arg key "$key" '.[$key] | "\(.minimum) \(.maximum)"' options.json)
-        checks "$least" && checks "$most"
-        for value in "$(jq -n "$least - 1")" "$(jq -n "$most + 1")"; do
-            no checks "$value"
-            grep -q "$stage.$key: $value is not a .*number from $least to $most" says
-            fails 2 "--$key $value: must be from $least to" train-fold --"$key" "$value" model
+        read -r from to < <(jq -r --arg key "$key" '.[$key] | "\(.minimum) \(.maximum)"' options.json)
+        least+=("$stage.$key=$from") most+=("$stage.$key=$to")
+        for value in "$(jq -n "$from - 1")" "$(jq -n "$to + 1")"; do
+            fails 5 "$stage.$key: $value is not a" checked "$ROOT/config.json" demo "$stage.$key=$value"
+            [[ $stderr == *"number from $from to $to"* ]]
+            fails 2 "--$key $value: must be from $from to" train-fold --"$key" "$value" model
         done
     done
-    stage=synth key=format
+    checked "$ROOT/config.json" demo "${least[@]}" >ends
+    checked "$ROOT/config.json" demo "${most[@]}" >>ends
+    [ "$(jq -s -c --arg stage $stage 'map(.[$stage].batch)' ends)" = "$(jq -c '.batch | [.minimum, .maximum]' options.json)" ]
     [ "$(synth --options | jq -c .format.choices)" = '["dicom","png"]' ]
-    checks png && no checks gif
+    checked "$ROOT/config.json" demo synth.format=png >ends
+    fails 5 'synth.format: "gif" is not dicom or png' checked "$ROOT/config.json" demo synth.format=gif
+    # It is what make's settings are checked by
+    fails 1 "$stage.margin: -1 is not" "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" demo "$PWD/one" "" $stage.margin=-1
 }
 
 @test "a WORK that make cannot hold is refused by name, before anything is made or removed" {

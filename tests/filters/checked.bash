@@ -1,0 +1,13 @@
+# checked.bash: config.json as config.jq checks it, which config.sh does before all else: for many settings, in little time.
+
+# checked CONFIG PROFILE [STAGE.KEY=VALUE]...: prints the checked configuration; ROOT is the tree's root
+checked() {
+    local options=$BATS_FILE_TMPDIR/options.json program
+    if [ ! -e "$options" ]; then
+        for program in augment classify decode predict-fold synth train-fold; do
+            jq -n --arg program $program --argjson options "$($program --options)" '{($program): $options}'
+        done | jq -s add >"$options"
+    fi
+    jq -L "$ROOT/pipelines/method" --argjson options "$(cat "$options")" --arg profile "$2" --arg folder '' \
+        -f "$ROOT/pipelines/method/config.jq" "$1" --args "${@:3}"
+}
