@@ -40,8 +40,8 @@ check() { # check FILE
     done
 }
 
-# On the host, before anything is sent. What a lost connection left at work there must not meet what comes now; a model
-# that is sent is not the one that the host may have trained itself, so that its key no longer holds.
+# On the host, before anything is sent. What a lost connection left at work there must have ended before what comes now
+# begins; a model that is sent is not the one that the host may have trained itself, so that its key no longer holds.
 ready() { # ready ROOT SENT...
     local program process
     for program in rsync perl jq zstd flock; do

@@ -142,7 +142,7 @@ $$(call maps,$1) &: $$(OPTIONS)/$1 $$(WORK)/test/index.mpk $$(call models,$(call
 endef
 $(foreach stage,$(TESTING),$(eval $(call testing,$(stage))))
 
-# ---- the ensemble: folds meet in merge, uncompressed nowhere but in pipes. What is compared with a threshold is the
+# ---- the ensemble: the folds' maps are uncompressed nowhere but in pipes. What is compared with a threshold is the
 # mean in double, since one rounded to float16 may fall on the other side.
 unpacked = $(patsubst %,<(zstd -dcq %),$1)
 merged = $(foreach stage,$($1.stages),$(call maps,$(stage)))

@@ -26,7 +26,7 @@ def ticks($high; $count):
 def tick_text: if . >= 1000 then grouped else tostring end;
 
 # A chart: {width, height, top?, strip?, x: {high, label, ticks}, y: {high, label, ticks, scale?, unit?}}. Both axes start
-# at 0; `top` is room above the plot, `strip` room between the x axis and its figures.
+# at 0; `top` is the space above the plot, `strip` the space between the x axis and its figures.
 def margin: {left: 58, right: 16, top: (.top // 28), bottom: (48 + (.strip // 0))};
 def plot_width: .width - margin.left - margin.right;
 def plot_height: .height - margin.top - margin.bottom;

@@ -20,10 +20,6 @@ need() { # need FILE...
     done
 }
 
-setting() { # setting STAGE KEY
-    jq -r --arg stage "$1" --arg key "$2" '.[$stage][$key] | tostring' "$work/config.json"
-}
-
 stages() { # stages FILTER: names, by the definitions of stages.jq
     jq -r -L "$here/../method" "include \"stages\"; $1" "$work/config.json"
 }
@@ -36,15 +32,15 @@ figures() { # figures FILTER [OPTION]...: with the definitions of figures.jq
 
 # ---- training: each fold's log, and how long GNU parallel says that its job took
 folds() {
-    local stage fold log
-    for stage in $(stages 'needed_training[]'); do
-        for ((fold = 0; fold < $(setting "$stage" folds); fold++)); do
+    local stage count batch fold log
+    while read -r stage count batch; do
+        for ((fold = 0; fold < count; fold++)); do
             log=$work/$stage/fold-$fold.jsonl
             need "$log"
             figures 'fold_log($fold; $batch) + {stage: $stage}' --arg stage "$stage" --argjson fold "$fold" \
-                --argjson batch "$(setting "$stage" batch)" "$log" || complain "$log: is not a log of train-fold"
+                --argjson batch "$batch" "$log" || complain "$log: is not a log of train-fold"
         done
-    done
+    done < <(stages 'needed_training[] as $stage | "\($stage) \(.[$stage] | "\(.folds) \(.batch)")"')
 }
 
 times() {
@@ -83,7 +79,7 @@ decisions() { # of each submission
 pictures() {
     local labels=() chosen=$scratch/chosen.csv picture name test size
     mapfile -t test < <(jq -r '.data.test[]' "$work/config.json")
-    size=$(setting data size)
+    size=$(jq -r .data.size "$work/config.json")
     if [ -d "$truth" ]; then
         labels=(--masks "$truth")
     elif [ -n "$truth" ]; then

@@ -10,7 +10,7 @@ setup_file() {
 }
 
 method() { # method ARGUMENT...: make with the programs of BIN
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" BIN="$BIN" WORK="$WORK" PROFILE=demo \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 BIN="$BIN" WORK="$WORK" PROFILE=demo \
         synth.{train=8,test=3,side=64,lesions=0.5,format=png} merge-{cls,seg}.threshold=0.3 train-cls-bisenet.dilate=8 \
         train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18,side=64,iterations=1,eval-every=1,batch=2} "$@"
 }

@@ -82,7 +82,7 @@ samples_raw() { whole "$WORK"/train/shard-*.mpk; }
 other_images() { whole "$NET/other-images"; }
 few() { whole "$NET/few.zst"; }
 many() { whole "$NET/many.zst"; }
-turned() { whole "$NET/turned.zst"; }
+swapped() { whole "$NET/swapped.zst"; }
 large() { whole "$NET/large.zst"; }
 bomb() { whole "$NET/bomb"; }
 model_of_fold_0() { whole "$MADE/fold-0.mpk"; }

@@ -161,7 +161,7 @@ stop() { # stop NAME: all its processes, then the network
 }
 
 method() { # method ARGUMENT...: make with few iterations
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES PATH="$NET/bin:$PATH" make -s --no-print-directory -C "$ROOT" \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES PATH="$NET/bin:$PATH" make -s --no-print-directory -C "$ROOT" CUDA=0 \
         WORK="$WORK" PROFILE=demo synth.train=16 synth.test=5 synth.side=256 synth.lesions=0.5 synth.format=png \
         train-cls-bisenet.{folds=2,iterations=3,eval-every=3,batch=2,side=64,dilate=8} "$@"
 }

@@ -40,10 +40,10 @@ END
     cat "$WORK"/test/shard-*.mpk | zstd -q >"$NET/samples"
     predict-fold -q --model "$MADE/fold-0.mpk" "$WORK/train" | zstd -q >"$NET/other-images"
     decode -q "$NET"/xrays/test/*8.png | shard -q "$NET/few"
-    decode -q "$NET"/xrays/test/*9.png "$NET"/xrays/test/*8.png | shard -q "$NET/turned"
+    decode -q "$NET"/xrays/test/*9.png "$NET"/xrays/test/*8.png | shard -q "$NET/swapped"
     synth -q --format png --side 96 --train 8 --test 2 --lesions 0.5 "$NET/large-xrays"
     decode -q "$NET/large-xrays/test" | shard -q "$NET/large"
-    for odd in few turned large; do predict-fold -q --model "$MADE/fold-0.mpk" "$NET/$odd" | zstd -q >"$NET/$odd.zst"; done
+    for odd in few swapped large; do predict-fold -q --model "$MADE/fold-0.mpk" "$NET/$odd" | zstd -q >"$NET/$odd.zst"; done
     zstd -dcq "$MADE/fold-0.mpk.zst" "$NET/few.zst" | zstd -q >"$NET/many.zst"
     head -c 300M /dev/zero | zstd -q >"$NET/bomb"
 }
@@ -156,7 +156,7 @@ refused() {
         other_images "it sent probabilities for other images: " \
         few "it sent 1 of 2 images" \
         many "it sent more than 2 images" \
-        turned "record 1 is of synth-1-000009 in place of synth-1-000008" \
+        swapped "record 1 is of synth-1-000009 in place of synth-1-000008" \
         large "record 1 has no probabilities of [64,64]"
 }
 
