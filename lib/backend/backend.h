@@ -21,7 +21,7 @@ struct recording;
 struct backend_calls {
     void *(*alloc)(struct backend *backend, size_t bytes); // 64-byte aligned zeros; NULL: no memory
     void (*release)(struct backend *backend, void *memory);
-    size_t (*room)(struct backend *backend); // bytes that alloc has left; 0: not known
+    size_t (*free_bytes)(struct backend *backend); // bytes that alloc has left; 0: not known
     // The host's memory, zeros, that copies to and from the device go fastest with; NULL: no
     // memory. What is put from there must stay as it is until the put is done.
     void *(*host_alloc)(struct backend *backend, size_t bytes);

@@ -122,7 +122,7 @@ static bool no_memory(struct executor *executor, struct error *error) {
     const size_t batch = graph_shape(executor->graph, 0).n;
     const size_t parameters = parameter_bytes(executor);
     release_memory(executor);
-    const size_t free_bytes = executor->backend->calls->room(executor->backend);
+    const size_t free_bytes = executor->backend->calls->free_bytes(executor->backend);
     const size_t left = free_bytes > parameters ? free_bytes - parameters : 0;
     const size_t fits = left / (executor->memory_bytes / batch + 1);
     (void)fail(error, "no memory for a network of %zu MiB and its batch of %zu; ",
@@ -142,7 +142,7 @@ static bool get_memory(struct executor *executor, struct error *error) {
                      error)) {
         return false;
     }
-    const size_t free_bytes = backend->calls->room(backend);
+    const size_t free_bytes = backend->calls->free_bytes(backend);
     if (free_bytes > 0 && executor->memory_bytes + parameter_bytes(executor) > free_bytes) {
         return no_memory(executor, error);
     }

@@ -122,7 +122,7 @@ static double measure_training(const struct options *options, struct backend *ba
     }
     step_send(&training.runner, &training.batch);
     const double ms = time_all(options->repeat, accumulated, &training);
-    *left = backend->calls->room(backend);
+    *left = backend->calls->free_bytes(backend);
     step_close(&training.runner);
     optimizer_close(&optimizer);
     close_batch(&training.batch);
@@ -171,7 +171,7 @@ static double measure_prediction(const struct options *options, struct backend *
     const double ms = time_all(options->repeat, predict, &inference);
     struct forward forward = {backend, executor, NULL};
     *device_ms = time_all(options->repeat, run_forward, &forward);
-    *left = backend->calls->room(backend);
+    *left = backend->calls->free_bytes(backend);
     backend->calls->forget(backend, forward.recording);
     inference_close(&inference);
     return ms;
@@ -181,7 +181,7 @@ static struct measured measure(const struct options *options, struct graph *grap
     struct measured made = {0, 0, 0};
     size_t left = 0;
     struct backend *backend = open_device(&options->choice);
-    const size_t room = backend->calls->room(backend);
+    const size_t room = backend->calls->free_bytes(backend);
     struct executor *executor = open_network(backend, graph, 1);
     made.ms = trains(options)
                   ? measure_training(options, backend, graph, executor, &left)

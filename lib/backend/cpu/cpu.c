@@ -46,7 +46,7 @@ static void cpu_clear(struct backend *backend, void *memory, size_t bytes) {
     memset(memory, 0, bytes);
 }
 
-static size_t cpu_room(struct backend *backend) {
+static size_t cpu_free_bytes(struct backend *backend) {
     (void)backend;
     return 0;
 }
@@ -76,7 +76,7 @@ static void cpu_close(struct backend *backend) {
 
 static const struct backend_calls cpu_calls = {.alloc = cpu_alloc,
                                                .release = cpu_release,
-                                               .room = cpu_room,
+                                               .free_bytes = cpu_free_bytes,
                                                .host_alloc = cpu_alloc,
                                                .host_release = cpu_release,
                                                .put = cpu_copy,

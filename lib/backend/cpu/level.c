@@ -39,9 +39,9 @@ static bool allowed(enum cpu_level *level) {
 }
 
 static enum cpu_level find_level(void) {
-    const enum cpu_level has = processors_level();
-    enum cpu_level most = CPU_BEYOND;
-    return allowed(&most) && most < has ? most : has;
+    const enum cpu_level own = processors_level();
+    enum cpu_level limit = CPU_BEYOND;
+    return allowed(&limit) && limit < own ? limit : own;
 }
 
 enum cpu_level cpu_level(void) {
@@ -63,8 +63,8 @@ bool cpu_bf16_ahead(void) {
 }
 
 bool cpu_level_check(struct error *error) {
-    enum cpu_level most = CPU_BEYOND;
-    return allowed(&most) ||
+    enum cpu_level limit = CPU_BEYOND;
+    return allowed(&limit) ||
            fail(error, VARIABLE "=%s: there are base, avx2, avx512, bf16 and beyond",
                 getenv(VARIABLE));
 }

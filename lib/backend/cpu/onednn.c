@@ -6,18 +6,18 @@
 #include <stdlib.h>
 
 // Keeps oneDNN from instructions beyond the level's; without effect once it has run.
-static void hold_down(void) {
-    static const dnnl_cpu_isa_t most[] = {[CPU_BASE] = dnnl_cpu_isa_avx,
-                                          [CPU_AVX2] = dnnl_cpu_isa_avx2,
-                                          [CPU_AVX512] = dnnl_cpu_isa_avx512_core,
-                                          [CPU_BF16] = dnnl_cpu_isa_avx512_core_bf16};
+static void limit_instructions(void) {
+    static const dnnl_cpu_isa_t limits[] = {[CPU_BASE] = dnnl_cpu_isa_avx,
+                                            [CPU_AVX2] = dnnl_cpu_isa_avx2,
+                                            [CPU_AVX512] = dnnl_cpu_isa_avx512_core,
+                                            [CPU_BF16] = dnnl_cpu_isa_avx512_core_bf16};
     if (cpu_level() < CPU_BEYOND) {
-        (void)dnnl_set_max_cpu_isa(most[cpu_level()]);
+        (void)dnnl_set_max_cpu_isa(limits[cpu_level()]);
     }
 }
 
 struct onednn *onednn_open(struct error *error) {
-    hold_down();
+    limit_instructions();
     struct onednn *onednn = calloc(1, sizeof *onednn);
     if (onednn == NULL || dnnl_engine_create(&onednn->engine, dnnl_cpu, 0) != dnnl_success ||
         dnnl_stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags) !=

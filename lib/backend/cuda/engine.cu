@@ -54,7 +54,7 @@ static void cuda_release(struct backend *backend, void *memory) {
     }
 }
 
-static size_t cuda_room(struct backend *backend) {
+static size_t cuda_free_bytes(struct backend *backend) {
     size_t left = 0;
     size_t all = 0;
     cuda_note(backend, cudaMemGetInfo(&left, &all));
@@ -215,7 +215,7 @@ static void cuda_close(struct backend *backend) {
 
 static const struct backend_calls cuda_calls = {.alloc = cuda_alloc,
                                                 .release = cuda_release,
-                                                .room = cuda_room,
+                                                .free_bytes = cuda_free_bytes,
                                                 .host_alloc = cuda_host_alloc,
                                                 .host_release = cuda_host_release,
                                                 .put = cuda_put,

@@ -10,8 +10,8 @@ TARGET __attribute__((always_inline)) static inline void NAME(block)(bool more_r
                                                                      struct cpu_bf16_a a,
                                                                      struct cpu_bf16_b b, bool add,
                                                                      float *c, size_t leading) {
-    const size_t a_step = a.row_step * sizeof *a.at;
-    const size_t b_step = 2 * CPU_BF16_PANEL * sizeof *b.at;
+    const size_t a_step = a.row_step * sizeof *a.data;
+    const size_t b_step = 2 * CPU_BF16_PANEL * sizeof *b.data;
     const size_t c_step = leading * sizeof *c;
     float *below = c + CPU_AMX_SIDE * leading;
     ZERO(0);
@@ -31,8 +31,8 @@ TARGET __attribute__((always_inline)) static inline void NAME(block)(bool more_r
         }
     }
     for (size_t pair = 0; pair < pairs; pair += CPU_AMX_SIDE) {
-        const uint16_t *columns = b.at + pair * 2 * CPU_BF16_PANEL;
-        LOAD(4, a.at + pair * 2, a_step);
+        const uint16_t *columns = b.data + pair * 2 * CPU_BF16_PANEL;
+        LOAD(4, a.data + pair * 2, a_step);
         LOAD(6, columns, b_step);
         MULTIPLY(0, 4, 6);
         if (more_panels) {
@@ -40,7 +40,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(block)(bool more_r
             MULTIPLY(1, 4, 7);
         }
         if (more_rows) {
-            LOAD(5, a.at + CPU_AMX_SIDE * a.row_step + pair * 2, a_step);
+            LOAD(5, a.data + CPU_AMX_SIDE * a.row_step + pair * 2, a_step);
             MULTIPLY(2, 5, 6);
         }
         if (more_rows && more_panels) {
@@ -66,7 +66,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(panels)(bool more_
                                                                       float *c, size_t leading) {
     for (; rows >= 2 * CPU_AMX_SIDE; rows -= 2 * CPU_AMX_SIDE) {
         NAME(block)(true, more_panels, pairs, a, b, add, c, leading);
-        a.at += 2 * CPU_AMX_SIDE * a.row_step;
+        a.data += 2 * CPU_AMX_SIDE * a.row_step;
         c += 2 * CPU_AMX_SIDE * leading;
     }
     if (rows > 0) {
@@ -78,7 +78,7 @@ TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t pairs, struct c
                               struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     for (; panels >= 2; panels -= 2) {
         NAME(panels)(true, rows, pairs, a, b, add, c, leading);
-        b.at += 2 * b.panel_step;
+        b.data += 2 * b.panel_step;
         c += 2 * (size_t)CPU_BF16_PANEL;
     }
     if (panels > 0) {

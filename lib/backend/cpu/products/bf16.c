@@ -84,8 +84,8 @@ static void gemm_plain(size_t rows, size_t columns, size_t pairs, struct cpu_bf1
                        struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     for (size_t row = 0; row < rows; row++) {
         for (size_t column = 0; column < (columns + PANEL - 1) / PANEL * PANEL; column++) {
-            const float sum = product(pairs, a.pair_step, a.at + row * a.row_step,
-                                      b.at + column / PANEL * b.panel_step + column % PANEL * 2);
+            const float sum = product(pairs, a.pair_step, a.data + row * a.row_step,
+                                      b.data + column / PANEL * b.panel_step + column % PANEL * 2);
             float *to = c + row * leading + column;
             *to = add ? *to + sum : sum;
         }

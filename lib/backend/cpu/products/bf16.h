@@ -36,15 +36,15 @@ void cpu_bf16_interleaved(const float *from, size_t leading, size_t rows, size_t
 void cpu_bf16_transposed(const float *from, size_t leading, size_t rows, size_t columns,
                          uint16_t *to);
 
-// A: the pair of row r and inner numbers 2 p, 2 p + 1 lies at at[r * row_step + p * pair_step].
+// A: the pair of row r and inner numbers 2 p, 2 p + 1 lies at data[r * row_step + p * pair_step].
 struct cpu_bf16_a {
-    const uint16_t *at;
+    const uint16_t *data;
     size_t row_step, pair_step;
 };
 
 // B: panels begin panel_step numbers apart.
 struct cpu_bf16_b {
-    const uint16_t *at;
+    const uint16_t *data;
     size_t panel_step;
 };
 

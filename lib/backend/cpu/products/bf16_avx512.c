@@ -133,12 +133,12 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
 #pragma GCC unroll 4
         for (size_t panel = 0; panel < panels; panel++) {
             columns[panel] =
-                (__m512bh)_mm512_loadu_si512(b.at + panel * b.panel_step + pair * 2 * PANEL);
+                (__m512bh)_mm512_loadu_si512(b.data + panel * b.panel_step + pair * 2 * PANEL);
         }
 #pragma GCC unroll 6
         for (size_t row = 0; row < rows; row++) {
             int both;
-            memcpy(&both, a.at + row * a.row_step + pair * a.pair_step, sizeof both);
+            memcpy(&both, a.data + row * a.row_step + pair * a.pair_step, sizeof both);
             const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
 #pragma GCC unroll 4
             for (size_t panel = 0; panel < panels; panel++) {
@@ -162,12 +162,12 @@ NATIVE __attribute__((always_inline)) static inline void multiply_panels(
     size_t row = 0;
     for (; row + ROWS <= rows; row += ROWS) {
         multiply_block(ROWS, panels, pairs, a, b, add, c, leading);
-        a.at += ROWS * a.row_step;
+        a.data += ROWS * a.row_step;
         c += ROWS * leading;
     }
     for (; row < rows; row++) {
         multiply_block(1, panels, pairs, a, b, add, c, leading);
-        a.at += a.row_step;
+        a.data += a.row_step;
         c += leading;
     }
 }
@@ -179,18 +179,18 @@ NATIVE static void gemm_native(size_t rows, size_t columns, size_t pairs, struct
     if (a.pair_step == 2 && pairs % CPU_AMX_SIDE == 0 && amx_gemm != NULL) {
         const size_t whole = rows / CPU_AMX_SIDE * CPU_AMX_SIDE;
         amx_gemm(whole, left, pairs, a, b, add, c, leading);
-        a.at += whole * a.row_step;
+        a.data += whole * a.row_step;
         c += whole * leading;
         rows -= whole;
     }
     for (; left >= PANELS; left -= PANELS) {
         multiply_panels(PANELS, rows, pairs, a, b, add, c, leading);
-        b.at += PANELS * b.panel_step;
+        b.data += PANELS * b.panel_step;
         c += PANELS * PANEL;
     }
     for (; left > 0; left--) {
         multiply_panels(1, rows, pairs, a, b, add, c, leading);
-        b.at += b.panel_step;
+        b.data += b.panel_step;
         c += PANEL;
     }
 }

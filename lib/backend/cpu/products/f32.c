@@ -24,15 +24,15 @@ static void read_number(const float *at) {
 static void check_corners(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a,
                           struct cpu_f32_b b, struct cpu_f32_c c) {
     if (rows > 0 && panels > 0 && inner > 0) {
-        read_number(a.at);
-        read_number(a.at + (rows - 1) * a.row_step + (inner - 1) * a.inner_step);
-        read_number(b.at);
-        read_number(b.at + (panels - 1) * b.panel_step + (inner - 1) * b.inner_step +
+        read_number(a.data);
+        read_number(a.data + (rows - 1) * a.row_step + (inner - 1) * a.inner_step);
+        read_number(b.data);
+        read_number(b.data + (panels - 1) * b.panel_step + (inner - 1) * b.inner_step +
                     CPU_F32_PANEL - 1);
     }
     if (rows > 0 && panels > 0) {
-        read_number(c.at);
-        read_number(c.at + (rows - 1) * c.row_step + (panels - 1) * c.panel_step + CPU_F32_PANEL -
+        read_number(c.data);
+        read_number(c.data + (rows - 1) * c.row_step + (panels - 1) * c.panel_step + CPU_F32_PANEL -
                     1);
     }
 }
@@ -80,7 +80,7 @@ bool cpu_f32_products(void) {
 }
 
 size_t cpu_f32_together(void) {
-    return cpu_level() >= CPU_AVX512 ? MOST_PANELS : 1;
+    return cpu_level() >= CPU_AVX512 ? MAX_PANELS : 1;
 }
 
 void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b,

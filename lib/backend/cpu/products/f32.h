@@ -8,21 +8,22 @@
 
 #define CPU_F32_PANEL 16 // columns of B that lie together
 
-// Number (row, inner) of A lies at[row * row_step + inner * inner_step].
+// Number (row, inner) of A lies at data[row * row_step + inner * inner_step].
 struct cpu_f32_a {
-    const float *at;
+    const float *data;
     size_t row_step, inner_step;
 };
 
-// Panel `p` begins at[p * panel_step]; its row `inner` of 16 numbers lies inner * inner_step on.
+// Panel `p` begins at data[p * panel_step]; its row `inner` of 16 numbers lies inner * inner_step
+// on.
 struct cpu_f32_b {
-    const float *at;
+    const float *data;
     size_t panel_step, inner_step;
 };
 
-// Panel `p` of row `r` of C begins at[r * row_step + p * panel_step].
+// Panel `p` of row `r` of C begins at data[r * row_step + p * panel_step].
 struct cpu_f32_c {
-    float *at;
+    float *data;
     size_t row_step, panel_step;
 };
 

@@ -12,8 +12,8 @@
 
 #define PART ((size_t)64) // products that are summed in registers
 
-#define MOST_ROWS 12 // of a block
-#define MOST_PANELS 4
+#define MAX_ROWS 12 // of a block
+#define MAX_PANELS 4
 
 // By 16 lanes: 24 sums take three quarters of the 32 registers, and a number of A serves up to four
 // of them.
@@ -31,7 +31,7 @@
 // A row of A is reached from every third one's pointer: all of them as pointers, or as multiples of
 // one step, do not fit into a processor's 16 registers. The compiler must not see through that.
 #define ROWS_A_POINTER 3
-#define POINTERS (MOST_ROWS / ROWS_A_POINTER)
+#define POINTERS (MAX_ROWS / ROWS_A_POINTER)
 #define KEPT(pointer) __asm__("" : "+r"(pointer))
 
 #endif
@@ -42,11 +42,11 @@
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
     size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
     struct cpu_f32_c c) {
-    VECTOR sums[MOST_ROWS][MOST_PANELS * VECTORS];
+    VECTOR sums[MAX_ROWS][MAX_PANELS * VECTORS];
     const float *from[POINTERS];
     UNROLLED
     for (size_t i = 0; i < POINTERS; i++) {
-        from[i] = a.at + i * ROWS_A_POINTER * a.row_step;
+        from[i] = a.data + i * ROWS_A_POINTER * a.row_step;
     }
     UNROLLED
     for (size_t row = 0; row < rows; row++) {
@@ -56,11 +56,11 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
         }
     }
     for (size_t k = 0; k < inner; k++) {
-        VECTOR columns[MOST_PANELS * VECTORS];
+        VECTOR columns[MAX_PANELS * VECTORS];
         UNROLLED
         for (size_t i = 0; i < panels * VECTORS; i++) {
             columns[i] =
-                *(const ANYWHERE *)(b.at + i / VECTORS * b.panel_step + i % VECTORS * LANES);
+                *(const ANYWHERE *)(b.data + i / VECTORS * b.panel_step + i % VECTORS * LANES);
         }
         UNROLLED
         for (size_t row = 0; row < rows; row++) {
@@ -76,13 +76,13 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
             from[i] += a.inner_step;
             KEPT(from[i]);
         }
-        b.at += b.inner_step;
+        b.data += b.inner_step;
     }
     UNROLLED
     for (size_t row = 0; row < rows; row++) {
         UNROLLED
         for (size_t i = 0; i < panels * VECTORS; i++) {
-            ANYWHERE *to = (ANYWHERE *)(c.at + row * c.row_step + i / VECTORS * c.panel_step +
+            ANYWHERE *to = (ANYWHERE *)(c.data + row * c.row_step + i / VECTORS * c.panel_step +
                                         i % VECTORS * LANES);
             *to = (add ? (VECTOR)*to : (VECTOR){0}) + sums[row][i];
         }
@@ -93,48 +93,48 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
     size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
     struct cpu_f32_c c) {
-    size_t some = 0;
+    size_t count = 0;
     do {
-        some = inner < PART ? inner : PART;
-        NAME(block)(rows, panels, some, a, b, add, c);
-        a.at += some * a.inner_step;
-        b.at += some * b.inner_step;
-        inner -= some;
+        count = inner < PART ? inner : PART;
+        NAME(block)(rows, panels, count, a, b, add, c);
+        a.data += count * a.inner_step;
+        b.data += count * b.inner_step;
+        inner -= count;
         add = true;
     } while (inner > 0);
 }
 
-// All rows of so many panels, in blocks of at most `most` rows that differ by one.
-#define ROWS(panels, most, rows)                                                                   \
+// All rows of so many panels, in blocks of at most `max_rows` rows that differ by one.
+#define ROWS(panels, max_rows, rows)                                                               \
     case rows:                                                                                     \
-        if ((rows) <= (most)) {                                                                    \
+        if ((rows) <= (max_rows)) {                                                                \
             NAME(parts)(rows, panels, inner, a, b, add, c);                                        \
         }                                                                                          \
         break;
-#define SHAPE(panels, most)                                                                        \
+#define SHAPE(panels, max_rows)                                                                    \
     UNCHECKED TARGET static void NAME(panels_##panels)(size_t rows, size_t inner,                  \
                                                        struct cpu_f32_a a, struct cpu_f32_b b,     \
                                                        bool add, struct cpu_f32_c c) {             \
-        for (size_t blocks = (rows + (most)-1) / (most); blocks > 0; blocks--) {                   \
-            const size_t some = (rows + blocks - 1) / blocks;                                      \
-            switch (some) {                                                                        \
-                ROWS(panels, most, 1)                                                              \
-                ROWS(panels, most, 2)                                                              \
-                ROWS(panels, most, 3)                                                              \
-                ROWS(panels, most, 4)                                                              \
-                ROWS(panels, most, 5)                                                              \
-                ROWS(panels, most, 6)                                                              \
-                ROWS(panels, most, 7)                                                              \
-                ROWS(panels, most, 8)                                                              \
-                ROWS(panels, most, 9)                                                              \
-                ROWS(panels, most, 10)                                                             \
-                ROWS(panels, most, 11)                                                             \
-                ROWS(panels, most, 12)                                                             \
+        for (size_t blocks = (rows + (max_rows)-1) / (max_rows); blocks > 0; blocks--) {           \
+            const size_t count = (rows + blocks - 1) / blocks;                                     \
+            switch (count) {                                                                       \
+                ROWS(panels, max_rows, 1)                                                          \
+                ROWS(panels, max_rows, 2)                                                          \
+                ROWS(panels, max_rows, 3)                                                          \
+                ROWS(panels, max_rows, 4)                                                          \
+                ROWS(panels, max_rows, 5)                                                          \
+                ROWS(panels, max_rows, 6)                                                          \
+                ROWS(panels, max_rows, 7)                                                          \
+                ROWS(panels, max_rows, 8)                                                          \
+                ROWS(panels, max_rows, 9)                                                          \
+                ROWS(panels, max_rows, 10)                                                         \
+                ROWS(panels, max_rows, 11)                                                         \
+                ROWS(panels, max_rows, 12)                                                         \
             default: break;                                                                        \
             }                                                                                      \
-            a.at += some * a.row_step;                                                             \
-            c.at += some * c.row_step;                                                             \
-            rows -= some;                                                                          \
+            a.data += count * a.row_step;                                                          \
+            c.data += count * c.row_step;                                                          \
+            rows -= count;                                                                         \
         }                                                                                          \
     }
 SHAPES
@@ -144,17 +144,17 @@ SHAPES
 UNCHECKED TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t inner,
                                         struct cpu_f32_a a, struct cpu_f32_b b, bool add,
                                         struct cpu_f32_c c) {
-    size_t some = 0;
-    for (; panels > 0; panels -= some) {
-#define SHAPE(some_panels, most)                                                                   \
-    if (panels >= (some_panels)) {                                                                 \
-        some = (some_panels);                                                                      \
-        NAME(panels_##some_panels)(rows, inner, a, b, add, c);                                     \
+    size_t count = 0;
+    for (; panels > 0; panels -= count) {
+#define SHAPE(shape_panels, max_rows)                                                              \
+    if (panels >= (shape_panels)) {                                                                \
+        count = (shape_panels);                                                                    \
+        NAME(panels_##shape_panels)(rows, inner, a, b, add, c);                                    \
     } else
         SHAPES {}
 #undef SHAPE
-        b.at += some * b.panel_step;
-        c.at += some * c.panel_step;
+        b.data += count * b.panel_step;
+        c.data += count * c.panel_step;
     }
 }
 
