@@ -150,7 +150,7 @@ struct loss_work work_of(const struct loss_inputs *inputs, const struct loss_opt
     for (size_t head = 0; head < inputs->heads; head++) {
         work.weights[head] = loss_weight(inputs, options, term, head);
     }
-    work.weights[MAX_HEADS] = loss_weight(inputs, options, term, inputs->heads);
+    work.weights[MAX_LOSS_HEADS] = loss_weight(inputs, options, term, inputs->heads);
     memcpy(work.values, options->values[term], sizeof work.values);
     if ((loss_terms[term]->heads & LOSS_AUXILIARY_HEADS) == 0) {
         work.inputs.heads = 1;

@@ -14,9 +14,10 @@ extern "C" {
 
 // What a term works on. All addresses are the device's.
 struct loss_work {
-    struct loss_inputs inputs;     // of the heads that the term reads
-    double scale;                  // of gradients alone
-    double weights[MAX_HEADS + 1]; // of the term, times the head's; behind those the global head's
+    struct loss_inputs inputs; // of the heads that the term reads
+    double scale;              // of gradients alone
+    double weights[MAX_LOSS_HEADS +
+                   1]; // of the term, times the head's; behind those the global head's
     double values[MAX_LOSS_SETTINGS];
     size_t tiles;           // of a segment
     const unsigned *lesion; // of each image: pixels of its mask that are 1

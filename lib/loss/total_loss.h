@@ -10,17 +10,17 @@ struct loss_sums {
     double terms[LOSSES];
 };
 
-enum { MAX_HEADS = 4 }; // of those with a logit a pixel
+enum { MAX_LOSS_HEADS = 4 }; // of those with a logit a pixel
 
 // A batch's logits and masks, and where the gradients go: logits[h] and gradients[h] are images x
 // pixels of head h (0: the main head), global and global_gradient one an image; masks are images x
 // pixels of 0 and 1.
 struct loss_inputs {
     size_t heads, images, pixels;
-    const float *logits[MAX_HEADS];
+    const float *logits[MAX_LOSS_HEADS];
     const float *global;
     const uint8_t *masks;
-    float *gradients[MAX_HEADS];
+    float *gradients[MAX_LOSS_HEADS];
     float *global_gradient;
 };
 

@@ -19,13 +19,13 @@ cuda_update *const updates[OPTIMIZERS] = {
 #undef OPTIMIZER
 };
 
-__global__ void forget_fault(const struct update update) {
+__global__ void forget_fault(const struct optimizer_update update) {
     *update.bad = INT64_MAX;
 }
 
 } // namespace
 
-void cuda_optimizer_update(struct backend *backend, const struct update *update) {
+void cuda_optimizer_run(struct backend *backend, const struct optimizer_update *update) {
     launch(backend, forget_fault, 1, 1, *update);
     updates[update->index](backend, update);
 }

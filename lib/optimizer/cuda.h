@@ -9,14 +9,14 @@ extern "C" {
 #include "optimizer/optimizer.h"
 }
 
-typedef void cuda_update(struct backend *backend, const struct update *update);
+typedef void cuda_update(struct backend *backend, const struct optimizer_update *update);
 
 #define OPTIMIZER(name, devices) extern cuda_update name##_optimizer_cuda;
 #include "optimizer/optimizers.def"
 #undef OPTIMIZER
 
 // training_calls.update: the update of the optimiser that it names.
-cuda_update cuda_optimizer_update;
+cuda_update cuda_optimizer_run;
 
 // Of each optimiser, whether there is a CUDA side.
 extern const bool cuda_has_optimizer[OPTIMIZERS];
@@ -24,7 +24,7 @@ extern const bool cuda_has_optimizer[OPTIMIZERS];
 // RULE has MOMENTS and the static function update(coefficients, parameter, gradient, moments),
 // which returns the parameter.
 template <typename RULE>
-__global__ void update_parameters(const struct update update) {
+__global__ void update_parameters(const struct optimizer_update update) {
     const size_t step = (size_t)gridDim.x * blockDim.x;
     for (size_t i = thread_number(); i < update.count; i += step) {
         const struct optimizer_coefficients coefficients =
@@ -47,7 +47,7 @@ __global__ void update_parameters(const struct update update) {
 }
 
 template <typename RULE>
-void queue_update(struct backend *backend, const struct update *update) {
+void queue_update(struct backend *backend, const struct optimizer_update *update) {
     launch(backend, update_parameters<RULE>, blocks_for(update->count, 4 * THREADS), THREADS,
            *update);
 }

@@ -61,7 +61,7 @@ const char *optimizer_choices(void);
 enum optimizer_index optimizer_named(const char *name);
 
 // An update of all learned parameters, those with weight decay first. Arrays of `count` numbers.
-struct update {
+struct optimizer_update {
     enum optimizer_index index;
     float *parameters, *gradients, *moments[MAX_MOMENTS];
     size_t decaying, count;
@@ -70,6 +70,6 @@ struct update {
 };
 
 // Updates on the CPU and clears the gradients. The result is the same for any number of threads.
-void optimizer_update(const struct update *update, int threads);
+void optimizer_run(const struct optimizer_update *update, int threads);
 
 #endif

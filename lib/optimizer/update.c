@@ -33,7 +33,7 @@ static int64_t first_not_finite(const float *numbers, size_t count) {
     return INT64_MAX;
 }
 
-static void update_block(const struct update *update,
+static void update_block(const struct optimizer_update *update,
                          const struct optimizer_coefficients *coefficients, size_t first,
                          size_t count) {
     const struct optimizer_rule *rule = optimizer_rules[update->index];
@@ -46,7 +46,7 @@ static void update_block(const struct update *update,
     memset(update->gradients + first, 0, count * sizeof *update->gradients);
 }
 
-static void update_range(const struct update *update,
+static void update_range(const struct optimizer_update *update,
                          const struct optimizer_coefficients *coefficients, size_t first,
                          size_t end, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -55,7 +55,7 @@ static void update_range(const struct update *update,
     }
 }
 
-void optimizer_update(const struct update *update, int threads) {
+void optimizer_run(const struct optimizer_update *update, int threads) {
     *update->bad = first_not_finite(update->gradients, update->count);
     update_range(update, &update->coefficients[0], 0, update->decaying, threads);
     update_range(update, &update->coefficients[1], update->decaying, update->count, threads);

@@ -55,7 +55,7 @@ enum {
     COMMON_STREAM = COMMON_OUTPUT | COMMON_QUIET | COMMON_MAX_RECORD,
 };
 
-enum { MAX_OPTIONS = 64 }; // of a program, shared ones included
+enum { MAX_OPTIONS = 128 }; // of a program, shared ones included
 
 struct program {
     const char *name;

@@ -55,13 +55,13 @@ void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
 }
 
 void optimizer_queue(const struct optimizer *optimizer) {
-    struct update update = {.index = optimizer->options.index,
-                            .parameters = executor_values(optimizer->executor),
-                            .gradients = executor_gradients(optimizer->executor),
-                            .decaying = executor_decaying_count(optimizer->executor),
-                            .count = executor_learned_count(optimizer->executor),
-                            .coefficients = optimizer->coefficients,
-                            .bad = optimizer->bad};
+    struct optimizer_update update = {.index = optimizer->options.index,
+                                      .parameters = executor_values(optimizer->executor),
+                                      .gradients = executor_gradients(optimizer->executor),
+                                      .decaying = executor_decaying_count(optimizer->executor),
+                                      .count = executor_learned_count(optimizer->executor),
+                                      .coefficients = optimizer->coefficients,
+                                      .bad = optimizer->bad};
     for (size_t i = 0; i < MAX_MOMENTS; i++) {
         update.moments[i] = optimizer->moments[i];
     }

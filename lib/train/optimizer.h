@@ -10,8 +10,8 @@ struct optimizer {
     struct executor *executor;
     struct optimizer_options options;
     float *moments[MAX_MOMENTS]; // on the device, of the learned parameters, in their order
-    struct optimizer_coefficients *coefficients; // on the device, two: see struct update
-    int64_t *bad;                                // on the device: see struct update
+    struct optimizer_coefficients *coefficients; // on the device, two: see struct optimizer_update
+    int64_t *bad;                                // on the device: see struct optimizer_update
     int64_t steps;                               // taken so far
 };
 

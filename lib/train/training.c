@@ -35,8 +35,8 @@ static void loss(struct backend *backend, const struct loss_inputs *inputs,
     *sums = total_loss(inputs, options, scale, backend->threads, scratch);
 }
 
-static void update(struct backend *backend, const struct update *update) {
-    optimizer_update(update, backend->threads);
+static void update(struct backend *backend, const struct optimizer_update *update) {
+    optimizer_run(update, backend->threads);
 }
 
 const struct training_calls training_cpu = {

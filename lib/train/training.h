@@ -15,8 +15,8 @@ struct training_calls {
     void (*loss)(struct backend *backend, const struct loss_inputs *inputs,
                  const struct loss_options *options, double scale, struct loss_sums *sums,
                  void *scratch);
-    // optimizer_update.
-    void (*update)(struct backend *backend, const struct update *update);
+    // optimizer_run.
+    void (*update)(struct backend *backend, const struct optimizer_update *update);
     const bool *has_loss, *has_optimizer; // of each row, on this device; NULL: all
 };
 

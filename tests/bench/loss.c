@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
     struct error error;
     const size_t side = strtoul(argv[1], NULL, 10);
     struct loss_inputs inputs = {
-        .heads = MAX_HEADS, .images = strtoul(argv[2], NULL, 10), .pixels = side * side};
+        .heads = MAX_LOSS_HEADS, .images = strtoul(argv[2], NULL, 10), .pixels = side * side};
     const size_t count = inputs.images * inputs.pixels;
     struct backend *backend =
         backend_open("cpu", PRECISION_F32, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, &error);

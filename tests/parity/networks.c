@@ -198,7 +198,7 @@ static double loss_of(struct bench *bench, double scale) {
     struct executor *executor = bench->executor;
     const size_t pixels = bench->out_height * bench->out_width;
     const size_t count = bench->images * pixels;
-    void *memory[MAX_HEADS + 4] = {NULL}; // what is the device's and to be released
+    void *memory[MAX_LOSS_HEADS + 4] = {NULL}; // what is the device's and to be released
     size_t held = 0;
     struct loss_inputs inputs = {.heads = bench->heads, .images = bench->images, .pixels = pixels};
     for (size_t i = 0; i <= bench->heads; i++) {

@@ -9,7 +9,7 @@ __global__ void add_global(const struct loss_work work) {
     if (image >= work.inputs.images) {
         return;
     }
-    const double share = work.weights[MAX_HEADS] / (double)work.inputs.images;
+    const double share = work.weights[MAX_LOSS_HEADS] / (double)work.inputs.images;
     const double target = work.lesion[image] > 0 ? 1 : 0;
     double derivative;
     const double loss = global_bce(work.inputs.global[image], target, &derivative);

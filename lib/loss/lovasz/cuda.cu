@@ -33,8 +33,8 @@ __global__ void make_entries(const struct lovasz_work work) {
     const size_t first = (size_t)blockIdx.x * TILE;
     for (size_t i = first + threadIdx.x; i < first + TILE && i < inputs.pixels; i += THREADS) {
         const float error =
-            hinge_error(logits[i], mask[i], (float)work.loss.values[LOVASZ_MARGIN_EMPTY],
-                        (float)work.loss.values[LOVASZ_MARGIN_LESION]);
+            lovasz_error(logits[i], mask[i], (float)work.loss.values[LOVASZ_MARGIN_EMPTY],
+                         (float)work.loss.values[LOVASZ_MARGIN_LESION]);
         const float violation = error > 0 ? error : 0;
         uint32_t bits;
         memcpy(&bits, &violation, sizeof bits);
@@ -140,13 +140,13 @@ __global__ void add_rises(const struct lovasz_work work) {
     double seen_lesion = (double)work.tile_first[tile] + before;
     double seen_empty = (double)ranks.first - seen_lesion;
     double last = ranks.first > 0 && ranks.count > 0
-                      ? jaccard_losses(lesion, empty, seen_lesion, seen_empty)
+                      ? lovasz_jaccard(lesion, empty, seen_lesion, seen_empty)
                       : 0;
     double sum = 0;
     for (size_t k = 0; k < ranks.count; k++) {
         seen_lesion += is_lesion[k];
         seen_empty += !is_lesion[k];
-        const double losses = jaccard_losses(lesion, empty, seen_lesion, seen_empty);
+        const double losses = lovasz_jaccard(lesion, empty, seen_lesion, seen_empty);
         const double rise = losses - last;
         last = losses;
         sum += (double)error_of(work, sorted[k]) * rise;

@@ -22,7 +22,7 @@ static size_t collect_violators(const float *logits, const uint8_t *mask, size_t
                                 float margin_empty, float margin_lesion, uint64_t *entries) {
     size_t count = 0;
     for (size_t i = 0; i < pixels; i++) {
-        const float error = hinge_error(logits[i], mask[i], margin_empty, margin_lesion);
+        const float error = lovasz_error(logits[i], mask[i], margin_empty, margin_lesion);
         uint32_t bits;
         memcpy(&bits, &error, sizeof bits);
         entries[count] = (uint64_t)bits << 32 | (uint32_t)i | (mask[i] ? LESION : 0);
@@ -90,7 +90,7 @@ static double add_rises(const uint64_t *sorted, size_t count, size_t pixels, dou
         __builtin_prefetch(gradient + pixel_of(sorted[i + AHEAD < count ? i + AHEAD : i]), 1);
         seen_lesion += is_lesion;
         seen_empty += !is_lesion;
-        const double jaccard = jaccard_losses(lesion, empty, seen_lesion, seen_empty);
+        const double jaccard = lovasz_jaccard(lesion, empty, seen_lesion, seen_empty);
         const double rise = jaccard - last;
         last = jaccard;
         sum += (double)error_of(sorted[i]) * rise;

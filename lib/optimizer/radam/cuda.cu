@@ -11,6 +11,6 @@ struct radam_rule {
     }
 };
 
-void radam_optimizer_cuda(struct backend *backend, const struct update *update) {
+void radam_optimizer_cuda(struct backend *backend, const struct optimizer_update *update) {
     queue_update<radam_rule>(backend, update);
 }

@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { OTHER_OPTIONS = 40 }; // those of train-fold that come from no table, and more
+_Static_assert(LOSSES *(MAX_LOSS_SETTINGS + 1) + OPTIMIZERS * MAX_OPTIMIZER_SETTINGS +
+                       OTHER_OPTIONS <=
+                   MAX_OPTIONS,
+               "a program's option table holds all settings");
+
 // Writes a row if the setting is an option; returns how many rows that makes.
 static size_t setting_row(const struct setting *setting, double *value, struct option_row *row) {
     if (setting->name == NULL) {

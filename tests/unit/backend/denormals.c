@@ -67,7 +67,7 @@ static void loss(struct backend *backend, const struct loss_inputs *inputs,
     training_cpu.loss(backend, inputs, options, scale, sums, scratch);
 }
 
-static void update(struct backend *backend, const struct update *update) {
+static void update(struct backend *backend, const struct optimizer_update *update) {
     look(UPDATE);
     training_cpu.update(backend, update);
 }
@@ -225,8 +225,7 @@ static void compare_trials(size_t which, enum precision precision, float of_inpu
     struct trial denormal;
     open_scaled(&ordinary, which, precision, 1, 1);
     open_scaled(&denormal, which, precision, of_input, of_gradient);
-    compare_times(tried[which].name,
-                  &(struct work){ordinary.backend, step_of_trial, &ordinary},
+    compare_times(tried[which].name, &(struct work){ordinary.backend, step_of_trial, &ordinary},
                   &(struct work){denormal.backend, step_of_trial, &denormal});
     close_trial(&ordinary);
     close_trial(&denormal);
@@ -257,13 +256,13 @@ static void step_of_update(void *context) {
     const struct optimizer_coefficients coefficients =
         optimizer_rules[call->index]->begin(100, 1e-3, 1e-4, options.values[call->index]);
     int64_t bad = 0;
-    struct update update = {.index = call->index,
-                            .parameters = call->parameters,
-                            .gradients = call->gradients,
-                            .decaying = LEARNED,
-                            .count = LEARNED,
-                            .coefficients = &coefficients,
-                            .bad = &bad};
+    struct optimizer_update update = {.index = call->index,
+                                      .parameters = call->parameters,
+                                      .gradients = call->gradients,
+                                      .decaying = LEARNED,
+                                      .count = LEARNED,
+                                      .coefficients = &coefficients,
+                                      .bad = &bad};
     for (size_t i = 0; i < MAX_MOMENTS; i++) {
         update.moments[i] = call->moments[i];
     }

@@ -76,7 +76,7 @@ static struct loss_options options_of(enum kind kind) {
 // What a device makes of a case.
 struct answer {
     struct loss_sums sums;
-    float gradients[MAX_HEADS][MAX_LOGITS];
+    float gradients[MAX_LOSS_HEADS][MAX_LOGITS];
     float global[3];
 };
 
@@ -230,7 +230,7 @@ enum { COUNT = 3001, DECAYING = 1777 };
 
 struct learner {
     struct backend *backend;
-    struct update update;
+    struct optimizer_update update;
     struct optimizer_coefficients *coefficients;
 };
 
@@ -242,7 +242,7 @@ static struct learner open_learner(const char *device, enum optimizer_index inde
         numbers[i] = (float)(2 * random_uniform(&random) - 1);
     }
     learner.coefficients = device_copy(learner.backend, NULL, 2 * sizeof *learner.coefficients);
-    learner.update = (struct update){
+    learner.update = (struct optimizer_update){
         .index = index,
         .parameters = device_copy(learner.backend, numbers, sizeof numbers),
         .gradients = device_copy(learner.backend, NULL, sizeof numbers),

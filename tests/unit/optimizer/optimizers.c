@@ -88,13 +88,13 @@ static void take_step(struct learner *learner, enum optimizer_index index, int64
     const struct optimizer_coefficients coefficients[2] = {rule->begin(step, RATE, DECAY, values),
                                                            rule->begin(step, RATE, 0, values)};
     int64_t bad = 0;
-    struct update update = {.index = index,
-                            .parameters = learner->parameters,
-                            .gradients = learner->gradients,
-                            .decaying = DECAYING,
-                            .count = COUNT,
-                            .coefficients = coefficients,
-                            .bad = &bad};
+    struct optimizer_update update = {.index = index,
+                                      .parameters = learner->parameters,
+                                      .gradients = learner->gradients,
+                                      .decaying = DECAYING,
+                                      .count = COUNT,
+                                      .coefficients = coefficients,
+                                      .bad = &bad};
     for (size_t i = 0; i < rule->moments; i++) {
         update.moments[i] = learner->moments[i];
     }
@@ -104,7 +104,7 @@ static void take_step(struct learner *learner, enum optimizer_index index, int64
         formula_of(index)(&learner->exact[i], (double)learner->gradients[i], step,
                           i < DECAYING ? DECAY : 0, values);
     }
-    optimizer_update(&update, threads);
+    optimizer_run(&update, threads);
     assert_int_equal(bad, INT64_MAX);
     for (size_t i = 0; i < COUNT; i++) {
         assert_true(learner->gradients[i] == 0);
