@@ -33,7 +33,7 @@ export -f section
 export sections
 
 { # the longest first
-    for name in pipeline kills data plan readme adding repair hosts settings train hosts_hostile report cuda gpu_check attack; do
+    for name in pipeline kills data adding plan repair hosts settings train readme hosts_hostile report predict cuda gpu_check attack; do
         echo "section filters/$name bats --formatter tap $here/filters/$name.bats"
     done
     for test in "$here"/filters/*.bats; do

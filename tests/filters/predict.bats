@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# predict-fold: sizes, batches, mirrored images, precisions, instruction sets, methods of convolution, refusals.
+
+load training
+
+@test "predict-fold: each image at its own size, whatever the batch" {
+    whole_run
+    predict-fold -q -m whole/best.mpk val.mpk >p.mpk
+    [ "$(inspect --json p.mpk | jq -c 'select(has("id")) | .probability.shape' | sort -u)" = "[128,128]" ]
+    [ "$(inspect --json p.mpk | jq -r 'select(has("id")) | .id')" = "$(inspect --json val.mpk | jq -r 'select(has("id")) | .id')" ]
+    predict-fold -q -m whole/best.mpk --batch 1 val.mpk | cmp - p.mpk
+    predict-fold -q -m whole/best.mpk --batch 5 val.mpk | cmp - p.mpk
+    # An image as decoded is resized as augment does it.
+    decode -q xrays/train | predict-fold -q -m whole/best.mpk >direct.mpk
+    range() { inspect --json "$1" | jq -c 'select(has("id")) | [.id, .probability.min, .probability.max]' | sort; }
+    cmp <(range p.mpk) <(range direct.mpk)
+    rle-encode -q p.mpk | score --size 128x128 xrays/train-rle.csv - >/dev/null
+}
+
+@test "predict-fold: a mirrored image gives the mirrored answer with --flip" {
+    whole_run
+    mkdir -p "$HERE/mirror"
+    /usr/bin/python3 - "$HERE/mirror" <<'PYTHON'
+import glob, os, sys
+from PIL import Image, ImageOps
+for path in glob.glob("xrays/train/*.png"):
+    ImageOps.mirror(Image.open(path)).save(os.path.join(sys.argv[1], os.path.basename(path)))
+PYTHON
+    range() { inspect --json "$1" | jq -c 'select(has("id")) | [.id, (.probability.mean * 1e5 | round)]' | sort; }
+    decode -q xrays/train | predict-fold -q --flip --type f4 -m whole/best.mpk >one.mpk
+    decode -q "$HERE/mirror" | predict-fold -q --flip --type f4 -m whole/best.mpk >two.mpk
+    cmp <(range one.mpk) <(range two.mpk)
+}
+
+@test "predict-fold: bf16 stays near f32" {
+    whole_run
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk >f32.mpk
+    predict-fold -q --type f4 --precision bf16 -m whole/best.mpk val.mpk >bf16.mpk
+    run cmp -s f32.mpk bf16.mpk
+    [ "$status" = 1 ]
+    means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
+    paste <(means f32.mpk) <(means bf16.mpk) | awk '{d = $1 - $2; if (d * d > 4e-4) exit 1}'
+}
+
+@test "predict-fold: fewer instructions give the same picture" {
+    whole_run
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk >all.mpk
+    means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
+    for level in base avx2 avx512 bf16; do
+        PLEURA_CPU=$level predict-fold -q --type f4 -m whole/best.mpk val.mpk >fewer.mpk
+        paste <(means all.mpk) <(means fewer.mpk) | awk '{d = $1 - $2; if (d * d > 1e-10) exit 1}'
+    done
+    PLEURA_CPU=avx3 fails 1 "PLEURA_CPU=avx3" predict-fold -q -m whole/best.mpk val.mpk
+}
+
+@test "--profile names the method of each layer, and PLEURA_WITHOUT forbids methods" {
+    whole_run
+    predict-fold -q --profile --batch 1 -m whole/best.mpk -o "$HERE/p.mpk" val.mpk 2>"$HERE/profile"
+    layers=$(sed -n '/^layer/,$p' "$HERE/profile" | awk 'NR > 1 { print $1, $2, $3 }')
+    [ "$(grep -c . <<<"$layers")" = "$(sort -u <<<"$layers" | grep -c .)" ]
+    grep -q '^context_path.backbone.conv1 forward ' <<<"$layers"
+    methods='onednn-amx|winograd|direct|onednn-bf16|onednn-f32|plain'
+    [ -z "$(grep -vE "^[^ ]+ forward ($methods)\$" <<<"$layers")" ]
+    grep -qE "^convolution +forward +($methods) " "$HERE/profile"
+    PLEURA_WITHOUT=winograd,direct predict-fold -q --profile -m whole/best.mpk -o "$HERE/p.mpk" val.mpk 2>"$HERE/profile"
+    [ -z "$(grep -E ' (winograd|direct) ' "$HERE/profile")" ]
+    PLEURA_WITHOUT=winograd,fft fails 1 "no convolution method 'fft'" predict-fold -q -m whole/best.mpk val.mpk
+    PLEURA_WITHOUT=$(tr '|' , <<<"$methods") fails 1 "leaves no method" predict-fold -q -m whole/best.mpk val.mpk
+}
+
+@test "the plain convolutions alone give the same figures" {
+    whole_run
+    rest=onednn-amx,winograd,direct,onednn-bf16,onednn-f32
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk >all.mpk
+    PLEURA_WITHOUT=$rest predict-fold -q --type f4 -m whole/best.mpk val.mpk >plain.mpk
+    means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
+    paste <(means all.mpk) <(means plain.mpk) | awk '{d = $1 - $2; if (d * d > 1e-10) exit 1}'
+    for without in "" $rest; do
+        PLEURA_WITHOUT=$without train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 --accumulate 2 \
+            --threads 2 --log-every 1 "$HERE/run${without:0:1}" train.mpk
+    done
+    losses() { jq -s '.[] | select(.loss) | .loss' "$1/log.jsonl"; }
+    [ "$(losses "$HERE/run" | grep -c .)" = 2 ]
+    paste <(losses "$HERE/run") <(losses "$HERE/runo") | awk '{d = $1 - $2; if (d * d > 1e-8 * $1 * $1) exit 1}'
+}
+
+@test "predict-fold: what it cannot do is said" {
+    whole_run
+    fails 2 "--model" predict-fold val.mpk
+    fails 1 "no weights" predict-fold -q -m xrays/train-rle.csv val.mpk
+    fails 1 "do not fit" predict-fold -q -n unet-resnet18 --side 192 -m whole/best.mpk val.mpk
+    weights -q whole/best.mpk -o w.safetensors
+    /usr/bin/python3 - <<'PYTHON'
+import json, struct
+data = open("w.safetensors", "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + length])
+del header["__metadata__"]
+text = json.dumps(header).encode()
+open("nameless.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
+PYTHON
+    fails 1 "--network" predict-fold -q -m nameless.safetensors val.mpk
+    predict-fold -q -n bisenet-resnet18 --side 64 -m nameless.safetensors val.mpk >n.mpk
+    predict-fold -q -m whole/best.mpk val.mpk >p.mpk
+    range() { inspect --json "$1" | jq -c 'select(has("id")) | .probability'; }
+    cmp <(range n.mpk) <(range p.mpk)
+    fails 1 "probabilities" predict-fold -q -m whole/best.mpk p.mpk
+}
+
+@test "activations are never reordered, and weights once" {
+    whole_run
+    reorders() { # of oneDNN's layers
+        DNNL_VERBOSE=1 ONEDNN_VERBOSE=1 predict-fold -q --batch 4 -m whole/best.mpk -o "$HERE/out.mpk" "$@" \
+            >"$HERE/verbose"
+        grep -c 'exec,cpu,reorder' "$HERE/verbose" || true
+    }
+    once=$(reorders val.mpk)
+    [ "$(reorders val.mpk val.mpk val.mpk)" = "$once" ]
+    once=$(reorders --precision bf16 val.mpk)
+    ! grep -q avx512_bf16 /proc/cpuinfo || [ "$once" -gt 10 ] # elsewhere few layers are oneDNN's
+    [ "$(reorders --precision bf16 val.mpk val.mpk val.mpk)" = "$once" ]
+}
