@@ -47,7 +47,7 @@ struct backend_calls {
 struct convolution_shape {
     size_t images, height, width, channels; // of the input
     size_t out_height, out_width, out_channels;
-    size_t kernel, stride, pad;
+    size_t window, stride, pad;
     bool bias; // forward: + bias,
     bool sum;  // + what comes from elsewhere,
     bool relu; // then ReLU

@@ -6,29 +6,29 @@
 #include <string.h>
 
 static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
-                     size_t channels, size_t kernel, size_t stride) {
+                     size_t channels, size_t window, size_t stride) {
     const struct layer_name full = graph_name("%s.%s_unit.0", name, kind);
     const struct layer_name norm = graph_name("%s.%s_unit.1", name, kind);
     const struct convolution layer = {.name = full.text,
                                       .channels = channels,
-                                      .kernel = kernel,
+                                      .window = window,
                                       .stride = stride,
-                                      .pad = kernel / 2};
+                                      .pad = window / 2};
     return convolution_norm(graph, x, &layer, norm.text, NO_VALUE, strcmp(kind, "cbr") == 0);
 }
 
-value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
              size_t stride) {
-    return unit(graph, x, name, "cbr", channels, kernel, stride);
+    return unit(graph, x, name, "cbr", channels, window, stride);
 }
 
-value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel) {
-    return unit(graph, x, name, "cb", channels, kernel, 1);
+value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t window) {
+    return unit(graph, x, name, "cb", channels, window, 1);
 }
 
-value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
               double dropout) {
-    const value_id y = cbr(graph, x, graph_name("%s.0", name).text, channels, kernel, 1);
+    const value_id y = cbr(graph, x, graph_name("%s.0", name).text, channels, window, 1);
     return head_convolution(graph, y, graph_name("%s.2", name).text, dropout);
 }
 

@@ -10,12 +10,12 @@ value_id position_branch(struct graph *graph, value_id x, const char *name);
 value_id channel_branch(struct graph *graph, value_id x, const char *name);
 
 // Convolution - norm - ReLU (name.cbr_unit.0, .1), and the same without ReLU (name.cb_unit.0, .1).
-value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
              size_t stride);
-value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel);
+value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t window);
 
 // A head: cbr (name.0) of `channels`, dropout of whole channels, one logit a pixel (name.2).
-value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t kernel,
+value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
               double dropout);
 
 // Marks a head's logits as an output, brought to the size that the options ask for.

@@ -6,7 +6,7 @@ static value_id project(struct graph *graph, value_id x, const char *name, const
                         size_t channels) {
     const struct layer_name full = graph_name("%s.%s", name, projection);
     const struct convolution layer = {
-        .name = full.text, .channels = channels, .kernel = 1, .stride = 1, .bias = true};
+        .name = full.text, .channels = channels, .window = 1, .stride = 1, .bias = true};
     return convolution(graph, x, &layer);
 }
 

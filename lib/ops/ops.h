@@ -12,7 +12,7 @@ value_id normalise_input(struct graph *graph, value_id x);
 struct convolution {
     const char *name; // of the parameters name.weight and name.bias
     size_t channels;  // of the output
-    size_t kernel, stride, pad;
+    size_t window, stride, pad;
     bool bias;
 };
 

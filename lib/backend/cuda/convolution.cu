@@ -91,7 +91,7 @@ static bool describe_activation(struct cuda_convolution *made,
 
 static bool describe_tensors(struct cuda_convolution *made, const struct convolution_shape *shape,
                              cudnnDataType_t type) {
-    const int kernel = (int)shape->kernel;
+    const int window = (int)shape->window;
     return describe_tensor(made, &made->input, type, shape->images, shape->height, shape->width,
                            shape->channels) &&
            describe_tensor(made, &made->output, type, shape->images, shape->out_height,
@@ -100,7 +100,7 @@ static bool describe_tensors(struct cuda_convolution *made, const struct convolu
            good(made, cudnnCreateFilterDescriptor(&made->weights)) &&
            good(made, cudnnSetFilter4dDescriptor(made->weights, type, CUDNN_TENSOR_NHWC,
                                                  (int)shape->out_channels, (int)shape->channels,
-                                                 kernel, kernel));
+                                                 window, window));
 }
 
 // float32 is float32, not TF32.

@@ -167,7 +167,7 @@ inline bool cuda_convolution_joins(const struct convolution_shape *shape) {
     return shape->bias || shape->sum || shape->relu;
 }
 
-// Weights, and their gradient, lie as out_channels x kernel x kernel x channels, in the backend's
+// Weights, and their gradient, lie as out_channels x window x window x channels, in the backend's
 // precision.
 void cuda_convolution_forward(struct cuda_convolution *convolution, const void *input,
                               const void *weights, const struct cuda_joined *joined, void *output,

@@ -8,14 +8,14 @@
 // A convolution without bias, and its norm, both below `prefix`.
 static value_id layer(struct graph *graph, value_id x, const char *prefix,
                       const char *convolution_name, const char *norm_name, size_t channels,
-                      size_t kernel, size_t stride, value_id residual, bool relu) {
+                      size_t window, size_t stride, value_id residual, bool relu) {
     const struct layer_name full = graph_name("%s.%s", prefix, convolution_name);
     const struct layer_name norm = graph_name("%s.%s", prefix, norm_name);
     const struct convolution spec = {.name = full.text,
                                      .channels = channels,
-                                     .kernel = kernel,
+                                     .window = window,
                                      .stride = stride,
-                                     .pad = kernel / 2};
+                                     .pad = window / 2};
     return convolution_norm(graph, x, &spec, norm.text, residual, relu);
 }
 

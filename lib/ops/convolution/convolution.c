@@ -10,7 +10,7 @@ static double products(const struct graph *graph, const struct node *node) {
     const struct convolution_attributes *layer = node->attributes;
     const struct shape in = graph_shape(graph, node->inputs[0]);
     const struct shape out = graph_shape(graph, node->output);
-    return (double)shape_count(out) * (double)(in.c * layer->kernel * layer->kernel);
+    return (double)shape_count(out) * (double)(in.c * layer->window * layer->window);
 }
 
 const struct operation convolution_operation = {.name = "convolution",
@@ -22,8 +22,8 @@ const struct operation convolution_operation = {.name = "convolution",
                                                 .products = products};
 
 static struct shape out_shape(struct shape in, const struct convolution *layer) {
-    return (struct shape){in.n, (in.h + 2 * layer->pad - layer->kernel) / layer->stride + 1,
-                          (in.w + 2 * layer->pad - layer->kernel) / layer->stride + 1,
+    return (struct shape){in.n, (in.h + 2 * layer->pad - layer->window) / layer->stride + 1,
+                          (in.w + 2 * layer->pad - layer->window) / layer->stride + 1,
                           layer->channels};
 }
 
@@ -34,11 +34,11 @@ static value_id add_layer(struct graph *graph, value_id x, const struct convolut
     if (x == NO_VALUE) {
         return NO_VALUE;
     }
-    if (in.h + 2 * layer->pad < layer->kernel || in.w + 2 * layer->pad < layer->kernel) {
+    if (in.h + 2 * layer->pad < layer->window || in.w + 2 * layer->pad < layer->window) {
         graph_fail(graph, "%s: an image of %zu x %zu is too small", layer->name, in.h, in.w);
         return NO_VALUE;
     }
-    const struct convolution_attributes attributes = {.kernel = layer->kernel,
+    const struct convolution_attributes attributes = {.window = layer->window,
                                                       .stride = layer->stride,
                                                       .pad = layer->pad,
                                                       .bias = layer->bias,
@@ -51,7 +51,7 @@ static value_id add_layer(struct graph *graph, value_id x, const struct convolut
                              .shape = out_shape(in, layer),
                              .attributes = &attributes,
                              .attribute_bytes = sizeof attributes};
-    const size_t shape[] = {layer->channels, in.c, layer->kernel, layer->kernel};
+    const size_t shape[] = {layer->channels, in.c, layer->window, layer->window};
     spec.parameters[spec.parameter_count++] = graph_parameter(
         graph, graph_name("%s.weight", layer->name).text, ROLE_CONVOLUTION, 4, shape);
     if (layer->bias) {

@@ -33,18 +33,18 @@ size_t rows_above(const struct convolution_shape *shape) {
 
 bool goes_by_fours(const struct convolution_shape *shape, enum precision precision) {
     return precision == PRECISION_BF16 && shape->channels <= 4 && shape->stride == 2 &&
-           shape->kernel > shape->pad && !shape->input_gradient;
+           shape->window > shape->pad && !shape->input_gradient;
 }
 
 // The borders lie in the input by fours.
 struct convolution_shape shape_by_fours(const struct convolution_shape *shape) {
     struct convolution_shape inner = *shape;
     inner.channels = (4 * shape->channels + 7) / 8 * 8;
-    inner.kernel = rows_above(shape) + (shape->kernel - 1 - shape->pad) / 2 + 1;
+    inner.window = rows_above(shape) + (shape->window - 1 - shape->pad) / 2 + 1;
     inner.stride = 1;
     inner.pad = 0;
-    inner.height = shape->out_height + inner.kernel - 1;
-    inner.width = shape->out_width + inner.kernel - 1;
+    inner.height = shape->out_height + inner.window - 1;
+    inner.width = shape->out_width + inner.window - 1;
     return inner;
 }
 
@@ -73,7 +73,7 @@ bool plan(struct kernel_plan *plan, struct error *error) {
               .shape = shape,
               .inner = inner,
               .by_fours = by_fours,
-              .weight_count = inner.out_channels * inner.kernel * inner.kernel * inner.channels,
+              .weight_count = inner.out_channels * inner.window * inner.window * inner.channels,
               .own_bias = layer->bias,
               .norm = layer->norm};
     if (state->convolution == NULL) {
@@ -105,8 +105,8 @@ bool plan(struct kernel_plan *plan, struct error *error) {
 template <typename T>
 struct weights {
     size_t count;
-    size_t channels, kernel, pad, above; // of the layer
-    size_t inner_channels, inner_kernel; // of cuDNN's convolution
+    size_t channels, window, pad, above; // of the layer
+    size_t inner_channels, inner_window; // of cuDNN's convolution
     bool by_fours;
     const float *from, *own_bias;
     const float *scale, *shift, *mean, *variance; // of the norm, NULL: none
@@ -119,19 +119,19 @@ struct weights {
 template <typename T>
 __device__ inline size_t parameter_index(const weights<T> &at, size_t i) {
     size_t c = i % at.inner_channels;
-    size_t x = i / at.inner_channels % at.inner_kernel;
-    size_t y = i / at.inner_channels / at.inner_kernel % at.inner_kernel;
-    const size_t out = i / at.inner_channels / at.inner_kernel / at.inner_kernel;
+    size_t x = i / at.inner_channels % at.inner_window;
+    size_t y = i / at.inner_channels / at.inner_window % at.inner_window;
+    const size_t out = i / at.inner_channels / at.inner_window / at.inner_window;
     if (at.by_fours) {
         const size_t which = c / at.channels;
         c %= at.channels;
         y = 2 * y + which / 2 + at.pad - 2 * at.above; // beyond the window if it is below 0
         x = 2 * x + which % 2 + at.pad - 2 * at.above;
-        if (which >= 4 || y >= at.kernel || x >= at.kernel) {
+        if (which >= 4 || y >= at.window || x >= at.window) {
             return NONE;
         }
     }
-    return ((out * at.channels + c) * at.kernel + y) * at.kernel + x;
+    return ((out * at.channels + c) * at.window + y) * at.window + x;
 }
 
 // w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
@@ -141,7 +141,7 @@ __global__ void convolution_prepare(const weights<T> at) {
     if (i >= at.count) {
         return;
     }
-    const size_t of_out = at.inner_channels * at.inner_kernel * at.inner_kernel;
+    const size_t of_out = at.inner_channels * at.inner_window * at.inner_window;
     const size_t out = i / of_out;
     const size_t from = parameter_index(at, i);
     const double factor =
@@ -169,11 +169,11 @@ weights<T> weights_of(const struct call *call) {
     float *const *norm = call->parameter + 1 + state->own_bias;
     weights<T> at = {.count = state->weight_count,
                      .channels = state->shape.channels,
-                     .kernel = state->shape.kernel,
+                     .window = state->shape.window,
                      .pad = state->shape.pad,
                      .above = rows_above(&state->shape),
                      .inner_channels = state->inner.channels,
-                     .inner_kernel = state->inner.kernel,
+                     .inner_window = state->inner.window,
                      .by_fours = state->by_fours,
                      .from = call->parameter[0],
                      .own_bias = state->own_bias ? call->parameter[1] : NULL};

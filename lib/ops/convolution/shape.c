@@ -12,7 +12,7 @@ struct convolution_shape convolution_shape_of(const struct graph *graph, const s
                                       .out_height = out.h,
                                       .out_width = out.w,
                                       .out_channels = out.c,
-                                      .kernel = layer->kernel,
+                                      .window = layer->window,
                                       .stride = layer->stride,
                                       .pad = layer->pad,
                                       .bias = layer->bias || layer->norm,

@@ -20,12 +20,12 @@ static void test_layers_by_hand(void **state) {
     const value_id x = graph_input(graph, (struct shape){2, 10, 8, 3}, STORAGE_FLOAT);
     // 3 x 3 in steps of 2: 5 x 4 pixels of 7 channels
     const struct convolution strided = {
-        .name = "a", .channels = 7, .kernel = 3, .stride = 2, .pad = 1, .bias = true};
+        .name = "a", .channels = 7, .window = 3, .stride = 2, .pad = 1, .bias = true};
     const value_id a = convolution(graph, normalise_input(graph, x), &strided);
     double want = 2.0 * 2 * (5 * 4) * 7 * (3 * 3 * 3);
     assert_true(graph_cost(graph).flop == want);
     // a norm, folded, costs nothing
-    const struct convolution plain = {.name = "b", .channels = 6, .kernel = 1, .stride = 1};
+    const struct convolution plain = {.name = "b", .channels = 6, .window = 1, .stride = 1};
     const value_id b = convolution_norm(graph, a, &plain, "n", NO_VALUE, true);
     want += 2.0 * 2 * (5 * 4) * 6 * 7;
     assert_true(graph_cost(graph).flop == want);

@@ -16,9 +16,9 @@ static struct graph *small(enum graph_mode mode) {
     struct graph *graph = graph_new(mode);
     assert_non_null(graph);
     const value_id x = graph_input(graph, (struct shape){2, 8, 8, 1}, STORAGE_BYTE);
-    const struct convolution a = {.name = "a", .channels = 4, .kernel = 3, .stride = 1, .pad = 1};
+    const struct convolution a = {.name = "a", .channels = 4, .window = 3, .stride = 1, .pad = 1};
     const struct convolution b = {
-        .name = "b", .channels = 6, .kernel = 1, .stride = 1, .bias = true};
+        .name = "b", .channels = 6, .window = 1, .stride = 1, .bias = true};
     const value_id y = convolution_norm(graph, normalise_input(graph, x), &a, "n", NO_VALUE, true);
     graph_output(graph, head_convolution(graph, convolution(graph, y, &b), "l", 0));
     return graph;

@@ -23,8 +23,8 @@ static const struct convolution_processor intel_amx = {
 static void expect(const char *method, struct convolution_shape shape, enum convolution_pass pass,
                    enum precision precision, struct convolution_processor processor) {
     struct error error;
-    shape.out_height = (shape.height + 2 * shape.pad - shape.kernel) / shape.stride + 1;
-    shape.out_width = (shape.width + 2 * shape.pad - shape.kernel) / shape.stride + 1;
+    shape.out_height = (shape.height + 2 * shape.pad - shape.window) / shape.stride + 1;
+    shape.out_width = (shape.width + 2 * shape.pad - shape.window) / shape.stride + 1;
     const struct convolution_problem problem = {
         .shape = shape, .pass = pass, .precision = precision, .threads = 2, .processor = processor};
     const struct convolution_method *chosen = convolution_method_for(&problem, &error);
@@ -60,7 +60,7 @@ static void processors_differ_in_bf16(void **state) {
     expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);
     expect("onednn-bf16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
     expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
-    other.kernel = 1;
+    other.window = 1;
     other.pad = 0;
     expect("direct", other, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);
     expect("onednn-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);

@@ -213,8 +213,8 @@ static double *plain_result(struct backend *backend, const struct convolution_pr
 }
 
 static struct convolution_shape complete(struct convolution_shape s) {
-    s.out_height = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
-    s.out_width = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
+    s.out_height = (s.height + 2 * s.pad - s.window) / s.stride + 1;
+    s.out_width = (s.width + 2 * s.pad - s.window) / s.stride + 1;
     return s;
 }
 
@@ -257,7 +257,7 @@ static void methods_agree_with_the_plain_one(void **state) {
                                               .width = sides[k][1],
                                               .channels = channels[i][0],
                                               .out_channels = channels[i][1],
-                                              .kernel = 3,
+                                              .window = 3,
                                               .stride = 1,
                                               .pad = 1};
             shape.train = true;
@@ -282,16 +282,16 @@ static void strides_and_windows_differ(void **state) {
     static const size_t widths[] = {12, 13, 2};
     (void)state;
     for (size_t i = 0; i < 2 * 4 * 3 * sizeof channels / sizeof *channels; i++) {
-        const size_t kernel = 1 + i / 2 % 4 * 2;
+        const size_t window = 1 + i / 2 % 4 * 2;
         const size_t *pair = channels[i / 24];
         check((struct convolution_shape){.images = 2,
                                          .height = 9,
                                          .width = widths[i / 8 % 3],
                                          .channels = pair[0],
                                          .out_channels = pair[1],
-                                         .kernel = kernel,
+                                         .window = window,
                                          .stride = 1 + i % 2,
-                                         .pad = kernel / 2,
+                                         .pad = window / 2,
                                          .bias = true,
                                          .train = true,
                                          .input_gradient = pair[0] != 3});
@@ -311,7 +311,7 @@ static void add_tap(const struct convolution_shape *s, const struct tensors *ten
                     double *const *sums, size_t in, size_t out, size_t tap) {
     for (size_t o = 0; o < s->out_channels; o++) {
         for (size_t c = 0; c < s->channels; c++) {
-            const size_t weight = (o * s->channels + c) * s->kernel * s->kernel + tap;
+            const size_t weight = (o * s->channels + c) * s->window * s->window + tap;
             const double gradient = tensors->gradient[out + o];
             sums[CONVOLUTION_FORWARD][out + o] +=
                 (double)tensors->input[in + c] * tensors->weight[weight];
@@ -325,9 +325,9 @@ static void add_up(const struct convolution_shape *s, const struct tensors *tens
                    double *const *sums) {
     for (size_t pixel = 0; pixel < s->images * s->out_height * s->out_width; pixel++) {
         const size_t image = pixel / s->out_width / s->out_height;
-        for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
-            const size_t y = pixel / s->out_width % s->out_height * s->stride + tap / s->kernel;
-            const size_t x = pixel % s->out_width * s->stride + tap % s->kernel;
+        for (size_t tap = 0; tap < s->window * s->window; tap++) {
+            const size_t y = pixel / s->out_width % s->out_height * s->stride + tap / s->window;
+            const size_t x = pixel % s->out_width * s->stride + tap % s->window;
             if (y >= s->pad && y - s->pad < s->height && x >= s->pad && x - s->pad < s->width) {
                 const size_t row = image * s->height + y - s->pad;
                 add_tap(s, tensors, sums, (row * s->width + x - s->pad) * s->channels,
@@ -368,7 +368,7 @@ static void the_plain_method_is_the_sums(void **state) {
                                               .width = 5,
                                               .channels = 3,
                                               .out_channels = 4,
-                                              .kernel = 1 + i % 5,
+                                              .window = 1 + i % 5,
                                               .stride = 1 + i / 5 % 3,
                                               .pad = i / 15,
                                               .train = true,

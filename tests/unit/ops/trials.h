@@ -23,12 +23,12 @@
 // ---- what is tried: x goes into the operation, a few logits come out
 
 static value_id layer(struct graph *graph, value_id x, const char *name, size_t channels,
-                      size_t kernel, size_t stride) {
+                      size_t window, size_t stride) {
     const struct convolution made = {.name = name,
                                      .channels = channels,
-                                     .kernel = kernel,
+                                     .window = window,
                                      .stride = stride,
-                                     .pad = kernel / 2,
+                                     .pad = window / 2,
                                      .bias = true};
     return convolution(graph, x, &made);
 }
@@ -43,7 +43,7 @@ static value_id try_strided(struct graph *graph, value_id x) {
 
 static value_id with_norm(struct graph *graph, value_id x, value_id residual, bool relu) {
     const struct convolution made = {
-        .name = "c", .channels = graph_shape(graph, x).c, .kernel = 3, .stride = 1, .pad = 1};
+        .name = "c", .channels = graph_shape(graph, x).c, .window = 3, .stride = 1, .pad = 1};
     return convolution_norm(graph, x, &made, "n", residual, relu);
 }
 
@@ -61,7 +61,7 @@ static value_id try_norm_residual(struct graph *graph, value_id x) {
 
 static value_id try_relu(struct graph *graph, value_id x) {
     const struct convolution made = {
-        .name = "c", .channels = 6, .kernel = 1, .stride = 1, .bias = true};
+        .name = "c", .channels = 6, .window = 1, .stride = 1, .bias = true};
     return convolution_relu(graph, x, &made);
 }
 

@@ -31,9 +31,9 @@ static struct fixture make(enum graph_mode mode, bool middle, bool auxiliary) {
     assert_non_null(fixture.backend);
     assert_non_null(fixture.graph);
     const struct convolution a = {
-        .name = "a", .channels = CHANNELS, .kernel = 7, .stride = 2, .pad = 3};
+        .name = "a", .channels = CHANNELS, .window = 7, .stride = 2, .pad = 3};
     const struct convolution b = {
-        .name = "b", .channels = 8, .kernel = 3, .stride = 1, .pad = 1, .bias = true};
+        .name = "b", .channels = 8, .window = 3, .stride = 1, .pad = 1, .bias = true};
     value_id x = graph_input(fixture.graph, (struct shape){2, 8, 8, 3}, STORAGE_FLOAT);
     x = convolution_norm(fixture.graph, normalise_input(fixture.graph, x), &a, "n", NO_VALUE, true);
     if (auxiliary) {
@@ -81,7 +81,7 @@ static void check_all(struct fixture *fixture, const char *name, size_t count, f
     }
 }
 
-// Normal numbers: mean 0, deviation sqrt(2 / (out * kernel area)), and 68.3 % within one deviation.
+// Normal numbers: mean 0, deviation sqrt(2 / (out * window area)), and 68.3 % within one deviation.
 static void check_normal(struct fixture *fixture, const char *name, double deviation,
                          double within) {
     const float *values = values_of(fixture, name);

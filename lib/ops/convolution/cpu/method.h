@@ -86,7 +86,7 @@ static inline size_t convolution_outputs(const struct convolution_shape *shape) 
 }
 
 static inline size_t convolution_weights(const struct convolution_shape *shape) {
-    return shape->out_channels * shape->channels * shape->kernel * shape->kernel;
+    return shape->out_channels * shape->channels * shape->window * shape->window;
 }
 
 // Bytes up to where the next part of a workspace may begin: 64-byte aligned.

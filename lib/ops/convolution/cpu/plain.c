@@ -29,7 +29,7 @@ static size_t sum_count(const struct state *state) {
     switch (state->problem.pass) {
     case CONVOLUTION_FORWARD: return s->out_channels;
     case CONVOLUTION_DATA_GRADIENT: return s->channels;
-    default: return s->kernel * s->kernel * s->channels;
+    default: return s->window * s->window * s->channels;
     }
 }
 
@@ -86,7 +86,7 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
 static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
     const struct convolution_shape *s = &state->problem.shape;
-    const size_t taps = s->kernel * s->kernel;
+    const size_t taps = s->window * s->window;
     const bool forward = state->problem.pass == CONVOLUTION_FORWARD;
     for (size_t o = 0; o < s->out_channels; o++) {
         for (size_t c = 0; c < s->channels; c++) {
@@ -127,11 +127,11 @@ static bool output_of(const struct convolution_shape *s, size_t in, size_t tap, 
 static void add_output_pixel(const struct state *state, const float *input, size_t image, size_t y,
                              size_t x, double *sums) {
     const struct convolution_shape *s = &state->problem.shape;
-    for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
+    for (size_t tap = 0; tap < s->window * s->window; tap++) {
         size_t in_y;
         size_t in_x;
-        if (input_of(s, y, tap / s->kernel, s->height, &in_y) &&
-            input_of(s, x, tap % s->kernel, s->width, &in_x)) {
+        if (input_of(s, y, tap / s->window, s->height, &in_y) &&
+            input_of(s, x, tap % s->window, s->width, &in_x)) {
             const float *pixel =
                 input + ((image * s->height + in_y) * s->width + in_x) * s->channels;
             for (size_t c = 0; c < s->channels; c++) {
@@ -171,11 +171,11 @@ static void forward(void *planned, const void *input, const float *bias, void *o
 static void add_input_pixel(const struct state *state, const float *output_gradient, size_t image,
                             size_t y, size_t x, double *sums) {
     const struct convolution_shape *s = &state->problem.shape;
-    for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
+    for (size_t tap = 0; tap < s->window * s->window; tap++) {
         size_t out_y;
         size_t out_x;
-        if (output_of(s, y, tap / s->kernel, s->out_height, &out_y) &&
-            output_of(s, x, tap % s->kernel, s->out_width, &out_x)) {
+        if (output_of(s, y, tap / s->window, s->out_height, &out_y) &&
+            output_of(s, x, tap % s->window, s->out_width, &out_x)) {
             const float *pixel =
                 output_gradient +
                 ((image * s->out_height + out_y) * s->out_width + out_x) * s->out_channels;
@@ -219,11 +219,11 @@ static double add_weights(const struct convolution_shape *s, size_t o, const flo
         const size_t row = pixel / s->out_width;
         const double gradient = output_gradient[pixel * s->out_channels + o];
         bias += gradient;
-        for (size_t tap = 0; tap < s->kernel * s->kernel; tap++) {
+        for (size_t tap = 0; tap < s->window * s->window; tap++) {
             size_t y;
             size_t x;
-            if (input_of(s, row % s->out_height, tap / s->kernel, s->height, &y) &&
-                input_of(s, pixel % s->out_width, tap % s->kernel, s->width, &x)) {
+            if (input_of(s, row % s->out_height, tap / s->window, s->height, &y) &&
+                input_of(s, pixel % s->out_width, tap % s->window, s->width, &x)) {
                 add_scaled(sums + tap * s->channels, gradient,
                            input +
                                ((row / s->out_height * s->height + y) * s->width + x) * s->channels,
@@ -239,7 +239,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
     const struct state *state = planned;
     const struct convolution_shape *s = &state->problem.shape;
     const enum precision precision = state->problem.precision;
-    const size_t taps = s->kernel * s->kernel;
+    const size_t taps = s->window * s->window;
     const struct parts parts = split(state, workspace);
     const float *pixels = cpu_read(precision, input, 0, convolution_inputs(s), parts.input);
     const float *gradients =

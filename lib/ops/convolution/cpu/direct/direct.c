@@ -36,7 +36,7 @@ static bool widen(struct direct_plan *plan) {
 bool direct_plan_forward(const struct convolution_problem *problem, struct direct_plan *plan,
                          struct taps *taps) {
     const struct convolution_shape *shape = &problem->shape;
-    const size_t side = shape->kernel;
+    const size_t side = shape->window;
     *plan = (struct direct_plan){.images = shape->images,
                                  .height = shape->height,
                                  .width = shape->width,
@@ -70,7 +70,7 @@ struct reach {
 
 static struct reach reach_of(const struct convolution_shape *shape, size_t phase) {
     struct reach reach = {0, 0, 0};
-    for (size_t tap = 0; tap < shape->kernel; tap++) {
+    for (size_t tap = 0; tap < shape->window; tap++) {
         const ptrdiff_t apart = (ptrdiff_t)(phase + shape->pad) - (ptrdiff_t)tap;
         if (apart % (ptrdiff_t)shape->stride == 0) {
             reach.taps++;
@@ -94,7 +94,7 @@ bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t
     const size_t x = phase % stride;
     const struct reach down = reach_of(shape, y);
     const struct reach across = reach_of(shape, x);
-    const size_t square = shape->kernel * shape->kernel;
+    const size_t square = shape->window * shape->window;
     *plan = (struct direct_plan){.images = shape->images,
                                  .height = shape->out_height,
                                  .width = shape->out_width,
@@ -113,7 +113,7 @@ bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t
                                  .out_pixel = stride * shape->channels,
                                  .precision = problem->precision,
                                  .threads = problem->threads};
-    *taps = (struct taps){square,        shape->channels * square, shape->kernel,
+    *taps = (struct taps){square,        shape->channels * square, shape->window,
                           down.last_tap, across.last_tap,          -(ptrdiff_t)stride};
     return widen(plan);
 }

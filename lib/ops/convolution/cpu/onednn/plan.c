@@ -17,20 +17,20 @@ static dnnl_data_type_t stored_as(enum precision precision) {
 static bool make_layouts(struct layouts *layouts, const struct convolution_shape *s,
                          enum precision precision, enum convolution_pass pass) {
     const dnnl_dim_t stride = (dnnl_dim_t)s->stride;
-    const dnnl_dim_t kernel = (dnnl_dim_t)s->kernel;
+    const dnnl_dim_t window = (dnnl_dim_t)s->window;
     const dnnl_dim_t pad = (dnnl_dim_t)s->pad;
     const dnnl_dim_t images = (dnnl_dim_t)s->images;
     const dnnl_dims_t source = {images, (dnnl_dim_t)s->channels, (dnnl_dim_t)s->height,
                                 (dnnl_dim_t)s->width};
     const dnnl_dims_t destination = {images, (dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->out_height,
                                      (dnnl_dim_t)s->out_width};
-    const dnnl_dims_t weights = {destination[1], source[1], kernel, kernel};
+    const dnnl_dims_t weights = {destination[1], source[1], window, window};
     const dnnl_dims_t bias = {destination[1]};
     const dnnl_data_type_t type = stored_as(precision);
     *layouts = (struct layouts){.strides = {stride, stride}, .padding_before = {pad, pad}};
     for (int i = 0; i < 2; i++) { // what the last window reaches beyond the image
         layouts->padding_after[i] =
-            (destination[2 + i] - 1) * stride + kernel - source[2 + i] - pad;
+            (destination[2 + i] - 1) * stride + window - source[2 + i] - pad;
     }
     return layout_make(&layouts->source, 4, source, type, dnnl_nhwc) &&
            layout_make(&layouts->destination, 4, destination, type, dnnl_nhwc) &&
@@ -116,7 +116,7 @@ static bool make_weights(struct onednn_pass *pass, const_dnnl_primitive_desc_t d
     const dnnl_query_t what = gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
     const_layout inner = dnnl_primitive_desc_query_md(description, what, 0);
     const dnnl_dims_t sides = {(dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->channels,
-                               (dnnl_dim_t)s->kernel, (dnnl_dim_t)s->kernel};
+                               (dnnl_dim_t)s->window, (dnnl_dim_t)s->window};
     layout plain = NULL;
     pass->weights_bytes = dnnl_memory_desc_get_size(inner);
     const bool complete =
