@@ -1,4 +1,4 @@
-// overlay: samples as PNG pictures, with the true lesion and the predicted one outlined.
+// overlay: samples as PNG images, with the true lesion and the predicted one outlined.
 #include "challenge/ensemble.h"
 #include "dataset/ids/ids.h"
 #include "dataset/ids/sizes.h"
@@ -55,17 +55,17 @@ static void scale_image(struct image *image, const struct options *options,
     *image = scaled;
 }
 
-// Brings a mask to the picture's size and draws its outline.
-static void draw_mask(struct rgb_image *picture, struct image *mask, struct colour colour,
+// Brings a mask to the image's size and draws its outline.
+static void draw_mask(struct rgb_image *coloured, struct image *mask, struct colour colour,
                       const struct options *options, struct sources *source) {
     struct error error;
     struct image scaled;
     const struct image_view view = image_view_of(mask);
-    const size_t longer = picture->height > picture->width ? picture->height : picture->width;
+    const size_t longer = coloured->height > coloured->width ? coloured->height : coloured->width;
     const size_t thickness = options->thickness > 0 ? (size_t)options->thickness : longer / 400 + 1;
-    must(image_alloc(&scaled, picture->height, picture->width, &error), source, &error);
+    must(image_alloc(&scaled, coloured->height, coloured->width, &error), source, &error);
     must(resize_nearest(&scaled, &view, &error), source, &error);
-    must(rgb_image_outline(picture, &scaled, colour, thickness, &error), source, &error);
+    must(rgb_image_outline(coloured, &scaled, colour, thickness, &error), source, &error);
     image_free(&scaled);
 }
 
@@ -115,12 +115,12 @@ static void prediction_of(struct image *mask, const struct record *sample,
     }
 }
 
-// ---- where pictures go
+// ---- where colour images go
 
-// One picture waits in memory for the end of the streams, many wait in a hidden folder: what is
+// One image waits in memory for the end of the streams, many wait in a hidden folder: what is
 // drawn from a stream that turns out to be damaged gets no name.
-struct pictures {
-    const char *directory; // NULL: one picture, to `output`
+struct destination {
+    const char *directory; // NULL: one image, to `output`
     bool created;          // the directory was not there before
     bool finished;         // nothing to tidy up at exit any more
     char *hidden;          // DIRECTORY/.overlay-XXXXXX
@@ -140,42 +140,42 @@ static char *path_in(const char *directory, struct text id) {
 
 // Runs at exit: after an error, what this run wrote goes.
 static void tidy_up(int status, void *argument) {
-    struct pictures *pictures = argument;
-    if (status == 0 || pictures->finished) {
+    struct destination *destination = argument;
+    if (status == 0 || destination->finished) {
         return;
     }
-    for (size_t i = 0; i < pictures->ids.count; i++) {
-        char *path = path_in(pictures->hidden, pictures->ids.items[i]);
+    for (size_t i = 0; i < destination->ids.count; i++) {
+        char *path = path_in(destination->hidden, destination->ids.items[i]);
         (void)unlink(path);
         free(path);
     }
-    (void)rmdir(pictures->hidden);
-    if (pictures->created) {
-        (void)rmdir(pictures->directory);
+    (void)rmdir(destination->hidden);
+    if (destination->created) {
+        (void)rmdir(destination->directory);
     }
 }
 
-static struct pictures *pictures_open(const struct options *options) {
-    struct pictures *pictures = calloc(1, sizeof *pictures);
-    if (pictures == NULL) {
+static struct destination *destination_open(const struct options *options) {
+    struct destination *destination = calloc(1, sizeof *destination);
+    if (destination == NULL) {
         die("no memory");
     }
-    pictures->directory = options->directory;
+    destination->directory = options->directory;
     if (options->directory == NULL) {
-        pictures->output = output_open(options->common.output, OUTPUT_BYTES);
-        return pictures;
+        destination->output = output_open(options->common.output, OUTPUT_BYTES);
+        return destination;
     }
-    pictures->created = mkdir(options->directory, 0777) == 0;
-    if ((!pictures->created && errno != EEXIST) ||
-        asprintf(&pictures->hidden, "%s/.overlay-XXXXXX", options->directory) < 0 ||
-        mkdtemp(pictures->hidden) == NULL || on_exit(tidy_up, pictures) != 0) {
+    destination->created = mkdir(options->directory, 0777) == 0;
+    if ((!destination->created && errno != EEXIST) ||
+        asprintf(&destination->hidden, "%s/.overlay-XXXXXX", options->directory) < 0 ||
+        mkdtemp(destination->hidden) == NULL || on_exit(tidy_up, destination) != 0) {
         die("%s: %s", options->directory, strerror(errno));
     }
-    return pictures;
+    return destination;
 }
 
 // The id will be a file's name in a folder that it must not lead out of.
-static void add_id(struct pictures *pictures, struct text id) {
+static void add_id(struct destination *destination, struct text id) {
     struct error error;
     size_t place = 0;
     bool added = false;
@@ -183,7 +183,7 @@ static void add_id(struct pictures *pictures, struct text id) {
         memchr(id.bytes, 0, id.length) != NULL || id.length > 250) {
         die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
     }
-    if (!ids_add(&pictures->ids, id, &place, &added, &error)) {
+    if (!ids_add(&destination->ids, id, &place, &added, &error)) {
         die("%s", error.text);
     }
     if (!added) {
@@ -191,72 +191,72 @@ static void add_id(struct pictures *pictures, struct text id) {
     }
 }
 
-static void write_picture(struct pictures *pictures, const struct rgb_image *picture,
-                          struct text id) {
+static void write_image(struct destination *destination, const struct rgb_image *coloured,
+                        struct text id) {
     struct error error;
-    if (pictures->directory == NULL && pictures->bytes != NULL) {
+    if (destination->directory == NULL && destination->bytes != NULL) {
         die("more than one sample: name a folder for the pictures with --directory");
     }
-    if (pictures->directory != NULL) {
-        add_id(pictures, id);
+    if (destination->directory != NULL) {
+        add_id(destination, id);
     }
-    if (!png_encode_rgb(picture->height, picture->width, picture->rgb, 6, &pictures->bytes,
-                        &pictures->length, &error)) {
+    if (!png_encode_rgb(coloured->height, coloured->width, coloured->rgb, 6, &destination->bytes,
+                        &destination->length, &error)) {
         die("%.*s: %s", TEXT_ARG(id), error.text);
     }
-    if (pictures->directory != NULL) {
-        char *path = path_in(pictures->hidden, id);
+    if (destination->directory != NULL) {
+        char *path = path_in(destination->hidden, id);
         struct output *output = output_open(path, OUTPUT_BYTES);
-        output_write(output, pictures->bytes, pictures->length);
+        output_write(output, destination->bytes, destination->length);
         output_close(output);
-        free(pictures->bytes);
-        pictures->bytes = NULL;
+        free(destination->bytes);
+        destination->bytes = NULL;
         free(path);
     }
 }
 
-static void name_pictures(const struct pictures *pictures) {
-    for (size_t i = 0; i < pictures->ids.count; i++) {
-        char *from = path_in(pictures->hidden, pictures->ids.items[i]);
-        char *to = path_in(pictures->directory, pictures->ids.items[i]);
+static void name_images(const struct destination *destination) {
+    for (size_t i = 0; i < destination->ids.count; i++) {
+        char *from = path_in(destination->hidden, destination->ids.items[i]);
+        char *to = path_in(destination->directory, destination->ids.items[i]);
         if (rename(from, to) != 0) {
             die("%s: %s", to, strerror(errno));
         }
         free(from);
         free(to);
     }
-    if (rmdir(pictures->hidden) != 0) {
-        die("%s: %s", pictures->hidden, strerror(errno));
+    if (rmdir(destination->hidden) != 0) {
+        die("%s: %s", destination->hidden, strerror(errno));
     }
 }
 
-// All is well: the pictures get their names.
-static void pictures_close(struct pictures *pictures) {
-    if (pictures->directory != NULL) {
-        name_pictures(pictures);
+// All is well: the images get their names.
+static void destination_close(struct destination *destination) {
+    if (destination->directory != NULL) {
+        name_images(destination);
     } else {
-        output_write(pictures->output, pictures->bytes, pictures->length);
-        output_close(pictures->output);
-        free(pictures->bytes);
+        output_write(destination->output, destination->bytes, destination->length);
+        output_close(destination->output);
+        free(destination->bytes);
     }
-    pictures->finished = true;
-    ids_free(&pictures->ids);
-    free(pictures->hidden);
-    if (pictures->directory == NULL) {
-        free(pictures); // else the exit handler keeps it
+    destination->finished = true;
+    ids_free(&destination->ids);
+    free(destination->hidden);
+    if (destination->directory == NULL) {
+        free(destination); // else the exit handler keeps it
     }
 }
 
 // ---- drawing
 
-static void draw_sample(struct pictures *pictures, const struct record *sample,
+static void draw_sample(struct destination *destination, const struct record *sample,
                         struct sources *samples, struct sources *predictions,
                         const struct options *options) {
     struct error error;
     const struct tensor *tensor = NULL;
     struct image image;
     struct image mask = {NULL, 0, 0};
-    struct rgb_image picture;
+    struct rgb_image coloured;
     must(record_tensor(sample, "image", 2, &tensor, &error), samples, &error);
     if (tensor->type != DTYPE_U1) {
         must(fail(&error, "'image' is not of type |u1"), samples, &error);
@@ -264,18 +264,18 @@ static void draw_sample(struct pictures *pictures, const struct record *sample,
     must(image_alloc(&image, tensor->shape[0], tensor->shape[1], &error), samples, &error);
     memcpy(image.pixels, tensor->data, tensor->bytes);
     scale_image(&image, options, samples);
-    must(rgb_image_from_gray(&picture, &image, &error), samples, &error);
+    must(rgb_image_from_gray(&coloured, &image, &error), samples, &error);
     if (truth_of(&mask, sample, samples, options)) {
-        draw_mask(&picture, &mask, TRUTH, options, samples);
+        draw_mask(&coloured, &mask, TRUTH, options, samples);
         image_free(&mask);
     }
     if (predictions != NULL) {
         prediction_of(&mask, sample, predictions, options->threshold);
-        draw_mask(&picture, &mask, PREDICTION, options, predictions);
+        draw_mask(&coloured, &mask, PREDICTION, options, predictions);
         image_free(&mask);
     }
-    write_picture(pictures, &picture, sample->id);
-    rgb_image_free(&picture);
+    write_image(destination, &coloured, sample->id);
+    rgb_image_free(&coloured);
     image_free(&image);
 }
 
@@ -292,11 +292,11 @@ static void open_predictions(struct sources *predictions, const struct options *
 // `predictions`: NULL where there are none.
 static void draw_all(struct sources *samples, struct sources *predictions,
                      const struct options *options) {
-    struct pictures *pictures = pictures_open(options);
+    struct destination *destination = destination_open(options);
     struct progress progress = progress_start("pictures", 0, options->common.quiet);
     struct record record;
     while (sources_read(samples, &record)) {
-        draw_sample(pictures, &record, samples, predictions, options);
+        draw_sample(destination, &record, samples, predictions, options);
         progress_step(&progress);
     }
     if (progress.done == 0) {
@@ -307,7 +307,7 @@ static void draw_all(struct sources *samples, struct sources *predictions,
             TEXT_ARG(record.id));
     }
     progress_end(&progress);
-    pictures_close(pictures);
+    destination_close(destination);
 }
 
 int main(int argc, char **argv) {

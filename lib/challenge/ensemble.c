@@ -118,12 +118,7 @@ void ensemble_mean(const struct tensor *const *inputs, const double *weights, si
 
 static bool resize_mask(struct image *mask, const struct tensor *tensor,
                         const struct record *record, struct error *error) {
-    if (mask->pixels != NULL && mask->height == tensor->shape[0] &&
-        mask->width == tensor->shape[1]) {
-        return true;
-    }
-    image_free(mask);
-    return image_alloc(mask, tensor->shape[0], tensor->shape[1], error) ||
+    return image_set_size(mask, tensor->shape[0], tensor->shape[1], error) ||
            fail_within(error, "%.*s", TEXT_ARG(record->id));
 }
 

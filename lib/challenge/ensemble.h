@@ -12,7 +12,7 @@ bool dtype_is_float(enum dtype type);
 // (weights[0] inputs[0] + weights[1] inputs[1] + ...) / (weights[0] + weights[1] + ...), each sum
 // from left to right in double, rounded once to `type` (floating; nearest, ties to even). So the
 // result depends on no vector width; for float16 inputs and equal weights it is the exact mean,
-// rounded. `mean` has room for the elements and needs no alignment.
+// rounded. `mean` has memory for all elements and needs no alignment.
 void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
                    enum dtype type, void *mean);
 

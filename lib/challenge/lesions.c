@@ -1,28 +1,19 @@
 // Run lengths as they are, or drawn, resized and traced.
 #include "challenge/lesions.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 
 // Memory for so many texts.
 static bool reserve(struct lesions *lesions, size_t count, struct error *error) {
-    if (count <= lesions->capacity) {
-        return true;
-    }
-    struct value *items = reallocarray(lesions->items, count, sizeof *items);
+    struct value *items =
+        array_grow(lesions->items, &lesions->capacity, count > 0 ? count : 1, sizeof *items);
     if (items == NULL) {
         return fail(error, "no memory for %zu rows", count);
     }
     lesions->items = items;
-    lesions->capacity = count;
     return true;
-}
-
-static bool want_size(struct image *image, size_t height, size_t width, struct error *error) {
-    if (image->height == height && image->width == width) {
-        return true;
-    }
-    image_free(image);
-    return image_alloc(image, height, width, error);
 }
 
 // One text of lesions->runs.
@@ -51,8 +42,8 @@ bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t 
         return labels_unite(labels, place, height, width, &lesions->runs, error);
     }
     if (!labels_unite(labels, place, lesions->height, lesions->width, &lesions->runs, error) ||
-        !want_size(&lesions->drawn, lesions->height, lesions->width, error) ||
-        !want_size(&lesions->fitted, height, width, error)) {
+        !image_set_size(&lesions->drawn, lesions->height, lesions->width, error) ||
+        !image_set_size(&lesions->fitted, height, width, error)) {
         return false;
     }
     runs_draw(&lesions->drawn, &lesions->runs);

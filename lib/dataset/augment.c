@@ -30,19 +30,11 @@ static struct image_view cut(struct image_view view, const struct augment_crop *
 }
 
 // Keeps an image that has the size already; what it holds is then as it was.
-static bool want_size(struct image *image, size_t height, size_t width, struct error *error) {
-    if (image->height == height && image->width == width) {
-        return true;
-    }
-    image_free(image);
-    return image_alloc(image, height, width, error);
-}
-
 // The lesion at the image's own size: drawn, and dilated if asked for.
 static bool draw_lesion(const struct augment_rule *rule, struct augmented *out,
                         struct image_view *view, struct error *error) {
     const struct sample_mask *lesion = &out->lesion;
-    if (!want_size(&out->drawn, lesion->height, lesion->width, error)) {
+    if (!image_set_size(&out->drawn, lesion->height, lesion->width, error)) {
         return false;
     }
     runs_draw(&out->drawn, &lesion->runs);
@@ -50,7 +42,7 @@ static bool draw_lesion(const struct augment_rule *rule, struct augmented *out,
     if (rule->dilation == 0) {
         return true;
     }
-    if (!want_size(&out->dilated, lesion->height, lesion->width, error) ||
+    if (!image_set_size(&out->dilated, lesion->height, lesion->width, error) ||
         !mask_dilate(&out->dilated, &out->drawn, rule->dilation, error)) {
         return false;
     }
@@ -61,7 +53,7 @@ static bool draw_lesion(const struct augment_rule *rule, struct augmented *out,
 static bool make_mask(const struct augment_rule *rule, struct augmented *out,
                       const struct augment_crop *crop, struct error *error) {
     struct image_view whole;
-    if (!want_size(&out->mask, rule->mask_side, rule->mask_side, error)) {
+    if (!image_set_size(&out->mask, rule->mask_side, rule->mask_side, error)) {
         return false;
     }
     if (out->lesion.runs.count == 0) {
@@ -119,7 +111,7 @@ bool augment_sample(const struct augment_rule *rule, uint64_t position, const st
         return fail(error, "%.*s: has been augmented already", TEXT_ARG(sample->id));
     }
     if (!sample_image(sample, &whole, error) || !sample_mask_read(&out->lesion, sample, error) ||
-        !want_size(&out->image, rule->side, rule->side, error)) {
+        !image_set_size(&out->image, rule->side, rule->side, error)) {
         return false;
     }
     const struct augment_crop crop =

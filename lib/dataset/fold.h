@@ -20,7 +20,7 @@ struct fold {
 // Reads "K/N"; K counts from 0.
 CHECKED bool fold_parse(struct fold *fold, const char *text, struct error *error);
 
-// Fills `order` (room for `count`) with indices into `ids`, and *selected with how many.
+// Fills `order` (memory for `count`) with indices into `ids`, and *selected with how many.
 // TRAIN and VAL: the ids are sorted bytewise and permuted (torch.randperm, FOLD_SEED); position i
 // of `count` belongs to VAL when count*K/N <= i < count*(K+1)/N (integer division) and else to
 // TRAIN; both keep the permuted order. ALL: 0 .. count-1, `fold` is not looked at. Fails for an id

@@ -31,6 +31,14 @@ bool image_alloc(struct image *image, size_t height, size_t width, struct error 
     return true;
 }
 
+bool image_set_size(struct image *image, size_t height, size_t width, struct error *error) {
+    if (image->pixels != NULL && image->height == height && image->width == width) {
+        return true;
+    }
+    image_free(image);
+    return image_alloc(image, height, width, error);
+}
+
 uint8_t image_level(double fraction) {
     return (uint8_t)(255 * (fraction > 0 ? fraction < 1 ? fraction : 1 : 0) + 0.5);
 }

@@ -27,6 +27,10 @@ CHECKED bool image_check_size(size_t height, size_t width, struct error *error);
 // Makes an image of zeros. False for a size that image_check_size refuses, or without memory.
 CHECKED bool image_alloc(struct image *image, size_t height, size_t width, struct error *error);
 
+// The same for an image that serves again and again: one that has this size already stays as it is,
+// any other is allocated anew, as zeros. False as image_alloc; the image is empty then.
+CHECKED bool image_set_size(struct image *image, size_t height, size_t width, struct error *error);
+
 // The grey level of a fraction from black (0) to white (1), rounded to the nearest; black or white
 // beyond, black for what is no number.
 uint8_t image_level(double fraction);

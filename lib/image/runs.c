@@ -211,15 +211,11 @@ static char *write_number(char *cursor, uint32_t number) {
 
 bool runs_format(struct runs_text *text, const struct runs *runs, struct error *error) {
     const size_t needed = runs->count * 22 + 3; // two numbers of ten digits and their blanks
-    if (needed > text->capacity) {
-        char *grown = realloc(text->bytes, needed);
-        if (grown == NULL) {
-            return fail(error, "no memory for %zu runs", runs->count);
-        }
-        text->bytes = grown;
-        text->capacity = needed;
+    char *cursor = array_grow(text->bytes, &text->capacity, needed, 1);
+    if (cursor == NULL) {
+        return fail(error, "no memory for %zu runs", runs->count);
     }
-    char *cursor = text->bytes;
+    text->bytes = cursor;
     uint32_t last = 0;
     for (size_t i = 0; i < runs->count; i++) {
         cursor = write_number(cursor, runs->items[i].start - last);

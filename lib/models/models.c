@@ -1,4 +1,4 @@
-// Networks: every decoder on every encoder.
+// The names of networks are the pairs of the rows of decoders.def and encoders.def.
 #include "models/models.h"
 
 #include "models/decoders/decoders.h"
@@ -12,9 +12,9 @@ enum { MAX_NAME = 40, MAX_CHOICES = 400 };
 static const struct {
     const char *name;
     decoder *build;
-    size_t least_side;
+    size_t min_side;
 } decoders[] = {
-#define DECODER(name, least_side) {#name, decoder_##name, least_side},
+#define DECODER(name, min_side) {#name, decoder_##name, min_side},
 #include "models/decoders/decoders.def"
 #undef DECODER
 };
@@ -88,7 +88,7 @@ struct graph *model_build(const char *name, enum graph_mode mode,
         (void)fail(error, "there is no network '%s'; there are: %s", name, model_choices());
         return NULL;
     }
-    if (!size_fits(options, decoders[index % DECODERS].least_side, error)) {
+    if (!size_fits(options, decoders[index % DECODERS].min_side, error)) {
         return NULL;
     }
     struct graph *graph = graph_new(mode);

@@ -1,4 +1,5 @@
-// The networks. All layers are called as in a checkpoint of PyTorch.
+// Network architectures by name: every decoder on every encoder, as graphs. Layers are called as in
+// the published PyTorch checkpoints, so that weights are found by name.
 #ifndef PLEURA_MODELS_MODELS_H
 #define PLEURA_MODELS_MODELS_H
 
@@ -13,9 +14,12 @@ struct model_options {
     bool recompute;               // in training, less memory for more time: see graph_recompute
 };
 
-// Builds a network by name: outputs are the heads' logits (images x out_height x out_width), the
-// main one first, and last the global logit ("any lesion?", images x 1 x 1). NULL with *error for
-// a name that is not known, or a size that does not fit.
+// Builds the graph of a network. The input is images x height x width x 1 or 3; outputs are the
+// heads' logits (images x out_height x out_width x 1), the main one first, and last the global
+// logit
+// ("any lesion?", images x 1 x 1 x 1). The caller frees it with graph_free. NULL with *error for a
+// name that is not known, and for sides that are not multiples of 32 from the decoder's least side
+// to 8192.
 CHECKED struct graph *model_build(const char *name, enum graph_mode mode,
                                   const struct model_options *options, struct error *error);
 

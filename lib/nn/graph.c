@@ -210,6 +210,14 @@ const struct value_info *graph_value_at(const struct graph *graph, value_id valu
     return &graph->values[value];
 }
 
+size_t graph_value_bytes(const struct graph *graph, value_id value, enum precision precision) {
+    const struct value_info *info = graph_value_at(graph, value);
+    const size_t size = info->storage == STORAGE_BYTE    ? 1
+                        : info->storage == STORAGE_FLOAT ? sizeof(float)
+                                                         : precision_size(precision);
+    return shape_count(info->shape) * size;
+}
+
 int graph_parameter_count(const struct graph *graph) {
     return graph->parameter_count;
 }

@@ -126,6 +126,10 @@ int graph_node_count(const struct graph *graph);
 const struct node *graph_node_at(const struct graph *graph, int index);
 int graph_value_count(const struct graph *graph);
 const struct value_info *graph_value_at(const struct graph *graph, value_id value);
+
+// Bytes of a value on a backend of this precision.
+size_t graph_value_bytes(const struct graph *graph, value_id value, enum precision precision);
+
 int graph_parameter_count(const struct graph *graph);
 const struct parameter *graph_parameter_at(const struct graph *graph, int index);
 const struct parameter *graph_parameter_named(const struct graph *graph, const char *name);

@@ -17,11 +17,7 @@ struct planner {
 };
 
 static size_t value_bytes(const struct planner *planner, value_id value) {
-    const struct value_info *info = graph_value_at(planner->graph, value);
-    const size_t size = info->storage == STORAGE_BYTE    ? 1
-                        : info->storage == STORAGE_FLOAT ? sizeof(float)
-                                                         : precision_size(planner->precision);
-    return shape_count(info->shape) * size;
+    return graph_value_bytes(planner->graph, value, planner->precision);
 }
 
 static int new_buffer(struct planner *planner, size_t bytes, int first, int last) {

@@ -1,6 +1,7 @@
 // Parsing of the command line from a program's table of options.
 #include "program/cli.h"
 
+#include "core/array.h"
 #include "core/version.h"
 #include "program/die.h"
 
@@ -94,7 +95,8 @@ static void set_choice(const struct option_row *row, const char *text) {
 }
 
 static void add_file(struct option_files *files, const char *path) {
-    const char **paths = realloc(files->paths, (files->count + 1) * sizeof *paths);
+    const char **paths =
+        array_grow(files->paths, &files->capacity, files->count + 1, sizeof *paths);
     if (paths == NULL) {
         die("no memory");
     }

@@ -20,7 +20,7 @@ enum option_type {
 
 struct option_files {
     const char **paths; // for the program to free
-    size_t count;
+    size_t count, capacity;
 };
 
 // What an option does to the history line of the stream that comes out.

@@ -219,6 +219,10 @@ void output_flush(struct output *output) {
     output->used = 0;
 }
 
+void output_text(struct output *output, const char *text) {
+    output_write(output, text, strlen(text));
+}
+
 void output_printf(struct output *output, const char *format, ...) {
     char *text = NULL;
     va_list arguments;

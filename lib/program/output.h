@@ -27,6 +27,9 @@ struct output *output_open_regular(const char *path, enum output_content content
 // Appends; small pieces are gathered, except on a terminal. Ends the program on a failed write.
 void output_write(struct output *output, const void *bytes, size_t length);
 
+// The same for a terminated text, as it is.
+void output_text(struct output *output, const char *text);
+
 void output_printf(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

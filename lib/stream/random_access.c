@@ -1,6 +1,7 @@
 // pread and the parser of streams, and deep copies into the same kind of memory.
 #include "stream/random_access.h"
 
+#include "core/array.h"
 #include "stream/digest.h"
 
 #include <errno.h>
@@ -187,14 +188,12 @@ static bool reserve_memory(struct loaded_record *copy, const struct record *reco
         size.bytes += record->fields[i].name.length;
         measure(&size, &record->fields[i].value);
     }
-    if (size.values > copy->value_capacity) {
-        struct value *values = realloc(copy->values, size.values * sizeof *values);
-        if (values == NULL) {
-            return fail(error, "no memory for a record of %zu values", size.values);
-        }
-        copy->values = values;
-        copy->value_capacity = size.values;
+    struct value *values =
+        array_grow(copy->values, &copy->value_capacity, size.values, sizeof *values);
+    if (values == NULL) {
+        return fail(error, "no memory for a record of %zu values", size.values);
     }
+    copy->values = values;
     return reserve_bytes(copy, size.bytes, error);
 }
 

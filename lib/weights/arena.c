@@ -15,7 +15,7 @@ struct arena_block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-// A new first block, or a second one where the first has more room left than this one would have.
+// A new first block, or a second one where the first has more bytes left than this one would have.
 static unsigned char *add_block(struct arena *arena, size_t bytes, struct error *error) {
     const size_t size = bytes > BLOCK ? bytes : BLOCK;
     if (size > arena->limit || arena->used > arena->limit - size) {

@@ -20,8 +20,9 @@ struct arena {
 // Zeros, for values of any type. NULL with *error where there are no more.
 CHECKED void *arena_take(struct arena *arena, size_t bytes, struct error *error);
 
-// Room for one more element of `size` bytes behind `count` in an array that has room for *capacity:
-// as it is, or twice as large at another place (the old one goes with the arena). NULL with *error.
+// Makes sure that an array of *capacity elements of `size` bytes holds one more than `count`: it is
+// returned as it is, or copied to one twice as large (the old one goes with the arena). NULL with
+// *error.
 CHECKED void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacity,
                          size_t size, struct error *error);
 

@@ -42,7 +42,7 @@ static bool check_name(struct text name, struct error *error) {
     return true;
 }
 
-// The numbers of a shape, and whether the table has room for them; takes it.
+// Counts the numbers of a shape and takes their bytes from those that the table has left.
 static bool take_bytes(struct weight_table *table, struct weight *weight, struct error *error) {
     size_t bytes = 0;
     weight->count = 1;

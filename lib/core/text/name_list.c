@@ -18,7 +18,7 @@ void name_list_add(struct name_list *list, const char *text, size_t length, cons
     const int added =
         snprintf(item, sizeof item, "%s'%s'%s%.100s%s", used > 0 ? ", " : "", name,
                  note != NULL ? " (" : "", note != NULL ? note : "", note != NULL ? ")" : "");
-    // The names shown are the first ones: behind one that finds no room, none is shown.
+    // The names shown are the first ones: behind one that does not fit, none is shown.
     if (list->shown == list->count && list->shown < MAX_SHOWN && added > 0 &&
         used + (size_t)added + TAIL_SIZE <= most) {
         memcpy(list->text + used, item, (size_t)added + 1);

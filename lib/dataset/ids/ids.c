@@ -1,6 +1,8 @@
 // Open addressing over the places of the ids.
 #include "dataset/ids/ids.h"
 
+#include "core/array.h"
+
 #include <stdlib.h>
 
 #define FIRST_SLOTS 1024
@@ -31,14 +33,15 @@ size_t ids_find(const struct ids *ids, struct text id) {
     return found != 0 ? found - 1 : IDS_ABSENT;
 }
 
-// Room for one more: at most half the slots are taken, and there are half as many ids as slots.
+// Makes sure that one more id fits: at most half the slots are taken, and there are at least half
+// as many items as slots.
 static bool reserve(struct ids *ids, struct error *error) {
     if (2 * ids->count < ids->slot_count) {
         return true;
     }
     const size_t slot_count = ids->slot_count > 0 ? 2 * ids->slot_count : FIRST_SLOTS;
     uint32_t *slots = slot_count <= UINT32_MAX ? calloc(slot_count, sizeof *slots) : NULL;
-    struct text *items = realloc(ids->items, slot_count / 2 * sizeof *items);
+    struct text *items = array_grow(ids->items, &ids->capacity, slot_count / 2, sizeof *items);
     if (items != NULL) {
         ids->items = items;
     }

@@ -9,7 +9,7 @@
 // Starts as zeros. items[0 .. count) are copies, in the order in which they were added.
 struct ids {
     struct text *items;
-    size_t count;
+    size_t count, capacity;
     uint32_t *slots; // 1 + the place of an id, by its hash; 0: free
     size_t slot_count;
     struct texts texts;

@@ -15,11 +15,7 @@ struct walk {
 };
 
 static double value_bytes(const struct walk *walk, value_id value) {
-    const struct value_info *info = graph_value_at(walk->graph, value);
-    const size_t size = info->storage == STORAGE_BYTE    ? 1
-                        : info->storage == STORAGE_FLOAT ? sizeof(float)
-                                                         : precision_size(walk->precision);
-    return (double)(shape_count(info->shape) * size);
+    return (double)graph_value_bytes(walk->graph, value, walk->precision);
 }
 
 static const struct node *producer_of(const struct walk *walk, value_id value) {

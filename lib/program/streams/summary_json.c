@@ -8,10 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-static void put(struct output *output, const char *word) {
-    output_write(output, word, strlen(word));
-}
-
 static void put_text(struct output *output, struct text text) {
     json_text(output, text.bytes, text.length);
 }
@@ -23,13 +19,13 @@ static void put_tensor(struct output *output, const struct tensor *tensor) {
     for (size_t i = 0; i < tensor->rank; i++) {
         output_printf(output, "%s%zu", i > 0 ? ", " : "", tensor->shape[i]);
     }
-    put(output, "], \"min\": ");
+    output_text(output, "], \"min\": ");
     json_number(output, has_elements ? statistics.min : NAN);
-    put(output, ", \"mean\": ");
+    output_text(output, ", \"mean\": ");
     json_number(output, has_elements ? statistics.mean : NAN);
-    put(output, ", \"max\": ");
+    output_text(output, ", \"max\": ");
     json_number(output, has_elements ? statistics.max : NAN);
-    put(output, "}");
+    output_text(output, "}");
 }
 
 static void put_value(struct output *output, const struct value *value) {
@@ -39,12 +35,12 @@ static void put_value(struct output *output, const struct value *value) {
     case VALUE_NUMBER: json_number(output, value->number); break;
     case VALUE_TEXT: put_text(output, value->text); break;
     case VALUE_LIST:
-        put(output, "[");
+        output_text(output, "[");
         for (size_t i = 0; i < value->list.count; i++) {
-            put(output, i > 0 ? ", " : "");
+            output_text(output, i > 0 ? ", " : "");
             put_value(output, &value->list.items[i]);
         }
-        put(output, "]");
+        output_text(output, "]");
         break;
     case VALUE_TENSOR: put_tensor(output, value->tensor); break;
     }
@@ -52,26 +48,26 @@ static void put_value(struct output *output, const struct value *value) {
 
 void summary_json_header(struct output *output, const char *path, const char *kind,
                          const struct history *history) {
-    put(output, "{\"file\": ");
+    output_text(output, "{\"file\": ");
     put_text(output, text_of(path));
     output_printf(output, ", \"pleura\": %d, \"kind\": ", STREAM_VERSION);
     put_text(output, text_of(kind));
-    put(output, ", \"history\": [");
+    output_text(output, ", \"history\": [");
     for (size_t i = 0; i < history->count; i++) {
-        put(output, i > 0 ? ", " : "");
+        output_text(output, i > 0 ? ", " : "");
         put_text(output, history->lines[i]);
     }
-    put(output, "]}\n");
+    output_text(output, "]}\n");
 }
 
 void summary_json_record(struct output *output, const struct record *record) {
-    put(output, "{\"id\": ");
+    output_text(output, "{\"id\": ");
     put_text(output, record->id);
     for (size_t i = 0; i < record->count; i++) {
-        put(output, ", ");
+        output_text(output, ", ");
         put_text(output, record->fields[i].name);
-        put(output, ": ");
+        output_text(output, ": ");
         put_value(output, &record->fields[i].value);
     }
-    put(output, "}\n");
+    output_text(output, "}\n");
 }

@@ -6,10 +6,6 @@
 
 enum { MAX_ROWS = 20 }; // of one tally
 
-static void put(struct output *output, const char *text) {
-    output_write(output, text, strlen(text));
-}
-
 static void put_text(struct output *output, const char *name, struct text text) {
     output_printf(output, "\"%s\": ", name);
     json_text(output, text.bytes, text.length);
@@ -23,25 +19,25 @@ static void put_tally(struct output *output, const char *key, const char *name,
     output_printf(output, "\"%s\": [", key);
     for (size_t i = 0; i < kinds; i++) {
         const struct tally_row *row = &tally->rows[i];
-        put(output, i > 0 ? ", {" : "{");
+        output_text(output, i > 0 ? ", {" : "{");
         if (i == MAX_ROWS && kinds > MAX_ROWS + 1) {
             output_printf(output, "\"%s\": \"%zu others\", \"count\": %zu", name, kinds - i, left);
             if (examples) {
-                put(output, ", \"example\": \"\"");
+                output_text(output, ", \"example\": \"\"");
             }
-            put(output, "}");
+            output_text(output, "}");
             break;
         }
         put_text(output, name, row->name);
         output_printf(output, ", \"count\": %zu", row->count);
         if (examples) {
-            put(output, ", ");
+            output_text(output, ", ");
             put_text(output, "example", row->example);
         }
-        put(output, "}");
+        output_text(output, "}");
         left -= row->count;
     }
-    put(output, "]");
+    output_text(output, "]");
 }
 
 static void put_quantiles(struct output *output, const char *key, const double *quantiles) {
@@ -50,7 +46,7 @@ static void put_quantiles(struct output *output, const char *key, const double *
         output_printf(output, "%s\"%s\": ", i > 0 ? ", " : "", SURVEY_QUANTILE[i].name);
         json_number(output, quantiles[i]);
     }
-    put(output, "}");
+    output_text(output, "}");
 }
 
 static void put_lesions(struct output *output, const struct survey_lesions *lesions, bool rows) {
@@ -70,7 +66,7 @@ static void put_lesions(struct output *output, const struct survey_lesions *lesi
         put_quantiles(output, "area", lesions->area);
         put_quantiles(output, "area_share", lesions->share);
     }
-    put(output, "}");
+    output_text(output, "}");
 }
 
 static void put_pixels(struct output *output, const struct survey_pixels *pixels) {
@@ -83,44 +79,44 @@ static void put_pixels(struct output *output, const struct survey_pixels *pixels
 static void put_set(struct output *output, const struct survey *survey,
                     const struct survey_set *set) {
     if (!set->given) {
-        put(output, "null");
+        output_text(output, "null");
         return;
     }
     output_printf(output, "{\"files\": %zu, \"images\": %zu, ", set->files.count, set->ids.count);
     put_tally(output, "formats", "value", &set->formats, false);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "transfer_syntaxes", "value", &set->transfer_syntaxes, false);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "sizes", "value", &set->sizes, false);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "bits", "value", &set->bits, false);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "photometric_interpretations", "value", &set->photometrics, false);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "left_out", "reason", &set->left_out, true);
-    put(output, ", \"labels\": ");
+    output_text(output, ", \"labels\": ");
     if (survey->labelled && set == &survey->train) {
         put_lesions(output, &survey->lesions, !survey->masks.given);
     } else {
-        put(output, "null");
+        output_text(output, "null");
     }
-    put(output, ", \"pixels\": ");
+    output_text(output, ", \"pixels\": ");
     if (survey->decoded) {
         put_pixels(output, &set->pixels);
     } else {
-        put(output, "null");
+        output_text(output, "null");
     }
-    put(output, "}");
+    output_text(output, "}");
 }
 
 void survey_print_json(const struct survey *survey, struct output *output) {
-    put(output, "{\"train\": ");
+    output_text(output, "{\"train\": ");
     put_set(output, survey, &survey->train);
-    put(output, ", \"test\": ");
+    output_text(output, ", \"test\": ");
     put_set(output, survey, &survey->test);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "failures", "reason", &survey->failures, true);
-    put(output, ", ");
+    output_text(output, ", ");
     put_tally(output, "notices", "reason", &survey->notices, true);
-    put(output, "}\n");
+    output_text(output, "}\n");
 }

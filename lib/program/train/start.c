@@ -76,11 +76,10 @@ static void take_folder(const char *folder) {
 }
 
 // The path of a file of the folder; what is there already must be a regular file.
-static void put_path(const char *folder, const char *name, char path[PATH_MAX]) {
+static void regular_path(const struct trainer_options *options, const char *name,
+                         char path[PATH_MAX]) {
     struct stat status;
-    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX) {
-        die("%s: too long a path", folder);
-    }
+    trainer_path(options, name, path);
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
         die("%s: not a regular file", path);
     }
@@ -90,9 +89,9 @@ void trainer_start(struct trainer *trainer, const struct start_options *options)
     char last[PATH_MAX];
     char other[PATH_MAX];
     take_folder(trainer->options->folder);
-    put_path(trainer->options->folder, "best.mpk", other);
-    put_path(trainer->options->folder, "log.jsonl", other);
-    put_path(trainer->options->folder, "last.mpk", last);
+    regular_path(trainer->options, "best.mpk", other);
+    regular_path(trainer->options, "log.jsonl", other);
+    regular_path(trainer->options, "last.mpk", last);
     const bool left = access(last, F_OK) == 0;
     if (options->resume && left) {
         resume(trainer, last, options->skipped);

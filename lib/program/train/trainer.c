@@ -34,15 +34,15 @@ struct training_run {
     double since;   // seconds
 };
 
-static void put_path(const struct trainer *trainer, const char *name, char path[4096]) {
-    if (snprintf(path, 4096, "%s/%s", trainer->options->folder, name) >= 4096) {
-        die("%s: too long a path", trainer->options->folder);
+void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]) {
+    if (snprintf(path, PATH_MAX, "%s/%s", options->folder, name) >= PATH_MAX) {
+        die("%s: too long a path", options->folder);
     }
 }
 
 static void save(const struct trainer *trainer, const char *name, bool resumable) {
-    char path[4096];
-    put_path(trainer, name, path);
+    char path[PATH_MAX];
+    trainer_path(trainer->options, name, path);
     struct error error;
     struct output *output = output_open_regular(path, OUTPUT_BYTES);
     if (!training_write(output_sink(output), &trainer->optimizer, &trainer->state, resumable,

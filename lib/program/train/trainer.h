@@ -7,6 +7,8 @@
 #include "train/batch.h"
 #include "train/checkpoint/checkpoint.h"
 
+#include <limits.h>
+
 struct trainer_options {
     int64_t iterations; // batches, all in all
     int64_t accumulate; // batches for one step of the optimiser
@@ -36,6 +38,9 @@ struct trainer {
     struct training_state state;
     const struct history *history;
 };
+
+// The path of a file in the trainer's folder. Ends the program where it is too long.
+void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]);
 
 // Trains from state.iteration to the end; samples that the state says are used have been left out
 // of the stream. Saves and returns early on SIGINT and SIGTERM, which must be blocked in all

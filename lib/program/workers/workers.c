@@ -320,7 +320,7 @@ bool workers_take(struct workers *workers, struct workers_reply *reply) {
     }
     const size_t index = workers->taken % workers->depth;
     struct slot *slot = &workers->slots[index];
-    take_answers(workers, false); // whatever has finished meanwhile makes room for more
+    take_answers(workers, false); // what has finished meanwhile frees slots
     while (!slot->done) {
         take_answers(workers, true);
     }

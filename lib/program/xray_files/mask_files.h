@@ -19,7 +19,7 @@ void mask_files_free(struct mask_files *masks);
 
 // Makes a mask of 0 and 1 of a mask image's grey levels: 0 is background, and one other level is
 // lesion. Of a file that was compressed with losses (`lossy`) levels up to 63 are background and
-// those from 192 on lesion. Fails for any other levels: a picture, a map of probabilities, several
+// those from 192 on lesion. Fails for any other levels: an X-ray, a map of probabilities, several
 // labels or soft edges are no mask.
 CHECKED bool mask_files_binarise(struct image *image, bool lossy, struct error *error);
 

@@ -84,7 +84,7 @@ static void test_order_of_input(void **state) {
     (void)state;
     static char bytes[COUNT][16];
     static struct text ids[COUNT];
-    static struct text turned[COUNT];
+    static struct text reversed[COUNT];
     uint32_t a[COUNT];
     uint32_t b[COUNT];
     size_t count_a = 0;
@@ -92,13 +92,13 @@ static void test_order_of_input(void **state) {
     struct error error;
     make_ids(ids, bytes, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
-        turned[i] = ids[COUNT - 1 - i];
+        reversed[i] = ids[COUNT - 1 - i];
     }
     assert_true(fold_order(ids, COUNT, (struct fold){4, 5}, SPLIT_VAL, a, &count_a, &error));
-    assert_true(fold_order(turned, COUNT, (struct fold){4, 5}, SPLIT_VAL, b, &count_b, &error));
+    assert_true(fold_order(reversed, COUNT, (struct fold){4, 5}, SPLIT_VAL, b, &count_b, &error));
     assert_int_equal(count_a, count_b);
     for (size_t i = 0; i < count_a; i++) {
-        assert_true(text_equal(ids[a[i]], turned[b[i]]));
+        assert_true(text_equal(ids[a[i]], reversed[b[i]]));
     }
 }
 

@@ -112,7 +112,7 @@ static void test_gray_and_colour(void **state) {
         make(&file, rgb, 1, 4, TJPF_RGB, TJSAMP_444, flags[i]);
         expect(&file, luma, 1, 4, "");
     }
-    // Bytes behind the end are nothing to the picture.
+    // Bytes behind the end are nothing to the image.
     memcpy(file.bytes + file.length, "more", 4);
     file.length += 4;
     expect(&file, luma, 1, 4, "");

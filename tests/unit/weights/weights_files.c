@@ -44,7 +44,7 @@ static bool reads(const unsigned char *bytes, size_t length, struct error *error
 // What all golden files hold: see tests/golden/weights/README.
 static void check_values(const struct weight_table *table) {
     const struct weight *plain = weight_table_find(table, "plain");
-    const struct weight *turned = weight_table_find(table, "turned");
+    const struct weight *transposed = weight_table_find(table, "turned");
     const struct weight *half = weight_table_find(table, "half");
     const struct weight *brain = weight_table_find(table, "brain");
     const struct weight *tracked = weight_table_find(table, "num_batches_tracked");
@@ -55,10 +55,10 @@ static void check_values(const struct weight_table *table) {
     for (size_t i = 0; i < 6; i++) {
         assert_true(plain->values[i] == (float)i / 4);
     }
-    assert_non_null(turned); // the same storage, transposed
-    assert_int_equal(turned->shape[0], 3);
-    assert_true(turned->values[0] == 0.0F && turned->values[1] == 0.75F);
-    assert_true(turned->values[5] == 1.25F);
+    assert_non_null(transposed); // the same storage, transposed
+    assert_int_equal(transposed->shape[0], 3);
+    assert_true(transposed->values[0] == 0.0F && transposed->values[1] == 0.75F);
+    assert_true(transposed->values[5] == 1.25F);
     assert_non_null(half);
     assert_true(half->values[0] == 1.5F && half->values[1] == -2.25F);
     assert_non_null(brain);
