@@ -178,10 +178,10 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) \
 test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
-.PHONY: run-tests test-programs
-test-programs: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README)
+.PHONY: run-tests tests
+tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README)
 
-run-tests: test-programs
+run-tests: tests
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
 # ---- on a GPU
