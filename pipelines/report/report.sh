@@ -56,23 +56,18 @@ times() {
 scores() {
     local name
     for name in "${submissions[@]}" empty; do
-        need "$work/score-$name.json"
         jq -c --arg name "$name" '{name: $name} + .' "$work/score-$name.json"
     done
 }
 
-inspected() { # inspected STREAM
-    need "$1"
-    inspect --json "$1"
-}
-
 decisions() { # of each submission
-    local submission merge file
-    while read -r submission merge file; do
-        inspected "$work/$file" >"$scratch/decisions"
-        jq -s -c '{submission: $submission, merge: $merge, file: $file, images: map(select(has("id")))}' \
-            --arg submission "$submission" --arg merge "$merge" --arg file "$file" "$scratch/decisions"
-    done < <(stages 'submissions[] as $name | "\($name) \(.[$name].decide) \(decisions($name)).mpk"')
+    local i
+    for i in "${!submissions[@]}"; do
+        inspect --json "$work/${decided[i]}" >"$scratch/decisions"
+        jq -s -c '{submission: $submission, merge: $config[0][$submission].decide, file: $file, images: map(select(has("id")))}' \
+            --arg submission "${submissions[i]}" --arg file "${decided[i]}" --slurpfile config "$work/config.json" \
+            "$scratch/decisions"
+    done
 }
 
 # ---- pictures: the chosen cases' rows name the images for decode and hold the masks for overlay
@@ -122,19 +117,23 @@ machine() {
 need "$work/config.json" "$work/survey.json"
 jq -e '.data.test' "$work/config.json" >/dev/null 2>&1 || complain "$work/config.json: is not a checked configuration"
 mapfile -t submissions < <(stages 'submissions[]') # the first is shown in pictures
-need "$work/${submissions[0]}.csv"
+mapfile -t decided < <(stages 'submissions[] as $name | decisions($name) + ".mpk"')
+need "$work/${submissions[0]}.csv" "$work"/{train,test}/index.mpk "${decided[@]/#/$work/}"
 jq -e '.train.images' "$work/survey.json" >/dev/null 2>&1 || complain "$work/survey.json: is not survey's"
 truth=$(jq -r '.data.truth // ""' "$work/config.json")
+if [ -n "$truth" ]; then
+    need "$truth" "$work/score-${submissions[0]}.csv"
+    for name in "${submissions[@]}" empty; do need "$work/score-$name.json"; done
+fi
 folds >"$scratch/folds"
 times >"$scratch/times"
 for set in train test; do
-    inspected "$work/$set/index.mpk" | figures count_samples >"$scratch/$set"
+    inspect --json "$work/$set/index.mpk" | figures count_samples >"$scratch/$set"
 done
-inspected "$work/test/index.mpk" | figures pixels >"$scratch/pixels"
+inspect --json "$work/test/index.mpk" | figures pixels >"$scratch/pixels"
 decisions >"$scratch/decided"
 figures '[inputs] | rankings' "$scratch/decided" >"$scratch/rankings"
 if [ -n "$truth" ]; then
-    need "$truth" "$work/score-${submissions[0]}.csv"
     scores >"$scratch/scores"
     figures cases -R "$work/score-${submissions[0]}.csv" >"$scratch/cases" ||
         complain "$work/score-${submissions[0]}.csv: is not score's"
