@@ -178,18 +178,18 @@ static double measure_prediction(const struct options *options, struct backend *
 }
 
 static struct measured measure(const struct options *options, struct graph *graph) {
-    struct measured made = {0, 0, 0};
+    struct measured measured = {0, 0, 0};
     size_t left = 0;
     struct backend *backend = open_device(&options->choice);
-    const size_t room = backend->calls->free_bytes(backend);
+    const size_t free_bytes = backend->calls->free_bytes(backend);
     struct executor *executor = open_network(backend, graph, 1);
-    made.ms = trains(options)
-                  ? measure_training(options, backend, graph, executor, &left)
-                  : measure_prediction(options, backend, graph, executor, &made.device_ms, &left);
-    made.taken = room > left ? room - left : 0;
+    measured.ms = trains(options) ? measure_training(options, backend, graph, executor, &left)
+                                  : measure_prediction(options, backend, graph, executor,
+                                                       &measured.device_ms, &left);
+    measured.taken = free_bytes > left ? free_bytes - left : 0;
     executor_free(executor);
     backend_close(backend);
-    return made;
+    return measured;
 }
 
 // ---- the line
@@ -213,25 +213,25 @@ static struct roofline bound_of(const struct options *options, struct graph *gra
 }
 
 static void print(const struct options *options, const struct roofline *bound,
-                  const struct measured *made) {
+                  const struct measured *measured) {
     const struct network_choice *choice = &options->choice;
     (void)printf(
         "{\"what\":\"%s\",\"who\":\"Pleura " PLEURA_VERSION "\",\"network\":\"%s\",\"task\":\"%s\","
         "\"side\":%lld,\"batch\":%lld,\"precision\":\"%s\",\"gflop\":%.3f,"
         "\"gigabytes\":%.3f,\"tflops\":%g,\"tbs\":%g,\"bound_ms\":%.4f",
-        made != NULL ? "speed" : "bound", choice->name, options->task, (long long)choice->side,
+        measured != NULL ? "speed" : "bound", choice->name, options->task, (long long)choice->side,
         (long long)choice->batch, choice->precision, bound->flop * 1e-9, bound->bytes * 1e-9,
         options->tera_flop, options->tera_bytes, bound->seconds * 1e3);
-    if (made != NULL) {
+    if (measured != NULL) {
         (void)printf(",\"device\":\"%s\",\"repeat\":%lld,\"ms\":%.4f,\"images_per_s\":%.1f",
-                     choice->device, (long long)options->repeat, made->ms,
-                     1e3 * (double)choice->batch / made->ms);
+                     choice->device, (long long)options->repeat, measured->ms,
+                     1e3 * (double)choice->batch / measured->ms);
     }
-    if (made != NULL && made->device_ms > 0) {
-        (void)printf(",\"device_ms\":%.4f", made->device_ms);
+    if (measured != NULL && measured->device_ms > 0) {
+        (void)printf(",\"device_ms\":%.4f", measured->device_ms);
     }
-    if (made != NULL && made->taken > 0) {
-        (void)printf(",\"taken_mib\":%zu", made->taken >> 20);
+    if (measured != NULL && measured->taken > 0) {
+        (void)printf(",\"taken_mib\":%zu", measured->taken >> 20);
     }
     (void)puts("}");
 }
@@ -285,8 +285,8 @@ int main(int argc, char **argv) {
     if (options.bound) {
         print(&options, &bound, NULL);
     } else {
-        const struct measured made = measure(&options, graph);
-        print(&options, &bound, &made);
+        const struct measured measured = measure(&options, graph);
+        print(&options, &bound, &measured);
     }
     graph_free(graph);
     return 0;
