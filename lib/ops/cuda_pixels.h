@@ -14,8 +14,8 @@ struct pixel {
 __device__ inline pixel pixel_of_thread(const struct shape &shape, size_t pack) {
     const size_t packs = shape.c / pack;
     const size_t thread = thread_number();
-    const size_t number = thread / packs;
-    return {number / shape.w / shape.h, number / shape.w % shape.h, number % shape.w,
+    const size_t index = thread / packs;
+    return {index / shape.w / shape.h, index / shape.w % shape.h, index % shape.w,
             thread % packs * pack};
 }
 

@@ -85,14 +85,14 @@ void enter(block_of_fibers *all, unsigned i) {
 
 // Whether all threads of [first, end) that have not ended wait for `why`.
 bool all_wait(const block_of_fibers *all, unsigned first, unsigned end, waiting why) {
-    bool some = false;
+    bool found = false;
     for (unsigned i = first; i < end; i++) {
         if (all->state[i] != ENDED && all->state[i] != why) {
             return false;
         }
-        some = some || all->state[i] == why;
+        found = found || all->state[i] == why;
     }
-    return some;
+    return found;
 }
 
 void release(block_of_fibers *all, unsigned first, unsigned end) {

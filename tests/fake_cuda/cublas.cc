@@ -60,12 +60,12 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                                                                        : (size_t)column * ldb + x);
                         sum += (double)number_at(a, a_type, at_a) * number_at(b, b_type, at_b);
                     }
-                    const size_t at = (size_t)(step_c * i) + (size_t)column * ldc + row;
-                    const float old = before != 0 ? before * number_at(c, c_type, at) : 0;
+                    const size_t index = (size_t)(step_c * i) + (size_t)column * ldc + row;
+                    const float old = before != 0 ? before * number_at(c, c_type, index) : 0;
                     if (c_type == CUDA_R_16BF) {
-                        ((uint16_t *)c)[at] = bf16_from((float)(times * sum + old));
+                        ((uint16_t *)c)[index] = bf16_from((float)(times * sum + old));
                     } else {
-                        ((float *)c)[at] = (float)(times * sum + old);
+                        ((float *)c)[index] = (float)(times * sum + old);
                     }
                 }
             }

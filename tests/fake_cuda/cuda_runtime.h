@@ -46,13 +46,13 @@ T __shfl_xor_sync(unsigned, T value, unsigned lanes) {
 const void *const *fake_hand(const void *own);
 void fake_handed();
 
-inline int atomicAdd(int *at, int more) {
-    return __atomic_fetch_add(at, more, __ATOMIC_RELAXED);
+inline int atomicAdd(int *address, int more) {
+    return __atomic_fetch_add(address, more, __ATOMIC_RELAXED);
 }
-inline unsigned long long atomicMin(unsigned long long *at, unsigned long long other) {
-    unsigned long long seen = __atomic_load_n(at, __ATOMIC_RELAXED);
-    while (other < seen && !__atomic_compare_exchange_n(at, &seen, other, false, __ATOMIC_RELAXED,
-                                                        __ATOMIC_RELAXED)) {
+inline unsigned long long atomicMin(unsigned long long *address, unsigned long long other) {
+    unsigned long long seen = __atomic_load_n(address, __ATOMIC_RELAXED);
+    while (other < seen && !__atomic_compare_exchange_n(address, &seen, other, false,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     return seen;
 }
@@ -96,7 +96,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph,
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *created, cudaGraph_t graph,
                                  unsigned long long flags);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);

@@ -29,11 +29,11 @@ size_t count_of(const fake_tensor &tensor) {
 }
 
 std::vector<float> floats(bool bf16, const void *from, size_t count) {
-    std::vector<float> made(count);
+    std::vector<float> created(count);
     for (size_t i = 0; i < count; i++) {
-        made[i] = bf16 ? bf16_to(((const uint16_t *)from)[i]) : ((const float *)from)[i];
+        created[i] = bf16 ? bf16_to(((const uint16_t *)from)[i]) : ((const float *)from)[i];
     }
-    return made;
+    return created;
 }
 
 void store(bool bf16, const std::vector<float> &from, void *to) {
@@ -73,16 +73,17 @@ void each_tap(const fake_tensor &x, const fake_tensor &w, const fake_layer &laye
 
 // Weights by tap, input channel, output channel: sums then run along the output channels.
 std::vector<float> by_tap(const fake_tensor &w, const std::vector<float> &weights) {
-    std::vector<float> made(weights.size());
+    std::vector<float> created(weights.size());
     const int taps = w.h * w.w;
     for (int k = 0; k < w.n; k++) {
         for (int i = 0; i < taps; i++) {
             for (int c = 0; c < w.c; c++) {
-                made[((size_t)i * w.c + c) * w.n + k] = weights[((size_t)k * taps + i) * w.c + c];
+                created[((size_t)i * w.c + c) * w.n + k] =
+                    weights[((size_t)k * taps + i) * w.c + c];
             }
         }
     }
-    return made;
+    return created;
 }
 
 std::vector<float> convolve(const fake_tensor &of_x, const void *x, const fake_tensor &of_w,
@@ -143,8 +144,8 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
     handle->stream = stream;
     return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *made) {
-    *made = new fake_tensor{};
+cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *created) {
+    *created = new fake_tensor{};
     return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t tensor) {
@@ -156,8 +157,8 @@ cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t tensor, cudnnTe
     *tensor = {type, n, h, w, c};
     return n > 0 && c > 0 && h > 0 && w > 0 ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
-cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *made) {
-    return cudnnCreateTensorDescriptor(made);
+cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *created) {
+    return cudnnCreateTensorDescriptor(created);
 }
 cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filter) {
     return cudnnDestroyTensorDescriptor(filter);
@@ -166,8 +167,8 @@ cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t filter, cudnnDa
                                          cudnnTensorFormat_t format, int k, int c, int h, int w) {
     return cudnnSetTensor4dDescriptor(filter, format, type, k, c, h, w);
 }
-cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *made) {
-    *made = new fake_layer{};
+cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *created) {
+    *created = new fake_layer{};
     return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t layer) {
@@ -183,8 +184,8 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t layer
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t, cudnnMathType_t) {
     return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *made) {
-    *made = new fake_activation{};
+cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *created) {
+    *created = new fake_activation{};
     return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t activation) {
@@ -289,7 +290,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *,
     fake_queue(handle->stream, [=, x_ = *of_dx, w_ = *of_w, layer_ = *layer, y_ = *of_dy] {
         const std::vector<float> weights = floats(is_bf16(w_), w, count_of(w_));
         const std::vector<float> from = floats(is_bf16(y_), dy, count_of(y_));
-        std::vector<float> made =
+        std::vector<float> created =
             before != 0 ? floats(is_bf16(x_), dx, count_of(x_)) : std::vector<float>(count_of(x_));
 #pragma omp parallel for
         for (int n = 0; n < x_.n; n++) {
@@ -298,12 +299,12 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *,
                     const float value = from[out + k];
                     const float *row = &weights[((size_t)k * w_.h * w_.w + tap) * w_.c];
                     for (int c = 0; c < w_.c; c++) {
-                        made[in + c] += value * row[c];
+                        created[in + c] += value * row[c];
                     }
                 }
             });
         }
-        store(is_bf16(x_), made, dx);
+        store(is_bf16(x_), created, dx);
     });
     return CUDNN_STATUS_SUCCESS;
 }
@@ -322,20 +323,20 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void *,
     fake_queue(handle->stream, [=, x_ = *of_x, w_ = *of_dw, layer_ = *layer, y_ = *of_dy] {
         const std::vector<float> in = floats(is_bf16(x_), x, count_of(x_));
         const std::vector<float> from = floats(is_bf16(y_), dy, count_of(y_));
-        std::vector<float> made(count_of(w_));
+        std::vector<float> created(count_of(w_));
 #pragma omp parallel for
         for (int k = 0; k < w_.n; k++) {
             for (int n = 0; n < x_.n; n++) {
-                each_tap(x_, w_, layer_, y_, n, [&](size_t at, size_t out, int tap) {
+                each_tap(x_, w_, layer_, y_, n, [&](size_t index, size_t out, int tap) {
                     const float value = from[out + k];
-                    float *row = &made[((size_t)k * w_.h * w_.w + tap) * w_.c];
+                    float *row = &created[((size_t)k * w_.h * w_.w + tap) * w_.c];
                     for (int c = 0; c < w_.c; c++) {
-                        row[c] += value * in[at + c];
+                        row[c] += value * in[index + c];
                     }
                 });
             }
         }
-        store(is_bf16(w_), made, dw);
+        store(is_bf16(w_), created, dw);
     });
     return CUDNN_STATUS_SUCCESS;
 }

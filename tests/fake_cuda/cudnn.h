@@ -48,22 +48,22 @@ const char *cudnnGetErrorString(cudnnStatus_t status);
 cudnnStatus_t cudnnCreate(cudnnHandle_t *handle);
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle);
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream);
-cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *made);
+cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *created);
 cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t tensor);
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t tensor, cudnnTensorFormat_t format,
                                          cudnnDataType_t type, int n, int c, int h, int w);
-cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *made);
+cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *created);
 cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filter);
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t filter, cudnnDataType_t type,
                                          cudnnTensorFormat_t format, int k, int c, int h, int w);
-cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *made);
+cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *created);
 cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t layer);
 cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t layer, int pad_h,
                                               int pad_w, int stride_h, int stride_w, int dilation_h,
                                               int dilation_w, cudnnConvolutionMode_t mode,
                                               cudnnDataType_t sums);
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t layer, cudnnMathType_t type);
-cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *made);
+cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *created);
 cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t activation);
 cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t activation,
                                            cudnnActivationMode_t mode, cudnnNanPropagation_t nan,
@@ -74,15 +74,15 @@ cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(
     cudnnConvolutionFwdAlgo_t algorithm, size_t *bytes);
 cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(
     cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w,
-    cudnnConvolutionDescriptor_t layer, cudnnTensorDescriptor_t y, int most, int *count,
+    cudnnConvolutionDescriptor_t layer, cudnnTensorDescriptor_t y, int max_count, int *count,
     cudnnConvolutionFwdAlgoPerf_t *found);
 cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
     cudnnHandle_t handle, cudnnFilterDescriptor_t w, cudnnTensorDescriptor_t dy,
-    cudnnConvolutionDescriptor_t layer, cudnnTensorDescriptor_t dx, int most, int *count,
+    cudnnConvolutionDescriptor_t layer, cudnnTensorDescriptor_t dx, int max_count, int *count,
     cudnnConvolutionBwdDataAlgoPerf_t *found);
 cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
     cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnTensorDescriptor_t dy,
-    cudnnConvolutionDescriptor_t layer, cudnnFilterDescriptor_t dw, int most, int *count,
+    cudnnConvolutionDescriptor_t layer, cudnnFilterDescriptor_t dw, int max_count, int *count,
     cudnnConvolutionBwdFilterAlgoPerf_t *found);
 cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void *alpha,
                                       cudnnTensorDescriptor_t of_x, const void *x,

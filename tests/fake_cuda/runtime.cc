@@ -143,8 +143,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
     return *graph == nullptr ? cudaErrorInvalidValue : cudaSuccess;
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph, unsigned long long) {
-    *made = new fake_graph(*graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *created, cudaGraph_t graph, unsigned long long) {
+    *created = new fake_graph(*graph);
     return cudaSuccess;
 }
 

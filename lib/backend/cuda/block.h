@@ -5,10 +5,10 @@
 
 #include "backend/cuda/cuda.h"
 
-__device__ inline double block_sum(double mine) {
+__device__ inline double block_sum(double own) {
     __shared__ double sums[THREADS];
     __syncthreads(); // an earlier call's numbers have been read
-    sums[threadIdx.x] = mine;
+    sums[threadIdx.x] = own;
     __syncthreads();
     for (unsigned half = THREADS / 2; half > 0; half /= 2) {
         if (threadIdx.x < half) {
@@ -19,26 +19,26 @@ __device__ inline double block_sum(double mine) {
     return sums[0];
 }
 
-__device__ inline float block_greatest(float mine) {
-    __shared__ float most[THREADS];
+__device__ inline float block_greatest(float own) {
+    __shared__ float maxima[THREADS];
     __syncthreads();
-    most[threadIdx.x] = mine;
+    maxima[threadIdx.x] = own;
     __syncthreads();
     for (unsigned half = THREADS / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half && most[threadIdx.x + half] > most[threadIdx.x]) {
-            most[threadIdx.x] = most[threadIdx.x + half];
+        if (threadIdx.x < half && maxima[threadIdx.x + half] > maxima[threadIdx.x]) {
+            maxima[threadIdx.x] = maxima[threadIdx.x + half];
         }
         __syncthreads();
     }
-    return most[0];
+    return maxima[0];
 }
 
 // How much the threads before this one have, and in *all how much all have.
-__device__ inline unsigned block_scan(unsigned mine, unsigned *all) {
+__device__ inline unsigned block_scan(unsigned own, unsigned *all) {
     __shared__ unsigned sums[2][THREADS];
     unsigned from = 0;
     __syncthreads();
-    sums[0][threadIdx.x] = mine;
+    sums[0][threadIdx.x] = own;
     for (unsigned apart = 1; apart < THREADS; apart *= 2) {
         __syncthreads();
         const unsigned before = threadIdx.x >= apart ? sums[from][threadIdx.x - apart] : 0;
@@ -47,7 +47,7 @@ __device__ inline unsigned block_scan(unsigned mine, unsigned *all) {
     }
     __syncthreads();
     *all = sums[from][THREADS - 1];
-    return sums[from][threadIdx.x] - mine;
+    return sums[from][threadIdx.x] - own;
 }
 
 #endif

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#define MOST_ALGORITHMS 16
-#define MOST_WORKSPACE ((size_t)1 << 30)
+#define MAX_ALGORITHMS 16
+#define MAX_WORKSPACE ((size_t)1 << 30)
 
 struct cuda_convolution {
     struct backend *backend;
@@ -70,139 +70,149 @@ void cuda_convolution_release(struct cuda_convolution *convolution) {
 
 // ---- descriptions. What fails first is told by `status`.
 
-static bool good(struct cuda_convolution *made, cudnnStatus_t status) {
-    made->status = status;
+static bool good(struct cuda_convolution *convolution, cudnnStatus_t status) {
+    convolution->status = status;
     return status == CUDNN_STATUS_SUCCESS;
 }
 
-static bool describe_tensor(struct cuda_convolution *made, cudnnTensorDescriptor_t *tensor,
+static bool describe_tensor(struct cuda_convolution *convolution, cudnnTensorDescriptor_t *tensor,
                             cudnnDataType_t type, size_t n, size_t h, size_t w, size_t c) {
-    return good(made, cudnnCreateTensorDescriptor(tensor)) &&
-           good(made, cudnnSetTensor4dDescriptor(*tensor, CUDNN_TENSOR_NHWC, type, (int)n, (int)c,
-                                                 (int)h, (int)w));
+    return good(convolution, cudnnCreateTensorDescriptor(tensor)) &&
+           good(convolution, cudnnSetTensor4dDescriptor(*tensor, CUDNN_TENSOR_NHWC, type, (int)n,
+                                                        (int)c, (int)h, (int)w));
 }
 
-static bool describe_activation(struct cuda_convolution *made,
+static bool describe_activation(struct cuda_convolution *convolution,
                                 cudnnActivationDescriptor_t *activation,
                                 cudnnActivationMode_t mode) {
-    return good(made, cudnnCreateActivationDescriptor(activation)) &&
-           good(made, cudnnSetActivationDescriptor(*activation, mode, CUDNN_PROPAGATE_NAN, 0));
+    return good(convolution, cudnnCreateActivationDescriptor(activation)) &&
+           good(convolution,
+                cudnnSetActivationDescriptor(*activation, mode, CUDNN_PROPAGATE_NAN, 0));
 }
 
-static bool describe_tensors(struct cuda_convolution *made, const struct convolution_shape *shape,
-                             cudnnDataType_t type) {
+static bool describe_tensors(struct cuda_convolution *convolution,
+                             const struct convolution_shape *shape, cudnnDataType_t type) {
     const int window = (int)shape->window;
-    return describe_tensor(made, &made->input, type, shape->images, shape->height, shape->width,
-                           shape->channels) &&
-           describe_tensor(made, &made->output, type, shape->images, shape->out_height,
-                           shape->out_width, shape->out_channels) &&
-           describe_tensor(made, &made->bias, type, 1, 1, 1, shape->out_channels) &&
-           good(made, cudnnCreateFilterDescriptor(&made->weights)) &&
-           good(made, cudnnSetFilter4dDescriptor(made->weights, type, CUDNN_TENSOR_NHWC,
-                                                 (int)shape->out_channels, (int)shape->channels,
-                                                 window, window));
+    return describe_tensor(convolution, &convolution->input, type, shape->images, shape->height,
+                           shape->width, shape->channels) &&
+           describe_tensor(convolution, &convolution->output, type, shape->images,
+                           shape->out_height, shape->out_width, shape->out_channels) &&
+           describe_tensor(convolution, &convolution->bias, type, 1, 1, 1, shape->out_channels) &&
+           good(convolution, cudnnCreateFilterDescriptor(&convolution->weights)) &&
+           good(convolution, cudnnSetFilter4dDescriptor(convolution->weights, type,
+                                                        CUDNN_TENSOR_NHWC, (int)shape->out_channels,
+                                                        (int)shape->channels, window, window));
 }
 
 // float32 is float32, not TF32.
-static bool describe_layer(struct cuda_convolution *made, const struct convolution_shape *shape,
-                           bool bf16) {
+static bool describe_layer(struct cuda_convolution *convolution,
+                           const struct convolution_shape *shape, bool bf16) {
     const int pad = (int)shape->pad;
     const int stride = (int)shape->stride;
-    return good(made, cudnnCreateConvolutionDescriptor(&made->layer)) &&
-           good(made, cudnnSetConvolution2dDescriptor(made->layer, pad, pad, stride, stride, 1, 1,
-                                                      CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT)) &&
-           good(made, cudnnSetConvolutionMathType(made->layer,
-                                                  bf16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH)) &&
-           describe_activation(made, &made->relu, CUDNN_ACTIVATION_RELU) &&
-           describe_activation(made, &made->as_is, CUDNN_ACTIVATION_IDENTITY);
+    return good(convolution, cudnnCreateConvolutionDescriptor(&convolution->layer)) &&
+           good(convolution,
+                cudnnSetConvolution2dDescriptor(convolution->layer, pad, pad, stride, stride, 1, 1,
+                                                CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT)) &&
+           good(convolution,
+                cudnnSetConvolutionMathType(convolution->layer,
+                                            bf16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH)) &&
+           describe_activation(convolution, &convolution->relu, CUDNN_ACTIVATION_RELU) &&
+           describe_activation(convolution, &convolution->as_is, CUDNN_ACTIVATION_IDENTITY);
 }
 
 // ---- algorithms: cuDNN's own order, without measuring, which would choose another one each time
 
-static void need_scratch(struct cuda_convolution *made, size_t bytes) {
-    made->scratch = bytes > made->scratch ? bytes : made->scratch;
+static void need_scratch(struct cuda_convolution *convolution, size_t bytes) {
+    convolution->scratch = bytes > convolution->scratch ? bytes : convolution->scratch;
 }
 
 // Takes the first one that gives the same bytes every time.
 template <typename P, typename A>
-static bool choose(struct cuda_convolution *made, const P *found, int count, A *algorithm) {
+static bool choose(struct cuda_convolution *convolution, const P *found, int count, A *algorithm) {
     for (int i = 0; i < count; i++) {
         if (found[i].status == CUDNN_STATUS_SUCCESS &&
-            found[i].determinism == CUDNN_DETERMINISTIC && found[i].memory <= MOST_WORKSPACE) {
+            found[i].determinism == CUDNN_DETERMINISTIC && found[i].memory <= MAX_WORKSPACE) {
             *algorithm = found[i].algo;
-            need_scratch(made, found[i].memory);
+            need_scratch(convolution, found[i].memory);
             return true;
         }
     }
-    return good(made, CUDNN_STATUS_NOT_SUPPORTED);
+    return good(convolution, CUDNN_STATUS_NOT_SUPPORTED);
 }
 
-static bool choose_forward(struct cuda_convolution *made) {
-    cudnnConvolutionFwdAlgoPerf_t found[MOST_ALGORITHMS];
+static bool choose_forward(struct cuda_convolution *convolution) {
+    cudnnConvolutionFwdAlgoPerf_t found[MAX_ALGORITHMS];
     int count = 0;
-    return good(made, cudnnGetConvolutionForwardAlgorithm_v7(
-                          made->handle, made->input, made->weights, made->layer, made->output,
-                          MOST_ALGORITHMS, &count, found)) &&
-           choose(made, found, count, &made->forward);
+    return good(convolution,
+                cudnnGetConvolutionForwardAlgorithm_v7(
+                    convolution->handle, convolution->input, convolution->weights,
+                    convolution->layer, convolution->output, MAX_ALGORITHMS, &count, found)) &&
+           choose(convolution, found, count, &convolution->forward);
 }
 
 // Products as they are written, which all activations go with.
-static bool choose_plain_forward(struct cuda_convolution *made) {
-    size_t room = 0;
-    made->forward = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
-    const bool chosen = good(made, cudnnGetConvolutionForwardWorkspaceSize(
-                                       made->handle, made->input, made->weights, made->layer,
-                                       made->output, made->forward, &room));
-    need_scratch(made, room);
+static bool choose_plain_forward(struct cuda_convolution *convolution) {
+    size_t workspace = 0;
+    convolution->forward = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+    const bool chosen =
+        good(convolution,
+             cudnnGetConvolutionForwardWorkspaceSize(
+                 convolution->handle, convolution->input, convolution->weights, convolution->layer,
+                 convolution->output, convolution->forward, &workspace));
+    need_scratch(convolution, workspace);
     return chosen;
 }
 
-static bool choose_input_gradient(struct cuda_convolution *made) {
-    cudnnConvolutionBwdDataAlgoPerf_t found[MOST_ALGORITHMS];
+static bool choose_input_gradient(struct cuda_convolution *convolution) {
+    cudnnConvolutionBwdDataAlgoPerf_t found[MAX_ALGORITHMS];
     int count = 0;
-    return good(made, cudnnGetConvolutionBackwardDataAlgorithm_v7(
-                          made->handle, made->weights, made->output, made->layer, made->input,
-                          MOST_ALGORITHMS, &count, found)) &&
-           choose(made, found, count, &made->input_gradient);
+    return good(convolution,
+                cudnnGetConvolutionBackwardDataAlgorithm_v7(
+                    convolution->handle, convolution->weights, convolution->output,
+                    convolution->layer, convolution->input, MAX_ALGORITHMS, &count, found)) &&
+           choose(convolution, found, count, &convolution->input_gradient);
 }
 
-static bool choose_weight_gradient(struct cuda_convolution *made) {
-    cudnnConvolutionBwdFilterAlgoPerf_t found[MOST_ALGORITHMS];
+static bool choose_weight_gradient(struct cuda_convolution *convolution) {
+    cudnnConvolutionBwdFilterAlgoPerf_t found[MAX_ALGORITHMS];
     int count = 0;
-    return good(made, cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-                          made->handle, made->input, made->output, made->layer, made->weights,
-                          MOST_ALGORITHMS, &count, found)) &&
-           choose(made, found, count, &made->weight_gradient);
+    return good(convolution,
+                cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+                    convolution->handle, convolution->input, convolution->output,
+                    convolution->layer, convolution->weights, MAX_ALGORITHMS, &count, found)) &&
+           choose(convolution, found, count, &convolution->weight_gradient);
 }
 
 // Training in float32 takes plain products, too: errors of Winograd's method and of transforms
 // forward are what losses and gradients are then made of.
-static bool choose_all(struct cuda_convolution *made, const struct convolution_shape *shape,
+static bool choose_all(struct cuda_convolution *convolution, const struct convolution_shape *shape,
                        bool bf16) {
     const bool plain = cuda_convolution_joins(shape) || (shape->train && !bf16);
-    return (plain ? choose_plain_forward(made) : choose_forward(made)) &&
-           (!shape->train || choose_weight_gradient(made)) &&
-           (!shape->train || !shape->input_gradient || choose_input_gradient(made));
+    return (plain ? choose_plain_forward(convolution) : choose_forward(convolution)) &&
+           (!shape->train || choose_weight_gradient(convolution)) &&
+           (!shape->train || !shape->input_gradient || choose_input_gradient(convolution));
 }
 
 struct cuda_convolution *cuda_convolution_plan(struct backend *backend,
                                                const struct convolution_shape *shape,
                                                struct error *error) {
     const bool bf16 = backend->precision == PRECISION_BF16;
-    struct cuda_convolution *made = (struct cuda_convolution *)calloc(1, sizeof *made);
-    if (made == NULL) {
+    struct cuda_convolution *convolution =
+        (struct cuda_convolution *)calloc(1, sizeof *convolution);
+    if (convolution == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
-    made->backend = backend;
-    made->handle = (cudnnHandle_t)((struct cuda_engine *)backend->engine)->dnn;
-    if (!describe_tensors(made, shape, bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT) ||
-        !describe_layer(made, shape, bf16) || !choose_all(made, shape, bf16)) {
-        (void)fail(error, "cuDNN has no such convolution: %s", cudnnGetErrorString(made->status));
-        cuda_convolution_release(made);
+    convolution->backend = backend;
+    convolution->handle = (cudnnHandle_t)((struct cuda_engine *)backend->engine)->dnn;
+    if (!describe_tensors(convolution, shape, bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT) ||
+        !describe_layer(convolution, shape, bf16) || !choose_all(convolution, shape, bf16)) {
+        (void)fail(error, "cuDNN has no such convolution: %s",
+                   cudnnGetErrorString(convolution->status));
+        cuda_convolution_release(convolution);
         return NULL;
     }
-    return made;
+    return convolution;
 }
 
 size_t cuda_convolution_scratch(const struct cuda_convolution *convolution) {

@@ -55,7 +55,7 @@ __host__ __device__ inline void from_float(float number, bf16 *to) {
 // N numbers that lie together, moved by one instruction (N * sizeof(T) is at most 16 bytes).
 template <typename T, int N>
 struct alignas(N * sizeof(T)) pack {
-    T at[N];
+    T values[N];
 };
 
 // How many numbers a pack of 16 bytes holds.
@@ -66,17 +66,17 @@ template <typename T, int N>
 __host__ __device__ inline void read_pack(const T *from, float (&to)[N]) {
     const pack<T, N> got = *(const pack<T, N> *)from;
     for (int i = 0; i < N; i++) {
-        to[i] = to_float(got.at[i]);
+        to[i] = to_float(got.values[i]);
     }
 }
 
 template <typename T, int N>
 __host__ __device__ inline void write_pack(const float (&from)[N], T *to) {
-    pack<T, N> made;
+    pack<T, N> result;
     for (int i = 0; i < N; i++) {
-        from_float(from[i], &made.at[i]);
+        from_float(from[i], &result.values[i]);
     }
-    *(pack<T, N> *)to = made;
+    *(pack<T, N> *)to = result;
 }
 
 // ---- kernels. Each takes one struct of arguments by value; a block's threads lie along x.
@@ -129,7 +129,7 @@ void launch(struct backend *backend, void (*kernel)(const A), dim3 blocks, unsig
 // in numbers. A and B are of `precision`, C too unless `float_result`. Sums are float32.
 
 struct cuda_matrix {
-    const void *at;
+    const void *numbers;
     size_t leading, step;
     bool transposed;
 };

@@ -37,13 +37,13 @@ void cuda_note(struct backend *backend, cudaError_t status) {
 
 static void *cuda_alloc(struct backend *backend, size_t bytes) {
     void *memory = NULL;
-    const size_t some = bytes > 0 ? bytes : 1;
-    if (cudaMalloc(&memory, some) != cudaSuccess) {
+    const size_t size = bytes > 0 ? bytes : 1;
+    if (cudaMalloc(&memory, size) != cudaSuccess) {
         (void)cudaGetLastError(); // it is told by the answer
         return NULL;
     }
     // Waited for, since what is sent there may go beside the stream.
-    cuda_note(backend, cudaMemsetAsync(memory, 0, some, cuda_stream(backend)));
+    cuda_note(backend, cudaMemsetAsync(memory, 0, size, cuda_stream(backend)));
     cuda_note(backend, cudaStreamSynchronize(cuda_stream(backend)));
     return memory;
 }
@@ -63,13 +63,13 @@ static size_t cuda_free_bytes(struct backend *backend) {
 
 static void *cuda_host_alloc(struct backend *backend, size_t bytes) {
     void *memory = NULL;
-    const size_t some = bytes > 0 ? bytes : 1;
+    const size_t size = bytes > 0 ? bytes : 1;
     (void)backend;
-    if (cudaMallocHost(&memory, some) != cudaSuccess) {
+    if (cudaMallocHost(&memory, size) != cudaSuccess) {
         (void)cudaGetLastError(); // it is told by the answer
         return NULL;
     }
-    return memset(memory, 0, some);
+    return memset(memory, 0, size);
 }
 
 static void cuda_host_release(struct backend *backend, void *memory) {
@@ -104,7 +104,7 @@ static void cuda_clear(struct backend *backend, void *memory, size_t bytes) {
 // so it is copied to pinned memory first, and sent from there beside the stream's work.
 static void cuda_send(struct backend *backend, void *to, const void *from, size_t bytes) {
     struct cuda_engine *engine = engine_of(backend);
-    struct cuda_pinned *pinned = &engine->pinned[engine->sends++ % SENT_MOST];
+    struct cuda_pinned *pinned = &engine->pinned[engine->sends++ % MAX_SENDS];
     cuda_note(backend, cudaEventSynchronize(pinned->gone));
     if (pinned->bytes < bytes) {
         cuda_note(backend, cudaFreeHost(pinned->memory));
@@ -142,16 +142,16 @@ static void record(struct backend *backend, struct recording *recording,
     }
 }
 
-static void cuda_repeat(struct backend *backend, struct recording **at,
+static void cuda_repeat(struct backend *backend, struct recording **place,
                         void (*queue)(void *context), void *context) {
-    if (backend->profile != NULL || at == NULL) {
+    if (backend->profile != NULL || place == NULL) {
         queue(context);
         return;
     }
-    if (*at == NULL) {
-        *at = (struct recording *)calloc(1, sizeof **at);
+    if (*place == NULL) {
+        *place = (struct recording *)calloc(1, sizeof **place);
     }
-    struct recording *recording = *at;
+    struct recording *recording = *place;
     if (recording == NULL || !recording->warm) {
         queue(context);
         if (recording != NULL) {
@@ -191,7 +191,7 @@ static void cuda_close(struct backend *backend) {
     }
     cuda_dnn_close(engine);
     cuda_blas_close(engine);
-    for (int i = 0; i < SENT_MOST; i++) {
+    for (int i = 0; i < MAX_SENDS; i++) {
         (void)cudaFreeHost(engine->pinned[i].memory);
         if (engine->pinned[i].gone != NULL) {
             (void)cudaEventDestroy(engine->pinned[i].gone);
@@ -255,7 +255,7 @@ static bool open_engine(struct cuda_engine *engine, int device, struct error *er
     if (status == cudaSuccess) {
         status = cudaEventCreateWithFlags(&engine->copied, cudaEventDisableTiming);
     }
-    for (int i = 0; status == cudaSuccess && i < SENT_MOST; i++) {
+    for (int i = 0; status == cudaSuccess && i < MAX_SENDS; i++) {
         status = cudaEventCreateWithFlags(&engine->pinned[i].gone, cudaEventDisableTiming);
     }
     if (status != cudaSuccess) {

@@ -4,7 +4,7 @@
 
 #include "backend/cuda/cuda.h"
 
-#define SENT_MOST 4 // copies on their way from memory that the device can read
+#define MAX_SENDS 4 // copies on their way from memory that the device can read
 
 struct cuda_pinned {
     void *memory;
@@ -15,11 +15,11 @@ struct cuda_pinned {
 struct cuda_engine {
     cudaStream_t stream, side; // work; copies from the host beside it
     cudaEvent_t sent, copied;  // on `side`: what was sent is there; on `stream`: it was copied on
-    struct cuda_pinned pinned[SENT_MOST];
+    struct cuda_pinned pinned[MAX_SENDS];
     size_t sends;
-    int capability;   // the major number of the device's
-    void *dnn, *blas; // cuDNN's and cuBLAS's handles
-    void *blas_room;  // memory that cuBLAS works with
+    int capability;       // the major number of the device's
+    void *dnn, *blas;     // cuDNN's and cuBLAS's handles
+    void *blas_workspace; // memory that cuBLAS works with
     bool failed;
     struct error error; // the first failure
 };

@@ -11,21 +11,21 @@
 
 struct rows_walk {
     size_t rows, channels;
-    size_t span;      // rows a block
-    unsigned lanes;   // packs of channels a block, side by side
-    unsigned at_once; // rows a block, side by side
+    size_t span;                // rows a block
+    unsigned lanes;             // packs of channels a block, side by side
+    unsigned rows_side_by_side; // rows a block, side by side
 };
 
 // `most_blocks` along the rows; `least` rows a thread at least, where there are so many.
-inline rows_walk walk_rows(size_t rows, size_t channels, int pack, size_t most_blocks,
-                           size_t least) {
+inline rows_walk walk_rows(size_t rows, size_t channels, int pack, size_t max_blocks,
+                           size_t min_rows) {
     rows_walk walk = {rows, channels, 0, 0, 0};
     const size_t packs = channels / (size_t)pack;
     walk.lanes = (unsigned)(packs < THREADS ? packs : THREADS);
-    walk.at_once = THREADS / walk.lanes;
-    const size_t steps = (rows + walk.at_once - 1) / walk.at_once;
-    const size_t even = (steps + most_blocks - 1) / most_blocks;
-    walk.span = (even > least ? even : least) * walk.at_once;
+    walk.rows_side_by_side = THREADS / walk.lanes;
+    const size_t steps = (rows + walk.rows_side_by_side - 1) / walk.rows_side_by_side;
+    const size_t even = (steps + max_blocks - 1) / max_blocks;
+    walk.span = (even > min_rows ? even : min_rows) * walk.rows_side_by_side;
     return walk;
 }
 
@@ -36,7 +36,7 @@ inline dim3 walk_blocks(const rows_walk &walk, int pack) {
 }
 
 inline unsigned walk_threads(const rows_walk &walk) {
-    return walk.lanes * walk.at_once;
+    return walk.lanes * walk.rows_side_by_side;
 }
 
 // Where a thread works: rows first, first + step, ... below end, channels from `channel` on. A
@@ -53,7 +53,7 @@ __device__ inline rows_place place_of_thread(const rows_walk &walk, int pack) {
     place.channel = ((size_t)blockIdx.y * walk.lanes + lane) * (size_t)pack;
     place.first = place.channel < walk.channels ? start + threadIdx.x / walk.lanes : end;
     place.end = end;
-    place.step = walk.at_once;
+    place.step = walk.rows_side_by_side;
     return place;
 }
 
@@ -75,7 +75,7 @@ __device__ inline void write_partial_sums(const rows_walk &walk, const rows_plac
         for (int i = 0; i < N; i++) {
             double first = 0;
             double second = 0;
-            for (unsigned row = 0; row < walk.at_once; row++) {
+            for (unsigned row = 0; row < walk.rows_side_by_side; row++) {
                 first += ones[row * walk.lanes + threadIdx.x][i];
                 second += others[row * walk.lanes + threadIdx.x][i];
             }
@@ -116,7 +116,7 @@ inline dim3 sums_blocks(size_t channels, size_t images = 1) {
 
 // One channel's sums over all blocks.
 struct channel_sums {
-    bool mine; // if not, the thread has no channel
+    bool has_channel; // if not, the thread has none
     size_t channel;
     double first, second;
 };

@@ -65,16 +65,16 @@ __device__ inline void wait_for_copies() {
 
 // Two floats as bf16, to nearest, the first in the lower half.
 __device__ inline uint32_t pair_of(float first, float second) {
-    uint32_t made = 0;
-    TENSOR_CORE_ASM("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(made) : "f"(second), "f"(first));
-    return made;
+    uint32_t result = 0;
+    TENSOR_CORE_ASM("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(second), "f"(first));
+    return result;
 }
 
 // 2^x within 2 units in the last place; denormal results are 0.
 __device__ inline float power_of_2(float x) {
-    float made;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(made) : "f"(x));
-    return made;
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
 }
 
 #endif

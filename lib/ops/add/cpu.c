@@ -47,34 +47,34 @@ static bool plan_scaled(struct kernel_plan *asked, struct error *error) {
 }
 
 // Some pixels of one image: b's lie at `b` (all, or the one that goes to all).
-struct part {
-    size_t image, first, count; // numbers before, and in, the part
+struct block {
+    size_t image, first, count; // numbers before, and in, the block
     const float *b;
     float of_b[CPU_BLOCK];
 };
 
-static void find_part(const struct state *state, const struct call *call, size_t number,
-                      bool reads_b, struct part *part) {
-    const size_t pixel = number % state->blocks * state->block;
+static void find_block(const struct state *state, const struct call *call, size_t index,
+                       bool reads_b, struct block *block) {
+    const size_t pixel = index % state->blocks * state->block;
     const size_t left = state->pixels - pixel;
     const size_t pixels = left < state->block ? left : state->block;
-    part->image = number / state->blocks;
-    part->first = (part->image * state->pixels + pixel) * state->channels;
-    part->count = pixels * state->channels;
+    block->image = index / state->blocks;
+    block->first = (block->image * state->pixels + pixel) * state->channels;
+    block->count = pixels * state->channels;
     if (reads_b) {
-        part->b =
+        block->b =
             state->broadcast
-                ? cpu_read(state->precision, call->in[1], part->image * state->channels,
-                           state->channels, part->of_b)
-                : cpu_read(state->precision, call->in[1], part->first, part->count, part->of_b);
+                ? cpu_read(state->precision, call->in[1], block->image * state->channels,
+                           state->channels, block->of_b)
+                : cpu_read(state->precision, call->in[1], block->first, block->count, block->of_b);
     }
 }
 
 VECTORISED static void add_everywhere(const float *b, float weight, size_t count, size_t channels,
                                       float *sum) {
-    for (size_t at = 0; at < count; at += channels) {
+    for (size_t offset = 0; offset < count; offset += channels) {
         for (size_t c = 0; c < channels; c++) {
-            sum[at + c] += weight * b[c];
+            sum[offset + c] += weight * b[c];
         }
     }
 }
@@ -83,50 +83,50 @@ static void forward(const struct call *call) {
     const struct state *state = call->state;
     const float weight = state->scaled ? *call->parameter[0] : 1.0F;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < state->images * state->blocks; number++) {
-        struct part part;
+    for (size_t index = 0; index < state->images * state->blocks; index++) {
+        struct block block;
         float temporary[CPU_BLOCK];
         float of_a[CPU_BLOCK];
-        find_part(state, call, number, true, &part);
-        const float *a = cpu_read(state->precision, call->in[0], part.first, part.count, of_a);
+        find_block(state, call, index, true, &block);
+        const float *a = cpu_read(state->precision, call->in[0], block.first, block.count, of_a);
         float *out =
-            state->precision == PRECISION_F32 ? (float *)call->out + part.first : temporary;
+            state->precision == PRECISION_F32 ? (float *)call->out + block.first : temporary;
         if (out != a) {
-            memcpy(out, a, part.count * sizeof *out);
+            memcpy(out, a, block.count * sizeof *out);
         }
         if (state->broadcast) {
-            add_everywhere(part.b, weight, part.count, state->channels, out);
+            add_everywhere(block.b, weight, block.count, state->channels, out);
         } else {
-            cpu_add_multiple(part.b, weight, part.count, out);
+            cpu_add_multiple(block.b, weight, block.count, out);
         }
-        cpu_write(state->precision, call->out, part.first, part.count, out);
+        cpu_write(state->precision, call->out, block.first, block.count, out);
     }
 }
 
 // ---- backward
 
 static void add_gradient(const struct state *state, const struct call *call, int input,
-                         const struct part *part, const float *dy, float weight) {
+                         const struct block *block, const float *dy, float weight) {
     float temporary[CPU_BLOCK];
     if (call->in_gradient[input] == call->out_gradient || call->in_gradient[input] == NULL) {
         return; // it is there already
     }
-    float *to = cpu_target(state->precision, call->in_gradient[input], part->first, part->count,
+    float *to = cpu_target(state->precision, call->in_gradient[input], block->first, block->count,
                            call->add[input], temporary);
-    cpu_add_multiple(dy, weight, part->count, to);
-    cpu_write(state->precision, call->in_gradient[input], part->first, part->count, to);
+    cpu_add_multiple(dy, weight, block->count, to);
+    cpu_write(state->precision, call->in_gradient[input], block->first, block->count, to);
 }
 
 // The product of dy and b, and dy's sums over pixels, as this part's share of both.
-static void part_sums(const struct state *state, const struct part *part, const float *dy,
-                      double *product, double *sums) {
+static void block_sums(const struct state *state, const struct block *block, const float *dy,
+                       double *product, double *sums) {
     *product = 0;
     memset(sums, 0, state->channels * sizeof *sums);
-    for (size_t at = 0; at < part->count; at += state->channels) {
+    for (size_t offset = 0; offset < block->count; offset += state->channels) {
         for (size_t c = 0; c < state->channels; c++) {
-            sums[c] += dy[at + c];
+            sums[c] += dy[offset + c];
             if (state->scaled) {
-                *product += (double)dy[at + c] * part->b[state->broadcast ? c : at + c];
+                *product += (double)dy[offset + c] * block->b[state->broadcast ? c : offset + c];
             }
         }
     }
@@ -153,30 +153,30 @@ static void write_broadcast(const struct state *state, const struct call *call, 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
     const float weight = state->scaled ? *call->parameter[0] : 1.0F;
-    const size_t parts = state->images * state->blocks;
+    const size_t blocks = state->images * state->blocks;
     double *products = call->scratch;
-    double *sums = products + parts;
+    double *sums = products + blocks;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < parts; number++) {
-        struct part part;
+    for (size_t index = 0; index < blocks; index++) {
+        struct block block;
         float of_dy[CPU_BLOCK];
-        find_part(state, call, number, state->scaled, &part);
+        find_block(state, call, index, state->scaled, &block);
         const float *dy =
-            cpu_read(state->precision, call->out_gradient, part.first, part.count, of_dy);
+            cpu_read(state->precision, call->out_gradient, block.first, block.count, of_dy);
         if (state->scaled || state->broadcast) {
-            part_sums(state, &part, dy, &products[number], sums + number * state->channels);
+            block_sums(state, &block, dy, &products[index], sums + index * state->channels);
         }
         if (!state->broadcast) {
-            add_gradient(state, call, 1, &part, dy, weight);
+            add_gradient(state, call, 1, &block, dy, weight);
         }
-        add_gradient(state, call, 0, &part, dy, 1.0F);
+        add_gradient(state, call, 0, &block, dy, 1.0F);
     }
     if (state->broadcast && call->in_gradient[1] != NULL) {
         write_broadcast(state, call, sums, weight);
     }
     double product = 0;
-    for (size_t number = 0; state->scaled && number < parts; number++) {
-        product += products[number];
+    for (size_t index = 0; state->scaled && index < blocks; index++) {
+        product += products[index];
     }
     if (state->scaled) {
         *call->gradient[0] += (float)product;

@@ -37,8 +37,8 @@ struct terms {
     rows_walk walk;
     size_t images;
     const T *a, *b, *dy;
-    const float *gamma; // NULL: 1
-    T *made, *da, *db;  // NULL: not wanted, or there already
+    const float *gamma;  // NULL: 1
+    T *result, *da, *db; // NULL: not wanted, or there already
     bool broadcast, add_a, add_b;
     double *partial, *products; // sums of blocks; of each image and channel: b's with dy
     size_t blocks;
@@ -46,29 +46,30 @@ struct terms {
 };
 
 template <typename T>
-__device__ inline float weight_of(const terms<T> &at) {
-    return at.gamma != NULL ? *at.gamma : 1.0F;
+__device__ inline float weight_of(const terms<T> &args) {
+    return args.gamma != NULL ? *args.gamma : 1.0F;
 }
 
 template <typename T>
-__device__ inline size_t index_of_b(const terms<T> &at, size_t here, size_t channel) {
-    return at.broadcast ? blockIdx.z * at.walk.channels + channel : here;
+__device__ inline size_t index_of_b(const terms<T> &args, size_t here, size_t channel) {
+    return args.broadcast ? blockIdx.z * args.walk.channels + channel : here;
 }
 
 template <typename T, int N>
-__global__ void add_forward(const terms<T> at) {
-    const rows_place place = place_of_thread(at.walk, N);
-    const float weight = weight_of(at);
+__global__ void add_forward(const terms<T> args) {
+    const rows_place place = place_of_thread(args.walk, N);
+    const float weight = weight_of(args);
     for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = (blockIdx.z * at.walk.rows + row) * at.walk.channels + place.channel;
+        const size_t here =
+            (blockIdx.z * args.walk.rows + row) * args.walk.channels + place.channel;
         float a[N];
         float b[N];
-        read_pack(at.a + here, a);
-        read_pack(at.b + index_of_b(at, here, place.channel), b);
+        read_pack(args.a + here, a);
+        read_pack(args.b + index_of_b(args, here, place.channel), b);
         for (int i = 0; i < N; i++) {
             a[i] += weight * b[i];
         }
-        write_pack(a, at.made + here);
+        write_pack(a, args.result + here);
     }
 }
 
@@ -85,109 +86,111 @@ __device__ inline void hand_on(const float (&dy)[N], float weight, bool add, T *
 }
 
 template <typename T, int N>
-__global__ void add_backward(const terms<T> at) {
-    const rows_place place = place_of_thread(at.walk, N);
-    const float weight = weight_of(at);
+__global__ void add_backward(const terms<T> args) {
+    const rows_place place = place_of_thread(args.walk, N);
+    const float weight = weight_of(args);
     float product[N] = {0};
     float plain[N] = {0};
     for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = (blockIdx.z * at.walk.rows + row) * at.walk.channels + place.channel;
+        const size_t here =
+            (blockIdx.z * args.walk.rows + row) * args.walk.channels + place.channel;
         float dy[N];
         float b[N] = {0};
-        read_pack(at.dy + here, dy);
-        if (at.gamma != NULL) {
-            read_pack(at.b + index_of_b(at, here, place.channel), b);
+        read_pack(args.dy + here, dy);
+        if (args.gamma != NULL) {
+            read_pack(args.b + index_of_b(args, here, place.channel), b);
         }
         for (int i = 0; i < N; i++) {
             product[i] += dy[i] * b[i];
             plain[i] += dy[i];
         }
-        if (at.db != NULL && !at.broadcast) {
-            hand_on(dy, weight, at.add_b, at.db + here);
+        if (args.db != NULL && !args.broadcast) {
+            hand_on(dy, weight, args.add_b, args.db + here);
         }
-        if (at.da != NULL) {
-            hand_on(dy, 1.0F, at.add_a, at.da + here);
+        if (args.da != NULL) {
+            hand_on(dy, 1.0F, args.add_a, args.da + here);
         }
     }
-    if (at.gamma != NULL || at.broadcast) {
-        write_partial_sums(at.walk, place, product, plain,
-                           partial_of_image(at.partial, at.walk, at.blocks));
+    if (args.gamma != NULL || args.broadcast) {
+        write_partial_sums(args.walk, place, product, plain,
+                           partial_of_image(args.partial, args.walk, args.blocks));
     }
 }
 
 template <typename T>
-__global__ void add_sums(const terms<T> at) {
-    const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
-    if (!sums.mine) {
+__global__ void add_sums(const terms<T> args) {
+    const channel_sums sums = sum_image_partials(args.partial, args.walk, args.blocks);
+    if (!sums.has_channel) {
         return;
     }
-    const size_t here = blockIdx.z * at.walk.channels + sums.channel;
-    at.products[here] = sums.first;
-    if (at.db != NULL && at.broadcast) {
-        const float before = at.add_b ? to_float(at.db[here]) : 0;
-        from_float(before + (float)(sums.second * weight_of(at)), &at.db[here]);
+    const size_t here = blockIdx.z * args.walk.channels + sums.channel;
+    args.products[here] = sums.first;
+    if (args.db != NULL && args.broadcast) {
+        const float before = args.add_b ? to_float(args.db[here]) : 0;
+        from_float(before + (float)(sums.second * weight_of(args)), &args.db[here]);
     }
 }
 
 // One block adds up all products.
 template <typename T>
-__global__ void add_gamma_gradient(const terms<T> at) {
-    const size_t count = at.images * at.walk.channels;
+__global__ void add_gamma_gradient(const terms<T> args) {
+    const size_t count = args.images * args.walk.channels;
     double sum = 0;
     for (size_t i = threadIdx.x; i < count; i += THREADS) {
-        sum += at.products[i];
+        sum += args.products[i];
     }
     sum = block_sum(sum);
     if (threadIdx.x == 0) {
-        *at.gamma_gradient += (float)sum;
+        *args.gamma_gradient += (float)sum;
     }
 }
 
 template <typename T>
 terms<T> terms_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    terms<T> at = {};
-    at.images = state->images;
-    at.a = (const T *)call->in[0];
-    at.b = (const T *)call->in[1];
-    at.broadcast = state->broadcast;
-    at.gamma = state->scaled ? call->parameter[0] : NULL;
-    return at;
+    terms<T> args = {};
+    args.images = state->images;
+    args.a = (const T *)call->in[0];
+    args.b = (const T *)call->in[1];
+    args.broadcast = state->broadcast;
+    args.gamma = state->scaled ? call->parameter[0] : NULL;
+    return args;
 }
 
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    terms<T> at = terms_of<T>(call);
-    at.made = (T *)call->out;
-    at.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8);
-    launch(state->backend, add_forward<T, N>, image_walk_blocks(at.walk, N, state->images),
-           walk_threads(at.walk), at);
+    terms<T> args = terms_of<T>(call);
+    args.result = (T *)call->out;
+    args.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8);
+    launch(state->backend, add_forward<T, N>, image_walk_blocks(args.walk, N, state->images),
+           walk_threads(args.walk), args);
 }
 
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    terms<T> at = terms_of<T>(call);
+    terms<T> args = terms_of<T>(call);
     const bool there = call->in_gradient[0] == call->out_gradient;
-    at.dy = (const T *)call->out_gradient;
-    at.da = there ? NULL : (T *)call->in_gradient[0];
-    at.db = (T *)call->in_gradient[1];
-    at.add_a = call->add[0];
-    at.add_b = call->add[1];
-    at.partial = (double *)call->scratch;
-    at.products = at.partial + image_sums_bytes(state->images, state->channels) / sizeof(double);
-    at.gamma_gradient = state->scaled ? call->gradient[0] : NULL;
-    at.walk = walk_rows(state->pixels, state->channels, N, image_blocks(state->images), 4);
-    const dim3 blocks = image_walk_blocks(at.walk, N, state->images);
-    at.blocks = blocks.x;
-    launch(state->backend, add_backward<T, N>, blocks, walk_threads(at.walk), at);
+    args.dy = (const T *)call->out_gradient;
+    args.da = there ? NULL : (T *)call->in_gradient[0];
+    args.db = (T *)call->in_gradient[1];
+    args.add_a = call->add[0];
+    args.add_b = call->add[1];
+    args.partial = (double *)call->scratch;
+    args.products =
+        args.partial + image_sums_bytes(state->images, state->channels) / sizeof(double);
+    args.gamma_gradient = state->scaled ? call->gradient[0] : NULL;
+    args.walk = walk_rows(state->pixels, state->channels, N, image_blocks(state->images), 4);
+    const dim3 blocks = image_walk_blocks(args.walk, N, state->images);
+    args.blocks = blocks.x;
+    launch(state->backend, add_backward<T, N>, blocks, walk_threads(args.walk), args);
     if (state->scaled || state->broadcast) {
         launch(state->backend, add_sums<T>, sums_blocks(state->channels, state->images), THREADS,
-               at);
+               args);
     }
     if (state->scaled) {
-        launch(state->backend, add_gamma_gradient<T>, 1, THREADS, at);
+        launch(state->backend, add_gamma_gradient<T>, 1, THREADS, args);
     }
 }
 

@@ -41,22 +41,23 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
 }
 
 // Some pixels of one image, and the scratch memory that goes with them.
-struct part {
+struct image_part {
     size_t image, first, pixels; // number of the first element
     float *square, *more, *one, *two, *three;
 };
 
-static struct part find_part(const struct state *state, const struct call *call, size_t number) {
+static struct image_part find_part(const struct state *state, const struct call *call,
+                                   size_t index) {
     const size_t square = state->channels * state->channels;
     const size_t plane = state->part * state->channels;
-    const size_t pixel = number % PARTS * state->part;
-    float *room = (float *)call->scratch + number * (2 * square + 3 * plane);
-    struct part part = {.image = number / PARTS,
-                        .square = room,
-                        .more = room + square,
-                        .one = room + 2 * square,
-                        .two = room + 2 * square + plane,
-                        .three = room + 2 * square + 2 * plane};
+    const size_t pixel = index % PARTS * state->part;
+    float *workspace = (float *)call->scratch + index * (2 * square + 3 * plane);
+    struct image_part part = {.image = index / PARTS,
+                              .square = workspace,
+                              .more = workspace + square,
+                              .one = workspace + 2 * square,
+                              .two = workspace + 2 * square + plane,
+                              .three = workspace + 2 * square + 2 * plane};
     if (pixel < state->pixels) {
         const size_t left = state->pixels - pixel;
         part.pixels = left < state->part ? left : state->part;
@@ -66,7 +67,7 @@ static struct part find_part(const struct state *state, const struct call *call,
 }
 
 // The part's A^T B into its square.
-static void part_product(const struct state *state, const struct part *part, const float *a,
+static void part_product(const struct state *state, const struct image_part *part, const float *a,
                          const float *b) {
     const size_t channels = state->channels;
     if (part->pixels == 0) {
@@ -83,7 +84,7 @@ static void sum_row(const struct state *state, const struct call *call, size_t i
     const size_t channels = state->channels;
     memset(sum, 0, channels * sizeof *sum);
     for (size_t i = 0; i < PARTS; i++) {
-        const struct part part = find_part(state, call, image * PARTS + i);
+        const struct image_part part = find_part(state, call, image * PARTS + i);
         for (size_t c = 0; c < channels; c++) {
             sum[c] += part.square[row * channels + c];
         }
@@ -97,16 +98,16 @@ static double term(double x) {
 
 // A row of A from one of E: softmax(-E).
 static void softmax_row(const double *energy, size_t channels, float *attention) {
-    double least = energy[0];
+    double minimum = energy[0];
     double total = 0;
     for (size_t c = 1; c < channels; c++) {
-        least = energy[c] < least ? energy[c] : least;
+        minimum = energy[c] < minimum ? energy[c] : minimum;
     }
     for (size_t c = 0; c < channels; c++) {
-        total += term(least - energy[c]);
+        total += term(minimum - energy[c]);
     }
     for (size_t c = 0; c < channels; c++) {
-        attention[c] = (float)(term(least - energy[c]) / total);
+        attention[c] = (float)(term(minimum - energy[c]) / total);
     }
 }
 
@@ -115,8 +116,8 @@ static void forward(const struct call *call) {
     const size_t channels = state->channels;
     const size_t parts = state->images * PARTS;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < parts; number++) {
-        const struct part part = find_part(state, call, number);
+    for (size_t index = 0; index < parts; index++) {
+        const struct image_part part = find_part(state, call, index);
         const float *x =
             cpu_read(state->precision, call->in[0], part.first, part.pixels * channels, part.one);
         part_product(state, &part, x, x);
@@ -128,8 +129,8 @@ static void forward(const struct call *call) {
         softmax_row(energy, channels, (float *)call->saved + row * channels);
     }
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < parts; number++) {
-        const struct part part = find_part(state, call, number);
+    for (size_t index = 0; index < parts; index++) {
+        const struct image_part part = find_part(state, call, index);
         const size_t count = part.pixels * channels;
         const float *attention = (float *)call->saved + part.image * channels * channels;
         if (count > 0) {
@@ -145,9 +146,9 @@ static void forward(const struct call *call) {
 // A row of dE, into the image's first part's second square.
 static void energy_row(const struct state *state, const struct call *call, size_t row) {
     const size_t channels = state->channels;
-    const struct part first = find_part(state, call, row / channels * PARTS);
+    const struct image_part first = find_part(state, call, row / channels * PARTS);
     const float *attention = (const float *)call->saved + row * channels;
-    float *made = first.more + row % channels * channels;
+    float *result = first.more + row % channels * channels;
     double of_attention[CPU_BLOCK];
     double mean = 0;
     sum_row(state, call, row / channels, row % channels, of_attention);
@@ -155,12 +156,12 @@ static void energy_row(const struct state *state, const struct call *call, size_
         mean += of_attention[c] * attention[c];
     }
     for (size_t c = 0; c < channels; c++) {
-        made[c] = (float)(attention[c] * (mean - of_attention[c]));
+        result[c] = (float)(attention[c] * (mean - of_attention[c]));
     }
 }
 
 static void write_gradient(const struct state *state, const struct call *call,
-                           const struct part *part) {
+                           const struct image_part *part) {
     const size_t channels = state->channels;
     const size_t count = part->pixels * channels;
     const float *attention = (const float *)call->saved + part->image * channels * channels;
@@ -183,8 +184,8 @@ static void backward(const struct call *call) {
     const size_t channels = state->channels;
     const size_t parts = state->images * PARTS;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < parts; number++) {
-        const struct part part = find_part(state, call, number);
+    for (size_t index = 0; index < parts; index++) {
+        const struct image_part part = find_part(state, call, index);
         const size_t count = part.pixels * channels;
         part_product(state, &part,
                      cpu_read(state->precision, call->out_gradient, part.first, count, part.two),
@@ -195,8 +196,8 @@ static void backward(const struct call *call) {
         energy_row(state, call, row);
     }
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < parts; number++) {
-        const struct part part = find_part(state, call, number);
+    for (size_t index = 0; index < parts; index++) {
+        const struct image_part part = find_part(state, call, index);
         if (part.pixels > 0) {
             write_gradient(state, call, &part);
         }

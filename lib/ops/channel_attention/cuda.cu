@@ -39,56 +39,56 @@ struct squares squares_of(const struct call *call) {
 
 // A row of A from one of E.
 template <typename T>
-__global__ void channel_softmax(const struct squares at) {
-    const size_t row = (size_t)blockIdx.x * at.channels;
-    float least = INFINITY;
-    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
-        least = at.energy[row + c] < least ? at.energy[row + c] : least;
+__global__ void channel_softmax(const struct squares args) {
+    const size_t row = (size_t)blockIdx.x * args.channels;
+    float minimum = INFINITY;
+    for (size_t c = threadIdx.x; c < args.channels; c += THREADS) {
+        minimum = args.energy[row + c] < minimum ? args.energy[row + c] : minimum;
     }
-    least = -block_greatest(-least);
+    minimum = -block_greatest(-minimum);
     double total = 0;
-    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
-        total += exp((double)least - at.energy[row + c]);
+    for (size_t c = threadIdx.x; c < args.channels; c += THREADS) {
+        total += exp((double)minimum - args.energy[row + c]);
     }
     total = block_sum(total);
-    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
-        const float made = (float)(exp((double)least - at.energy[row + c]) / total);
-        at.attention[row + c] = made;
-        from_float(made, (T *)at.rounded + row + c);
+    for (size_t c = threadIdx.x; c < args.channels; c += THREADS) {
+        const float result = (float)(exp((double)minimum - args.energy[row + c]) / total);
+        args.attention[row + c] = result;
+        from_float(result, (T *)args.rounded + row + c);
     }
 }
 
-// A row of dE from one of dA; A rounded again.
+// A row of dE from one of dA; A rounded once more.
 template <typename T>
-__global__ void channel_energy(const struct squares at) {
-    const size_t row = (size_t)blockIdx.x * at.channels;
+__global__ void channel_energy(const struct squares args) {
+    const size_t row = (size_t)blockIdx.x * args.channels;
     double mean = 0;
-    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
-        mean += (double)at.energy[row + c] * at.attention[row + c];
+    for (size_t c = threadIdx.x; c < args.channels; c += THREADS) {
+        mean += (double)args.energy[row + c] * args.attention[row + c];
     }
     mean = block_sum(mean);
-    for (size_t c = threadIdx.x; c < at.channels; c += THREADS) {
-        at.gradient[row + c] = (float)(at.attention[row + c] * (mean - at.energy[row + c]));
-        from_float(at.attention[row + c], (T *)at.rounded + row + c);
+    for (size_t c = threadIdx.x; c < args.channels; c += THREADS) {
+        args.gradient[row + c] = (float)(args.attention[row + c] * (mean - args.energy[row + c]));
+        from_float(args.attention[row + c], (T *)args.rounded + row + c);
     }
 }
 
 template <typename T>
-__global__ void channel_symmetric(const struct squares at) {
+__global__ void channel_symmetric(const struct squares args) {
     const size_t i = thread_number();
-    if (i < at.count) {
-        const size_t column = i % at.channels;
-        const size_t row = i / at.channels % at.channels;
-        const size_t image = i / at.channels / at.channels * at.channels * at.channels;
-        from_float(at.gradient[i] + at.gradient[image + column * at.channels + row],
-                   (T *)at.symmetric + i);
+    if (i < args.count) {
+        const size_t column = i % args.channels;
+        const size_t row = i / args.channels % args.channels;
+        const size_t image = i / args.channels / args.channels * args.channels * args.channels;
+        from_float(args.gradient[i] + args.gradient[image + column * args.channels + row],
+                   (T *)args.symmetric + i);
     }
 }
 
 // ---- products
 
 // X^T Y of all images: squares of float32.
-void transposed_product(const struct state *state, const void *x, const void *y, float *made) {
+void transposed_product(const struct state *state, const void *x, const void *y, float *result) {
     const size_t plane = state->pixels * state->channels;
     const struct cuda_product product = {
         .rows = state->channels,
@@ -98,7 +98,7 @@ void transposed_product(const struct state *state, const void *x, const void *y,
         .alpha = 1,
         .a = {x, state->channels, plane, true},
         .b = {y, state->channels, plane, false},
-        .c = {made, state->channels, state->channels * state->channels, false},
+        .c = {result, state->channels, state->channels * state->channels, false},
         .precision = state->backend->precision,
         .float_result = true};
     cuda_gemm(state->backend, &product);
@@ -106,7 +106,7 @@ void transposed_product(const struct state *state, const void *x, const void *y,
 
 // made = before * made + X S, or X S^T.
 void pixel_product(const struct state *state, const void *x, const void *square, bool transposed,
-                   float before, void *made) {
+                   float before, void *result) {
     const size_t plane = state->pixels * state->channels;
     const struct cuda_product product = {
         .rows = state->pixels,
@@ -117,7 +117,7 @@ void pixel_product(const struct state *state, const void *x, const void *square,
         .beta = before,
         .a = {x, state->channels, plane, false},
         .b = {square, state->channels, state->channels * state->channels, transposed},
-        .c = {made, state->channels, plane, false},
+        .c = {result, state->channels, plane, false},
         .precision = state->backend->precision};
     cuda_gemm(state->backend, &product);
 }
@@ -125,24 +125,24 @@ void pixel_product(const struct state *state, const void *x, const void *square,
 template <typename T>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const struct squares at = squares_of(call);
+    const struct squares args = squares_of(call);
     const unsigned rows = (unsigned)(state->images * state->channels);
-    transposed_product(state, call->in[0], call->in[0], at.energy);
-    launch(state->backend, channel_softmax<T>, rows, THREADS, at);
-    pixel_product(state, call->in[0], at.rounded, true, 0, call->out);
+    transposed_product(state, call->in[0], call->in[0], args.energy);
+    launch(state->backend, channel_softmax<T>, rows, THREADS, args);
+    pixel_product(state, call->in[0], args.rounded, true, 0, call->out);
 }
 
 template <typename T>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const struct squares at = squares_of(call);
+    const struct squares args = squares_of(call);
     const unsigned rows = (unsigned)(state->images * state->channels);
-    transposed_product(state, call->out_gradient, call->in[0], at.energy);
-    launch(state->backend, channel_energy<T>, rows, THREADS, at);
-    launch(state->backend, channel_symmetric<T>, blocks_for(state->square), THREADS, at);
-    pixel_product(state, call->out_gradient, at.rounded, false, call->add[0] ? 1 : 0,
+    transposed_product(state, call->out_gradient, call->in[0], args.energy);
+    launch(state->backend, channel_energy<T>, rows, THREADS, args);
+    launch(state->backend, channel_symmetric<T>, blocks_for(state->square), THREADS, args);
+    pixel_product(state, call->out_gradient, args.rounded, false, call->add[0] ? 1 : 0,
                   call->in_gradient[0]);
-    pixel_product(state, call->in[0], at.symmetric, false, 1, call->in_gradient[0]);
+    pixel_product(state, call->in[0], args.symmetric, false, 1, call->in_gradient[0]);
 }
 
 CUDA_PASSES(state->backend->precision)

@@ -38,9 +38,9 @@ struct group {
     float open[CHANNELS];
 };
 
-static struct group make_group(const struct state *state, const struct call *call, size_t number) {
-    const size_t image = number / state->groups;
-    const size_t channel = number % state->groups * CHANNELS;
+static struct group make_group(const struct state *state, const struct call *call, size_t index) {
+    const size_t image = index / state->groups;
+    const size_t channel = index % state->groups * CHANNELS;
     const size_t left = state->channels - channel;
     struct group group = {.first = image * state->pixels * state->channels + channel,
                           .of_z = image * state->channels + channel,
@@ -56,48 +56,49 @@ static struct group make_group(const struct state *state, const struct call *cal
 static void forward(const struct call *call) {
     const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < state->images * state->groups; number++) {
-        const struct group group = make_group(state, call, number);
+    for (size_t index = 0; index < state->images * state->groups; index++) {
+        const struct group group = make_group(state, call, index);
         for (size_t pixel = 0; pixel < state->pixels; pixel++) {
-            const size_t at = group.first + pixel * state->channels;
+            const size_t offset = group.first + pixel * state->channels;
             float of_x[CHANNELS];
             float of_out[CHANNELS];
-            const float *x = cpu_read(state->precision, call->in[0], at, group.count, of_x);
-            float *out = cpu_target(state->precision, call->out, at, group.count, false, of_out);
+            const float *x = cpu_read(state->precision, call->in[0], offset, group.count, of_x);
+            float *out =
+                cpu_target(state->precision, call->out, offset, group.count, false, of_out);
             for (size_t c = 0; c < group.count; c++) {
                 out[c] = x[c] * (group.open[c] + state->keep);
             }
-            cpu_write(state->precision, call->out, at, group.count, out);
+            cpu_write(state->precision, call->out, offset, group.count, out);
         }
     }
 }
 
 // The input's gradient of one pixel, and its part in the gate's.
 static void backward_pixel(const struct state *state, const struct call *call,
-                           const struct group *group, size_t at, double *sums) {
+                           const struct group *group, size_t offset, double *sums) {
     float of_x[CHANNELS];
     float of_dy[CHANNELS];
     float of_dx[CHANNELS];
-    const float *x = cpu_read(state->precision, call->in[0], at, group->count, of_x);
-    const float *dy = cpu_read(state->precision, call->out_gradient, at, group->count, of_dy);
+    const float *x = cpu_read(state->precision, call->in[0], offset, group->count, of_x);
+    const float *dy = cpu_read(state->precision, call->out_gradient, offset, group->count, of_dy);
     for (size_t c = 0; c < group->count; c++) {
         sums[c] += dy[c] * x[c];
     }
     if (call->in_gradient[0] != NULL) {
-        float *dx = cpu_target(state->precision, call->in_gradient[0], at, group->count,
+        float *dx = cpu_target(state->precision, call->in_gradient[0], offset, group->count,
                                call->add[0], of_dx);
         for (size_t c = 0; c < group->count; c++) {
             dx[c] += dy[c] * (group->open[c] + state->keep);
         }
-        cpu_write(state->precision, call->in_gradient[0], at, group->count, dx);
+        cpu_write(state->precision, call->in_gradient[0], offset, group->count, dx);
     }
 }
 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < state->images * state->groups; number++) {
-        const struct group group = make_group(state, call, number);
+    for (size_t index = 0; index < state->images * state->groups; index++) {
+        const struct group group = make_group(state, call, index);
         double sums[CHANNELS] = {0};
         float temporary[CHANNELS];
         for (size_t pixel = 0; pixel < state->pixels; pixel++) {

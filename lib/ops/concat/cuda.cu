@@ -21,7 +21,7 @@ template <typename T>
 struct parts {
     size_t pixels, one, other; // channels of both
     const T *a, *b, *dy;
-    T *made, *da, *db;
+    T *result, *da, *db;
     bool add_a, add_b;
 };
 
@@ -32,34 +32,34 @@ struct pack_place {
 };
 
 template <typename T, int N>
-__device__ inline pack_place pack_of_thread(const parts<T> &at) {
+__device__ inline pack_place pack_of_thread(const parts<T> &args) {
     const size_t first = thread_number() * N;
-    const size_t pixel = first / (at.one + at.other);
-    const size_t c = first % (at.one + at.other);
-    const bool of_one = c < at.one;
-    return {pixel < at.pixels, of_one, first,
-            of_one ? pixel * at.one + c : pixel * at.other + c - at.one};
+    const size_t pixel = first / (args.one + args.other);
+    const size_t c = first % (args.one + args.other);
+    const bool of_one = c < args.one;
+    return {pixel < args.pixels, of_one, first,
+            of_one ? pixel * args.one + c : pixel * args.other + c - args.one};
 }
 
 template <typename T, int N>
-__global__ void concat_forward(const parts<T> at) {
-    const pack_place place = pack_of_thread<T, N>(at);
+__global__ void concat_forward(const parts<T> args) {
+    const pack_place place = pack_of_thread<T, N>(args);
     if (place.any) {
-        const T *from = (place.of_one ? at.a : at.b) + place.part;
-        *(pack<T, N> *)(at.made + place.whole) = *(const pack<T, N> *)from;
+        const T *from = (place.of_one ? args.a : args.b) + place.part;
+        *(pack<T, N> *)(args.result + place.whole) = *(const pack<T, N> *)from;
     }
 }
 
 template <typename T, int N>
-__global__ void concat_backward(const parts<T> at) {
-    const pack_place place = pack_of_thread<T, N>(at);
-    T *to = place.of_one ? at.da : at.db;
+__global__ void concat_backward(const parts<T> args) {
+    const pack_place place = pack_of_thread<T, N>(args);
+    T *to = place.of_one ? args.da : args.db;
     if (!place.any || to == NULL) {
         return;
     }
     float dy[N];
-    read_pack(at.dy + place.whole, dy);
-    if (place.of_one ? at.add_a : at.add_b) {
+    read_pack(args.dy + place.whole, dy);
+    if (place.of_one ? args.add_a : args.add_b) {
         float before[N];
         read_pack(to + place.part, before);
         for (int i = 0; i < N; i++) {

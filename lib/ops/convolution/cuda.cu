@@ -48,8 +48,8 @@ struct convolution_shape shape_by_fours(const struct convolution_shape *shape) {
     return inner;
 }
 
-void release(void *made) {
-    struct state *state = (struct state *)made;
+void release(void *memory) {
+    struct state *state = (struct state *)memory;
     cuda_convolution_release(state->convolution);
     state->backend->calls->release(state->backend, state->weights);
     state->backend->calls->release(state->backend, state->bias);
@@ -111,55 +111,56 @@ struct weights {
     const float *from, *own_bias;
     const float *scale, *shift, *mean, *variance; // of the norm, NULL: none
     T *to, *bias;
-    const T *made; // a gradient, and what it is added to
+    const T *weight_gradient; // a gradient, and what it is added to
     float *gradient;
 };
 
 // Which parameter weight i of cuDNN's is; NONE: a 0 beside the window.
 template <typename T>
-__device__ inline size_t parameter_index(const weights<T> &at, size_t i) {
-    size_t c = i % at.inner_channels;
-    size_t x = i / at.inner_channels % at.inner_window;
-    size_t y = i / at.inner_channels / at.inner_window % at.inner_window;
-    const size_t out = i / at.inner_channels / at.inner_window / at.inner_window;
-    if (at.by_fours) {
-        const size_t which = c / at.channels;
-        c %= at.channels;
-        y = 2 * y + which / 2 + at.pad - 2 * at.above; // beyond the window if it is below 0
-        x = 2 * x + which % 2 + at.pad - 2 * at.above;
-        if (which >= 4 || y >= at.window || x >= at.window) {
+__device__ inline size_t parameter_index(const weights<T> &args, size_t i) {
+    size_t c = i % args.inner_channels;
+    size_t x = i / args.inner_channels % args.inner_window;
+    size_t y = i / args.inner_channels / args.inner_window % args.inner_window;
+    const size_t out = i / args.inner_channels / args.inner_window / args.inner_window;
+    if (args.by_fours) {
+        const size_t which = c / args.channels;
+        c %= args.channels;
+        y = 2 * y + which / 2 + args.pad - 2 * args.above; // beyond the window if it is below 0
+        x = 2 * x + which % 2 + args.pad - 2 * args.above;
+        if (which >= 4 || y >= args.window || x >= args.window) {
             return NONE;
         }
     }
-    return ((out * at.channels + c) * at.window + y) * at.window + x;
+    return ((out * args.channels + c) * args.window + y) * args.window + x;
 }
 
 // w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
 template <typename T>
-__global__ void convolution_prepare(const weights<T> at) {
+__global__ void convolution_prepare(const weights<T> args) {
     const size_t i = thread_number();
-    if (i >= at.count) {
+    if (i >= args.count) {
         return;
     }
-    const size_t of_out = at.inner_channels * at.inner_window * at.inner_window;
+    const size_t of_out = args.inner_channels * args.inner_window * args.inner_window;
     const size_t out = i / of_out;
-    const size_t from = parameter_index(at, i);
+    const size_t from = parameter_index(args, i);
     const double factor =
-        at.scale != NULL ? at.scale[out] / sqrt(at.variance[out] + NORM_EPSILON) : 1;
-    from_float(from == NONE ? 0 : (float)(at.from[from] * factor), &at.to[i]);
+        args.scale != NULL ? args.scale[out] / sqrt(args.variance[out] + NORM_EPSILON) : 1;
+    from_float(from == NONE ? 0 : (float)(args.from[from] * factor), &args.to[i]);
     if (i % of_out == 0) {
-        const double own = at.own_bias != NULL ? at.own_bias[out] : 0;
-        from_float((float)(at.scale != NULL ? (own - at.mean[out]) * factor + at.shift[out] : own),
-                   &at.bias[out]);
+        const double own = args.own_bias != NULL ? args.own_bias[out] : 0;
+        from_float(
+            (float)(args.scale != NULL ? (own - args.mean[out]) * factor + args.shift[out] : own),
+            &args.bias[out]);
     }
 }
 
 template <typename T>
-__global__ void convolution_add_gradient(const weights<T> at) {
+__global__ void convolution_add_gradient(const weights<T> args) {
     const size_t i = thread_number();
-    const size_t to = i < at.count ? parameter_index(at, i) : NONE;
+    const size_t to = i < args.count ? parameter_index(args, i) : NONE;
     if (to != NONE) {
-        at.gradient[to] += to_float(at.made[i]);
+        args.gradient[to] += to_float(args.weight_gradient[i]);
     }
 }
 
@@ -167,25 +168,25 @@ template <typename T>
 weights<T> weights_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     float *const *norm = call->parameter + 1 + state->own_bias;
-    weights<T> at = {.count = state->weight_count,
-                     .channels = state->shape.channels,
-                     .window = state->shape.window,
-                     .pad = state->shape.pad,
-                     .above = rows_above(&state->shape),
-                     .inner_channels = state->inner.channels,
-                     .inner_window = state->inner.window,
-                     .by_fours = state->by_fours,
-                     .from = call->parameter[0],
-                     .own_bias = state->own_bias ? call->parameter[1] : NULL};
+    weights<T> args = {.count = state->weight_count,
+                       .channels = state->shape.channels,
+                       .window = state->shape.window,
+                       .pad = state->shape.pad,
+                       .above = rows_above(&state->shape),
+                       .inner_channels = state->inner.channels,
+                       .inner_window = state->inner.window,
+                       .by_fours = state->by_fours,
+                       .from = call->parameter[0],
+                       .own_bias = state->own_bias ? call->parameter[1] : NULL};
     if (state->norm) {
-        at.scale = norm[NORM_SCALE];
-        at.shift = norm[NORM_SHIFT];
-        at.mean = norm[NORM_MEAN];
-        at.variance = norm[NORM_VARIANCE];
+        args.scale = norm[NORM_SCALE];
+        args.shift = norm[NORM_SHIFT];
+        args.mean = norm[NORM_MEAN];
+        args.variance = norm[NORM_VARIANCE];
     }
-    at.to = (T *)state->weights;
-    at.bias = (T *)state->bias;
-    return at;
+    args.to = (T *)state->weights;
+    args.bias = (T *)state->bias;
+    return args;
 }
 
 template <typename T>
@@ -207,25 +208,25 @@ struct bias_sums {
 };
 
 template <typename T, int N>
-__global__ void convolution_bias_sums(const bias_sums<T> at) {
-    const rows_place place = place_of_thread(at.walk, N);
+__global__ void convolution_bias_sums(const bias_sums<T> args) {
+    const rows_place place = place_of_thread(args.walk, N);
     float sum[N] = {0};
     const float nothing[N] = {0};
     for (size_t row = place.first; row < place.end; row += place.step) {
         float dy[N];
-        read_pack(at.dy + row * at.walk.channels + place.channel, dy);
+        read_pack(args.dy + row * args.walk.channels + place.channel, dy);
         for (int i = 0; i < N; i++) {
             sum[i] += dy[i];
         }
     }
-    write_partial_sums(at.walk, place, sum, nothing, at.partial);
+    write_partial_sums(args.walk, place, sum, nothing, args.partial);
 }
 
 template <typename T>
-__global__ void convolution_bias_gradient(const bias_sums<T> at) {
-    const channel_sums sums = sum_partials(at.partial, at.blocks, at.walk.channels);
-    if (sums.mine) {
-        at.gradient[sums.channel] += (float)sums.first;
+__global__ void convolution_bias_gradient(const bias_sums<T> args) {
+    const channel_sums sums = sum_partials(args.partial, args.blocks, args.walk.channels);
+    if (sums.has_channel) {
+        args.gradient[sums.channel] += (float)sums.first;
     }
 }
 
@@ -234,15 +235,15 @@ void add_bias_gradient(const struct call *call, void *partial) {
     const struct state *state = (const struct state *)call->state;
     const struct convolution_shape *shape = &state->shape;
     const size_t rows = shape->images * shape->out_height * shape->out_width;
-    bias_sums<T> at = {.walk = walk_rows(rows, shape->out_channels, N, ROWS_BLOCKS, 4),
-                       .dy = (const T *)call->out_gradient,
-                       .partial = (double *)partial};
-    const dim3 blocks = walk_blocks(at.walk, N);
-    at.blocks = blocks.x;
-    at.gradient = call->gradient[1];
-    launch(state->backend, convolution_bias_sums<T, N>, blocks, walk_threads(at.walk), at);
+    bias_sums<T> args = {.walk = walk_rows(rows, shape->out_channels, N, ROWS_BLOCKS, 4),
+                         .dy = (const T *)call->out_gradient,
+                         .partial = (double *)partial};
+    const dim3 blocks = walk_blocks(args.walk, N);
+    args.blocks = blocks.x;
+    args.gradient = call->gradient[1];
+    launch(state->backend, convolution_bias_sums<T, N>, blocks, walk_threads(args.walk), args);
     launch(state->backend, convolution_bias_gradient<T>, sums_blocks(shape->out_channels), THREADS,
-           at);
+           args);
 }
 
 // ---- the input by fours: pixel (y, x) has those of (2 y, 2 x) to (2 y + 1, 2 x + 1), counted from
@@ -255,23 +256,24 @@ struct fours {
     bf16 *to;
 };
 
-__global__ void convolution_by_fours(const fours at) {
+__global__ void convolution_by_fours(const fours args) {
     const size_t i = thread_number();
-    const size_t c = i % at.inner.channels;
-    const size_t x = i / at.inner.channels % at.inner.width;
-    const size_t y = i / at.inner.channels / at.inner.width % at.inner.height;
-    const size_t image = i / at.inner.channels / at.inner.width / at.inner.height;
-    if (image >= at.inner.images) {
+    const size_t c = i % args.inner.channels;
+    const size_t x = i / args.inner.channels % args.inner.width;
+    const size_t y = i / args.inner.channels / args.inner.width % args.inner.height;
+    const size_t image = i / args.inner.channels / args.inner.width / args.inner.height;
+    if (image >= args.inner.images) {
         return;
     }
-    const size_t which = c / at.shape.channels;
-    const size_t from_y = 2 * y + which / 2 - 2 * at.above; // beyond the image if it is below 0
-    const size_t from_x = 2 * x + which % 2 - 2 * at.above;
-    const bool inside = which < 4 && from_y < at.shape.height && from_x < at.shape.width;
-    at.to[i] = inside ? at.from[((image * at.shape.height + from_y) * at.shape.width + from_x) *
-                                    at.shape.channels +
-                                c % at.shape.channels]
-                      : bf16{0};
+    const size_t which = c / args.shape.channels;
+    const size_t from_y = 2 * y + which / 2 - 2 * args.above; // beyond the image if it is below 0
+    const size_t from_x = 2 * x + which % 2 - 2 * args.above;
+    const bool inside = which < 4 && from_y < args.shape.height && from_x < args.shape.width;
+    args.to[i] =
+        inside ? args.from[((image * args.shape.height + from_y) * args.shape.width + from_x) *
+                               args.shape.channels +
+                           c % args.shape.channels]
+               : bf16{0};
 }
 
 // The input as cuDNN is given it.
@@ -281,25 +283,26 @@ const void *input_of(const struct call *call) {
         return call->in[0];
     }
     const struct convolution_shape *inner = &state->inner;
-    const fours at = {state->shape, *inner, rows_above(&state->shape), (const bf16 *)call->in[0],
-                      (bf16 *)((char *)call->scratch + state->workspace)};
+    const fours args = {state->shape, *inner, rows_above(&state->shape), (const bf16 *)call->in[0],
+                        (bf16 *)((char *)call->scratch + state->workspace)};
     launch(state->backend, convolution_by_fours,
-           blocks_for(inner->images * inner->height * inner->width * inner->channels), THREADS, at);
-    return at.to;
+           blocks_for(inner->images * inner->height * inner->width * inner->channels), THREADS,
+           args);
+    return args.to;
 }
 
 // ---- passes
 
 template <typename T>
-void add_weight_gradient(const struct call *call, void *made) {
+void add_weight_gradient(const struct call *call, void *weight_gradient) {
     const struct state *state = (const struct state *)call->state;
-    cuda_convolution_weight_gradient(state->convolution, input_of(call), call->out_gradient, made,
-                                     call->scratch);
-    weights<T> at = weights_of<T>(call);
-    at.made = (const T *)made;
-    at.gradient = call->gradient[0];
+    cuda_convolution_weight_gradient(state->convolution, input_of(call), call->out_gradient,
+                                     weight_gradient, call->scratch);
+    weights<T> args = weights_of<T>(call);
+    args.weight_gradient = (const T *)weight_gradient;
+    args.gradient = call->gradient[0];
     launch(state->backend, convolution_add_gradient<T>, blocks_for(state->weight_count), THREADS,
-           at);
+           args);
 }
 
 void prepare(const struct call *call) {
@@ -319,10 +322,10 @@ void forward(const struct call *call) {
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const enum precision precision = state->backend->precision;
-    char *made = (char *)call->scratch + state->workspace + state->input;
-    char *partial = made + rounded(state->weight_count * precision_size(precision));
+    char *weight_gradient = (char *)call->scratch + state->workspace + state->input;
+    char *partial = weight_gradient + rounded(state->weight_count * precision_size(precision));
     if (call->gradient[0] != NULL) {
-        BY_PRECISION(precision, add_weight_gradient, call, made);
+        BY_PRECISION(precision, add_weight_gradient, call, weight_gradient);
     }
     if (state->own_bias && call->gradient[1] != NULL) {
         BY_PACK(precision, state->shape.out_channels, add_bias_gradient, call, partial);

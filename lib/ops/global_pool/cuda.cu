@@ -20,84 +20,85 @@ template <typename T>
 struct pooling {
     rows_walk walk;
     const T *from; // the input, or the output's gradient
-    T *made;
+    T *result;
     double *partial;
     size_t blocks;
     bool add;
 };
 
 template <typename T, int N>
-__global__ void global_pool_sums(const pooling<T> at) {
-    const rows_place place = place_of_thread(at.walk, N);
-    const T *image = at.from + blockIdx.z * at.walk.rows * at.walk.channels + place.channel;
+__global__ void global_pool_sums(const pooling<T> args) {
+    const rows_place place = place_of_thread(args.walk, N);
+    const T *image = args.from + blockIdx.z * args.walk.rows * args.walk.channels + place.channel;
     const float nothing[N] = {0};
     float sum[N] = {0};
     for (size_t row = place.first; row < place.end; row += place.step) {
         float x[N];
-        read_pack(image + row * at.walk.channels, x);
+        read_pack(image + row * args.walk.channels, x);
         for (int i = 0; i < N; i++) {
             sum[i] += x[i];
         }
     }
-    write_partial_sums(at.walk, place, sum, nothing,
-                       partial_of_image(at.partial, at.walk, at.blocks));
+    write_partial_sums(args.walk, place, sum, nothing,
+                       partial_of_image(args.partial, args.walk, args.blocks));
 }
 
 template <typename T>
-__global__ void global_pool_means(const pooling<T> at) {
-    const channel_sums sums = sum_image_partials(at.partial, at.walk, at.blocks);
-    if (sums.mine) {
-        from_float((float)(sums.first / (double)at.walk.rows),
-                   &at.made[blockIdx.z * at.walk.channels + sums.channel]);
+__global__ void global_pool_means(const pooling<T> args) {
+    const channel_sums sums = sum_image_partials(args.partial, args.walk, args.blocks);
+    if (sums.has_channel) {
+        from_float((float)(sums.first / (double)args.walk.rows),
+                   &args.result[blockIdx.z * args.walk.channels + sums.channel]);
     }
 }
 
 template <typename T, int N>
-__global__ void global_pool_backward(const pooling<T> at) {
-    const rows_place place = place_of_thread(at.walk, N);
+__global__ void global_pool_backward(const pooling<T> args) {
+    const rows_place place = place_of_thread(args.walk, N);
     if (place.first >= place.end) {
         return;
     }
-    const float share = 1.0F / (float)at.walk.rows;
-    T *image = at.made + blockIdx.z * at.walk.rows * at.walk.channels + place.channel;
+    const float share = 1.0F / (float)args.walk.rows;
+    T *image = args.result + blockIdx.z * args.walk.rows * args.walk.channels + place.channel;
     float dy[N];
-    read_pack(at.from + blockIdx.z * at.walk.channels + place.channel, dy);
+    read_pack(args.from + blockIdx.z * args.walk.channels + place.channel, dy);
     for (size_t row = place.first; row < place.end; row += place.step) {
         float sum[N] = {0};
-        if (at.add) {
-            read_pack(image + row * at.walk.channels, sum);
+        if (args.add) {
+            read_pack(image + row * args.walk.channels, sum);
         }
         for (int i = 0; i < N; i++) {
             sum[i] += share * dy[i];
         }
-        write_pack(sum, image + row * at.walk.channels);
+        write_pack(sum, image + row * args.walk.channels);
     }
 }
 
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    pooling<T> at = {
+    pooling<T> args = {
         .walk = walk_rows(state->pixels, state->channels, N, image_blocks(state->images), 4),
         .from = (const T *)call->in[0],
-        .made = (T *)call->out,
+        .result = (T *)call->out,
         .partial = (double *)call->scratch};
-    const dim3 blocks = image_walk_blocks(at.walk, N, state->images);
-    at.blocks = blocks.x;
-    launch(state->backend, global_pool_sums<T, N>, blocks, walk_threads(at.walk), at);
+    const dim3 blocks = image_walk_blocks(args.walk, N, state->images);
+    args.blocks = blocks.x;
+    launch(state->backend, global_pool_sums<T, N>, blocks, walk_threads(args.walk), args);
     launch(state->backend, global_pool_means<T>, sums_blocks(state->channels, state->images),
-           THREADS, at);
+           THREADS, args);
 }
 
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const pooling<T> at = {.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8),
-                           .from = (const T *)call->out_gradient,
-                           .made = (T *)call->in_gradient[0],
-                           .add = call->add[0]};
-    launch(state->backend, global_pool_backward<T, N>, image_walk_blocks(at.walk, N, state->images),
-           walk_threads(at.walk), at);
+    const pooling<T> args = {.walk =
+                                 walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8),
+                             .from = (const T *)call->out_gradient,
+                             .result = (T *)call->in_gradient[0],
+                             .add = call->add[0]};
+    launch(state->backend, global_pool_backward<T, N>,
+           image_walk_blocks(args.walk, N, state->images), walk_threads(args.walk), args);
 }
 
 CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)

@@ -49,16 +49,16 @@ static void draw(const struct state *state, const struct call *call, size_t imag
 VECTORISED static void products(const float *x, const float *weights, size_t pixels,
                                 size_t channels, float bias, float *out) {
     for (size_t pixel = 0; pixel < pixels; pixel++) {
-        const float *at = x + pixel * channels;
+        const float *of_pixel = x + pixel * channels;
         float sums[8] = {bias};
         size_t c = 0;
         for (; c + 8 <= channels; c += 8) {
             for (size_t lane = 0; lane < 8; lane++) {
-                sums[lane] += at[c + lane] * weights[c + lane];
+                sums[lane] += of_pixel[c + lane] * weights[c + lane];
             }
         }
         for (; c < channels; c++) {
-            sums[0] += at[c] * weights[c];
+            sums[0] += of_pixel[c] * weights[c];
         }
         out[pixel] = ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
                      ((sums[2] + sums[6]) + (sums[3] + sums[7]));
@@ -68,9 +68,9 @@ VECTORISED static void products(const float *x, const float *weights, size_t pix
 static void forward(const struct call *call) {
     const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < state->images * state->blocks; number++) {
-        const size_t image = number / state->blocks;
-        const size_t pixel = number % state->blocks * state->block;
+    for (size_t index = 0; index < state->images * state->blocks; index++) {
+        const size_t image = index / state->blocks;
+        const size_t pixel = index % state->blocks * state->block;
         const size_t left = state->pixels - pixel;
         const size_t pixels = left < state->block ? left : state->block;
         const size_t first = image * state->pixels + pixel;
@@ -91,19 +91,19 @@ VECTORISED static void block_gradients(const float *x, const float *dy, const fl
                                        size_t pixels, size_t channels, float *sums, float *dx) {
     memset(sums, 0, channels * sizeof *sums);
     for (size_t pixel = 0; pixel < pixels; pixel++) {
-        const size_t at = pixel * channels;
+        const size_t offset = pixel * channels;
         for (size_t c = 0; c < channels; c++) {
-            sums[c] += dy[pixel] * x[at + c];
-            dx[at + c] += dy[pixel] * weights[c];
+            sums[c] += dy[pixel] * x[offset + c];
+            dx[offset + c] += dy[pixel] * weights[c];
         }
     }
 }
 
-static void backward_block(const struct state *state, const struct call *call, size_t number,
+static void backward_block(const struct state *state, const struct call *call, size_t index,
                            double *sums) {
     const size_t channels = state->channels;
-    const size_t image = number / state->blocks;
-    const size_t pixel = number % state->blocks * state->block;
+    const size_t image = index / state->blocks;
+    const size_t pixel = index % state->blocks * state->block;
     const size_t left = state->pixels - pixel;
     const size_t pixels = left < state->block ? left : state->block;
     const size_t first = image * state->pixels + pixel;
@@ -138,13 +138,13 @@ static void backward(const struct call *call) {
     const size_t wide = state->channels + 1;
     double *sums = call->scratch;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t number = 0; number < blocks; number++) {
-        backward_block(state, call, number, sums + number * wide);
+    for (size_t index = 0; index < blocks; index++) {
+        backward_block(state, call, index, sums + index * wide);
     }
     for (size_t c = 0; c < wide; c++) {
         double sum = 0;
-        for (size_t number = 0; number < blocks; number++) {
-            sum += sums[number * wide + c];
+        for (size_t index = 0; index < blocks; index++) {
+            sum += sums[index * wide + c];
         }
         float *to = c < state->channels ? &call->gradient[0][c] : call->gradient[1];
         *to += (float)sum;

@@ -39,25 +39,25 @@ struct drawing {
     float *factors, *products; // images x channels: of dropout, and weights times them
 };
 
-__global__ void head_convolution_draw(const drawing at) {
+__global__ void head_convolution_draw(const drawing args) {
     const size_t i = thread_number();
-    if (i >= at.images * at.channels) {
+    if (i >= args.images * args.channels) {
         return;
     }
-    const size_t channel = i % at.channels;
-    at.factors[i] =
-        head_convolution_dropout(*at.seed ^ at.salt, i / at.channels, channel, at.dropout);
-    at.products[i] = at.factors[i] * at.weights[channel];
+    const size_t channel = i % args.channels;
+    args.factors[i] =
+        head_convolution_dropout(*args.seed ^ args.salt, i / args.channels, channel, args.dropout);
+    args.products[i] = args.factors[i] * args.weights[channel];
 }
 
 drawing draw(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const size_t count = state->images * state->channels;
     float *factors = (float *)call->scratch;
-    const drawing at = {call->seed,     call->salt,         state->images, state->channels,
-                        state->dropout, call->parameter[0], factors,       factors + count};
-    launch(state->backend, head_convolution_draw, blocks_for(count), THREADS, at);
-    return at;
+    const drawing args = {call->seed,     call->salt,         state->images, state->channels,
+                          state->dropout, call->parameter[0], factors,       factors + count};
+    launch(state->backend, head_convolution_draw, blocks_for(count), THREADS, args);
+    return args;
 }
 
 // ---- forward
@@ -78,67 +78,67 @@ struct heads {
 };
 
 template <typename T, int N>
-__global__ void head_convolution_forward(const heads<T> at) {
+__global__ void head_convolution_forward(const heads<T> args) {
     const size_t thread = thread_number();
-    const size_t pixel = thread / at.lanes;
-    const size_t lane = thread % at.lanes;
+    const size_t pixel = thread / args.lanes;
+    const size_t lane = thread % args.lanes;
     float sum = 0;
-    if (pixel < at.all) {
-        const float *weights = at.weights + pixel / at.pixels * at.channels;
-        for (size_t c = lane * N; c < at.channels; c += at.lanes * N) {
+    if (pixel < args.all) {
+        const float *weights = args.weights + pixel / args.pixels * args.channels;
+        for (size_t c = lane * N; c < args.channels; c += args.lanes * N) {
             float x[N];
-            read_pack(at.x + pixel * at.channels + c, x);
+            read_pack(args.x + pixel * args.channels + c, x);
             for (int i = 0; i < N; i++) {
                 sum += x[i] * weights[c + i];
             }
         }
     }
-    for (unsigned apart = at.lanes / 2; apart > 0; apart /= 2) {
+    for (unsigned apart = args.lanes / 2; apart > 0; apart /= 2) {
         sum += __shfl_xor_sync(0xFFFFFFFFu, sum, apart);
     }
-    if (pixel < at.all && lane == 0) {
-        at.out[pixel] = sum + *at.bias;
+    if (pixel < args.all && lane == 0) {
+        args.out[pixel] = sum + *args.bias;
     }
 }
 
 // ---- backward
 
 template <typename T, int N>
-__global__ void head_convolution_backward(const heads<T> at) {
-    const rows_place place = place_of_thread(at.walk, N);
+__global__ void head_convolution_backward(const heads<T> args) {
+    const rows_place place = place_of_thread(args.walk, N);
     float of_weights[N] = {0};
     float of_bias[N] = {0};
     for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = row * at.channels + place.channel;
-        const size_t image = row / at.pixels * at.channels + place.channel;
-        const float dy = at.dy[row];
+        const size_t here = row * args.channels + place.channel;
+        const size_t image = row / args.pixels * args.channels + place.channel;
+        const float dy = args.dy[row];
         float x[N];
         float before[N] = {0};
-        read_pack(at.x + here, x);
-        if (at.add) {
-            read_pack(at.dx + here, before);
+        read_pack(args.x + here, x);
+        if (args.add) {
+            read_pack(args.dx + here, before);
         }
         for (int i = 0; i < N; i++) {
-            of_weights[i] += dy * x[i] * at.factors[image + i];
+            of_weights[i] += dy * x[i] * args.factors[image + i];
             of_bias[i] += dy;
-            x[i] = before[i] + dy * at.weights[image + i];
+            x[i] = before[i] + dy * args.weights[image + i];
         }
-        if (at.dx != NULL) {
-            write_pack(x, at.dx + here);
+        if (args.dx != NULL) {
+            write_pack(x, args.dx + here);
         }
     }
-    write_partial_sums(at.walk, place, of_weights, of_bias, at.partial);
+    write_partial_sums(args.walk, place, of_weights, of_bias, args.partial);
 }
 
 template <typename T>
-__global__ void head_convolution_gradients(const heads<T> at) {
-    const channel_sums sums = sum_partials(at.partial, at.blocks, at.channels);
-    if (!sums.mine) {
+__global__ void head_convolution_gradients(const heads<T> args) {
+    const channel_sums sums = sum_partials(args.partial, args.blocks, args.channels);
+    if (!sums.has_channel) {
         return;
     }
-    at.weight_gradient[sums.channel] += (float)sums.first;
+    args.weight_gradient[sums.channel] += (float)sums.first;
     if (sums.channel == 0) {
-        *at.bias_gradient += (float)sums.second;
+        *args.bias_gradient += (float)sums.second;
     }
 }
 
@@ -148,46 +148,46 @@ template <typename T>
 heads<T> heads_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const drawing drawn = draw(call);
-    heads<T> at = {};
-    at.pixels = state->pixels;
-    at.all = state->images * state->pixels;
-    at.channels = state->channels;
-    at.x = (const T *)call->in[0];
-    at.weights = drawn.products;
-    at.factors = drawn.factors;
-    at.bias = call->parameter[1];
-    return at;
+    heads<T> args = {};
+    args.pixels = state->pixels;
+    args.all = state->images * state->pixels;
+    args.channels = state->channels;
+    args.x = (const T *)call->in[0];
+    args.weights = drawn.products;
+    args.factors = drawn.factors;
+    args.bias = call->parameter[1];
+    return args;
 }
 
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    heads<T> at = heads_of<T>(call);
-    at.out = (float *)call->out;
-    at.lanes = 1;
-    while (at.lanes < 32 && 2 * at.lanes * N <= state->channels) {
-        at.lanes *= 2;
+    heads<T> args = heads_of<T>(call);
+    args.out = (float *)call->out;
+    args.lanes = 1;
+    while (args.lanes < 32 && 2 * args.lanes * N <= state->channels) {
+        args.lanes *= 2;
     }
-    launch(state->backend, head_convolution_forward<T, N>, blocks_for(at.all * at.lanes), THREADS,
-           at);
+    launch(state->backend, head_convolution_forward<T, N>, blocks_for(args.all * args.lanes),
+           THREADS, args);
 }
 
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    heads<T> at = heads_of<T>(call);
-    at.dx = (T *)call->in_gradient[0];
-    at.add = call->add[0] && at.dx != NULL;
-    at.dy = (const float *)call->out_gradient;
-    at.partial = (double *)((char *)call->scratch + state->factor_bytes);
-    at.weight_gradient = call->gradient[0];
-    at.bias_gradient = call->gradient[1];
-    at.walk = walk_rows(at.all, state->channels, N, ROWS_BLOCKS, 4);
-    const dim3 blocks = walk_blocks(at.walk, N);
-    at.blocks = blocks.x;
-    launch(state->backend, head_convolution_backward<T, N>, blocks, walk_threads(at.walk), at);
+    heads<T> args = heads_of<T>(call);
+    args.dx = (T *)call->in_gradient[0];
+    args.add = call->add[0] && args.dx != NULL;
+    args.dy = (const float *)call->out_gradient;
+    args.partial = (double *)((char *)call->scratch + state->factor_bytes);
+    args.weight_gradient = call->gradient[0];
+    args.bias_gradient = call->gradient[1];
+    args.walk = walk_rows(args.all, state->channels, N, ROWS_BLOCKS, 4);
+    const dim3 blocks = walk_blocks(args.walk, N);
+    args.blocks = blocks.x;
+    launch(state->backend, head_convolution_backward<T, N>, blocks, walk_threads(args.walk), args);
     launch(state->backend, head_convolution_gradients<T>, sums_blocks(state->channels), THREADS,
-           at);
+           args);
 }
 
 CUDA_PASSES_BY_PACK(state->backend->precision, state->channels)

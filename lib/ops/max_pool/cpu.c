@@ -28,31 +28,31 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     return true;
 }
 
-VECTORISED static void keep_greater(const float *x, size_t channels, uint8_t number, float *most,
+VECTORISED static void keep_greater(const float *x, size_t channels, uint8_t index, float *maximum,
                                     uint8_t *from) {
     for (size_t c = 0; c < channels; c++) {
-        from[c] = x[c] > most[c] ? number : from[c];
-        most[c] = x[c] > most[c] ? x[c] : most[c];
+        from[c] = x[c] > maximum[c] ? index : from[c];
+        maximum[c] = x[c] > maximum[c] ? x[c] : maximum[c];
     }
 }
 
 static void pool_pixel(const struct state *state, const struct call *call, size_t row,
-                       size_t column, float *most, uint8_t *from) {
+                       size_t column, float *maximum, uint8_t *from) {
     const struct shape in = state->in;
     const size_t image = row / state->out.h;
     const size_t y = row % state->out.h;
     float temporary[CPU_BLOCK];
     for (size_t c = 0; c < in.c; c++) {
-        most[c] = -INFINITY;
+        maximum[c] = -INFINITY;
         from[c] = 0;
     }
     for (size_t k = 0; k < 9; k++) { // unsigned arithmetic wraps above the image, too
         const size_t iy = 2 * y + k / 3 - 1;
         const size_t ix = 2 * column + k % 3 - 1;
         if (iy < in.h && ix < in.w) {
-            const size_t at = ((image * in.h + iy) * in.w + ix) * in.c;
-            keep_greater(cpu_read(state->precision, call->in[0], at, in.c, temporary), in.c,
-                         (uint8_t)k, most, from);
+            const size_t offset = ((image * in.h + iy) * in.w + ix) * in.c;
+            keep_greater(cpu_read(state->precision, call->in[0], offset, in.c, temporary), in.c,
+                         (uint8_t)k, maximum, from);
         }
     }
 }
@@ -63,19 +63,20 @@ static void forward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < out.n * out.h; row++) {
         for (size_t x = 0; x < out.w; x++) {
-            const size_t at = (row * out.w + x) * out.c;
+            const size_t offset = (row * out.w + x) * out.c;
             float temporary[CPU_BLOCK];
-            float *most = cpu_target(state->precision, call->out, at, out.c, false, temporary);
-            pool_pixel(state, call, row, x, most, (uint8_t *)call->saved + at);
-            cpu_write(state->precision, call->out, at, out.c, most);
+            float *maximum =
+                cpu_target(state->precision, call->out, offset, out.c, false, temporary);
+            pool_pixel(state, call, row, x, maximum, (uint8_t *)call->saved + offset);
+            cpu_write(state->precision, call->out, offset, out.c, maximum);
         }
     }
 }
 
-VECTORISED static void add_where(const float *dy, const uint8_t *from, uint8_t number,
+VECTORISED static void add_where(const float *dy, const uint8_t *from, uint8_t index,
                                  size_t channels, float *dx) {
     for (size_t c = 0; c < channels; c++) {
-        dx[c] += from[c] == number ? dy[c] : 0;
+        dx[c] += from[c] == index ? dy[c] : 0;
     }
 }
 
@@ -89,10 +90,10 @@ static void gather(const struct state *state, const struct call *call, size_t ro
     for (size_t oy = y / 2; oy <= (y + 1) / 2; oy++) {
         for (size_t ox = x / 2; ox <= (x + 1) / 2; ox++) {
             if (oy < out.h && ox < out.w) {
-                const size_t at = ((image * out.h + oy) * out.w + ox) * out.c;
-                const size_t number = (y + 1 - 2 * oy) * 3 + (x + 1 - 2 * ox);
-                add_where(cpu_read(state->precision, call->out_gradient, at, out.c, temporary),
-                          (const uint8_t *)call->saved + at, (uint8_t)number, out.c, dx);
+                const size_t offset = ((image * out.h + oy) * out.w + ox) * out.c;
+                const size_t index = (y + 1 - 2 * oy) * 3 + (x + 1 - 2 * ox);
+                add_where(cpu_read(state->precision, call->out_gradient, offset, out.c, temporary),
+                          (const uint8_t *)call->saved + offset, (uint8_t)index, out.c, dx);
             }
         }
     }
@@ -104,12 +105,12 @@ static void backward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < in.n * in.h; row++) {
         for (size_t x = 0; x < in.w; x++) {
-            const size_t at = (row * in.w + x) * in.c;
+            const size_t offset = (row * in.w + x) * in.c;
             float temporary[CPU_BLOCK];
-            float *dx = cpu_target(state->precision, call->in_gradient[0], at, in.c, call->add[0],
-                                   temporary);
+            float *dx = cpu_target(state->precision, call->in_gradient[0], offset, in.c,
+                                   call->add[0], temporary);
             gather(state, call, row, x, dx);
-            cpu_write(state->precision, call->in_gradient[0], at, in.c, dx);
+            cpu_write(state->precision, call->in_gradient[0], offset, in.c, dx);
         }
     }
 }

@@ -19,91 +19,91 @@ template <typename T>
 struct maps {
     struct shape in, out;
     const T *x, *dy;
-    T *made;
+    T *result;
     uint8_t *from;
     bool add;
 };
 
 template <typename T, int N>
-__global__ void max_pool_forward(const maps<T> at) {
-    const pixel place = pixel_of_thread(at.out, N);
-    if (place.image >= at.out.n) {
+__global__ void max_pool_forward(const maps<T> args) {
+    const pixel place = pixel_of_thread(args.out, N);
+    if (place.image >= args.out.n) {
         return;
     }
-    float most[N];
+    float maximum[N];
     pack<uint8_t, N> from;
     for (int i = 0; i < N; i++) {
-        most[i] = -INFINITY;
-        from.at[i] = 0;
+        maximum[i] = -INFINITY;
+        from.values[i] = 0;
     }
     for (size_t k = 0; k < 9; k++) { // unsigned arithmetic wraps above the image, too
         const size_t y = 2 * place.y + k / 3 - 1;
         const size_t x = 2 * place.x + k % 3 - 1;
-        if (y < at.in.h && x < at.in.w) {
+        if (y < args.in.h && x < args.in.w) {
             float here[N];
-            read_pack(at.x + index_at(at.in, place, y, x), here);
+            read_pack(args.x + index_at(args.in, place, y, x), here);
             for (int i = 0; i < N; i++) {
-                from.at[i] = here[i] > most[i] ? (uint8_t)k : from.at[i];
-                most[i] = here[i] > most[i] ? here[i] : most[i];
+                from.values[i] = here[i] > maximum[i] ? (uint8_t)k : from.values[i];
+                maximum[i] = here[i] > maximum[i] ? here[i] : maximum[i];
             }
         }
     }
-    const size_t to = index_at(at.out, place, place.y, place.x);
-    write_pack(most, at.made + to);
-    *(pack<uint8_t, N> *)(at.from + to) = from;
+    const size_t to = index_at(args.out, place, place.y, place.x);
+    write_pack(maximum, args.result + to);
+    *(pack<uint8_t, N> *)(args.from + to) = from;
 }
 
 template <typename T, int N>
-__global__ void max_pool_backward(const maps<T> at) {
-    const pixel place = pixel_of_thread(at.in, N);
-    if (place.image >= at.in.n) {
+__global__ void max_pool_backward(const maps<T> args) {
+    const pixel place = pixel_of_thread(args.in, N);
+    if (place.image >= args.in.n) {
         return;
     }
-    const size_t to = index_at(at.in, place, place.y, place.x);
+    const size_t to = index_at(args.in, place, place.y, place.x);
     float sum[N] = {0};
-    if (at.add) {
-        read_pack(at.made + to, sum);
+    if (args.add) {
+        read_pack(args.result + to, sum);
     }
     for (size_t oy = place.y / 2; oy <= (place.y + 1) / 2; oy++) { // the windows over the pixel
         for (size_t ox = place.x / 2; ox <= (place.x + 1) / 2; ox++) {
-            if (oy >= at.out.h || ox >= at.out.w) {
+            if (oy >= args.out.h || ox >= args.out.w) {
                 continue;
             }
-            const size_t here = index_at(at.out, place, oy, ox);
-            const uint8_t number = (uint8_t)((place.y + 1 - 2 * oy) * 3 + (place.x + 1 - 2 * ox));
-            const pack<uint8_t, N> from = *(const pack<uint8_t, N> *)(at.from + here);
+            const size_t here = index_at(args.out, place, oy, ox);
+            const uint8_t index = (uint8_t)((place.y + 1 - 2 * oy) * 3 + (place.x + 1 - 2 * ox));
+            const pack<uint8_t, N> from = *(const pack<uint8_t, N> *)(args.from + here);
             float dy[N];
-            read_pack(at.dy + here, dy);
+            read_pack(args.dy + here, dy);
             for (int i = 0; i < N; i++) {
-                sum[i] += from.at[i] == number ? dy[i] : 0;
+                sum[i] += from.values[i] == index ? dy[i] : 0;
             }
         }
     }
-    write_pack(sum, at.made + to);
+    write_pack(sum, args.result + to);
 }
 
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const maps<T> at = {state->in, state->out,     (const T *)call->in[0],
-                        NULL,      (T *)call->out, (uint8_t *)call->saved,
-                        false};
+    const maps<T> args = {state->in, state->out,     (const T *)call->in[0],
+                          NULL,      (T *)call->out, (uint8_t *)call->saved,
+                          false};
     launch(state->backend, max_pool_forward<T, N>, blocks_for(shape_count(state->out) / N), THREADS,
-           at);
+           args);
 }
 
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const maps<T> at = {state->in,
-                        state->out,
-                        NULL,
-                        (const T *)call->out_gradient,
-                        (T *)call->in_gradient[0],
-                        (uint8_t *)call->saved,
-                        call->add[0]};
+    const maps<T> args = {state->in,
+                          state->out,
+                          NULL,
+                          (const T *)call->out_gradient,
+                          (T *)call->in_gradient[0],
+                          (uint8_t *)call->saved,
+                          call->add[0]};
     launch(state->backend, max_pool_backward<T, N>, blocks_for(shape_count(state->in) / N), THREADS,
-           at);
+           args);
 }
 
 CUDA_PASSES_BY_PACK(state->backend->precision, state->in.c)

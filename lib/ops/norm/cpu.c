@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_CHUNKS 64
+#define MAX_CHUNKS 64
 #define WIDE 64  // channels that loops over a row are worth their start for,
 #define MANY 512 // with so many pixels
 
@@ -27,19 +27,19 @@ struct state {
 };
 
 static struct normal saved_normal(const struct state *state, const struct call *call) {
-    float *at = call->saved;
-    return (struct normal){at, at + state->channels, at + 2 * state->channels};
+    float *saved = call->saved;
+    return (struct normal){saved, saved + state->channels, saved + 2 * state->channels};
 }
 
 static struct sums chunk_sums(const struct state *state, void *scratch, size_t chunk) {
-    double *at = (double *)scratch + chunk * 2 * state->channels;
-    return (struct sums){at, at + state->channels};
+    double *sums = (double *)scratch + chunk * 2 * state->channels;
+    return (struct sums){sums, sums + state->channels};
 }
 
-// Room for four floats a channel.
+// Memory for four floats a channel.
 static float *behind_sums(const struct state *state, void *scratch) {
-    void *at = (char *)scratch + state->chunks * 2 * state->channels * sizeof(double);
-    return at;
+    void *memory = (char *)scratch + state->chunks * 2 * state->channels * sizeof(double);
+    return memory;
 }
 
 static size_t strands_of(size_t pixels, size_t channels) {
@@ -71,7 +71,7 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
     const size_t channels = shape.c * strands;
     const size_t block = NORM_BLOCK / channels;
     const size_t blocks = (rows + block - 1) / block;
-    const size_t per_chunk = (blocks + MOST_CHUNKS - 1) / MOST_CHUNKS;
+    const size_t per_chunk = (blocks + MAX_CHUNKS - 1) / MAX_CHUNKS;
     *state = (struct state){.rows = rows,
                             .channels = channels,
                             .own = shape.c,
@@ -188,17 +188,17 @@ static void forward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < state->rows; row += state->block) {
         const size_t rows = state->rows - row < state->block ? state->rows - row : state->block;
-        const size_t at = row * channels;
+        const size_t offset = row * channels;
         float of_x[NORM_BLOCK];
         float of_residual[NORM_BLOCK];
         float of_y[NORM_BLOCK];
-        const float *x = cpu_read(state->precision, call->in[0], at, rows * channels, of_x);
-        const float *residual = state->residual ? cpu_read(state->precision, call->in[1], at,
+        const float *x = cpu_read(state->precision, call->in[0], offset, rows * channels, of_x);
+        const float *residual = state->residual ? cpu_read(state->precision, call->in[1], offset,
                                                            rows * channels, of_residual)
                                                 : NULL;
-        float *y = state->precision == PRECISION_F32 ? (float *)call->out + at : of_y;
+        float *y = state->precision == PRECISION_F32 ? (float *)call->out + offset : of_y;
         norm_apply(x, residual, rows, channels, call->saved, scale, shift, state->relu, y);
-        cpu_write(state->precision, call->out, at, rows * channels, y);
+        cpu_write(state->precision, call->out, offset, rows * channels, y);
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "ops/kernels.h"
 
-// Without a residual the output is made again from the input; with one it is kept, and tells where
+// Without a residual the output is recomputed from the input; with one it is kept, and tells where
 // the ReLU was open.
 const struct operation norm_operation = {.name = "norm",
                                          .number = OPERATION_norm,

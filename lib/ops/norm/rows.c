@@ -39,18 +39,19 @@ VECTORISED void norm_join_block(const float *x, size_t rows, size_t channels, si
 VECTORISED void norm_apply(const float *x, const float *residual, size_t rows, size_t channels,
                            const float *mean, const float *scale, const float *shift, bool relu,
                            float *y) {
-    const float least = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
+    const float minimum = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
     for (size_t row = 0; row < rows; row++) {
-        const size_t at = row * channels;
+        const size_t offset = row * channels;
         if (residual != NULL) {
             for (size_t c = 0; c < channels; c++) {
-                const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c] + residual[at + c];
-                y[at + c] = sum < least ? least : sum;
+                const float sum =
+                    (x[offset + c] - mean[c]) * scale[c] + shift[c] + residual[offset + c];
+                y[offset + c] = sum < minimum ? minimum : sum;
             }
         } else {
             for (size_t c = 0; c < channels; c++) {
-                const float sum = (x[at + c] - mean[c]) * scale[c] + shift[c];
-                y[at + c] = sum < least ? least : sum;
+                const float sum = (x[offset + c] - mean[c]) * scale[c] + shift[c];
+                y[offset + c] = sum < minimum ? minimum : sum;
             }
         }
     }
@@ -66,9 +67,10 @@ VECTORISED void norm_mask_by_input(const float *dy, const float *x, const float 
                                    const float *scale, const float *shift, size_t rows,
                                    size_t channels, float *dz) {
     for (size_t row = 0; row < rows; row++) {
-        const size_t at = row * channels;
+        const size_t offset = row * channels;
         for (size_t c = 0; c < channels; c++) {
-            dz[at + c] = (x[at + c] - mean[c]) * scale[c] + shift[c] > 0 ? dy[at + c] : 0;
+            dz[offset + c] =
+                (x[offset + c] - mean[c]) * scale[c] + shift[c] > 0 ? dy[offset + c] : 0;
         }
     }
 }
@@ -100,13 +102,13 @@ VECTORISED void norm_input_gradient(const struct block *block, const struct fact
     const float *mean_plain = factors->mean_plain;
     const float *mean_product = factors->mean_product;
     for (size_t row = 0; row < block->rows; row++) {
-        const size_t at = row * channels;
+        const size_t offset = row * channels;
         for (size_t c = 0; c < channels; c++) {
             const float xhat =
-                (block->x[at + c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c];
-            const float made =
-                scale[c] * (block->dz[at + c] - mean_plain[c] - xhat * mean_product[c]);
-            dx[at + c] = add ? dx[at + c] + made : made;
+                (block->x[offset + c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c];
+            const float result =
+                scale[c] * (block->dz[offset + c] - mean_plain[c] - xhat * mean_product[c]);
+            dx[offset + c] = add ? dx[offset + c] + result : result;
         }
     }
 }

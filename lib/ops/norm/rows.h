@@ -39,7 +39,8 @@ void norm_join_block(const float *x, size_t rows, size_t channels, size_t seen, 
 void norm_apply(const float *x, const float *residual, size_t rows, size_t channels,
                 const float *mean, const float *scale, const float *shift, bool relu, float *y);
 
-// The gradient behind a ReLU: dz = dy where its output was positive; that is y, or made of x again.
+// The gradient behind a ReLU: dz = dy where its output was positive; that is y, or recomputed from
+// x.
 void norm_mask_by_output(const float *dy, const float *y, size_t count, float *dz);
 void norm_mask_by_input(const float *dy, const float *x, const float *mean, const float *scale,
                         const float *shift, size_t rows, size_t channels, float *dz);

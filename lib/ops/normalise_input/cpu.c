@@ -39,8 +39,8 @@ static void forward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t first = 0; first < state->pixels; first += BLOCK) {
         const size_t count = state->pixels - first < BLOCK ? state->pixels - first : BLOCK;
-        float made[3 * BLOCK];
-        float *out = state->precision == PRECISION_F32 ? (float *)call->out + 3 * first : made;
+        float result[3 * BLOCK];
+        float *out = state->precision == PRECISION_F32 ? (float *)call->out + 3 * first : result;
         for (size_t i = 0; i < count; i++) {
             const float *from = state->gray
                                     ? state->table[((const unsigned char *)call->in[0])[first + i]]

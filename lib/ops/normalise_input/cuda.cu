@@ -32,20 +32,20 @@ struct pixels {
 };
 
 template <typename T>
-__global__ void normalise_input_forward(const pixels<T> at) {
+__global__ void normalise_input_forward(const pixels<T> args) {
     __shared__ float table[256][3];
-    for (unsigned i = threadIdx.x; at.gray && i < 256; i += blockDim.x) {
+    for (unsigned i = threadIdx.x; args.gray && i < 256; i += blockDim.x) {
         for (int c = 0; c < 3; c++) {
             table[i][c] = normalise_gray((int)i, c);
         }
     }
     __syncthreads();
     const size_t step = (size_t)gridDim.x * blockDim.x;
-    for (size_t i = thread_number(); i < at.count; i += step) {
+    for (size_t i = thread_number(); i < args.count; i += step) {
         for (int c = 0; c < 3; c++) {
-            const float value =
-                at.gray ? table[((const uint8_t *)at.in)[i]][c] : ((const float *)at.in)[3 * i + c];
-            from_float(value, &at.out[3 * i + c]);
+            const float value = args.gray ? table[((const uint8_t *)args.in)[i]][c]
+                                          : ((const float *)args.in)[3 * i + c];
+            from_float(value, &args.out[3 * i + c]);
         }
     }
 }
@@ -53,9 +53,9 @@ __global__ void normalise_input_forward(const pixels<T> at) {
 template <typename T>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const pixels<T> at = {call->in[0], (T *)call->out, state->pixels, state->gray};
+    const pixels<T> args = {call->in[0], (T *)call->out, state->pixels, state->gray};
     launch(state->backend, normalise_input_forward<T>, blocks_for(state->pixels, 16 * THREADS),
-           THREADS, at);
+           THREADS, args);
 }
 
 CUDA_PASS(forward, state->precision)

@@ -2,7 +2,7 @@
 // scores, a warp 16 of them, and walks over all columns in tiles that lie in shared memory, where
 // the next one arrives while one is worked on. The softmax is made as the tiles come: sums and
 // results are rescaled when a row's greatest score grows (Milakov and Gimelshein 2018, arXiv
-// 1805.02867; Dao et al. 2022, arXiv 2205.14135). Backward, probabilities are made again from L.
+// 1805.02867; Dao et al. 2022, arXiv 2205.14135). Backward, probabilities are recomputed from L.
 #include "ops/position_attention/cuda_fused.h"
 
 #include "backend/cuda/tensor_core.h"
@@ -15,14 +15,14 @@ namespace {
 
 // A lane's place in its warp, as backend/cuda/tensor_core.h has it.
 struct lane {
-    unsigned number, g, t;
+    unsigned index, g, t;
     size_t row; // of the image: g's; g + 8 is eight rows on
 };
 
 __device__ inline lane lane_of_thread() {
-    const unsigned number = threadIdx.x % 32;
-    return {number, number / 4, number % 4,
-            (size_t)blockIdx.x * BLOCK_ROWS + threadIdx.x / 32 * WARP_ROWS + number / 4};
+    const unsigned index = threadIdx.x % 32;
+    return {index, index / 4, index % 4,
+            (size_t)blockIdx.x * BLOCK_ROWS + threadIdx.x / 32 * WARP_ROWS + index / 4};
 }
 
 // ---- tiles in shared memory: rows of WIDTH numbers, in pieces of 16 bytes, moved so that the
@@ -32,8 +32,8 @@ template <int WIDTH>
 __device__ inline unsigned place_in_tile(unsigned row, unsigned piece) {
     constexpr unsigned pieces = WIDTH / 8;
     constexpr unsigned rows_of_line = pieces < 8 ? 8 / pieces : 1; // of 128 bytes, all banks
-    const unsigned at = row * pieces + piece;
-    return (at ^ (row / rows_of_line % 8)) * 8;
+    const unsigned index = row * pieces + piece;
+    return (index ^ (row / rows_of_line % 8)) * 8;
 }
 
 template <int WIDTH, int ROWS>
@@ -51,16 +51,16 @@ __device__ inline void copy_tile(bf16 *tile, const bf16 *from, size_t first, siz
 template <int WIDTH>
 __device__ inline void read_rows(uint32_t (&b)[4], const bf16 *tile, const lane &lane,
                                  unsigned group, unsigned step) {
-    const unsigned row = 16 * group + lane.number / 16 * 8 + lane.number % 8;
-    read_matrices(b, tile + place_in_tile<WIDTH>(row, 2 * step + lane.number / 8 % 2));
+    const unsigned row = 16 * group + lane.index / 16 * 8 + lane.index % 8;
+    read_matrices(b, tile + place_in_tile<WIDTH>(row, 2 * step + lane.index / 8 % 2));
 }
 
 // B of two products over 16 rows of `group`: columns 16 `step` on of the tile.
 template <int WIDTH>
 __device__ inline void read_columns(uint32_t (&b)[4], const bf16 *tile, const lane &lane,
                                     unsigned group, unsigned step) {
-    const unsigned row = 16 * group + lane.number % 16;
-    read_matrices_transposed(b, tile + place_in_tile<WIDTH>(row, 2 * step + lane.number / 16));
+    const unsigned row = 16 * group + lane.index % 16;
+    read_matrices_transposed(b, tile + place_in_tile<WIDTH>(row, 2 * step + lane.index / 16));
 }
 
 // ---- a warp's rows
@@ -81,21 +81,21 @@ __device__ inline void read_own_rows(uint32_t (&a)[WIDTH / 16][4], const bf16 *f
 }
 
 template <int WIDTH>
-__device__ inline void write_own_rows(const float (&made)[WIDTH / 8][4], bf16 *to, const lane &lane,
-                                      size_t rows, bool add) {
+__device__ inline void write_own_rows(const float (&result)[WIDTH / 8][4], bf16 *to,
+                                      const lane &lane, size_t rows, bool add) {
     for (int column = 0; column < WIDTH / 8; column++) {
         for (int half = 0; half < 2; half++) {
             if (lane.row + 8 * half < rows) {
-                uint32_t *at =
+                uint32_t *pair =
                     (uint32_t *)(to + (lane.row + 8 * half) * WIDTH + 8 * column + 2 * lane.t);
-                float two[2] = {made[column][2 * half], made[column][2 * half + 1]};
+                float two[2] = {result[column][2 * half], result[column][2 * half + 1]};
                 if (add) {
                     float before[2];
-                    read_pack((const bf16 *)at, before);
+                    read_pack((const bf16 *)pair, before);
                     two[0] += before[0];
                     two[1] += before[1];
                 }
-                *at = pair_of(two[0], two[1]);
+                *pair = pair_of(two[0], two[1]);
             }
         }
     }
@@ -200,9 +200,9 @@ __device__ inline void make_transposed(float (&scores)[2][4], const lane &lane, 
 }
 
 struct values_call {
-    struct position_arrays at;
+    struct position_arrays arrays;
     const bf16 *values;
-    bf16 *made;
+    bf16 *result;
     bool add;
 };
 
@@ -212,9 +212,9 @@ __global__ void __launch_bounds__(THREADS, 2) position_values(const values_call 
     constexpr int groups = tile_rows / 16;
     __shared__ __align__(128) bf16 keys[2][tile_rows * KEYS];
     __shared__ __align__(128) bf16 values[2][tile_rows * CHANNELS];
-    const size_t pixels = call.at.pixels;
+    const size_t pixels = call.arrays.pixels;
     const size_t image = blockIdx.y * pixels;
-    const bf16 *q = call.at.q + image * KEYS;
+    const bf16 *q = call.arrays.q + image * KEYS;
     const bf16 *v = call.values + image * CHANNELS;
     const lane lane = lane_of_thread();
     uint32_t own[KEYS / 16][4];
@@ -256,7 +256,7 @@ __global__ void __launch_bounds__(THREADS, 2) position_values(const values_call 
             for (int group = 0; group < groups; group++) {
                 float scores[2][4];
                 multiply_rows<KEYS>(scores, own, keys[now], lane, group);
-                make_transposed(scores, lane, group, call.at.logs + image, first, pixels);
+                make_transposed(scores, lane, group, call.arrays.logs + image, first, pixels);
                 add_values<CHANNELS>(sums, scores, values[now], lane, group);
             }
         }
@@ -269,26 +269,26 @@ __global__ void __launch_bounds__(THREADS, 2) position_values(const values_call 
             sums[column][2 * half + 1] /= sum;
         }
         if (lane.t == 0 && lane.row + 8 * half < pixels) {
-            call.at.logs[image + lane.row + 8 * half] = softmax.greatest[half] + logf(sum);
+            call.arrays.logs[image + lane.row + 8 * half] = softmax.greatest[half] + logf(sum);
         }
     }
-    write_own_rows<CHANNELS>(sums, call.made + image * CHANNELS, lane, pixels, call.add);
+    write_own_rows<CHANNELS>(sums, call.result + image * CHANNELS, lane, pixels, call.add);
 }
 
 // ---- dq: of a row, its products with all others as a query and as a key
 
 template <int KEYS, int CHANNELS>
-__global__ void __launch_bounds__(THREADS) position_keys(const position_arrays at) {
+__global__ void __launch_bounds__(THREADS) position_keys(const position_arrays arrays) {
     constexpr int tile_rows = 32;
     __shared__ __align__(128) bf16 keys[2][tile_rows * KEYS];
     __shared__ __align__(128) bf16 values[2][tile_rows * CHANNELS];
     __shared__ __align__(128) bf16 gradients[2][tile_rows * CHANNELS];
-    const size_t image = blockIdx.y * at.pixels;
-    const bf16 *q = at.q + image * KEYS;
-    const bf16 *v = at.v + image * CHANNELS;
-    const bf16 *dy = at.dy + image * CHANNELS;
-    const float *logs = at.logs + image;
-    const float *d = at.d + image;
+    const size_t image = blockIdx.y * arrays.pixels;
+    const bf16 *q = arrays.q + image * KEYS;
+    const bf16 *v = arrays.v + image * CHANNELS;
+    const bf16 *dy = arrays.dy + image * CHANNELS;
+    const float *logs = arrays.logs + image;
+    const float *d = arrays.d + image;
     const lane lane = lane_of_thread();
     uint32_t own_q[KEYS / 16][4];
     uint32_t own_v[CHANNELS / 16][4];
@@ -296,24 +296,24 @@ __global__ void __launch_bounds__(THREADS) position_keys(const position_arrays a
     float sums[KEYS / 8][4] = {};
     float own_log[2];
     float own_d[2];
-    read_own_rows<KEYS>(own_q, q, lane, at.pixels);
-    read_own_rows<CHANNELS>(own_v, v, lane, at.pixels);
-    read_own_rows<CHANNELS>(own_dy, dy, lane, at.pixels);
+    read_own_rows<KEYS>(own_q, q, lane, arrays.pixels);
+    read_own_rows<CHANNELS>(own_v, v, lane, arrays.pixels);
+    read_own_rows<CHANNELS>(own_dy, dy, lane, arrays.pixels);
     for (int half = 0; half < 2; half++) {
-        const bool inside = lane.row + 8 * half < at.pixels;
+        const bool inside = lane.row + 8 * half < arrays.pixels;
         own_log[half] = inside ? logs[lane.row + 8 * half] : 0;
         own_d[half] = inside ? d[lane.row + 8 * half] : 0;
     }
     const auto copy = [&](unsigned to, size_t first) {
-        copy_tile<KEYS, tile_rows>(keys[to], q, first, at.pixels);
-        copy_tile<CHANNELS, tile_rows>(values[to], v, first, at.pixels);
-        copy_tile<CHANNELS, tile_rows>(gradients[to], dy, first, at.pixels);
+        copy_tile<KEYS, tile_rows>(keys[to], q, first, arrays.pixels);
+        copy_tile<CHANNELS, tile_rows>(values[to], v, first, arrays.pixels);
+        copy_tile<CHANNELS, tile_rows>(gradients[to], dy, first, arrays.pixels);
         end_copies();
     };
     copy(0, 0);
-    for (size_t first = 0; first < at.pixels; first += tile_rows) {
+    for (size_t first = 0; first < arrays.pixels; first += tile_rows) {
         const unsigned now = first / tile_rows % 2;
-        if (first + tile_rows < at.pixels) {
+        if (first + tile_rows < arrays.pixels) {
             copy(1 - now, first + tile_rows);
             wait_for_copies<1>();
         } else {
@@ -334,32 +334,32 @@ __global__ void __launch_bounds__(THREADS) position_keys(const position_arrays a
                 for (int i = 0; i < 4; i++) {
                     const unsigned column = column_of(first, lane, group, k, i);
                     const float own = power_of_2(LOG2_E * (scores[k][i] - own_log[i / 2]));
-                    const float other =
-                        power_of_2(LOG2_E * (scores[k][i] - of_column(logs, column, at.pixels)));
+                    const float other = power_of_2(
+                        LOG2_E * (scores[k][i] - of_column(logs, column, arrays.pixels)));
                     scores[k][i] = own * (as_query[k][i] - own_d[i / 2]) +
-                                   other * (as_key[k][i] - of_column(d, column, at.pixels));
+                                   other * (as_key[k][i] - of_column(d, column, arrays.pixels));
                 }
             }
             add_values<KEYS>(sums, scores, keys[now], lane, group);
         }
         __syncthreads();
     }
-    write_own_rows<KEYS>(sums, at.dq + image * KEYS, lane, at.pixels, at.add_dq);
+    write_own_rows<KEYS>(sums, arrays.dq + image * KEYS, lane, arrays.pixels, arrays.add_dq);
 }
 
 // ---- launches
 
-dim3 row_blocks(const struct position_arrays *at) {
-    return dim3(blocks_for(at->pixels, BLOCK_ROWS), (unsigned)at->images);
+dim3 row_blocks(const struct position_arrays *arrays) {
+    return dim3(blocks_for(arrays->pixels, BLOCK_ROWS), (unsigned)arrays->images);
 }
 
 template <bool FORWARD>
-void multiply_values(struct backend *backend, const struct position_arrays *at, size_t keys) {
-    const values_call call = {*at, FORWARD ? at->v : at->dy, FORWARD ? at->y : at->dv,
-                              !FORWARD && at->add_dv};
+void multiply_values(struct backend *backend, const struct position_arrays *arrays, size_t keys) {
+    const values_call call = {*arrays, FORWARD ? arrays->v : arrays->dy,
+                              FORWARD ? arrays->y : arrays->dv, !FORWARD && arrays->add_dv};
     launch(backend,
            keys == 16 ? position_values<16, 32, FORWARD> : position_values<64, 128, FORWARD>,
-           row_blocks(at), THREADS, call);
+           row_blocks(arrays), THREADS, call);
 }
 
 } // namespace
@@ -369,16 +369,18 @@ bool position_fuses(const struct backend *backend, size_t keys, size_t channels)
            (keys == 16 || keys == 64) && channels == 2 * keys;
 }
 
-void position_fused_forward(struct backend *backend, const struct position_arrays *at,
+void position_fused_forward(struct backend *backend, const struct position_arrays *arrays,
                             size_t keys) {
-    multiply_values<true>(backend, at, keys);
+    multiply_values<true>(backend, arrays, keys);
 }
 
-void position_fused_values(struct backend *backend, const struct position_arrays *at, size_t keys) {
-    multiply_values<false>(backend, at, keys);
+void position_fused_values(struct backend *backend, const struct position_arrays *arrays,
+                           size_t keys) {
+    multiply_values<false>(backend, arrays, keys);
 }
 
-void position_fused_keys(struct backend *backend, const struct position_arrays *at, size_t keys) {
-    launch(backend, keys == 16 ? position_keys<16, 32> : position_keys<64, 128>, row_blocks(at),
-           THREADS, *at);
+void position_fused_keys(struct backend *backend, const struct position_arrays *arrays,
+                         size_t keys) {
+    launch(backend, keys == 16 ? position_keys<16, 32> : position_keys<64, 128>, row_blocks(arrays),
+           THREADS, *arrays);
 }

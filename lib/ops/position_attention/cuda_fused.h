@@ -19,12 +19,15 @@ struct position_arrays {
 bool position_fuses(const struct backend *backend, size_t keys, size_t channels);
 
 // y and L of q and v.
-void position_fused_forward(struct backend *backend, const struct position_arrays *at, size_t keys);
+void position_fused_forward(struct backend *backend, const struct position_arrays *arrays,
+                            size_t keys);
 
 // dq of q, v, dy, L and D.
-void position_fused_keys(struct backend *backend, const struct position_arrays *at, size_t keys);
+void position_fused_keys(struct backend *backend, const struct position_arrays *arrays,
+                         size_t keys);
 
 // dv of q, dy and L.
-void position_fused_values(struct backend *backend, const struct position_arrays *at, size_t keys);
+void position_fused_values(struct backend *backend, const struct position_arrays *arrays,
+                           size_t keys);
 
 #endif

@@ -19,14 +19,14 @@ struct matrices {
 struct state {
     struct shape shape;
     struct matrices tall[PYRAMID_GRIDS], wide[PYRAMID_GRIDS];
-    size_t groups; // of channels
-    size_t room;   // floats of scratch a thread
+    size_t groups;    // of channels
+    size_t workspace; // floats of scratch a thread
     enum precision precision;
     int threads;
 };
 
-static void release(void *made) {
-    struct state *state = made;
+static void release(void *memory) {
+    struct state *state = memory;
     for (unsigned i = 0; i < PYRAMID_GRIDS; i++) {
         free(state->tall[i].down);
         free(state->tall[i].up);
@@ -36,13 +36,13 @@ static void release(void *made) {
     free(state);
 }
 
-static bool make_matrices(struct matrices *made, size_t n, size_t cells, struct error *error) {
-    made->down = calloc(cells * n, sizeof *made->down);
-    made->up = calloc(cells * n, sizeof *made->up);
-    if (made->down == NULL || made->up == NULL) {
+static bool make_matrices(struct matrices *axis, size_t n, size_t cells, struct error *error) {
+    axis->down = calloc(cells * n, sizeof *axis->down);
+    axis->up = calloc(cells * n, sizeof *axis->up);
+    if (axis->down == NULL || axis->up == NULL) {
         return fail(error, "no memory");
     }
-    return pyramid_matrices(made->down, made->up, n, cells, error);
+    return pyramid_matrices(axis->down, axis->up, n, cells, error);
 }
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
@@ -63,21 +63,21 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
         }
     }
     // The group's pixels and their sum; rows and cells of the grid.
-    state->room = (2 * shape.h * shape.w + PYRAMID_MAX_CELLS * shape.w +
-                   PYRAMID_MAX_CELLS * PYRAMID_MAX_CELLS) *
-                  CHANNELS;
-    plan->scratch = (size_t)state->threads * state->room * sizeof(float);
+    state->workspace = (2 * shape.h * shape.w + PYRAMID_MAX_CELLS * shape.w +
+                        PYRAMID_MAX_CELLS * PYRAMID_MAX_CELLS) *
+                       CHANNELS;
+    plan->scratch = (size_t)state->threads * state->workspace * sizeof(float);
     plan->state = state;
     return true;
 }
 
 // sum (h x w pixels) += one grid's up down x.
 static void add_grid(const struct state *state, size_t cells, const struct matrices *tall,
-                     const struct matrices *wide, const float *x, float *room, float *sum) {
+                     const struct matrices *wide, const float *x, float *workspace, float *sum) {
     const size_t h = state->shape.h;
     const size_t w = state->shape.w;
-    float *rows = room; // cells x w
-    float *grid = room + PYRAMID_MAX_CELLS * w * CHANNELS;
+    float *rows = workspace; // cells x w
+    float *grid = workspace + PYRAMID_MAX_CELLS * w * CHANNELS;
     memset(rows, 0, cells * w * CHANNELS * sizeof *rows);
     memset(grid, 0, cells * cells * CHANNELS * sizeof *grid);
     for (size_t cell = 0; cell < cells; cell++) {
@@ -114,39 +114,39 @@ static void add_grid(const struct state *state, size_t cells, const struct matri
 }
 
 // Transposed: up's and down's places changed.
-static struct matrices turned(struct matrices matrices) {
+static struct matrices transpose(struct matrices matrices) {
     return (struct matrices){matrices.up, matrices.down};
 }
 
 static void run_group(const struct state *state, const void *from, void *to, bool add,
-                      bool transposed, size_t number, float *room) {
+                      bool transposed, size_t index, float *workspace) {
     const struct shape s = state->shape;
     const size_t pixels = s.h * s.w;
-    const size_t image = number / state->groups;
-    const size_t channel = number % state->groups * CHANNELS;
+    const size_t image = index / state->groups;
+    const size_t channel = index % state->groups * CHANNELS;
     const size_t count = s.c - channel < CHANNELS ? s.c - channel : CHANNELS;
-    float *x = room;
-    float *sum = room + pixels * CHANNELS;
-    memset(room, 0, 2 * pixels * CHANNELS * sizeof *room);
+    float *x = workspace;
+    float *sum = workspace + pixels * CHANNELS;
+    memset(workspace, 0, 2 * pixels * CHANNELS * sizeof *workspace);
     for (size_t pixel = 0; pixel < pixels; pixel++) {
-        const size_t at = (image * pixels + pixel) * s.c + channel;
+        const size_t offset = (image * pixels + pixel) * s.c + channel;
         float temporary[CHANNELS];
-        memcpy(x + pixel * CHANNELS, cpu_read(state->precision, from, at, count, temporary),
+        memcpy(x + pixel * CHANNELS, cpu_read(state->precision, from, offset, count, temporary),
                count * sizeof *x);
     }
     for (unsigned i = 0; i < PYRAMID_GRIDS; i++) {
-        const struct matrices tall = transposed ? turned(state->tall[i]) : state->tall[i];
-        const struct matrices wide = transposed ? turned(state->wide[i]) : state->wide[i];
-        add_grid(state, pyramid_cells(i), &tall, &wide, x, room + 2 * pixels * CHANNELS, sum);
+        const struct matrices tall = transposed ? transpose(state->tall[i]) : state->tall[i];
+        const struct matrices wide = transposed ? transpose(state->wide[i]) : state->wide[i];
+        add_grid(state, pyramid_cells(i), &tall, &wide, x, workspace + 2 * pixels * CHANNELS, sum);
     }
     for (size_t pixel = 0; pixel < pixels; pixel++) {
-        const size_t at = (image * pixels + pixel) * s.c + channel;
+        const size_t offset = (image * pixels + pixel) * s.c + channel;
         float temporary[CHANNELS];
-        float *out = cpu_target(state->precision, to, at, count, add, temporary);
+        float *out = cpu_target(state->precision, to, offset, count, add, temporary);
         for (size_t c = 0; c < count; c++) {
             out[c] += sum[pixel * CHANNELS + c];
         }
-        cpu_write(state->precision, to, at, count, out);
+        cpu_write(state->precision, to, offset, count, out);
     }
 }
 
@@ -157,7 +157,7 @@ static void run(const struct state *state, const void *from, void *to, bool add,
 #pragma omp parallel for schedule(static, 1) num_threads(state->threads)
     for (size_t t = 0; t < threads; t++) {
         for (size_t i = groups * t / threads; i < groups * (t + 1) / threads; i++) {
-            run_group(state, from, to, add, transposed, i, scratch + t * state->room);
+            run_group(state, from, to, add, transposed, i, scratch + t * state->workspace);
         }
     }
 }

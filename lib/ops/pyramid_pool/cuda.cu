@@ -18,8 +18,8 @@ struct state {
     float *matrices; // on the device: down and up of the rows' axis, then of the columns'
 };
 
-void release(void *made) {
-    struct state *state = (struct state *)made;
+void release(void *memory) {
+    struct state *state = (struct state *)memory;
     state->backend->calls->release(state->backend, state->matrices);
     free(state);
 }
@@ -57,11 +57,12 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         release(state);
         return fail(error, "no memory");
     }
-    const bool made = make_matrices(numbers, numbers + tall, shape.h, error) &&
-                      make_matrices(numbers + 2 * tall, numbers + 2 * tall + wide, shape.w, error);
+    const bool filled =
+        make_matrices(numbers, numbers + tall, shape.h, error) &&
+        make_matrices(numbers + 2 * tall, numbers + 2 * tall + wide, shape.w, error);
     backend->calls->put(backend, state->matrices, numbers, 2 * (tall + wide) * sizeof *numbers);
     free(numbers);
-    if (!made) {
+    if (!filled) {
         release(state);
         return false;
     }
@@ -74,7 +75,7 @@ template <typename T>
 struct pyramid {
     struct shape shape;
     const T *from;
-    T *made;
+    T *result;
     float *cells;                     // images x CELLS x channels
     const float *gather_y, *gather_x; // matrices that make cells of pixels,
     const float *spread_y, *spread_x; // and pixels of cells
@@ -100,54 +101,55 @@ __device__ inline cell_rows rows_of_cell(unsigned cell) {
 
 // A block for a cell of an image; a thread for a channel.
 template <typename T>
-__global__ void pyramid_gather(const pyramid<T> at) {
+__global__ void pyramid_gather(const pyramid<T> args) {
     const cell_rows rows = rows_of_cell(blockIdx.x);
-    const float *down = at.gather_y + rows.y * at.shape.h;
-    const float *along = at.gather_x + rows.x * at.shape.w;
+    const float *down = args.gather_y + rows.y * args.shape.h;
+    const float *along = args.gather_x + rows.x * args.shape.w;
     size_t first = 0;
-    size_t end = at.shape.w;
+    size_t end = args.shape.w;
     while (first < end && along[first] == 0) {
         first++;
     }
     while (end > first && along[end - 1] == 0) {
         end--;
     }
-    for (size_t c = threadIdx.x; c < at.shape.c; c += blockDim.x) {
+    for (size_t c = threadIdx.x; c < args.shape.c; c += blockDim.x) {
         float sum = 0;
-        for (size_t y = 0; y < at.shape.h; y++) {
+        for (size_t y = 0; y < args.shape.h; y++) {
             if (down[y] == 0) {
                 continue;
             }
-            const T *row = at.from + (blockIdx.y * at.shape.h + y) * at.shape.w * at.shape.c + c;
+            const T *row =
+                args.from + (blockIdx.y * args.shape.h + y) * args.shape.w * args.shape.c + c;
             float of_row = 0;
             for (size_t x = first; x < end; x++) {
-                of_row += along[x] * to_float(row[x * at.shape.c]);
+                of_row += along[x] * to_float(row[x * args.shape.c]);
             }
             sum += down[y] * of_row;
         }
-        at.cells[(blockIdx.y * CELLS + blockIdx.x) * at.shape.c + c] = sum;
+        args.cells[(blockIdx.y * CELLS + blockIdx.x) * args.shape.c + c] = sum;
     }
 }
 
 // A block for a pixel of an image; a thread for a channel.
 template <typename T>
-__global__ void pyramid_spread(const pyramid<T> at) {
+__global__ void pyramid_spread(const pyramid<T> args) {
     __shared__ float weights[CELLS];
-    const size_t y = blockIdx.x / at.shape.w;
-    const size_t x = blockIdx.x % at.shape.w;
+    const size_t y = blockIdx.x / args.shape.w;
+    const size_t x = blockIdx.x % args.shape.w;
     if (threadIdx.x < CELLS) {
         const cell_rows rows = rows_of_cell(threadIdx.x);
         weights[threadIdx.x] =
-            at.spread_y[rows.y * at.shape.h + y] * at.spread_x[rows.x * at.shape.w + x];
+            args.spread_y[rows.y * args.shape.h + y] * args.spread_x[rows.x * args.shape.w + x];
     }
     __syncthreads();
-    const float *cells = at.cells + blockIdx.y * CELLS * at.shape.c;
-    T *to = at.made + (blockIdx.y * at.shape.h * at.shape.w + blockIdx.x) * at.shape.c;
-    for (size_t c = threadIdx.x; c < at.shape.c; c += blockDim.x) {
-        float sum = at.add ? to_float(to[c]) : 0;
+    const float *cells = args.cells + blockIdx.y * CELLS * args.shape.c;
+    T *to = args.result + (blockIdx.y * args.shape.h * args.shape.w + blockIdx.x) * args.shape.c;
+    for (size_t c = threadIdx.x; c < args.shape.c; c += blockDim.x) {
+        float sum = args.add ? to_float(to[c]) : 0;
         for (unsigned cell = 0; cell < CELLS; cell++) {
             if (weights[cell] != 0) {
-                sum += weights[cell] * cells[cell * at.shape.c + c];
+                sum += weights[cell] * cells[cell * args.shape.c + c];
             }
         }
         from_float(sum, &to[c]);
@@ -165,19 +167,19 @@ void run(const struct state *state, const void *from, void *to, bool add, bool b
     const float *up_y = down_y + tall;
     const float *down_x = up_y + tall;
     const float *up_x = down_x + wide;
-    const pyramid<T> at = {.shape = state->shape,
-                           .from = (const T *)from,
-                           .made = (T *)to,
-                           .cells = (float *)scratch,
-                           .gather_y = backward ? up_y : down_y,
-                           .gather_x = backward ? up_x : down_x,
-                           .spread_y = backward ? down_y : up_y,
-                           .spread_x = backward ? down_x : up_x,
-                           .add = add};
+    const pyramid<T> args = {.shape = state->shape,
+                             .from = (const T *)from,
+                             .result = (T *)to,
+                             .cells = (float *)scratch,
+                             .gather_y = backward ? up_y : down_y,
+                             .gather_x = backward ? up_x : down_x,
+                             .spread_y = backward ? down_y : up_y,
+                             .spread_x = backward ? down_x : up_x,
+                             .add = add};
     const unsigned images = (unsigned)state->shape.n;
-    launch(state->backend, pyramid_gather<T>, dim3(CELLS, images), THREADS, at);
+    launch(state->backend, pyramid_gather<T>, dim3(CELLS, images), THREADS, args);
     launch(state->backend, pyramid_spread<T>,
-           dim3((unsigned)(state->shape.h * state->shape.w), images), THREADS, at);
+           dim3((unsigned)(state->shape.h * state->shape.w), images), THREADS, args);
 }
 
 template <typename T>

@@ -44,16 +44,16 @@ static void backward(const struct call *call) {
         const size_t count = state->count - first < CPU_BLOCK ? state->count - first : CPU_BLOCK;
         float of_y[CPU_BLOCK];
         float of_dy[CPU_BLOCK];
-        float made[CPU_BLOCK];
+        float result[CPU_BLOCK];
         const float *y = cpu_read(state->precision, call->out, first, count, of_y);
         const float *dy = cpu_read(state->precision, call->out_gradient, first, count, of_dy);
         for (size_t i = 0; i < count; i++) {
-            made[i] = y[i] > 0 ? dy[i] : 0;
+            result[i] = y[i] > 0 ? dy[i] : 0;
         }
         float *dx =
             cpu_target(state->precision, call->in_gradient[0], first, count, call->add[0], of_dy);
         for (size_t i = 0; i < count; i++) {
-            dx[i] += made[i];
+            dx[i] += result[i];
         }
         cpu_write(state->precision, call->in_gradient[0], first, count, dx);
     }

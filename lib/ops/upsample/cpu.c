@@ -13,13 +13,13 @@ struct state {
     struct shape in, out;
     struct bilinear_weights down, along; // of rows, of pixels in a row
     size_t in_row, out_row;              // numbers in a row
-    size_t room;                         // floats of scratch a thread
+    size_t workspace;                    // floats of scratch a thread
     enum precision precision;
     int threads;
 };
 
-static void release(void *made) {
-    struct state *state = made;
+static void release(void *memory) {
+    struct state *state = memory;
     bilinear_weights_free(&state->down);
     bilinear_weights_free(&state->along);
     free(state);
@@ -43,16 +43,16 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
         release(state);
         return false;
     }
-    state->room = 3 * (state->in_row + state->out_row);
-    plan->scratch = (size_t)state->threads * state->room * sizeof(float);
+    state->workspace = 3 * (state->in_row + state->out_row);
+    plan->scratch = (size_t)state->threads * state->workspace * sizeof(float);
     plan->state = state;
     return true;
 }
 
 VECTORISED static void between(const float *a, const float *b, float share, size_t count,
-                               float *made) {
+                               float *result) {
     for (size_t i = 0; i < count; i++) {
-        made[i] = (1.0F - share) * a[i] + share * b[i];
+        result[i] = (1.0F - share) * a[i] + share * b[i];
     }
 }
 
@@ -71,43 +71,43 @@ static void stretch(const struct bilinear_weights *along, const float *row, size
 }
 
 static void forward_row(const struct state *state, const struct call *call, size_t row,
-                        float *room) {
+                        float *workspace) {
     const size_t image = row / state->out.h;
     const size_t y = row % state->out.h;
     const size_t low = (image * state->in.h + state->down.low[y]) * state->in_row;
     const size_t high =
         (image * state->in.h + bilinear_weights_upper(&state->down, y)) * state->in_row;
-    float *mixed = room + 2 * state->in_row;
-    const float *a = cpu_read(state->precision, call->in[0], low, state->in_row, room);
+    float *mixed = workspace + 2 * state->in_row;
+    const float *a = cpu_read(state->precision, call->in[0], low, state->in_row, workspace);
     const float *b =
-        cpu_read(state->precision, call->in[0], high, state->in_row, room + state->in_row);
+        cpu_read(state->precision, call->in[0], high, state->in_row, workspace + state->in_row);
     between(a, b, state->down.share[y], state->in_row, mixed);
-    const size_t at = row * state->out_row;
-    float *out =
-        state->precision == PRECISION_F32 ? (float *)call->out + at : room + 3 * state->in_row;
+    const size_t offset = row * state->out_row;
+    float *out = state->precision == PRECISION_F32 ? (float *)call->out + offset
+                                                   : workspace + 3 * state->in_row;
     stretch(&state->along, mixed, state->in.c, out);
-    cpu_write(state->precision, call->out, at, state->out_row, out);
+    cpu_write(state->precision, call->out, offset, state->out_row, out);
 }
 
 static void backward_row(const struct state *state, const struct call *call, size_t row,
-                         float *room) {
+                         float *workspace) {
     const struct bilinear_weights *down = &state->down;
     const struct bilinear_weights *along = &state->along;
     const size_t image = row / state->in.h;
     const size_t y = row % state->in.h;
     const size_t channels = state->in.c;
-    float *sum = room;
-    float *temporary = room + state->out_row;
+    float *sum = workspace;
+    float *temporary = workspace + state->out_row;
     memset(sum, 0, state->out_row * sizeof *sum);
     for (size_t k = down->first[y]; k < down->first[y + 1]; k++) {
-        const size_t at = (image * state->out.h + down->outputs[k]) * state->out_row;
+        const size_t offset = (image * state->out.h + down->outputs[k]) * state->out_row;
         cpu_add_multiple(
-            cpu_read(state->precision, call->out_gradient, at, state->out_row, temporary),
+            cpu_read(state->precision, call->out_gradient, offset, state->out_row, temporary),
             down->weights[k], state->out_row, sum);
     }
-    const size_t at = row * state->in_row;
-    float *dx = cpu_target(state->precision, call->in_gradient[0], at, state->in_row, call->add[0],
-                           room + 2 * state->out_row);
+    const size_t offset = row * state->in_row;
+    float *dx = cpu_target(state->precision, call->in_gradient[0], offset, state->in_row,
+                           call->add[0], workspace + 2 * state->out_row);
     for (size_t i = 0; i < along->in; i++) {
         for (size_t k = along->first[i]; k < along->first[i + 1]; k++) {
             if (channels == 1) {
@@ -118,7 +118,7 @@ static void backward_row(const struct state *state, const struct call *call, siz
             }
         }
     }
-    cpu_write(state->precision, call->in_gradient[0], at, state->in_row, dx);
+    cpu_write(state->precision, call->in_gradient[0], offset, state->in_row, dx);
 }
 
 static void forward(const struct call *call) {
@@ -128,7 +128,7 @@ static void forward(const struct call *call) {
 #pragma omp parallel for schedule(static, 1) num_threads(state->threads)
     for (size_t t = 0; t < threads; t++) {
         for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
-            forward_row(state, call, row, (float *)call->scratch + t * state->room);
+            forward_row(state, call, row, (float *)call->scratch + t * state->workspace);
         }
     }
 }
@@ -140,7 +140,7 @@ static void backward(const struct call *call) {
 #pragma omp parallel for schedule(static, 1) num_threads(state->threads)
     for (size_t t = 0; t < threads; t++) {
         for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
-            backward_row(state, call, row, (float *)call->scratch + t * state->room);
+            backward_row(state, call, row, (float *)call->scratch + t * state->workspace);
         }
     }
 }

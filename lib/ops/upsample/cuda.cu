@@ -28,8 +28,8 @@ struct state {
 
 #define MANY 4 // outputs an input along each axis, from which on this is faster
 
-void release(void *made) {
-    struct state *state = (struct state *)made;
+void release(void *memory) {
+    struct state *state = (struct state *)memory;
     state->backend->calls->release(state->backend, state->memory[0]);
     state->backend->calls->release(state->backend, state->memory[1]);
     free(state);
@@ -40,34 +40,34 @@ void *send_axis(struct backend *backend, const struct bilinear_weights *axis, st
     const size_t listed = axis->first[axis->in];
     const size_t count = 3 * axis->out + axis->in + 1 + 2 * listed;
     uint32_t *numbers = (uint32_t *)malloc(count * sizeof *numbers);
-    uint32_t *made = numbers == NULL
-                         ? NULL
-                         : (uint32_t *)backend->calls->alloc(backend, count * sizeof *numbers);
-    if (made == NULL) {
+    uint32_t *memory = numbers == NULL
+                           ? NULL
+                           : (uint32_t *)backend->calls->alloc(backend, count * sizeof *numbers);
+    if (memory == NULL) {
         free(numbers);
         return NULL;
     }
-    uint32_t *at = numbers;
+    uint32_t *entry = numbers;
     for (size_t o = 0; o < axis->out; o++) {
-        at[o] = (uint32_t)axis->low[o];
-        at[axis->out + o] = (uint32_t)bilinear_weights_upper(axis, o);
+        entry[o] = (uint32_t)axis->low[o];
+        entry[axis->out + o] = (uint32_t)bilinear_weights_upper(axis, o);
     }
-    memcpy(at + 2 * axis->out, axis->share, axis->out * sizeof(float));
-    at += 3 * axis->out;
+    memcpy(entry + 2 * axis->out, axis->share, axis->out * sizeof(float));
+    entry += 3 * axis->out;
     for (size_t i = 0; i <= axis->in; i++) {
-        at[i] = (uint32_t)axis->first[i];
+        entry[i] = (uint32_t)axis->first[i];
     }
-    at += axis->in + 1;
+    entry += axis->in + 1;
     for (size_t k = 0; k < listed; k++) {
-        at[k] = (uint32_t)axis->outputs[k];
+        entry[k] = (uint32_t)axis->outputs[k];
     }
-    memcpy(at + listed, axis->weights, listed * sizeof(float));
-    backend->calls->put(backend, made, numbers, count * sizeof *numbers);
+    memcpy(entry + listed, axis->weights, listed * sizeof(float));
+    backend->calls->put(backend, memory, numbers, count * sizeof *numbers);
     free(numbers);
-    const uint32_t *first = made + 3 * axis->out;
-    *table = {made,  made + axis->out,     (const float *)(made + 2 * axis->out),
-              first, first + axis->in + 1, (const float *)(first + axis->in + 1 + listed)};
-    return made;
+    const uint32_t *first = memory + 3 * axis->out;
+    *table = {memory, memory + axis->out,   (const float *)(memory + 2 * axis->out),
+              first,  first + axis->in + 1, (const float *)(first + axis->in + 1 + listed)};
+    return memory;
 }
 
 bool plan(struct kernel_plan *plan, struct error *error) {
@@ -83,9 +83,9 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     state->in = in;
     state->out = out;
     state->precision = plan_precision(plan, plan->node->output);
-    const bool made = bilinear_weights_make(&down, in.h, out.h, error) &&
-                      bilinear_weights_make(&along, in.w, out.w, error);
-    if (made) {
+    const bool weighed = bilinear_weights_make(&down, in.h, out.h, error) &&
+                         bilinear_weights_make(&along, in.w, out.w, error);
+    if (weighed) {
         state->memory[0] = send_axis(plan->backend, &down, &state->down);
         state->memory[1] = send_axis(plan->backend, &along, &state->along);
     }
@@ -95,9 +95,9 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     if (state->by_axes && graph_mode_of(plan->graph) == GRAPH_TRAIN) {
         plan->scratch = in.n * out.h * in.w * in.c * sizeof(float);
     }
-    if (!made || state->memory[0] == NULL || state->memory[1] == NULL) {
+    if (!weighed || state->memory[0] == NULL || state->memory[1] == NULL) {
         release(state);
-        return made ? fail(error, "no memory for the tables of an up-sampling") : false;
+        return weighed ? fail(error, "no memory for the tables of an up-sampling") : false;
     }
     plan->state = state;
     return true;
@@ -108,24 +108,25 @@ struct maps {
     struct shape in, out;
     struct table down, along;
     const T *from; // the input, or the output's gradient
-    T *made;
+    T *result;
     bool add;
 };
 
 template <typename T, int N>
-__global__ void upsample_forward(const maps<T> at) {
-    const pixel place = pixel_of_thread(at.out, N);
-    if (place.image >= at.out.n) {
+__global__ void upsample_forward(const maps<T> args) {
+    const pixel place = pixel_of_thread(args.out, N);
+    if (place.image >= args.out.n) {
         return;
     }
-    const size_t rows[2] = {at.down.low[place.y], at.down.high[place.y]};
-    const float along = at.along.share[place.x];
-    const float down = at.down.share[place.y];
+    const size_t rows[2] = {args.down.low[place.y], args.down.high[place.y]};
+    const float along = args.along.share[place.x];
+    const float down = args.down.share[place.y];
     float mixed[2][N];
     for (int k = 0; k < 2; k++) {
         float left[N];
-        read_pack(at.from + index_at(at.in, place, rows[k], at.along.low[place.x]), left);
-        read_pack(at.from + index_at(at.in, place, rows[k], at.along.high[place.x]), mixed[k]);
+        read_pack(args.from + index_at(args.in, place, rows[k], args.along.low[place.x]), left);
+        read_pack(args.from + index_at(args.in, place, rows[k], args.along.high[place.x]),
+                  mixed[k]);
         for (int i = 0; i < N; i++) {
             mixed[k][i] = (1 - along) * left[i] + along * mixed[k][i];
         }
@@ -133,32 +134,32 @@ __global__ void upsample_forward(const maps<T> at) {
     for (int i = 0; i < N; i++) {
         mixed[0][i] = (1 - down) * mixed[0][i] + down * mixed[1][i];
     }
-    write_pack(mixed[0], at.made + index_at(at.out, place, place.y, place.x));
+    write_pack(mixed[0], args.result + index_at(args.out, place, place.y, place.x));
 }
 
 template <typename T, int N>
-__global__ void upsample_backward(const maps<T> at) {
-    const pixel place = pixel_of_thread(at.in, N);
-    if (place.image >= at.in.n) {
+__global__ void upsample_backward(const maps<T> args) {
+    const pixel place = pixel_of_thread(args.in, N);
+    if (place.image >= args.in.n) {
         return;
     }
-    const size_t to = index_at(at.in, place, place.y, place.x);
+    const size_t to = index_at(args.in, place, place.y, place.x);
     float sum[N] = {0};
-    if (at.add) {
-        read_pack(at.made + to, sum);
+    if (args.add) {
+        read_pack(args.result + to, sum);
     }
-    for (uint32_t j = at.down.first[place.y]; j < at.down.first[place.y + 1]; j++) {
-        const T *row = at.from + index_at(at.out, place, at.down.outputs[j], 0);
-        for (uint32_t k = at.along.first[place.x]; k < at.along.first[place.x + 1]; k++) {
-            const float weight = at.down.weights[j] * at.along.weights[k];
+    for (uint32_t j = args.down.first[place.y]; j < args.down.first[place.y + 1]; j++) {
+        const T *row = args.from + index_at(args.out, place, args.down.outputs[j], 0);
+        for (uint32_t k = args.along.first[place.x]; k < args.along.first[place.x + 1]; k++) {
+            const float weight = args.down.weights[j] * args.along.weights[k];
             float dy[N];
-            read_pack(row + (size_t)at.along.outputs[k] * at.out.c, dy);
+            read_pack(row + (size_t)args.along.outputs[k] * args.out.c, dy);
             for (int i = 0; i < N; i++) {
                 sum[i] += weight * dy[i];
             }
         }
     }
-    write_pack(sum, at.made + to);
+    write_pack(sum, args.result + to);
 }
 
 // Sums along rows: images x rows of the output x columns of the input.
@@ -170,39 +171,39 @@ struct halfway {
 };
 
 template <typename T, int N>
-__global__ void upsample_backward_along(const halfway<T> at) {
-    const pixel place = pixel_of_thread(at.shape, N);
-    if (place.image >= at.shape.n) {
+__global__ void upsample_backward_along(const halfway<T> args) {
+    const pixel place = pixel_of_thread(args.shape, N);
+    if (place.image >= args.shape.n) {
         return;
     }
-    const struct table &along = at.all.along;
-    const T *row = at.all.from + index_at(at.all.out, place, place.y, 0);
+    const struct table &along = args.all.along;
+    const T *row = args.all.from + index_at(args.all.out, place, place.y, 0);
     float sum[N] = {0};
     for (uint32_t k = along.first[place.x]; k < along.first[place.x + 1]; k++) {
         float dy[N];
-        read_pack(row + (size_t)along.outputs[k] * at.shape.c, dy);
+        read_pack(row + (size_t)along.outputs[k] * args.shape.c, dy);
         for (int i = 0; i < N; i++) {
             sum[i] += along.weights[k] * dy[i];
         }
     }
-    write_pack(sum, at.sums + index_at(at.shape, place, place.y, place.x));
+    write_pack(sum, args.sums + index_at(args.shape, place, place.y, place.x));
 }
 
 template <typename T, int N>
-__global__ void upsample_backward_down(const halfway<T> at) {
-    const pixel place = pixel_of_thread(at.all.in, N);
-    if (place.image >= at.all.in.n) {
+__global__ void upsample_backward_down(const halfway<T> args) {
+    const pixel place = pixel_of_thread(args.all.in, N);
+    if (place.image >= args.all.in.n) {
         return;
     }
-    const struct table &down = at.all.down;
-    T *to = at.all.made + index_at(at.all.in, place, place.y, place.x);
+    const struct table &down = args.all.down;
+    T *to = args.all.result + index_at(args.all.in, place, place.y, place.x);
     float sum[N] = {0};
-    if (at.all.add) {
+    if (args.all.add) {
         read_pack(to, sum);
     }
     for (uint32_t j = down.first[place.y]; j < down.first[place.y + 1]; j++) {
         float of_row[N];
-        read_pack(at.sums + index_at(at.shape, place, down.outputs[j], place.x), of_row);
+        read_pack(args.sums + index_at(args.shape, place, down.outputs[j], place.x), of_row);
         for (int i = 0; i < N; i++) {
             sum[i] += down.weights[j] * of_row[i];
         }
@@ -213,26 +214,26 @@ __global__ void upsample_backward_down(const halfway<T> at) {
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const maps<T> at = {
+    const maps<T> args = {
         state->in,      state->out, state->down, state->along, (const T *)call->in[0],
         (T *)call->out, false};
     launch(state->backend, upsample_forward<T, N>, blocks_for(shape_count(state->out) / N), THREADS,
-           at);
+           args);
 }
 
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const maps<T> at = {state->in,
-                        state->out,
-                        state->down,
-                        state->along,
-                        (const T *)call->out_gradient,
-                        (T *)call->in_gradient[0],
-                        call->add[0]};
+    const maps<T> args = {state->in,
+                          state->out,
+                          state->down,
+                          state->along,
+                          (const T *)call->out_gradient,
+                          (T *)call->in_gradient[0],
+                          call->add[0]};
     if (state->by_axes) {
         const halfway<T> sums = {
-            at, {state->in.n, state->out.h, state->in.w, state->in.c}, (float *)call->scratch};
+            args, {state->in.n, state->out.h, state->in.w, state->in.c}, (float *)call->scratch};
         launch(state->backend, upsample_backward_along<T, N>,
                blocks_for(shape_count(sums.shape) / N), THREADS, sums);
         launch(state->backend, upsample_backward_down<T, N>, blocks_for(shape_count(state->in) / N),
@@ -240,7 +241,7 @@ void run_backward(const struct call *call) {
         return;
     }
     launch(state->backend, upsample_backward<T, N>, blocks_for(shape_count(state->in) / N), THREADS,
-           at);
+           args);
 }
 
 CUDA_PASSES_BY_PACK(state->precision, state->in.c)

@@ -56,7 +56,7 @@ static void compare_devices(size_t which, struct shape shape, enum graph_mode mo
         (void)loss_of(&here);
         (void)loss_of(&there);
     }
-    compare("output", which, shape, there.made, here.made, here.outputs, most);
+    compare("output", which, shape, there.result, here.result, here.outputs, most);
     close_trial(&here);
     close_trial(&there);
 }
@@ -74,8 +74,8 @@ static void compare_all(enum graph_mode mode, enum precision precision, double m
         const size_t end = SANITIZED ? first + 1 : last + 1;
         for (size_t i = first; i < end; i++) {
             const bool same = precision == PRECISION_F32 && in_widths_of_bf16(which);
-            if (!same && shapes[i].h >= tried[which].least && shapes[i].w >= tried[which].least &&
-                wanted(which)) {
+            if (!same && shapes[i].h >= tried[which].min_side &&
+                shapes[i].w >= tried[which].min_side && wanted(which)) {
                 compare_devices(which, shapes[i], mode, precision, most);
             }
         }

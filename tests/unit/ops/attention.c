@@ -81,9 +81,9 @@ static void channel_formula(struct shape shape, const float *x, const float weig
                     energy[k] += (double)all[3 * i + c] * all[3 * i + k];
                 }
             }
-            const double most = fmax(energy[0], fmax(energy[1], energy[2]));
+            const double maximum = fmax(energy[0], fmax(energy[1], energy[2]));
             for (size_t k = 0; k < 3; k++) {
-                attention[c][k] = exp(most - energy[k]);
+                attention[c][k] = exp(maximum - energy[k]);
                 total += attention[c][k];
             }
             for (size_t k = 0; k < 3; k++) {

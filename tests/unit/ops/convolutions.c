@@ -160,7 +160,7 @@ static float *run_method(const struct convolution_method *method, struct backend
 
 // ---- comparisons
 
-static void compare(const char *what, const struct convolution_problem *problem, double most,
+static void compare(const char *what, const struct convolution_problem *problem, double tolerance,
                     const float *numbers, const double *wanted, size_t count) {
     static const char *const passes[] = {"forward", "data gradient", "weight gradient"};
     const struct convolution_shape *s = &problem->shape;
@@ -170,7 +170,7 @@ static void compare(const char *what, const struct convolution_problem *problem,
         apart += (numbers[i] - wanted[i]) * (numbers[i] - wanted[i]);
         length += wanted[i] * wanted[i];
     }
-    if (!(sqrt(apart) <= most * sqrt(length))) {
+    if (!(sqrt(apart) <= tolerance * sqrt(length))) {
         fail_msg("%s, %s, %zu x %zu x %zu x %zu to %zu channels: off by %g", what,
                  passes[problem->pass], s->images, s->height, s->width, s->channels,
                  s->out_channels, sqrt(apart / length));

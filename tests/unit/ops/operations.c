@@ -9,8 +9,8 @@
 
 // How far the gradient's product with a direction is from the difference along it, as a part of
 // the product of their lengths.
-static double gradient_error(struct trial *trial, uint64_t number) {
-    struct random random = random_seed(11, number, 0);
+static double gradient_error(struct trial *trial, uint64_t seed) {
+    struct random random = random_seed(11, seed, 0);
     const size_t count = executor_learned_count(trial->executor);
     float *values = executor_values(trial->executor);
     const float *gradients = executor_gradients(trial->executor);
@@ -73,8 +73,8 @@ static void gradients_are_those_of_the_forward_pass(void **state) {
     (void)state;
     for (size_t which = 0; which < TRIED; which++) {
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-            if (wanted(which) && shapes[i].h >= tried[which].least &&
-                shapes[i].w >= tried[which].least) {
+            if (wanted(which) && shapes[i].h >= tried[which].min_side &&
+                shapes[i].w >= tried[which].min_side) {
                 check_gradients(which, shapes[i]);
             }
         }
@@ -150,22 +150,22 @@ static void bf16_stays_near_float32(void **state) {
             continue;
         }
         struct trial plain;
-        struct trial half;
+        struct trial bf16;
         open_trial(&plain, "cpu", GRAPH_TRAIN, which, shapes[3], PRECISION_F32);
-        open_trial(&half, "cpu", GRAPH_TRAIN, which, shapes[3], PRECISION_BF16);
+        open_trial(&bf16, "cpu", GRAPH_TRAIN, which, shapes[3], PRECISION_BF16);
         coarsen(&plain);
-        coarsen(&half);
+        coarsen(&bf16);
         gradients_of(&plain);
-        gradients_of(&half);
-        const double forward = distance(half.made, plain.made, plain.outputs);
+        gradients_of(&bf16);
+        const double forward = distance(bf16.result, plain.result, plain.outputs);
         const double backward =
-            distance(executor_gradients(half.executor), executor_gradients(plain.executor),
+            distance(executor_gradients(bf16.executor), executor_gradients(plain.executor),
                      executor_learned_count(plain.executor));
         if (!(forward < 0.03) || !(backward < 0.1)) {
             fail_msg("%s: off by %g forward, %g backward", tried[which].name, forward, backward);
         }
         close_trial(&plain);
-        close_trial(&half);
+        close_trial(&bf16);
     }
 }
 

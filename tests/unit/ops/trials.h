@@ -24,13 +24,13 @@
 
 static value_id layer(struct graph *graph, value_id x, const char *name, size_t channels,
                       size_t window, size_t stride) {
-    const struct convolution made = {.name = name,
+    const struct convolution spec = {.name = name,
                                      .channels = channels,
                                      .window = window,
                                      .stride = stride,
                                      .pad = window / 2,
                                      .bias = true};
-    return convolution(graph, x, &made);
+    return convolution(graph, x, &spec);
 }
 
 static value_id try_convolution(struct graph *graph, value_id x) {
@@ -42,9 +42,9 @@ static value_id try_strided(struct graph *graph, value_id x) {
 }
 
 static value_id with_norm(struct graph *graph, value_id x, value_id residual, bool relu) {
-    const struct convolution made = {
+    const struct convolution spec = {
         .name = "c", .channels = graph_shape(graph, x).c, .window = 3, .stride = 1, .pad = 1};
-    return convolution_norm(graph, x, &made, "n", residual, relu);
+    return convolution_norm(graph, x, &spec, "n", residual, relu);
 }
 
 static value_id try_norm(struct graph *graph, value_id x) {
@@ -60,9 +60,9 @@ static value_id try_norm_residual(struct graph *graph, value_id x) {
 }
 
 static value_id try_relu(struct graph *graph, value_id x) {
-    const struct convolution made = {
+    const struct convolution spec = {
         .name = "c", .channels = 6, .window = 1, .stride = 1, .bias = true};
-    return convolution_relu(graph, x, &made);
+    return convolution_relu(graph, x, &spec);
 }
 
 static value_id try_upsample(struct graph *graph, value_id x) {
@@ -107,7 +107,7 @@ static value_id try_position_attention(struct graph *graph, value_id x) {
     return position_attention(graph, layer(graph, x, "q", 2, 1, 1), x);
 }
 
-// The widths that have ways of their own on some devices.
+// The widths that some devices have kernels of their own for.
 static value_id attend_in(struct graph *graph, value_id x, size_t channels) {
     const value_id v = layer(graph, x, "v", channels, 1, 1);
     return position_attention(graph, layer(graph, v, "q", channels / 2, 1, 1), v);
@@ -124,7 +124,7 @@ static value_id try_wide_attention(struct graph *graph, value_id x) {
 static const struct {
     const char *name;
     value_id (*make)(struct graph *graph, value_id x);
-    size_t least;  // side
+    size_t min_side;
     bool on_image; // x is the network's input
 } tried[] = {
     {"convolution", try_convolution, 1, false},
@@ -186,7 +186,7 @@ struct trial {
     enum graph_mode mode;
     size_t outputs;
     float *weights; // of the loss: the sum of weighted outputs
-    float *made;    // the outputs of the last forward pass
+    float *result;  // the outputs of the last forward pass
     float *input;   // what every step begins with: its memory serves other things, too
     size_t pixels;
 };
@@ -258,7 +258,7 @@ static void open_trial(struct trial *trial, const char *device, enum graph_mode 
     }
     trial->outputs = shape_count(graph_shape(trial->graph, graph_output_at(trial->graph, 0)));
     trial->weights = memory_for(trial->outputs);
-    trial->made = memory_for(trial->outputs);
+    trial->result = memory_for(trial->outputs);
     fill_numbers(trial, which, shape);
 }
 
@@ -267,7 +267,7 @@ static void close_trial(struct trial *trial) {
     graph_free(trial->graph);
     backend_close(trial->backend);
     free(trial->weights);
-    free(trial->made);
+    free(trial->result);
     free(trial->input);
 }
 
@@ -278,13 +278,13 @@ static double loss_of(struct trial *trial) {
     fill(trial, executor_input(trial->executor), trial->input, trial->pixels);
     executor_begin(trial->executor, 5);
     executor_forward(trial->executor);
-    trial->backend->calls->get(trial->backend, trial->made, executor_output(trial->executor, 0),
+    trial->backend->calls->get(trial->backend, trial->result, executor_output(trial->executor, 0),
                                trial->outputs * sizeof(float));
     if (!trial->backend->calls->wait(trial->backend, &error)) {
         fail_msg("%s", error.text);
     }
     for (size_t i = 0; i < trial->outputs; i++) {
-        loss += (double)trial->weights[i] * trial->made[i];
+        loss += (double)trial->weights[i] * trial->result[i];
     }
     return loss;
 }

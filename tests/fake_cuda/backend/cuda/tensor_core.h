@@ -71,10 +71,10 @@ template <int left>
 inline void wait_for_copies() {}
 
 inline uint32_t pair_of(float first, float second) {
-    bf16 made[2];
-    from_float(first, &made[0]);
-    from_float(second, &made[1]);
-    return made[0].bits | (uint32_t)made[1].bits << 16;
+    bf16 result[2];
+    from_float(first, &result[0]);
+    from_float(second, &result[1]);
+    return result[0].bits | (uint32_t)result[1].bits << 16;
 }
 
 inline float power_of_2(float x) {
