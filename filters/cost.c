@@ -50,8 +50,8 @@ static void print(struct output *output, const char *network, const struct optio
 int main(int argc, char **argv) {
     struct options options = {.side = 768, .batch = 1, .common = cli_common_defaults()};
     const struct option_row rows[] = {
-        {"side", 's', OPTION_INTEGER, &options.side, "N", "of the images in the network", 32, 8192,
-         OPTION_SILENT},
+        {"side", 's', OPTION_INTEGER, &options.side, "N", "of the images in the network",
+         MODEL_SIDE_STEP, MODEL_MAX_SIDE, OPTION_SILENT},
         {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once", 1, 4096,
          OPTION_SILENT},
         {"json", 'j', OPTION_FLAG, &options.json, NULL, "one JSON line a network, in FLOP", 0, 0,

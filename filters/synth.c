@@ -26,7 +26,7 @@ struct options {
 };
 
 // One X-ray, from its number to the bytes of its file and the texts of its annotations.
-struct job {
+struct synth_job {
     const struct options *options;
     uint64_t index;
     bool lesion;
@@ -39,7 +39,7 @@ struct job {
     bool good;
 };
 
-static bool annotate(struct job *job, const struct phantom *phantom) {
+static bool annotate(struct synth_job *job, const struct phantom *phantom) {
     const size_t count = phantom->lesion_count > 0 ? phantom->lesion_count : 1;
     struct runs runs = {0};
     bool good = (job->annotations = calloc(count, sizeof *job->annotations)) != NULL;
@@ -55,7 +55,7 @@ static bool annotate(struct job *job, const struct phantom *phantom) {
 
 static void make_xray(void *context, void *argument) {
     (void)context;
-    struct job *job = argument;
+    struct synth_job *job = argument;
     const struct options *options = job->options;
     const struct lesion_style style = {.area = (float)options->area,
                                        .contrast = (float)options->contrast};
@@ -83,8 +83,8 @@ static bool has_lesion(const struct options *options, uint64_t index) {
            (uint64_t)((double)index * share + 1e-9);
 }
 
-static struct job *start_job(const struct options *options, uint64_t index) {
-    struct job *job = calloc(1, sizeof *job);
+static struct synth_job *start_job(const struct options *options, uint64_t index) {
+    struct synth_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         die("no memory");
     }
@@ -104,7 +104,7 @@ struct tables {
     struct table train, test_truth, sample;
 };
 
-static void write_rows(struct output *table, const struct job *job) {
+static void write_rows(struct output *table, const struct synth_job *job) {
     for (size_t i = 0; i < job->annotation_count; i++) {
         const struct text row[2] = {text_of(job->id),
                                     {job->annotations[i].bytes, job->annotations[i].length}};
@@ -112,7 +112,7 @@ static void write_rows(struct output *table, const struct job *job) {
     }
 }
 
-static void finish_job(struct job *job, const char *folder, const struct tables *tables) {
+static void finish_job(struct synth_job *job, const char *folder, const struct tables *tables) {
     const struct options *options = job->options;
     const bool training = job->index < (uint64_t)options->train;
     char *path = NULL;

@@ -116,7 +116,8 @@ int main(int argc, char **argv) {
          "only check that train-fold --init takes the file for this network: nothing is written", 0,
          0, OPTION_SILENT},
         {"side", 0, OPTION_INTEGER, &options.side, "N",
-         "the images' side that the network was trained with", 32, 8192, OPTION_RECORDED},
+         "the images' side that the network was trained with", MODEL_SIDE_STEP, MODEL_MAX_SIDE,
+         OPTION_RECORDED},
         {"to", 't', OPTION_CHOICE, &options.to, "checkpoint|safetensors",
          "(default: by the ending of -o; else a checkpoint)", 0, 0, OPTION_RECORDED},
     };

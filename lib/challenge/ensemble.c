@@ -11,7 +11,7 @@
 
 #define BLOCK 1024
 
-struct block {
+struct mean_block {
     double sum[BLOCK];
     double doubles[BLOCK];
     float floats[BLOCK];
@@ -66,7 +66,7 @@ VECTORISED static void round_to_odd(float *restrict floats, const double *restri
     }
 }
 
-static void add(struct block *block, const struct tensor *input, size_t start, size_t count,
+static void add(struct mean_block *block, const struct tensor *input, size_t start, size_t count,
                 double weight) {
     const size_t size = dtype_size(input->type);
     const unsigned char *from = (const unsigned char *)input->data + start * size;
@@ -83,7 +83,7 @@ static void add(struct block *block, const struct tensor *input, size_t start, s
     add_floats(block->sum, block->floats, weight, count);
 }
 
-static void store(struct block *block, enum dtype type, unsigned char *to, size_t count) {
+static void store(struct mean_block *block, enum dtype type, unsigned char *to, size_t count) {
     if (type == DTYPE_F8) {
         memcpy(to, block->sum, count * sizeof *block->sum);
     } else if (type == DTYPE_F4) {
@@ -97,7 +97,7 @@ static void store(struct block *block, enum dtype type, unsigned char *to, size_
 
 void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
                    enum dtype type, void *mean) {
-    struct block block;
+    struct mean_block block;
     const size_t elements = inputs[0]->bytes / dtype_size(inputs[0]->type);
     double total = 0;
     for (size_t k = 0; k < count; k++) {

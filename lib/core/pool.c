@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-struct slot {
+struct pool_slot {
     void *job;
     bool done;
 };
@@ -18,7 +18,7 @@ struct pool {
     void *context;
     size_t threads;
     pthread_t *thread;
-    struct slot *slots;
+    struct pool_slot *slots;
 };
 
 static void *run(void *argument) {
@@ -31,7 +31,7 @@ static void *run(void *argument) {
         if (pool->started == pool->put) {
             break;
         }
-        struct slot *slot = &pool->slots[pool->started++ % pool->depth];
+        struct pool_slot *slot = &pool->slots[pool->started++ % pool->depth];
         (void)pthread_mutex_unlock(&pool->lock);
         pool->work(pool->context, slot->job);
         (void)pthread_mutex_lock(&pool->lock);
@@ -81,7 +81,7 @@ bool pool_full(struct pool *pool) {
 
 void pool_put(struct pool *pool, void *job) {
     (void)pthread_mutex_lock(&pool->lock);
-    pool->slots[pool->put++ % pool->depth] = (struct slot){.job = job};
+    pool->slots[pool->put++ % pool->depth] = (struct pool_slot){.job = job};
     (void)pthread_cond_signal(&pool->work_ready);
     (void)pthread_mutex_unlock(&pool->lock);
 }
@@ -91,7 +91,7 @@ void *pool_take(struct pool *pool) {
         return NULL;
     }
     (void)pthread_mutex_lock(&pool->lock);
-    struct slot *slot = &pool->slots[pool->taken % pool->depth];
+    struct pool_slot *slot = &pool->slots[pool->taken % pool->depth];
     while (!slot->done) {
         (void)pthread_cond_wait(&pool->work_done, &pool->lock);
     }

@@ -73,9 +73,9 @@ static bool size_fits(const struct model_options *options, size_t least, struct 
         return fail(error, "a batch of no images");
     }
     for (size_t i = 0; i < 2; i++) {
-        if (sides[i] < least || sides[i] % 32 != 0 || sides[i] > 8192) {
-            return fail(error, "sides of %zu x %zu: this network takes multiples of 32 from %zu",
-                        options->height, options->width, least);
+        if (sides[i] < least || sides[i] % MODEL_SIDE_STEP != 0 || sides[i] > MODEL_MAX_SIDE) {
+            return fail(error, "sides of %zu x %zu: this network takes multiples of %d from %zu",
+                        options->height, options->width, MODEL_SIDE_STEP, least);
         }
     }
     return true;

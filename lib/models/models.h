@@ -5,6 +5,9 @@
 
 #include "nn/graph.h"
 
+// Sides are multiples of 32, from the decoder's least (decoders.def) to MODEL_MAX_SIDE.
+enum { MODEL_SIDE_STEP = 32, MODEL_MAX_SIDE = 8192 };
+
 struct model_options {
     size_t images, height, width; // of the input
     bool gray;                    // one plane of bytes, else three of floats as they are
@@ -18,8 +21,7 @@ struct model_options {
 // heads' logits (images x out_height x out_width x 1), the main one first, and last the global
 // logit
 // ("any lesion?", images x 1 x 1 x 1). The caller frees it with graph_free. NULL with *error for a
-// name that is not known, and for sides that are not multiples of 32 from the decoder's least side
-// to 8192.
+// name that is not known, and for sides that the network does not take.
 CHECKED struct graph *model_build(const char *name, enum graph_mode mode,
                                   const struct model_options *options, struct error *error);
 

@@ -59,7 +59,7 @@ struct operation {
     int in_place;                  // 1 + the input whose buffer the output may take; 0: none
     bool gradient_in_place;        // the first input's gradient may take the output's gradient's
     bool recomputable;             // its output can be recomputed, at the price of its products
-    double (*products)(const struct graph *graph, const struct node *node); // see nn/cost.h
+    double (*products)(const struct graph *graph, const struct node *node); // see nn/cost/cost.h
 };
 
 // The precision that a value is stored with on a backend; not for bytes.

@@ -1,5 +1,5 @@
 // DICOM files to 8-bit gray: what the header says of the pixels (here), the first frame out of its
-// compression (dicom_frame.c), its samples to gray (dicom_gray.c).
+// compression (frame.c), its samples to gray (gray.c).
 #include "image/dicom/dicom.h"
 
 #include "image/dicom/file.h"

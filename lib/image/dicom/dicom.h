@@ -8,14 +8,14 @@
 bool dicom_sniff(const uint8_t *bytes, size_t length);
 
 // The image of a DICOM file, the first frame of many (a note says so), as 8-bit gray by the rules
-// of dicom_gray.h. Only pixels leave: nothing of the header, which has a patient's name, is
+// of gray.h. Only pixels leave: nothing of the header, which has a patient's name, is
 // returned.
 // - Transfer syntaxes: implicit and explicit VR, little and big endian, deflated; RLE, deflated
 //   frames, JPEG baseline, extended, progressive, lossless, JPEG-LS, JPEG 2000.
 // - 1, 8 and 16 bits allocated; BitsStored, HighBit and sign are kept. A compressed stream's own
 //   precision counts where it has more bits than the header says.
 // - 8-bit DCT JPEG goes through libjpeg-turbo, other JPEG, JPEG-LS and JPEG 2000 through GDCM (see
-//   dicom_gdcm.h for what that asks of the caller).
+//   gdcm.h for what that asks of the caller).
 // False, with the reason, for what holds no image, 32 bits and floating point, a size in the header
 // that the data or the compressed stream does not have, and damage.
 CHECKED bool dicom_decode(const uint8_t *bytes, size_t length, const struct image_options *options,

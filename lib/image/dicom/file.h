@@ -1,7 +1,7 @@
 // The structure of a DICOM file (PS3.5 chapter 7, PS3.10): elements, sequences, fragments. Nothing
 // is copied but what a deflated file inflates to, and no length is followed beyond the bytes that
 // are there. What the elements
-// say is read by dicom_values.c.
+// say is read by values.c.
 #ifndef PLEURA_IMAGE_DICOM_FILE_H
 #define PLEURA_IMAGE_DICOM_FILE_H
 

@@ -33,7 +33,7 @@ struct dicom_frame {
 // 1. The Modality transformation: Modality LUT, or else value * Rescale Slope + Rescale Intercept
 //    (PS3.3 C.11.1).
 // 2. The VOI transformation: the first VOI LUT or the first window, by `prefer` where both are
-//    there (PS3.3 C.11.2; dicom_transform.h).
+//    there (PS3.3 C.11.2; transform.h).
 // 3. Without either, a range becomes 0..255. Of 8 bits stored and fewer, without a sign: all values
 //    that there can be, so that 8 bits come out as they are. Of more, or with a sign: from the
 //    least to the greatest value in this frame, padding left out; a frame of one value becomes 0.

@@ -12,7 +12,7 @@
 #define FROM_MEMORY SIZE_MAX
 #define MAX_BESIDE_PIXELS ((uint64_t)64 << 10) // values, or bytes of a record besides its image
 
-struct job {
+struct augment_job {
     uint64_t position;
     size_t entry; // of the catalog, or FROM_MEMORY: `loaded` has the sample
     const char *source;
@@ -29,14 +29,14 @@ struct augmenter {
     struct stream_writer *writer;
     struct progress progress;
     struct pool *pool;
-    struct job *jobs;
+    struct augment_job *jobs;
     size_t depth;
     uint64_t started;
 };
 
 static void work(void *context, void *argument) {
     const struct augmenter *augmenter = context;
-    struct job *job = argument;
+    struct augment_job *job = argument;
     job->good = job->entry == FROM_MEMORY ||
                 catalog_read(augmenter->catalog, job->entry, &job->loaded, &job->error);
     if (job->good && !augment_sample(augmenter->rule, job->position, &job->loaded.record, &job->out,
@@ -70,7 +70,7 @@ struct augmenter *augmenter_start(const struct augment_rule *rule, const struct 
 
 // Writes the oldest sample under way. False when there is none.
 static bool write_oldest(struct augmenter *augmenter) {
-    const struct job *job = pool_take(augmenter->pool);
+    const struct augment_job *job = pool_take(augmenter->pool);
     if (job == NULL) {
         return false;
     }
@@ -82,7 +82,7 @@ static bool write_oldest(struct augmenter *augmenter) {
     return true;
 }
 
-static struct job *free_job(struct augmenter *augmenter) {
+static struct augment_job *free_job(struct augmenter *augmenter) {
     if (pool_full(augmenter->pool)) {
         (void)write_oldest(augmenter);
     }
@@ -91,7 +91,7 @@ static struct job *free_job(struct augmenter *augmenter) {
 
 // A value of a list takes 24 bytes in memory and can be a single one in a stream. A record that may
 // hold many is worked on alone, and its memory given back.
-static void finish_alone(struct augmenter *augmenter, struct job *job) {
+static void finish_alone(struct augmenter *augmenter, struct augment_job *job) {
     while (write_oldest(augmenter)) {
     }
     loaded_record_free(&job->loaded);
@@ -100,7 +100,7 @@ static void finish_alone(struct augmenter *augmenter, struct job *job) {
 
 void augmenter_put_entry(struct augmenter *augmenter, uint64_t position, size_t entry) {
     const struct catalog *catalog = augmenter->catalog;
-    struct job *job = free_job(augmenter);
+    struct augment_job *job = free_job(augmenter);
     job->position = position;
     job->entry = entry;
     job->source = catalog->files[catalog->entries[entry].file].path;
@@ -114,7 +114,7 @@ void augmenter_put_entry(struct augmenter *augmenter, uint64_t position, size_t 
 
 void augmenter_put_sample(struct augmenter *augmenter, uint64_t position,
                           const struct record *sample, const char *source) {
-    struct job *job = free_job(augmenter);
+    struct augment_job *job = free_job(augmenter);
     struct error error;
     job->position = position;
     job->entry = FROM_MEMORY;

@@ -23,7 +23,7 @@
 
 #define UNFINISHED "." SHARD_PREFIX
 
-struct entry {
+struct shard_entry {
     size_t shard;
     uint64_t offset, length, digest;
     int64_t lesion;
@@ -41,7 +41,7 @@ struct shard_writer {
     struct stream_writer *stream;
     char *path;
     struct ids ids;
-    struct entry *entries; // of the ids
+    struct shard_entry *entries; // of the ids
     size_t capacity;
     uint64_t *hashes; // of the finished shards
     size_t shards, shard_capacity;
@@ -162,7 +162,7 @@ static void end_shard(struct shard_writer *writer) {
 
 // ---- samples
 
-static struct entry *add_entry(struct shard_writer *writer, struct text id) {
+static struct shard_entry *add_entry(struct shard_writer *writer, struct text id) {
     struct error error;
     size_t place = 0;
     bool added = false;
@@ -182,7 +182,7 @@ static struct entry *add_entry(struct shard_writer *writer, struct text id) {
 
 void shard_writer_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,
                       size_t height, size_t width) {
-    struct entry *entry = add_entry(writer, sample->id);
+    struct shard_entry *entry = add_entry(writer, sample->id);
     if (writer->output != NULL && stream_offset(writer->stream) >= writer->size) {
         end_shard(writer);
     }
@@ -218,7 +218,7 @@ static struct output *write_index(const struct shard_writer *writer, const char 
     struct output *output = output_open_regular(path, OUTPUT_BYTES);
     struct stream_writer *stream = stream_create(output, KIND_INDEX, writer->history);
     for (size_t i = 0; i < writer->ids.count; i++) {
-        const struct entry *entry = &writer->entries[i];
+        const struct shard_entry *entry = &writer->entries[i];
         char name[SHARD_NAME_SIZE];
         char digest[17];
         const struct value size[] = {value_integer((int64_t)entry->height),

@@ -64,7 +64,7 @@ static struct survey_decoded look_at(const struct image *image, struct digest *d
 }
 
 // The images of both sets that are to be decoded, each behind its mask.
-struct job {
+struct decode_job {
     struct survey_set *set;
     struct survey_image *image;
     const char *path;
@@ -72,7 +72,7 @@ struct job {
 };
 
 struct jobs {
-    struct job *items;
+    struct decode_job *items;
     size_t count;
 };
 
@@ -84,16 +84,17 @@ static void add_jobs(struct survey *survey, struct survey_set *set, struct jobs 
         }
         if (survey->masks.given && row != IDS_ABSENT &&
             survey->masks.images[row].state == SURVEY_READABLE) {
-            jobs->items[jobs->count++] = (struct job){&survey->masks, &survey->masks.images[row],
-                                                      survey->masks.files.items[row].path, true};
+            jobs->items[jobs->count++] =
+                (struct decode_job){&survey->masks, &survey->masks.images[row],
+                                    survey->masks.files.items[row].path, true};
         }
         jobs->items[jobs->count++] =
-            (struct job){set, &set->images[i], set->files.items[i].path, false};
+            (struct decode_job){set, &set->images[i], set->files.items[i].path, false};
     }
 }
 
-static bool take(struct survey *survey, const struct job *job, const struct xray_reply *reply,
-                 struct digest *digest, struct error *error) {
+static bool take(struct survey *survey, const struct decode_job *job,
+                 const struct xray_reply *reply, struct digest *digest, struct error *error) {
     if (!reply->decoded) {
         job->image->state = SURVEY_REFUSED;
         return texts_keep(&job->set->texts, text_of(reply->message), &job->image->message, error);

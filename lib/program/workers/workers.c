@@ -23,7 +23,7 @@ enum { QUEUE = 2, SLOTS_PER_WORKER = 4 };
 // Results above this, and what a failed job may have left, go back to the system at once.
 #define KEPT_RESULT ((size_t)16 << 20)
 
-struct slot {
+struct worker_slot {
     char *job;
     size_t job_length;
     bool done;
@@ -47,17 +47,17 @@ struct workers {
     int memory;                          // every slot has WORKERS_MAX_RESULT of it
     size_t count, depth;                 // workers, slots
     size_t put, handed, taken, released; // counts since the start; slot = count % depth
-    struct slot *slots;
+    struct worker_slot *slots;
     struct worker *worker;
     struct pollfd *polls;
 };
 
-static void finish(struct slot *slot, const struct worker_answer *answer) {
+static void finish(struct worker_slot *slot, const struct worker_answer *answer) {
     slot->answer = *answer;
     slot->done = true;
 }
 
-static void finish_with_error(struct slot *slot, const char *message) {
+static void finish_with_error(struct worker_slot *slot, const char *message) {
     struct worker_answer answer = {.succeeded = false};
     (void)fail(&answer.message, "%s", message);
     finish(slot, &answer);
@@ -95,7 +95,7 @@ static int end_worker(struct worker *worker) {
     return status;
 }
 
-static bool send_job(const struct worker *worker, size_t index, const struct slot *slot) {
+static bool send_job(const struct worker *worker, size_t index, const struct worker_slot *slot) {
     struct iovec pieces[] = {{&index, sizeof index}, {slot->job, slot->job_length}};
     const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
     ssize_t sent = -1;
@@ -109,7 +109,7 @@ static void hand(struct workers *workers, struct worker *worker, size_t index) {
     if (worker->queued == 0) {
         worker->deadline = clock_seconds() + workers->limits.seconds;
     }
-    const struct slot *slot = &workers->slots[index];
+    const struct worker_slot *slot = &workers->slots[index];
     // A worker that has died idle is replaced; of one that died at a job, or died at once, poll
     // will tell.
     if (worker->process != 0 && !send_job(worker, index, slot) && worker->queued == 0) {
@@ -262,7 +262,7 @@ bool workers_full(const struct workers *workers) {
 }
 
 void workers_put(struct workers *workers, const void *job, size_t length) {
-    struct slot *slot = &workers->slots[workers->put++ % workers->depth];
+    struct worker_slot *slot = &workers->slots[workers->put++ % workers->depth];
     slot->job = malloc(length + 1);
     if (slot->job == NULL) {
         die("no memory for a job of %zu bytes", length);
@@ -281,7 +281,7 @@ void workers_put(struct workers *workers, const void *job, size_t length) {
 static void release(struct workers *workers) {
     for (; workers->released < workers->taken; workers->released++) {
         const size_t index = workers->released % workers->depth;
-        struct slot *slot = &workers->slots[index];
+        struct worker_slot *slot = &workers->slots[index];
         free(slot->job);
         slot->job = NULL;
         if (slot->mapped > KEPT_RESULT || !slot->answer.succeeded) {
@@ -297,7 +297,7 @@ static void release(struct workers *workers) {
 }
 
 static const void *map_result(struct workers *workers, size_t index) {
-    struct slot *slot = &workers->slots[index];
+    struct worker_slot *slot = &workers->slots[index];
     if (slot->answer.length > slot->mapped) {
         if (slot->mapped > 0) {
             (void)munmap(slot->map, slot->mapped);
@@ -319,7 +319,7 @@ bool workers_take(struct workers *workers, struct workers_reply *reply) {
         return false;
     }
     const size_t index = workers->taken % workers->depth;
-    struct slot *slot = &workers->slots[index];
+    struct worker_slot *slot = &workers->slots[index];
     take_answers(workers, false); // what has finished meanwhile frees slots
     while (!slot->done) {
         take_answers(workers, true);

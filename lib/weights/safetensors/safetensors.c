@@ -16,7 +16,7 @@
 #define PIECE (16 << 10)                     // bytes of numbers that are read at once
 
 // One tensor of the header.
-struct entry {
+struct tensor_span {
     struct text name;
     const char *foreign; // why it is left out, or NULL
     enum weight_type type;
@@ -55,7 +55,7 @@ static bool read_natural(const json_t *value, uint64_t *number) {
 }
 
 // The shape, and how many bits it takes.
-static bool read_shape(const json_t *shape, struct entry *entry, uint64_t *bits) {
+static bool read_shape(const json_t *shape, struct tensor_span *entry, uint64_t *bits) {
     entry->rank = json_array_size(shape);
     for (size_t i = 0; i < entry->rank; i++) {
         uint64_t side = 0;
@@ -73,7 +73,7 @@ static bool read_shape(const json_t *shape, struct entry *entry, uint64_t *bits)
     return json_is_array(shape);
 }
 
-static bool read_type(const json_t *value, struct entry *entry, uint64_t *bits,
+static bool read_type(const json_t *value, struct tensor_span *entry, uint64_t *bits,
                       struct error *error) {
     const char *name = json_string_value(value);
     for (size_t i = 0; name != NULL && i < TYPES; i++) {
@@ -88,7 +88,7 @@ static bool read_type(const json_t *value, struct entry *entry, uint64_t *bits,
                 name != NULL ? name : "none");
 }
 
-static bool read_entry(const json_t *value, struct entry *entry, struct error *error) {
+static bool read_entry(const json_t *value, struct tensor_span *entry, struct error *error) {
     const json_t *offsets = json_object_get(value, "data_offsets");
     uint64_t bits = 0;
     if (!read_type(json_object_get(value, "dtype"), entry, &bits, error)) {
@@ -125,8 +125,8 @@ static bool read_metadata(const json_t *metadata, struct weight_table *table, st
 }
 
 // The header's members, each read on its own: as a whole its JSON would take many times its size.
-static bool read_members(struct safetensors_header *header, struct entry **entries, size_t *count,
-                         struct weight_table *table, struct error *error) {
+static bool read_members(struct safetensors_header *header, struct tensor_span **entries,
+                         size_t *count, struct weight_table *table, struct error *error) {
     struct safetensors_member member;
     size_t capacity = 0;
     while (safetensors_next(header, &member, error)) {
@@ -146,8 +146,8 @@ static bool read_members(struct safetensors_header *header, struct entry **entri
         json_error_t problem;
         json_t *value = json_loadb(member.value.bytes, member.value.length,
                                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
-        struct entry entry = {.name = member.name};
-        struct entry *grown =
+        struct tensor_span entry = {.name = member.name};
+        struct tensor_span *grown =
             arena_grow(header->arena, *entries, *count, &capacity, sizeof entry, error);
         bool read = grown != NULL;
         if (read) {
@@ -172,8 +172,8 @@ static bool read_members(struct safetensors_header *header, struct entry **entri
 // ---- the tensors
 
 static int by_start(const void *a, const void *b) {
-    const struct entry *one = a;
-    const struct entry *other = b;
+    const struct tensor_span *one = a;
+    const struct tensor_span *other = b;
     if (one->start != other->start) {
         return one->start < other->start ? -1 : 1;
     }
@@ -181,7 +181,7 @@ static int by_start(const void *a, const void *b) {
 }
 
 // Tensors fill the bytes without gap and overlap, as the format asks.
-static bool check_places(struct entry *entries, size_t count, uint64_t length,
+static bool check_places(struct tensor_span *entries, size_t count, uint64_t length,
                          struct error *error) {
     uint64_t offset = 0;
     if (count > 0) {
@@ -203,8 +203,9 @@ static bool check_places(struct entry *entries, size_t count, uint64_t length,
                       offset, length);
 }
 
-static bool add_entry(const struct weight_source *source, uint64_t data, const struct entry *entry,
-                      struct weight_table *table, struct error *error) {
+static bool add_entry(const struct weight_source *source, uint64_t data,
+                      const struct tensor_span *entry, struct weight_table *table,
+                      struct error *error) {
     unsigned char piece[PIECE];
     const size_t size = weight_type_size(entry->type);
     struct weight *weight = weight_table_add(table, entry->name, entry->rank, entry->shape, error);
@@ -227,11 +228,11 @@ static bool add_entry(const struct weight_source *source, uint64_t data, const s
 }
 
 static bool add_entries(const struct weight_source *source, uint64_t data,
-                        const struct entry *entries, size_t count, struct weight_table *table,
+                        const struct tensor_span *entries, size_t count, struct weight_table *table,
                         struct error *error) {
     struct name_list left = {0};
     for (size_t i = 0; i < count; i++) {
-        const struct entry *entry = &entries[i];
+        const struct tensor_span *entry = &entries[i];
         if (entry->foreign != NULL) {
             name_list_add(&left, entry->name.bytes, entry->name.length, entry->foreign);
         } else if (!add_entry(source, data, entry, table, error)) {
@@ -247,7 +248,7 @@ static bool add_entries(const struct weight_source *source, uint64_t data,
 static bool read_all(const struct weight_source *source, struct arena *arena,
                      struct weight_table *table, struct error *error) {
     uint64_t length = 0;
-    struct entry *entries = NULL;
+    struct tensor_span *entries = NULL;
     size_t count = 0;
     if (!weight_source_read(source, 0, &length, sizeof length, error)) {
         return false;
