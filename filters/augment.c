@@ -11,7 +11,7 @@ struct options {
     const char *fold, *split;
     int64_t side, mask_side, dilation, epochs, samples, batch, skip, seed;
     bool lesion_only, plain, no_shuffle;
-    double balance;
+    double balance, tone, shift_scale_rotate, distort;
     struct common_options common;
 };
 
@@ -152,6 +152,10 @@ static struct sampler_options read_order(const struct options *options) {
 }
 
 static struct augment_rule read_rule(const struct options *options) {
+    if (options->plain &&
+        (options->tone > 0 || options->shift_scale_rotate > 0 || options->distort > 0)) {
+        die_usage("--plain: --tone, --shift-scale-rotate and --distort change images");
+    }
     // The method's masks are a third larger than its images: 768 and 1024.
     const int64_t larger = (4 * options->side + 1) / 3;
     const int64_t mask_side = options->mask_side > 0 ? options->mask_side : larger;
@@ -159,7 +163,23 @@ static struct augment_rule read_rule(const struct options *options) {
                                  .side = (size_t)options->side,
                                  .mask_side = (size_t)mask_side,
                                  .dilation = (size_t)options->dilation,
-                                 .plain = options->plain};
+                                 .plain = options->plain,
+                                 .tone = options->tone,
+                                 .shift_scale_rotate = options->shift_scale_rotate,
+                                 .distort = options->distort};
+}
+
+static void run(const struct options *options, const struct operands *operands) {
+    struct task task = {.options = options,
+                        .operands = operands,
+                        .order = read_order(options),
+                        .rule = read_rule(options)};
+    task.split = read_fold(options, &task.fold);
+    if (read_as_they_come(operands, needs_any_order(&task.order, task.split))) {
+        augment_streams(&task);
+    } else {
+        augment_catalog(&task);
+    }
 }
 
 static const char description[] =
@@ -167,7 +187,13 @@ static const char description[] =
     "is named, or for '-'. Writes samples with `image` (side x side) and, where there are labels, "
     "`mask` (0 and 1).\n\n"
     "Each sample is a crop of 7/8 to all of the height, and of the width, mirrored with "
-    "probability 1/2, resized. The order is shuffled anew each epoch. With --balance, images with "
+    "probability 1/2, resized. --tone then changes gray levels: brightness, contrast or gamma by "
+    "up to "
+    "0.2. --shift-scale-rotate moves by up to 1/16 of the side, scales by 0.9 to 1.1 and turns by "
+    "up to "
+    "45 degrees; --distort bends: elastically, by a grid of 5 x 5 cells, or as a lens. Masks are "
+    "moved "
+    "alike. The order is shuffled anew each epoch. With --balance, images with "
     "a lesion and images without are two lists, each shuffled and gone through again and again on "
     "its own; an epoch is then as many samples as there are images. Draws depend on --seed and a "
     "sample's number alone: any number of --threads gives the same samples, and --skip resumes "
@@ -211,6 +237,12 @@ int main(int argc, char **argv) {
         {"dilate", 'd', OPTION_INTEGER, &options.dilation, "N",
          "dilate the masks with a box of N x N pixels, at the image's own size", 1, 65535,
          OPTION_RECORDED},
+        {"tone", 0, OPTION_NUMBER, &options.tone, "P",
+         "change brightness, contrast or gamma with probability P", 0, 1, OPTION_RECORDED},
+        {"shift-scale-rotate", 0, OPTION_NUMBER, &options.shift_scale_rotate, "P",
+         "shift, scale and turn with probability P", 0, 1, OPTION_RECORDED},
+        {"distort", 0, OPTION_NUMBER, &options.distort, "P",
+         "elastic, grid or optical distortion with probability P", 0, 1, OPTION_RECORDED},
         {"epochs", 'e', OPTION_INTEGER, &options.epochs, "N",
          "go through the images N times; 0: without end (default: 1, or 0 with --samples)", 0, 1e15,
          OPTION_RECORDED},
@@ -242,15 +274,6 @@ int main(int argc, char **argv) {
         .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    struct task task = {.options = &options,
-                        .operands = &operands,
-                        .order = read_order(&options),
-                        .rule = read_rule(&options)};
-    task.split = read_fold(&options, &task.fold);
-    if (read_as_they_come(&operands, needs_any_order(&task.order, task.split))) {
-        augment_streams(&task);
-    } else {
-        augment_catalog(&task);
-    }
+    run(&options, &operands);
     return 0;
 }

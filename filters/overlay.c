@@ -1,23 +1,17 @@
 // overlay: samples as PNG images, with the true lesion and the predicted one outlined.
 #include "challenge/ensemble.h"
-#include "dataset/ids/ids.h"
 #include "dataset/ids/sizes.h"
 #include "dataset/sample.h"
-#include "image/codec/png_codec.h"
 #include "image/resize.h"
 #include "image/rgb_image.h"
 #include "program/cli.h"
 #include "program/die.h"
-#include "program/output.h"
+#include "program/png_output/png_output.h"
 #include "program/progress.h"
 #include "program/streams/sources.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct colour TRUTH = {64, 220, 96};
 static const struct colour PREDICTION = {255, 96, 64};
@@ -25,7 +19,7 @@ static const struct colour PREDICTION = {255, 96, 64};
 struct options {
     const char *directory, *predictions;
     double threshold;
-    int64_t side, thickness;
+    int64_t side, thickness, sheet;
     struct common_options common;
 };
 
@@ -115,141 +109,9 @@ static void prediction_of(struct image *mask, const struct record *sample,
     }
 }
 
-// ---- where colour images go
-
-// One image waits in memory for the end of the streams, many wait in a hidden folder: what is
-// drawn from a stream that turns out to be damaged gets no name.
-struct destination {
-    const char *directory; // NULL: one image, to `output`
-    bool created;          // the directory was not there before
-    bool finished;         // nothing to tidy up at exit any more
-    char *hidden;          // DIRECTORY/.overlay-XXXXXX
-    struct ids ids;
-    struct output *output;
-    uint8_t *bytes;
-    size_t length;
-};
-
-static char *path_in(const char *directory, struct text id) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%.*s.png", directory, (int)id.length, id.bytes) < 0) {
-        die("no memory");
-    }
-    return path;
-}
-
-// Runs at exit: after an error, what this run wrote goes.
-static void tidy_up(int status, void *argument) {
-    struct destination *destination = argument;
-    if (status == 0 || destination->finished) {
-        return;
-    }
-    for (size_t i = 0; i < destination->ids.count; i++) {
-        char *path = path_in(destination->hidden, destination->ids.items[i]);
-        (void)unlink(path);
-        free(path);
-    }
-    (void)rmdir(destination->hidden);
-    if (destination->created) {
-        (void)rmdir(destination->directory);
-    }
-}
-
-static struct destination *destination_open(const struct options *options) {
-    struct destination *destination = calloc(1, sizeof *destination);
-    if (destination == NULL) {
-        die("no memory");
-    }
-    destination->directory = options->directory;
-    if (options->directory == NULL) {
-        destination->output = output_open(options->common.output, OUTPUT_BYTES);
-        return destination;
-    }
-    destination->created = mkdir(options->directory, 0777) == 0;
-    if ((!destination->created && errno != EEXIST) ||
-        asprintf(&destination->hidden, "%s/.overlay-XXXXXX", options->directory) < 0 ||
-        mkdtemp(destination->hidden) == NULL || on_exit(tidy_up, destination) != 0) {
-        die("%s: %s", options->directory, strerror(errno));
-    }
-    return destination;
-}
-
-// The id will be a file's name in a folder that it must not lead out of.
-static void add_id(struct destination *destination, struct text id) {
-    struct error error;
-    size_t place = 0;
-    bool added = false;
-    if (id.length == 0 || id.bytes[0] == '.' || memchr(id.bytes, '/', id.length) != NULL ||
-        memchr(id.bytes, 0, id.length) != NULL || id.length > 250) {
-        die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
-    }
-    if (!ids_add(&destination->ids, id, &place, &added, &error)) {
-        die("%s", error.text);
-    }
-    if (!added) {
-        die("'%.*s' a second time: its picture would take the first one's place", TEXT_ARG(id));
-    }
-}
-
-static void write_image(struct destination *destination, const struct rgb_image *coloured,
-                        struct text id) {
-    struct error error;
-    if (destination->directory == NULL && destination->bytes != NULL) {
-        die("more than one sample: name a folder for the pictures with --directory");
-    }
-    if (destination->directory != NULL) {
-        add_id(destination, id);
-    }
-    if (!png_encode_rgb(coloured->height, coloured->width, coloured->rgb, 6, &destination->bytes,
-                        &destination->length, &error)) {
-        die("%.*s: %s", TEXT_ARG(id), error.text);
-    }
-    if (destination->directory != NULL) {
-        char *path = path_in(destination->hidden, id);
-        struct output *output = output_open(path, OUTPUT_BYTES);
-        output_write(output, destination->bytes, destination->length);
-        output_close(output);
-        free(destination->bytes);
-        destination->bytes = NULL;
-        free(path);
-    }
-}
-
-static void name_images(const struct destination *destination) {
-    for (size_t i = 0; i < destination->ids.count; i++) {
-        char *from = path_in(destination->hidden, destination->ids.items[i]);
-        char *to = path_in(destination->directory, destination->ids.items[i]);
-        if (rename(from, to) != 0) {
-            die("%s: %s", to, strerror(errno));
-        }
-        free(from);
-        free(to);
-    }
-    if (rmdir(destination->hidden) != 0) {
-        die("%s: %s", destination->hidden, strerror(errno));
-    }
-}
-
-// All is well: the images get their names.
-static void destination_close(struct destination *destination) {
-    if (destination->directory != NULL) {
-        name_images(destination);
-    } else {
-        output_write(destination->output, destination->bytes, destination->length);
-        output_close(destination->output);
-        free(destination->bytes);
-    }
-    destination->finished = true;
-    ids_free(&destination->ids);
-    free(destination->hidden);
-    if (destination->directory == NULL) {
-        free(destination); // else the exit handler keeps it
-    }
-}
-
 // ---- drawing
 
-static void draw_sample(struct destination *destination, const struct record *sample,
+static void draw_sample(struct png_output *destination, const struct record *sample,
                         struct sources *samples, struct sources *predictions,
                         const struct options *options) {
     struct error error;
@@ -274,8 +136,7 @@ static void draw_sample(struct destination *destination, const struct record *sa
         draw_mask(&coloured, &mask, PREDICTION, options, predictions);
         image_free(&mask);
     }
-    write_image(destination, &coloured, sample->id);
-    rgb_image_free(&coloured);
+    png_output_add(destination, &coloured, sample->id);
     image_free(&image);
 }
 
@@ -292,7 +153,8 @@ static void open_predictions(struct sources *predictions, const struct options *
 // `predictions`: NULL where there are none.
 static void draw_all(struct sources *samples, struct sources *predictions,
                      const struct options *options) {
-    struct destination *destination = destination_open(options);
+    struct png_output *destination =
+        png_output_open(options->common.output, options->directory, (size_t)options->sheet);
     struct progress progress = progress_start("pictures", 0, options->common.quiet);
     struct record record;
     while (sources_read(samples, &record)) {
@@ -307,7 +169,7 @@ static void draw_all(struct sources *samples, struct sources *predictions,
             TEXT_ARG(record.id));
     }
     progress_end(&progress);
-    destination_close(destination);
+    png_output_close(destination);
 }
 
 int main(int argc, char **argv) {
@@ -318,6 +180,8 @@ int main(int argc, char **argv) {
          "when "
          "all are drawn",
          0, 0, OPTION_SILENT},
+        {"sheet", 0, OPTION_INTEGER, &options.sheet, "COLUMNS",
+         "write one image of all samples side by side, so many in a row", 1, 1000, OPTION_SILENT},
         {"predictions", 'p', OPTION_FILE, &options.predictions, "FILE",
          "probabilities or masks in the order of the samples, outlined in red", 0, 0,
          OPTION_SILENT},
@@ -349,8 +213,8 @@ int main(int argc, char **argv) {
         .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    if (options.directory != NULL && options.common.output != NULL) {
-        die_usage("--directory and --output: one of them");
+    if (options.directory != NULL && (options.common.output != NULL || options.sheet > 0)) {
+        die_usage("--directory and %s: one of them", options.sheet > 0 ? "--sheet" : "--output");
     }
     struct sources samples;
     struct sources predictions = {.items = NULL};

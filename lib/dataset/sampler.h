@@ -9,7 +9,13 @@
 #include <stdint.h>
 
 // Which draws belong together: the stream constants of random_seed.
-enum sampler_draw { DRAW_ORDER = 1, DRAW_LESION = 2, DRAW_EMPTY = 3, DRAW_AUGMENT = 4 };
+enum sampler_draw {
+    DRAW_ORDER = 1,
+    DRAW_LESION = 2,
+    DRAW_EMPTY = 3,
+    DRAW_AUGMENT = 4,
+    DRAW_CHANGE = 5,
+};
 
 #define BALANCE_NONE (-1.0)
 

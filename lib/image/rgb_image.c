@@ -6,11 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool rgb_image_alloc(struct rgb_image *image, size_t height, size_t width, struct error *error) {
+    if (!image_check_size(height, width, error)) {
+        return false;
+    }
+    *image = (struct rgb_image){calloc(height * width, 3), height, width};
+    return image->rgb != NULL || fail(error, "no memory for an image of %zu x %zu", height, width);
+}
+
+void rgb_image_place(struct rgb_image *image, const struct rgb_image *part, size_t top,
+                     size_t left) {
+    for (size_t y = 0; y < part->height; y++) {
+        memcpy(image->rgb + 3 * ((top + y) * image->width + left), part->rgb + 3 * y * part->width,
+               3 * part->width);
+    }
+}
+
 bool rgb_image_from_gray(struct rgb_image *image, const struct image *gray, struct error *error) {
     const size_t count = gray->height * gray->width;
     *image = (struct rgb_image){malloc(3 * count), gray->height, gray->width};
     if (image->rgb == NULL) {
-        return fail(error, "no memory for a image of %zu x %zu", gray->height, gray->width);
+        return fail(error, "no memory for an image of %zu x %zu", gray->height, gray->width);
     }
     for (size_t i = 0; i < count; i++) {
         memset(image->rgb + 3 * i, gray->pixels[i], 3);
@@ -22,8 +38,8 @@ bool rgb_image_outline(struct rgb_image *image, const struct image *mask, struct
                        size_t thickness, struct error *error) {
     struct image grown;
     if (mask->height != image->height || mask->width != image->width) {
-        return fail(error, "a mask of %zu x %zu on a image of %zu x %zu", mask->height, mask->width,
-                    image->height, image->width);
+        return fail(error, "a mask of %zu x %zu on an image of %zu x %zu", mask->height,
+                    mask->width, image->height, image->width);
     }
     if (!image_alloc(&grown, mask->height, mask->width, error)) {
         return false;

@@ -14,6 +14,15 @@ struct rgb_image {
     size_t height, width;
 };
 
+// Makes a black image. False for sides above IMAGE_MAX_SIDE or more than IMAGE_MAX_PIXELS, or
+// without memory.
+CHECKED bool rgb_image_alloc(struct rgb_image *image, size_t height, size_t width,
+                             struct error *error);
+
+// Copies a part to (top, left) of the image, where it has its place.
+void rgb_image_place(struct rgb_image *image, const struct rgb_image *part, size_t top,
+                     size_t left);
+
 // Makes a colour image of a gray one. False without memory.
 CHECKED bool rgb_image_from_gray(struct rgb_image *image, const struct image *gray,
                                  struct error *error);

@@ -306,6 +306,29 @@ lesions() {
     [[ "$output" == "augment: dir: no samples: 3 images do not fill a batch of 4" ]]
 }
 
+@test "tone, shape and distortion: each with its probability, for any number of threads, and nothing else" {
+    make_folder
+    augment dir $small --no-shuffle --samples 60 >plain.mpk
+    for option in tone shift-scale-rotate distort; do
+        augment dir $small --no-shuffle --samples 60 --$option 0 | inspect --json - | jq -c 'select(has("id"))' >zero
+        inspect --json plain.mpk | jq -c 'select(has("id"))' | cmp - zero
+        augment dir $small --no-shuffle --samples 60 --$option 0.5 --threads 1 >one.mpk
+        augment dir $small --no-shuffle --samples 60 --$option 0.5 --threads 3 | cmp - one.mpk
+        augment dir $small --no-shuffle --samples 60 --$option 0.5 --skip 20 | inspect --json - | jq -c 'select(has("id"))' >rest
+        inspect --json one.mpk | jq -c 'select(has("id"))' | sed 1,20d | cmp - rest
+        inspect --json one.mpk | grep -q -- "--$option 0.5"
+        changed() { # changed FIELD: in how many samples it is another
+            paste <(inspect --json plain.mpk | jq -c "select(has(\"id\")).$1.mean") \
+                <(inspect --json one.mpk | jq -c "select(has(\"id\")).$1.mean") | awk '$1 != $2' | wc -l
+        }
+        images=$(changed image) masks=$(changed mask)
+        [ "$images" -gt 18 ] && [ "$images" -lt 42 ]
+        if [ $option = tone ]; then [ "$masks" = 0 ]; else [ "$masks" -gt 5 ] && [ "$masks" -le "$images" ]; fi
+        fails 2 "--plain" augment dir $small --plain --$option 0.5
+        fails 2 "" augment dir $small --$option 1.5
+    done
+}
+
 @test "wrong usage" {
     make_folder
     for options in "--fold 0/3" "--split val" "--fold 3/3 --split val" "--fold 1 --split val" \

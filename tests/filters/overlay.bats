@@ -52,6 +52,36 @@ mean() { decode "$1" | inspect --json | jq -r 'select(.id) | .image.mean // .val
     no cmp -s a.png none.png
 }
 
+@test "--sheet: all in one image, so many in a row" {
+    count=$(inspect --json samples | jq -c 'select(has("id"))' | wc -l)
+    for columns in 1 3 100; do
+        overlay --sheet $columns samples -o "$BATS_TEST_TMPDIR/sheet.png"
+        overlay -d "$BATS_TEST_TMPDIR/each-$columns" samples
+        /usr/bin/python3 - "$BATS_TEST_TMPDIR" $columns "$count" <<'END'
+import sys, glob
+from PIL import Image
+folder, columns, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+sheet = Image.open(folder + "/sheet.png")
+parts = [Image.open(path) for path in sorted(glob.glob(f"{folder}/each-{columns}/*.png"))]
+assert len(parts) == count > 3
+height, width = max(p.height for p in parts), max(p.width for p in parts)
+columns = min(columns, count)
+rows = -(-count // columns)
+assert sheet.size == (columns * (width + 4) - 4, rows * (height + 4) - 4), sheet.size
+found = [sheet.crop((i % columns * (width + 4), i // columns * (height + 4), i % columns * (width + 4) + p.width, i // columns * (height + 4) + p.height)) for i, p in enumerate(parts)]
+assert sorted(p.tobytes() for p in found) == sorted(p.tobytes() for p in parts)
+END
+    done
+    fails 2 "one of them" overlay --sheet 2 -d "$BATS_TEST_TMPDIR/z" samples
+    fails 2 "" overlay --sheet 0 samples
+    # An id may come twice here
+    overlay --sheet 2 -s 32 <(cat samples samples) -o "$BATS_TEST_TMPDIR/twice.png"
+    # A stream that is damaged leaves nothing
+    head -c -1 samples >"$BATS_TEST_TMPDIR/cut"
+    fails 1 "cut" overlay --sheet 2 "$BATS_TEST_TMPDIR/cut" -o "$BATS_TEST_TMPDIR/none.png"
+    [ ! -e "$BATS_TEST_TMPDIR/none.png" ]
+}
+
 @test "predictions must be probabilities or masks, of the samples and in their order" {
     fails 1 "probabilities or samples are needed" overlay -d "$BATS_TEST_TMPDIR/x" samples \
         -p <(make-probabilities 1 | classify --ratio 0)

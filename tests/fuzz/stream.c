@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "challenge/ensemble.h"
-#include "dataset/augment.h"
+#include "dataset/augmentation/augment.h"
 #include "dataset/ids/sizes.h"
 #include "dataset/shards/catalog.h"
 #include "image/mask.h"

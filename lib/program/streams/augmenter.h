@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_STREAMS_AUGMENTER_H
 #define PLEURA_PROGRAM_STREAMS_AUGMENTER_H
 
-#include "dataset/augment.h"
+#include "dataset/augmentation/augment.h"
 #include "dataset/shards/catalog.h"
 #include "program/cli.h"
 

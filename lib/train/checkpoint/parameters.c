@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DRAW_PARAMETERS 16 // the stream constant of random_seed; the sampler has 1 to 4
+#define DRAW_PARAMETERS 16 // the stream constant of random_seed; the sampler has 1 to 5
 
 // A copy on this side, NULL with *error without memory.
 static float *host_values(struct backend *backend, struct executor *executor, struct error *error) {

@@ -1,5 +1,5 @@
 // One sample's crop, flip and resize, and the record that comes out.
-#include "dataset/augment.h"
+#include "dataset/augmentation/augment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 // Random crops and flips, and the record that comes out.
-#include "dataset/augment.h"
+#include "dataset/augmentation/augment.h"
 
 #include "core/numbers/random.h"
+#include "dataset/augmentation/tone.h"
 #include "dataset/sampler.h"
 #include "image/mask.h"
 
@@ -104,6 +105,51 @@ static bool make_record(const struct augment_rule *rule, const struct record *sa
     return true;
 }
 
+// ---- tone and shape
+
+static bool chance(struct random *random, double probability) {
+    return random_uniform(random) < probability;
+}
+
+// `image` becomes what the map makes of it, in the memory of `warped`, and the other way round.
+static bool warp_one(struct augmented *out, struct image *image, bool mask, struct error *error) {
+    if (!image_set_size(&out->warped, image->height, image->width, error)) {
+        return false;
+    }
+    (mask ? warp_mask : warp_image)(&out->warped, image, &out->warp);
+    const struct image kept = *image;
+    *image = out->warped;
+    out->warped = kept;
+    return true;
+}
+
+// What is drawn here depends on no crop, and no crop on it.
+static bool change(const struct augment_rule *rule, uint64_t position, struct augmented *out,
+                   struct error *error) {
+    struct random random = random_seed(rule->seed, DRAW_CHANGE, position);
+    const bool tone = chance(&random, rule->tone);
+    const bool turn = chance(&random, rule->shift_scale_rotate);
+    const bool distort = chance(&random, rule->distort);
+    if (tone) {
+        tone_apply(&out->image, &random);
+    }
+    if (!turn && !distort) {
+        return true;
+    }
+    if (!warp_reset(&out->warp, rule->side, error)) {
+        return false;
+    }
+    if (turn) {
+        warp_shift_scale_rotate(&out->warp, &random);
+    }
+    if (distort) {
+        warp_distort(&out->warp, &random);
+    }
+    return warp_one(out, &out->image, false, error) &&
+           (!out->lesion.labelled || !out->mask_has_lesion ||
+            warp_one(out, &out->mask, true, error));
+}
+
 bool augment_sample(const struct augment_rule *rule, uint64_t position, const struct record *sample,
                     struct augmented *out, struct error *error) {
     struct image_view whole;
@@ -119,7 +165,8 @@ bool augment_sample(const struct augment_rule *rule, uint64_t position, const st
                     : augment_draw_crop(rule->seed, position, whole.height, whole.width);
     const struct image_view window = cut(whole, &crop);
     if (!resize_bilinear(&out->image, &window, error) ||
-        (out->lesion.labelled && !make_mask(rule, out, &crop, error))) {
+        (out->lesion.labelled && !make_mask(rule, out, &crop, error)) ||
+        (!rule->plain && !change(rule, position, out, error))) {
         return fail_within(error, "%.*s", TEXT_ARG(sample->id));
     }
     return make_record(rule, sample, &whole, out, error);
@@ -131,4 +178,6 @@ void augmented_free(struct augmented *out) {
     image_free(&out->dilated);
     image_free(&out->image);
     image_free(&out->mask);
+    image_free(&out->warped);
+    warp_free(&out->warp);
 }
