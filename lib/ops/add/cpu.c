@@ -47,14 +47,14 @@ static bool plan_scaled(struct kernel_plan *asked, struct error *error) {
 }
 
 // Some pixels of one image: b's lie at `b` (all, or the one that goes to all).
-struct block {
+struct pixel_block {
     size_t image, first, count; // numbers before, and in, the block
     const float *b;
     float of_b[CPU_BLOCK];
 };
 
 static void find_block(const struct state *state, const struct call *call, size_t index,
-                       bool reads_b, struct block *block) {
+                       bool reads_b, struct pixel_block *block) {
     const size_t pixel = index % state->blocks * state->block;
     const size_t left = state->pixels - pixel;
     const size_t pixels = left < state->block ? left : state->block;
@@ -84,7 +84,7 @@ static void forward(const struct call *call) {
     const float weight = state->scaled ? *call->parameter[0] : 1.0F;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t index = 0; index < state->images * state->blocks; index++) {
-        struct block block;
+        struct pixel_block block;
         float temporary[CPU_BLOCK];
         float of_a[CPU_BLOCK];
         find_block(state, call, index, true, &block);
@@ -106,7 +106,7 @@ static void forward(const struct call *call) {
 // ---- backward
 
 static void add_gradient(const struct state *state, const struct call *call, int input,
-                         const struct block *block, const float *dy, float weight) {
+                         const struct pixel_block *block, const float *dy, float weight) {
     float temporary[CPU_BLOCK];
     if (call->in_gradient[input] == call->out_gradient || call->in_gradient[input] == NULL) {
         return; // it is there already
@@ -118,7 +118,7 @@ static void add_gradient(const struct state *state, const struct call *call, int
 }
 
 // The product of dy and b, and dy's sums over pixels, as this part's share of both.
-static void block_sums(const struct state *state, const struct block *block, const float *dy,
+static void block_sums(const struct state *state, const struct pixel_block *block, const float *dy,
                        double *product, double *sums) {
     *product = 0;
     memset(sums, 0, state->channels * sizeof *sums);
@@ -158,7 +158,7 @@ static void backward(const struct call *call) {
     double *sums = products + blocks;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t index = 0; index < blocks; index++) {
-        struct block block;
+        struct pixel_block block;
         float of_dy[CPU_BLOCK];
         find_block(state, call, index, state->scaled, &block);
         const float *dy =
