@@ -13,10 +13,10 @@ page() {
 # The copy is built on what has been built here; all but the CUDA kernel, so that what needs it can be seen to fail.
 setup_file() {
     not_sanitized "the compiler and networks would take minutes"
-    local root=$BATS_TEST_DIRNAME/../.. parts
+    local parts
     export TREE=$BATS_FILE_TMPDIR/tree
     mkdir "$TREE"
-    cd "$root" || return 1
+    cd "$ROOT" || return 1
     cp -a Makefile README.md config.json .clang-format docs filters lib pipelines tests bin "$TREE"
     mkdir -p "$TREE/build/tests"
     for part in obj fake libpleura.a tests/fake-cuda.so; do

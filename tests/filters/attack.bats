@@ -3,7 +3,7 @@ load helpers
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR"
-    ATTACK=$BATS_TEST_DIRNAME/../attack
+    ATTACK=$ROOT/tests/attack
     export ATTACK PYTHONPATH=$ATTACK PYTHONDONTWRITEBYTECODE=1
     /usr/bin/python3 - <<'PYTHON'
 import hostile

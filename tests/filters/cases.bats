@@ -2,7 +2,7 @@
 load helpers
 
 setup() {
-    CASES=$BATS_TEST_DIRNAME/../../../shared/cases
+    CASES=$ROOT/../shared/cases
     [ -e "$CASES/README.md" ] || skip "../shared/cases absent"
 }
 
@@ -65,7 +65,7 @@ gives() {
 
 @test "a hard limit of the address space" {
     not_sanitized "it reserves terabytes"
-    cd "$BATS_TEST_DIRNAME/../.."
+    cd "$ROOT"
     [ -x bin/decode ] || skip "not built in bin/"
     bash "$CASES/ulimit-v.sh" | grep -qx "status 0"
 }

@@ -2,11 +2,10 @@
 # what becomes of products.
 
 setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     WORK=$BATS_FILE_TMPDIR/work   # the work folder,
     WHOLE=$BATS_FILE_TMPDIR/whole # and as a whole run has left it
     BIN=$BATS_FILE_TMPDIR/bin
-    export ROOT WORK WHOLE BIN
+    export WORK WHOLE BIN
 }
 
 method() { # method ARGUMENT...: make with the programs of BIN

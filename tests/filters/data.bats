@@ -5,13 +5,12 @@
 load helpers
 
 setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     XRAYS=$BATS_FILE_TMPDIR/xrays
     WORK=$BATS_FILE_TMPDIR/work
     for PYTHON in python3 /usr/bin/python3; do
         $PYTHON -c 'import PIL, numpy' 2>/dev/null && break
     done
-    export ROOT XRAYS WORK PYTHON
+    export XRAYS WORK PYTHON
     draw "$XRAYS"
 }
 

@@ -188,7 +188,7 @@ flipped() {
 
 @test "an index of 100,000 entries in as many shards takes no longer than its bytes" {
     not_sanitized "time is the sanitizers'"
-    PYTHONPATH=$BATS_TEST_DIRNAME/../attack PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - >dir/index.mpk <<'PYTHON'
+    PYTHONPATH=$ROOT/tests/attack PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - >dir/index.mpk <<'PYTHON'
 import sys
 from streams import Map, Stream
 Stream("index", [Map([["id", f"x{n}"], ["shard", f"shard-{n:06}-0123456789abcdef.mpk"], ["offset", 59], ["length", 100],
@@ -202,7 +202,7 @@ PYTHON
 }
 
 @test "predict-fold.sh takes what the index names, and fails where a byte of it is not what it was" {
-    script=$BATS_TEST_DIRNAME/../../pipelines/method/predict-fold.sh
+    script=$ROOT/pipelines/method/predict-fold.sh
     predict dir >right.mpk
     make-samples -n 3 -p stranger -h 20 -w 24 | shard -q older
     cp older/shard-* dir/

@@ -4,7 +4,7 @@ load helpers
 setup() {
     not_sanitized "slow; operations are tested one by one"
     SPEED=$(dirname "$(command -v parity)")/gpu-bundle/bin/speed
-    GPU=$BATS_TEST_DIRNAME/../gpu
+    GPU=$ROOT/tests/gpu
     cd "$BATS_TEST_TMPDIR" || return
     set -o pipefail
 }

@@ -1,6 +1,9 @@
 # Shared by the pipe tests.
 bats_require_minimum_version 1.5.0
 
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd) # of the tree
+export ROOT
+
 # fails STATUS WORDS COMMAND...: ends with STATUS and one message with WORDS in it.
 fails() {
     local wanted=$1 words=$2
@@ -14,7 +17,7 @@ fails() {
 
 # shared PART: $SHARED is the folder of real files; skips where it is absent.
 shared() {
-    SHARED=$BATS_TEST_DIRNAME/../../../shared/data
+    SHARED=$ROOT/../shared/data
     [ -e "$SHARED/$1" ] || skip "../shared/data absent"
 }
 
@@ -73,7 +76,7 @@ each_kill() {
 
 # python_with ARGUMENT...: Python, for which docs/stream.md's Python code is the module tensor_stream
 python_with() {
-    sed -n '/^```python$/,/^```$/{/^```/!p}' "$BATS_TEST_DIRNAME/../../docs/stream.md" >tensor_stream.py
+    sed -n '/^```python$/,/^```$/{/^```/!p}' "$ROOT/docs/stream.md" >tensor_stream.py
     grep -q '^def write' tensor_stream.py
     for python in python3 /usr/bin/python3 none; do
         $python -c 'import msgpack, msgpack_numpy, numpy, xxhash' 2>/dev/null && break

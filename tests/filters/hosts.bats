@@ -7,11 +7,10 @@ load helpers
 NAMES=(alpha beta)
 
 setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     NET=$BATS_FILE_TMPDIR/net
     WORK=$BATS_FILE_TMPDIR/work
     WHOLE=$BATS_FILE_TMPDIR/whole
-    export ROOT NET WORK WHOLE
+    export NET WORK WHOLE
     mkdir -p "$NET/bin" "$NET/empty"
     : >"$NET/nothing"
     why=$(cannot)

@@ -8,11 +8,10 @@ load helpers
 TRAIN="--network bisenet-resnet18 --iterations 1 --batch 2 --accumulate 1 --eval-every 1 --margin 2"
 
 setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     NET=$BATS_FILE_TMPDIR/net
     WORK=$BATS_FILE_TMPDIR/work
     MADE=$BATS_FILE_TMPDIR/made
-    export ROOT NET WORK MADE THREADS=1
+    export NET WORK MADE THREADS=1
     ! ldd "$(command -v train-fold)" | grep -q libasan || return 0
     mkdir -p "$NET/bin" "$NET/good" "$WORK" "$MADE/x"
     cd "$NET"

@@ -4,7 +4,7 @@
 load helpers
 
 setup() {
-    METHOD=$(cd "$BATS_TEST_DIRNAME/../../pipelines/method" && pwd)
+    METHOD=$ROOT/pipelines/method
     cd "$BATS_TEST_TMPDIR"
 }
 

@@ -5,7 +5,7 @@
 load helpers
 
 setup() {
-    GOLDEN=$BATS_TEST_DIRNAME/../golden/metrics.json
+    GOLDEN=$ROOT/tests/golden/metrics.json
     cd "$BATS_TEST_TMPDIR" || return 1
     python_with - "$GOLDEN" <<'END'
 import json, sys

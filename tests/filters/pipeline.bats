@@ -6,10 +6,9 @@ load helpers
 load checked
 
 setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     WHOLE=$BATS_FILE_TMPDIR/whole
     WORK=$BATS_FILE_TMPDIR/work
-    export ROOT WHOLE WORK
+    export WHOLE WORK
 }
 
 setup() {

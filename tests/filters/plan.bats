@@ -5,7 +5,6 @@ load helpers
 
 setup() {
     not_sanitized "what programs under sanitizers take tells nothing"
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     HERE=$BATS_TEST_TMPDIR
     mkdir "$HERE/tmp"
     SMALL=(train-seg-{unet,bisenet}.{iterations=4,eval-every=2,batch=2} train-seg-bisenet.side=64

@@ -4,7 +4,6 @@ load helpers
 setup() {
     cd "$BATS_TEST_TMPDIR"
     BIN=$(dirname "$(command -v pleura)")
-    ROOT=$BATS_TEST_DIRNAME/../..
 }
 
 @test "pleura runs, lists and refuses" {

@@ -7,7 +7,7 @@ load helpers
     not_sanitized "the programs are tested one by one"
     cd "$BATS_TEST_TMPDIR"
     ln -s "$(dirname "$(command -v decode)")" bin
-    sed -n '/^```sh$/,/^```$/{/^```/!p}' "$BATS_TEST_DIRNAME/../../README.md" >example.sh
+    sed -n '/^```sh$/,/^```$/{/^```/!p}' "$ROOT/README.md" >example.sh
     [ "$(grep -c . example.sh)" -ge 18 ]
     grep -q -e '--samples 360 ' example.sh && grep -q -e '--iterations 60 ' example.sh
     sed -i 's/--samples 360 /--samples 90 /; s/--iterations 60 /--iterations 15 /' example.sh

@@ -2,9 +2,8 @@
 load helpers
 
 setup_file() {
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     RUN=$BATS_FILE_TMPDIR/run
-    export ROOT RUN
+    export RUN
 }
 
 setup() {

@@ -7,7 +7,6 @@ load checked
 
 setup() {
     not_sanitized "the programs that the stages run are tested one by one"
-    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     HERE=$BATS_TEST_TMPDIR
     WORK=$HERE/work
     cd "$HERE"

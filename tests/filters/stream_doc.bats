@@ -4,7 +4,7 @@
 load helpers
 
 setup() {
-    DOCUMENT=$BATS_TEST_DIRNAME/../../docs/stream.md
+    DOCUMENT=$ROOT/docs/stream.md
     cd "$BATS_TEST_TMPDIR" || return 1
 }
 

@@ -327,7 +327,7 @@ PIL.Image.open("x/a.png").convert("RGB").save("x/g.png")'
     mkdir -p "${folders[@]}"
     for kind in dicom png jpeg; do make-$kind "made/$kind"; done
     for folder in dicom_suite pngsuite siim ../cases; do
-        [ -d "$BATS_TEST_DIRNAME/../../../shared/data/$folder" ] && folders+=("$BATS_TEST_DIRNAME/../../../shared/data/$folder")
+        [ -d "$ROOT/../shared/data/$folder" ] && folders+=("$ROOT/../shared/data/$folder")
     done
     # Ids count upwards, so that no two files share one.
     find "${folders[@]}" -type f | sort | /usr/bin/python3 -c 'import os, sys

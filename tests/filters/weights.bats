@@ -388,13 +388,13 @@ PYTHON
     for file in *.pth *.safetensors; do
         limited weights -q "$file" -o out.mpk
     done
-    if [ -e "$BATS_TEST_DIRNAME/../../../shared/cases/attack/oldquad_small.pth" ]; then
-        limited weights -q "$BATS_TEST_DIRNAME/../../../shared/cases/attack/oldquad_small.pth" -o out.mpk
+    if [ -e "$ROOT/../shared/cases/attack/oldquad_small.pth" ]; then
+        limited weights -q "$ROOT/../shared/cases/attack/oldquad_small.pth" -o out.mpk
     fi
 }
 
 @test "the files of ../shared/cases" {
-    cases=$BATS_TEST_DIRNAME/../../../shared/cases
+    cases=$ROOT/../shared/cases
     [ -e "$cases" ] || skip "../shared/cases absent"
     tutorial='bn1.num_batches_tracked 1 = 7'$'\n'$usual
     for name in model_state_dict.pth weights.pth set.pth proto4_old.pth lightning.ckpt; do
