@@ -281,16 +281,16 @@ static void strides_and_windows_differ(void **state) {
     static const size_t channels[][2] = {{32, 32}, {3, 64}, {16, 8}, {8, 8}};
     static const size_t widths[] = {12, 13, 2};
     (void)state;
-    for (size_t i = 0; i < 2 * 4 * 3 * sizeof channels / sizeof *channels; i++) {
-        const size_t window = 1 + i / 2 % 4 * 2;
-        const size_t *pair = channels[i / 24];
+    for (size_t i = 0; i < 3 * 4 * 3 * sizeof channels / sizeof *channels; i++) {
+        const size_t window = 1 + i / 3 % 4 * 2;
+        const size_t *pair = channels[i / 36];
         check((struct convolution_shape){.images = 2,
                                          .height = 9,
-                                         .width = widths[i / 8 % 3],
+                                         .width = widths[i / 12 % 3],
                                          .channels = pair[0],
                                          .out_channels = pair[1],
                                          .window = window,
-                                         .stride = 1 + i % 2,
+                                         .stride = 1 + i % 3,
                                          .pad = window / 2,
                                          .bias = true,
                                          .train = true,

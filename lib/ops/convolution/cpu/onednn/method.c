@@ -9,15 +9,21 @@ static bool accepts_amx(const struct convolution_problem *problem) {
            problem->processor.matrix_unit && problem->pass != CONVOLUTION_WEIGHT_GRADIENT;
 }
 
+// oneDNN 2.6 leaves out products of weights' gradients where windows of 1 x 1 are 3 pixels apart
+// and the input has few channels.
+static bool is_right(const struct convolution_problem *problem) {
+    return problem->pass != CONVOLUTION_WEIGHT_GRADIENT || problem->shape.window > 1 ||
+           problem->shape.stride <= 2;
+}
+
 static bool accepts_bf16(const struct convolution_problem *problem) {
     return problem->precision == PRECISION_BF16 && problem->processor.bf16_products &&
-           !problem->processor.matrix_unit;
+           !problem->processor.matrix_unit && is_right(problem);
 }
 
 // Activations of bf16 are converted as a whole on their way in and out.
 static bool accepts_f32(const struct convolution_problem *problem) {
-    (void)problem;
-    return true;
+    return is_right(problem);
 }
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
