@@ -183,15 +183,17 @@ static double error_of(const struct convolution_problem *problem) {
     return rounded ? BF16_ERROR : MAX_ERROR;
 }
 
-// Every method that can do the pass, also where another is taken since it is faster.
+// Every method that can do the pass, also where another is taken since it is faster; if the
+// environment has METHOD, that one only.
 static void check_methods(struct backend *backend, struct convolution_problem problem,
                           const struct tensors *tensors, const double *wanted) {
     const struct convolution_method *method = NULL;
+    const char *only = getenv("METHOD");
     problem.precision = backend->precision;
     problem.processor = convolution_processor();
     problem.processor.bf16_ahead = false;
     for (size_t i = 0; (method = convolution_method_at(i)) != NULL; i++) {
-        if (method->accepts(&problem)) {
+        if ((only == NULL || strcmp(only, method->name) == 0) && method->accepts(&problem)) {
             float *result = run_method(method, backend, &problem, tensors);
             compare(method->name, &problem, error_of(&problem), result, wanted,
                     result_count(tensors, problem.pass));
@@ -250,16 +252,18 @@ static void methods_agree_with_the_plain_one(void **state) {
     static const size_t channels[][2] = {{3, 8}, {16, 40}, {32, 32}, {48, 32}, {32, 80}, {128, 64}};
     static const size_t sides[][2] = {{1, 1}, {4, 4}, {5, 13}, {18, 7}};
     (void)state;
-    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+    for (size_t i = 0; i < 2 * sizeof channels / sizeof *channels; i++) {
+        const size_t *pair = channels[i / 2];
+        const size_t window = i % 2 == 0 ? 3 : 1;
         for (size_t k = 0; k < sizeof sides / sizeof *sides; k++) {
             struct convolution_shape shape = {.images = 1 + k,
                                               .height = sides[k][0],
                                               .width = sides[k][1],
-                                              .channels = channels[i][0],
-                                              .out_channels = channels[i][1],
-                                              .window = 3,
+                                              .channels = pair[0],
+                                              .out_channels = pair[1],
+                                              .window = window,
                                               .stride = 1,
-                                              .pad = 1};
+                                              .pad = window / 2};
             shape.train = true;
             shape.input_gradient = true;
             check(shape);
