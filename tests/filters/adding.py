@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""adding.py files PAGE HEADING...: puts the code blocks below these headings of docs/adding.md into the tree in the current
-folder, and prints the names of new files. adding.py commands PAGE HEADING: prints the shell blocks below the heading.
+"""adding.py files PAGE HEADING...: puts the code blocks below these headings of docs/adding.md into the tree in the
+current folder, and prints the files' names. adding.py commands PAGE HEADING: prints the shell blocks below the heading.
 
 A block belongs to the file that the paragraph above it ends with: `FILE`, at the end: | `FILE`, behind `WORDS`: |
 `FILE`, in place of `WORDS`: | `FILE`: (a new one). A shell block belongs to none."""
@@ -27,12 +27,12 @@ def blocks(page, heading):
 def put(place, text):
     """Writes a block's text to its file."""
     path, how, words = place["file"], place["how"], place["words"]
+    print(path)
     if how is None:
         if os.path.exists(path):
             sys.exit(f"{path} is there already")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         lines = [text]
-        print(path)
     else:
         lines = open(path, encoding="utf-8").readlines()
         found = [i for i, line in enumerate(lines) if words is not None and words in line]
