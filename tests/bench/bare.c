@@ -29,7 +29,7 @@ struct limit {
     double seconds;
 };
 
-static void *room(size_t bytes) {
+static void *allocate(size_t bytes) {
     void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
     if (memory == NULL) {
         die("no memory");
@@ -70,18 +70,18 @@ static double time_convolution(const struct limit *limit, const struct convoluti
     const size_t out = shape->images * shape->out_height * shape->out_width * shape->out_channels;
     const size_t weights = shape->out_channels * shape->channels * shape->window * shape->window;
     struct trial trial = {.convolution = cpu_convolution_plan(limit->backend, shape, &error),
-                          .input = room(in * size),
-                          .output = room(out * size),
-                          .gradient = room(in * size),
-                          .weights = room(weights * sizeof(float)),
-                          .bias = room(shape->out_channels * sizeof(float)),
-                          .bias_gradient = room(shape->out_channels * sizeof(float)),
+                          .input = allocate(in * size),
+                          .output = allocate(out * size),
+                          .gradient = allocate(in * size),
+                          .weights = allocate(weights * sizeof(float)),
+                          .bias = allocate(shape->out_channels * sizeof(float)),
+                          .bias_gradient = allocate(shape->out_channels * sizeof(float)),
                           .train = limit->train,
                           .input_gradient = shape->input_gradient};
     if (trial.convolution == NULL) {
         die("%s", error.text);
     }
-    trial.workspace = room(cpu_convolution_workspace(trial.convolution));
+    trial.workspace = allocate(cpu_convolution_workspace(trial.convolution));
     cpu_convolution_prepare(trial.convolution, trial.weights);
     double seconds[ROUNDS];
     run_convolution(&trial);
@@ -109,9 +109,9 @@ static void add_convolution(struct limit *limit, const struct node *node) {
 
 // ---- products of the position attention: tiles, as many threads as there are
 
-static void multiply(bool half, size_t columns, size_t inner, const float *a, const float *b,
+static void multiply(bool bf16, size_t columns, size_t inner, const float *a, const float *b,
                      float *c) {
-    if (half) {
+    if (bf16) {
         cpu_bf16_gemm(TILE, columns, inner / 2, (struct cpu_bf16_a){(const void *)a, inner, 2},
                       (struct cpu_bf16_b){(const void *)b, cpu_bf16_panel(inner)}, true, c,
                       columns);
@@ -125,7 +125,7 @@ static void multiply(bool half, size_t columns, size_t inner, const float *a, co
 // TILE rows; `inner` is a multiple of 2.
 static double time_product(const struct limit *limit, size_t wanted, size_t inner) {
     const size_t columns = (wanted + CPU_F32_PANEL - 1) / CPU_F32_PANEL * CPU_F32_PANEL;
-    const bool half =
+    const bool bf16 =
         limit->backend->precision == PRECISION_BF16 && (cpu_bf16_ahead() || cpu_amx_gemm() != NULL);
     const int threads = limit->backend->threads;
     const int calls = 64 * threads;
@@ -134,12 +134,12 @@ static double time_product(const struct limit *limit, size_t wanted, size_t inne
         const double start = clock_seconds();
 #pragma omp parallel num_threads(threads)
         {
-            float *a = room(TILE * inner * sizeof *a);
-            float *b = room(columns * inner * sizeof *b);
-            float *c = room(TILE * columns * sizeof *c);
+            float *a = allocate(TILE * inner * sizeof *a);
+            float *b = allocate(columns * inner * sizeof *b);
+            float *c = allocate(TILE * columns * sizeof *c);
 #pragma omp for schedule(static)
             for (int i = 0; i < calls; i++) {
-                multiply(half, columns, inner, a, b, c);
+                multiply(bf16, columns, inner, a, b, c);
             }
             free(a);
             free(b);

@@ -151,7 +151,7 @@ static void join_tap(const struct direct_plan *plan, const struct taps *taps, co
     }
 }
 
-// Panels do not share weights, so threads do not meet; the two pixels of a panel do.
+// Panels share no weights, so no two threads add to one; the two pixels of a panel do, in order.
 static void join_parts(const struct direct_plan *plan, const struct taps *taps, const float *sums,
                        float *gradient) {
     const size_t size = direct_weights_size(plan);
