@@ -30,7 +30,8 @@ def stages: {
   "merge-": { stages: "stages", threshold: of("classify") },
   submission: { decide: "stage", segment: "stage", ratio: of("classify") }
 };
-def schema($block): blocks[$block] // ([stages | to_entries[] | .key as $prefix | select($block | startswith($prefix)) | .value][0]);
+def schema($block): blocks[$block]
+  // ([stages | to_entries[] | .key as $prefix | select($block | startswith($prefix)) | .value][0]);
 
 def images: ["lesion", "half", "all"];
 # The option that a setting becomes, with the setting's own rules.
@@ -42,7 +43,8 @@ def wanted($kind; $key):
          else (if .step then "a multiple of \(.step)" elif .type == "integer" then "a whole number" else "a number" end)
            + " from \(.minimum) to \(.maximum)" end)
   else { count: "a whole number from 1 up", flag: "true or false", path: "a path", paths: "a path or a list of paths",
-         size: "HEIGHTxWIDTH", stage: "a stage's name", stages: "a list of stages' names", images: (images | join(" or ")) }[$kind] end;
+         size: "HEIGHTxWIDTH", stage: "a stage's name", stages: "a list of stages' names",
+         images: (images | join(" or ")) }[$kind] end;
 def whole: type == "number" and . == floor;
 def fits($kind; $key):
   if $kind | type == "object" then . as $value | $kind | option($key)
@@ -67,8 +69,10 @@ def known($names; $where):
 def name: "^((train|test|merge)-[A-Za-z0-9]|submission[0-9]|submission-[A-Za-z0-9])[A-Za-z0-9_-]{0,39}\\z";
 def check_names: (keys_unsorted | map(select(schema(.) == null))[0]) as $stray
   | (keys_unsorted | map(select(in(blocks) or test(name) | not))[0]) as $odd
-  | if $stray then error("unknown key \($stray | tojson); known are \(blocks | keys | join(", ")), train-NAME, test-NAME, merge-NAME, submissionN and profiles")
-    elif $odd then error("\($odd | tojson): a stage is train-NAME, test-NAME or merge-NAME, a submission submissionN or submission-NAME; names have up to 40 letters, digits, '-' and '_'")
+  | if $stray then error("unknown key \($stray | tojson); known are \(blocks | keys | join(", ")), "
+      + "train-NAME, test-NAME, merge-NAME, submissionN and profiles")
+    elif $odd then error("\($odd | tojson): a stage is train-NAME, test-NAME or merge-NAME, a submission submissionN or "
+      + "submission-NAME; names have up to 40 letters, digits, '-' and '_'")
     else . end;
 def check_blocks($where):
   object($where + "it") | . as $blocks | reduce keys_unsorted[] as $stage (.;
@@ -97,8 +101,10 @@ def override($text):
 # What is wrong with the stages' names for each other, a text each
 def no_stage($where; $names): "\($where): no stage \(tojson); there are \($names | join(", "))";
 def complaints: . as $config
-  | (training[] | . as $stage | "test-" + .[6:] | select(in($config) | not) | "\(.) is missing: how the models of \($stage) predict"),
-    (testing[] | trainer as $stage | select($config | has($stage) | not) | "\(.): there is no \($stage), whose models would predict"),
+  | (training[] | . as $stage | "test-" + .[6:] | select(in($config) | not)
+      | "\(.) is missing: how the models of \($stage) predict"),
+    (testing[] | trainer as $stage | select($config | has($stage) | not)
+      | "\(.): there is no \($stage), whose models would predict"),
     (if submissions == [] then "no submission is named: a block submission1 says of which merges it is made" else empty end),
     (merges[] | . as $merge | $config[.].stages
       | (.[] | select(IN($config | testing[]) | not) | no_stage("\($merge).stages"; $config | testing)),
@@ -106,7 +112,8 @@ def complaints: . as $config
     (submissions[] | . as $submission | ("decide", "segment") | . as $key | $config[$submission][.]
       | select(IN($config | merges[]) | not) | no_stage("\($submission).\($key)"; $config | merges)),
     ([submissions[] | . as $submission | {submission: ., product: ($config | decisions($submission))}] | group_by(.product)[]
-      | select(length > 1) | "\(map(.submission) | join(" and ")): the decisions of both would be \(.[0].product).mpk: other names, please");
+      | select(length > 1)
+      | "\(map(.submission) | join(" and ")): the decisions of both would be \(.[0].product).mpk: other names, please");
 def check_stages: [complaints][0] as $complaint | if $complaint then error($complaint) else . end;
 
 # Paths that are not named are empty. With `train` all others are named, too; without it they are found in `folder`.

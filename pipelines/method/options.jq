@@ -29,7 +29,7 @@ def synth: [
 (line("TRAINING"; training | words), line("TESTING"; testing | words), line("SUBMISSIONS"; submissions | words),
   line("SEGMENTING"; segmenting | words), line("NEEDED"; needed_training | words)),
 (del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
-  | line("\($stage).\(.key)"; .value | if any("merge-", "submission"; . as $prefix | $stage | startswith($prefix)) then [.] | words else quoted end)),
+  | line("\($stage).\(.key)"; .value | if $stage | test("^(merge-|submission)") then [.] | words else quoted end)),
 (.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),
 (training[] as $stage | .[$stage]
   | line("\($stage).members"; [range(.folds)] | words),

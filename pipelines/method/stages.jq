@@ -24,5 +24,5 @@ def decisions($submission): .[$submission].decide + ($submission | ending);
 
 # For `make help`
 def help: . as $config | "", "stages of config.json:", "  " + (training, testing | join(" ")),
-  (submissions[] | . as $submission | $config[.] as $its
-    | "  \(.) of " + ([$its.decide, $its.segment | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));
+  (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment
+    | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));

@@ -87,11 +87,13 @@ def table: [["stage", "images", "iterations", "arithmetic", "disk", "memory", "t
 
 def counted($n; $what): "\($n) \($what)\(if $n == 1 then "" else "s" end)";
 def listed: if length > 1 then (.[:-1] | join(", ")) + " and " + last else .[0] end;
-def merging: $config | [(deciding[] | {name: ., m: $measured["decide " + .]}), (segmenting[] | {name: ., m: $measured["segment " + .]})];
+def merging: $config
+  | [(deciding[] | {name: ., m: $measured["decide " + .]}), (segmenting[] | {name: ., m: $measured["segment " + .]})];
 def notes:
   (.missing[] | "Work cannot begin yet. \(.)."),
   "X-rays (\(.data.from)): \(.data.train | grouped) to learn from, \(.data.lesion | grouped) of them with a lesion; \(.data.test | grouped) to predict.",
-  "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; \(merging | map(.name) | listed) stream them in \(merging | map(.m.memory | bytes) | listed).",
+  "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; "
+    + "\(merging | map(.name) | listed) stream them in \(merging | map(.m.memory | bytes) | listed).",
   "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
   (select(.load > 0.5) | "Other programs were at work (load \(.load)): alone it may be faster."),
   (select(.total.estimated) | "~: no trained model is at hand; its maps are taken to pack to \($packed) of their size (0.35 to 0.8 were seen).");

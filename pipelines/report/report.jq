@@ -193,10 +193,13 @@ def ranking: . as $ranking | .areas as $areas
   | section(if .merge == $rankings[0].merge then "ranking" else "ranking-\(.merge)" end;
       "Which images show a lesion" + if $rankings | length > 1 then ": " + .merge else "" end;
       "The classification models' mean map ranks the images by its area above \($config[.merge].threshold); "
-      + "images to the left of a submission's cut keep their outlines, the others are answered “none”. The strip below the axis has one mark an image."
-      + if $areas | map(pixels) | unique | length > 1 then " Images of several sizes are ranked by pixels, and drawn by their share." else "" end;
+      + "images to the left of a submission's cut keep their outlines, the others are answered “none”. "
+      + "The strip below the axis has one mark an image."
+      + if $areas | map(pixels) | unique | length > 1
+        then " Images of several sizes are ranked by pixels, and drawn by their share." else "" end;
       "<div class=\"wide\"><div>" + ($chart
-        | svg("areas of the images, ranked"; ($ranking | names | map(.class as $class | $ranking | strokes($chart; $class)) | add) + ($ranking | cuts($chart))))
+        | svg("areas of the images, ranked"; $ranking
+            | (names | map(.class as $class | $ranking | strokes($chart; $class)) | add) + cuts($chart)))
       + (names | legend) + "</div>"
       + table(["submission"] + (.submissions | map("#" + (ending | ltrimstr("-")))); [cut_rows]) + "</div>");
 

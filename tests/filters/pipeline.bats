@@ -265,8 +265,9 @@ END
     [ "$(grep -c 'train-fold.sh' table)" = 1 ] # the others are done
     grep -q 'train-fold.sh {1}/2 .*/train-seg-small/fold-{1} 7 ' table
     grep -q 'predict-fold.sh .*/train-seg-small/fold-{1}.mpk .*/test-seg-small/fold-{1} ' table
-    grep -qE '^merge --type f8 (\S+ \S+ \S+seg-unet\S+ ){2}(\S+ \S+ \S+seg-bisenet\S+ ){2}(\S+ \S+ \S+seg-small\S+ ){2}\| rle-encode --threshold 0.3 ' table
-    grep -qE '^merge --type f8 (\S+ \S+ \S+seg-small\S+ ){2}(\S+ \S+ \S+cls-bisenet\S+ ){2}\| rle-encode --threshold 0.2 -o \S+/merge-small.csv' table
+    unpacked='\S+ \S+ \S+/test' # <(zstd -dcq ...)
+    grep -qE "^merge --type f8 ($unpacked-seg-unet\\S+ ){2}($unpacked-seg-bisenet\\S+ ){2}($unpacked-seg-small\\S+ ){2}\\| rle-encode " table
+    grep -qE "^merge --type f8 ($unpacked-seg-small\\S+ ){2}($unpacked-cls-bisenet\\S+ ){2}\\| rle-encode --threshold 0.2 -o " table
     grep -q 'rle-encode --decisions .*/merge-small3.mpk -o .*/submission3.csv' table
     before=$(state . | grep -v -e merge-seg -e submission -e empty)
     method "$WORK" CONFIG="$PWD/config.json" report >says 2>&1 || { cat says; false; }
