@@ -261,7 +261,7 @@ overfit: deps $(PROGRAMS)
 # ---- lint
 SOURCES := $(call in_lib,*.c *.cc *.cu) $(wildcard filters/*.c tests/*/*.c tests/*/*/*.c tests/*/*.cc)
 HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h tests/*/*/*.h tests/*/*/*/*.h)
-SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/bench/*.bash pipelines/*/*.sh pipelines/*/*.bash) .ci/run
+SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/*/*/*.sh tests/bench/*.bash pipelines/*/*.sh pipelines/*/*.bash) .ci/run
 
 format:
 	$(Q)clang-format -i $(SOURCES) $(HEADERS)

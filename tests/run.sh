@@ -32,13 +32,17 @@ section() {
 export -f section
 export sections
 
+filter() { # filter FILE: the section of a file of pipe tests
+    local name=${1#"$here/"}
+    echo "section ${name%.bats} bats --formatter tap $1"
+}
+
 { # the longest first
     for name in pipeline kills data adding plan repair hosts settings train readme hosts_hostile report predict cuda gpu_check attack; do
-        echo "section filters/$name bats --formatter tap $here/filters/$name.bats"
+        filter "$here"/filters/*/"$name.bats"
     done
-    for test in "$here"/filters/*.bats; do
-        name=$(basename "$test" .bats)
-        echo "section filters/$name bats --formatter tap $test"
+    for test in "$here"/filters/*/*.bats; do
+        filter "$test"
     done
     for test in "$here"/unit/*/*.c; do
         name=${test#"$here"/unit/} name=${name%.c}

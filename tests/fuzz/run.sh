@@ -36,7 +36,7 @@ make_pickles() { # make_pickles FOLDER
     for case in plain kinds foreign nested two averaged network; do
         for protocol in 2 4; do
             for form in zip old; do
-                python3 "$(dirname "$0")/../filters/make_pth.py" "$1/$case-$protocol-$form.pth" "$case" "$protocol" "$form"
+                python3 "$(dirname "$0")/../filters/networks/make_pth.py" "$1/$case-$protocol-$form.pth" "$case" "$protocol" "$form"
             done
         done
     done

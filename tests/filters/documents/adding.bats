@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# docs/adding.md: its code, put into a copy of the tree, is formatted, builds, passes its tests and does what the page says.
+
+load ../helpers
+
+# page files|commands HEADING...: see adding.py
+page() {
+    local action=$1
+    shift
+    /usr/bin/python3 "$BATS_TEST_DIRNAME/adding.py" "$action" "$TREE/docs/adding.md" "$@"
+}
+
+# The copy is built on what has been built here.
+setup_file() {
+    not_sanitized "the compiler and networks would take minutes"
+    local parts
+    export TREE=$BATS_FILE_TMPDIR/tree
+    mkdir "$TREE"
+    cd "$ROOT" || return 1
+    cp -a Makefile README.md config.json .clang-format docs filters lib pipelines tests bin "$TREE"
+    mkdir -p "$TREE/build/tests"
+    for part in obj fake libpleura.a tests/fake-cuda.so; do
+        [ ! -e "build/$part" ] || cp -a "build/$part" "$TREE/build/$part"
+    done
+    cd "$TREE" || return 1
+    mapfile -t parts < <(sed -n 's/^###* //p' docs/adding.md)
+    page files "${parts[@]}" | sort -u >written
+    export OPTIMISE=-O1 CUDA=0 PATH=$TREE/bin:$PATH PLEURA_CUDA=$TREE/build/tests/fake-cuda.so
+    unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES
+    ! command -v ccache >/dev/null || export CC="ccache cc" CXX="ccache c++"
+    make -j2 programs build/tests/fake-cuda.so >made 2>&1 || { tail -n 40 made; return 1; }
+    cd "$BATS_FILE_TMPDIR" || return 1
+    synth -q --train 4 --test 2 --format png --side 64 --lesions 1 xrays
+    decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
+    augment -q shards --side 192 --samples 2 -o "$TREE/samples.mpk"
+}
+
+setup() {
+    cd "$TREE" || return 1
+}
+
+says() { # says HEADING: runs its commands; what they print is in `said`
+    page commands "$1" >commands
+    [ -s commands ]
+    bash -eu -o pipefail commands >said 2>&1 || { cat said; return 1; }
+}
+
+@test "the code is formatted, and knows what it may" {
+    grep -E '\.(c|h|cu)$' written >sources
+    [ "$(wc -l <sources)" -ge 15 ]
+    xargs clang-format --dry-run -Werror <sources
+    git init -q . && git add Makefile filters lib pipelines tests
+    tests/arrows.sh
+}
+
+@test "a filter" {
+    says "A filter"
+    grep -q '^ok 3' said
+    grep -qx '# records: 3' said
+    [ "$(grep -c '^# \(decode\|invert\)' said)" = 2 ]
+    invert --man | grep -q 'invert the grey levels'
+    invert --options | jq -e '.above.maximum == 255'
+    pleura | grep -qx invert
+}
+
+@test "an image format" {
+    says "An image format"
+    grep -qE '^a +image +\|u1 +1x4 +0 +127.5 +255$' said
+    decode --help | tr -s ' \n' ' ' | grep -q 'formats PNG, DICOM, JPEG, PGM, '
+    survey scans | grep -q PGM
+    printf 'ImageId,EncodedPixels\na.pgm,0 1\n' >labels.csv
+    decode --labels labels.csv scans | inspect --json | grep -q '"rle": \["0 1"\]'
+}
+
+@test "an encoder, a decoder: every pair is a network that learns and predicts" {
+    says "An encoder"
+    says "A decoder"
+    grep -qE '^synth-1-000009 +probability +<f2 +128x128 ' said
+    for network in unet-plain bisenet-plain fcn-plain fcn-resnet18; do
+        train-fold --options | jq -e ".network.choices | index(\"$network\")"
+        train-fold -q --network $network --batch 2 --iterations 1 fold-$network samples.mpk
+        decode -q ../xrays/test | predict-fold -q -m fold-$network/last.mpk | inspect --check
+    done
+}
+
+@test "a term of the loss" {
+    says "A term of the loss"
+    jq -e 'select(.loss) | .soft_dice > 0 and .soft_dice < .loss' dice/log.jsonl
+    train-fold --help | tr -s ' \n' ' ' | grep -q 'lambda-dice x soft Dice'
+    train-fold --options | jq -e '."lambda-dice" | .default == 0 and .maximum == 100'
+    fails 1 "this device has no kernel for the loss soft_dice" train-fold --device cuda --network fcn-resnet18 --lambda-dice 1 \
+        nothing samples.mpk
+}
+
+@test "an optimiser" {
+    says "An optimiser"
+    grep -q '^optimizer/.* velocity ' said
+    train-fold --options | jq -e '.optimizer.choices == ["radam", "sgd"] and ."sgd-momentum".default == 0.9'
+    fails 1 "sgd" train-fold --device cuda --network fcn-resnet18 --optimizer sgd nothing samples.mpk
+}
+
+@test "a convolution method" {
+    says "A convolution method"
+    grep -qE '^lateral_32x.cbr_unit.0 +forward +pointwise ' said
+    fails 1 "no convolution method" env PLEURA_WITHOUT=pointwiser train-fold --network fcn-plain --batch 2 nothing samples.mpk
+}
+
+@test "a stage: a fourth network of the ensemble" {
+    says "A stage"
+    grep -q '^merge .*test-seg-unet/.*test-seg-bisenet/.*test-seg-fcn/fold-1.mpk.zst' said
+    inspect --check <(zstd -dcq work/demo/test-seg-fcn/fold-0.mpk.zst) <(zstd -dcq work/demo/test-seg-fcn/fold-1.mpk.zst)
+    make help | grep -q 'train-seg-unet train-seg-bisenet train-cls-bisenet train-seg-fcn$'
+    fails 2 "lambda-dice" make -n submissions train-seg-fcn.lambda-dice=101
+}
+
+@test "an operation, on both devices" {
+    says "An operation"
+    says "Its CUDA kernel"
+    grep -q 'PASSED.* 5 test' said
+    train-fold -q --device cuda --network fcn-plain --batch 2 --iterations 1 gpu samples.mpk
+    inspect --check gpu/last.mpk
+}
+
+@test "an operation without a CUDA kernel is named where it is planned for CUDA, and where a network of the tables has it" {
+    rm lib/ops/silu/cuda.cu
+    sed -i 's/(silu, CPU_AND_CUDA)/(silu, CPU_ONLY)/' lib/ops/ops.def
+    touch lib/ops/cuda_kernels.cu tests/unit/ops/operations.c # what reads the rows' devices
+    make -o lib/ops/ops.def build/tests/fake-cuda.so build/tests/unit/ops/operations
+    fails 1 "this device has no kernel for silu" train-fold --device cuda --network fcn-plain --batch 2 nothing samples.mpk
+    fails 1 "silu has no CUDA kernel" env TRIAL=silu build/tests/unit/ops/operations
+}

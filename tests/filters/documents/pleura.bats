@@ -1,0 +1,52 @@
+# pleura, --help, manual pages, and what README shows.
+load ../helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    BIN=$(dirname "$(command -v pleura)")
+}
+
+@test "pleura runs, lists and refuses" {
+    pleura | grep -qx inspect
+    no grep -qx pleura <(pleura)
+    [ "$(pleura inspect --version)" = "$(inspect --version)" ]
+    fails 2 "no program 'nothing'" pleura nothing
+    fails 2 "not the name" pleura ../bin/inspect
+}
+
+@test "every program has --help, --version, a manual page and a row in README" {
+    [ "$(pleura | wc -l)" -ge 10 ]
+    for program in $(pleura); do
+        "$program" --help | grep -q "^Usage: $program"
+        "$program" --version | grep -qE "^$program \(Pleura\) [0-9.]+$"
+        "$program" --man >"$BATS_TEST_TMPDIR/page"
+        grep -q '^\.SH OPTIONS' "$BATS_TEST_TMPDIR/page"
+        grep -q "^| $program |" "$ROOT/README.md"
+        # What --help names, the manual names too.
+        for option in $("$program" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE '\-\-[a-z0-9-]+'); do
+            grep -qF -- "${option//-/\\-}" "$BATS_TEST_TMPDIR/page"
+        done
+    done
+}
+
+@test "--options is JSON; help and manual print the defaults that programs have, not those they are given" {
+    for program in $(pleura); do
+        "$program" --help >help
+        "$program" --options >options
+        jq -e 'has("help") and all(.[]; (.type | IN("flag", "text", "file", "files", "choice", "integer", "number", "bytes")))' \
+            options >/dev/null
+        while read -r value; do
+            tr -s ' \n' ' ' <help | grep -qF -- "(default: $value)"
+        done < <(jq -r '.[].default // empty' options)
+    done
+    train-fold --options | jq -e '.rate == {type: "number", minimum: 0, maximum: 10, default: 0.0005, help: "the highest learning rate"}
+        and .keep.choices == ["dice", "wacc"] and (.init | has("default") | not)'
+    [ "$(train-fold --batch 3 --help)" = "$(train-fold --help)" ]
+}
+
+@test "an unknown option is wrong usage everywhere" {
+    [ "$(pleura | wc -l)" -ge 10 ]
+    for program in $(pleura); do
+        fails 2 "--help" "$program" --no-such-option
+    done
+}

@@ -1,0 +1,22 @@
+# Shared by the tests of train-fold and predict-fold: a short run on made-up X-rays.
+load ../helpers
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    small_training 12 60
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    HERE=$BATS_TEST_TMPDIR
+}
+
+# train DIR [OPTION]...: a short run, with gradients in flight at most iterations
+train() {
+    train-fold -q --network bisenet-resnet18 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
+        --threads 2 --val val.mpk --eval-every 4 --save-every 100 --log-every 1 "$@" train.mpk
+}
+
+whole_run() { # made once; its checkpoints are what the others must give
+    [ -d whole ] || train whole
+}

@@ -1,0 +1,441 @@
+# weights: files from elsewhere.
+load ../helpers
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# safetensors FILE NAME=SIDES...: a file of zeros of float32; SIDES are separated by commas.
+safetensors() {
+    /usr/bin/python3 - "$@" <<'PYTHON'
+import json, math, struct, sys
+header, at = {}, 0
+for argument in sys.argv[2:]:
+    name, sides = argument.rsplit("=", 1)
+    shape = [int(side) for side in sides.split(",") if side]
+    size = 4 * math.prod(shape)
+    header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
+    at += size
+text = json.dumps(header).encode()
+open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + bytes(at))
+PYTHON
+}
+
+# resnet18: the names and sides of torchvision's resnet18.
+resnet18() {
+    /usr/bin/python3 - <<'PYTHON'
+def norm(name, width):
+    for part in "weight", "bias", "running_mean", "running_var":
+        print(f"{name}.{part}={width}")
+    print(f"{name}.num_batches_tracked=")
+print("conv1.weight=64,3,7,7")
+norm("bn1", 64)
+before = 64
+for layer, width in enumerate([64, 128, 256, 512], 1):
+    for block in 0, 1:
+        at = f"layer{layer}.{block}"
+        inputs = before if block == 0 else width
+        print(f"{at}.conv1.weight={width},{inputs},3,3")
+        norm(f"{at}.bn1", width)
+        print(f"{at}.conv2.weight={width},{width},3,3")
+        norm(f"{at}.bn2", width)
+        if inputs != width:
+            print(f"{at}.downsample.0.weight={width},{inputs},1,1")
+            norm(f"{at}.downsample.1", width)
+    before = width
+print("fc.weight=1000,512")
+print("fc.bias=1000")
+PYTHON
+}
+
+@test "--init-for: what a network can start from, and what keeps it from that" {
+    mapfile -t all < <(resnet18)
+    safetensors whole.safetensors "${all[@]}"
+    for network in unet-resnet18 bisenet-resnet18; do
+        run --separate-stderr weights --init-for "$network" whole.safetensors
+        [ "$status$output$stderr" = 0 ]
+    done
+    safetensors less.safetensors "${all[@]/bn1.weight=64/bn1.weight=65}" more=1
+    fails 1 "less.safetensors: of another shape: 'backbone.bn1.weight' (65, not 64)" \
+        weights --init-for unet-resnet18 less.safetensors
+    [[ $stderr == *"less.safetensors: surplus: 'more'"* ]]
+    [[ $stderr != *missing* ]]
+    # Lists end after ten, with a count.
+    safetensors few.safetensors "${all[@]:0:6}"
+    fails 1 "missing: 'backbone.layer1.0.conv1.weight', " weights --init-for unet-resnet18 few.safetensors
+    [[ $stderr == *"'backbone.layer1.0.bn2.running_var' and 85 more"* ]]
+    [ "${#stderr_lines[@]}" = 2 ]
+    fails 2 "--init-for converts nothing" weights --init-for unet-resnet18 -o x.mpk whole.safetensors
+    [ ! -e x.mpk ]
+}
+
+@test "--network: three lists at most, whatever is missing" {
+    mapfile -t all < <(resnet18)
+    safetensors whole.safetensors "${all[@]}"
+    fails 1 "missing: 'backbone.conv1.weight', " weights --network unet-resnet18 -o x.mpk whole.safetensors
+    [[ $stderr == *"' and 200 more"*"surplus: 'conv1.weight', "*"' and 90 more"* ]]
+    [ "${#stderr_lines[@]}" = 3 ]
+    [ ! -e x.mpk ]
+}
+
+# pth FILE CASE [PROTOCOL] [zip|old]
+pth() {
+    /usr/bin/python3 "$BATS_TEST_DIRNAME/make_pth.py" "$@"
+}
+
+# values FILE: what weights reads, as lines of NAME SIDES = NUMBERS, in the names' order.
+values() {
+    weights -q "$1" -o values.safetensors && /usr/bin/python3 - values.safetensors <<'PYTHON'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + length])
+header.pop("__metadata__", None)
+for name in sorted(header):
+    start, end = header[name]["data_offsets"]
+    numbers = struct.unpack(f"<{(end - start) // 4}f", data[8 + length + start:8 + length + end])
+    print(name, "x".join(map(str, header[name]["shape"])) or "1", "=", *("%g" % number for number in numbers))
+PYTHON
+}
+
+usual='bn1.weight 3 = 1 2 3
+conv1.weight 3x4 = 0 0.25 0.5 0.75 1 1.25 1.5 1.75 2 2.25 2.5 2.75'
+
+@test "every protocol in both forms: all types of numbers, views, expanded tensors" {
+    for form in zip old; do
+        for protocol in 2 3 4 5; do
+            pth kinds.pth kinds "$protocol" "$form"
+            diff - <(values kinds.pth) <<'TABLE'
+attribute 2 = 4 5
+bool 3 = 1 0 1
+byte 1 = 250
+char 1 = -3
+double 2 = 0.5 -1.25
+empty 0x3 =
+expanded 3x2 = 2.5 2.5 2.5 2.5 2.5 2.5
+half 2 = 1.5 -2.25
+int 1 = 70000
+long 1 = -7
+part 2x2 = 0.625 0.875 2.125 2.375
+short 1 = -300
+turned 4x3x2 = 0 1.5 0.5 2 1 2.5 0.125 1.625 0.625 2.125 1.125 2.625 0.25 1.75 0.75 2.25 1.25 2.75 0.375 1.875 0.875 2.375 1.375 2.875
+uint16 2 = 60000 1
+whole 2x3x4 = 0 0.125 0.25 0.375 0.5 0.625 0.75 0.875 1 1.125 1.25 1.375 1.5 1.625 1.75 1.875 2 2.125 2.25 2.375 2.5 2.625 2.75 2.875
+TABLE
+        done
+    done
+    pth oldest.pth plain 1 old
+    [ "$(values oldest.pth)" = "$usual" ]
+}
+
+@test "a state_dict under its usual names, whatever else a trainer saved" {
+    for key in state_dict model_state_dict model_state model net network weights params; do
+        for protocol in 2 4; do
+            pth x.pth "key:$key" "$protocol"
+            [ "$(values x.pth)" = "$usual" ]
+            pth x.pth "key:$key" "$protocol" old
+            [ "$(values x.pth)" = "$usual" ]
+        done
+    done
+    run --separate-stderr weights x.pth -o x.mpk
+    [ "$stderr" = "weights: x.pth: 'params' is taken; passed over: 'epoch', 'loss', 'none', 'flag', 'large', 'text', 'bytes', 'array' (an object of builtins.bytearray), 'set' (a set), 'frozenset' (a set) and 19 more" ]
+    run --separate-stderr weights -q x.pth -o x.mpk
+    [ "$status$stderr" = 0 ]
+}
+
+@test "which dict is taken, and what is said of it" {
+    pth x.pth nested
+    [ "$(values x.pth)" = "$usual" ]
+    run --separate-stderr weights x.pth -o x.mpk
+    [ "${stderr_lines[0]}" = "weights: x.pth: 'model' is taken; passed over: 'epoch'" ]
+    [[ ${stderr_lines[1]} = "weights: x.pth: in it 'state_dict' is taken; passed over: 'arguments' (an object of "*"set)" ]]
+    pth x.pth unusual
+    [ "$(values x.pth)" = "$usual" ]
+    pth x.pth stray
+    [ "$(values x.pth)" = "$usual" ]
+    pth x.pth two
+    [ "$(values x.pth)" = "$usual" ]
+    run --separate-stderr weights x.pth -o x.mpk
+    [ "$stderr" = "weights: x.pth: 'model' is taken; passed over: 'ema', 'net'" ]
+}
+
+@test "prefixes that all names share are taken away, with a line" {
+    for prefix in module. model. net. network. _orig_mod. encoder. backbone. ema. module._orig_mod. model.module.backbone.; do
+        pth x.pth "prefix:$prefix"
+        [ "$(values x.pth)" = "$usual" ]
+        run --separate-stderr weights x.pth -o x.mpk
+        [ "$stderr" = "weights: x.pth: '$prefix' stands before all names and is taken away" ]
+    done
+    pth x.pth averaged
+    [ "$(values x.pth)" = "${usual%%conv1*}${usual#*$'\n'}"$'\n'"n_averaged 1 = 5" ]
+    # One name without it, or a prefix that is nobody's wrapper: nothing changes.
+    pth x.pth mixed
+    [ "$(values x.pth)" = $'b 1 = 2\nmodule.a 1 = 1' ]
+    pth x.pth prefix:conv1.
+    [[ $(values x.pth) = "conv1.bn1.weight 3 = 1 2 3"* ]]
+    mapfile -t all < <(resnet18)
+    safetensors r.safetensors "${all[@]/#/module.encoder.}"
+    run --separate-stderr weights --init-for bisenet-resnet18 r.safetensors
+    [ "$status$stderr" = "0weights: r.safetensors: 'module.encoder.' stands before all names and is taken away" ]
+}
+
+@test "tensors that are not read are left out by name and reason" {
+    for form in zip old; do
+        pth x.pth foreign 2 "$form"
+        [ "$(values x.pth)" = "good 2 = 1 2" ]
+        run --separate-stderr weights x.pth -o x.mpk
+        [ "$stderr" = "weights: x.pth: left out: 'complex' (complex numbers), 'negated' (a tensor to be conjugated or negated), 'quantized' (a quantized tensor), 'sparse' (a sparse tensor), 'meta' (a tensor without numbers (device meta)), 'eight' (a tensor of torch.float8_e4m3fn), 'nine' (a tensor of more than 8 sides), 'wrapped' (an object of elsewhere.wrap), 'none' (a number or None), 'number' (a number)" ]
+    done
+}
+
+@test "what holds no weights is called what it is" {
+    says() { # says CASE WORDS
+        pth x.pth "$1" 4
+        fails 1 "weights: x.pth: $2" weights x.pth -o x.mpk
+        [ "${#stderr_lines[@]}" = 1 ]
+        [ ! -e x.mpk ]
+    }
+    says control "holds no dict of tensors, but a dict of 'a\\x1b[2Jb\\x0ac', 'x\\u202ey'"
+    says network "holds no dict of tensors, but a dict of 'epoch', 'model' (an object of elsewhere.Network)"
+    says object "holds no dict of tensors, but an object of elsewhere.Network; of a network, save its state_dict()"
+    says tensor "holds a single tensor, not a dict of tensors"
+    says list "holds a list of 1 values, not a dict of tensors"
+    says state "'state' as a tensor's name"
+    pth x.pth plain
+    head -c 500 x.pth >cut.pth
+    fails 1 "cut.pth: a zip archive that is cut short: it has no end record" weights cut.pth -o x.mpk
+    pth old.pth plain 2 old
+    head -c -1 old.pth >cut.pth
+    fails 1 "cut.pth: storage '1' is cut short" weights cut.pth -o x.mpk
+    for form in script:constants.pkl:TorchScript export:archive_format:torch.export; do
+        IFS=: read -r _ entry words <<<"$form"
+        /usr/bin/python3 -c 'import sys, zipfile; zipfile.ZipFile("y.pth", "w").writestr("a/" + sys.argv[1], "x")' "$entry"
+        fails 1 "$words" weights y.pth -o x.mpk
+    done
+    /usr/bin/python3 - <<'PYTHON'
+import zipfile
+old = zipfile.ZipFile("x.pth")
+with zipfile.ZipFile("folder.zip", "w") as archive:
+    archive.writestr("checkpoints/", "")
+    archive.writestr("checkpoints/x.pth", open("x.pth", "rb").read())
+with zipfile.ZipFile("big.pth", "w") as archive:
+    for name in old.namelist():
+        archive.writestr(name, "big" if name == "archive/byteorder" else old.read(name))
+data = open("old.pth", "rb").read()
+at = data.index(b"little_endian") + len("little_endian") + 2  # behind its memo
+open("big.old.pth", "wb").write(data[:at] + b"\x89" + data[at + 1:])
+with zipfile.ZipFile("deflated.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+    for name in old.namelist():
+        archive.writestr(name, old.read(name))
+PYTHON
+    fails 1 "a zip archive without the data.pkl that PyTorch writes: it holds 'checkpoints/', 'checkpoints/x.pth'" weights folder.zip -o x.mpk
+    fails 1 "big.pth: its numbers are big endian" weights big.pth -o x.mpk
+    fails 1 "big.old.pth: its numbers are big endian" weights big.old.pth -o x.mpk
+    fails 1 "'archive/byteorder' is compressed, which PyTorch never does" weights deflated.pth -o x.mpk
+    : >empty.pth
+    fails 1 "empty.pth: is empty" weights empty.pth -o x.mpk
+    fails 1 "is a directory" weights . -o x.mpk
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n' >lfs.pth
+    fails 1 "a pointer of Git LFS" weights lfs.pth -o x.mpk
+    /usr/bin/python3 -c 'import pickle; pickle.dump({"a": [1.5]}, open("raw.pth", "wb"))'
+    fails 1 "a pickle that torch.save did not write" weights raw.pth -o x.mpk
+    fails 1 "holds no weights that are known here" weights /dev/zero -o x.mpk
+}
+
+@test "archives as others write them: bytes behind, no checksums, descriptors, zip64" {
+    pth x.pth plain
+    for bytes in 1 3000 65000; do
+        { cat x.pth; head -c "$bytes" /dev/zero | tr '\0' '\n'; } >more.pth
+        [ "$(values more.pth)" = "$usual" ]
+        fails 0 "more.pth: bytes that follow the weights are passed over: $bytes" weights more.pth -o x.mpk
+    done
+    pth old.pth plain 2 old
+    echo >>old.pth
+    [ "$(values old.pth)" = "$usual" ]
+    /usr/bin/python3 - <<'PYTHON'
+import io, struct, zipfile
+old = zipfile.ZipFile("x.pth")
+data = bytearray(open("x.pth", "rb").read())
+for entry in old.infolist():  # of the local headers; then of the directory's entries
+    data[entry.header_offset + 14:entry.header_offset + 18] = bytes(4)
+at = old.start_dir
+while data[at:at + 4] == b"PK\1\2":
+    data[at + 16:at + 20] = bytes(4)
+    at += 46 + sum(struct.unpack("<3H", data[at + 28:at + 34]))
+open("crc0.pth", "wb").write(data)
+
+class Pipe(io.RawIOBase):  # writes where it cannot go back, and so with descriptors behind the data
+    def __init__(self):
+        self.data = bytearray()
+    def writable(self):
+        return True
+    def write(self, part):
+        self.data += bytes(part)
+        return len(part)
+
+pipe = Pipe()
+with zipfile.ZipFile(pipe, "w") as archive:
+    for name in old.namelist():
+        archive.writestr(name, old.read(name))
+open("descriptor.pth", "wb").write(pipe.data)
+with zipfile.ZipFile("large.pth", "w") as archive:
+    for name in old.namelist():
+        with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
+            entry.write(old.read(name))
+# An end record of zip64, as PyTorch's own writer has it.
+data = bytearray(open("x.pth", "rb").read())
+end = data.rindex(b"PK\5\6")
+count, length, start = struct.unpack("<HII", data[end + 10:end + 20])
+data[end:end] = (struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, length, start) +
+                 struct.pack("<4sIQI", b"PK\6\7", 0, end, 1))
+data[-22:] = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+open("zip64.pth", "wb").write(data)
+data = bytearray(open("x.pth", "rb").read())
+data[data.index(struct.pack("<f", 2.75))] ^= 1
+open("damaged.pth", "wb").write(data)
+PYTHON
+    for file in crc0 descriptor large zip64; do
+        [ "$(values "$file.pth")" = "$usual" ]
+    done
+    fails 1 "'archive/data/0' is damaged: its checksum is wrong" weights damaged.pth -o x.mpk
+    # Through a pipe, too.
+    [ "$(values <(cat x.pth))" = "$usual" ]
+}
+
+# raw_safetensors FILE HEADER BYTES: a header as it is, and so many zeros.
+raw_safetensors() {
+    /usr/bin/python3 -c 'import struct, sys
+header = sys.argv[2].encode()
+open(sys.argv[1], "wb").write(struct.pack("<Q", len(header)) + header + bytes(range(1, int(sys.argv[3]) + 1)))' "$@"
+}
+
+@test ".safetensors: every type, foreign metadata, true reasons" {
+    raw_safetensors x.safetensors '{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U16","shape":[1],"data_offsets":[2,4]},"\u0063\"\\\ud83d\ude00":{"dtype":"U8","shape":[],"data_offsets":[4,5]},"d":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[5,7]},"e":{"dtype":"C64","shape":[1],"data_offsets":[7,15]}} ' 15
+    [ "$(values x.safetensors)" = $'a 2 = 1 1\nb 1 = 1027\nc"\\\xf0\x9f\x98\x80 1 = 5' ]
+    fails 0 "left out: 'd' (F8_E4M3), 'e' (C64)" weights x.safetensors -o x.mpk
+    for metadata in '{"network":"networks.lora","side":"abc"}' '{"network":"other"}' '{"side":"99999999999999999999"}' \
+        '{"network":"other","side":"768"}' '{"a":1}' '[]' '"x"' 'null'; do
+        raw_safetensors y.safetensors '{"__metadata__":'"$metadata"',"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}' 1
+        [ "$(values y.safetensors)" = "a 1 = 1" ]
+    done
+    raw_safetensors y.safetensors '{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}' 15
+    head -c 30 y.safetensors >z.safetensors
+    fails 1 "z.safetensors: cut short, or no .safetensors: a header of 55 bytes in a file of 30" weights z.safetensors -o x.mpk
+    fails 1 "y.safetensors: cut short: its header tells of 16 bytes of numbers, and there are 15" weights y.safetensors -o x.mpk
+    raw_safetensors y.safetensors '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}' 8
+    fails 1 "y.safetensors: 'a' is there twice" weights y.safetensors -o x.mpk
+    raw_safetensors y.safetensors '{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}' 8
+    fails 1 "y.safetensors: holds no tensors; left out: 'a' (C64)" weights y.safetensors -o x.mpk
+    raw_safetensors y.safetensors '{}' 0
+    fails 1 "y.safetensors: holds no" weights y.safetensors -o x.mpk
+}
+
+# limited COMMAND...: within a second of processor time and 75 MiB of memory (64 above what a small file takes).
+limited() {
+    local status=0
+    /usr/bin/time -o used -f '%U %S %M' "$@" 2>said || status=$?
+    read -r user system kilobytes < <(tail -n 1 used)
+    echo "$* : status $status, $user + $system s, $kilobytes KB: $(tail -n 1 said)"
+    [ "$status" -le 1 ]
+    awk -v a="$user" -v b="$system" 'BEGIN {exit !(a + b < 1)}'
+    [ "$kilobytes" -lt $((75 << 10)) ]
+}
+
+@test "time and memory are bounded by the file" {
+    not_sanitized "time and memory are not the program's own"
+    /usr/bin/python3 - "$BATS_TEST_DIRNAME" <<'PYTHON'
+import json, struct, sys, zipfile
+sys.path.insert(0, sys.argv[1])
+import make_pth
+from make_pth import Storage, tensor, torch
+
+def write(name, data):
+    open(name, "wb").write(data)
+
+def safetensors(name, header, data=b""):
+    write(name, struct.pack("<Q", len(header)) + header + data)
+
+base = Storage("f", bytes(400000))
+flat = {f"n{i}": tensor("f", None, (1,), storage=base) for i in range(12000)}
+turned = {f"n{i}": tensor("f", None, (2, 2), (1, 2), storage=base) for i in range(12000)}
+alone = {f"n{i}": tensor("f", [i], (1,)) for i in range(4000)}
+for name, case in ("flat", flat), ("turned", turned), ("alone", alone):
+    write(name + ".pth", make_pth.write_zip(case, 2))
+    write(name + ".old.pth", make_pth.write_old(case, 2))
+write("expanded.pth", make_pth.write_zip({f"n{i}": tensor("f", [1], (1 << 20,), (0,)) for i in range(3000)}, 2))
+write("absurd.pth", make_pth.write_zip({"n": tensor("f", [1], (1 << 40,), (0,))}, 2))
+names = {f"n{i}": {"dtype": "U8", "shape": [1], "data_offsets": [i, i + 1]} for i in range(40000)}
+safetensors("names.safetensors", json.dumps(names).encode(), bytes(40000))
+safetensors("arrays.safetensors", b'{"a":[' + b"[]," * (5 << 20) + b"1]}")
+safetensors("nested.safetensors", b'{"a":' + b"[" * (8 << 20) + b"]" * (8 << 20) + b"}")
+safetensors("metadata.safetensors", b'{"__metadata__":{' + b'"a":{},' * (2 << 20) + b'"b":{}}}')
+magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02"
+for number, unit in enumerate([b")", b"}", b"]", b"(", b"N", b"N\x94", b"\x8f", b"U\0", b"]a", b"ca\nb\n"]):
+    write(f"pickle{number}.pth", magic + unit * ((1 << 20) // len(unit)))
+write("tuples.pth", magic + b"N" + b"\x85" * (1 << 20))
+write("memo.pth", magic + b"N" * (1 << 20) + b"r" + struct.pack("<I", 1 << 20))
+large = bytes(1 << 19)
+with zipfile.ZipFile("overlap.pth", "w") as archive:
+    archive.writestr("a/data.pkl", large)
+    entry = archive.infolist()[0]
+    archive.filelist += [entry] * 8000
+for name, head in (("zeros", b""), ("zip", b"PK\3\4"), ("old", magic), ("text", magic + b"X\xff\xff\xff\x7f"),
+                   ("tensor", struct.pack("<Q", 53) + b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}')):
+    with open(f"sparse-{name}.pth", "wb") as file:
+        file.write(head)
+        file.truncate(3 << 30)
+PYTHON
+    for file in *.pth *.safetensors; do
+        limited weights -q "$file" -o out.mpk
+    done
+    if [ -e "$ROOT/../shared/cases/attack/oldquad_small.pth" ]; then
+        limited weights -q "$ROOT/../shared/cases/attack/oldquad_small.pth" -o out.mpk
+    fi
+}
+
+@test "the files of ../shared/cases" {
+    cases=$ROOT/../shared/cases
+    [ -e "$cases" ] || skip "../shared/cases absent"
+    tutorial='bn1.num_batches_tracked 1 = 7'$'\n'$usual
+    for name in model_state_dict.pth weights.pth set.pth proto4_old.pth lightning.ckpt; do
+        [ "$(values "$cases/$name")" = "$tutorial" ]
+    done
+    [ "$(values "$cases/numpy_scalar.pth")" = $'a 2 = 1 1\nb 3 = 0 0 0' ]
+    [ "$(values "$cases/bool.safetensors")" = "a 4 = 1 0 1 0" ]
+    [ "$(values "$cases/meta_foreign.safetensors")" = "a 4 = 0 1 2 3" ]
+    for name in crc0.pth trailing-newline.pth; do
+        [[ $(values "$cases/$name") = "0.bias 2 = -0.22598 -0.145154"*"1.weight 2 = 1 1" ]]
+    done
+    fails 1 "oldquad_small.pth: storage '0' is there twice" weights "$cases/attack/oldquad_small.pth" -o x.mpk
+}
+
+@test "predict-fold and train-fold read what weights reads, and say the same of it" {
+    small_training 4 12
+    train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 --accumulate 1 --threads 2 run train.mpk
+    weights -q run/last.mpk -o ours.safetensors
+    /usr/bin/python3 - <<'PYTHON'
+import json, struct
+data = open("ours.safetensors", "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + length])
+header.pop("__metadata__")
+text = json.dumps({"module.model." + name: entry for name, entry in header.items()}).encode()
+open("wrapped.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
+PYTHON
+    predict-fold -q -m run/last.mpk val.mpk >whole.mpk
+    predict-fold -n bisenet-resnet18 --side 64 -m wrapped.safetensors val.mpk 2>said >wrapped.mpk
+    cmp <(inspect --json whole.mpk | tail -n +3 | jq -c 'del(.file)') <(inspect --json wrapped.mpk | tail -n +3 | jq -c 'del(.file)')
+    [ "$(cat said)" = "predict-fold: wrapped.safetensors: 'module.model.' stands before all names and is taken away" ]
+    train-fold --network bisenet-resnet18 --iterations 1 --batch 2 --init wrapped.safetensors again train.mpk 2>said
+    [ "$(head -n 1 said)" = "train-fold: wrapped.safetensors: 'module.model.' stands before all names and is taken away" ]
+    cmp <(inspect --json run/last.mpk | jq -c 'select(.id and (.id | test("^(?!optimizer/).*(weight|bias)$")))') \
+        <(inspect --json again/last.mpk | jq -c 'select(.id and (.id | test("^(?!optimizer/).*(weight|bias)$")))')
+    # torchvision's resnet18, wrapped.
+    mapfile -t all < <(resnet18)
+    safetensors r.safetensors "${all[@]/#/backbone.}"
+    train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 --init r.safetensors third train.mpk
+    pth x.pth plain
+    fails 1 "x.pth: weights that do not fit this network: missing: 'context_path.backbone.bn1.bias', " \
+        train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 --init x.pth fourth train.mpk
+    [ ! -e fourth/last.mpk ]
+}

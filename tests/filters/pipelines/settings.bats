@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# What comes in as settings, from the command line, the environment and config.json: it arrives at the programs as it is,
+# or is refused by name; nothing of it runs. And whose folders make writes to.
+
+load ../helpers
+load checked
+
+setup() {
+    not_sanitized "the programs that the stages run are tested one by one"
+    HERE=$BATS_TEST_TMPDIR
+    WORK=$HERE/work
+    cd "$HERE"
+}
+
+teardown() {
+    [ ! -e "$ROOT/ran" ] || { rm "$ROOT/ran"; false; }
+}
+
+method() { # method ARGUMENT...: make with few iterations
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 PROFILE=demo WORK="$WORK" \
+        synth.train=8 synth.test=2 synth.side=64 synth.lesions=0.5 synth.format=png \
+        train-seg-bisenet.{iterations=1,eval-every=1,batch=2,side=64,folds=2} "$@"
+}
+
+# What shells, make, jq, parallel or printf would read in their own way; `ran` would be there if one had run it.
+NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' '$(shell touch ran)' '${HOME}' '$x$$y'
+    '{= system("touch ran") =}' '{}' '{1}{2}' '{#}{%}{/.}' '# comment' 'a#b' '\#' 'end\' '\' '\\' ' blanks in front' 'behind '
+    'a  b' '%' '%s%n' "it's" "''" '"' '\(1)' '*' '?' '[a]' '~' '~root' '(a' 'a)' '<a' '>ran' ':::' '::::' '--' '-n' '=' ':=' 'é ü'
+    '!' '^' '$@' '$(error no)' 'endef' 'a,b' '$(' '${' ')' '}')
+
+@test "texts of config.json reach the programs as they are" {
+    jq 'del(.profiles.demo.synth) | .data += {train: $ARGS.positional, test: $ARGS.positional, labels: $ARGS.positional[0]}' \
+        "$ROOT/config.json" --args "${NASTY[@]/#//}" >config.json
+    env -u MAKEFLAGS -u MAKELEVEL make -s -C "$ROOT" PROFILE=demo WORK="$WORK" CONFIG="$PWD/config.json" -n data >table
+    decode() { # prints what its first arguments are, up to the options
+        while [ "${1-}" != --labels ]; do printf '%s\n' "$1"; shift; done
+    }
+    eval "$(grep '^decode .*--labels' table | sed 's/ | shard .*//')" >words
+    printf '%s\n' "${NASTY[@]/#//}" | diff - words
+    # From the command line as well, some at a time: what make hands on of them
+    keys=(data.folder data.ids data.truth train-{seg-unet,seg-bisenet,cls-bisenet}.init)
+    texts=()
+    for text in "${NASTY[@]}"; do
+        [[ $text = [\ -]* ]] || texts+=("$text") # '-n' becomes './-n'
+    done
+    for ((i = 0; i < ${#texts[@]}; i += ${#keys[@]})); do
+        settings=()
+        for j in "${!keys[@]}"; do settings+=("${keys[j]}=${texts[i + j]-}"); done
+        "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" full "$PWD/one" "" "${settings[@]}"
+        jq -r '.data.folder, .data.ids, .data.truth, .["train-seg-unet", "train-seg-bisenet", "train-cls-bisenet"].init' \
+            one/config.json >got
+        printf '%s\n' "${settings[@]#*=}" | diff - got
+    done
+}
+
+@test "a folder, and weights, whose names are all that at once" {
+    odd="o \$(touch ran) \`touch ran\` ; & {= system(\"touch ran\") =} {} {1} {2} # % \\#'\"\\"
+    synth -q --format png --side 64 --train 8 --test 2 --lesions 0.5 "$odd"
+    decode -q "$odd/train" --labels "$odd/train-rle.csv" | augment -q --side 64 --plain |
+        train-fold -q --network bisenet-resnet18 --batch 2 --accumulate 1 --iterations 1 model
+    cp model/last.mpk "$odd/model.mpk"
+    method DATA="$PWD/$odd" CONFIG="$ROOT/config.json" train-seg-bisenet.init="$PWD/$odd/model.mpk" train-seg-bisenet \
+        2>says || { cat says; false; }
+    inspect --check "$WORK"/train-seg-bisenet/fold-{0,1}.mpk
+    [ "$(jq -r '."train-seg-bisenet".init' "$WORK/config.json")" = "$PWD/$odd/model.mpk" ]
+    # The same in the environment
+    DATA="$PWD/$odd" method train-seg-bisenet.init="$PWD/$odd/model.mpk" -q train-seg-bisenet
+    cd "$HERE"
+    cp "$ROOT/config.json" "$odd/config.json"
+    fails 2 "none \$(touch ran).json: cannot be read" method CONFIG="$PWD/$odd/none \$(touch ran).json" data
+    fails 2 "HOSTS=" method HOSTS=$'a\nb' data
+    fails 2 "hosts: $PWD/$odd/hosts: cannot be read" method HOSTS="$PWD/$odd/hosts" data
+    fails 2 "no profile '\$(shell touch ran)'" method PROFILE='$(shell touch ran)' data
+    fails 2 "JOBS=" method JOBS='$(shell touch ran)' data
+    fails 2 "GPUS=" method GPUS='0;touch ran' data
+    [ ! -e ran ]
+}
+
+@test "numbers: the one that was checked is the one that is used" {
+    used() { # used TEXT WORDS: what a seed of TEXT is for train-fold.sh
+        method -n train-seg-bisenet.seed="$1" train-seg-bisenet >table 2>&1 || true
+        grep -q -- "$2" table || { cat table; return 1; }
+    }
+    used 7 'fold-{1} 7 '
+    used 1e1 'fold-{1} 10 '
+    used 010 'fold-{1} 10 '
+    used '1;touch ran' 'train-seg-bisenet.seed: "1;touch ran" is not a whole number'
+    used '$(shell touch ran)' 'train-seg-bisenet.seed: "$(shell touch ran)" is not a whole number'
+    used $'1\n2' 'train-seg-bisenet.seed'
+    no grep -q 'train-fold.sh' table
+    fails 2 "control characters" method data.folder=$'a\nb' data
+    fails 2 "no UTF-8" method data.folder=$'a\xff' data
+    fails 2 "data.folder: begins with a blank" method data.folder=' a' data
+}
+
+@test "a setting has the range of the option that it becomes" {
+    train-fold --options >options.json
+    stage=train-cls-bisenet least=() most=()
+    for key in iterations batch accumulate rate decay margin lambda-cls alpha dropout eval-every seed; do
+        read -r from to < <(jq -r --arg key "$key" '.[$key] | "\(.minimum) \(.maximum)"' options.json)
+        least+=("$stage.$key=$from") most+=("$stage.$key=$to")
+        for value in "$(jq -n "$from - 1")" "$(jq -n "$to + 1")"; do
+            fails 5 "$stage.$key: $value is not a" checked "$ROOT/config.json" demo "$stage.$key=$value"
+            [[ $stderr == *"number from $from to $to"* ]]
+            fails 2 "--$key $value: must be from $from to" train-fold --"$key" "$value" model
+        done
+    done
+    checked "$ROOT/config.json" demo "${least[@]}" >ends
+    checked "$ROOT/config.json" demo "${most[@]}" >>ends
+    [ "$(jq -s -c --arg stage $stage 'map(.[$stage].batch)' ends)" = "$(jq -c '.batch | [.minimum, .maximum]' options.json)" ]
+    [ "$(synth --options | jq -c .format.choices)" = '["dicom","png"]' ]
+    checked "$ROOT/config.json" demo synth.format=png >ends
+    fails 5 'synth.format: "gif" is not dicom or png' checked "$ROOT/config.json" demo synth.format=gif
+    # It is what make's settings are checked by
+    fails 1 "$stage.margin: -1 is not" "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" demo "$PWD/one" "" $stage.margin=-1
+}
+
+@test "a WORK that make cannot hold is refused by name, before anything is made or removed" {
+    mkdir paths
+    cd paths
+    mkdir -p R/D keep
+    touch R/keep keep/mine
+    for path in 'R&D/w' 'a b' 'a$b' '$(shell touch ran)' 'a#b' 'a%b' 'a:b' 'a;touch ran' "a'b" 'a"b' '(a)' '*' 'R*' '?' '[a]' \
+        'a\' $'a\nb' '{= =}' '{}' '~a' '`touch ran`' 'a=b' 'a|b' 'a>b' 'a!b' 'a^b'; do
+        WORK=$PWD/$path
+        fails 2 "a path of letters, digits and" method xrays
+        [[ $stderr == *"WORK="* ]]
+    done
+    for path in '' / . .. ../.. -x; do
+        WORK=$path
+        fails 2 "a path of letters, digits and" method xrays
+    done
+    [ "$(ls -A)" = "$(printf 'R\nkeep')" ]
+    [ "$(ls -A R keep)" = "$(printf 'R:\nD\nkeep\n\nkeep:\nmine')" ]
+    # A folder with files of somebody else, even if it has a part named like one of the method's
+    mkdir keep/xrays
+    WORK=$PWD/keep
+    fails 2 "WORK=$PWD/keep: is there, with files in it that make has not made" method xrays
+    [ -e keep/mine ] && [ "$(ls -A keep)" = "$(printf 'mine\nxrays')" ]
+    # One that is empty, and one of earlier versions
+    mkdir new
+    WORK=$PWD/new
+    method xrays
+    rm new/.pleura
+    method xrays
+    [ -e new/.pleura ]
+}
+
+@test "only a look: make -n, help and plan write nothing; a locale that is not there stops nothing" {
+    LC_ALL=tr_TR.UTF-8 LANG=xx_YY method xrays 2>says || { cat says; false; }
+    before=$(find "$WORK" -printf '%p %i %s %T@ %C@\n')
+    method -n submission1.ratio=0.9 submissions >table
+    grep -q 'classify --ratio 0.9 ' table
+    method help >table
+    method -n synth.seed=9 xrays >table
+    grep -q '^rm -rf .*/xrays$' table
+    no method -q synth.seed=9 xrays
+    method -q xrays
+    [ "$(find "$WORK" -printf '%p %i %s %T@ %C@\n')" = "$before" ]
+}
+
+@test "a second make on one folder waits, and has its own settings" {
+    method xrays
+    exec 8>>"$WORK/.pleura"
+    flock 8
+    method synth.seed=9 xrays 2>says 3>&- 8>&- &
+    other=$!
+    for _ in {1..100}; do
+        ! grep -q 'another run are still at work here; waiting' says || break
+        sleep 0.1
+    done
+    grep -q 'another run are still at work here; waiting' says
+    # Nothing is settled before it is its turn
+    jq -e '.synth.seed == 1' "$WORK/config.json"
+    exec 8>&-
+    wait $other
+    jq -e '.synth.seed == 9' "$WORK/config.json"
+    synth -q --train 8 --test 2 --lesions 0.5 --area 0.045 --contrast 0.12 --side 64 --format png --seed 9 here
+    diff -r here "$WORK/xrays"
+}
