@@ -1,0 +1,80 @@
+// The schedule of pairs of blocks: everything is done once and in its order, and no block is worked
+// on by two threads at a time.
+#include "ops/position_attention/cpu/pair_schedule.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define MAX_BLOCKS 9
+
+// What has been done with each block, and whether somebody works on it.
+struct seen {
+    size_t blocks;
+    atomic_bool busy[MAX_BLOCKS];
+    atomic_int begun[MAX_BLOCKS], ended[MAX_BLOCKS];
+    atomic_int pairs[MAX_BLOCKS][MAX_BLOCKS];
+    atomic_int faults;
+};
+
+static void expect(struct seen *seen, bool right) {
+    atomic_fetch_add(&seen->faults, right ? 0 : 1);
+}
+
+static void begin(const void *context, size_t block, int thread) {
+    struct seen *seen = *(struct seen *const *)context;
+    (void)thread;
+    atomic_fetch_add(&seen->begun[block], 1);
+}
+
+static void pair(const void *context, size_t block, size_t other, int thread) {
+    struct seen *seen = *(struct seen *const *)context;
+    (void)thread;
+    expect(seen, block < other && seen->begun[block] == 1 && seen->begun[other] == 1);
+    expect(seen, !atomic_exchange(&seen->busy[block], true));
+    expect(seen, !atomic_exchange(&seen->busy[other], true));
+    atomic_fetch_add(&seen->pairs[block][other], 1);
+    atomic_store(&seen->busy[block], false);
+    atomic_store(&seen->busy[other], false);
+}
+
+static void end(const void *context, size_t block, int thread) {
+    struct seen *seen = *(struct seen *const *)context;
+    (void)thread;
+    for (size_t other = 0; other < seen->blocks; other++) {
+        expect(seen, other == block || seen->pairs[other][block] + seen->pairs[block][other] == 1);
+    }
+    atomic_fetch_add(&seen->ended[block], 1);
+}
+
+static void each_pair_comes_once(void **state) {
+    (void)state;
+    for (size_t blocks = 1; blocks <= MAX_BLOCKS; blocks++) {
+        for (int threads = 1; threads <= 3; threads++) {
+            struct seen seen = {.blocks = blocks};
+            struct seen *const context = &seen;
+            const struct position_pair_schedule schedule = {blocks, threads, &context,
+                                                            begin,  pair,    end};
+            position_pair_schedule_run(&schedule);
+            assert_int_equal(seen.faults, 0);
+            for (size_t block = 0; block < blocks; block++) {
+                assert_int_equal(seen.begun[block], 1);
+                assert_int_equal(seen.ended[block], 1);
+                for (size_t other = block + 1; other < blocks; other++) {
+                    assert_int_equal(seen.pairs[block][other], 1);
+                }
+            }
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_pair_comes_once)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
