@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # score --surface and --probabilities: the figures of scikit-learn, MONAI and surface-distance for the same images
-# (tests/golden/metrics.json), and what is refused.
+# (tests/golden/metrics/metrics.json), and what is refused.
 
 load ../helpers
 
 setup() {
-    GOLDEN=$ROOT/tests/golden/metrics.json
+    GOLDEN=$ROOT/tests/golden/metrics/metrics.json
     cd "$BATS_TEST_TMPDIR" || return 1
     python_with - "$GOLDEN" <<'END'
 import json, sys
