@@ -222,7 +222,8 @@ static void add_learning(struct table *table, struct options *options) {
          .type = OPTION_NUMBER,
          .target = &train_options->decay,
          .argument = "D",
-         .help = "decoupled weight decay of convolutions",
+         .help = "weight decay of convolutions: decoupled with radam and adamw, added to the "
+                 "gradient with adam and sgd",
          .minimum = 0,
          .maximum = 1,
          .trace = OPTION_RECORDED},
@@ -354,6 +355,7 @@ int main(int argc, char **argv) {
     train_options->optimizer.index = optimizer_named(options.optimizer);
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;
+    train_options_check(train_options);
     hold_signals();
     train(&options, &operands);
     return 0;

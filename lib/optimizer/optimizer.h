@@ -34,8 +34,9 @@ struct optimizer_rule {
     size_t moments;
     struct optimizer_moment moment[MAX_MOMENTS];
     struct setting settings[MAX_OPTIMIZER_SETTINGS]; // options begin with the optimiser's name
-    // Returns the coefficients of step `step` (from 1) at a learning rate. `decay`: of decoupled
-    // weight decay, p -= rate * decay * p. `values`: of the settings.
+    // Returns the coefficients of step `step` (from 1) at a learning rate. `decay`: of weight decay,
+    // decoupled (p -= rate * decay * p) or added to the gradient (g + decay * p), as the rule's
+    // source has it. `values`: of the settings.
     struct optimizer_coefficients (*begin)(int64_t step, double rate, double decay,
                                            const double *values);
     // Updates `count` parameters, given their gradients and each moment's array.

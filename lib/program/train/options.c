@@ -1,6 +1,8 @@
 // Rows of the option table from tables of settings.
 #include "program/train/options.h"
 
+#include "program/die.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +49,17 @@ size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows
         }
     }
     return count;
+}
+
+void train_options_check(const struct trainer_options *options) {
+    for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
+        const struct optimizer_rule *rule = optimizer_rules[i];
+        for (int k = 0; k < MAX_OPTIMIZER_SETTINGS && i != options->optimizer.index; k++) {
+            if (options->optimizer.values[i][k] != rule->settings[k].usual) {
+                die_usage("--%s is of --optimizer %s", rule->settings[k].name, rule->name);
+            }
+        }
+    }
 }
 
 size_t result_rows(struct trainer_options *options, struct option_row *rows) {

@@ -47,10 +47,41 @@ static void radam(struct exact *exact, double gradient, int64_t step, double dec
         RATE * rectification * sqrt(1 - pow(beta2, t)) * unbiased / (sqrt(*square) + values[2]);
 }
 
+// Kingma and Ba 2015, algorithm 1.
+static void adam_step(struct exact *exact, double gradient, int64_t step, const double *values) {
+    const double t = (double)step;
+    double *mean = &exact->moments[0];
+    double *square = &exact->moments[1];
+    *mean = values[0] * *mean + (1 - values[0]) * gradient;
+    *square = values[1] * *square + (1 - values[1]) * gradient * gradient;
+    exact->parameter -= RATE * (*mean / (1 - pow(values[0], t))) /
+                        (sqrt(*square / (1 - pow(values[1], t))) + values[2]);
+}
+
+static void adam(struct exact *exact, double gradient, int64_t step, double decay,
+                 const double *values) {
+    adam_step(exact, gradient + decay * exact->parameter, step, values);
+}
+
+static void adamw(struct exact *exact, double gradient, int64_t step, double decay,
+                  const double *values) {
+    exact->parameter -= RATE * decay * exact->parameter;
+    adam_step(exact, gradient, step, values);
+}
+
+// The documentation of torch.optim.SGD, without dampening.
+static void sgd(struct exact *exact, double gradient, int64_t step, double decay,
+                const double *values) {
+    double *velocity = &exact->moments[0];
+    (void)step;
+    *velocity = values[0] * *velocity + gradient + decay * exact->parameter;
+    exact->parameter -= RATE * *velocity;
+}
+
 static const struct {
     const char *name;
     formula *formula;
-} formulas[] = {{"radam", radam}};
+} formulas[] = {{"radam", radam}, {"adam", adam}, {"adamw", adamw}, {"sgd", sgd}};
 
 static formula *formula_of(enum optimizer_index index) {
     for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++) {
@@ -146,6 +177,36 @@ static void any_number_of_threads_gives_the_same_bytes(void **state) {
     }
 }
 
+// What PyTorch 2.15's torch.optim makes in float64 of three parameters in 6 steps with these rate
+// and decay and the usual settings (SGD: momentum 0.9); gradients of step t: 0.5 / t, 0.25 t - 1
+// and 0.01 t^2.
+static void updates_are_those_of_torch(void **state) {
+    static const struct {
+        enum optimizer_index index;
+        double parameters[3];
+    } wanted[] = {{OPTIMIZER_adam, {0.446837822336, -1.20315785276, 1.93987851919}},
+                  {OPTIMIZER_adamw, {0.445800497615, -1.2010327885, 1.93433810017}},
+                  {OPTIMIZER_sgd, {0.445803176589, -1.17364238547, 1.94659840916}}};
+    const struct optimizer_options options = optimizer_options_usual();
+    (void)state;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct optimizer_rule *rule = optimizer_rules[wanted[i].index];
+        float parameters[3] = {0.5F, -1.25F, 2};
+        float memory[MAX_MOMENTS][3] = {{0}};
+        float *const moments[MAX_MOMENTS] = {memory[0], memory[1], memory[2]};
+        for (int64_t step = 1; step <= 6; step++) {
+            const float t = (float)step;
+            const float gradients[3] = {0.5F / t, 0.25F * t - 1, 0.01F * t * t};
+            const struct optimizer_coefficients coefficients =
+                rule->begin(step, RATE, DECAY, options.values[wanted[i].index]);
+            rule->update(&coefficients, parameters, gradients, moments, 3);
+        }
+        for (size_t k = 0; k < 3; k++) {
+            assert_true(fabs((double)parameters[k] - wanted[i].parameters[k]) <= 1e-6);
+        }
+    }
+}
+
 static void the_table_is_whole(void **state) {
     (void)state;
     for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
@@ -182,6 +243,7 @@ static void a_device_without_an_optimiser_is_told_by_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(updates_are_those_of_the_formula),
+        cmocka_unit_test(updates_are_those_of_torch),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
         cmocka_unit_test(the_table_is_whole),
         cmocka_unit_test(a_device_without_an_optimiser_is_told_by_name),
