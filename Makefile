@@ -198,7 +198,7 @@ $(GPU_BUNDLE)/bin/%: $(BUILD)/obj/tests/gpu/%.o $(LIBRARY)
 $(GPU_BUNDLE)/bin/%: $(BUILD)/obj/tests/unit/cuda/%.o $(LIBRARY)
 	$(link)
 
-$(GPU_BUNDLE)/README: $(BUNDLED) $(wildcard tests/gpu/*.sh tests/gpu/*.py tests/golden/*)
+$(GPU_BUNDLE)/README: $(BUNDLED) $(wildcard tests/gpu/*.sh tests/gpu/*.py tests/golden/*.json)
 	$(Q)tests/gpu/bundle.sh $(GPU_BUNDLE)
 
 .PHONY: gpu-bundle gpu-check
