@@ -94,9 +94,10 @@ says() { # says HEADING: runs its commands; what they print is in `said`
 
 @test "an optimiser" {
     says "An optimiser"
-    grep -q '^optimizer/.* velocity ' said
-    train-fold --options | jq -e '.optimizer.choices == ["radam", "sgd"] and ."sgd-momentum".default == 0.9'
-    fails 1 "sgd" train-fold --device cuda --network fcn-resnet18 --optimizer sgd nothing samples.mpk
+    grep -q '^optimizer/.* sum ' said
+    train-fold --options | jq -e '.optimizer.choices | first == "radam" and last == "adagrad"'
+    train-fold --options | jq -e '."adagrad-epsilon".default == 1e-10'
+    fails 1 "adagrad" train-fold --device cuda --network fcn-resnet18 --optimizer adagrad nothing samples.mpk
 }
 
 @test "a convolution method" {
