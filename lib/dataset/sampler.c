@@ -97,7 +97,7 @@ bool sampler_init(struct sampler *sampler, const struct sampler_options *options
     return true;
 }
 
-// The image at place `turn` of a list that is gone through again and again.
+// The image at position `turn` of a list that is gone through again and again.
 static uint32_t list_at(struct sampler_list *list, const struct sampler_options *options,
                         uint64_t turn) {
     const uint64_t cycle = turn / list->length;

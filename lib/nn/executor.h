@@ -15,6 +15,7 @@ void executor_free(struct executor *executor);
 
 // ---- parameters, on the device: graph_lay_out's order
 
+// All values, executor_value_count float32.
 float *executor_values(struct executor *executor);
 size_t executor_value_count(const struct executor *executor);
 float *executor_gradients(struct executor *executor); // of the learned ones; NULL in prediction
@@ -27,7 +28,11 @@ void executor_changed(struct executor *executor);
 // ---- a step: put the input, begin, run forward, read outputs; in training put the outputs'
 // gradients (all of them) and run backward, which adds to the parameters' gradients
 
+// The input's memory, on the device: the graph's input shape, in its storage (bytes or float32).
 void *executor_input(struct executor *executor);
+
+// Output number `output` of the graph, and in training its gradient: float32 of its shape, on the
+// device.
 const float *executor_output(struct executor *executor, int output);
 float *executor_output_gradient(struct executor *executor, int output);
 

@@ -246,8 +246,8 @@ struct workers *workers_start(size_t count, struct workers_limits limits, worker
     workers->context = context;
     workers->count = count;
     workers->depth = depth;
-    // Sparse: only what is written takes memory. Sealed, so that a worker gone wild cannot take
-    // away pages that the parent is reading.
+    // Sparse: only what is written takes memory. Sealed, so that a worker that misbehaves cannot
+    // take away pages that the parent is reading.
     workers->memory = memfd_create("results", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (workers->memory < 0 ||
         ftruncate(workers->memory, (off_t)(depth * WORKERS_MAX_RESULT)) != 0 ||

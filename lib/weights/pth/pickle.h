@@ -34,23 +34,23 @@ enum pickle_function {
     FUNCTION_REBUILD_FROM_TYPE,
     FUNCTION_TENSOR_TYPE, // torch.Tensor itself
     FUNCTION_SIZE,
-    FUNCTION_STORAGE, // a storage's type, of `numbers`
+    FUNCTION_STORAGE, // a storage's type, of `element_type`
     FUNCTION_DTYPE,   // a type of numbers
     FUNCTION_FOREIGN, // gives a tensor of a kind that is not read
 };
 
-// Numbers in the file, one behind the other.
+// Elements in the file, one behind the other.
 struct pickle_storage {
     struct pickle_storage *next; // the one that was made before it
     struct text key;
-    enum weight_type numbers;
-    uint64_t count; // of numbers
+    enum weight_type element_type;
+    uint64_t count; // of elements
 };
 
-// A tensor's place in a storage, in numbers of its own type.
+// Where a tensor lies in a storage, in elements of its own type.
 struct pickle_tensor {
     const struct pickle_storage *storage;
-    enum weight_type numbers;
+    enum weight_type element_type;
     size_t rank;
     uint64_t offset, shape[TENSOR_MAX_RANK], stride[TENSOR_MAX_RANK];
 };
@@ -62,10 +62,10 @@ struct pickle_items {
 };
 
 struct pickle_value {
-    unsigned char type;     // enum pickle_type
-    unsigned char function; // enum pickle_function, of a function
-    unsigned char numbers;  // enum weight_type, of a function that has one
-    bool visited;           // free for those who walk through the values
+    unsigned char type;         // enum pickle_type
+    unsigned char function;     // enum pickle_function, of a function
+    unsigned char element_type; // enum weight_type, of a function that has one
+    bool visited;               // free for those who walk through the values
     union {
         int64_t integer;
         struct text text; // of a text; of a function, its name with the module's

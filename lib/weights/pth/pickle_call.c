@@ -79,7 +79,7 @@ bool pickle_push_function(struct pickle_machine *machine, struct text module, st
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         if (text_is(value->text, functions[i].name)) {
             value->function = (unsigned char)functions[i].function;
-            value->numbers = (unsigned char)functions[i].numbers;
+            value->element_type = (unsigned char)functions[i].numbers;
         }
     }
     return pickle_push(machine, value);
@@ -168,11 +168,12 @@ static bool check_extent(const struct pickle_tensor *tensor, struct error *error
         }
     }
     const bool inside =
-        empty || (!__builtin_add_overflow(last, 1, &end) &&
-                  !__builtin_mul_overflow(end, weight_type_size(tensor->numbers), &end) &&
-                  (__builtin_mul_overflow(tensor->storage->count,
-                                          weight_type_size(tensor->storage->numbers), &bytes) ||
-                   end <= bytes));
+        empty ||
+        (!__builtin_add_overflow(last, 1, &end) &&
+         !__builtin_mul_overflow(end, weight_type_size(tensor->element_type), &end) &&
+         (__builtin_mul_overflow(tensor->storage->count,
+                                 weight_type_size(tensor->storage->element_type), &bytes) ||
+          end <= bytes));
     return inside || fail(error, "a tensor that reaches beyond its storage");
 }
 
@@ -202,7 +203,7 @@ static const char *foreign_tensor(const struct pickle_tensor *tensor,
     if (marks != NULL && !is_empty(marks)) {
         return "a tensor to be conjugated or negated";
     }
-    return weight_type_foreign(tensor->numbers);
+    return weight_type_foreign(tensor->element_type);
 }
 
 // (storage, offset, shape, strides, requires_grad, hooks, marks); in the third version a type of
@@ -218,14 +219,14 @@ static bool rebuild_tensor(struct pickle_machine *machine, const struct pickle_v
         return fail(machine->error, "a tensor without storage");
     }
     tensor.storage = arguments->values[0]->storage;
-    tensor.numbers = tensor.storage->numbers;
+    tensor.element_type = tensor.storage->element_type;
     tensor.offset = (uint64_t)arguments->values[1]->integer;
     if (!read_sides(arguments->values[2], tensor.shape, &tensor.rank) ||
         !read_sides(arguments->values[3], tensor.stride, &strides) || strides != tensor.rank) {
         return fail(machine->error, "a tensor without a shape that can be read");
     }
     if (dtype != NULL && is_function(dtype, FUNCTION_DTYPE)) {
-        tensor.numbers = dtype->numbers;
+        tensor.element_type = dtype->element_type;
     } else if (dtype != NULL) {
         return dtype->type == PICKLE_FUNCTION
                    ? push_named(machine, "a tensor of ", dtype->text)
@@ -342,7 +343,7 @@ bool pickle_refer(struct pickle_machine *machine, const struct pickle_value *id)
     }
     *storage = (struct pickle_storage){.next = machine->pickle->storages,
                                        .key = items->values[2]->text,
-                                       .numbers = items->values[1]->numbers,
+                                       .element_type = items->values[1]->element_type,
                                        .count = (uint64_t)items->values[4]->integer};
     machine->pickle->storages = storage;
     value->storage = storage;

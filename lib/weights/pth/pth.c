@@ -228,7 +228,7 @@ static bool find_storages(struct storages *storages, const struct pickle *object
         if (!weight_source_read(storages->source, offset, &numbers, sizeof numbers, error)) {
             return fail_within(error, "storage '%.*s'", TEXT_ARG(wanted.key));
         }
-        const size_t size = weight_type_size((*owner)->numbers);
+        const size_t size = weight_type_size((*owner)->element_type);
         offset += sizeof numbers;
         if (numbers != (*owner)->count || numbers > (storages->source->length - offset) / size) {
             return fail(error, "storage '%.*s' is cut short", TEXT_ARG(wanted.key));

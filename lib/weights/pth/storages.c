@@ -32,7 +32,7 @@ static struct storage *find_storage(struct storages *storages, const struct pick
         (void)fail(error, "storage '%.*s' is not in the file", TEXT_ARG(wanted->key));
         return NULL;
     }
-    if (__builtin_mul_overflow(wanted->count, weight_type_size(wanted->numbers), &bytes) ||
+    if (__builtin_mul_overflow(wanted->count, weight_type_size(wanted->element_type), &bytes) ||
         bytes != found->length) {
         (void)fail(error, "storage '%.*s' is not as long as it should be", TEXT_ARG(wanted->key));
         return NULL;
@@ -77,11 +77,11 @@ static bool read_pieces(const struct weight_source *source, uint64_t offset, enu
 
 static void gather(const struct pickle_tensor *tensor, const unsigned char *numbers,
                    struct weight *weight) {
-    const size_t size = weight_type_size(tensor->numbers);
+    const size_t size = weight_type_size(tensor->element_type);
     uint64_t index[TENSOR_MAX_RANK] = {0};
     uint64_t offset = tensor->offset;
     for (size_t i = 0; i < weight->count; i++) {
-        weight->values[i] = weight_type_read(tensor->numbers, numbers + offset * size);
+        weight->values[i] = weight_type_read(tensor->element_type, numbers + offset * size);
         for (size_t k = tensor->rank; k > 0; k--) {
             offset += tensor->stride[k - 1];
             if (++index[k - 1] < tensor->shape[k - 1]) {
@@ -122,8 +122,9 @@ bool storages_read(struct storages *storages, struct text name, const struct pic
         return true;
     }
     if (is_row_major(tensor)) {
-        const uint64_t start = storage->offset + tensor->offset * weight_type_size(tensor->numbers);
-        return read_pieces(storages->source, start, tensor->numbers, weight, error);
+        const uint64_t start =
+            storage->offset + tensor->offset * weight_type_size(tensor->element_type);
+        return read_pieces(storages->source, start, tensor->element_type, weight, error);
     }
     if (storage->bytes == NULL && !load(storages, storage, table, error)) {
         return fail_within(error, "'%.*s'", TEXT_ARG(name));
