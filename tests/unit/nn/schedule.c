@@ -89,7 +89,7 @@ static void check_buffer(const struct schedule *schedule, int buffer, size_t byt
     assert_int_equal(schedule->buffers[buffer].last, last);
 }
 
-// A learned layer; a cheap one; a learned one; its sum with the first; the output.
+// A learned layer; a recomputed one; a learned one; its sum with the first; the output.
 static struct graph *residual(void) {
     struct graph *graph = begin(GRAPH_TRAIN);
     const value_id x = node(graph, &learned, 0, NO_VALUE, false);
@@ -120,7 +120,7 @@ static void lifetimes_of_values(void **state) {
     struct schedule schedule = schedule_of(graph);
     const struct step *steps = schedule.steps;
     check_buffer(&schedule, schedule.input, NUMBERS, -1, 11);
-    check_buffer(&schedule, steps[0].out, 2 * NUMBERS, 0, 8); // read to make the cheap one again
+    check_buffer(&schedule, steps[0].out, 2 * NUMBERS, 0, 8); // read to recompute a value
     check_buffer(&schedule, steps[1].out, 2 * NUMBERS, 1, 2);
     check_buffer(&schedule, steps[2].out, 2 * NUMBERS, 2, 3);
     check_buffer(&schedule, steps[3].out, 2 * NUMBERS, 3, 6);
@@ -158,7 +158,7 @@ static void lifetimes_of_gradients(void **state) {
     check_buffer(&schedule, steps[6].in_gradient[1], 2 * NUMBERS, 7, 11);
     assert_int_equal(steps[8].out_gradient, steps[6].in_gradient[0]);
     check_buffer(&schedule, steps[8].in_gradient[0], 2 * NUMBERS, 9, 10);
-    // The cheap layer adds to the gradient that the sum has left.
+    // The recomputed layer adds to the gradient that the sum has left.
     assert_false(steps[6].add[0] || steps[6].add[1] || steps[8].add[0]);
     assert_true(steps[9].add[0]);
     assert_int_equal(steps[9].in_gradient[0], steps[6].in_gradient[1]);
@@ -168,7 +168,7 @@ static void lifetimes_of_gradients(void **state) {
     graph_free(graph);
 }
 
-// Two cheap layers in a row: the first is made again once, for the three steps that read it.
+// Two recomputed layers in a row: the first is made again once, for the three steps that read it.
 static void cheap_layers_in_a_row(void **state) {
     (void)state;
     static const struct expected want[] = {
@@ -193,8 +193,8 @@ static void cheap_layers_in_a_row(void **state) {
     graph_free(graph);
 }
 
-// A cheap output that its own backward reads is made again for it. What nothing learned depends on,
-// and what no output depends on, has no step backward.
+// A recomputed output that its own backward reads is made again for it. What nothing learned
+// depends on, and what no output depends on, has no step backward.
 static void only_what_is_needed(void **state) {
     (void)state;
     static const struct expected want[] = {{STEP_BACKWARD, 5},
