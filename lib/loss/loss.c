@@ -21,3 +21,7 @@ struct loss_options loss_options_usual(void) {
     }
     return options;
 }
+
+bool loss_is_told(const struct loss_options *options, int term) {
+    return !loss_terms[term]->optional || options->weights[term] > 0;
+}

@@ -4,6 +4,7 @@
 
 #include "core/setting.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct loss_term {
     const char *name;  // in logs
     const char *title; // in help texts
     unsigned heads;    // enum loss_heads
+    bool optional;     // logs and messages leave it out where its weight is 0
     struct setting weight;
     struct setting settings[MAX_LOSS_SETTINGS]; // unused ones are zeros
     // Returns weight * what the part adds to the batch's loss, and adds scale * weight * its
@@ -60,6 +62,9 @@ struct loss_options {
     double weights[LOSSES];
     double values[LOSSES][MAX_LOSS_SETTINGS];
 };
+
+// Whether logs and messages name term `term`.
+bool loss_is_told(const struct loss_options *options, int term);
 
 // The usual values of all weights and settings, which are segmentation's.
 struct loss_options loss_options_usual(void);

@@ -1,5 +1,6 @@
 // Balanced binary cross entropy: alpha * (mean over the lesion's pixels) + (1 - alpha) * (mean over
-// the others), pixels of the whole batch; a class without a pixel adds 0. exp and log are short
+// the others), pixels of the whole batch; a class without a pixel adds 0. Unbalanced it is the mean
+// over all pixels. exp and log are short
 // polynomials of our own, so that the loop vectorises and gives the same bytes on every processor.
 #include "loss/bce/bce.h"
 
@@ -35,8 +36,8 @@ VECTORISED static void add_block(const float *logits, const uint8_t *masks, size
 }
 
 static double add(const struct loss_part *part) {
-    const struct bce_shares shares = bce_shares_of(
-        (double)part->lesions, (double)(part->images * part->pixels), part->values[BCE_ALPHA]);
+    const struct bce_shares shares =
+        bce_shares_of((double)part->lesions, (double)(part->images * part->pixels), part->values);
     const double weight = part->scale * part->weight;
     double lesion = 0;
     double empty = 0;
@@ -53,12 +54,24 @@ const struct loss_term bce_loss = {
     .name = "bce",
     .title = "balanced BCE",
     .heads = LOSS_MAPS,
-    .weight = {.usual = 1},
+    .weight = {.name = "bce",
+               .argument = "W",
+               .help = "weight of the BCE",
+               .minimum = 0,
+               .maximum = 100,
+               .usual = 1},
     .settings = {[BCE_ALPHA] = {.name = "alpha",
                                 .argument = "A",
                                 .help = "the lesion's share of the balanced BCE",
                                 .minimum = 0,
                                 .maximum = 1,
-                                .usual = 0.25}},
+                                .usual = 0.25},
+                 [BCE_BALANCE] = {.name = "bce-balance",
+                                  .argument = "B",
+                                  .help = "1: balanced; 0: the mean over all pixels alike; between "
+                                          "them a mixture",
+                                  .minimum = 0,
+                                  .maximum = 1,
+                                  .usual = 1}},
     .add = add,
 };

@@ -4,19 +4,23 @@
 
 #include "core/numbers/exponential.h"
 
-enum { BCE_ALPHA }; // of the settings: the lesion's share
+enum { BCE_ALPHA, BCE_BALANCE }; // of the settings: the lesion's share; see bce_shares_of
 
 // What a pixel of either kind counts.
 struct bce_shares {
     double lesion, empty;
 };
 
-// Of batches with `lesion` pixels of lesion among `pixels`.
+// Of batches with `lesion` pixels of lesion among `pixels`: with balance 1 alpha and 1 - alpha are
+// spread over the pixels of a kind, with balance 0 all pixels count the same, between them both add
+// up in these shares.
 ON_DEVICE static inline struct bce_shares bce_shares_of(double lesion, double pixels,
-                                                        double alpha) {
+                                                        const double *values) {
+    const double balance = values[BCE_BALANCE];
+    const double alpha = values[BCE_ALPHA];
     struct bce_shares shares;
-    shares.lesion = alpha / (lesion + 1e-12);
-    shares.empty = (1 - alpha) / (pixels - lesion + 1e-12);
+    shares.lesion = balance * (alpha / (lesion + 1e-12)) + (1 - balance) / pixels;
+    shares.empty = balance * ((1 - alpha) / (pixels - lesion + 1e-12)) + (1 - balance) / pixels;
     return shares;
 }
 

@@ -9,9 +9,8 @@ __global__ void add_bce(const struct loss_work work) {
     const float *logits = work.inputs.logits[blockIdx.z] + map;
     const uint8_t *mask = work.inputs.masks + map;
     float *gradient = work.inputs.gradients[blockIdx.z] + map;
-    const struct bce_shares shares =
-        bce_shares_of(*work.lesions, (double)work.inputs.images * (double)work.inputs.pixels,
-                      work.values[BCE_ALPHA]);
+    const struct bce_shares shares = bce_shares_of(
+        *work.lesions, (double)work.inputs.images * (double)work.inputs.pixels, work.values);
     const double weight = work.weights[blockIdx.z];
     const float of_lesion = (float)(work.scale * weight * shares.lesion);
     const float of_empty = (float)(work.scale * weight * shares.empty);

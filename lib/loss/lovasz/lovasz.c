@@ -119,7 +119,12 @@ const struct loss_term lovasz_loss = {
     .name = "lovasz",
     .title = "symmetric Lovasz hinge",
     .heads = LOSS_MAPS,
-    .weight = {.usual = 0.1},
+    .weight = {.name = "lovasz",
+               .argument = "W",
+               .help = "weight of the Lovasz hinge",
+               .minimum = 0,
+               .maximum = 100,
+               .usual = 0.1},
     .settings = {[LOVASZ_MARGIN_LESION] = {.name = "margin",
                                            .argument = "M",
                                            .help = "of the Lovasz hinge, for lesions; 1 for "

@@ -59,11 +59,14 @@ static void end_line(FILE *log) {
     }
 }
 
-void train_log_step(FILE *log, const struct training_state *state, const struct loss_sums *mean,
+void train_log_step(FILE *log, const struct training_state *state,
+                    const struct loss_options *options, const struct loss_sums *mean,
                     double images_per_second) {
     (void)fprintf(log, "%s%" PRId64 ",\"loss\":%.7g", start_of_line, state->iteration, mean->total);
     for (int i = 0; i < LOSSES; i++) {
-        (void)fprintf(log, ",\"%s\":%.7g", loss_terms[i]->name, mean->terms[i]);
+        if (loss_is_told(options, i)) {
+            (void)fprintf(log, ",\"%s\":%.7g", loss_terms[i]->name, mean->terms[i]);
+        }
     }
     (void)fprintf(log, ",\"rate\":%.7g,\"images_per_second\":%.4g", state->rate, images_per_second);
     end_line(log);

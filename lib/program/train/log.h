@@ -11,8 +11,10 @@
 // run does again). Ends the program where it cannot.
 FILE *train_log_open(const char *path, int64_t iteration);
 
-// The mean loss since the last line, and how fast images went by.
-void train_log_step(FILE *log, const struct training_state *state, const struct loss_sums *mean,
+// The mean loss since the last line, and how fast images went by. Terms are those that `options`
+// tell.
+void train_log_step(FILE *log, const struct training_state *state,
+                    const struct loss_options *options, const struct loss_sums *mean,
                     double images_per_second);
 
 // The last evaluation, and the program's greatest memory so far.

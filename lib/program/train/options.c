@@ -51,7 +51,25 @@ size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows
     return count;
 }
 
+static void check_loss(const struct loss_options *options) {
+    double sum = 0;
+    for (int i = 0; i < LOSSES; i++) {
+        const struct loss_term *term = loss_terms[i];
+        sum += options->weights[i];
+        for (int k = 0; k < MAX_LOSS_SETTINGS && !loss_is_told(options, i); k++) {
+            if (options->values[i][k] != term->settings[k].usual) {
+                die_usage("--%s is of the %s, whose weight --%s is 0", term->settings[k].name,
+                          term->title, term->weight.name);
+            }
+        }
+    }
+    if (sum == 0) {
+        die_usage("no term of the loss has a weight above 0");
+    }
+}
+
 void train_options_check(const struct trainer_options *options) {
+    check_loss(&options->loss);
     for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         const struct optimizer_rule *rule = optimizer_rules[i];
         for (int k = 0; k < MAX_OPTIMIZER_SETTINGS && i != options->optimizer.index; k++) {

@@ -12,7 +12,8 @@ size_t loss_rows(struct loss_options *loss, struct option_row *rows);
 // The same of the optimisers' settings.
 size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows);
 
-// Refuses what cannot be meant, as wrong usage: settings of an optimiser that is not chosen.
+// Refuses what cannot be meant, as wrong usage: settings of an optimiser that is not chosen
+// or of an optional term of weight 0, and a loss of no term.
 void train_options_check(const struct trainer_options *options);
 
 // Rows of when and on what a run is evaluated, saved and logged.

@@ -84,12 +84,16 @@ static uint64_t step_seed(const struct trainer *trainer) {
     return random_next(&random);
 }
 
-__attribute__((noreturn)) static void die_of_loss(int64_t iteration, const struct loss_sums *loss) {
+__attribute__((noreturn)) static void die_of_loss(int64_t iteration,
+                                                  const struct loss_options *options,
+                                                  const struct loss_sums *loss) {
     char terms[64 * LOSSES];
     size_t length = 0;
     for (int i = 0; i < LOSSES && length < sizeof terms; i++) {
-        length += (size_t)snprintf(terms + length, sizeof terms - length, "%s%s %g",
-                                   i > 0 ? ", " : "", loss_terms[i]->name, loss->terms[i]);
+        if (loss_is_told(options, i)) {
+            length += (size_t)snprintf(terms + length, sizeof terms - length, "%s%s %g",
+                                       length > 0 ? ", " : "", loss_terms[i]->name, loss->terms[i]);
+        }
     }
     die("iteration %" PRId64 ": the loss is not finite (%s); the last checkpoint is kept: go on "
         "from it with a lower --rate",
@@ -100,7 +104,7 @@ static void check_numbers(const struct trainer *trainer, const struct loss_sums 
                           bool updated) {
     const char *fault = updated ? optimizer_fault(&trainer->optimizer) : NULL;
     if (!isfinite(loss->total)) {
-        die_of_loss(trainer->state.iteration + 1, loss);
+        die_of_loss(trainer->state.iteration + 1, &trainer->options->loss, loss);
     }
     if (fault != NULL) {
         die("iteration %" PRId64 ": the gradient of %s is not finite; the last checkpoint is "
@@ -153,7 +157,7 @@ static void write_log(struct training_run *run) {
         mean.terms[i] = run->sums.terms[i] * share;
     }
     const double now = clock_seconds();
-    train_log_step(run->log, &run->trainer->state, &mean,
+    train_log_step(run->log, &run->trainer->state, &run->trainer->options->loss, &mean,
                    (double)run->summed * (double)run->trainer->batch.capacity /
                        (now - run->since + 1e-9));
     run->sums = (struct loss_sums){0};

@@ -92,10 +92,10 @@ says() { # says HEADING: runs its commands; what they print is in `said`
 
 @test "a term of the loss" {
     says "A term of the loss"
-    jq -e 'select(.loss) | .soft_dice > 0 and .soft_dice < .loss' dice/log.jsonl
-    train-fold --help | tr -s ' \n' ' ' | grep -q 'lambda-dice x soft Dice'
-    train-fold --options | jq -e '."lambda-dice" | .default == 0 and .maximum == 100'
-    fails 1 "this device has no kernel for the loss soft_dice" train-fold --device cuda --network fcn-resnet18 --lambda-dice 1 \
+    jq -e 'select(.loss) | .tversky > 0 and .tversky < .loss' tversky/log.jsonl
+    train-fold --help | tr -s ' \n' ' ' | grep -q 'tversky x Tversky loss'
+    train-fold --options | jq -e '.tversky.default == 0 and ."tversky-missed".default == 0.7'
+    fails 1 "this device has no kernel for the loss tversky" train-fold --device cuda --network fcn-resnet18 --tversky 1 \
         nothing samples.mpk
 }
 
@@ -118,7 +118,7 @@ says() { # says HEADING: runs its commands; what they print is in `said`
     grep -q '^merge .*test-seg-unet/.*test-seg-bisenet/.*test-seg-fcn/fold-1.mpk.zst' said
     inspect --check <(zstd -dcq work/demo/test-seg-fcn/fold-0.mpk.zst) <(zstd -dcq work/demo/test-seg-fcn/fold-1.mpk.zst)
     make help | grep -q 'train-seg-unet train-seg-bisenet train-cls-bisenet train-seg-fcn$'
-    fails 2 "lambda-dice" make -n submissions train-seg-fcn.lambda-dice=101
+    fails 2 "tversky" make -n submissions train-seg-fcn.tversky=101
 }
 
 @test "an operation, on both devices" {

@@ -56,3 +56,27 @@ numbers() {
     fails 2 "--sgd-momentum is of --optimizer sgd" learn "$HERE/none" --sgd-momentum 0.5
     [ ! -e "$HERE/none" ]
 }
+
+@test "terms of the loss: weights count, and a combination goes on bit for bit" {
+    usual_run
+    # What is usual changes nothing, and logs do not name what does not count.
+    learn "$HERE/said" --bce 1 --bce-balance 1 --lovasz 0.1 --focal 0 --dice 0
+    cmp <(numbers usual) <(numbers "$HERE/said")
+    [ "$(numbers usual | head -n 1 | jq -c keys)" = '["bce","global","iteration","loss","lovasz","rate"]' ]
+    goes_on sum --bce 3 --bce-balance 0 --lovasz 0 --dice 1 --focal 4 --focal-gamma 2
+    numbers "$HERE/sum" | jq -e '.bce > 0 and .dice > 0 and .focal > 0 and .lovasz == 0 and .global == 0'
+    numbers "$HERE/sum" | jq -e '(.bce + .dice + .focal - .loss) | fabs < 1e-5'
+    # The first iteration's terms are of the same weights: one term's numbers do not depend on another's.
+    learn "$HERE/focal" --iterations 1 --bce 0 --lovasz 0 --focal 4
+    learn "$HERE/sharp" --iterations 1 --bce 0 --lovasz 0 --focal 4 --focal-gamma 3
+    [ "$(numbers "$HERE/focal" | jq .focal)" = "$(numbers "$HERE/sum" | head -n 1 | jq .focal)" ]
+    jq -n -e "$(numbers "$HERE/sharp" | jq .focal) < $(numbers "$HERE/focal" | jq .focal)"
+}
+
+@test "a loss that cannot be meant is refused before any work" {
+    fails 2 "no term of the loss has a weight above 0" learn "$HERE/none" --bce 0 --lovasz 0
+    fails 2 "--focal-gamma is of the focal loss, whose weight --focal is 0" learn "$HERE/none" --focal-gamma 3
+    fails 2 "--dice-smoothing is of the soft Dice, whose weight --dice is 0" learn "$HERE/none" --dice-smoothing 1
+    fails 2 "--focal" learn "$HERE/none" --focal -1
+    [ ! -e "$HERE/none" ]
+}

@@ -1,0 +1,86 @@
+// Soft Dice on a CUDA device: tiles are summed up; each block adds its map's tiles up again and
+// works on the gradients of its own.
+#include "loss/cuda.h"
+#include "loss/dice/dice.h"
+
+namespace {
+
+// The sums of a tile.
+struct tile_sums {
+    double both, predicted;
+};
+
+struct dice_work {
+    struct loss_work loss;
+    struct tile_sums *tiles; // of each segment
+};
+
+__global__ void sum_tiles(const dice_work work) {
+    const struct loss_inputs &inputs = work.loss.inputs;
+    const size_t map = blockIdx.y * inputs.pixels;
+    const float *logits = inputs.logits[blockIdx.z] + map;
+    const uint8_t *mask = inputs.masks + map;
+    const size_t first = (size_t)blockIdx.x * TILE;
+    double both = 0;
+    double predicted = 0;
+    for (size_t i = first + threadIdx.x; i < first + TILE && i < inputs.pixels; i += THREADS) {
+        const float p = dice_probability(logits[i]);
+        both += mask[i] ? p : 0;
+        predicted += p;
+    }
+    both = block_sum(both);
+    predicted = block_sum(predicted);
+    if (threadIdx.x == 0) {
+        work.tiles[tile_of_block(work.loss)] = {both, predicted};
+    }
+}
+
+__device__ struct dice_quotient quotient_of_block(const dice_work &work) {
+    const struct tile_sums *tiles = work.tiles + segment_of_block(work.loss) * work.loss.tiles;
+    double both = 0;
+    double predicted = 0;
+    for (size_t i = threadIdx.x; i < work.loss.tiles; i += THREADS) {
+        both += tiles[i].both;
+        predicted += tiles[i].predicted;
+    }
+    both = block_sum(both);
+    predicted = block_sum(predicted);
+    return dice_of_sums(both, predicted, work.loss.lesion[blockIdx.y],
+                        work.loss.values[DICE_SMOOTHING]);
+}
+
+__global__ void add_dice(const dice_work work) {
+    const struct loss_inputs &inputs = work.loss.inputs;
+    const size_t map = blockIdx.y * inputs.pixels;
+    const float *logits = inputs.logits[blockIdx.z] + map;
+    const uint8_t *mask = inputs.masks + map;
+    float *gradient = inputs.gradients[blockIdx.z] + map;
+    const struct dice_quotient quotient = quotient_of_block(work);
+    const double share = work.loss.weights[blockIdx.z] / (double)inputs.images;
+    const float weight = (float)(work.loss.scale * share);
+    const float dice = (float)quotient.dice;
+    const float inverse = (float)(1 / quotient.areas);
+    const size_t first = (size_t)blockIdx.x * TILE;
+    for (size_t i = first + threadIdx.x; i < first + TILE && i < inputs.pixels; i += THREADS) {
+        gradient[i] +=
+            weight * dice_derivative(dice_probability(logits[i]), mask[i], dice, inverse);
+    }
+    if (threadIdx.x == 0 && blockIdx.x == 0) {
+        work.loss.sums[tile_of_block(work.loss)] = share * (1 - quotient.dice);
+    }
+}
+
+size_t scratch_bytes(struct backend *backend, const struct loss_inputs *inputs) {
+    (void)backend;
+    return segments_of(inputs) * tiles_of(inputs) * sizeof(struct tile_sums);
+}
+
+void add(struct backend *backend, const struct loss_work *loss, void *scratch) {
+    const dice_work work = {*loss, (struct tile_sums *)scratch};
+    launch(backend, sum_tiles, tile_blocks(loss), THREADS, work);
+    launch(backend, add_dice, tile_blocks(loss), THREADS, work);
+}
+
+} // namespace
+
+const struct loss_cuda dice_loss_cuda = {add, scratch_bytes};
