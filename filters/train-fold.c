@@ -239,9 +239,20 @@ static void add_tables(struct table *table, struct options *options) {
                                          .argument = optimizer_choices(),
                                          .help = "what changes the weights by their gradients",
                                          .trace = OPTION_RECORDED};
+    const struct option_row clip = {
+        .name = "clip",
+        .type = OPTION_NUMBER,
+        .target = &options->train.optimizer.clip,
+        .argument = "NORM",
+        .help = "before an update all gradients are multiplied so that their norm is at most this, "
+                "and the log tells what it was; 0: they are not",
+        .minimum = 0,
+        .maximum = 1e9,
+        .trace = OPTION_RECORDED};
     table->count += loss_rows(&options->train.loss, &table->rows[table->count]);
     add_rows(table, &optimizer, 1);
     table->count += optimizer_rows(&options->train.optimizer, &table->rows[table->count]);
+    add_rows(table, &clip, 1);
 }
 
 // Where a run begins, and what it draws.

@@ -29,7 +29,8 @@ __global__ void update_parameters(const struct optimizer_update update) {
     for (size_t i = thread_number(); i < update.count; i += step) {
         const struct optimizer_coefficients coefficients =
             update.coefficients[i < update.decaying ? 0 : 1];
-        const float gradient = update.gradients[i];
+        const float raw = update.gradients[i];
+        const float gradient = update.clip > 0 ? raw * update.norm->factor : raw;
         float moments[RULE::MOMENTS];
         for (int k = 0; k < RULE::MOMENTS; k++) {
             moments[k] = update.moments[k][i];
@@ -40,7 +41,7 @@ __global__ void update_parameters(const struct optimizer_update update) {
             update.moments[k][i] = moments[k];
         }
         update.gradients[i] = 0;
-        if (!isfinite(gradient)) {
+        if (!isfinite(raw)) {
             (void)atomicMin((unsigned long long *)update.bad, (unsigned long long)i);
         }
     }

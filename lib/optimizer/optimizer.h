@@ -16,6 +16,7 @@ enum optimizer_index {
 };
 
 enum { MAX_MOMENTS = 3, MAX_OPTIMIZER_SETTINGS = 4, MAX_COEFFICIENTS = 10 };
+enum { NORM_PARTS = 256 }; // sums that a norm is added up from, for any number of threads
 
 // The numbers of an update that are the same for all parameters, computed on the host once a step;
 // in the optimiser's own order.
@@ -34,9 +35,9 @@ struct optimizer_rule {
     size_t moments;
     struct optimizer_moment moment[MAX_MOMENTS];
     struct setting settings[MAX_OPTIMIZER_SETTINGS]; // options begin with the optimiser's name
-    // Returns the coefficients of step `step` (from 1) at a learning rate. `decay`: of weight decay,
-    // decoupled (p -= rate * decay * p) or added to the gradient (g + decay * p), as the rule's
-    // source has it. `values`: of the settings.
+    // Returns the coefficients of step `step` (from 1) at a learning rate. `decay`: of weight
+    // decay, decoupled (p -= rate * decay * p) or added to the gradient (g + decay * p), as the
+    // rule's source has it. `values`: of the settings.
     struct optimizer_coefficients (*begin)(int64_t step, double rate, double decay,
                                            const double *values);
     // Updates `count` parameters, given their gradients and each moment's array.
@@ -50,9 +51,10 @@ extern const struct optimizer_rule *const optimizer_rules[OPTIMIZERS];
 struct optimizer_options {
     enum optimizer_index index;
     double values[OPTIMIZERS][MAX_OPTIMIZER_SETTINGS];
+    double clip; // the greatest norm of all gradients together; 0: they are taken as they are
 };
 
-// The first of the table, with the settings' usual values.
+// The first of the table, with the settings' usual values, and no clipping.
 struct optimizer_options optimizer_options_usual(void);
 
 // "radam|...", for an option.
@@ -61,13 +63,23 @@ const char *optimizer_choices(void);
 // The optimiser of that name, which must be one of the choices.
 enum optimizer_index optimizer_named(const char *name);
 
+// The norm of all gradients together, and what they are multiplied with so that it stays within a
+// limit.
+struct gradient_norm {
+    double norm;
+    float factor;
+};
+
 // An update of all learned parameters, those with weight decay first. Arrays of `count` numbers.
 struct optimizer_update {
     enum optimizer_index index;
     float *parameters, *gradients, *moments[MAX_MOMENTS];
     size_t decaying, count;
     const struct optimizer_coefficients *coefficients; // two: of those that decay, of the others
-    int64_t *bad; // answer: the first gradient that is not finite, or INT64_MAX
+    int64_t *bad;               // answer: the first gradient that is not finite, or INT64_MAX
+    double clip;                // see struct optimizer_options; where it is above 0:
+    double *norm_parts;         // scratch memory, NORM_PARTS numbers
+    struct gradient_norm *norm; // answer
 };
 
 // Updates on the CPU and clears the gradients. The result is the same for any number of threads.

@@ -1,7 +1,8 @@
-// An update of all parameters on the CPU, and whether all gradients are numbers.
+// An update of all parameters on the CPU: whether all gradients are numbers, and their norm.
 #include "optimizer/optimizer.h"
 
 #include "core/simd.h"
+#include "optimizer/clip.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,6 +34,48 @@ static int64_t first_not_finite(const float *numbers, size_t count) {
     return INT64_MAX;
 }
 
+// In lanes of our own number: the same sum on every processor.
+VECTORISED static double sum_of_squares(const float *numbers, size_t count) {
+    enum { LANES = 8 };
+    double lanes[LANES] = {0};
+    double sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) {
+            lanes[k] += (double)numbers[i + k] * (double)numbers[i + k];
+        }
+    }
+    for (size_t k = 0; i + k < count; k++) {
+        lanes[k] += (double)numbers[i + k] * (double)numbers[i + k];
+    }
+    for (size_t k = 0; k < LANES; k++) {
+        sum += lanes[k];
+    }
+    return sum;
+}
+
+static struct gradient_norm norm_of(const struct optimizer_update *update, int threads) {
+    const size_t share = update->count / NORM_PARTS + 1;
+    double squares = 0;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t part = 0; part < NORM_PARTS; part++) {
+        const size_t first = part * share < update->count ? part * share : update->count;
+        const size_t left = update->count - first;
+        update->norm_parts[part] =
+            sum_of_squares(update->gradients + first, left < share ? left : share);
+    }
+    for (size_t part = 0; part < NORM_PARTS; part++) {
+        squares += update->norm_parts[part];
+    }
+    return norm_of_squares(squares, update->clip);
+}
+
+VECTORISED static void scale(float *numbers, size_t count, float factor) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] *= factor;
+    }
+}
+
 static void update_block(const struct optimizer_update *update,
                          const struct optimizer_coefficients *coefficients, size_t first,
                          size_t count) {
@@ -40,6 +83,9 @@ static void update_block(const struct optimizer_update *update,
     float *moments[MAX_MOMENTS] = {NULL};
     for (size_t i = 0; i < rule->moments; i++) {
         moments[i] = update->moments[i] + first;
+    }
+    if (update->clip > 0) {
+        scale(update->gradients + first, count, update->norm->factor);
     }
     rule->update(coefficients, update->parameters + first, update->gradients + first, moments,
                  count);
@@ -57,6 +103,9 @@ static void update_range(const struct optimizer_update *update,
 
 void optimizer_run(const struct optimizer_update *update, int threads) {
     *update->bad = first_not_finite(update->gradients, update->count);
+    if (update->clip > 0) {
+        *update->norm = norm_of(update, threads);
+    }
     update_range(update, &update->coefficients[0], 0, update->decaying, threads);
     update_range(update, &update->coefficients[1], update->decaying, update->count, threads);
 }

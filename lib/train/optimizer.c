@@ -12,6 +12,11 @@ static bool allocate(struct optimizer *optimizer) {
     optimizer->coefficients = calls->alloc(backend, 2 * sizeof *optimizer->coefficients);
     optimizer->bad = calls->alloc(backend, sizeof *optimizer->bad);
     bool whole = optimizer->coefficients != NULL && optimizer->bad != NULL;
+    if (optimizer->options.clip > 0) {
+        optimizer->norm_parts = calls->alloc(backend, NORM_PARTS * sizeof(double));
+        optimizer->norm = calls->alloc(backend, sizeof *optimizer->norm);
+        whole = whole && optimizer->norm_parts != NULL && optimizer->norm != NULL;
+    }
     for (size_t i = 0; i < optimizer_rule_of(optimizer)->moments && whole; i++) {
         optimizer->moments[i] = calls->alloc(backend, bytes);
         whole = optimizer->moments[i] != NULL;
@@ -41,6 +46,8 @@ void optimizer_close(struct optimizer *optimizer) {
     }
     calls->release(optimizer->backend, optimizer->coefficients);
     calls->release(optimizer->backend, optimizer->bad);
+    calls->release(optimizer->backend, optimizer->norm_parts);
+    calls->release(optimizer->backend, optimizer->norm);
 }
 
 void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
@@ -61,12 +68,21 @@ void optimizer_queue(const struct optimizer *optimizer) {
                                       .decaying = executor_decaying_count(optimizer->executor),
                                       .count = executor_learned_count(optimizer->executor),
                                       .coefficients = optimizer->coefficients,
-                                      .bad = optimizer->bad};
+                                      .bad = optimizer->bad,
+                                      .clip = optimizer->options.clip,
+                                      .norm_parts = optimizer->norm_parts,
+                                      .norm = optimizer->norm};
     for (size_t i = 0; i < MAX_MOMENTS; i++) {
         update.moments[i] = optimizer->moments[i];
     }
     optimizer->backend->doing = "the optimiser";
     training_of(optimizer->backend)->update(optimizer->backend, &update);
+}
+
+double optimizer_norm(const struct optimizer *optimizer) {
+    struct gradient_norm norm = {0};
+    optimizer->backend->calls->get(optimizer->backend, &norm, optimizer->norm, sizeof norm);
+    return norm.norm;
 }
 
 const char *optimizer_fault(const struct optimizer *optimizer) {

@@ -11,8 +11,10 @@ struct optimizer {
     struct optimizer_options options;
     float *moments[MAX_MOMENTS]; // on the device, of the learned parameters, in their order
     struct optimizer_coefficients *coefficients; // on the device, two: see struct optimizer_update
-    int64_t *bad;                                // on the device: see struct optimizer_update
-    int64_t steps;                               // taken so far
+    int64_t *bad;               // on the device, as the next: see struct optimizer_update
+    double *norm_parts;         // with clipping
+    struct gradient_norm *norm; // with clipping
+    int64_t steps;              // taken so far
 };
 
 // Moments start as zeros. False with *error without memory, and where the device lacks that
@@ -30,6 +32,9 @@ void optimizer_queue(const struct optimizer *optimizer);
 
 // Its row of the table.
 const struct optimizer_rule *optimizer_rule_of(const struct optimizer *optimizer);
+
+// The norm of the last step's gradients before they were clipped, which they must be. Waits.
+double optimizer_norm(const struct optimizer *optimizer);
 
 // The parameter whose gradient was not finite in the last step; NULL: none. Waits.
 const char *optimizer_fault(const struct optimizer *optimizer);

@@ -60,15 +60,19 @@ static void end_line(FILE *log) {
 }
 
 void train_log_step(FILE *log, const struct training_state *state,
-                    const struct loss_options *options, const struct loss_sums *mean,
-                    double images_per_second) {
-    (void)fprintf(log, "%s%" PRId64 ",\"loss\":%.7g", start_of_line, state->iteration, mean->total);
+                    const struct loss_options *options, const struct train_summary *summary) {
+    (void)fprintf(log, "%s%" PRId64 ",\"loss\":%.7g", start_of_line, state->iteration,
+                  summary->loss.total);
     for (int i = 0; i < LOSSES; i++) {
         if (loss_is_told(options, i)) {
-            (void)fprintf(log, ",\"%s\":%.7g", loss_terms[i]->name, mean->terms[i]);
+            (void)fprintf(log, ",\"%s\":%.7g", loss_terms[i]->name, summary->loss.terms[i]);
         }
     }
-    (void)fprintf(log, ",\"rate\":%.7g,\"images_per_second\":%.4g", state->rate, images_per_second);
+    (void)fprintf(log, ",\"rate\":%.7g", state->rate);
+    if (summary->norm >= 0) {
+        (void)fprintf(log, ",\"norm\":%.7g", summary->norm);
+    }
+    (void)fprintf(log, ",\"images_per_second\":%.4g", summary->images_per_second);
     end_line(log);
 }
 

@@ -11,11 +11,16 @@
 // run does again). Ends the program where it cannot.
 FILE *train_log_open(const char *path, int64_t iteration);
 
-// The mean loss since the last line, and how fast images went by. Terms are those that `options`
-// tell.
+// What happened since the last line.
+struct train_summary {
+    struct loss_sums loss; // mean over the batches
+    double norm; // of the gradients before they were clipped, mean over the updates; -1: of none
+    double images_per_second;
+};
+
+// A line with the summary: the terms of the loss that `options` tell, the norm if there is one.
 void train_log_step(FILE *log, const struct training_state *state,
-                    const struct loss_options *options, const struct loss_sums *mean,
-                    double images_per_second);
+                    const struct loss_options *options, const struct train_summary *summary);
 
 // The last evaluation, and the program's greatest memory so far.
 void train_log_scores(FILE *log, const struct training_state *state, bool best);

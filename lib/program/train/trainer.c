@@ -31,7 +31,9 @@ struct training_run {
     struct profile profile;
     struct loss_sums sums;
     int64_t summed; // batches
-    double since;   // seconds
+    double norms;   // of clipped gradients
+    int64_t clipped;
+    double since; // seconds
 };
 
 void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]) {
@@ -143,6 +145,10 @@ static void step(struct training_run *run) {
         run->sums.terms[i] += loss.terms[i];
     }
     run->summed++;
+    if (updates && options->optimizer.clip > 0) {
+        run->norms += optimizer_norm(&trainer->optimizer);
+        run->clipped++;
+    }
     state->iteration++;
     state->samples += (int64_t)trainer->batch.capacity;
     state->steps = trainer->optimizer.steps;
@@ -152,16 +158,20 @@ static void step(struct training_run *run) {
 
 static void write_log(struct training_run *run) {
     const double share = 1 / (double)run->summed;
-    struct loss_sums mean = {.total = run->sums.total * share};
-    for (int i = 0; i < LOSSES; i++) {
-        mean.terms[i] = run->sums.terms[i] * share;
-    }
     const double now = clock_seconds();
-    train_log_step(run->log, &run->trainer->state, &run->trainer->options->loss, &mean,
-                   (double)run->summed * (double)run->trainer->batch.capacity /
-                       (now - run->since + 1e-9));
+    struct train_summary summary = {
+        .loss.total = run->sums.total * share,
+        .norm = run->clipped > 0 ? run->norms / (double)run->clipped : -1,
+        .images_per_second =
+            (double)run->summed * (double)run->trainer->batch.capacity / (now - run->since + 1e-9)};
+    for (int i = 0; i < LOSSES; i++) {
+        summary.loss.terms[i] = run->sums.terms[i] * share;
+    }
+    train_log_step(run->log, &run->trainer->state, &run->trainer->options->loss, &summary);
     run->sums = (struct loss_sums){0};
     run->summed = 0;
+    run->norms = 0;
+    run->clipped = 0;
     run->since = now;
 }
 

@@ -80,3 +80,16 @@ numbers() {
     fails 2 "--focal" learn "$HERE/none" --focal -1
     [ ! -e "$HERE/none" ]
 }
+
+@test "--clip: gradients above the norm are made shorter, and the log tells the norm" {
+    usual_run
+    goes_on clipped --clip 0.01
+    [ "$(numbers "$HERE/clipped" | jq -c 'select(.norm) | .iteration' | paste -sd' ')" = "2 4 6" ]
+    numbers "$HERE/clipped" | jq -s -e 'map(.norm | select(.)) | min > 0.01'
+    no cmp -s <(numbers usual) <(numbers "$HERE/clipped" | jq -c 'del(.norm)')
+    # A norm that is never reached changes what the log says, and nothing else.
+    learn "$HERE/free" --clip 1e9
+    cmp <(numbers usual) <(numbers "$HERE/free" | jq -c 'del(.norm)')
+    learn "$HERE/zero" --clip 0
+    cmp <(numbers usual) <(numbers "$HERE/zero")
+}

@@ -234,7 +234,7 @@ struct learner {
     struct optimizer_coefficients *coefficients;
 };
 
-static struct learner open_learner(const char *device, enum optimizer_index index) {
+static struct learner open_learner(const char *device, enum optimizer_index index, double clip) {
     static float numbers[COUNT];
     struct random random = random_seed(5, 6, 7);
     struct learner learner = {.backend = opened(device)};
@@ -250,6 +250,9 @@ static struct learner open_learner(const char *device, enum optimizer_index inde
         .count = COUNT,
         .coefficients = learner.coefficients,
         .bad = device_copy(learner.backend, NULL, sizeof(int64_t)),
+        .clip = clip,
+        .norm_parts = device_copy(learner.backend, NULL, NORM_PARTS * sizeof(double)),
+        .norm = device_copy(learner.backend, NULL, sizeof(struct gradient_norm)),
     };
     for (size_t i = 0; i < optimizer_rules[index]->moments; i++) {
         learner.update.moments[i] = device_copy(learner.backend, NULL, sizeof numbers);
@@ -265,6 +268,8 @@ static void close_learner(struct learner *learner) {
     calls->release(learner->backend, learner->update.parameters);
     calls->release(learner->backend, learner->update.gradients);
     calls->release(learner->backend, learner->update.bad);
+    calls->release(learner->backend, learner->update.norm_parts);
+    calls->release(learner->backend, learner->update.norm);
     calls->release(learner->backend, learner->coefficients);
     backend_close(learner->backend);
 }
@@ -296,40 +301,49 @@ static int64_t learn(struct learner *learner, int64_t step, size_t bad) {
 }
 
 // What 12 steps make of the parameters; the gradients are cleared.
-static void learn_twelve(const char *device, enum optimizer_index index, float *parameters) {
+static void learn_twelve(const char *device, enum optimizer_index index, double clip,
+                         float *parameters, struct gradient_norm *norm) {
     static float gradients[COUNT];
     static const float zeros[COUNT];
-    struct learner learner = open_learner(device, index);
+    struct learner learner = open_learner(device, index, clip);
     const struct backend_calls *calls = learner.backend->calls;
     for (int64_t step = 1; step <= 12; step++) {
         assert_int_equal(learn(&learner, step, COUNT), INT64_MAX);
     }
     calls->get(learner.backend, parameters, learner.update.parameters, COUNT * sizeof *parameters);
     calls->get(learner.backend, gradients, learner.update.gradients, sizeof gradients);
+    calls->get(learner.backend, norm, learner.update.norm, sizeof *norm);
     assert_memory_equal(gradients, zeros, sizeof zeros);
     close_learner(&learner);
 }
 
+static void compare_learners(enum optimizer_index index, double clip) {
+    static float parameters[DEVICES][COUNT];
+    struct gradient_norm norms[DEVICES];
+    for (int device = 0; device < DEVICES; device++) {
+        learn_twelve(devices[device], index, clip, parameters[device], &norms[device]);
+    }
+    assert_true(distance(parameters[1], parameters[0], DECAYING) <= 1e-6);
+    assert_true(distance(parameters[1] + DECAYING, parameters[0] + DECAYING, COUNT - DECAYING) <=
+                1e-6);
+    assert_true(fabs(norms[1].norm - norms[0].norm) <= 1e-12 * norms[0].norm);
+    assert_true((norms[0].norm > 0) == (clip > 0));
+}
+
 static void the_optimisers_agree(void **state) {
     (void)state;
-    static float parameters[DEVICES][COUNT];
     for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
-        if (!has_optimizer[i]) {
-            continue;
+        if (has_optimizer[i]) {
+            compare_learners(i, 0);
+            compare_learners(i, 5);
         }
-        for (int device = 0; device < DEVICES; device++) {
-            learn_twelve(devices[device], i, parameters[device]);
-        }
-        assert_true(distance(parameters[1], parameters[0], DECAYING) <= 1e-6);
-        assert_true(
-            distance(parameters[1] + DECAYING, parameters[0] + DECAYING, COUNT - DECAYING) <= 1e-6);
     }
 }
 
 static void the_first_gradient_that_is_not_finite_is_told(void **state) {
     (void)state;
     for (int device = 0; device < DEVICES; device++) {
-        struct learner learner = open_learner(devices[device], 0);
+        struct learner learner = open_learner(devices[device], 0, 1);
         assert_int_equal(learn(&learner, 1, 2000), 2000);
         assert_int_equal(learn(&learner, 2, 0), 0);
         assert_int_equal(learn(&learner, 3, COUNT), INT64_MAX);

@@ -17,6 +17,7 @@ enum { COUNT = 40000, DECAYING = 17777, STEPS = 30 };
 // A parameter as a formula sees it; moments start as zeros.
 struct exact {
     double parameter, moments[MAX_MOMENTS];
+    double before; // the parameter at the start
 };
 
 typedef void formula(struct exact *exact, double gradient, int64_t step, double decay,
@@ -110,11 +111,15 @@ static void start(struct learner *learner) {
     for (size_t i = 0; i < COUNT; i++) {
         learner->parameters[i] = (float)(2 * random_uniform(&random) - 1);
         learner->exact[i].parameter = (double)learner->parameters[i];
+        learner->exact[i].before = learner->exact[i].parameter;
     }
 }
 
-static void take_step(struct learner *learner, enum optimizer_index index, int64_t step,
-                      const double *values, int threads) {
+// Returns the norm of the gradients, where they are clipped.
+static double take_step(struct learner *learner, enum optimizer_index index, int64_t step,
+                        const double *values, int threads, double clip) {
+    double norm_parts[NORM_PARTS];
+    struct gradient_norm norm = {0};
     const struct optimizer_rule *rule = optimizer_rules[index];
     const struct optimizer_coefficients coefficients[2] = {rule->begin(step, RATE, DECAY, values),
                                                            rule->begin(step, RATE, 0, values)};
@@ -125,7 +130,10 @@ static void take_step(struct learner *learner, enum optimizer_index index, int64
                                       .decaying = DECAYING,
                                       .count = COUNT,
                                       .coefficients = coefficients,
-                                      .bad = &bad};
+                                      .bad = &bad,
+                                      .clip = clip,
+                                      .norm_parts = norm_parts,
+                                      .norm = &norm};
     for (size_t i = 0; i < rule->moments; i++) {
         update.moments[i] = learner->moments[i];
     }
@@ -140,6 +148,7 @@ static void take_step(struct learner *learner, enum optimizer_index index, int64
     for (size_t i = 0; i < COUNT; i++) {
         assert_true(learner->gradients[i] == 0);
     }
+    return norm.norm;
 }
 
 static void updates_are_those_of_the_formula(void **state) {
@@ -149,7 +158,7 @@ static void updates_are_those_of_the_formula(void **state) {
     for (enum optimizer_index index = 0; index < OPTIMIZERS; index++) {
         start(&learner);
         for (int64_t step = 1; step <= STEPS; step++) {
-            take_step(&learner, index, step, options.values[index], 2);
+            take_step(&learner, index, step, options.values[index], 2, 0);
             for (size_t i = 0; i < COUNT; i++) {
                 const double apart =
                     fabs((double)learner.parameters[i] - learner.exact[i].parameter);
@@ -170,7 +179,7 @@ static void any_number_of_threads_gives_the_same_bytes(void **state) {
         for (int i = 0; i < 2; i++) {
             start(&learners[i]);
             for (int64_t step = 1; step <= 8; step++) {
-                take_step(&learners[i], index, step, options.values[index], 1 + 4 * i);
+                take_step(&learners[i], index, step, options.values[index], 1 + 4 * i, 0.1);
             }
         }
         assert_memory_equal(&learners[0], &learners[1], sizeof learners[0]);
@@ -204,6 +213,33 @@ static void updates_are_those_of_torch(void **state) {
         for (size_t k = 0; k < 3; k++) {
             assert_true(fabs((double)parameters[k] - wanted[i].parameters[k]) <= 1e-6);
         }
+    }
+}
+
+// torch.nn.utils.clip_grad_norm_: limit / (norm + 1e-6), at most 1.
+static void gradients_are_clipped_by_the_norm_of_all(void **state) {
+    static struct learner free_learner;
+    static struct learner clipped;
+    const struct optimizer_options options = optimizer_options_usual();
+    const double limits[] = {1e9, 0.5};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        double squares = 0;
+        start(&free_learner);
+        start(&clipped);
+        take_step(&free_learner, OPTIMIZER_sgd, 1, options.values[OPTIMIZER_sgd], 1, 0);
+        const double norm =
+            take_step(&clipped, OPTIMIZER_sgd, 1, options.values[OPTIMIZER_sgd], 3, limits[i]);
+        for (size_t k = DECAYING; k < COUNT; k++) { // SGD's first velocity is the gradient
+            const double gradient = (double)free_learner.moments[0][k];
+            const double wanted = gradient * fmin(1, limits[i] / (norm + 1e-6));
+            assert_true(fabs((double)clipped.moments[0][k] - wanted) <= 1e-7 * fabs(wanted));
+        }
+        for (size_t k = 0; k < COUNT; k++) {
+            const double decayed = k < DECAYING ? DECAY * free_learner.exact[k].before : 0;
+            squares += pow(free_learner.exact[k].moments[0] - decayed, 2);
+        }
+        assert_true(fabs(norm - sqrt(squares)) <= 1e-9 * norm);
     }
 }
 
@@ -244,6 +280,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(updates_are_those_of_the_formula),
         cmocka_unit_test(updates_are_those_of_torch),
+        cmocka_unit_test(gradients_are_clipped_by_the_norm_of_all),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
         cmocka_unit_test(the_table_is_whole),
         cmocka_unit_test(a_device_without_an_optimiser_is_told_by_name),
