@@ -100,16 +100,18 @@ static void train(struct options *options, const struct operands *operands) {
     if (options->train.log == NULL) {
         options->train.log = log;
     }
-    struct trainer trainer = {.options = &options->train,
-                              .samples = &sources,
-                              .first_waits = true,
-                              .record = &record,
-                              .history = &history,
-                              .state = {.network = options->network,
-                                        .options = operands->history,
-                                        .seed = options->train.seed,
-                                        .score = -1,
-                                        .best = -1}};
+    struct trainer trainer = {
+        .options = &options->train,
+        .samples = &sources,
+        .first_waits = true,
+        .record = &record,
+        .history = &history,
+        .state = {.network = options->network,
+                  .options = operands->history,
+                  .seed = options->train.seed,
+                  .score = -1,
+                  .best = -1,
+                  .has_plateau = strcmp(options->train.schedule.kind, "plateau") == 0}};
     if (!batch_open(&trainer.batch, (size_t)options->batch, &record, true, &error)) {
         sources_die(&sources, &error);
     }
@@ -142,7 +144,10 @@ static const char *description(void) {
         "each evaluation.\n\n"
         "The loss is %s; the terms of masks are summed over the heads, with weights 1, 0.4, 0.4, "
         "0.4. The optimiser takes a step every --accumulate batches. The rate rises from a tenth "
-        "over the first 5 %% of the iterations and falls to a tenth along half a cosine.\n\n"
+        "over the first --warm-up percent of the iterations. Then it falls to a tenth along half a "
+        "cosine, once or in --cycles; or it stays (constant), and is multiplied with "
+        "--plateau-factor after --plateau-patience evaluations without a new best score "
+        "(plateau).\n\n"
         "SIGINT or SIGTERM: the step at hand is done, last.mpk is written, status 0. With --resume "
         "the run goes on from last.mpk, to the same bytes as if it had never been stopped: give "
         "the same options and the same samples, from their beginning, or from sample N on with "
@@ -336,12 +341,14 @@ int main(int argc, char **argv) {
                                         .decay = 1e-4,
                                         .save_every = 100,
                                         .log_every = 20,
+                                        .schedule = schedule_usual(),
                                         .keep = "dice",
                                         .loss = loss_options_usual(),
                                         .optimizer = optimizer_options_usual()},
                               .common = cli_common_defaults()};
     struct table table = {.count = 0};
     add_learning(&table, &options);
+    table.count += schedule_rows(&options.train.schedule, &table.rows[table.count]);
     add_tables(&table, &options);
     add_start(&table, &options);
     table.count += result_rows(&options.train, &table.rows[table.count]);

@@ -84,12 +84,14 @@ static void learn(const struct options *options, const struct lesson *lesson,
     if (!step_open(&runner, optimizer, &batch, &losses, options->choice.accumulate, &error)) {
         die("%s", error.text);
     }
+    const struct schedule schedule = schedule_usual();
     fill(&batch, lesson, options->seed, 0);
     step_send(&runner, &batch);
     for (int64_t i = 0; i < options->iterations; i++) {
         const uint64_t seed = (uint64_t)(options->seed * 1000003 + i);
         if ((i + 1) % options->choice.accumulate == 0) {
-            step_start_update(&runner, seed, learning_rate(i, options->iterations, options->rate),
+            step_start_update(&runner, seed,
+                              schedule_rate(&schedule, i, options->iterations, options->rate, 0),
                               DECAY);
         } else {
             step_start(&runner, seed);

@@ -172,13 +172,14 @@ static void compare_rates(struct parity *parity, const json_t *entry) {
     const int64_t iterations = integer_member(entry, "n_iter");
     const double base = number_member(entry, "base");
     const json_t *points = member(entry, "at");
+    const struct schedule usual = schedule_usual();
     bool equal = true;
     char figure[80];
     for (size_t i = 0; i < json_array_size(points); i++) {
         const json_t *point = json_array_get(points, i);
         const double rate = json_number_value(json_array_get(point, 1));
-        const double ours =
-            learning_rate(json_integer_value(json_array_get(point, 0)), iterations, base);
+        const double ours = schedule_rate(&usual, json_integer_value(json_array_get(point, 0)),
+                                          iterations, base, 0);
         const double off = ours - rate;
         equal = equal && off <= 1e-15 * rate && off >= -1e-15 * rate;
     }

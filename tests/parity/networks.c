@@ -367,8 +367,10 @@ void parity_trace(struct parity *parity, const json_t *fixture) {
         worst = fmax(worst, fabs(loss / wanted - 1));
         executor_backward(bench.executor);
         if (step % accumulate == 0) {
-            const double rate = learning_rate(step - accumulate, integer_member(fixture, "n_iter"),
-                                              number_member(fixture, "lr"));
+            const struct schedule usual = schedule_usual();
+            const double rate =
+                schedule_rate(&usual, step - accumulate, integer_member(fixture, "n_iter"),
+                              number_member(fixture, "lr"), 0);
             optimizer_begin(&optimizer, rate, number_member(fixture, "weight_decay"));
             optimizer_queue(&optimizer);
             executor_changed(bench.executor);

@@ -68,8 +68,29 @@ static void check_loss(const struct loss_options *options) {
     }
 }
 
+static void check_schedule(const struct trainer_options *options) {
+    const struct schedule *schedule = &options->schedule;
+    const struct schedule usual = schedule_usual();
+    const bool plateau = strcmp(schedule->kind, "plateau") == 0;
+    if (strcmp(schedule->kind, "cosine") != 0 &&
+        (schedule->cycles != usual.cycles || schedule->cycle_factor != usual.cycle_factor)) {
+        die_usage("--cycles and --cycle-factor are of --schedule cosine");
+    }
+    if (schedule->cycles == 1 && schedule->cycle_factor != usual.cycle_factor) {
+        die_usage("--cycle-factor is of several --cycles");
+    }
+    if (!plateau && (schedule->plateau_factor != usual.plateau_factor ||
+                     schedule->plateau_patience != usual.plateau_patience)) {
+        die_usage("--plateau-factor and --plateau-patience are of --schedule plateau");
+    }
+    if (plateau && options->validation == NULL) {
+        die_usage("--schedule plateau follows the score, and needs --val");
+    }
+}
+
 void train_options_check(const struct trainer_options *options) {
     check_loss(&options->loss);
+    check_schedule(options);
     for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         const struct optimizer_rule *rule = optimizer_rules[i];
         for (int k = 0; k < MAX_OPTIMIZER_SETTINGS && i != options->optimizer.index; k++) {
@@ -78,6 +99,59 @@ void train_options_check(const struct trainer_options *options) {
             }
         }
     }
+}
+
+size_t schedule_rows(struct schedule *schedule, struct option_row *rows) {
+    const struct option_row of_schedule[] = {
+        {.name = "schedule",
+         .type = OPTION_CHOICE,
+         .target = &schedule->kind,
+         .argument = "cosine|plateau|constant",
+         .help = "how the rate goes on after warming up",
+         .trace = OPTION_RECORDED},
+        {.name = "warm-up",
+         .type = OPTION_NUMBER,
+         .target = &schedule->warm_up,
+         .argument = "PERCENT",
+         .help = "of the iterations, in which the rate rises from a tenth",
+         .minimum = 0,
+         .maximum = 50,
+         .trace = OPTION_RECORDED},
+        {.name = "cycles",
+         .type = OPTION_INTEGER,
+         .target = &schedule->cycles,
+         .argument = "N",
+         .help = "of the cosine, each of which begins at --rate",
+         .minimum = 1,
+         .maximum = 1000,
+         .trace = OPTION_RECORDED},
+        {.name = "cycle-factor",
+         .type = OPTION_NUMBER,
+         .target = &schedule->cycle_factor,
+         .argument = "F",
+         .help = "a cycle is F times as long as the one before",
+         .minimum = 0.1,
+         .maximum = 10,
+         .trace = OPTION_RECORDED},
+        {.name = "plateau-factor",
+         .type = OPTION_NUMBER,
+         .target = &schedule->plateau_factor,
+         .argument = "F",
+         .help = "what the rate is multiplied with on a plateau",
+         .minimum = 0.001,
+         .maximum = 1,
+         .trace = OPTION_RECORDED},
+        {.name = "plateau-patience",
+         .type = OPTION_INTEGER,
+         .target = &schedule->plateau_patience,
+         .argument = "N",
+         .help = "a plateau: more than N evaluations in a row bring no new best score",
+         .minimum = 0,
+         .maximum = 1e6,
+         .trace = OPTION_RECORDED},
+    };
+    memcpy(rows, of_schedule, sizeof of_schedule);
+    return COUNT_OF(of_schedule);
 }
 
 size_t result_rows(struct trainer_options *options, struct option_row *rows) {

@@ -13,8 +13,11 @@ size_t loss_rows(struct loss_options *loss, struct option_row *rows);
 size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows);
 
 // Refuses what cannot be meant, as wrong usage: settings of an optimiser that is not chosen
-// or of an optional term of weight 0, and a loss of no term.
+// or of an optional term of weight 0, a loss of no term, and settings of another schedule.
 void train_options_check(const struct trainer_options *options);
+
+// Rows of the learning rate's schedule.
+size_t schedule_rows(struct schedule *schedule, struct option_row *rows);
 
 // Rows of when and on what a run is evaluated, saved and logged.
 size_t result_rows(struct trainer_options *options, struct option_row *rows);

@@ -10,7 +10,6 @@
 #include "program/train/evaluate.h"
 #include "program/train/log.h"
 #include "train/checkpoint/parameters.h"
-#include "train/schedule.h"
 #include "train/step.h"
 
 #include <inttypes.h>
@@ -125,8 +124,8 @@ static void step(struct training_run *run) {
     struct error error;
     trainer->optimizer.backend->profile = options->profile ? &run->profile : NULL;
     if (updates) {
-        state->rate = learning_rate(state->iteration + 1 - options->accumulate, options->iterations,
-                                    options->rate);
+        state->rate = schedule_rate(&options->schedule, state->iteration + 1 - options->accumulate,
+                                    options->iterations, options->rate, state->plateau.reductions);
         step_start_update(&run->runner, step_seed(trainer), state->rate, options->decay);
     } else {
         step_start(&run->runner, step_seed(trainer));
@@ -193,6 +192,9 @@ static void check(struct training_run *run) {
     state->accuracy = scores.accuracy;
     state->score = strcmp(trainer->options->keep, "wacc") == 0 ? scores.accuracy : scores.dice;
     const bool best = state->score > state->best;
+    if (state->has_plateau) {
+        schedule_evaluated(&trainer->options->schedule, &state->plateau, best);
+    }
     if (best) {
         state->best = state->score;
         state->best_iteration = state->iteration;

@@ -15,6 +15,7 @@ struct trainer_options {
     int64_t seed;
     int64_t evaluate_every, save_every, log_every; // iterations; 0: at the end only
     double rate, decay;
+    struct schedule schedule;
     struct loss_options loss;
     struct optimizer_options optimizer;
     const char *keep;       // best by "dice", or by weighted accuracy, "wacc"

@@ -233,7 +233,8 @@ static bool read_learned(struct loading *loading, const struct record *record, i
 static bool read_record(struct loading *loading, const struct record *record, struct error *error) {
     const size_t prefix = strlen(CHECKPOINT_OPTIMIZER);
     if (text_is(record->id, CHECKPOINT_STATE)) {
-        return take_record(&loading->has_state, record, TRAINING_STATE_VALUES, error) &&
+        return take_record(&loading->has_state, record, training_state_values(loading->state),
+                           error) &&
                training_state_read(record, loading->plan, loading->state, error);
     }
     const bool of_optimizer = text_begins(record->id, CHECKPOINT_OPTIMIZER);

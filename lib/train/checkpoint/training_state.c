@@ -6,7 +6,8 @@
 #include <inttypes.h>
 
 // The state's members by name, for writing and reading alike.
-enum { INTEGERS = 6, NUMBERS = 7 };
+enum { TEXTS = 2, INTEGERS = 8, OF_PLATEAU = 2, NUMBERS = 7 };
+enum { MAX_VALUES = TEXTS + INTEGERS + NUMBERS };
 
 struct members {
     struct {
@@ -26,7 +27,9 @@ static struct members members_of(struct training_state *state) {
                              {"steps", &state->steps},
                              {"samples", &state->samples},
                              {"seed", &state->seed},
-                             {"best_iteration", &state->best_iteration}},
+                             {"best_iteration", &state->best_iteration},
+                             {"waited", &state->plateau.waited},
+                             {"reductions", &state->plateau.reductions}},
                             {{"rate", &state->rate, 0, 10},
                              {"score", &state->score, -1, 1},
                              {"best", &state->best, -1, 1},
@@ -36,15 +39,24 @@ static struct members members_of(struct training_state *state) {
                              {"accuracy", &state->accuracy, 0, 1}}};
 }
 
+// Those of a plateau come last.
+static size_t integer_count(const struct training_state *state) {
+    return state->has_plateau ? INTEGERS : INTEGERS - OF_PLATEAU;
+}
+
+size_t training_state_values(const struct training_state *state) {
+    return TEXTS + integer_count(state) + NUMBERS;
+}
+
 bool training_state_write(struct stream_writer *writer, const struct training_state *state,
                           struct error *error) {
     struct training_state copy = *state;
     const struct members members = members_of(&copy);
-    struct field fields[TRAINING_STATE_VALUES];
+    struct field fields[MAX_VALUES];
     size_t count = 0;
     fields[count++] = (struct field){text_of("network"), value_text(text_of(state->network))};
     fields[count++] = (struct field){text_of("options"), value_text(text_of(state->options))};
-    for (size_t i = 0; i < INTEGERS; i++) {
+    for (size_t i = 0; i < integer_count(state); i++) {
         fields[count++] = (struct field){text_of(members.integers[i].name),
                                          value_integer(*members.integers[i].value)};
     }
@@ -96,6 +108,8 @@ static bool check_state(const struct training_state *state, const struct trainin
            same_count("samples", state->samples, state->iteration * plan->batch, error) &&
            same_count("steps", state->steps, state->iteration / plan->accumulate, error) &&
            count_within("best_iteration", state->best_iteration, state->iteration, error) &&
+           count_within("waited", state->plateau.waited, state->iteration, error) &&
+           count_within("reductions", state->plateau.reductions, state->iteration, error) &&
            check_best(state, error);
 }
 
@@ -125,7 +139,7 @@ bool training_state_read(const struct record *record, const struct training_plan
         !same_text(record, "options", state->options, error)) {
         return false;
     }
-    for (size_t i = 0; i < INTEGERS; i++) {
+    for (size_t i = 0; i < integer_count(state); i++) {
         if (!record_integer(record, members.integers[i].name, members.integers[i].value, error)) {
             return false;
         }

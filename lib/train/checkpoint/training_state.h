@@ -3,6 +3,7 @@
 #define PLEURA_TRAIN_CHECKPOINT_TRAINING_STATE_H
 
 #include "stream/writer.h"
+#include "train/schedule.h"
 
 // Where a run stands. Texts are borrowed.
 struct training_state {
@@ -17,6 +18,8 @@ struct training_state {
     double score, best; // of the last evaluation, and the best so far; -1: none
     int64_t best_iteration;
     double dice, dice_empty, dice_lesion, accuracy; // of the last evaluation
+    bool has_plateau;
+    struct plateau plateau; // where there is one
 };
 
 // What a run is going to do, as far as a state must agree with it.
@@ -24,15 +27,16 @@ struct training_plan {
     int64_t iterations, accumulate, batch; // see struct trainer_options; images a batch
 };
 
-enum { TRAINING_STATE_VALUES = 15 };
+// How many values the record has.
+size_t training_state_values(const struct training_state *state);
 
-// Writes the record, with TRAINING_STATE_VALUES values.
+// Writes the record.
 CHECKED bool training_state_write(struct stream_writer *writer, const struct training_state *state,
                                   struct error *error);
 
-// Reads the record into *state, which comes with what it must agree with: options, network, seed
-// and side. Counts must agree with the plan and with each other, rates lie from 0 to 10, scores
-// from 0 to 1 or at -1. Else *error tells the first that does not.
+// Reads the record into *state, which comes with what it must agree with: options, network, seed,
+// side and has_plateau. Counts must agree with the plan and with each other, rates lie from 0 to
+// 10, scores from 0 to 1 or at -1. Else *error tells the first that does not.
 CHECKED bool training_state_read(const struct record *record, const struct training_plan *plan,
                                  struct training_state *state, struct error *error);
 

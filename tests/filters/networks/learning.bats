@@ -93,3 +93,33 @@ numbers() {
     learn "$HERE/zero" --clip 0
     cmp <(numbers usual) <(numbers "$HERE/zero")
 }
+
+rates() { # rates DIR: of the updates
+    numbers "$1" | jq -s -c '[.[] | select(.iteration % 2 == 0) | .rate]'
+}
+
+@test "--schedule: the rate goes its way, and goes on bit for bit" {
+    usual_run
+    learn "$HERE/said" --schedule cosine --cycles 1 --warm-up 5
+    cmp <(numbers usual) <(numbers "$HERE/said")
+    goes_on constant --schedule constant --warm-up 0
+    [ "$(rates "$HERE/constant")" = "[0.001,0.001,0.001]" ]
+    # Cycles of 2 and 5 iterations; steps are taken at the rates of iterations 0, 2 and 4.
+    goes_on cycles --warm-up 0 --cycles 2 --cycle-factor 2.5
+    rates "$HERE/cycles" | jq -e '.[0] == 0.001 and .[1] == 0.001 and .[2] < 0.001 and .[2] > 0.0001'
+    # Each evaluation without a new best score halves the rate.
+    goes_on plateau --schedule plateau --warm-up 0 --plateau-factor 0.5 --plateau-patience 0 --eval-every 1
+    jq -s -e 'map(select(.best == false) | .iteration) as $worse | [.[] | select(.loss and .iteration % 2 == 0)]
+        | length == 3 and all(.iteration as $i | .rate == 1e-3 * pow(0.5; $worse | map(select(. < $i)) | length))' \
+        "$HERE/plateau/log.jsonl"
+    [ "$(state "$HERE/plateau" .reductions)" = "$(jq -s 'map(select(.best == false)) | length' "$HERE/plateau/log.jsonl")" ]
+    [ "$(state "$HERE/plateau" .reductions)" -gt 0 ]
+}
+
+@test "a schedule that cannot be meant is refused before any work" {
+    fails 2 "--cycles and --cycle-factor are of --schedule cosine" learn "$HERE/none" --schedule constant --cycles 2
+    fails 2 "--cycle-factor is of several --cycles" learn "$HERE/none" --cycle-factor 2
+    fails 2 "are of --schedule plateau" learn "$HERE/none" --plateau-patience 3
+    fails 2 "needs --val" train-fold -n bisenet-resnet18 --schedule plateau "$HERE/none" train.mpk
+    [ ! -e "$HERE/none" ]
+}
