@@ -285,7 +285,7 @@ static void add_start(struct table *table, struct options *options) {
          .target = &options->start.init,
          .argument = "FILE",
          .help = "start from these weights: a checkpoint, .safetensors or .pth of the network, or "
-                 "of torchvision's resnet18 for the backbone",
+                 "of torchvision's ResNet of the encoder's name for the encoder",
          .trace = OPTION_RECORDED},
     };
     add_rows(table, rows, COUNT_OF(rows));

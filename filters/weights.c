@@ -144,10 +144,11 @@ int main(int argc, char **argv) {
             "Where the network is known, names and shapes must be its own: what is missing, "
             "surplus or of another shape is listed, and nothing is written. `pam.key_conv`, "
             "`fc` and `num_batches_tracked` are of no use and allowed.\n\n"
-            "torchvision's resnet18 has no network of ours; train-fold --init takes it for the "
-            "backbone, from any of these files. --init-for says so beforehand: it ends with 0 "
-            "and prints nothing but notices where the file has the network's weights or its "
-            "backbone's, and else lists what keeps it from that and ends with 1.",
+            "torchvision's resnet18, resnet34 and resnet50 are encoders of ours, no networks; "
+            "train-fold --init takes their files for the network's encoder, from any of these "
+            "kinds. --init-for says so beforehand: it ends with 0 and prints nothing but notices "
+            "where the file has the network's weights or its encoder's, and else lists what keeps "
+            "it from that and ends with 1.",
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
                     "weights fold0/best.mpk -o fold0.safetensors\n"
                     "weights --init-for unet-resnet18 resnet18-f37072fd.pth",

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME = 40, MAX_CHOICES = 400 };
+enum { MAX_NAME = 40, MAX_CHOICES = 1000 };
 
 static const struct {
     const char *name;

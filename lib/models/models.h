@@ -31,7 +31,7 @@ bool model_known(const char *name);
 // The name of network `index`, DECODER-ENCODER; NULL behind the last one.
 const char *model_name(size_t index);
 
-// All names: "unet-resnet18|bisenet-resnet18".
+// All names: "unet-resnet18|bisenet-resnet18|...".
 const char *model_choices(void);
 
 #endif

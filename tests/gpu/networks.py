@@ -42,6 +42,11 @@ def head(inputs, channels, kernel, dropout):
     return nn.Sequential(CBR(inputs, channels, kernel), nn.Dropout2d(dropout), nn.Conv2d(channels, 1, 1))
 
 
+def logits(x):
+    """Out of autocast's bf16."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def pool(x):
     return x.mean((2, 3), keepdim=True)
 
@@ -69,7 +74,9 @@ class Block(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """Maps at 1/2 (64 channels), 1/4 (64), 1/8 (128), 1/16 (256) and 1/32 (512)."""
+    """Maps at 1/2, 1/4, 1/8, 1/16 and 1/32, with `widths` channels."""
+
+    widths = (64, 64, 128, 256, 512)
 
     def __init__(self):
         super().__init__()
@@ -154,14 +161,15 @@ def pyramid(x):
 class UNet(DualAttention):
     """forward: the heads' logits, the main one first, at their own sizes; and the global logit."""
 
-    def __init__(self, dropout=0.1):
+    def __init__(self, dropout=0.1, encoder=ResNet18):
         super().__init__()
-        self.backbone = ResNet18()
-        self.c3br_ppm = CBR(512, 128, 3)
+        self.backbone = encoder()
+        at2, at4, at8, at16, at32 = self.backbone.widths
+        self.c3br_ppm = CBR(at32, 128, 3)
         self.aux_cls_gap = head(128, 32, 1, dropout)
         below = 128
-        for level, skip, skip_to, out in (("16x", 256, 128, 64), ("8x", 128, 64, 32), ("4x", 64, 32, 16),
-                                          ("2x", 64, 16, 8)):
+        for level, skip, skip_to, out in (("16x", at16, 128, 64), ("8x", at8, 64, 32), ("4x", at4, 32, 16),
+                                          ("2x", at2, 16, 8)):
             self.add_module(f"c1br_{level}", CBR(skip, skip_to, 1))
             self.add_module(f"c3br2_{level}", nn.Sequential(CBR(skip_to + below, out, 3), CBR(out, out, 3)))
             below = out
@@ -178,12 +186,12 @@ class UNet(DualAttention):
     def forward(self, x):
         at2, at4, at8, at16, at32 = self.backbone(x)
         p = self.c3br_ppm(pyramid(at32))
-        any_lesion = self.aux_cls_gap(pool(p)).float()
+        any_lesion = logits(self.aux_cls_gap(pool(p)))
         d8 = self.attention(self.join(at8, self.join(at16, p, "16x"), "8x"))
         d2 = self.join(at2, self.join(at4, d8, "4x"), "2x")
-        heads = [self.cls(resize(d2, x.shape[2:])).float() + self.gamma_gap * any_lesion]
+        heads = [logits(self.cls(resize(d2, x.shape[2:]))) + self.gamma_gap * any_lesion]
         if self.training:
-            heads += [self.aux_cls_4x(resize(d8, at4.shape[2:])).float(), self.aux_cls_ppm(p).float()]
+            heads += [logits(self.aux_cls_4x(resize(d8, at4.shape[2:]))), logits(self.aux_cls_ppm(p))]
         return heads, any_lesion
 
 
@@ -201,11 +209,12 @@ class Refinement(nn.Module):
 
 
 class ContextPath(nn.Module):
-    def __init__(self):
+    def __init__(self, encoder):
         super().__init__()
-        self.backbone = ResNet18()
-        self.cbr_gap = CBR(512, 128, 1)
-        for level, width in (("32x", 512), ("16x", 256), ("8x", 128)):
+        self.backbone = encoder()
+        _, _, at8, at16, at32 = self.backbone.widths
+        self.cbr_gap = CBR(at32, 128, 1)
+        for level, width in (("32x", at32), ("16x", at16), ("8x", at8)):
             self.add_module(f"arm_{level}", Refinement(width))
             self.add_module(f"cbr_{level}", CBR(128, 128, 3))
 
@@ -237,12 +246,12 @@ class Fusion(nn.Module):
 class BiSeNet(DualAttention):
     """As UNet."""
 
-    def __init__(self, dropout=0.1):
+    def __init__(self, dropout=0.1, encoder=ResNet18):
         super().__init__()
         self.spatial_path = nn.Sequential()
         for i, (inputs, outputs) in enumerate(((3, 64), (64, 64), (64, 128)), 1):
             self.spatial_path.add_module(f"cbr{i}", CBR(inputs, outputs, 3, 2))
-        self.context_path = ContextPath()
+        self.context_path = ContextPath(encoder)
         self.ffm = Fusion()
         self.add_attention(128, "cbr")
         self.cls = head(128, 32, 3, dropout)
@@ -254,10 +263,10 @@ class BiSeNet(DualAttention):
     def forward(self, x):
         c8, c16, c32, g = self.context_path(x)
         y = self.attention(self.ffm(self.spatial_path(x), c8))
-        any_lesion = self.aux_cls_gap(g).float()
-        heads = [self.cls(y).float() + self.gamma_gap * any_lesion]
+        any_lesion = logits(self.aux_cls_gap(g))
+        heads = [logits(self.cls(y)) + self.gamma_gap * any_lesion]
         if self.training:
-            heads += [self.aux_cls_8x(c8).float(), self.aux_cls_16x(c16).float(), self.aux_cls_32x(c32).float()]
+            heads += [logits(self.aux_cls_8x(c8)), logits(self.aux_cls_16x(c16)), logits(self.aux_cls_32x(c32))]
         return heads, any_lesion
 
 

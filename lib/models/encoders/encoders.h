@@ -4,8 +4,7 @@
 
 #include "nn/graph.h"
 
-// Maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the images' sides; of resnet18 with 64, 64, 128, 256 and
-// 512 channels.
+// Maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the images' sides, as wide as the encoder makes them.
 struct feature_maps {
     value_id at2, at4, at8, at16, at32;
 };

@@ -1,4 +1,5 @@
-// ResNet18 (He et al. 2016) without its last layers, as torchvision names them.
+// ResNets (He et al. 2016) without their last layers, as torchvision names and builds them: where a
+// bottleneck halves the map, its 3 x 3 does ("v1.5").
 #include "models/encoders/encoders.h"
 
 #include "ops/ops.h"
@@ -19,27 +20,61 @@ static value_id layer(struct graph *graph, value_id x, const char *prefix,
     return convolution_norm(graph, x, &spec, norm.text, residual, relu);
 }
 
-static value_id basic_block(struct graph *graph, value_id x, const char *prefix, size_t channels,
-                            size_t stride) {
-    const value_id y = layer(graph, x, prefix, "conv1", "bn1", channels, 3, stride, NO_VALUE, true);
-    if (stride == 2) {
-        x = layer(graph, x, prefix, "downsample.0", "downsample.1", channels, 1, 2, NO_VALUE,
-                  false);
+// What a block adds to its layers: its input, through a 1 x 1 where the output is of another shape.
+static value_id shortcut(struct graph *graph, value_id x, const char *prefix, size_t channels,
+                         size_t stride) {
+    if (stride == 1 && graph_shape(graph, x).c == channels) {
+        return x;
     }
-    return layer(graph, y, prefix, "conv2", "bn2", channels, 3, 1, x, true);
+    return layer(graph, x, prefix, "downsample.0", "downsample.1", channels, 1, stride, NO_VALUE,
+                 false);
 }
 
-struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name) {
-    const size_t widths[] = {64, 128, 256, 512};
+// Two 3 x 3.
+static value_id basic_block(struct graph *graph, value_id x, const char *prefix, size_t width,
+                            size_t stride) {
+    const value_id y = layer(graph, x, prefix, "conv1", "bn1", width, 3, stride, NO_VALUE, true);
+    const value_id skip = shortcut(graph, x, prefix, width, stride);
+    return layer(graph, y, prefix, "conv2", "bn2", width, 3, 1, skip, true);
+}
+
+// A 1 x 1 to `width` channels, a 3 x 3 of them, a 1 x 1 to four times as many.
+static value_id bottleneck(struct graph *graph, value_id x, const char *prefix, size_t width,
+                           size_t stride) {
+    const size_t wide = 4 * width;
+    value_id y = layer(graph, x, prefix, "conv1", "bn1", width, 1, 1, NO_VALUE, true);
+    y = layer(graph, y, prefix, "conv2", "bn2", width, 3, stride, NO_VALUE, true);
+    const value_id skip = shortcut(graph, x, prefix, wide, stride);
+    return layer(graph, y, prefix, "conv3", "bn3", wide, 1, 1, skip, true);
+}
+
+typedef value_id block_builder(struct graph *graph, value_id x, const char *prefix, size_t width,
+                               size_t stride);
+
+// `blocks`: of each of the four stages.
+static struct feature_maps resnet(struct graph *graph, value_id x, const char *name,
+                                  block_builder *build, const size_t *blocks) {
     value_id maps[4];
     const value_id at2 = layer(graph, x, name, "conv1", "bn1", 64, 7, 2, NO_VALUE, true);
     value_id y = max_pool(graph, at2);
     for (size_t stage = 0; stage < 4; stage++) {
-        for (size_t block = 0; block < 2; block++) {
+        for (size_t block = 0; block < blocks[stage]; block++) {
             const struct layer_name prefix = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
-            y = basic_block(graph, y, prefix.text, widths[stage], stage > 0 && block == 0 ? 2 : 1);
+            y = build(graph, y, prefix.text, (size_t)64 << stage, stage > 0 && block == 0 ? 2 : 1);
         }
         maps[stage] = y;
     }
     return (struct feature_maps){at2, maps[0], maps[1], maps[2], maps[3]};
+}
+
+struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name) {
+    return resnet(graph, x, name, basic_block, (const size_t[]){2, 2, 2, 2});
+}
+
+struct feature_maps encoder_resnet34(struct graph *graph, value_id x, const char *name) {
+    return resnet(graph, x, name, basic_block, (const size_t[]){3, 4, 6, 3});
+}
+
+struct feature_maps encoder_resnet50(struct graph *graph, value_id x, const char *name) {
+    return resnet(graph, x, name, bottleneck, (const size_t[]){3, 4, 6, 3});
 }

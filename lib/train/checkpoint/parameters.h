@@ -32,7 +32,7 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
                     enum take take, struct misfit *misfit);
 
 // What stands before the names of a table that a network can start from: nothing where the table is
-// of the whole network, the backbone's name where it is torchvision's resnet18.
+// of the whole network, the encoder's name where it is torchvision's network of that encoder.
 struct layer_name parameters_prefix(const struct graph *graph, const struct weight_table *table);
 
 // Whether parameters_take would take the table; *error as there.

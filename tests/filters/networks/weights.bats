@@ -21,9 +21,12 @@ open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + bytes(at))
 PYTHON
 }
 
-# resnet18: the names and sides of torchvision's resnet18.
-resnet18() {
-    /usr/bin/python3 - <<'PYTHON'
+# torchvision NETWORK: the names and sides of torchvision's ResNet.
+torchvision() {
+    /usr/bin/python3 - "$1" <<'PYTHON'
+import sys
+blocks = [2, 2, 2, 2] if sys.argv[1] == "resnet18" else [3, 4, 6, 3]
+wider = 4 if sys.argv[1] == "resnet50" else 1
 def norm(name, width):
     for part in "weight", "bias", "running_mean", "running_var":
         print(f"{name}.{part}={width}")
@@ -32,29 +35,39 @@ print("conv1.weight=64,3,7,7")
 norm("bn1", 64)
 before = 64
 for layer, width in enumerate([64, 128, 256, 512], 1):
-    for block in 0, 1:
+    for block in range(blocks[layer - 1]):
         at = f"layer{layer}.{block}"
-        inputs = before if block == 0 else width
-        print(f"{at}.conv1.weight={width},{inputs},3,3")
+        window = "1,1" if wider > 1 else "3,3"
+        print(f"{at}.conv1.weight={width},{before},{window}")
         norm(f"{at}.bn1", width)
         print(f"{at}.conv2.weight={width},{width},3,3")
         norm(f"{at}.bn2", width)
-        if inputs != width:
-            print(f"{at}.downsample.0.weight={width},{inputs},1,1")
-            norm(f"{at}.downsample.1", width)
-    before = width
-print("fc.weight=1000,512")
+        if wider > 1:
+            print(f"{at}.conv3.weight={4 * width},{width},1,1")
+            norm(f"{at}.bn3", 4 * width)
+        if before != wider * width:
+            print(f"{at}.downsample.0.weight={wider * width},{before},1,1")
+            norm(f"{at}.downsample.1", wider * width)
+        before = wider * width
+print(f"fc.weight=1000,{before}")
 print("fc.bias=1000")
 PYTHON
 }
 
 @test "--init-for: what a network can start from, and what keeps it from that" {
-    mapfile -t all < <(resnet18)
+    mapfile -t all < <(torchvision resnet18)
     safetensors whole.safetensors "${all[@]}"
     for network in unet-resnet18 bisenet-resnet18; do
         run --separate-stderr weights --init-for "$network" whole.safetensors
         [ "$status$output$stderr" = 0 ]
     done
+    for encoder in resnet34 resnet50; do
+        mapfile -t other < <(torchvision $encoder)
+        safetensors $encoder.safetensors "${other[@]}"
+        run --separate-stderr weights --init-for unet-$encoder $encoder.safetensors
+        [ "$status$output$stderr" = 0 ]
+    done
+    fails 1 "does not fit bisenet-resnet50" weights --init-for bisenet-resnet50 resnet34.safetensors
     safetensors less.safetensors "${all[@]/bn1.weight=64/bn1.weight=65}" more=1
     fails 1 "less.safetensors: of another shape: 'backbone.bn1.weight' (65, not 64)" \
         weights --init-for unet-resnet18 less.safetensors
@@ -70,7 +83,7 @@ PYTHON
 }
 
 @test "--network: three lists at most, whatever is missing" {
-    mapfile -t all < <(resnet18)
+    mapfile -t all < <(torchvision resnet18)
     safetensors whole.safetensors "${all[@]}"
     fails 1 "missing: 'backbone.conv1.weight', " weights --network unet-resnet18 -o x.mpk whole.safetensors
     [[ $stderr == *"' and 200 more"*"surplus: 'conv1.weight', "*"' and 90 more"* ]]
@@ -173,7 +186,7 @@ TABLE
     [ "$(values x.pth)" = $'b 1 = 2\nmodule.a 1 = 1' ]
     pth x.pth prefix:conv1.
     [[ $(values x.pth) = "conv1.bn1.weight 3 = 1 2 3"* ]]
-    mapfile -t all < <(resnet18)
+    mapfile -t all < <(torchvision resnet18)
     safetensors r.safetensors "${all[@]/#/module.encoder.}"
     run --separate-stderr weights --init-for bisenet-resnet18 r.safetensors
     [ "$status$stderr" = "0weights: r.safetensors: 'module.encoder.' stands before all names and is taken away" ]
@@ -431,7 +444,7 @@ PYTHON
     cmp <(inspect --json run/last.mpk | jq -c 'select(.id and (.id | test("^(?!optimizer/).*(weight|bias)$")))') \
         <(inspect --json again/last.mpk | jq -c 'select(.id and (.id | test("^(?!optimizer/).*(weight|bias)$")))')
     # torchvision's resnet18, wrapped.
-    mapfile -t all < <(resnet18)
+    mapfile -t all < <(torchvision resnet18)
     safetensors r.safetensors "${all[@]/#/backbone.}"
     train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 --init r.safetensors third train.mpk
     pth x.pth plain

@@ -137,6 +137,9 @@ refused() { # refused FOLDER WORDS
     : >weights/mine.safetensors
     [ "$("$METHOD/init.sh" weights/mine.safetensors)" = weights/mine.safetensors ]
     missing weights/resnet18-f37072fd.pth "is missing"
+    missing weights/resnet50.pth "resnet50-0676ba61.pth or resnet50-19c8e357.pth, or the same tensors as resnet50.safetensors"
+    : >weights/resnet34-b627a593.safetensors
+    [ "$("$METHOD/init.sh" weights/resnet34-b627a593.pth)" = weights/resnet34-b627a593.safetensors ]
     : >weights/resnet18-imagenet.safetensors
     [ "$("$METHOD/init.sh" weights/resnet18-f37072fd.pth)" = weights/resnet18-imagenet.safetensors ]
     # A name with a digest in it is held to it

@@ -81,8 +81,11 @@ static void test_training(void **state) {
     static const struct {
         const char *name;
         size_t parameters;
-    } networks[] = {{"unet-resnet18", 12120615}, {"bisenet-resnet18", 13402984}};
-    for (size_t i = 0; i < 2; i++) {
+    } networks[] = {{"unet-resnet18", 12120615},
+                    {"bisenet-resnet18", 13402984},
+                    {"unet-resnet34", 22228775},
+                    {"bisenet-resnet50", 29027688}};
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
         const char *name = networks[i].name;
         const struct cost train = network_cost(name, GRAPH_TRAIN, 2, 192, true);
         const struct cost folded = network_cost(name, GRAPH_PREDICT, 2, 192, true);

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Makes figures of networks with encoders of torchvision.
+
+usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; without any all of CASES)
+
+NAME-eval.json and NAME-train.json hold what PyTorch computes in float64 on hash-made parameters and inputs: outputs, loss,
+gradients, running statistics. A tensor is described by shape, L2 norm, mean and some elements [flat index, value]; `float32`
+says by how much PyTorch's own float32 is off. tests/parity compares with them. Made with PyTorch 2.15 and torchvision 0.29 on
+a CPU; the decoders are those of tests/gpu/networks.py.
+"""
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "gpu"))
+import networks  # noqa: E402
+
+MASK64 = (1 << 64) - 1
+SAMPLES = 8  # elements of a tensor
+
+# Network: height, width, height and width of the logits; modes.
+CASES = {
+    "unet-resnet50": ((192, 224, 256, 288), ("eval",)),
+    "bisenet-resnet34": ((128, 96, 160, 128), ("train",)),
+}
+
+
+def hash_uniform(name, count):
+    """Numbers in [-1, 1): SplitMix64 of FNV-1a(name) + (i + 1) * golden."""
+    seed = 0xCBF29CE484222325
+    for byte in name.encode():
+        seed = ((seed ^ byte) * 0x100000001B3) & MASK64
+    with np.errstate(over="ignore"):
+        z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(11)).astype(np.float64) * 2.0 ** -52 - 1.0
+
+
+def hash_parameter(name, shape):
+    """A range by name and shape, as tests/parity fills them."""
+    u = hash_uniform(name, math.prod(shape))
+    if name.endswith("running_var"):
+        u = 1 + 0.5 * u
+    elif name.endswith("running_mean"):
+        u = 0.1 * u
+    elif "gamma" in name:
+        u = 0.5 + 0.1 * u
+    elif len(shape) == 4:
+        u = math.sqrt(6 / math.prod(shape[1:])) * u
+    elif name.endswith("weight"):
+        u = 1 + 0.2 * u
+    else:
+        u = 0.1 * u
+    return torch.from_numpy(u.reshape(shape))
+
+
+def of_torchvision(name):
+    """torchvision's network `name` as an encoder: its maps at 1/2 to 1/32, without its last layers."""
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            whole = getattr(torchvision.models, name)(weights=None)
+            for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"):
+                self.add_module(part, getattr(whole, part))
+            self.maxpool, self.widths = whole.maxpool, (64, *(whole.fc.in_features >> i for i in (3, 2, 1, 0)))
+
+        def forward(self, x):
+            at2 = torch.relu(self.bn1(self.conv1(x)))
+            at4 = self.layer1(self.maxpool(at2))
+            at8 = self.layer2(at4)
+            at16 = self.layer3(at8)
+            return at2, at4, at8, at16, self.layer4(at16)
+
+    return Encoder
+
+
+def build(name):
+    decoder, encoder = name.rsplit("-", 1)
+    classes = {"unet": networks.UNet, "bisenet": networks.BiSeNet}
+    return classes[decoder](dropout=0, encoder=of_torchvision(encoder))
+
+
+def heads_of(name, network, x):
+    """The heads' logits, the main one first, and the global one (None: the network has none)."""
+    batch_statistics = network.training
+    network.training = True  # all heads; the layers' own modes are kept
+    heads, any_lesion = network(x)
+    network.training = batch_statistics
+    return heads, any_lesion
+
+
+def run(case, dtype):
+    network = build(case["network"]).to(dtype)
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if not name.endswith("num_batches_tracked"):
+                tensor.copy_(hash_parameter(name, tuple(tensor.shape)))
+    network.train(case["mode"] == "train")
+    shape = (case["batch"], 3, case["height"], case["width"])
+    x = torch.from_numpy(hash_uniform(case["input"], math.prod(shape)).reshape(shape)).to(dtype)
+    masks = torch.zeros(case["batch"], *case["out"])
+    for image, top, bottom, left, right in case["target_boxes"]:
+        masks[image, top:bottom, left:right] = 1
+    heads, any_lesion = heads_of(case["network"], network, x)
+    heads = [networks.resize(head, case["out"]) for head in heads]
+    loss = networks.total_loss(heads, masks)
+    loss.backward()
+    return network, heads, any_lesion, loss
+
+
+def describe(name, tensor):
+    numbers = tensor.detach().double().reshape(-1).numpy()
+    places = np.unique((np.abs(hash_uniform("at:" + name, SAMPLES)) * numbers.size).astype(int) % numbers.size)
+    return {"name": name, "shape": list(tensor.shape), "norm": float(np.linalg.norm(numbers)), "mean": float(numbers.mean()),
+            "at": [[int(i), float(numbers[i])] for i in places]}
+
+
+def error(one, exact):
+    one, exact = one.detach().double(), exact.detach()
+    return ((one - exact).norm() / (exact.norm() + 1e-300)).item()
+
+
+def figures(name, mode, sizes):
+    height, width, down, along = sizes
+    case = {"network": name, "mode": mode, "batch": 2, "height": height, "width": width, "out": [down, along],
+            "input": "input", "target_boxes": [[0, down // 8, down // 2, along // 8, along // 3],
+                                               [1, down // 2, down - 9, along // 2, along // 2 + 31]],
+            "alpha": networks.ALPHA, "lambda_lovasz": networks.LOVASZ, "margin_pos": networks.MARGIN_LESION, "lambda_cls": 0.0}
+    network, heads, any_lesion, loss = run(case, torch.float64)
+    rough, rough_heads, _, rough_loss = run(case, torch.float32)
+    case["loss"] = loss.item()
+    case["outputs"] = [describe(f"head{i}", head) for i, head in enumerate(heads)]
+    if any_lesion is not None:
+        case["outputs"].append(describe("gap", any_lesion))
+    case["float32"] = {"loss": abs(rough_loss.item() / loss.item() - 1), "outputs": max(map(error, rough_heads, heads))}
+    if mode == "train":
+        exact = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+        errors = [error(p.grad, exact[name]) for name, p in rough.named_parameters() if name in exact]
+        case["float32"].update(gradients_median=float(np.median(errors)), gradients_max=max(errors))
+        case["gradients"] = [describe(name, gradient) for name, gradient in exact.items()]
+        case["buffers_after"] = [describe(name, buffer) for name, buffer in network.named_buffers() if buffer.dim() > 0]
+    return case
+
+
+def main():
+    folder, names = sys.argv[1], sys.argv[2:] or CASES
+    for name in names:
+        sizes, modes = CASES[name]
+        for mode in modes:
+            case = figures(name, mode, sizes)
+            with open(os.path.join(folder, f"{name}-{mode}.json"), "w") as file:
+                json.dump(case, file, separators=(",", ":"))
+            print(name, mode, case["float32"], flush=True)
+
+
+if __name__ == "__main__":
+    main()
