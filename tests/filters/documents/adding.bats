@@ -30,7 +30,8 @@ setup_file() {
         [ ! -e "build/$part" ] || cp -a "build/$part" "$TREE/build/$part"
     done
     cd "$TREE" || return 1
-    mapfile -t parts < <(sed -n 's/^###* //p' docs/adding.md)
+    sed -n 's/^###* //p' docs/adding.md >headings
+    mapfile -t parts <headings
     page files "${parts[@]}" | sort -u >written
     keep_operations
     export OPTIMISE=-O1 CUDA=0 PATH=$TREE/bin:$PATH PLEURA_CUDA=$TREE/build/tests/fake-cuda.so
@@ -50,6 +51,7 @@ setup() {
 says() { # says HEADING: runs its commands; what they print is in `said`
     page commands "$1" >commands
     [ -s commands ]
+    echo "$1" >>tried
     bash -eu -o pipefail commands >said 2>&1 || { cat said; return 1; }
 }
 
@@ -137,4 +139,10 @@ says() { # says HEADING: runs its commands; what they print is in `said`
     make build/tests/fake-cuda.so build/tests/unit/ops/operations
     fails 1 "this device has no kernel for silu" train-fold --device cuda --network fcn-plain --batch 2 nothing samples.mpk
     fails 1 "silu has no CUDA kernel" env TRIAL=silu build/tests/unit/ops/operations
+}
+
+@test "the tests above have run all commands of the page" {
+    while read -r heading; do
+        [ -z "$(page commands "$heading")" ] || grep -qxF "$heading" tried
+    done <headings
 }
