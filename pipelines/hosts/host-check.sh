@@ -69,23 +69,30 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
 
 # ---- probabilities
 
-images() { # images SHARDS: id and size of each, as JSON
-    inspect --json "$1/index.mpk" | jq -c 'select(has("id")) | {id, size}'
+samples() { # samples SHARDS [PART]: what is predicted: a header, then of each at least id and size, as JSON
+    local part
+    read -ra part <<<"${2-}"
+    if [ ${#part[@]} -gt 0 ]; then augment -q "$1" "${part[@]}"; else cat "$1/index.mpk"; fi | inspect --json
 }
 
-most_bytes() { # most_bytes SHARDS: of their probabilities
-    images "$1" | jq -n '[inputs | .size[0] * .size[1] * 4 + 4096] | add + 65536'
+images() { # of samples on stdin
+    jq -c 'select(has("id")) | {id, size}'
 }
 
-maps_parts() { # MODEL SHARDS OUT OPTIONS
-    echo "product=$(most_bytes "$2")"
+most_bytes() { # of the probabilities of images on stdin
+    jq -n '[inputs | .size[0] * .size[1] * 4 + 4096] | add + 65536'
 }
 
-check_maps() { # MODEL SHARDS OUT OPTIONS
+maps_parts() { # MODEL SHARDS OUT OPTIONS [PART]
+    echo "product=$(samples "$2" "${5-}" | images | most_bytes)"
+}
+
+check_maps() { # MODEL SHARDS OUT OPTIONS [PART]
     local history most why
-    images "$2" >"$task/images"
-    most=$(most_bytes "$2")
-    history=$(inspect --json "$2/index.mpk" | jq -c 'select(has("pleura")) | .history')
+    samples "$2" "${5-}" >"$task/samples"
+    images <"$task/samples" >"$task/images"
+    most=$(most_bytes <"$task/images")
+    history=$(jq -c 'select(has("pleura")) | .history' "$task/samples")
     why=$(zstd -dcq --memory=128MiB "$product" | head -c $((most + 1)) | inspect --json |
         jq -n -r --slurpfile images "$task/images" --argjson history "$history" --arg version "$(as_recorded predict-fold)" '
             reduce inputs as $line ({count: 0};

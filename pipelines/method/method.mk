@@ -16,8 +16,8 @@ comma := ,
 #: make merge-NAMEN  what merge-NAME gives for submissionN: which images show a lesion; where
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
 #: make submissionN submissions score report                  CSV files, their scores, report.html
-FIXED := xrays survey data submissions score report
-STAGES := $(FIXED) train-% test-% merge-% submission%
+FIXED := xrays survey data submissions score report validate
+STAGES := $(FIXED) train-% test-% validate-% merge-% submission%
 
 quoted = '$(subst ','\'',$1)'
 
@@ -46,8 +46,8 @@ method: programs
 	@+pipelines/method/method.sh $(MAKE) --no-print-directory $(foreach goal,$(WANTED),$(call quoted,$(goal)))
 else
 
-# It has all settings, and which stages there are: TRAINING, TESTING, SUBMISSIONS; SEGMENTING, merges that say where
-# lesions are; NEEDED, the training that submissions are made of.
+# It has all settings, and which stages there are: TRAINING, TESTING, VALIDATING, SUBMISSIONS; SEGMENTING, merges that say
+# where lesions are; NEEDED and NEEDED_VALIDATING, what submissions are made of.
 include $(SETTLED)/config.mk
 # `make -n` shows the stages all the same.
 ifneq ($(notes.missing),)
@@ -56,7 +56,7 @@ endif
 OPTIONS := $(SETTLED)/options
 
 ending = $(patsubst submission%,%,$1)
-TARGETS := $(FIXED) $(TRAINING) $(TESTING) $(SUBMISSIONS) \
+TARGETS := $(FIXED) $(TRAINING) $(TESTING) $(VALIDATING) $(SUBMISSIONS) \
     $(foreach name,$(SUBMISSIONS),$($(name).decide)$(call ending,$(name)) $($(name).segment)$(call ending,$(name)))
 .PHONY: $(TARGETS)
 $(foreach goal,$(filter-out $(TARGETS) $(WORK)/%,$(MAKECMDGOALS)),$(error no stage '$(goal)'; there are $(TARGETS)))
@@ -109,7 +109,7 @@ $(WORK)/init.checked: $(patsubst %,$(OPTIONS)/%,$(TRAINING)) | $(PROGRAMS)
 
 # ---- folds: precious, since a fold that fails must not have make delete what the others made
 models = $(patsubst %,$(WORK)/$1/fold-%.mpk,$($1.members))
-trainer = $(patsubst test-%,train-%,$1)
+trainer = $(patsubst validate-%,train-%,$(patsubst test-%,train-%,$1))
 maps = $(patsubst %,$(WORK)/$1/fold-%.mpk.zst,$($(call trainer,$1).members))
 
 # All stages that are wanted are checked before one begins.

@@ -95,6 +95,11 @@ stages_of() { # stages_of PREFIX: those that WORK has, or had, settings of
     done
 }
 
+fold_stages() { # of which WORK has, or may have, folds
+    stages_of train-
+    stages_of test- | sed 'p; s/^test-/validate-/'
+}
+
 outputs() { # below WORK, all that recipes make, there or not, but for folds and marks
     local merge submission
     printf '%s\n' xrays/sample_submission.csv survey.json {train,test}/index.mpk {train,test}-left-out.csv report.html \
@@ -111,7 +116,7 @@ products() { # of WORK: all that recipes have made, but for marks
     for file in $(outputs); do
         [ ! -f "$WORK/$file" ] || echo "$WORK/$file"
     done
-    for stage in $(stages_of train-) $(stages_of test-); do
+    for stage in $(fold_stages); do
         for file in "$WORK/$stage"/fold-*; do
             [[ ! ${file##*/} =~ ^fold-[0-9]+\.mpk(\.zst)?$ || ! -f $file ]] || echo "$file"
         done

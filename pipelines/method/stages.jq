@@ -1,5 +1,6 @@
 # stages.jq: which stages a configuration has, and what comes of which. What a stage does, its name begins with:
-#   train-NAME   trains a model a fold                    test-NAME        predicts the test images with these
+#   train-NAME   trains a model a fold                    test-NAME        predicts the test images with these; and
+#                                                         validate-NAME, which has no block, the training images
 #   merge-NAME   the mean of test stages' maps            submission...    a CSV file: a merge decides, one segments
 # Names come in the order of config.json.
 
@@ -16,6 +17,7 @@ def segmenting: . as $config | merges | members([$config | .[submissions[]].segm
 def needed_merges: . as $config | merges | members($config | deciding + segmenting);
 def needed_testing: . as $config | testing | members([$config | .[needed_merges[]].stages[]]);
 def trainer: "train-" + .[5:];
+def validator: "validate-" + .[5:];
 def needed_training: . as $config | training | members($config | needed_testing | map(trainer));
 
 # submission1 -> "1"; the decisions for it are those of its merge, with this behind the name

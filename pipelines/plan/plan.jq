@@ -34,15 +34,20 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["
       memory: $m.memory,
       seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step + $checked * ($predict | image))) };
 
-def test($stage): $config[$stage | trainer] as $c | $measured[$stage] as $m
-  | ($images.test * $c.folds) as $maps
-  | { stage: $stage,
-      images: $maps,
+# What the models of a test stage take for so many images each.
+def maps($stage; $each): $config[$stage | trainer].folds as $folds | $measured[$stage] as $m
+  | ($folds * $each) as $maps
+  | { images: $maps,
       flop: ($maps * $measured[$stage | trainer].predict * (if $config[$stage].flip then 2 else 1 end)),
       disk: ($maps * (if $m.trained == 1 then $m.bytes / $m.images else $packed * 2 * $pixels end)),
       estimated: ($m.trained == 0),
       memory: $m.memory,
-      seconds: (rounds($c.folds) * (($m | start) + $images.test * ($m | image))) };
+      seconds: (rounds($folds) * (($m | start) + $each * ($m | image))) };
+def test($stage): {stage: $stage} + maps($stage; $images.test);
+def validate($stage): {stage: ($stage | validator)} + maps($stage; $images.train / $config[$stage | trainer].folds);
+
+def whole: {stage, images, iterations: (.iterations // 0), flop: (.flop // 0), disk: (.disk | round),
+  estimated: (.estimated // false), memory, seconds};
 
 def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($images / $m.images * $m.bytes), memory: $m.memory,
   seconds: ($images / $m.images * $m.seconds) };
@@ -55,12 +60,12 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
     ($config | submissions[] as $name | program(decisions($name); $images.test; $measured["decide " + .[$name].decide])),
     ($config | segmenting[] | program(.; $images.test; $measured["segment " + .])),
     program("submissions"; ($config | submissions | length) * $images.test; $measured.submissions)
-  | {stage, images, iterations: (.iterations // 0), flop: (.flop // 0), disk: (.disk | round),
-     estimated: (.estimated // false), memory, seconds} ] as $stages
+  | whole ] as $stages
+| [validate($config | needed_testing[]) | whole] as $validation
 | { profile: $profile, missing: $config.notes.missing, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
     maps: ($stages | map(select(.stage | startswith("test-"))) |
            {folds: (map(.images) | add / $images.test), bytes: (map(.disk) | add),
-            float16: (map(.images) | add * 2 * $pixels)}), stages: $stages,
+            float16: (map(.images) | add * 2 * $pixels)}), stages: $stages, validation: $validation,
     total: { iterations: ($stages | map(.iterations) | add), flop: ($stages | map(.flop) | add),
              disk: ($stages | map(.disk) | add), memory: ($stages | map(.memory) | max),
              seconds: ($stages | map(.seconds) | add), estimated: ($stages | any(.estimated)) } }
@@ -95,6 +100,8 @@ def notes:
   "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; "
     + "\(merging | map(.name) | listed) stream them in \(merging | map(.m.memory | bytes) | listed).",
   "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
+  "make validate: \(.validation | map(.images) | add | round | grouped) images more, in \(.validation | map(.seconds) | add | time); "
+    + "their maps take \(.validation | map(.disk) | add | bytes).",
   (select(.load > 0.5) | "Other programs were at work (load \(.load)): alone it may be faster."),
   (select(.total.estimated) | "~: no trained model is at hand; its maps are taken to pack to \($packed) of their size (0.35 to 0.8 were seen).");
 

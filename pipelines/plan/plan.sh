@@ -201,7 +201,7 @@ predict_copies() { # predict_copies STAGE TIMES: measures it on all X-rays, so m
     done
     mkdir "$scratch/$1.$2"
     measure at_once "$(copies "train-${1#test-}")" "$here/../method/predict-fold.sh" "$model" "$scratch/half.shards" \
-        "$scratch/$1.$2/SLOT" "$(option "$1.options" 1)" "${again[@]}"
+        "$scratch/$1.$2/SLOT" "$(option "$1.options" 1)" '' "${again[@]}"
 }
 
 measure_testing() { # measure_testing STAGE

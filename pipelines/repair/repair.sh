@@ -125,7 +125,7 @@ check_times() { # check_times JOBLOG: how long folds took, which no program but 
 remembered() { # products that are there, or have a key or a record
     local file
     products
-    for file in "$WORK"/{train,test}-*/fold-*.key; do echo "${file%.key}"; done
+    for file in "$WORK"/{train,test,validate}-*/fold-*.key; do echo "${file%.key}"; done
     for file in "$WORK"/digests/*; do
         [[ $file == *.part || $file == */xrays.files ]] || { file=${file##*/} && echo "$WORK/${file//,//}"; }
     done
@@ -164,9 +164,9 @@ while read -r file; do
     esac
 done < <(remembered | sort -u)
 for folder in "$WORK"/train-*/fold-*.part/; do check_begun "${folder%/}"; done
-for file in "$WORK"/{train,test}-*/joblog; do check_times "$file"; done
+for file in "$WORK"/{train,test,validate}-*/joblog; do check_times "$file"; done
 
-mapfile -t stages < <(stages_of train- && stages_of test-)
+mapfile -t stages < <(fold_stages)
 mapfile -t names < <(outputs)
 foreign "$WORK" .pleura config.json config.mk options digests xrays init.checked train test \
     "${stages[@]}" "${stages[@]/%/.checked}" "${names[@]}" '*.part'

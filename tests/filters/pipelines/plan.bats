@@ -73,6 +73,9 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     stage test-cls-bisenet '.images == 250'
     stage merge-seg '.images == 50'
     stage submissions '.images == 150'
+    # Validation: each model predicts its part of the 20 images
+    jq -e '[.validation[] | [.stage, .images]] == [["validate-seg-unet", 20], ["validate-seg-bisenet", 20], ["validate-cls-bisenet", 20],
+        ["validate-x", 20]] and all(.validation[]; .flop > 0 and .disk > 0 and .seconds > 0)' "$HERE/plan"
     # Maps of 256 x 256 numbers of two bytes
     jq -e '.maps.folds == 12 and .maps.float16 == 12 * 50 * 131072 and .maps.bytes < .maps.float16' "$HERE/plan"
     # A step in training holds weights, moments and gradients at the least; a shard holds each pixel once.
@@ -102,6 +105,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     grep -qE '^total +1,316,000 ' "$HERE/table"
     grep -q 'X-rays (the challenge): 12,047 to learn from, 2,650 of them with a lesion; 3,205 to predict' "$HERE/table"
     grep -q 'maps of 25 folds: .* GiB packed, 9.8 GiB in float16' "$HERE/table"
+    grep -qE '^make validate: 36,141 images more, in .*; their maps take [0-9.]+ GiB' "$HERE/table"
     grep -q '^Work cannot begin yet. init: weights/resnet18-f37072fd.pth is missing' "$HERE/table"
 }
 

@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# Validation: every model's probabilities for the training images that it has not seen, with different numbers of folds.
+
+load ../helpers
+
+setup_file() {
+    WORK=$BATS_FILE_TMPDIR/work
+    WHOLE=$BATS_FILE_TMPDIR/whole
+    export WORK WHOLE
+}
+
+setup() {
+    not_sanitized "the programs that the stages run are tested one by one"
+    HERE=$BATS_TEST_TMPDIR
+    rm -rf "$WORK"
+    cd "$HERE"
+}
+
+# method ARGUMENT...: make with few iterations; the deciding models have three folds, the others two
+method() {
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 WORK="$WORK" PROFILE=demo \
+        synth.{train=17,test=4,side=256,lesions=0.5,format=png} \
+        train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18,side=64,iterations=2,eval-every=2,batch=2} \
+        train-cls-bisenet.{dilate=8,folds=3} merge-{cls,seg}.threshold=0.3 "$@"
+}
+
+copy_of_whole() { # $WORK, of a run that was not disturbed, with its times
+    if [ ! -e "$WHOLE" ]; then
+        method validate >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
+        mv "$WORK" "$WHOLE"
+    fi
+    cp -a "$WHOLE" "$WORK"
+}
+
+unseen() { # unseen STAGE: its probabilities for all training images
+    zstd -dcq "$WORK/validate-$1"/fold-*.mpk.zst
+}
+
+ids() { # of the stream on stdin
+    inspect --json | jq -r '.id // empty'
+}
+
+@test "each image is predicted once, by the model that has not seen it, as it would be in the test set" {
+    copy_of_whole
+    [ ! -e "$WORK/test" ]
+    for stage in seg-unet seg-bisenet cls-bisenet; do
+        folds=$(jq ".\"train-$stage\".folds" "$WORK/config.json")
+        [ "$(find "$WORK/validate-$stage" -name '*.zst' | wc -l)" = "$folds" ]
+        for ((k = 0; k < folds; k++)); do
+            augment -q --fold "$k/$folds" --split val --plain --side 32 "$WORK/train" | ids >part
+            zstd -dcq "$WORK/validate-$stage/fold-$k.mpk.zst" >map
+            ids <map | diff part -
+            predict-fold -q --model "$WORK/train-$stage/fold-$k.mpk" "$WORK/train" | inspect --json |
+                jq -c 'select(.id) | {id, probability}' | grep -F -f part | sort >wanted
+            inspect --json map | jq -c 'select(.id) | {id, probability}' | sort | diff wanted -
+        done
+    done
+}
+
+@test "stages of two and of three folds have one order, so that their probabilities merge" {
+    copy_of_whole
+    unseen seg-unet | ids >order
+    [ "$(sort -u order | wc -l)" = 17 ]
+    unseen cls-bisenet | ids | diff order -
+    merge <(unseen seg-unet) <(unseen cls-bisenet) | ids | diff order -
+}
+
+@test "done is done; a changed number repeats what depends on it; damage is found" {
+    others() {
+        find "$WORK"/{train-*,validate-seg-*} \( -name '*.mpk' -o -name '*.zst' \) -printf '%p %i\n' | sort
+    }
+    copy_of_whole
+    method -q validate
+    before=$(others)
+    inode=$(stat -c %i "$WORK/validate-cls-bisenet/fold-0.mpk.zst")
+    method test-cls-bisenet.flip=true validate 2>/dev/null
+    [ "$(others)" = "$before" ]
+    [ "$(stat -c %i "$WORK/validate-cls-bisenet/fold-0.mpk.zst")" != "$inode" ]
+    cp "$WORK/validate-seg-unet/fold-1.mpk.zst" sound
+    truncate -s -9 "$WORK/validate-seg-unet/fold-1.mpk.zst"
+    echo garbage >"$WORK/validate-seg-bisenet/joblog"
+    echo mine >"$WORK/validate-seg-unet/notes"
+    method repair >says
+    grep -q '/validate-seg-unet/fold-1.mpk.zst: is not what make left there; removed' says
+    grep -q '/validate-seg-bisenet/joblog: is not a job log of GNU parallel; removed' says
+    grep -q '/validate-seg-unet/notes: not of make: left alone' says
+    tail -n 1 says | grep -q ' 2 are damaged and removed, 0 more are to be made, 0 are left alone'
+    method test-cls-bisenet.flip=true validate
+    cmp sound "$WORK/validate-seg-unet/fold-1.mpk.zst"
+}
+
+@test "make -n shows them; on hosts, too; one stage by its name" {
+    method -n validate >table
+    [ "$(grep -c 'train-fold.sh' table)" = 3 ]
+    [ "$(grep -c 'predict-fold.sh' table)" = 3 ]
+    grep -qF -- '--fold {1}/3 --split val --plain --side 64' table
+    echo alpha >hosts.txt
+    method -n HOSTS="$PWD/hosts.txt" validate-cls-bisenet >table
+    [ "$(grep -c '^pipelines/hosts/hosts.sh .*predict-fold.sh' table)" = 1 ]
+    grep -qE '^pipelines/hosts/hosts.sh .*/work/train .*/train-cls-bisenet/fold-2.mpk  *-- parallel' table
+    no grep -q seg-unet table
+    [ ! -e "$WORK" ]
+}
+
+@test "what a host sends back must be of the fold's part" {
+    copy_of_whole
+    mkdir task
+    fold=(pipelines/method/predict-fold.sh "$WORK/train-cls-bisenet/fold-1.mpk" "$WORK/train" "$WORK/validate-cls-bisenet/fold-1"
+        '--batch 4 --precision f32' '--fold 1/3 --split val --plain --side 64')
+    check=$ROOT/pipelines/hosts/host-check.sh
+    cp "$WORK/validate-cls-bisenet/fold-1.mpk.zst" task/product
+    "$check" task "${fold[@]}"
+    [[ $("$check" parts "${fold[@]}") =~ ^product=[0-9]+$ ]]
+    cp "$WORK/validate-cls-bisenet/fold-2.mpk.zst" task/product
+    run "$check" task "${fold[@]}"
+    [ "$status" = 1 ] && [[ $output == "it sent probabilities for other images: "* ]]
+}
