@@ -16,7 +16,7 @@ comma := ,
 #: make merge-NAMEN  what merge-NAME gives for submissionN: which images show a lesion; where
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
 #: make submissionN submissions score report                  CSV files, their scores, report.html
-FIXED := xrays survey data submissions score report validate
+FIXED := xrays survey data submissions score report validate score-validation
 STAGES := $(FIXED) train-% test-% validate-% merge-% submission%
 
 quoted = '$(subst ','\'',$1)'
@@ -146,30 +146,35 @@ $(foreach stage,$(TESTING),$(eval $(call testing,$(stage))))
 # mean in double, since one rounded to float16 may fall on the other side.
 unpacked = $(patsubst %,<(zstd -dcq %),$1)
 merged = $(foreach stage,$($1.stages),$(call maps,$(stage)))
+merged_streams = $(call unpacked,$(call merged,$1))
 
 # A submission's decisions are its own, since the ratio is; submissions with the same segmenting merge take its masks.
-decisions = $(WORK)/$($1.decide)$(call ending,$1).mpk
-masks = $(WORK)/$($1.segment).csv
+# PREFIX: what stands before the products' names, for images that are not the test set.
+decisions = $(WORK)/$2$($1.decide)$(call ending,$1).mpk
+masks = $(WORK)/$2$($1.segment).csv
 
-define submission # NAME
-$($1.decide)$(call ending,$1): $$(call decisions,$1)
-$$(call decisions,$1): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call merged,$($1.decide)) | $$(PROGRAMS)
-	merge --type f8 $$(call unpacked,$$(call merged,$($1.decide))) | \
+# MAPS and STREAMS of a merge are files, and what `merge` reads; SHARDS have the images.
+define submission # NAME PREFIX MAPS STREAMS SHARDS
+$$(call decisions,$1,$2): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call $3,$($1.decide)) | $$(PROGRAMS)
+	merge --type f8 $$(call $4,$($1.decide)) | \
 	    classify --ratio $$($1.ratio) --threshold $$($($1.decide).threshold) -o $$@
 
+$$(WORK)/$2$1.csv: $$(call masks,$1,$2) $$(call decisions,$1,$2) $$(WORK)/$5/index.mpk | $$(PROGRAMS)
+	rle-decode --sizes $$(WORK)/$5/index.mpk $$< | rle-encode --decisions $$(call decisions,$1,$2) -o $$@
+endef
+define segmenting # MERGE PREFIX MAPS STREAMS
+$$(WORK)/$2$1.csv: $$(call $3,$1) $$(OPTIONS)/$1 | $$(PROGRAMS)
+	merge --type f8 $$(call $4,$1) | rle-encode --threshold $$($1.threshold) -o $$@
+endef
+$(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name),,merged,merged_streams,test)))
+$(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),,merged,merged_streams)))
+
+define submitting # NAME
+$($1.decide)$(call ending,$1): $$(call decisions,$1)
 $($1.segment)$(call ending,$1): $$(call masks,$1)
-
 $1: $$(WORK)/$1.csv
-$$(WORK)/$1.csv: $$(call masks,$1) $$(call decisions,$1) $$(WORK)/test/index.mpk | $$(PROGRAMS)
-	rle-decode --sizes $$(WORK)/test/index.mpk $$< | rle-encode --decisions $$(call decisions,$1) -o $$@
 endef
-$(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name))))
-
-define segmenting # MERGE
-$$(WORK)/$1.csv: $$(call merged,$1) $$(OPTIONS)/$1 | $$(PROGRAMS)
-	merge --type f8 $$(call unpacked,$$(call merged,$1)) | rle-encode --threshold $$($1.threshold) -o $$@
-endef
-$(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge))))
+$(foreach name,$(SUBMISSIONS),$(eval $(call submitting,$(name))))
 
 submissions: $(SUBMISSIONS)
 

@@ -39,4 +39,5 @@ def synth: [
     line("\($stage).validation"; validation),
     line("\($stage).options"; train)),
 (testing[] as $stage | .[$stage] | line("\($stage).options"; predict)),
+(needed_testing[] as $stage | line("\($stage | validator).merge"; first_merge($stage))),
 (select(.synth) | line("synth.options"; .synth | synth))

@@ -101,14 +101,17 @@ fold_stages() { # of which WORK has, or may have, folds
 }
 
 outputs() { # below WORK, all that recipes make, there or not, but for folds and marks
-    local merge submission
+    local set merge submission stage
     printf '%s\n' xrays/sample_submission.csv survey.json {train,test}/index.mpk {train,test}-left-out.csv report.html \
-        {,score-}empty.csv score-empty.json
-    for submission in $(stages_of submission); do
-        printf '%s\n' {,score-}"$submission".csv "score-$submission.json"
-        for merge in $(stages_of merge-); do echo "$merge${submission#submission}.mpk"; done
+        {,score-}empty.csv score-empty.json validation-truth.csv
+    for set in '' validation-; do
+        for submission in $(stages_of submission); do
+            printf '%s\n' {,score-}"$set$submission".csv "score-$set$submission.json"
+            for merge in $(stages_of merge-); do echo "$set$merge${submission#submission}.mpk"; done
+        done
+        for merge in $(stages_of merge-); do echo "$set$merge.csv"; done
     done
-    for merge in $(stages_of merge-); do echo "$merge.csv"; done
+    for stage in $(stages_of test- | sed 's/^test-/validate-/'); do printf '%s\n' {,score-}"$stage".csv "score-$stage.json"; done
 }
 
 products() { # of WORK: all that recipes have made, but for marks

@@ -18,6 +18,7 @@ def needed_merges: . as $config | merges | members($config | deciding + segmenti
 def needed_testing: . as $config | testing | members([$config | .[needed_merges[]].stages[]]);
 def trainer: "train-" + .[5:];
 def validator: "validate-" + .[5:];
+def first_merge($stage): [needed_merges[] as $merge | select(.[$merge].stages | index($stage)) | $merge][0];
 def needed_training: . as $config | training | members($config | needed_testing | map(trainer));
 
 # submission1 -> "1"; the decisions for it are those of its merge, with this behind the name

@@ -26,7 +26,7 @@ method() {
 
 copy_of_whole() { # $WORK, of a run that was not disturbed, with its times
     if [ ! -e "$WHOLE" ]; then
-        method validate >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
+        method score-validation >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
         mv "$WORK" "$WHOLE"
     fi
     cp -a "$WHOLE" "$WORK"
@@ -87,6 +87,32 @@ ids() { # of the stream on stdin
     tail -n 1 says | grep -q ' 2 are damaged and removed, 0 more are to be made, 0 are left alone'
     method test-cls-bisenet.flip=true validate
     cmp sound "$WORK/validate-seg-unet/fold-1.mpk.zst"
+}
+
+@test "scores: of the masks that the thresholds and the ratio make of the mean of each stage's unseen probabilities" {
+    copy_of_whole
+    cd "$WORK"
+    for row in validate-{seg-unet,seg-bisenet,cls-bisenet} validation-submission{1,2}; do
+        grep -qE "^$row +0" "$BATS_FILE_TMPDIR/says"
+        jq -e '.images == 17' "score-$row.json"
+    done
+    # The truth is that of the labels
+    score --json --sizes train/index.mpk xrays/train-rle.csv validation-truth.csv | jq -e '.dice == 1 and .images == 17'
+    # A stage alone, and the submission
+    unseen seg-unet | rle-encode --threshold 0.3 | cmp - validate-seg-unet.csv
+    merge --type f8 <(unseen seg-unet) <(unseen seg-bisenet) >"$HERE/mean"
+    jq -n -e --slurpfile mean <(inspect --json "$HERE/mean") --slurpfile one <(unseen seg-unet | inspect --json) \
+        --slurpfile other <(unseen seg-bisenet | inspect --json) 'def maps: map(select(.id) | {(.id): .probability.mean}) | add;
+            [$mean, $one, $other | maps] as [$mean, $one, $other] | ($mean | length) == 17 and
+            all($mean | keys[]; $mean[.] - ($one[.] + $other[.]) / 2 | fabs < 1e-9)'
+    unseen cls-bisenet | classify --ratio 0.38 --threshold 0.3 -o "$HERE/decisions"
+    rle-encode --threshold 0.3 --decisions "$HERE/decisions" "$HERE/mean" >"$HERE/masks"
+    cmp "$HERE/masks" validation-submission1.csv
+    score --json --sizes train/index.mpk xrays/train-rle.csv "$HERE/masks" | jq 'del(.weight_non_empty)' >"$HERE/score"
+    jq 'del(.weight_non_empty)' score-validation-submission1.json | diff "$HERE/score" -
+    # Damage to these is found, too
+    truncate -s -1 validation-{truth,submission2,merge-seg}.csv score-validate-seg-unet.json
+    method repair | tail -n 1 | grep -q ' sound, 4 are damaged and removed, 0 more are to be made, 0 are left alone'
 }
 
 @test "make -n shows them; on hosts, too; one stage by its name" {
