@@ -244,20 +244,30 @@ static void add_tables(struct table *table, struct options *options) {
                                          .argument = optimizer_choices(),
                                          .help = "what changes the weights by their gradients",
                                          .trace = OPTION_RECORDED};
-    const struct option_row clip = {
-        .name = "clip",
-        .type = OPTION_NUMBER,
-        .target = &options->train.optimizer.clip,
-        .argument = "NORM",
-        .help = "before an update all gradients are multiplied so that their norm is at most this, "
-                "and the log tells what it was; 0: they are not",
-        .minimum = 0,
-        .maximum = 1e9,
-        .trace = OPTION_RECORDED};
+    const struct option_row others[] = {
+        {.name = "clip",
+         .type = OPTION_NUMBER,
+         .target = &options->train.optimizer.clip,
+         .argument = "NORM",
+         .help = "before an update all gradients are multiplied so that their norm is at most "
+                 "this, and the log tells what it was; 0: they are not",
+         .minimum = 0,
+         .maximum = 1e9,
+         .trace = OPTION_RECORDED},
+        {.name = "ema",
+         .type = OPTION_NUMBER,
+         .target = &options->train.optimizer.average,
+         .argument = "DECAY",
+         .help = "what an update leaves of an exponential moving average of the weights, which is "
+                 "evaluated and kept as the best in their place; 0: there is none",
+         .minimum = 0,
+         .maximum = 0.99999,
+         .trace = OPTION_RECORDED},
+    };
     table->count += loss_rows(&options->train.loss, &table->rows[table->count]);
     add_rows(table, &optimizer, 1);
     table->count += optimizer_rows(&options->train.optimizer, &table->rows[table->count]);
-    add_rows(table, &clip, 1);
+    add_rows(table, others, COUNT_OF(others));
 }
 
 // Where a run begins, and what it draws.

@@ -35,8 +35,12 @@ __global__ void update_parameters(const struct optimizer_update update) {
         for (int k = 0; k < RULE::MOMENTS; k++) {
             moments[k] = update.moments[k][i];
         }
-        update.parameters[i] =
+        const float parameter =
             RULE::update(coefficients.values, update.parameters[i], gradient, moments);
+        update.parameters[i] = parameter;
+        if (update.average != NULL) {
+            update.average[i] += update.gain * (parameter - update.average[i]);
+        }
         for (int k = 0; k < RULE::MOMENTS; k++) {
             update.moments[k][i] = moments[k];
         }

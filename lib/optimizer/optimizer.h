@@ -51,10 +51,11 @@ extern const struct optimizer_rule *const optimizer_rules[OPTIMIZERS];
 struct optimizer_options {
     enum optimizer_index index;
     double values[OPTIMIZERS][MAX_OPTIMIZER_SETTINGS];
-    double clip; // the greatest norm of all gradients together; 0: they are taken as they are
+    double clip;    // the greatest norm of all gradients together; 0: they are taken as they are
+    double average; // what an update leaves of the parameters' moving average; 0: there is none
 };
 
-// The first of the table, with the settings' usual values, and no clipping.
+// The first of the table, with the settings' usual values, no clipping and no average.
 struct optimizer_options optimizer_options_usual(void);
 
 // "radam|...", for an option.
@@ -80,6 +81,8 @@ struct optimizer_update {
     double clip;                // see struct optimizer_options; where it is above 0:
     double *norm_parts;         // scratch memory, NORM_PARTS numbers
     struct gradient_norm *norm; // answer
+    float *average;             // the parameters' moving average, or NULL: after the update
+    float gain;                 // average += gain * (parameter - average)
 };
 
 // Updates on the CPU and clears the gradients. The result is the same for any number of threads.

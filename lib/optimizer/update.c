@@ -76,6 +76,12 @@ VECTORISED static void scale(float *numbers, size_t count, float factor) {
     }
 }
 
+VECTORISED static void follow(float *average, const float *parameters, size_t count, float gain) {
+    for (size_t i = 0; i < count; i++) {
+        average[i] += gain * (parameters[i] - average[i]);
+    }
+}
+
 static void update_block(const struct optimizer_update *update,
                          const struct optimizer_coefficients *coefficients, size_t first,
                          size_t count) {
@@ -89,6 +95,9 @@ static void update_block(const struct optimizer_update *update,
     }
     rule->update(coefficients, update->parameters + first, update->gradients + first, moments,
                  count);
+    if (update->average != NULL) {
+        follow(update->average + first, update->parameters + first, count, update->gain);
+    }
     memset(update->gradients + first, 0, count * sizeof *update->gradients);
 }
 

@@ -17,6 +17,10 @@ static bool allocate(struct optimizer *optimizer) {
         optimizer->norm = calls->alloc(backend, sizeof *optimizer->norm);
         whole = whole && optimizer->norm_parts != NULL && optimizer->norm != NULL;
     }
+    if (optimizer->options.average > 0) {
+        optimizer->average = calls->alloc(backend, bytes);
+        whole = whole && optimizer->average != NULL;
+    }
     for (size_t i = 0; i < optimizer_rule_of(optimizer)->moments && whole; i++) {
         optimizer->moments[i] = calls->alloc(backend, bytes);
         whole = optimizer->moments[i] != NULL;
@@ -48,6 +52,15 @@ void optimizer_close(struct optimizer *optimizer) {
     calls->release(optimizer->backend, optimizer->bad);
     calls->release(optimizer->backend, optimizer->norm_parts);
     calls->release(optimizer->backend, optimizer->norm);
+    calls->release(optimizer->backend, optimizer->average);
+}
+
+void optimizer_start_average(const struct optimizer *optimizer) {
+    if (optimizer->average != NULL) {
+        optimizer->backend->calls->copy(
+            optimizer->backend, optimizer->average, executor_values(optimizer->executor),
+            executor_learned_count(optimizer->executor) * sizeof(float));
+    }
 }
 
 void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
@@ -71,7 +84,9 @@ void optimizer_queue(const struct optimizer *optimizer) {
                                       .bad = optimizer->bad,
                                       .clip = optimizer->options.clip,
                                       .norm_parts = optimizer->norm_parts,
-                                      .norm = optimizer->norm};
+                                      .norm = optimizer->norm,
+                                      .average = optimizer->average,
+                                      .gain = (float)(1 - optimizer->options.average)};
     for (size_t i = 0; i < MAX_MOMENTS; i++) {
         update.moments[i] = optimizer->moments[i];
     }

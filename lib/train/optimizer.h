@@ -14,6 +14,7 @@ struct optimizer {
     int64_t *bad;               // on the device, as the next: see struct optimizer_update
     double *norm_parts;         // with clipping
     struct gradient_norm *norm; // with clipping
+    float *average;             // like a moment, or NULL
     int64_t steps;              // taken so far
 };
 
@@ -23,6 +24,9 @@ CHECKED bool optimizer_open(struct optimizer *optimizer, const struct optimizer_
                             struct backend *backend, struct graph *graph, struct executor *executor,
                             struct error *error);
 void optimizer_close(struct optimizer *optimizer);
+
+// Lets the moving average, if there is one, begin as the parameters are.
+void optimizer_start_average(const struct optimizer *optimizer);
 
 // One step with the gradients that have been gathered, which are then cleared: begin, then
 // queue, always the same work. `decay` goes to convolutions' weights only. The network is to be

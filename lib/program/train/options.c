@@ -91,6 +91,9 @@ static void check_schedule(const struct trainer_options *options) {
 void train_options_check(const struct trainer_options *options) {
     check_loss(&options->loss);
     check_schedule(options);
+    if (options->optimizer.average > 0 && options->validation == NULL) {
+        die_usage("--ema keeps averages in best.mpk, and needs --val");
+    }
     for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
         const struct optimizer_rule *rule = optimizer_rules[i];
         for (int k = 0; k < MAX_OPTIMIZER_SETTINGS && i != options->optimizer.index; k++) {

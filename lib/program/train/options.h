@@ -13,7 +13,8 @@ size_t loss_rows(struct loss_options *loss, struct option_row *rows);
 size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows);
 
 // Refuses what cannot be meant, as wrong usage: settings of an optimiser that is not chosen
-// or of an optional term of weight 0, a loss of no term, and settings of another schedule.
+// or of an optional term of weight 0, a loss of no term, settings of another schedule,
+// and an average that nothing would keep.
 void train_options_check(const struct trainer_options *options);
 
 // Rows of the learning rate's schedule.

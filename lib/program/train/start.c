@@ -104,4 +104,5 @@ void trainer_start(struct trainer *trainer, const struct start_options *options)
         die("--skipped: there is no %s to go on from", last);
     }
     start_parameters(trainer, options->init);
+    optimizer_start_average(&trainer->optimizer);
 }

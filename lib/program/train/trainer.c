@@ -180,7 +180,7 @@ static void check(struct training_run *run) {
     const struct optimizer *optimizer = &trainer->optimizer;
     struct error error;
     if (!parameters_copy(optimizer->backend, trainer->check_executor, trainer->check_graph,
-                         optimizer->executor, optimizer->graph, &error)) {
+                         optimizer->executor, optimizer->graph, optimizer->average, &error)) {
         die("%s", error.text);
     }
     const struct scores scores =

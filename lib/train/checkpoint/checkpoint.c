@@ -9,24 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char gradient_name[] = "gradient";
-
-// All arrays of a run, on this side: parameters; what the optimiser keeps of the learned ones, and
-// behind it the gradients gathered so far.
+// All arrays of a run, on this side: parameters; what the optimiser keeps of the learned ones,
+// behind it the gradients gathered so far, and last the moving average, if there is one.
+enum { MAX_KEPT = MAX_MOMENTS + 2 };
 struct arrays {
     float *values;
     size_t kept; // arrays in `learned`
-    float *learned[MAX_MOMENTS + 1];
+    float *learned[MAX_KEPT];
 };
 
 static const char *learned_name(const struct optimizer_rule *rule, size_t index) {
-    return index < rule->moments ? rule->moment[index].name : gradient_name;
+    return index < rule->moments    ? rule->moment[index].name
+           : index == rule->moments ? "gradient"
+                                    : "average";
 }
 
 // The device's array of that index.
 static float *learned_on_device(const struct optimizer *optimizer, size_t index) {
-    return index < optimizer_rule_of(optimizer)->moments ? optimizer->moments[index]
-                                                         : executor_gradients(optimizer->executor);
+    const size_t moments = optimizer_rule_of(optimizer)->moments;
+    return index < moments    ? optimizer->moments[index]
+           : index == moments ? executor_gradients(optimizer->executor)
+                              : optimizer->average;
 }
 
 static void free_all(struct arrays *arrays) {
@@ -50,7 +53,8 @@ static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
     const size_t learned = executor_learned_count(optimizer->executor);
     *arrays = (struct arrays){.values = fetch(optimizer, executor_values(optimizer->executor),
                                               executor_value_count(optimizer->executor)),
-                              .kept = optimizer_rule_of(optimizer)->moments + 1};
+                              .kept = optimizer_rule_of(optimizer)->moments + 1 +
+                                      (optimizer->average != NULL)};
     bool whole = arrays->values != NULL;
     for (size_t i = 0; i < arrays->kept; i++) {
         arrays->learned[i] = fetch(optimizer, learned_on_device(optimizer, i), learned);
@@ -105,8 +109,8 @@ static bool write_optimizer(struct stream_writer *writer, const struct optimizer
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         char id[NAME_SIZE + sizeof CHECKPOINT_OPTIMIZER];
-        struct tensor tensors[MAX_MOMENTS + 1];
-        struct field fields[MAX_MOMENTS + 1];
+        struct tensor tensors[MAX_KEPT];
+        struct field fields[MAX_KEPT];
         if (!graph_role_is_learned(parameter->role)) {
             continue;
         }
@@ -130,6 +134,10 @@ bool training_write(struct sink sink, const struct optimizer *optimizer,
     struct arrays arrays;
     if (!fetch_all(optimizer, &arrays, error)) {
         return false;
+    }
+    if (!resumable && optimizer->average != NULL) {
+        memcpy(arrays.values, arrays.learned[arrays.kept - 1],
+               executor_learned_count(optimizer->executor) * sizeof(float));
     }
     struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
     const bool written = writer != NULL &&

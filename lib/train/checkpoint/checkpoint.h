@@ -6,7 +6,8 @@
 #include "train/optimizer.h"
 
 // Writes a checkpoint: parameters, with `resumable` also what the optimiser remembers and the
-// gradients gathered so far, and the state.
+// gradients gathered so far, and the state. Without it the learned ones are their moving average,
+// if there is one.
 CHECKED bool training_write(struct sink sink, const struct optimizer *optimizer,
                             const struct training_state *state, bool resumable,
                             const struct history *history, struct error *error);

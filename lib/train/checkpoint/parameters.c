@@ -236,9 +236,14 @@ static bool copy_values(float *to, const struct graph *to_graph, const float *fr
 }
 
 bool parameters_copy(struct backend *backend, struct executor *to, const struct graph *to_graph,
-                     struct executor *from, const struct graph *from_graph, struct error *error) {
+                     struct executor *from, const struct graph *from_graph, const float *learned,
+                     struct error *error) {
     float *source = host_values(backend, from, error);
     float *values = source != NULL ? host_values(backend, to, error) : NULL;
+    if (source != NULL && learned != NULL) {
+        backend->calls->get(backend, source, learned,
+                            executor_learned_count(from) * sizeof *source);
+    }
     const bool copied = values != NULL && copy_values(values, to_graph, source, from_graph, error);
     free(source);
     if (copied) {

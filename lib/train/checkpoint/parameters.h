@@ -45,9 +45,11 @@ CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              struct executor *executor, const struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);
 
-// Copies one network's values to another of the same parameters.
+// Copies one network's values to another of the same parameters. `learned`: on the device, what is
+// copied in place of the learned ones, in their order; NULL: they themselves.
 CHECKED bool parameters_copy(struct backend *backend, struct executor *to,
                              const struct graph *to_graph, struct executor *from,
-                             const struct graph *from_graph, struct error *error);
+                             const struct graph *from_graph, const float *learned,
+                             struct error *error);
 
 #endif

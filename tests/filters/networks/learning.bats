@@ -123,3 +123,24 @@ rates() { # rates DIR: of the updates
     fails 2 "needs --val" train-fold -n bisenet-resnet18 --schedule plateau "$HERE/none" train.mpk
     [ ! -e "$HERE/none" ]
 }
+
+values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
+    inspect --json "$1" | jq -c "select(.id and (.id | test(\"^(?!optimizer/|state).*${2:-}\")))"
+}
+
+@test "--ema: the average is evaluated and kept as the best; the run itself is as without it" {
+    usual_run
+    goes_on averaged --ema 0.5
+    cmp <(numbers usual) <(numbers "$HERE/averaged")
+    cmp <(values usual/last.mpk) <(values "$HERE/averaged/last.mpk")
+    inspect "$HERE/averaged/last.mpk" | grep -q ' average '
+    no grep -q ' average ' <(inspect usual/last.mpk)
+    # Norms' running statistics are the run's.
+    learn "$HERE/once" --ema 0.5 --iterations 4 --eval-every 4
+    learn "$HERE/plain" --iterations 4 --eval-every 4
+    cmp <(values "$HERE/plain/best.mpk" running) <(values "$HERE/once/best.mpk" running)
+    no cmp -s <(values "$HERE/plain/best.mpk" weight) <(values "$HERE/once/best.mpk" weight)
+    predict-fold -q -m "$HERE/once/best.mpk" val.mpk | inspect --check
+    fails 2 "needs --val" train-fold -n bisenet-resnet18 --ema 0.9 "$HERE/none" train.mpk
+    [ ! -e "$HERE/none" ]
+}

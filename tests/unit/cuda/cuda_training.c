@@ -253,6 +253,8 @@ static struct learner open_learner(const char *device, enum optimizer_index inde
         .clip = clip,
         .norm_parts = device_copy(learner.backend, NULL, NORM_PARTS * sizeof(double)),
         .norm = device_copy(learner.backend, NULL, sizeof(struct gradient_norm)),
+        .average = device_copy(learner.backend, numbers, sizeof numbers),
+        .gain = 0.25F,
     };
     for (size_t i = 0; i < optimizer_rules[index]->moments; i++) {
         learner.update.moments[i] = device_copy(learner.backend, NULL, sizeof numbers);
@@ -270,6 +272,7 @@ static void close_learner(struct learner *learner) {
     calls->release(learner->backend, learner->update.bad);
     calls->release(learner->backend, learner->update.norm_parts);
     calls->release(learner->backend, learner->update.norm);
+    calls->release(learner->backend, learner->update.average);
     calls->release(learner->backend, learner->coefficients);
     backend_close(learner->backend);
 }
@@ -300,9 +303,15 @@ static int64_t learn(struct learner *learner, int64_t step, size_t bad) {
     return found;
 }
 
-// What 12 steps make of the parameters; the gradients are cleared.
+// What 12 steps make of a learner.
+struct learned {
+    float parameters[COUNT], average[COUNT];
+    struct gradient_norm norm;
+};
+
+// The gradients are cleared.
 static void learn_twelve(const char *device, enum optimizer_index index, double clip,
-                         float *parameters, struct gradient_norm *norm) {
+                         struct learned *learned) {
     static float gradients[COUNT];
     static const float zeros[COUNT];
     struct learner learner = open_learner(device, index, clip);
@@ -310,24 +319,29 @@ static void learn_twelve(const char *device, enum optimizer_index index, double 
     for (int64_t step = 1; step <= 12; step++) {
         assert_int_equal(learn(&learner, step, COUNT), INT64_MAX);
     }
-    calls->get(learner.backend, parameters, learner.update.parameters, COUNT * sizeof *parameters);
+    calls->get(learner.backend, learned->parameters, learner.update.parameters, sizeof gradients);
+    calls->get(learner.backend, learned->average, learner.update.average, sizeof gradients);
     calls->get(learner.backend, gradients, learner.update.gradients, sizeof gradients);
-    calls->get(learner.backend, norm, learner.update.norm, sizeof *norm);
+    calls->get(learner.backend, &learned->norm, learner.update.norm, sizeof learned->norm);
     assert_memory_equal(gradients, zeros, sizeof zeros);
     close_learner(&learner);
 }
 
 static void compare_learners(enum optimizer_index index, double clip) {
-    static float parameters[DEVICES][COUNT];
-    struct gradient_norm norms[DEVICES];
+    static struct learned learned[DEVICES];
+    const size_t rest = COUNT - DECAYING;
     for (int device = 0; device < DEVICES; device++) {
-        learn_twelve(devices[device], index, clip, parameters[device], &norms[device]);
+        learn_twelve(devices[device], index, clip, &learned[device]);
     }
-    assert_true(distance(parameters[1], parameters[0], DECAYING) <= 1e-6);
-    assert_true(distance(parameters[1] + DECAYING, parameters[0] + DECAYING, COUNT - DECAYING) <=
-                1e-6);
-    assert_true(fabs(norms[1].norm - norms[0].norm) <= 1e-12 * norms[0].norm);
-    assert_true((norms[0].norm > 0) == (clip > 0));
+    const float *ours = learned[1].parameters;
+    const float *wanted = learned[0].parameters;
+    assert_true(distance(ours, wanted, DECAYING) <= 1e-6);
+    assert_true(distance(ours + DECAYING, wanted + DECAYING, rest) <= 1e-6);
+    assert_true(distance(learned[1].average, learned[0].average, COUNT) <= 1e-6);
+    assert_true(distance(learned[0].average, wanted, COUNT) > 1e-3);
+    const double norm = learned[0].norm.norm;
+    assert_true(fabs(learned[1].norm.norm - norm) <= 1e-12 * norm);
+    assert_true((norm > 0) == (clip > 0));
 }
 
 static void the_optimisers_agree(void **state) {

@@ -97,6 +97,7 @@ static formula *formula_of(enum optimizer_index index) {
 struct learner {
     float parameters[COUNT], gradients[COUNT], moments[MAX_MOMENTS][COUNT];
     struct exact exact[COUNT];
+    float *average; // or NULL
 };
 
 // Gradients that a run may have: of all sizes, some of them 0.
@@ -133,7 +134,9 @@ static double take_step(struct learner *learner, enum optimizer_index index, int
                                       .bad = &bad,
                                       .clip = clip,
                                       .norm_parts = norm_parts,
-                                      .norm = &norm};
+                                      .norm = &norm,
+                                      .average = learner->average,
+                                      .gain = 0.1F};
     for (size_t i = 0; i < rule->moments; i++) {
         update.moments[i] = learner->moments[i];
     }
@@ -243,6 +246,27 @@ static void gradients_are_clipped_by_the_norm_of_all(void **state) {
     }
 }
 
+static void an_average_follows_the_parameters(void **state) {
+    static struct learner learner;
+    static float average[COUNT];
+    static double exact[COUNT];
+    const struct optimizer_options options = optimizer_options_usual();
+    (void)state;
+    start(&learner);
+    memcpy(average, learner.parameters, sizeof average);
+    for (size_t i = 0; i < COUNT; i++) {
+        exact[i] = (double)average[i];
+    }
+    learner.average = average;
+    for (int64_t step = 1; step <= STEPS; step++) {
+        take_step(&learner, OPTIMIZER_adam, step, options.values[OPTIMIZER_adam], 2, 0);
+        for (size_t i = 0; i < COUNT; i++) {
+            exact[i] = 0.9 * exact[i] + 0.1 * learner.exact[i].parameter;
+            assert_true(fabs((double)average[i] - exact[i]) <= 2e-6);
+        }
+    }
+}
+
 static void the_table_is_whole(void **state) {
     (void)state;
     for (enum optimizer_index i = 0; i < OPTIMIZERS; i++) {
@@ -281,6 +305,7 @@ int main(void) {
         cmocka_unit_test(updates_are_those_of_the_formula),
         cmocka_unit_test(updates_are_those_of_torch),
         cmocka_unit_test(gradients_are_clipped_by_the_norm_of_all),
+        cmocka_unit_test(an_average_follows_the_parameters),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
         cmocka_unit_test(the_table_is_whole),
         cmocka_unit_test(a_device_without_an_optimiser_is_told_by_name),

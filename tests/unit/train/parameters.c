@@ -275,14 +275,14 @@ static void values_are_copied_by_name(void **state) {
     struct error error;
     start(&larger, 3);
     assert_true(parameters_copy(smaller.backend, smaller.executor, smaller.graph, larger.executor,
-                                larger.graph, &error));
+                                larger.graph, NULL, &error));
     for (int i = 0; i < graph_parameter_count(smaller.graph); i++) {
         const struct parameter *parameter = graph_parameter_at(smaller.graph, i);
         assert_memory_equal(values_of(&smaller, parameter->name),
                             values_of(&larger, parameter->name), parameter->count * sizeof(float));
     }
     assert_false(parameters_copy(larger.backend, larger.executor, larger.graph, smaller.executor,
-                                 smaller.graph, &error));
+                                 smaller.graph, NULL, &error));
     assert_string_equal(error.text, "parameter aux.weight is not in both networks");
     end(&larger);
     end(&smaller);
