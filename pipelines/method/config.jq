@@ -15,7 +15,7 @@ def train: {
   accumulate: of("train-fold"), rate: of("train-fold"), decay: of("train-fold"), margin: of("train-fold"),
   "lambda-cls": of("train-fold"), alpha: of("train-fold"), dropout: of("train-fold"), keep: of("train-fold"),
   "eval-every": of("train-fold"), precision: of("train-fold"), seed: of("train-fold")
-};
+} + (learning | map({(.): of("train-fold")}) | add);
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {
@@ -144,7 +144,7 @@ object("it")
 | .data |= (.train |= list | .test |= list | check_data
     | map_values(if type == "array" then map(path) else path end))
 | . as $config
-| reduce (keys_unsorted - ["synth"])[] as $stage (.; (schema($stage) | keys - ($config[$stage] | keys))[0] as $missing
+| reduce (keys_unsorted - ["synth"])[] as $stage (.; (schema($stage) | keys - learning - ($config[$stage] | keys))[0] as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
 | check_stages
 | {notes: {data: "", init: "", missing: []}} + .

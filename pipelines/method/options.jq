@@ -19,7 +19,8 @@ def validation: [ "--side", .side, flag(.images == "lesion"; "--lesion-only") ] 
 def train: [
   "--network", .network, "--iterations", .iterations, "--batch", .batch, "--accumulate", .accumulate,
   "--rate", .rate, "--decay", .decay, "--margin", .margin, "--lambda-cls", ."lambda-cls", "--alpha", .alpha,
-  "--dropout", .dropout, "--keep", .keep, "--eval-every", ."eval-every", "--precision", .precision ] | words;
+  "--dropout", .dropout, "--keep", .keep, "--eval-every", ."eval-every", "--precision", .precision,
+  (. as $stage | learning[] | select(in($stage)) | ["--" + ., $stage[.]]) ] | words;
 def predict: [ "--batch", .batch, "--precision", .precision, flag(.flip; "--flip") ] | words;
 def synth: [
   "--train", .train, "--test", .test, "--lesions", .lesions, "--area", .area, "--contrast", .contrast,

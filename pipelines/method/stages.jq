@@ -29,3 +29,9 @@ def decisions($submission): .[$submission].decide + ($submission | ending);
 def help: . as $config | "", "stages of config.json:", "  " + (training, testing | join(" ")),
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment
     | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));
+
+# What a training stage may say beside what it must: options of train-fold of the same name.
+def learning: [
+  "optimizer", "radam-beta1", "radam-beta2", "radam-epsilon", "adam-beta1", "adam-beta2", "adam-epsilon", "adamw-beta1",
+  "adamw-beta2", "adamw-epsilon", "sgd-momentum", "bce", "bce-balance", "lovasz", "focal", "focal-gamma", "dice",
+  "dice-smoothing", "schedule", "warm-up", "cycles", "cycle-factor", "plateau-factor", "plateau-patience", "clip", "ema"];

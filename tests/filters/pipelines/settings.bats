@@ -178,3 +178,15 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     synth -q --train 8 --test 2 --lesions 0.5 --area 0.045 --contrast 0.12 --side 64 --format png --seed 9 here
     diff -r here "$WORK/xrays"
 }
+
+@test "a training stage may name any setting of how train-fold learns, and is as it was where it does not" {
+    method -n train-seg-bisenet >usual
+    no grep -q -e --optimizer usual
+    method -n train-seg-bisenet train-seg-bisenet.{optimizer=sgd,sgd-momentum=0.8,focal=4,schedule=plateau,ema=0.9} >named
+    grep -q -e '--precision f32 --optimizer sgd --sgd-momentum 0.8 --focal 4 --schedule plateau --ema 0.9"' named
+    fails 2 'train-seg-bisenet.optimizer: "lion" is not radam or adam' method -n train-seg-bisenet train-seg-bisenet.optimizer=lion
+    # Each name is an option.
+    jq -L "$ROOT/pipelines/method" -n -r 'include "stages"; learning[]' >names
+    train-fold --options | jq -r 'keys[]' >options
+    [ "$(grep -c -x -F -f options names)" = "$(wc -l <names)" ]
+}
