@@ -244,30 +244,10 @@ static void add_tables(struct table *table, struct options *options) {
                                          .argument = optimizer_choices(),
                                          .help = "what changes the weights by their gradients",
                                          .trace = OPTION_RECORDED};
-    const struct option_row others[] = {
-        {.name = "clip",
-         .type = OPTION_NUMBER,
-         .target = &options->train.optimizer.clip,
-         .argument = "NORM",
-         .help = "before an update all gradients are multiplied so that their norm is at most "
-                 "this, and the log tells what it was; 0: they are not",
-         .minimum = 0,
-         .maximum = 1e9,
-         .trace = OPTION_RECORDED},
-        {.name = "ema",
-         .type = OPTION_NUMBER,
-         .target = &options->train.optimizer.average,
-         .argument = "DECAY",
-         .help = "what an update leaves of an exponential moving average of the weights, which is "
-                 "evaluated and kept as the best in their place; 0: there is none",
-         .minimum = 0,
-         .maximum = 0.99999,
-         .trace = OPTION_RECORDED},
-    };
     table->count += loss_rows(&options->train.loss, &table->rows[table->count]);
     add_rows(table, &optimizer, 1);
     table->count += optimizer_rows(&options->train.optimizer, &table->rows[table->count]);
-    add_rows(table, others, COUNT_OF(others));
+    table->count += update_rows(&options->train, &table->rows[table->count]);
 }
 
 // Where a run begins, and what it draws.
@@ -384,6 +364,7 @@ int main(int argc, char **argv) {
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;
     train_options_check(train_options);
+    train_options->optimizer.frozen_steps = train_options->freeze / train_options->accumulate;
     hold_signals();
     train(&options, &operands);
     return 0;

@@ -27,6 +27,15 @@ __global__ void forget_fault(const struct optimizer_update update) {
     *update.bad = INT64_MAX;
 }
 
+__global__ void clear_frozen(const struct optimizer_update update) {
+    const size_t step = (size_t)gridDim.x * blockDim.x;
+    for (size_t i = thread_number(); i < update.count && update.coefficients[2].frozen; i += step) {
+        if (update.encoder[i]) {
+            update.gradients[i] = 0;
+        }
+    }
+}
+
 // A block makes a part.
 __global__ void add_squares(const struct optimizer_update update) {
     const size_t step = (size_t)gridDim.x * blockDim.x;
@@ -56,6 +65,9 @@ __global__ void add_parts(const struct optimizer_update update) {
 
 void cuda_optimizer_run(struct backend *backend, const struct optimizer_update *update) {
     launch(backend, forget_fault, 1, 1, *update);
+    if (update->encoder != NULL) {
+        launch(backend, clear_frozen, blocks_for(update->count, 4 * THREADS), THREADS, *update);
+    }
     if (update->clip > 0) {
         launch(backend, add_squares, NORM_PARTS, THREADS, *update);
         launch(backend, add_parts, 1, THREADS, *update);

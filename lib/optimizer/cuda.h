@@ -27,8 +27,12 @@ template <typename RULE>
 __global__ void update_parameters(const struct optimizer_update update) {
     const size_t step = (size_t)gridDim.x * blockDim.x;
     for (size_t i = thread_number(); i < update.count; i += step) {
-        const struct optimizer_coefficients coefficients =
-            update.coefficients[i < update.decaying ? 0 : 1];
+        const int group =
+            (i < update.decaying ? 0 : 1) + (update.encoder != NULL && update.encoder[i] ? 2 : 0);
+        const struct optimizer_coefficients coefficients = update.coefficients[group];
+        if (coefficients.frozen) {
+            continue;
+        }
         const float raw = update.gradients[i];
         const float gradient = update.clip > 0 ? raw * update.norm->factor : raw;
         float moments[RULE::MOMENTS];

@@ -22,6 +22,7 @@ enum { NORM_PARTS = 256 }; // sums that a norm is added up from, for any number 
 // in the optimiser's own order.
 struct optimizer_coefficients {
     float values[MAX_COEFFICIENTS];
+    bool frozen; // parameters and moments stay, and gradients count as 0
 };
 
 // A number that an optimiser keeps of each parameter.
@@ -53,9 +54,11 @@ struct optimizer_options {
     double values[OPTIMIZERS][MAX_OPTIMIZER_SETTINGS];
     double clip;    // the greatest norm of all gradients together; 0: they are taken as they are
     double average; // what an update leaves of the parameters' moving average; 0: there is none
+    int64_t frozen_steps; // in which the encoder's parameters stay
 };
 
-// The first of the table, with the settings' usual values, no clipping and no average.
+// The first of the table, with the settings' usual values, no clipping, no average,
+// nothing frozen.
 struct optimizer_options optimizer_options_usual(void);
 
 // "radam|...", for an option.
@@ -76,7 +79,9 @@ struct optimizer_update {
     enum optimizer_index index;
     float *parameters, *gradients, *moments[MAX_MOMENTS];
     size_t decaying, count;
-    const struct optimizer_coefficients *coefficients; // two: of those that decay, of the others
+    const struct optimizer_coefficients *coefficients; // of those that decay, of the others; with
+                                                       // `encoder` likewise of the encoder's
+    const uint8_t *encoder;     // 1: a parameter of the encoder; NULL: all are treated alike
     int64_t *bad;               // answer: the first gradient that is not finite, or INT64_MAX
     double clip;                // see struct optimizer_options; where it is above 0:
     double *norm_parts;         // scratch memory, NORM_PARTS numbers

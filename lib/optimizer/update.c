@@ -82,13 +82,17 @@ VECTORISED static void follow(float *average, const float *parameters, size_t co
     }
 }
 
-static void update_block(const struct optimizer_update *update,
-                         const struct optimizer_coefficients *coefficients, size_t first,
-                         size_t count) {
+// Updates parameters that share their coefficients.
+static void update_run(const struct optimizer_update *update,
+                       const struct optimizer_coefficients *coefficients, size_t first,
+                       size_t count) {
     const struct optimizer_rule *rule = optimizer_rules[update->index];
     float *moments[MAX_MOMENTS] = {NULL};
     for (size_t i = 0; i < rule->moments; i++) {
         moments[i] = update->moments[i] + first;
+    }
+    if (coefficients->frozen) {
+        return;
     }
     if (update->clip > 0) {
         scale(update->gradients + first, count, update->norm->factor);
@@ -101,16 +105,48 @@ static void update_block(const struct optimizer_update *update,
     memset(update->gradients + first, 0, count * sizeof *update->gradients);
 }
 
+// How many parameters from `first` on are of the encoder like it, or are not.
+static size_t alike(const struct optimizer_update *update, size_t first, size_t end) {
+    size_t i = first + 1;
+    while (i < end && update->encoder[i] == update->encoder[first]) {
+        i++;
+    }
+    return i - first;
+}
+
+static void update_block(const struct optimizer_update *update,
+                         const struct optimizer_coefficients *coefficients, size_t first,
+                         size_t end) {
+    if (update->encoder == NULL) {
+        update_run(update, coefficients, first, end - first);
+        return;
+    }
+    for (size_t at = first; at < end;) {
+        const size_t count = alike(update, at, end);
+        update_run(update, coefficients + (update->encoder[at] ? 2 : 0), at, count);
+        at += count;
+    }
+}
+
 static void update_range(const struct optimizer_update *update,
                          const struct optimizer_coefficients *coefficients, size_t first,
                          size_t end, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t block = first; block < end; block += BLOCK) {
-        update_block(update, coefficients, block, block_count(block, end));
+        update_block(update, coefficients, block, block + block_count(block, end));
+    }
+}
+
+static void clear_frozen(const struct optimizer_update *update) {
+    for (size_t i = 0; i < update->count; i++) {
+        update->gradients[i] = update->encoder[i] ? 0 : update->gradients[i];
     }
 }
 
 void optimizer_run(const struct optimizer_update *update, int threads) {
+    if (update->encoder != NULL && update->coefficients[2].frozen) {
+        clear_frozen(update);
+    }
     *update->bad = first_not_finite(update->gradients, update->count);
     if (update->clip > 0) {
         *update->norm = norm_of(update, threads);

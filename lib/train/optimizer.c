@@ -1,15 +1,20 @@
 // The optimiser's memory on the device, and its steps.
 #include "train/optimizer.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 const struct optimizer_rule *optimizer_rule_of(const struct optimizer *optimizer) {
     return optimizer_rules[optimizer->options.index];
 }
+
+enum { COEFFICIENTS = 4 };
 
 static bool allocate(struct optimizer *optimizer) {
     struct backend *backend = optimizer->backend;
     const struct backend_calls *calls = backend->calls;
     const size_t bytes = executor_learned_count(optimizer->executor) * sizeof(float);
-    optimizer->coefficients = calls->alloc(backend, 2 * sizeof *optimizer->coefficients);
+    optimizer->coefficients = calls->alloc(backend, COEFFICIENTS * sizeof *optimizer->coefficients);
     optimizer->bad = calls->alloc(backend, sizeof *optimizer->bad);
     bool whole = optimizer->coefficients != NULL && optimizer->bad != NULL;
     if (optimizer->options.clip > 0) {
@@ -28,6 +33,36 @@ static bool allocate(struct optimizer *optimizer) {
     return whole;
 }
 
+// In all networks the encoder's names have one of these in front, perhaps behind another.
+static bool of_encoder(const char *name) {
+    return strncmp(name, "backbone.", 9) == 0 || strstr(name, ".backbone.") != NULL ||
+           strncmp(name, "encoder.", 8) == 0;
+}
+
+// Tells the device which learned parameters are the encoder's.
+static bool mark_encoder(struct optimizer *optimizer, struct error *error) {
+    struct backend *backend = optimizer->backend;
+    const size_t count = executor_learned_count(optimizer->executor);
+    uint8_t *marks = calloc(count + 1, 1);
+    size_t marked = 0;
+    optimizer->encoder = backend->calls->alloc(backend, count);
+    if (marks == NULL || optimizer->encoder == NULL) {
+        free(marks);
+        return fail(error, "no memory for the optimiser");
+    }
+    for (int i = 0; i < graph_parameter_count(optimizer->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(optimizer->graph, i);
+        if (graph_role_is_learned(parameter->role) && of_encoder(parameter->name)) {
+            memset(marks + parameter->offset, 1, parameter->count);
+            marked += parameter->count;
+        }
+    }
+    backend->calls->put(backend, optimizer->encoder, marks, count);
+    free(marks);
+    return marked > 0 || fail(error, "no parameter of this network is named as an encoder's, so "
+                                     "there is nothing to freeze");
+}
+
 bool optimizer_open(struct optimizer *optimizer, const struct optimizer_options *options,
                     struct backend *backend, struct graph *graph, struct executor *executor,
                     struct error *error) {
@@ -40,6 +75,10 @@ bool optimizer_open(struct optimizer *optimizer, const struct optimizer_options 
         optimizer_close(optimizer);
         return fail(error, "no memory for the optimiser; a smaller batch needs less");
     }
+    if (options->frozen_steps > 0 && !mark_encoder(optimizer, error)) {
+        optimizer_close(optimizer);
+        return false;
+    }
     return true;
 }
 
@@ -49,6 +88,7 @@ void optimizer_close(struct optimizer *optimizer) {
         calls->release(optimizer->backend, optimizer->moments[i]);
     }
     calls->release(optimizer->backend, optimizer->coefficients);
+    calls->release(optimizer->backend, optimizer->encoder);
     calls->release(optimizer->backend, optimizer->bad);
     calls->release(optimizer->backend, optimizer->norm_parts);
     calls->release(optimizer->backend, optimizer->norm);
@@ -63,13 +103,24 @@ void optimizer_start_average(const struct optimizer *optimizer) {
     }
 }
 
+// Of a step counted from where the parameters are not frozen any more.
+static struct optimizer_coefficients coefficients_of(const struct optimizer *optimizer,
+                                                     int64_t step, double rate, double decay) {
+    if (step <= 0) {
+        return (struct optimizer_coefficients){.frozen = true};
+    }
+    return optimizer_rule_of(optimizer)->begin(step, rate, decay,
+                                               optimizer->options.values[optimizer->options.index]);
+}
+
 void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
-    const struct optimizer_rule *rule = optimizer_rule_of(optimizer);
-    const double *values = optimizer->options.values[optimizer->options.index];
     optimizer->steps++;
-    const struct optimizer_coefficients coefficients[2] = {
-        rule->begin(optimizer->steps, rate, decay, values),
-        rule->begin(optimizer->steps, rate, 0, values)};
+    const int64_t encoder_step = optimizer->steps - optimizer->options.frozen_steps;
+    const struct optimizer_coefficients coefficients[COEFFICIENTS] = {
+        coefficients_of(optimizer, optimizer->steps, rate, decay),
+        coefficients_of(optimizer, optimizer->steps, rate, 0),
+        coefficients_of(optimizer, encoder_step, rate, decay),
+        coefficients_of(optimizer, encoder_step, rate, 0)};
     optimizer->backend->calls->put(optimizer->backend, optimizer->coefficients, coefficients,
                                    sizeof coefficients);
 }
@@ -81,6 +132,7 @@ void optimizer_queue(const struct optimizer *optimizer) {
                                       .decaying = executor_decaying_count(optimizer->executor),
                                       .count = executor_learned_count(optimizer->executor),
                                       .coefficients = optimizer->coefficients,
+                                      .encoder = optimizer->encoder,
                                       .bad = optimizer->bad,
                                       .clip = optimizer->options.clip,
                                       .norm_parts = optimizer->norm_parts,

@@ -10,7 +10,8 @@ struct optimizer {
     struct executor *executor;
     struct optimizer_options options;
     float *moments[MAX_MOMENTS]; // on the device, of the learned parameters, in their order
-    struct optimizer_coefficients *coefficients; // on the device, two: see struct optimizer_update
+    struct optimizer_coefficients *coefficients; // on the device, four: see struct optimizer_update
+    uint8_t *encoder;                            // likewise, where the encoder is frozen at first
     int64_t *bad;               // on the device, as the next: see struct optimizer_update
     double *norm_parts;         // with clipping
     struct gradient_norm *norm; // with clipping
@@ -18,8 +19,8 @@ struct optimizer {
     int64_t steps;              // taken so far
 };
 
-// Moments start as zeros. False with *error without memory, and where the device lacks that
-// optimiser.
+// Moments start as zeros. False with *error without memory, where the device lacks that optimiser,
+// and where an encoder is to be frozen and the network's names do not tell which it is.
 CHECKED bool optimizer_open(struct optimizer *optimizer, const struct optimizer_options *options,
                             struct backend *backend, struct graph *graph, struct executor *executor,
                             struct error *error);

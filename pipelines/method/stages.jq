@@ -34,4 +34,5 @@ def help: . as $config | "", "stages of config.json:", "  " + (training, testing
 def learning: [
   "optimizer", "radam-beta1", "radam-beta2", "radam-epsilon", "adam-beta1", "adam-beta2", "adam-epsilon", "adamw-beta1",
   "adamw-beta2", "adamw-epsilon", "sgd-momentum", "bce", "bce-balance", "lovasz", "focal", "focal-gamma", "dice",
-  "dice-smoothing", "schedule", "warm-up", "cycles", "cycle-factor", "plateau-factor", "plateau-patience", "clip", "ema"];
+  "dice-smoothing", "schedule", "warm-up", "cycles", "cycle-factor", "plateau-factor", "plateau-patience", "clip", "ema",
+  "freeze"];

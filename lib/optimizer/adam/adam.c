@@ -12,15 +12,15 @@ struct optimizer_coefficients adam_begin(int64_t step, double rate, double penal
     const double beta2 = values[BETA2];
     const double t = (double)step;
     return (struct optimizer_coefficients){
-        {[ADAM_BETA1] = (float)beta1,
-         [ADAM_BETA2] = (float)beta2,
-         [ADAM_GRADIENT] = (float)(1 - beta1),
-         [ADAM_SQUARE] = (float)(1 - beta2),
-         [ADAM_EPSILON] = (float)values[EPSILON],
-         [ADAM_PENALTY] = (float)penalty,
-         [ADAM_KEEP] = (float)(1 - rate * decay),
-         [ADAM_CORRECTION] = (float)(rate / (1 - pow(beta1, t))),
-         [ADAM_DEVIATION] = (float)(1 / sqrt(1 - pow(beta2, t)))}};
+        .values = {[ADAM_BETA1] = (float)beta1,
+                   [ADAM_BETA2] = (float)beta2,
+                   [ADAM_GRADIENT] = (float)(1 - beta1),
+                   [ADAM_SQUARE] = (float)(1 - beta2),
+                   [ADAM_EPSILON] = (float)values[EPSILON],
+                   [ADAM_PENALTY] = (float)penalty,
+                   [ADAM_KEEP] = (float)(1 - rate * decay),
+                   [ADAM_CORRECTION] = (float)(rate / (1 - pow(beta1, t))),
+                   [ADAM_DEVIATION] = (float)(1 / sqrt(1 - pow(beta2, t)))}};
 }
 
 VECTORISED void adam_update_all(const struct optimizer_coefficients *coefficients,

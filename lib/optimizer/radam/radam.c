@@ -20,14 +20,14 @@ static struct optimizer_coefficients begin(int64_t step, double rate, double dec
         correction *= sqrt((1 - decayed) * (degrees - 4) / (limit - 4) * (degrees - 2) / degrees *
                            limit / (limit - 2));
     }
-    return (struct optimizer_coefficients){{[RADAM_BETA1] = (float)beta1,
-                                            [RADAM_BETA2] = (float)beta2,
-                                            [RADAM_GRADIENT] = (float)(1 - beta1),
-                                            [RADAM_SQUARE] = (float)(1 - beta2),
-                                            [RADAM_EPSILON] = (float)values[EPSILON],
-                                            [RADAM_KEEP] = (float)(1 - rate * decay),
-                                            [RADAM_CORRECTION] = (float)correction,
-                                            [RADAM_ADAPTED] = degrees >= 5 ? 1 : 0}};
+    return (struct optimizer_coefficients){.values = {[RADAM_BETA1] = (float)beta1,
+                                                      [RADAM_BETA2] = (float)beta2,
+                                                      [RADAM_GRADIENT] = (float)(1 - beta1),
+                                                      [RADAM_SQUARE] = (float)(1 - beta2),
+                                                      [RADAM_EPSILON] = (float)values[EPSILON],
+                                                      [RADAM_KEEP] = (float)(1 - rate * decay),
+                                                      [RADAM_CORRECTION] = (float)correction,
+                                                      [RADAM_ADAPTED] = degrees >= 5 ? 1 : 0}};
 }
 
 VECTORISED static void update(const struct optimizer_coefficients *coefficients, float *parameters,

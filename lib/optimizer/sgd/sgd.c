@@ -10,9 +10,9 @@ enum { MOMENTUM }; // of the settings
 static struct optimizer_coefficients begin(int64_t step, double rate, double decay,
                                            const double *values) {
     (void)step;
-    return (struct optimizer_coefficients){{[SGD_RATE] = (float)rate,
-                                            [SGD_MOMENTUM] = (float)values[MOMENTUM],
-                                            [SGD_PENALTY] = (float)decay}};
+    return (struct optimizer_coefficients){.values = {[SGD_RATE] = (float)rate,
+                                                      [SGD_MOMENTUM] = (float)values[MOMENTUM],
+                                                      [SGD_PENALTY] = (float)decay}};
 }
 
 VECTORISED static void update(const struct optimizer_coefficients *coefficients, float *parameters,

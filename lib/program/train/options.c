@@ -3,6 +3,7 @@
 
 #include "program/die.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,6 +92,10 @@ static void check_schedule(const struct trainer_options *options) {
 void train_options_check(const struct trainer_options *options) {
     check_loss(&options->loss);
     check_schedule(options);
+    if (options->freeze % options->accumulate != 0) {
+        die_usage("--freeze %" PRId64 " is not a multiple of --accumulate %" PRId64,
+                  options->freeze, options->accumulate);
+    }
     if (options->optimizer.average > 0 && options->validation == NULL) {
         die_usage("--ema keeps averages in best.mpk, and needs --val");
     }
@@ -102,6 +107,40 @@ void train_options_check(const struct trainer_options *options) {
             }
         }
     }
+}
+
+size_t update_rows(struct trainer_options *options, struct option_row *rows) {
+    const struct option_row of_updates[] = {
+        {.name = "clip",
+         .type = OPTION_NUMBER,
+         .target = &options->optimizer.clip,
+         .argument = "NORM",
+         .help = "before an update all gradients are multiplied so that their norm is at most "
+                 "this, and the log tells what it was; 0: they are not",
+         .minimum = 0,
+         .maximum = 1e9,
+         .trace = OPTION_RECORDED},
+        {.name = "ema",
+         .type = OPTION_NUMBER,
+         .target = &options->optimizer.average,
+         .argument = "DECAY",
+         .help = "what an update leaves of an exponential moving average of the weights, which is "
+                 "evaluated and kept as the best in their place; 0: there is none",
+         .minimum = 0,
+         .maximum = 0.99999,
+         .trace = OPTION_RECORDED},
+        {.name = "freeze",
+         .type = OPTION_INTEGER,
+         .target = &options->freeze,
+         .argument = "N",
+         .help = "the encoder's weights stay in the first N iterations; its norms' running "
+                 "statistics do not",
+         .minimum = 0,
+         .maximum = 1e12,
+         .trace = OPTION_RECORDED},
+    };
+    memcpy(rows, of_updates, sizeof of_updates);
+    return COUNT_OF(of_updates);
 }
 
 size_t schedule_rows(struct schedule *schedule, struct option_row *rows) {

@@ -14,6 +14,7 @@ struct trainer_options {
     int64_t accumulate; // batches for one step of the optimiser
     int64_t seed;
     int64_t evaluate_every, save_every, log_every; // iterations; 0: at the end only
+    int64_t freeze;                                // iterations in which the encoder stays
     double rate, decay;
     struct schedule schedule;
     struct loss_options loss;

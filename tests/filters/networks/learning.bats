@@ -144,3 +144,19 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     fails 2 "needs --val" train-fold -n bisenet-resnet18 --ema 0.9 "$HERE/none" train.mpk
     [ ! -e "$HERE/none" ]
 }
+
+@test "--freeze: the encoder's weights stay at first, and learn behind that" {
+    usual_run
+    learn "$HERE/first" --iterations 1 # no update yet
+    learn "$HERE/frozen" --iterations 4 --freeze 4
+    encoder='backbone.*(weight|bias)$'
+    cmp <(values "$HERE/first/last.mpk" "$encoder") <(values "$HERE/frozen/last.mpk" "$encoder")
+    no cmp -s <(values "$HERE/first/last.mpk" backbone.*running) <(values "$HERE/frozen/last.mpk" backbone.*running)
+    no cmp -s <(values "$HERE/first/last.mpk" 'cls.*weight$') <(values "$HERE/frozen/last.mpk" 'cls.*weight$')
+    goes_on thawed --freeze 4
+    no cmp -s <(values "$HERE/first/last.mpk" "$encoder") <(values "$HERE/thawed/last.mpk" "$encoder")
+    learn "$HERE/none" --freeze 0
+    cmp <(numbers usual) <(numbers "$HERE/none")
+    fails 2 "--freeze 3 is not a multiple of --accumulate 2" learn "$HERE/odd" --freeze 3
+    [ ! -e "$HERE/odd" ]
+}

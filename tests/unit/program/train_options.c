@@ -23,6 +23,7 @@ static void fill(struct fixture *fixture) {
         (struct fixture){.loss = loss_options_usual(), .optimizer = optimizer_options_usual()};
     fixture->count = loss_rows(&fixture->loss, fixture->rows);
     fixture->count += optimizer_rows(&fixture->optimizer, &fixture->rows[fixture->count]);
+    fixture->count += update_rows(&fixture->trainer, &fixture->rows[fixture->count]);
     fixture->count += schedule_rows(&fixture->schedule, &fixture->rows[fixture->count]);
     fixture->count += result_rows(&fixture->trainer, &fixture->rows[fixture->count]);
 }
