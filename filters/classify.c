@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define NOT_GIVEN (-1)
+#define USUAL_THRESHOLD 0.5
 
 struct options {
     double ratio, threshold;
@@ -142,7 +143,7 @@ static void run(struct options *options, const struct operands *operands) {
 int main(int argc, char **argv) {
     struct options options = {.ratio = NOT_GIVEN,
                               .area = NOT_GIVEN,
-                              .threshold = NOT_GIVEN,
+                              .threshold = USUAL_THRESHOLD,
                               .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"ratio", 'r', OPTION_NUMBER, &options.ratio, "R",
@@ -152,7 +153,7 @@ int main(int argc, char **argv) {
         {"area", 'a', OPTION_INTEGER, &options.area, "N",
          "keep the images whose area is above N pixels", 0, 1e15, OPTION_RECORDED},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel counts where its probability is above P (default: 0.5)", 0, 1, OPTION_RECORDED},
+         "a pixel counts where its probability is above P", 0, 1, OPTION_RECORDED},
         {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
          "take threshold and area or ratio from the rule that calibrate wrote", 0, 0,
          OPTION_RECORDED},
@@ -181,11 +182,8 @@ int main(int argc, char **argv) {
     if ((options.ratio >= 0) + (options.area >= 0) + (options.rule != NULL) != 1) {
         die_usage("exactly one of --ratio, --area and --rule must be given");
     }
-    if (options.rule != NULL && options.threshold >= 0) {
+    if (options.rule != NULL && options.threshold != USUAL_THRESHOLD) {
         die_usage("--threshold: the rule has one");
-    }
-    if (options.threshold < 0) {
-        options.threshold = 0.5;
     }
     run(&options, &operands);
     return 0;

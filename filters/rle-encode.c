@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_GIVEN (-1)
+#define USUAL_THRESHOLD 0.5
 
 struct options {
     double threshold;
@@ -95,9 +95,9 @@ static double mask_threshold(const struct options *options) {
     struct rule rule;
     struct error error;
     if (options->rule == NULL) {
-        return options->threshold >= 0 ? options->threshold : 0.5;
+        return options->threshold;
     }
-    if (options->threshold >= 0) {
+    if (options->threshold != USUAL_THRESHOLD) {
         die_usage("--threshold: the rule has one");
     }
     if (!rule_read(&rule, options->rule, options->common.max_record, &error)) {
@@ -140,11 +140,10 @@ static void run(const struct options *options, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.threshold = NOT_GIVEN, .common = cli_common_defaults()};
+    struct options options = {.threshold = USUAL_THRESHOLD, .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
-         "a pixel is lesion where its probability is above P (default: 0.5)", 0, 1,
-         OPTION_RECORDED},
+         "a pixel is lesion where its probability is above P", 0, 1, OPTION_RECORDED},
         {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
          "take the threshold from the rule that calibrate wrote", 0, 0, OPTION_RECORDED},
         {"decisions", 'd', OPTION_FILE, &options.decisions, "STREAM",

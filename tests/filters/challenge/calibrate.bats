@@ -135,8 +135,8 @@ for record in read("/dev/stdin"):
     fails 1 "holds no images" calibrate truth.csv <(python_with -c 'from tensor_stream import write; write("/dev/stdout", "probabilities", [])') -o rule.mpk
     fails 2 "exactly one" classify --rule r.mpk --ratio 0.2 fold-0.mpk -o out.mpk
     calibrate -q truth.csv fold-0.mpk -o good.mpk
-    fails 2 "the rule has one" classify --rule good.mpk --threshold 0.5 fold-0.mpk -o out.mpk
-    fails 2 "the rule has one" rle-encode --rule good.mpk --threshold 0.5 fold-0.mpk -o out.mpk
+    fails 2 "the rule has one" classify --rule good.mpk --threshold 0.6 fold-0.mpk -o out.mpk
+    fails 2 "the rule has one" rle-encode --rule good.mpk --threshold 0.6 fold-0.mpk -o out.mpk
     fails 1 "holds probabilities" classify --rule fold-1.mpk fold-0.mpk -o out.mpk
     fails 1 "has 2 rules" classify --rule <(cat good.mpk good.mpk) fold-0.mpk -o out.mpk
     head -c -1 good.mpk >cut.mpk
