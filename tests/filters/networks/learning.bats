@@ -160,3 +160,16 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     fails 2 "--freeze 3 is not a multiple of --accumulate 2" learn "$HERE/odd" --freeze 3
     [ ! -e "$HERE/odd" ]
 }
+
+@test "all of it at once on the stand-in for CUDA: near the CPU's, the same bytes each time, and bit for bit behind a stop" {
+    not_sanitized "slow"
+    export PLEURA_CUDA="$ROOT/build/tests/fake-cuda.so"
+    all=(--optimizer adamw --bce 3 --bce-balance 0 --dice 1 --focal 4 --clip 1 --ema 0.9 --freeze 2 --rate 1e-6
+        --iterations 5 --schedule plateau --plateau-patience 0)
+    learn "$HERE/cpu" "${all[@]}" --device cpu
+    goes_on cuda "${all[@]}" --device cuda
+    for number in loss focal dice norm; do
+        value() { numbers "$1" | jq -s "map(.$number | select(.)) | first"; }
+        jq -n -e "($(value "$HERE/cuda") / $(value "$HERE/cpu") - 1) | fabs < 1e-3"
+    done
+}
