@@ -136,7 +136,9 @@ void clear_gradients(struct backend *backend, const struct loss_inputs *inputs) 
         backend->calls->clear(backend, inputs->gradients[head],
                               inputs->images * inputs->pixels * sizeof(float));
     }
-    backend->calls->clear(backend, inputs->global_gradient, inputs->images * sizeof(float));
+    if (inputs->global != NULL) {
+        backend->calls->clear(backend, inputs->global_gradient, inputs->images * sizeof(float));
+    }
 }
 
 struct loss_work work_of(const struct loss_inputs *inputs, const struct loss_options *options,

@@ -6,10 +6,22 @@
 #include <omp.h>
 #include <string.h>
 
+bool total_loss_has_heads(const struct loss_inputs *inputs, const struct loss_options *options,
+                          struct error *error) {
+    for (int i = 0; i < LOSSES; i++) {
+        if (options->weights[i] > 0 && loss_terms[i]->heads == LOSS_GLOBAL_HEAD &&
+            inputs->global == NULL) {
+            return fail(error, "the loss %s is of a global logit, which this network has not",
+                        loss_terms[i]->name);
+        }
+    }
+    return true;
+}
+
 // ---- scratch memory: a thread's for its term, the terms of each part, lesion pixels of each image
 
 static size_t parts_of(const struct loss_inputs *inputs) {
-    return (inputs->heads + 1) * inputs->images;
+    return (inputs->heads + (inputs->global != NULL ? 1 : 0)) * inputs->images;
 }
 
 static size_t workers(const struct loss_inputs *inputs, int threads) {

@@ -2,6 +2,7 @@
 #ifndef PLEURA_LOSS_TOTAL_LOSS_H
 #define PLEURA_LOSS_TOTAL_LOSS_H
 
+#include "core/error.h"
 #include "loss/loss.h"
 
 // Each term's sum over the heads, times the weights, and the sum of all.
@@ -14,7 +15,7 @@ enum { MAX_LOSS_HEADS = 4 }; // of those with a logit a pixel
 
 // A batch's logits and masks, and where the gradients go: logits[h] and gradients[h] are images x
 // pixels of head h (0: the main head), global and global_gradient one an image; masks are images x
-// pixels of 0 and 1.
+// pixels of 0 and 1. Networks without a global logit have NULL there.
 struct loss_inputs {
     size_t heads, images, pixels;
     const float *logits[MAX_LOSS_HEADS];
@@ -33,6 +34,10 @@ struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_
 // Bytes of its scratch memory.
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
                           int threads);
+
+// Whether there are the heads that the terms read; *error names a term without.
+CHECKED bool total_loss_has_heads(const struct loss_inputs *inputs,
+                                  const struct loss_options *options, struct error *error);
 
 // The weight of term `term` (enum loss_index) on a head, 0 where it does not read the head; head
 // inputs->heads is the global one.

@@ -14,7 +14,7 @@ static const struct {
     decoder *build;
     size_t min_side;
 } decoders[] = {
-#define DECODER(name, min_side) {#name, decoder_##name, min_side},
+#define DECODER(name, text, min_side) {text, decoder_##name, min_side},
 #include "models/decoders/decoders.def"
 #undef DECODER
 };

@@ -19,9 +19,9 @@ struct model_options {
 
 // Builds the graph of a network. The input is images x height x width x 1 or 3; outputs are the
 // heads' logits (images x out_height x out_width x 1), the main one first, and last the global
-// logit
-// ("any lesion?", images x 1 x 1 x 1). The caller frees it with graph_free. NULL with *error for a
-// name that is not known, and for sides that the network does not take.
+// logit ("any lesion?", images x 1 x 1 x 1) of networks that have one. The caller frees it with
+// graph_free. NULL with *error for a name that is not known, and for sides that the network does
+// not take.
 CHECKED struct graph *model_build(const char *name, enum graph_mode mode,
                                   const struct model_options *options, struct error *error);
 

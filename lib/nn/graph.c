@@ -261,3 +261,9 @@ int graph_output_count(const struct graph *graph) {
 value_id graph_output_at(const struct graph *graph, int index) {
     return graph->outputs[index];
 }
+
+int graph_map_count(const struct graph *graph) {
+    const int last = graph->output_count - 1;
+    const struct shape shape = graph_shape(graph, graph->outputs[last]);
+    return shape.h * shape.w == 1 ? last : last + 1;
+}

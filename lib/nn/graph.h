@@ -140,4 +140,7 @@ size_t graph_lay_out(struct graph *graph, size_t *learned, size_t *decaying);
 int graph_output_count(const struct graph *graph);
 value_id graph_output_at(const struct graph *graph, int index);
 
+// How many outputs are maps, which come first: a last one of one pixel is a number an image.
+int graph_map_count(const struct graph *graph);
+
 #endif

@@ -34,6 +34,9 @@ value_id max_pool(struct graph *graph, value_id x);
 // Bilinear, half-pixel centres, edges repeated, to height x width.
 value_id upsample(struct graph *graph, value_id x, size_t height, size_t width);
 
+// Each pixel four times: twice as high and wide.
+value_id upsample_nearest(struct graph *graph, value_id x);
+
 // Channels of a, then those of b.
 value_id concat(struct graph *graph, value_id a, value_id b);
 
@@ -62,5 +65,8 @@ value_id pyramid_pool(struct graph *graph, value_id x);
 // One logit a pixel, float32: a 1 x 1 convolution (name.weight, name.bias) of channels that are
 // dropped whole with probability `dropout` in training.
 value_id head_convolution(struct graph *graph, value_id x, const char *name, double dropout);
+
+// x as float32 whatever activations are stored as, to be put out.
+value_id widen(struct graph *graph, value_id x);
 
 #endif

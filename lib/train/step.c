@@ -26,23 +26,26 @@ bool step_open(struct step_runner *runner, struct optimizer *optimizer, const st
                const struct loss_options *options, int64_t accumulate, struct error *error) {
     struct backend *backend = optimizer->backend;
     struct executor *executor = optimizer->executor;
-    const int heads = graph_output_count(optimizer->graph) - 1;
-    *runner = (struct step_runner){
-        .optimizer = optimizer,
-        .options = *options,
-        .scale = 1.0 / (double)accumulate,
-        .loss = {.heads = (size_t)heads,
-                 .images = batch->capacity,
-                 .pixels = batch->mask_height * batch->mask_width,
-                 .global = executor_output(executor, heads),
-                 .global_gradient = executor_output_gradient(executor, heads)},
-        .image_bytes = batch->capacity * batch->height * batch->width,
-        .mask_bytes = batch->capacity * batch->mask_height * batch->mask_width};
+    const int heads = graph_map_count(optimizer->graph);
+    *runner = (struct step_runner){.optimizer = optimizer,
+                                   .options = *options,
+                                   .scale = 1.0 / (double)accumulate,
+                                   .loss = {.heads = (size_t)heads,
+                                            .images = batch->capacity,
+                                            .pixels = batch->mask_height * batch->mask_width},
+                                   .image_bytes = batch->capacity * batch->height * batch->width,
+                                   .mask_bytes =
+                                       batch->capacity * batch->mask_height * batch->mask_width};
     for (int i = 0; i < heads; i++) {
         runner->loss.logits[i] = executor_output(executor, i);
         runner->loss.gradients[i] = executor_output_gradient(executor, i);
     }
-    return training_has_losses(backend, options, error) && allocate(runner, error);
+    if (heads < graph_output_count(optimizer->graph)) {
+        runner->loss.global = executor_output(executor, heads);
+        runner->loss.global_gradient = executor_output_gradient(executor, heads);
+    }
+    return training_has_losses(backend, options, error) &&
+           total_loss_has_heads(&runner->loss, options, error) && allocate(runner, error);
 }
 
 void step_close(struct step_runner *runner) {

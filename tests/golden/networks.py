@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes figures of networks with encoders of torchvision.
+"""Makes figures of networks with encoders of torchvision, and of segmentation_models_pytorch's Unet.
 
 usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; without any all of CASES)
 
 NAME-eval.json and NAME-train.json hold what PyTorch computes in float64 on hash-made parameters and inputs: outputs, loss,
 gradients, running statistics. A tensor is described by shape, L2 norm, mean and some elements [flat index, value]; `float32`
-says by how much PyTorch's own float32 is off. tests/parity compares with them. Made with PyTorch 2.15 and torchvision 0.29 on
-a CPU; the decoders are those of tests/gpu/networks.py.
+says by how much PyTorch's own float32 is off. tests/parity compares with them. Made with PyTorch 2.15, torchvision 0.29 and
+segmentation_models_pytorch 0.6 on a CPU; the decoders unet and bisenet are those of tests/gpu/networks.py.
 """
 import json
 import math
@@ -14,6 +14,7 @@ import os
 import sys
 
 import numpy as np
+import segmentation_models_pytorch as smp
 import torch
 import torchvision
 from torch import nn
@@ -27,8 +28,10 @@ SAMPLES = 8  # elements of a tensor
 
 # Network: height, width, height and width of the logits; modes.
 CASES = {
-    "unet-resnet50": ((192, 224, 256, 288), ("eval",)),
-    "bisenet-resnet34": ((128, 96, 160, 128), ("train",)),
+    "unet-resnet50": ((192, 192, 256, 256), ("eval",)),
+    "bisenet-resnet34": ((64, 96, 96, 128), ("train",)),
+    "smp-unet-resnet18": ((64, 96, 96, 128), ("eval",)),
+    "smp-unet-resnet50": ((64, 96, 96, 128), ("train",)),
 }
 
 
@@ -86,12 +89,16 @@ def of_torchvision(name):
 
 def build(name):
     decoder, encoder = name.rsplit("-", 1)
+    if decoder == "smp-unet":
+        return smp.Unet(encoder, encoder_weights=None)
     classes = {"unet": networks.UNet, "bisenet": networks.BiSeNet}
     return classes[decoder](dropout=0, encoder=of_torchvision(encoder))
 
 
-def heads_of(name, network, x):
+def heads_of(network, x):
     """The heads' logits, the main one first, and the global one (None: the network has none)."""
+    if isinstance(network, smp.Unet):
+        return [network(x)], None
     batch_statistics = network.training
     network.training = True  # all heads; the layers' own modes are kept
     heads, any_lesion = network(x)
@@ -111,7 +118,7 @@ def run(case, dtype):
     masks = torch.zeros(case["batch"], *case["out"])
     for image, top, bottom, left, right in case["target_boxes"]:
         masks[image, top:bottom, left:right] = 1
-    heads, any_lesion = heads_of(case["network"], network, x)
+    heads, any_lesion = heads_of(network, x)
     heads = [networks.resize(head, case["out"]) for head in heads]
     loss = networks.total_loss(heads, masks)
     loss.backward()

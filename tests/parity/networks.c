@@ -26,7 +26,7 @@ struct bench {
     struct graph *graph;
     struct executor *executor;
     bool train;
-    size_t images, height, width, out_height, out_width, heads;
+    size_t images, height, width, out_height, out_width, heads, outputs;
     struct loss_options loss;
     uint8_t *masks;
 };
@@ -163,7 +163,8 @@ static struct bench open_bench(const struct parity *parity, const json_t *fixtur
     if (bench.executor == NULL) {
         die("%s: %s", parity->fixture, error.text);
     }
-    bench.heads = (size_t)graph_output_count(bench.graph) - 1;
+    bench.outputs = (size_t)graph_output_count(bench.graph);
+    bench.heads = (size_t)graph_map_count(bench.graph);
     fill_parameters(&bench);
     fill_masks(&bench, fixture);
     return bench;
@@ -201,7 +202,7 @@ static double loss_of(struct bench *bench, double scale) {
     void *memory[MAX_LOSS_HEADS + 4] = {NULL}; // what is the device's and to be released
     size_t held = 0;
     struct loss_inputs inputs = {.heads = bench->heads, .images = bench->images, .pixels = pixels};
-    for (size_t i = 0; i <= bench->heads; i++) {
+    for (size_t i = 0; i < bench->outputs; i++) {
         const bool last = i == bench->heads;
         const float *logits = executor_output(executor, (int)i);
         float *gradient = bench->train ? executor_output_gradient(executor, (int)i)
@@ -269,7 +270,7 @@ static void report(struct parity *parity, const char *figure, double error, doub
 static double outputs_error(const struct bench *bench, const json_t *fixture) {
     double worst = 0;
     const json_t *outputs = member(fixture, "outputs");
-    for (size_t i = 0; i <= bench->heads; i++) {
+    for (size_t i = 0; i < bench->outputs; i++) {
         const size_t count =
             bench->images * (i < bench->heads ? bench->out_height * bench->out_width : 1);
         float *values = fetch(bench, executor_output(bench->executor, (int)i), count);

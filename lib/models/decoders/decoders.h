@@ -10,7 +10,7 @@
 typedef void decoder(struct graph *graph, value_id x, encoder *encode,
                      const struct model_options *options);
 
-#define DECODER(name, min_side) decoder decoder_##name;
+#define DECODER(name, text, min_side) decoder decoder_##name;
 #include "models/decoders/decoders.def"
 #undef DECODER
 

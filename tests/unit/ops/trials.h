@@ -75,6 +75,10 @@ static value_id try_upsample_far(struct graph *graph, value_id x) {
     return upsample(graph, x, 5 * shape.h + 1, 4 * shape.w);
 }
 
+static value_id try_widen(struct graph *graph, value_id x) {
+    return widen(graph, layer(graph, x, "c", 1, 3, 1));
+}
+
 static value_id try_concat(struct graph *graph, value_id x) {
     return concat(graph, x, layer(graph, x, "c", 2, 1, 1));
 }
@@ -135,6 +139,7 @@ static const struct {
     {"ReLU", try_relu, 1, false},
     {"max_pool", max_pool, 1, false},
     {"upsample", try_upsample, 1, false},
+    {"upsample_nearest", upsample_nearest, 1, false},
     {"concat", try_concat, 1, false},
     {"add", try_add, 1, false},
     {"add to all pixels", try_add_everywhere, 1, false},
@@ -146,6 +151,7 @@ static const struct {
     {"position_attention", try_position_attention, 1, false},
     {"channel_attention", channel_attention, 1, false},
     {"pyramid_pool", pyramid_pool, 6, false},
+    {"widen", try_widen, 1, false},
     {"first convolution", try_strided, 1, true},
     {"upsample far", try_upsample_far, 1, false},
     {"position_attention 16, 32", try_narrow_attention, 1, false},
@@ -248,7 +254,8 @@ static void open_trial(struct trial *trial, const char *device, enum graph_mode 
                            ? normalised
                            : layer(trial->graph, normalised, "first", shape.c, 1, 1);
     const value_id y = tried[which].make(trial->graph, x);
-    graph_output(trial->graph, head_convolution(trial->graph, y, "last", 0.3));
+    const bool is_output = graph_value_at(trial->graph, y)->storage == STORAGE_FLOAT;
+    graph_output(trial->graph, is_output ? y : head_convolution(trial->graph, y, "last", 0.3));
     if (!graph_check(trial->graph, &error)) {
         fail_msg("%s", error.text);
     }
