@@ -1,0 +1,36 @@
+#!/usr/bin/env bats
+# Networks by name: README's tables, and what one does that has no global logit.
+
+load ../helpers
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    small_training 2 4
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+}
+
+@test "README's decoders and encoders are those that programs know, in any pair" {
+    rows() { # rows HEADING: the names of a table's rows
+        sed -n "/^| $1 |/,/^\$/s/^| \`\(.*\)\` |.*/\1/p" "$ROOT/README.md"
+    }
+    for encoder in $(rows encoder); do
+        for decoder in $(rows decoder); do echo "$decoder-$encoder"; done
+    done >"$BATS_TEST_TMPDIR/wanted"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/wanted")" -ge 9 ]
+    cost --json --side 192 | jq -r .network | cmp - "$BATS_TEST_TMPDIR/wanted"
+    train-fold --options | jq -r '.network.choices[]' | cmp - "$BATS_TEST_TMPDIR/wanted"
+}
+
+@test "a network without a global logit learns on both devices, and predicts; a loss of that logit is refused" {
+    not_sanitized "slow"
+    for device in cpu cuda; do
+        train-fold -q --device $device --network smp-unet-resnet18 --batch 2 --iterations 1 --accumulate 1 $device train.mpk
+        inspect --check $device/last.mpk
+    done
+    decode -q xrays/test | predict-fold -q -m cpu/last.mpk | inspect --check
+    fails 1 "the loss global is of a global logit, which this network has not" \
+        train-fold --network smp-unet-resnet18 --lambda-cls 0.1 --batch 2 none train.mpk
+}
