@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 struct options {
-    const char *decide, *area, *ratio, *mask, *report, *size;
+    const char *decide, *area, *ratio, *mask, *segmenting, *report, *size;
     int64_t resamples, seed;
     struct common_options common;
 };
@@ -52,21 +52,56 @@ static void read_truth(const struct options *options, const char *path, struct l
     }
 }
 
+// The probabilities that give the mask of the image which `deciding` is of.
+static struct record read_segmenting(struct stream_reader *segmenting, const char *path,
+                                     const struct record *deciding) {
+    struct record record;
+    struct error error;
+    if (!stream_read(segmenting, &record)) {
+        die("%s: ends before '%.*s'", path, TEXT_ARG(deciding->id));
+    }
+    if (!text_equal(record.id, deciding->id)) {
+        (void)fail(&error, "'%.*s' where the folds have '%.*s'", TEXT_ARG(record.id),
+                   TEXT_ARG(deciding->id));
+        stream_die(segmenting, &error);
+    }
+    return record;
+}
+
+// `segmenting`: NULL where the fold's own probabilities give the masks.
 static void measure_fold(struct calibration *calibration, struct truth *truth,
-                         struct stream_reader *reader, const char *path, size_t fold,
-                         struct progress *progress) {
+                         struct stream_reader *reader, struct stream_reader *segmenting,
+                         const char *segmenting_path, size_t fold, struct progress *progress) {
     struct record record;
     struct error error;
     while (stream_read(reader, &record)) {
+        const struct record mask =
+            segmenting != NULL ? read_segmenting(segmenting, segmenting_path, &record) : record;
         if (!truth_find(truth, &record, &error) ||
-            !calibration_add(calibration, &record, &truth->lesions.runs, fold, &error)) {
+            !calibration_add(calibration, &record, &mask, &truth->lesions.runs, fold, &error)) {
             stream_die(reader, &error);
         }
         progress_step(progress);
     }
-    if (calibration->folds <= fold) {
-        die("%s: holds no images", path);
+}
+
+static void measure(struct calibration *calibration, struct truth *truth,
+                    struct stream_reader *const *readers, struct stream_reader *segmenting,
+                    const struct options *options, const struct operands *operands) {
+    struct progress progress =
+        progress_start("images", truth->labels->ids.count, options->common.quiet);
+    struct record record;
+    for (int i = 1; i < operands->count; i++) {
+        measure_fold(calibration, truth, readers[i], segmenting, options->segmenting, (size_t)i - 1,
+                     &progress);
+        if (calibration->folds < (size_t)i) {
+            die("%s: holds no images", operands->items[i]);
+        }
     }
+    if (segmenting != NULL && stream_read(segmenting, &record)) {
+        die("%s: '%.*s' is in no fold", options->segmenting, TEXT_ARG(record.id));
+    }
+    progress_end(&progress);
 }
 
 // ---- the search
@@ -269,18 +304,22 @@ static void run(const struct options *options, const struct operands *operands) 
     read_grid(&calibration.grid, options);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     struct stream_reader **readers = open_folds(operands, options->common.max_record, &history);
-    read_truth(options, operands->items[0], &labels, &sizes, &truth);
-    struct progress progress = progress_start("images", labels.ids.count, options->common.quiet);
-    for (int i = 1; i < operands->count; i++) {
-        measure_fold(&calibration, &truth, readers[i], operands->items[i], (size_t)i - 1,
-                     &progress);
+    struct stream_reader *segmenting = NULL;
+    if (options->segmenting != NULL) {
+        segmenting =
+            stream_open_or_die(options->segmenting, KIND_PROBABILITIES, options->common.max_record);
+        history_add_all(&history, stream_history(segmenting));
     }
-    progress_end(&progress);
+    read_truth(options, operands->items[0], &labels, &sizes, &truth);
+    measure(&calibration, &truth, readers, segmenting, options, operands);
     search(&calibration, options, &findings);
     history_add(&history, text_of(operands->history));
     write_all(&calibration, &findings, options, truth_missing(&truth, &first), output, &history);
     for (int i = 1; i < operands->count; i++) {
         stream_close(readers[i]);
+    }
+    if (segmenting != NULL) {
+        stream_close(segmenting);
     }
     free(readers);
     free(findings.means);
@@ -308,6 +347,10 @@ int main(int argc, char **argv) {
          OPTION_RECORDED},
         {"mask", 'm', OPTION_TEXT, &options.mask, "STEPS",
          "thresholds above which a pixel of a kept image is lesion", 0, 0, OPTION_RECORDED},
+        {"segmenting", 0, OPTION_FILE, &options.segmenting, "STREAM",
+         "take the masks from these probabilities of all the folds' images, in their order; those "
+         "of the FOLDs only decide",
+         0, 0, OPTION_RECORDED},
         {"report", 0, OPTION_FILE, &options.report, "FILE",
          "write scores, the folds' rules and the grid to FILE, as JSON", 0, 0, OPTION_SILENT},
         {"size", 's', OPTION_TEXT, &options.size, "HxW",

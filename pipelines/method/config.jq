@@ -6,16 +6,17 @@
 # OPTIONS is what each program says with --options, by name: a setting that becomes a program's option has its range.
 include "stages";
 
-# What a setting is: an option of the same name of a program {of}, perhaps with one value more {also} or only
-# multiples {step}; or of a kind of its own.
+# What a setting is: an option of the same name of a program {of}, perhaps with one value more {also}, only multiples
+# {step}, or not necessary {optional}; or of a kind of its own.
 def of($program): {of: $program};
+def may($program): of($program) + {optional: true};
 def train: {
   network: of("train-fold"), init: "path", folds: "count", images: "images", side: {of: "augment", step: 32},
   dilate: {of: "augment", also: 0}, iterations: of("train-fold"), batch: of("train-fold"), "whole-batches": "flag",
   accumulate: of("train-fold"), rate: of("train-fold"), decay: of("train-fold"), margin: of("train-fold"),
   "lambda-cls": of("train-fold"), alpha: of("train-fold"), dropout: of("train-fold"), keep: of("train-fold"),
   "eval-every": of("train-fold"), precision: of("train-fold"), seed: of("train-fold")
-} + (learning | map({(.): of("train-fold")}) | add);
+} + (learning | map({(.): may("train-fold")}) | add);
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {
@@ -28,14 +29,15 @@ def stages: {
   "train-": train,
   "test-": { batch: of("predict-fold"), flip: of("predict-fold"), precision: of("predict-fold") },
   "merge-": { stages: "stages", threshold: of("classify") },
-  submission: { decide: "stage", segment: "stage", ratio: of("classify") }
+  submission: { decide: "stage", segment: "stage", ratio: may("classify"), rule: {choices: ["validation"], optional: true} }
 };
 def schema($block): blocks[$block]
   // ([stages | to_entries[] | .key as $prefix | select($block | startswith($prefix)) | .value][0]);
 
 def images: ["lesion", "half", "all"];
 # The option that a setting becomes, with the setting's own rules.
-def option($key): . as $kind | $options[.of][$key] + $kind;
+def option($key): . as $kind | if .of then $options[.of][$key] else {type: "choice"} end + $kind;
+def optional: type == "object" and .optional == true;
 def wanted($kind; $key):
   if $kind | type == "object" then $kind | option($key)
     | (if .also != null then "\(.also), or " else "" end)
@@ -78,7 +80,7 @@ def check_blocks($where):
   object($where + "it") | . as $blocks | reduce keys_unsorted[] as $stage (.;
     $blocks[$stage] | object($where + $stage) | known(schema($stage) | keys; "\($where)\($stage): ")
     | to_entries[] | . as $item | schema($stage)[.key] as $kind
-    | if .value | fits($kind; $item.key) then $blocks
+    | if .value == null or (.value | fits($kind; $item.key)) then $blocks
       else error("\($where)\($stage).\(.key): \($item.value | tojson) is not \(wanted($kind; $item.key))") end)
   | $blocks;
 
@@ -109,11 +111,18 @@ def complaints: . as $config
     (merges[] | . as $merge | $config[.].stages
       | (.[] | select(IN($config | testing[]) | not) | no_stage("\($merge).stages"; $config | testing)),
         (group_by(.)[] | select(length > 1) | "\($merge).stages: \(.[0]) is named twice")),
+    (submissions[] | . as $submission | $config[.] | keys - (keys - ["ratio", "rule"])
+      | if . == [] then "\($submission).ratio is missing; or a rule: \"validation\""
+        elif length > 1 then "\($submission): ratio and rule are both there: one of them, please (null takes one away)" else empty end),
     (submissions[] | . as $submission | ("decide", "segment") | . as $key | $config[$submission][.]
       | select(IN($config | merges[]) | not) | no_stage("\($submission).\($key)"; $config | merges)),
     ([submissions[] | . as $submission | {submission: ., product: ($config | decisions($submission))}] | group_by(.product)[]
       | select(length > 1)
-      | "\(map(.submission) | join(" and ")): the decisions of both would be \(.[0].product).mpk: other names, please");
+      | "\(map(.submission) | join(" and ")): the decisions of both would be \(.[0].product).mpk: other names, please"),
+    (submissions[] | . as $submission | select($config | ruled($submission)) | ($config | masks($submission))
+      | select(IN($config | merges[])) | "\($submission): its masks would be \(.).csv, as those of \(.): other names, please"),
+    (submissions[] | select($config[.].rule) | select(IN($config | calibrated[]) | not)
+      | "\(.).rule: the stages of \($config[.].decide) have different numbers of folds, so that no rule can be learned with them");
 def check_stages: [complaints][0] as $complaint | if $complaint then error($complaint) else . end;
 
 # Paths that are not named are empty. With `train` all others are named, too; without it they are found in `folder`.
@@ -140,11 +149,13 @@ object("it")
 | if $folder == "" then . else .data += paths + {folder: $folder} end
 | reduce ($ARGS.positional | sort_by(startswith("init=") | not)[]) as $text (.; override($text))
 | if $folder == "" then . else del(.synth) end
+| map_values(if type == "object" then with_entries(select(.value != null)) else . end) # null: not set
 | check_blocks("")
 | .data |= (.train |= list | .test |= list | check_data
     | map_values(if type == "array" then map(path) else path end))
 | . as $config
-| reduce (keys_unsorted - ["synth"])[] as $stage (.; (schema($stage) | keys - learning - ($config[$stage] | keys))[0] as $missing
+| reduce (keys_unsorted - ["synth"])[] as $stage (.;
+    (schema($stage) | with_entries(select(.value | optional | not)) | keys - ($config[$stage] | keys))[0] as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
 | check_stages
 | {notes: {data: "", init: "", missing: []}} + .

@@ -16,7 +16,7 @@ comma := ,
 #: make merge-NAMEN  what merge-NAME gives for submissionN: which images show a lesion; where
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
 #: make submissionN submissions score report                  CSV files, their scores, report.html
-FIXED := xrays survey data submissions score report validate score-validation
+FIXED := xrays survey data submissions score report validate score-validation calibrate
 STAGES := $(FIXED) train-% test-% validate-% merge-% submission%
 
 quoted = '$(subst ','\'',$1)'
@@ -148,16 +148,19 @@ unpacked = $(patsubst %,<(zstd -dcq %),$1)
 merged = $(foreach stage,$($1.stages),$(call maps,$(stage)))
 merged_streams = $(call unpacked,$(call merged,$1))
 
-# A submission's decisions are its own, since the ratio is; submissions with the same segmenting merge take its masks.
-# PREFIX: what stands before the products' names, for images that are not the test set.
+# A submission's decisions are its own, since the ratio is; submissions with the same segmenting merge take its masks, if they
+# have no rule. PREFIX: what stands before the products' names, for images that are not the test set.
 decisions = $(WORK)/$2$($1.decide)$(call ending,$1).mpk
-masks = $(WORK)/$2$($1.segment).csv
+masks = $(WORK)/$2$($1.segment)$(if $($1.rule),$(call ending,$1)).csv
+rule = $(WORK)/rule-$(patsubst merge-%,%,$($1.decide))+$(patsubst merge-%,%,$($1.segment)).mpk
+decided_by = $(if $($1.rule),--rule $(call rule,$1),--ratio $($1.ratio) --threshold $($($1.decide).threshold))
 
 # MAPS and STREAMS of a merge are files, and what `merge` reads; SHARDS have the images.
 define submission # NAME PREFIX MAPS STREAMS SHARDS
-$$(call decisions,$1,$2): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call $3,$($1.decide)) | $$(PROGRAMS)
+$$(call decisions,$1,$2): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call $3,$($1.decide)) \
+    $$(if $$($1.rule),$$(call rule,$1)) | $$(PROGRAMS)
 	merge --type f8 $$(call $4,$($1.decide)) | \
-	    classify --ratio $$($1.ratio) --threshold $$($($1.decide).threshold) -o $$@
+	    classify $$(call decided_by,$1) -o $$@
 
 $$(WORK)/$2$1.csv: $$(call masks,$1,$2) $$(call decisions,$1,$2) $$(WORK)/$5/index.mpk | $$(PROGRAMS)
 	rle-decode --sizes $$(WORK)/$5/index.mpk $$< | rle-encode --decisions $$(call decisions,$1,$2) -o $$@
@@ -168,6 +171,12 @@ $$(WORK)/$2$1.csv: $$(call $3,$1) $$(OPTIONS)/$1 | $$(PROGRAMS)
 endef
 $(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name),,merged,merged_streams,test)))
 $(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),,merged,merged_streams)))
+
+define segmenting_by_rule # NAME
+$$(call masks,$1): $$(call merged,$($1.segment)) $$(OPTIONS)/$1 $$(OPTIONS)/$($1.segment) $$(call rule,$1) | $$(PROGRAMS)
+	merge --type f8 $$(call merged_streams,$($1.segment)) | rle-encode --rule $$(call rule,$1) -o $$@
+endef
+$(foreach name,$(SUBMISSIONS),$(if $($(name).rule),$(eval $(call segmenting_by_rule,$(name)))))
 
 define submitting # NAME
 $($1.decide)$(call ending,$1): $$(call decisions,$1)

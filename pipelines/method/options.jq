@@ -30,7 +30,7 @@ def synth: [
 (line("TRAINING"; training | words), line("TESTING"; testing | words),
   line("VALIDATING"; testing | map(validator) | words), line("SUBMISSIONS"; submissions | words),
   line("SEGMENTING"; segmenting | words), line("NEEDED"; needed_training | words),
-  line("NEEDED_VALIDATING"; needed_testing | map(validator) | words)),
+  line("CALIBRATED"; calibrated | words), line("NEEDED_VALIDATING"; needed_testing | map(validator) | words)),
 (del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
   | line("\($stage).\(.key)"; .value | if $stage | test("^(merge-|submission)") then [.] | words else quoted end)),
 (.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),

@@ -101,7 +101,7 @@ fold_stages() { # of which WORK has, or may have, folds
 }
 
 outputs() { # below WORK, all that recipes make, there or not, but for folds and marks
-    local set merge submission stage
+    local set merge segment submission stage
     printf '%s\n' xrays/sample_submission.csv survey.json {train,test}/index.mpk {train,test}-left-out.csv report.html \
         {,score-}empty.csv score-empty.json validation-truth.csv
     for set in '' validation-; do
@@ -110,6 +110,10 @@ outputs() { # below WORK, all that recipes make, there or not, but for folds and
             for merge in $(stages_of merge-); do echo "$set$merge${submission#submission}.mpk"; done
         done
         for merge in $(stages_of merge-); do echo "$set$merge.csv"; done
+    done
+    for merge in $(stages_of merge-); do
+        for segment in $(stages_of merge-); do printf '%s\n' "rule-${merge#merge-}+${segment#merge-}".{mpk,json}; done
+        for submission in $(stages_of submission); do echo "$merge${submission#submission}.csv"; done
     done
     for stage in $(stages_of test- | sed 's/^test-/validate-/'); do printf '%s\n' {,score-}"$stage".csv "score-$stage.json"; done
 }
@@ -161,6 +165,8 @@ made_with() { # made_with PRODUCT: it and what its recipe makes besides, but for
     train/index.mpk | test/index.mpk) echo "${1%/*}-left-out.csv" ;;
     *-left-out.csv) echo "${1%-left-out.csv}/index.mpk" ;;
     score-*.json) echo "${1%.json}.csv" ;;
+    rule-*.mpk) echo "${1%.mpk}.json" ;;
+    rule-*.json) echo "${1%.json}.mpk" ;;
     score-*.csv) echo "${1%.csv}.json" ;;
     esac
 }

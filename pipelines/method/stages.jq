@@ -25,6 +25,14 @@ def needed_training: . as $config | training | members($config | needed_testing 
 def ending: .["submission" | length:];
 def decisions($submission): .[$submission].decide + ($submission | ending);
 
+# A submission has a ratio, or a rule that is learned from probabilities of images that the models have not seen: where the stages
+# that decide have one number of folds. Its masks are its own then.
+def ruled($submission): .[$submission].rule != null;
+def with_rule: . as $config | submissions | map(select(. as $name | $config | ruled($name)));
+def masks($submission): .[$submission].segment + if ruled($submission) then $submission | ending else "" end;
+def calibrated: . as $config | submissions
+  | map(select([$config[$config[.].decide].stages[] | $config[trainer].folds] | unique | length == 1));
+
 # For `make help`
 def help: . as $config | "", "stages of config.json:", "  " + (training, testing | join(" ")),
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment

@@ -49,6 +49,11 @@ def validate($stage): {stage: ($stage | validator)} + maps($stage; $images.train
 def whole: {stage, images, iterations: (.iterations // 0), flop: (.flop // 0), disk: (.disk | round),
   estimated: (.estimated // false), memory, seconds};
 
+# Masks that are made, and the merge that they are of: of each merge once, and of each submission that has a rule.
+def segments: $config | (segmenting[] as $merge | select(any(submissions[]; . as $name | $config | masks($name) == $merge))
+    | {masks: $merge, merge: $merge}),
+  (with_rule[] as $name | {masks: masks($name), merge: .[$name].segment});
+
 def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($images / $m.images * $m.bytes), memory: $m.memory,
   seconds: ($images / $m.images * $m.seconds) };
 
@@ -58,7 +63,9 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
     train($config | needed_training[]),
     test($config | needed_testing[]),
     ($config | submissions[] as $name | program(decisions($name); $images.test; $measured["decide " + .[$name].decide])),
-    ($config | segmenting[] | program(.; $images.test; $measured["segment " + .])),
+    (segments | program(.masks; $images.test; $measured["segment " + .merge])),
+    (if $config | with_rule != [] then
+       validate($config | needed_testing[]), program("calibrate"; $images.train; $measured.calibrate) else empty end),
     program("submissions"; ($config | submissions | length) * $images.test; $measured.submissions)
   | whole ] as $stages
 | [validate($config | needed_testing[]) | whole] as $validation

@@ -239,6 +239,13 @@ segment() { # segment MERGE
     merge_maps "$1" | rle-encode --threshold "$(get ".\"$1\".threshold")" -o "$scratch/masks.csv"
 }
 
+calibration() { # with all maps that the merges have, of which validation has a part
+    local decide segment
+    read -r decide segment < <(get '.[with_rule[0]] | "\(.decide) \(.segment)"')
+    calibrate -q "$scratch/half/train-rle.csv" <(merge_maps "$decide") --segmenting <(merge_maps "$segment") \
+        -o "$scratch/rule.mpk"
+}
+
 submission() {
     rle-decode --sizes "$scratch/half.shards/index.mpk" "$scratch/masks.csv" |
         rle-encode --decisions "$scratch/decisions.mpk" -o "$scratch/submission.csv"
@@ -268,6 +275,9 @@ done
 progress ensemble
 for merge in $(get 'deciding[]'); do measure_ensemble "decide $merge" decisions.mpk decide "$merge"; done
 for merge in $(get 'segmenting[]'); do measure_ensemble "segment $merge" masks.csv segment "$merge"; done
+if [ "$(get 'with_rule != []')" = true ]; then
+    measure_ensemble calibrate rule.mpk calibration
+fi
 measure_ensemble submissions submission.csv submission
 progress ''
 

@@ -32,10 +32,11 @@ def areas:
   | if $odd then error("\($first.file) and \($odd.file) are of other images") else . end
   | [range($ids | length) as $i | $first.images[$i] | {id, area, keep: [$all[].images[$i].keep == 1]}]
   | sort_by(-.area);
-# The same of all submissions -> [{merge, submissions: [names], areas}], in the submissions' order
+# The same of all submissions -> [{merge, rule, submissions: [names], areas}], in the submissions' order. Areas are those above a
+# threshold, which is the merge's, or its own where a submission has a rule (in words, or null).
 def rankings:
-  . as $all | reduce .[].merge as $merge ([]; if index($merge) then . else . + [$merge] end)
-  | map(. as $merge | $all | map(select(.merge == $merge)) | {merge: $merge, submissions: map(.submission), areas: areas});
+  . as $all | reduce (.[] | {merge, rule}) as $pair ([]; if index([$pair]) then . else . + [$pair] end)
+  | map(. as $pair | $all | map(select({merge, rule} == $pair)) | $pair + {submissions: map(.submission), areas: areas});
 
 # At most $most points, each the mean of its neighbours.
 def thin($most):

@@ -64,7 +64,7 @@ def kept($n): [.areas[] | select(.keep[$n])] | length;
 def tiles_without_truth:
   ($submissions[] | . as $name | ($rankings[] | select(.submissions | index($name)))
     | tile("Kept in \($name | spaced)"; kept(.submissions | index($name)) | grouped;
-        note("of \(.areas | length | grouped) images, with the ratio \($config[$name].ratio)"))),
+        note("of \(.areas | length | grouped) images, with the \(.rule // "ratio \($config[$name].ratio)")"))),
   tile("Models"; $folds | length | tostring; note(stages | map("\($config[.].folds) \(.)") | join(", ")));
 def tiles: "<div class=\"tiles\">" + ([if $score then tiles_of_truth else tiles_without_truth end] | add) + "</div>"
   + if $score then "" else note("The truth is not known here, so there are no scores.") end;
@@ -177,7 +177,7 @@ def cut_rows:
   def left_areas: .n as $n | .areas | map(select(.keep[$n] | not));
   def area_text: if . then share | percent else "–" end;
   def lesions: map(select(class_of == "lesion")) | length | grouped;
-  row("ratio"; ratio(.n) | tostring), row("images kept"; kept_areas | length | grouped),
+  if .rule then empty else row("ratio"; ratio(.n) | tostring) end, row("images kept"; kept_areas | length | grouped),
   row("smallest area kept"; kept_areas | last | area_text),
   row("largest not kept"; left_areas | first | area_text),
   if $score then row("lesions kept"; kept_areas | lesions), row("lesions missed"; left_areas | lesions) else empty end;
@@ -190,9 +190,12 @@ def ranking: . as $ranking | .areas as $areas
      x: {high: $n, label: "images, by the area that the classification outlines", ticks: ticks($n; 8)},
      y: {high: $high, scale: "root", unit: " %", label: "area of the image (square-root scale)",
          ticks: root_ticks($high)}} as $chart
-  | section(if .merge == $rankings[0].merge then "ranking" else "ranking-\(.merge)" end;
-      "Which images show a lesion" + if $rankings | length > 1 then ": " + .merge else "" end;
-      "The classification models' mean map ranks the images by its area above \($config[.merge].threshold); "
+  | (if .rule then "-rule" else "" end) as $ending
+  | section(if {merge, rule} == ($rankings[0] | {merge, rule}) then "ranking" else "ranking-\(.merge)\($ending)" end;
+      "Which images show a lesion" + if $rankings | length > 1 then ": " + .merge + $ending else "" end;
+      (if .rule then "The decision follows the \(.rule), which was learned from images that the models have not seen. " else "" end)
+      + "The classification models' mean map ranks the images by its area above \(
+          if .rule then .rule | capture("decide (?<at>[0-9.e-]+)").at else $config[.merge].threshold end); "
       + "images to the left of a submission's cut keep their outlines, the others are answered “none”. "
       + "The strip below the axis has one mark an image."
       + if $areas | map(pixels) | unique | length > 1

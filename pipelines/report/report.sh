@@ -45,7 +45,7 @@ folds() {
 
 times() {
     local stage
-    for stage in $(stages '(needed_training + needed_testing)[]'); do
+    for stage in $(stages '(needed_training + needed_testing + (needed_testing | map(validator)))[]'); do
         [ -e "$work/$stage/joblog" ] || continue # the times are not known
         figures '{stage: $stage, jobs: jobs}' --arg stage "$stage" -R "$work/$stage/joblog" ||
             complain "$work/$stage/joblog: is not a job log of GNU parallel"
@@ -64,7 +64,8 @@ decisions() { # of each submission
     local i
     for i in "${!submissions[@]}"; do
         inspect --json "$work/${decided[i]}" >"$scratch/decisions"
-        jq -s -c '{submission: $submission, merge: $config[0][$submission].decide, file: $file, images: map(select(has("id")))}' \
+        jq -s -c '{submission: $submission, merge: $config[0][$submission].decide, file: $file, images: map(select(has("id"))),
+            rule: (.[0].history | map(select(startswith("rule: "))) | last)}' \
             --arg submission "${submissions[i]}" --arg file "${decided[i]}" --slurpfile config "$work/config.json" \
             "$scratch/decisions"
     done

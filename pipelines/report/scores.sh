@@ -8,6 +8,6 @@ set -eu
         name=$(basename "$file" .json)
         jq -r --arg name "${name#score-}" 'def r: . * 10000 | round / 10000;
             [$name, (.dice | r), "\(.dice_low | r)..\(.dice_high | r)", (.dice_empty | r), (.dice_lesion | r),
-             (.accuracy | r)] | @tsv' "$file"
+             (.accuracy // "" | if . == "" then . else r end)] | @tsv' "$file"
     done
 } | column -t -s $'\t'

@@ -4,6 +4,7 @@
 
 #: make validate     each fold's probabilities for the training images that it has not seen
 #: make validate-NAME                  of the models of train-NAME alone
+#: make calibrate    rules learned from these, for submissions with "rule": "validation"
 #: make score-validation               the scores of these: of each stage alone, and of the submissions
 ifdef SETTLED
 
@@ -28,7 +29,8 @@ validator = $(patsubst test-%,validate-%,$1)
 unseen = $(foreach stage,$($1.stages),$(call maps,$(call validator,$(stage))))
 unseen_streams = $(foreach stage,$($1.stages),<(zstd -dcq $(call maps,$(call validator,$(stage)))))
 
-$(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name),validation-,unseen,unseen_streams,train)))
+WITH_RATIO := $(foreach name,$(SUBMISSIONS),$(if $($(name).rule),,$(name)))
+$(foreach name,$(WITH_RATIO),$(eval $(call submission,$(name),validation-,unseen,unseen_streams,train)))
 $(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),validation-,unseen,unseen_streams)))
 
 define segmenting_alone # STAGE
@@ -43,14 +45,36 @@ $(WORK)/validation-truth.csv: $(WORK)/train/index.mpk | $(PROGRAMS)
 	    jq -n -r -f pipelines/validate/truth.jq >$@.part
 	mv $@.part $@
 
-VALIDATED := $(NEEDED_VALIDATING) $(SUBMISSIONS:%=validation-%)
-VALIDATION_SCORES := $(VALIDATED:%=$(WORK)/score-%.json)
+VALIDATED := $(NEEDED_VALIDATING) $(WITH_RATIO:%=validation-%)
+# A rule's score is calibrate's: each fold's by the rule that the others choose.
+VALIDATION_SCORES := $(VALIDATED:%=$(WORK)/score-%.json) \
+    $(sort $(foreach name,$(filter-out $(WITH_RATIO),$(SUBMISSIONS)),$(patsubst %.mpk,%.json,$(call rule,$(name)))))
 define scoring_unseen # NAME
 $$(WORK)/score-$1.json $$(WORK)/score-$1.csv &: $$(WORK)/$1.csv $$(WORK)/validation-truth.csv $$(WORK)/train/index.mpk | $$(PROGRAMS)
 	score --json --sizes $$(WORK)/train/index.mpk $$(WORK)/validation-truth.csv $$< \
 	    --per-image $$(WORK)/score-$1.csv -o $$(WORK)/score-$1.json
 endef
 $(foreach name,$(VALIDATED),$(eval $(call scoring_unseen,$(name))))
+
+# ---- rules learned from them, one for each pair of merges, where the stages that decide have one number of folds
+fold_maps = $(foreach stage,$($1.stages),$(WORK)/$(call validator,$(stage))/fold-$2.mpk.zst)
+fold_streams = $(foreach fold,$($(call trainer,$(firstword $($1.stages))).members), \
+    <(merge --type f8 $(call unpacked,$(call fold_maps,$1,$(fold)))))
+
+define calibrating # RULE DECIDE SEGMENT
+$1 $(1:.mpk=.json) &: $$(WORK)/validation-truth.csv $$(sort $$(call unseen,$2) $$(call unseen,$3)) \
+    $$(sort $$(OPTIONS)/$2 $$(OPTIONS)/$3) | $$(PROGRAMS)
+	calibrate $$(WORK)/validation-truth.csv $$(call fold_streams,$2) \
+	    $(if $(filter-out $2,$3),--segmenting <(merge --type f8 $$(call unseen_streams,$3))) \
+	    --report $(1:.mpk=.json) -o $1
+endef
+# The first submission of each pair
+RULES := $(sort $(foreach name,$(CALIBRATED),$(call rule,$(name))))
+pair_of = $(firstword $(foreach name,$(CALIBRATED),$(if $(filter $1,$(call rule,$(name))),$(name))))
+$(foreach file,$(RULES),$(eval $(call calibrating,$(file),$($(call pair_of,$(file)).decide),$($(call pair_of,$(file)).segment))))
+
+calibrate: $(or $(RULES),$(if $(filter calibrate,$(MAKECMDGOALS)),$(error calibrate: the stages that decide have different numbers \
+    of folds)))
 
 score-validation: $(VALIDATION_SCORES)
 	@pipelines/report/scores.sh $(VALIDATION_SCORES)

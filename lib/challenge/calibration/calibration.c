@@ -41,8 +41,9 @@ static bool grow(struct calibration *c, struct error *error) {
            fail(error, "no memory for %zu images", c->count + 1);
 }
 
-bool calibration_add(struct calibration *c, const struct record *record, const struct runs *truth,
-                     size_t fold, struct error *error) {
+bool calibration_add(struct calibration *c, const struct record *deciding,
+                     const struct record *segmenting, const struct runs *truth, size_t fold,
+                     struct error *error) {
     const struct steps *decide = &c->grid.decide;
     const struct steps *mask = &c->grid.mask;
     if (!grow(c, error)) {
@@ -50,17 +51,25 @@ bool calibration_add(struct calibration *c, const struct record *record, const s
     }
     int64_t *areas = c->areas + c->count * decide->count;
     for (size_t i = 0; i < decide->count; i++) {
-        if (!mask_from_probability(record, decide->at[i], &c->drawn, error)) {
+        if (!mask_from_probability(deciding, decide->at[i], &c->drawn, error)) {
             return false;
         }
         areas[i] = (int64_t)mask_area(&c->drawn);
     }
+    const size_t height = c->drawn.height;
+    const size_t width = c->drawn.width;
     const struct fold_image image = {
-        .fold = fold, .truth = runs_area(truth), .pixels = c->drawn.height * c->drawn.width};
+        .fold = fold, .truth = runs_area(truth), .pixels = height * width};
     struct overlap *overlaps = c->overlaps + c->count * mask->count;
     for (size_t i = 0; i < mask->count; i++) {
-        if (!mask_from_probability(record, mask->at[i], &c->drawn, error) ||
-            !runs_trace(&c->runs, &c->drawn, error)) {
+        if (!mask_from_probability(segmenting, mask->at[i], &c->drawn, error)) {
+            return false;
+        }
+        if (c->drawn.height != height || c->drawn.width != width) {
+            return fail(error, "'%.*s': %zu x %zu probabilities decide, %zu x %zu give its mask",
+                        TEXT_ARG(deciding->id), height, width, c->drawn.height, c->drawn.width);
+        }
+        if (!runs_trace(&c->runs, &c->drawn, error)) {
             return false;
         }
         overlaps[i] = (struct overlap){.truth = image.truth,

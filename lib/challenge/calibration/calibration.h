@@ -35,11 +35,13 @@ struct calibration {
     struct runs runs;
 };
 
-// Measures one more image: a record of probabilities (see mask_from_probability) of a fold, whose
-// true mask is `truth`, with the same height and width. Fails as mask_from_probability does, and
-// without memory.
-CHECKED bool calibration_add(struct calibration *calibration, const struct record *record,
-                             const struct runs *truth, size_t fold, struct error *error);
+// Measures one more image of a fold: records of probabilities (see mask_from_probability) that
+// decide and that give the mask, which may be the same; its true mask is `truth`. All have the same
+// height and width. Fails as mask_from_probability does, for records of two sizes, and without
+// memory.
+CHECKED bool calibration_add(struct calibration *calibration, const struct record *deciding,
+                             const struct record *segmenting, const struct runs *truth, size_t fold,
+                             struct error *error);
 
 #define NO_FOLD SIZE_MAX
 

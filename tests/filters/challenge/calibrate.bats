@@ -149,3 +149,30 @@ for record in read("/dev/stdin"):
     done
     [ ! -e rule.mpk ] && [ ! -e out.mpk ]
 }
+
+@test "one ensemble decides, another gives the masks" {
+    folds
+    cat fold-*.mpk >decide.mpk
+    python_with - <<'END'
+import numpy
+from tensor_stream import read, write
+maps = [(r["id"], r["probability"]) for r in read("decide.mpk")]
+write("segment.mpk", "probabilities", [{"id": i, "probability": numpy.sqrt(p.astype("<f4"))} for i, p in maps], [])
+write("order.mpk", "probabilities", [{"id": i, "probability": p} for i, p in maps[::-1]], [])
+write("short.mpk", "probabilities", [{"id": i, "probability": p} for i, p in maps[:-1]], [])
+write("side.mpk", "probabilities", [{"id": i, "probability": p[1:]} for i, p in maps], [])
+END
+    grid=(--area 0,10,40 --decide 0.3:0.7:0.1 --mask 0.3:0.9:0.1 --resamples 10)
+    calibrate -q "${grid[@]}" truth.csv fold-*.mpk | inspect --json | jq 'select(.id)' >alone
+    calibrate -q "${grid[@]}" --segmenting decide.mpk truth.csv fold-*.mpk | inspect --json | jq 'select(.id)' | diff alone -
+    calibrate -q "${grid[@]}" --segmenting segment.mpk truth.csv fold-*.mpk -o rule.mpk
+    inspect --json rule.mpk | jq 'select(.id)' >other
+    no cmp -s alone other
+    classify --rule rule.mpk decide.mpk -o decisions.mpk
+    rle-encode --rule rule.mpk --decisions decisions.mpk segment.mpk -o masks.csv
+    score --json --size 40x30 truth.csv masks.csv | jq -e --slurpfile rule other '.dice - $rule[0].dice_in_sample | fabs < 1e-12'
+    fails 1 "'2.19' where the folds have '0.0'" calibrate -q --segmenting order.mpk truth.csv fold-*.mpk
+    fails 1 "short.mpk: ends before '2.19'" calibrate -q --segmenting short.mpk truth.csv fold-*.mpk
+    fails 1 "decide.mpk: '1.0' is in no fold" calibrate -q --segmenting decide.mpk truth.csv fold-0.mpk
+    fails 1 "'0.0': 40 x 30 probabilities decide, 39 x 30 give its mask" calibrate -q --segmenting side.mpk truth.csv fold-*.mpk
+}

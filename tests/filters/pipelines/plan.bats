@@ -88,6 +88,15 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     [ -z "$(ls -A "$HERE/tmp")" ]
 }
 
+@test "a submission with a rule takes validation and calibration, and has masks of its own" {
+    jq '.profiles.demo.submission1 = {ratio: null, rule: "validation"}' "$ROOT/config.json" >"$HERE/config.json"
+    plan CONFIG="$HERE/config.json" "${TINY[@]}" FORMAT=json >"$HERE/plan"
+    jq -r '.stages[].stage' "$HERE/plan" | diff - <(printf '%s\n' xrays data {train,test}-{seg-unet,seg-bisenet,cls-bisenet} \
+        merge-cls1 merge-cls2 merge-seg merge-seg1 validate-{seg-unet,seg-bisenet,cls-bisenet} calibrate submissions)
+    stage calibrate '.images == 20 and .seconds > 0'
+    equal "$(jq .total.seconds "$HERE/plan")" "$(jq '[.stages[].seconds] | add' "$HERE/plan")"
+}
+
 @test "the published method: all its iterations and maps; the challenge's counts where no data is at hand" {
     cd "$ROOT"
     plan PROFILE=full train-seg-unet.side=192 train-{seg,cls}-bisenet.side=64 train-{seg-unet,seg-bisenet,cls-bisenet}.batch=2 \

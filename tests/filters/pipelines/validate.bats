@@ -2,6 +2,7 @@
 # Validation: every model's probabilities for the training images that it has not seen, with different numbers of folds.
 
 load ../helpers
+load checked
 
 setup_file() {
     WORK=$BATS_FILE_TMPDIR/work
@@ -26,7 +27,7 @@ method() {
 
 copy_of_whole() { # $WORK, of a run that was not disturbed, with its times
     if [ ! -e "$WHOLE" ]; then
-        method score-validation >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
+        method score-validation calibrate >"$BATS_FILE_TMPDIR/says" 2>&1 || { cat "$BATS_FILE_TMPDIR/says"; return 1; }
         mv "$WORK" "$WHOLE"
     fi
     cp -a "$WHOLE" "$WORK"
@@ -140,4 +141,57 @@ ids() { # of the stream on stdin
     cp "$WORK/validate-cls-bisenet/fold-2.mpk.zst" task/product
     run "$check" task "${fold[@]}"
     [ "$status" = 1 ] && [[ $output == "it sent probabilities for other images: "* ]]
+}
+
+@test "a rule learned from them, in place of the ratio" {
+    copy_of_whole
+    cp "$WORK/rule-cls+seg.mpk" rule.mpk
+    for k in 0 1 2; do zstd -dq "$WORK/validate-cls-bisenet/fold-$k.mpk.zst" -o "fold-$k.mpk"; done
+    merge --type f8 <(unseen seg-unet) <(unseen seg-bisenet) >mean.mpk
+    calibrate -q --segmenting mean.mpk "$WORK/xrays/train-rle.csv" fold-?.mpk | inspect --json | jq 'select(.id)' >wanted
+    inspect --json rule.mpk | jq 'select(.id)' | diff wanted -
+    jq -e '.images == 17 and (.folds | length) == 3 and (.grid | length) > 100' "$WORK/rule-cls+seg.json"
+
+    method submissions 2>/dev/null
+    cp "$WORK/merge-seg.csv" "$WORK/submission2.csv" .
+    state=$(stat -c %i "$WORK/rule-cls+seg.mpk" "$WORK/merge-seg.csv" "$WORK/submission2.csv")
+    ruled=(submission1.ratio=null submission1.rule=validation)
+    method "${ruled[@]}" report score-validation >says 2>&1 || { cat says; false; }
+    [ "$(stat -c %i "$WORK/rule-cls+seg.mpk" "$WORK/merge-seg.csv" "$WORK/submission2.csv")" = "$state" ]
+    maps() { # maps STAGE...
+        for stage; do printf '<(zstd -dcq %q) ' "$WORK/test-$stage"/*.zst; done
+    }
+    eval "merge --type f8 $(maps cls-bisenet)" | classify --rule rule.mpk -o decisions.mpk
+    eval "merge --type f8 $(maps seg-unet seg-bisenet)" | rle-encode --rule rule.mpk --decisions decisions.mpk | cmp - "$WORK/submission1.csv"
+    words=$(inspect --json "$WORK/merge-cls1.mpk" | jq -r '.history[-1]?' | head -n 1)
+    [[ $words == "rule: decide "* ]]
+    grep -qF "The decision follows the $words, which was learned" "$WORK/report.html"
+    grep -qE "^rule-cls\+seg +$(jq '.dice * 10000 | round / 10000' "$WORK/rule-cls+seg.json") " says
+    no grep -q '^validation-submission1' says
+    method "${ruled[@]}" -q report
+    method "${ruled[@]}" repair | grep -q ' sound, 0 are damaged and removed, 0 more are to be made, 0 are left alone'
+    truncate -s -1 "$WORK/rule-cls+seg.json" "$WORK/merge-seg1.csv"
+    method "${ruled[@]}" repair >says
+    tail -n 1 says | grep -q ' 2 are damaged and removed, 0 more are to be made, 0 are left alone'
+    method "${ruled[@]}" calibrate 2>/dev/null
+    cmp rule.mpk "$WORK/rule-cls+seg.mpk"
+}
+
+@test "a submission has a ratio or a rule, and a rule is learned from one number of folds" {
+    wrong() { # wrong WORDS JQ: a configuration changed by JQ
+        jq "$2" "$ROOT/config.json" >config.json
+        fails 5 "$1" checked config.json full
+    }
+    wrong 'submission1: ratio and rule are both there: one of them, please' '.submission1.rule = "validation"'
+    wrong 'submission1.ratio is missing; or a rule: "validation"' '.submission1.ratio = null'
+    wrong 'submission1.rule: "best" is not validation' '.submission1.rule = "best"'
+    rule='.submission1 |= (.rule = "validation" | del(.ratio))'
+    wrong 'submission1.rule: the stages of merge-both have different numbers of folds' \
+        "$rule"' | ."merge-both" = {stages: ["test-seg-unet", "test-cls-bisenet"], threshold: 0.5} | .submission1.decide = "merge-both"'
+    wrong 'submission1: its masks would be merge-seg1.csv, as those of merge-seg1: other names, please' \
+        "$rule"' | ."merge-seg1" = ."merge-seg" | .submission2.segment = "merge-seg1"'
+    jq "$rule" "$ROOT/config.json" >config.json
+    checked config.json full | jq -e '.submission1 == {decide: "merge-cls", segment: "merge-seg", rule: "validation"}'
+    jq '.profiles.demo.submission1 = {ratio: null, rule: "validation"}' "$ROOT/config.json" >config.json
+    checked config.json demo | jq -e '.submission1.rule == "validation" and (.submission1 | has("ratio") | not)'
 }
