@@ -16,7 +16,7 @@ def train: {
   accumulate: of("train-fold"), rate: of("train-fold"), decay: of("train-fold"), margin: of("train-fold"),
   "lambda-cls": of("train-fold"), alpha: of("train-fold"), dropout: of("train-fold"), keep: of("train-fold"),
   "eval-every": of("train-fold"), precision: of("train-fold"), seed: of("train-fold")
-} + (learning | map({(.): may("train-fold")}) | add);
+} + (learning | map({(.): may("train-fold")}) | add) + (distorting | map({(.): may("augment")}) | add);
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {

@@ -13,7 +13,8 @@ def augment: [
   "--side", .side,
   flag(.images == "lesion"; "--lesion-only"), flag(.images == "half"; ["--balance", 0.5]),
   flag(.dilate > 0; ["--dilate", .dilate]), flag(."whole-batches"; ["--batch", .batch]),
-  "--samples", .iterations * .batch ] | words;
+  "--samples", .iterations * .batch,
+  (. as $stage | distorting[] | select(($stage[.] // 0) > 0) | ["--" + ., $stage[.]]) ] | words;
 # Validation masks are never dilated.
 def validation: [ "--side", .side, flag(.images == "lesion"; "--lesion-only") ] | words;
 def train: [

@@ -38,7 +38,9 @@ def help: . as $config | "", "stages of config.json:", "  " + (training, testing
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment
     | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));
 
-# What a training stage may say beside what it must: options of train-fold of the same name.
+# What a training stage may say beside what it must: options of augment, probabilities that are 0 where they are not named,
+# and of train-fold, of the same name.
+def distorting: ["tone", "shift-scale-rotate", "distort"];
 def learning: [
   "optimizer", "radam-beta1", "radam-beta2", "radam-epsilon", "adam-beta1", "adam-beta2", "adam-epsilon", "adamw-beta1",
   "adamw-beta2", "adamw-epsilon", "sgd-momentum", "bce", "bce-balance", "lovasz", "focal", "focal-gamma", "dice",

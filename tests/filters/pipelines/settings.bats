@@ -190,3 +190,12 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     train-fold --options | jq -r 'keys[]' >options
     [ "$(grep -c -x -F -f options names)" = "$(wc -l <names)" ]
 }
+
+@test "a training stage may name what augment changes; 0 is as if it were not named" {
+    method -n train-seg-bisenet >usual
+    method -n train-seg-bisenet train-seg-bisenet.{tone,shift-scale-rotate,distort}=0 | diff usual -
+    method -n train-seg-bisenet train-seg-bisenet.{tone=0.5,shift-scale-rotate=0.25,distort=0} >named
+    [ "$(sed 's/ --tone 0.5 --shift-scale-rotate 0.25"/"/' named)" = "$(cat usual)" ]
+    [ "$(grep -c -e '--samples [0-9]* --tone 0.5 --shift-scale-rotate 0.25" ' named)" = "$(grep -c 'train-fold.sh' named)" ]
+    fails 2 'train-seg-bisenet.tone: 2 is not a number from 0 to 1' method -n train-seg-bisenet train-seg-bisenet.tone=2
+}
