@@ -195,7 +195,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     method -n train-seg-bisenet >usual
     method -n train-seg-bisenet train-seg-bisenet.{tone,shift-scale-rotate,distort}=0 | diff usual -
     method -n train-seg-bisenet train-seg-bisenet.{tone=0.5,shift-scale-rotate=0.25,distort=0} >named
+    no cmp -s usual named
     [ "$(sed 's/ --tone 0.5 --shift-scale-rotate 0.25"/"/' named)" = "$(cat usual)" ]
-    [ "$(grep -c -e '--samples [0-9]* --tone 0.5 --shift-scale-rotate 0.25" ' named)" = "$(grep -c 'train-fold.sh' named)" ]
     fails 2 'train-seg-bisenet.tone: 2 is not a number from 0 to 1' method -n train-seg-bisenet train-seg-bisenet.tone=2
 }
