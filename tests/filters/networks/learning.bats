@@ -163,7 +163,6 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
 
 @test "all of it at once on the stand-in for CUDA: near the CPU's, the same bytes each time, and bit for bit behind a stop" {
     not_sanitized "slow"
-    export PLEURA_CUDA="$ROOT/build/tests/fake-cuda.so"
     all=(--optimizer adamw --bce 3 --bce-balance 0 --dice 1 --focal 4 --clip 1 --ema 0.9 --freeze 2 --rate 1e-6
         --iterations 5 --schedule plateau --plateau-patience 0)
     learn "$HERE/cpu" "${all[@]}" --device cpu
