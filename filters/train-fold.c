@@ -161,7 +161,7 @@ static const char *description(void) {
 static const char examples[] =
     "augment shards/ --fold 0/10 --split train --lesion-only --batch 6 --samples 242400 |\n"
     "    train-fold --network unet-resnet18 --iterations 40400 --val val.mpk fold0\n"
-    "train-fold --bce 3 --bce-balance 0 --lovasz 0 --dice 1 --focal 4 --optimizer adam fold0 train.mpk\n"
+    "train-fold --bce 3 --bce-balance 0 --lovasz 0 --dice 1 --focal 4 fold0 train.mpk\n"
     "inspect --json fold0/last.mpk | jq 'select(.id==\"state\")'\n"
     "jq -r 'select(.dice) | [.iteration, .dice] | @tsv' fold0/log.jsonl";
 
