@@ -51,6 +51,9 @@ value_id global_pool(struct graph *graph, value_id x);
 // x * sigmoid(z), or x + x * sigmoid(z) if `keep`; z has one pixel.
 value_id channel_gate(struct graph *graph, value_id x, value_id z, bool keep);
 
+// x * sigmoid(z); z has one channel.
+value_id pixel_gate(struct graph *graph, value_id x, value_id z);
+
 // Position attention (Fu et al. 2019) with one projection q for queries and keys: each pixel
 // i's output is sum_j softmax_j(q_i . q_j) v_j.
 value_id position_attention(struct graph *graph, value_id q, value_id v);

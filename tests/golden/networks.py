@@ -26,12 +26,14 @@ import networks  # noqa: E402
 MASK64 = (1 << 64) - 1
 SAMPLES = 8  # elements of a tensor
 
-# Network: height, width, height and width of the logits; modes.
+# Network: height, width, height and width of the logits; modes. Sizes are such that rounding turns few ReLUs over, which
+# would make gradients differ by percents.
 CASES = {
     "unet-resnet50": ((192, 192, 256, 256), ("eval",)),
     "bisenet-resnet34": ((64, 96, 96, 128), ("train",)),
     "smp-unet-resnet18": ((64, 96, 96, 128), ("eval",)),
     "smp-unet-resnet50": ((64, 96, 96, 128), ("train",)),
+    "smp-unet-scse-resnet18": ((64, 64, 96, 96), ("train",)),
 }
 
 
@@ -89,8 +91,8 @@ def of_torchvision(name):
 
 def build(name):
     decoder, encoder = name.rsplit("-", 1)
-    if decoder == "smp-unet":
-        return smp.Unet(encoder, encoder_weights=None)
+    if decoder.startswith("smp-unet"):
+        return smp.Unet(encoder, encoder_weights=None, decoder_attention_type=decoder[9:] or None)
     classes = {"unet": networks.UNet, "bisenet": networks.BiSeNet}
     return classes[decoder](dropout=0, encoder=of_torchvision(encoder))
 

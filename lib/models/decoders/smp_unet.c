@@ -5,6 +5,8 @@
 #include "models/decoders/decoders.h"
 #include "ops/ops.h"
 
+enum { SCSE_REDUCTION = 16 };
+
 // A 3 x 3 without bias (decoder.blocks.LEVEL.NAME.0), its norm (.1), ReLU.
 static value_id layer(struct graph *graph, value_id x, size_t level, const char *name,
                       size_t channels) {
@@ -15,8 +17,30 @@ static value_id layer(struct graph *graph, value_id x, size_t level, const char 
     return convolution_norm(graph, x, &spec, norm.text, NO_VALUE, true);
 }
 
-void decoder_smp_unet(struct graph *graph, value_id x, encoder *encode,
-                      const struct model_options *options) {
+// Concurrent gates of channels and of pixels (Roy et al. 2018, arXiv 1803.02579), added.
+static value_id scse(struct graph *graph, value_id x, size_t level, const char *name) {
+    const size_t channels = graph_shape(graph, x).c;
+    const struct layer_name at = graph_name("decoder.blocks.%zu.%s.attention", level, name);
+    const struct layer_name squeeze = graph_name("%s.cSE.1", at.text);
+    const struct layer_name excite = graph_name("%s.cSE.3", at.text);
+    const struct layer_name of_pixels = graph_name("%s.sSE.0", at.text);
+    struct convolution spec = {.name = squeeze.text,
+                               .channels = channels / SCSE_REDUCTION,
+                               .window = 1,
+                               .stride = 1,
+                               .bias = true};
+    value_id z = convolution_relu(graph, global_pool(graph, x), &spec);
+    spec.name = excite.text;
+    spec.channels = channels;
+    z = convolution(graph, z, &spec);
+    spec.name = of_pixels.text;
+    spec.channels = 1;
+    return add(graph, channel_gate(graph, x, z, false),
+               pixel_gate(graph, x, convolution(graph, x, &spec)));
+}
+
+static void build(struct graph *graph, value_id x, encoder *encode,
+                  const struct model_options *options, bool attention) {
     static const size_t widths[] = {256, 128, 64, 32, 16};
     const struct convolution last = {.name = "segmentation_head.0",
                                      .channels = 1,
@@ -31,9 +55,21 @@ void decoder_smp_unet(struct graph *graph, value_id x, encoder *encode,
         y = upsample_nearest(graph, y);
         if (skips[level] != NO_VALUE) {
             y = concat(graph, y, skips[level]);
+            y = attention ? scse(graph, y, level, "attention1") : y;
         }
         y = layer(graph, y, level, "conv1", widths[level]);
         y = layer(graph, y, level, "conv2", widths[level]);
+        y = attention ? scse(graph, y, level, "attention2") : y;
     }
     output_logits(graph, widen(graph, convolution(graph, y, &last)), options);
+}
+
+void decoder_smp_unet(struct graph *graph, value_id x, encoder *encode,
+                      const struct model_options *options) {
+    build(graph, x, encode, options, false);
+}
+
+void decoder_smp_unet_scse(struct graph *graph, value_id x, encoder *encode,
+                           const struct model_options *options) {
+    build(graph, x, encode, options, true);
 }

@@ -81,7 +81,8 @@ static bool ends_with(const char *text, const char *end) {
 static bool of_no_use(const char *name) {
     return ends_with(name, "num_batches_tracked") || strcmp(name, "n_averaged") == 0 ||
            strstr(name, "pam.key_conv.") != NULL || strncmp(name, "fc.", 3) == 0 ||
-           strstr(name, "backbone.fc.") != NULL;
+           strstr(name, "backbone.fc.") != NULL ||
+           strstr(name, "decoder.blocks.4.attention1.") != NULL;
 }
 
 // PyTorch keeps single numbers with or without a side of 1.

@@ -14,7 +14,7 @@ setup() {
 
 @test "README's decoders and encoders are those that programs know, in any pair" {
     rows() { # rows HEADING: the names of a table's rows
-        sed -n "/^| $1 |/,/^\$/s/^| \`\(.*\)\` |.*/\1/p" "$ROOT/README.md"
+        sed -n "/^| $1 |/,/^\$/s/^| \`\([^\`]*\)\` |.*/\1/p" "$ROOT/README.md"
     }
     for encoder in $(rows encoder); do
         for decoder in $(rows decoder); do echo "$decoder-$encoder"; done

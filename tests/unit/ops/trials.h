@@ -107,6 +107,10 @@ static value_id try_channel_gate_keep(struct graph *graph, value_id x) {
     return channel_gate(graph, x, global_pool(graph, x), true);
 }
 
+static value_id try_pixel_gate(struct graph *graph, value_id x) {
+    return pixel_gate(graph, x, layer(graph, x, "c", 1, 1, 1));
+}
+
 static value_id try_position_attention(struct graph *graph, value_id x) {
     return position_attention(graph, layer(graph, x, "q", 2, 1, 1), x);
 }
@@ -148,6 +152,7 @@ static const struct {
     {"global_pool", global_pool, 1, false},
     {"channel_gate", try_channel_gate, 1, false},
     {"channel_gate and keep", try_channel_gate_keep, 1, false},
+    {"pixel_gate", try_pixel_gate, 1, false},
     {"position_attention", try_position_attention, 1, false},
     {"channel_attention", channel_attention, 1, false},
     {"pyramid_pool", pyramid_pool, 6, false},
