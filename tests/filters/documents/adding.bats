@@ -35,7 +35,7 @@ setup_file() {
     page files "${parts[@]}" | sort -u >written
     keep_operations
     export OPTIMISE=-O1 CUDA=0 PATH=$TREE/bin:$PATH PLEURA_CUDA=$TREE/build/tests/fake-cuda.so
-    unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES
+    unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES CMOCKA_MESSAGE_OUTPUT
     ! command -v ccache >/dev/null || export CC="ccache cc" CXX="ccache c++"
     make -j2 programs build/tests/fake-cuda.so >made 2>&1 || { tail -n 40 made; return 1; }
     cd "$BATS_FILE_TMPDIR" || return 1
