@@ -38,7 +38,8 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     cost >"$HERE/table"
     grep -qE '^unet-resnet18 +12120615 +56\.71[0-9]+ ' "$HERE/table"
     grep -qE '^bisenet-resnet18 +13402984 +95\.93[0-9]+ ' "$HERE/table"
-    [ "$(wc -l <"$HERE/table")" = 3 ]
+    networks=$(($(grep -c '^DECODER(' "$ROOT/lib/models/decoders/decoders.def") * $(grep -c '^ENCODER(' "$ROOT/lib/models/encoders/encoders.def")))
+    [ "$(wc -l <"$HERE/table")" = $((1 + networks)) ]
     cost --json --batch 6 --side 64 bisenet-resnet18 >"$HERE/six"
     cost --json --side 64 bisenet-resnet18 | jq -s -e '.[1].predict == 6 * .[0].predict and
         .[1].train == 6 * .[0].train and .[0].train == 3 * .[0].forward and .[0].forward > .[0].predict' - "$HERE/six"
