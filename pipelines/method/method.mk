@@ -10,12 +10,13 @@ comma := ,
 
 #: make survey       what the X-rays and labels are, and what would go wrong with them later
 #: make data         X-rays and labels -> shards of samples
-#: make train-NAME   a model a fold, for each stage train-NAME of config.json
+#: make train-NAME   a model a fold, for each stage train-NAME of config.json (make train-seg-unet)
 #: make train-NAME init=FILE           weights to begin with; init= for random ones
 #: make test-NAME    each fold's probabilities for the test images
 #: make merge-NAMEN  what merge-NAME gives for submissionN: which images show a lesion; where
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
-#: make submissionN submissions score report                  CSV files, their scores, report.html
+#: make submissionN  the CSV file of each submission of config.json (make submission1)
+#: make submissions score report       all of them, their scores, report.html
 FIXED := xrays survey data submissions score report validate score-validation calibrate
 STAGES := $(FIXED) train-% test-% validate-% merge-% submission%
 
