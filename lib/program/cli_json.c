@@ -46,7 +46,8 @@ void cli_print_options(const struct program *program, const struct option_defaul
     for (size_t i = 0; i < count; i++) {
         output_printf(output, "%s\n", i > 0 ? "," : "");
         json_text(output, rows[i].name, strlen(rows[i].name));
-        output_printf(output, ":{\"type\":\"%s\"", type_name(rows[i].type));
+        output_printf(output, ":{\"type\":\"%s\",\"recorded\":%s", type_name(rows[i].type),
+                      rows[i].trace == OPTION_RECORDED ? "true" : "false");
         if (rows[i].minimum < rows[i].maximum) {
             number_member(output, "minimum", rows[i].minimum);
             number_member(output, "maximum", rows[i].maximum);

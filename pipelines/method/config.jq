@@ -10,20 +10,18 @@ include "stages";
 # {step}, or not necessary {optional}; or of a kind of its own.
 def of($program): {of: $program};
 def may($program): of($program) + {optional: true};
+def named($names; $kind): $names | map({(.): $kind}) | add;
 def train: {
-  network: of("train-fold"), init: "path", folds: "count", images: "images", side: {of: "augment", step: 32},
-  dilate: {of: "augment", also: 0}, iterations: of("train-fold"), batch: of("train-fold"), "whole-batches": "flag",
-  accumulate: of("train-fold"), rate: of("train-fold"), decay: of("train-fold"), margin: of("train-fold"),
-  "lambda-cls": of("train-fold"), alpha: of("train-fold"), dropout: of("train-fold"), keep: of("train-fold"),
-  "eval-every": of("train-fold"), precision: of("train-fold"), seed: of("train-fold")
-} + (learning | map({(.): may("train-fold")}) | add) + (distorting | map({(.): may("augment")}) | add);
+  init: "path", folds: "count", images: "images", side: {of: "augment", step: 32}, dilate: {of: "augment", also: 0},
+  "whole-batches": "flag", seed: of("train-fold")
+} + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(distorting; may("augment"));
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {
     folder: "path", train: "paths", labels: "path", masks: "path", test: "paths", ids: "path", truth: "path",
     size: "size", "on-error": of("decode")
   },
-  synth: (["train", "test", "lesions", "area", "contrast", "side", "format", "seed"] | map({(.): of("synth")}) | add)
+  synth: named(["train", "test", "lesions", "area", "contrast", "side", "format", "seed"]; of("synth"))
 };
 def stages: {
   "train-": train,

@@ -17,11 +17,8 @@ def augment: [
   (. as $stage | distorting[] | select(($stage[.] // 0) > 0) | ["--" + ., $stage[.]]) ] | words;
 # Validation masks are never dilated.
 def validation: [ "--side", .side, flag(.images == "lesion"; "--lesion-only") ] | words;
-def train: [
-  "--network", .network, "--iterations", .iterations, "--batch", .batch, "--accumulate", .accumulate,
-  "--rate", .rate, "--decay", .decay, "--margin", .margin, "--lambda-cls", ."lambda-cls", "--alpha", .alpha,
-  "--dropout", .dropout, "--keep", .keep, "--eval-every", ."eval-every", "--precision", .precision,
-  (. as $stage | learning[] | select(in($stage)) | ["--" + ., $stage[.]]) ] | words;
+# The order in which optional words stand in the file has no meaning.
+def train: . as $stage | trained + (keys - trained - prepared - distorting) | map(["--" + ., $stage[.]]) | words;
 def predict: [ "--batch", .batch, "--precision", .precision, flag(.flip; "--flip") ] | words;
 def synth: [
   "--train", .train, "--test", .test, "--lesions", .lesions, "--area", .area, "--contrast", .contrast,

@@ -38,11 +38,13 @@ def help: . as $config | "", "stages of config.json:", "  " + (training, testing
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment
     | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));
 
-# What a training stage may say beside what it must: options of augment, probabilities that are 0 where they are not named,
-# and of train-fold, of the same name.
+# What a training stage says: words for train-fold, options of the same names, in the order in which they are given; and numbers
+# for the programs around it.
+def trained: ["network", "iterations", "batch", "accumulate", "rate", "decay", "margin", "lambda-cls", "alpha", "dropout",
+  "keep", "eval-every", "precision"];
+def prepared: ["init", "folds", "images", "side", "dilate", "whole-batches", "seed"];
+# Options of augment that it may have, probabilities that are 0 where they are not named; and every other option that changes
+# what train-fold makes.
 def distorting: ["tone", "shift-scale-rotate", "distort"];
-def learning: [
-  "optimizer", "radam-beta1", "radam-beta2", "radam-epsilon", "adam-beta1", "adam-beta2", "adam-epsilon", "adamw-beta1",
-  "adamw-beta2", "adamw-epsilon", "sgd-momentum", "bce", "bce-balance", "lovasz", "focal", "focal-gamma", "dice",
-  "dice-smoothing", "schedule", "warm-up", "cycles", "cycle-factor", "plateau-factor", "plateau-patience", "clip", "ema",
-  "freeze"];
+def learning($options): [$options["train-fold"] | to_entries[] | select(.value.recorded and .value.type != "file") | .key]
+  - trained - prepared;

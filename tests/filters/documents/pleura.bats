@@ -39,7 +39,7 @@ setup() {
             tr -s ' \n' ' ' <help | grep -qF -- "(default: $value)"
         done < <(jq -r '.[].default // empty' options)
     done
-    train-fold --options | jq -e '.rate == {type: "number", minimum: 0, maximum: 10, default: 0.0005, help: "the highest learning rate"}
+    train-fold --options | jq -e '.rate == {type: "number", recorded: true, minimum: 0, maximum: 10, default: 0.0005, help: "the highest learning rate"}
         and .keep.choices == ["dice", "wacc"] and (.init | has("default") | not)'
     [ "$(train-fold --batch 3 --help)" = "$(train-fold --help)" ]
 }

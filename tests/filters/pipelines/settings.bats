@@ -183,12 +183,15 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     method -n train-seg-bisenet >usual
     no grep -q -e --optimizer usual
     method -n train-seg-bisenet train-seg-bisenet.{optimizer=sgd,sgd-momentum=0.8,focal=4,schedule=plateau,ema=0.9} >named
-    grep -q -e '--precision f32 --optimizer sgd --sgd-momentum 0.8 --focal 4 --schedule plateau --ema 0.9"' named
+    grep -q -e '--precision f32 --ema 0.9 --focal 4 --optimizer sgd --schedule plateau --sgd-momentum 0.8"' named
     fails 2 'train-seg-bisenet.optimizer: "lion" is not radam or adam' method -n train-seg-bisenet train-seg-bisenet.optimizer=lion
-    # Each name is an option.
-    jq -L "$ROOT/pipelines/method" -n -r 'include "stages"; learning[]' >names
-    train-fold --options | jq -r 'keys[]' >options
-    [ "$(grep -c -x -F -f options names)" = "$(wc -l <names)" ]
+    # Every option that changes what train-fold makes is a setting, and no other is.
+    train-fold --options | jq -r 'to_entries[] | select(.value.recorded and .value.type != "file") | .key' | sort >recorded
+    [ "$(wc -l <recorded)" -gt 30 ]
+    jq '."train-seg-bisenet".odd = 1' "$ROOT/config.json" >odd.json
+    method -n train-seg-bisenet CONFIG="$PWD/odd.json" 2>&1 | sed -n "s/.*unknown key 'odd'; known are //p" | tr -d ' ' | tr , '\n' | sort >known
+    [ -z "$(comm -23 recorded known)" ]
+    [ "$(comm -13 recorded known | paste -s -d ' ')" = "dilate distort folds images init shift-scale-rotate side tone whole-batches" ]
 }
 
 @test "a training stage may name what augment changes; 0 is as if it were not named" {
