@@ -6,6 +6,7 @@
 #include "image/mask.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 size_t grid_size(const struct grid *grid) {
     return grid->decide.count * grid->limits.count * grid->mask.count;
@@ -41,41 +42,62 @@ static bool grow(struct calibration *c, struct error *error) {
            fail(error, "no memory for %zu images", c->count + 1);
 }
 
-bool calibration_add(struct calibration *c, const struct record *deciding,
-                     const struct record *segmenting, const struct runs *truth, size_t fold,
-                     struct error *error) {
+// Counts the pixels above each threshold that decides. Where none is left, none is above the next.
+static bool measure_areas(struct calibration *c, const struct record *deciding, int64_t *areas,
+                          struct error *error) {
     const struct steps *decide = &c->grid.decide;
-    const struct steps *mask = &c->grid.mask;
-    if (!grow(c, error)) {
-        return false;
-    }
-    int64_t *areas = c->areas + c->count * decide->count;
+    memset(areas, 0, decide->count * sizeof *areas);
     for (size_t i = 0; i < decide->count; i++) {
         if (!mask_from_probability(deciding, decide->at[i], &c->drawn, error)) {
             return false;
         }
         areas[i] = (int64_t)mask_area(&c->drawn);
+        if (areas[i] == 0) {
+            break;
+        }
+    }
+    return true;
+}
+
+// The same of the masks.
+static bool measure_masks(struct calibration *c, const struct record *segmenting,
+                          const struct fold_image *image, const struct runs *truth,
+                          struct overlap *overlaps, struct error *error) {
+    const struct steps *mask = &c->grid.mask;
+    c->runs.count = 0;
+    for (size_t i = 0; i < mask->count; i++) {
+        if (i == 0 || c->runs.count > 0) {
+            if (!mask_from_probability(segmenting, mask->at[i], &c->drawn, error) ||
+                !runs_trace(&c->runs, &c->drawn, error)) {
+                return false;
+            }
+        }
+        overlaps[i] = (struct overlap){.truth = image->truth,
+                                       .prediction = runs_area(&c->runs),
+                                       .both = runs_common(truth, &c->runs),
+                                       .pixels = image->pixels};
+    }
+    return true;
+}
+
+bool calibration_add(struct calibration *c, const struct record *deciding,
+                     const struct record *segmenting, const struct runs *truth, size_t fold,
+                     struct error *error) {
+    if (!grow(c, error) ||
+        !measure_areas(c, deciding, c->areas + c->count * c->grid.decide.count, error)) {
+        return false;
     }
     const size_t height = c->drawn.height;
     const size_t width = c->drawn.width;
     const struct fold_image image = {
         .fold = fold, .truth = runs_area(truth), .pixels = height * width};
-    struct overlap *overlaps = c->overlaps + c->count * mask->count;
-    for (size_t i = 0; i < mask->count; i++) {
-        if (!mask_from_probability(segmenting, mask->at[i], &c->drawn, error)) {
-            return false;
-        }
-        if (c->drawn.height != height || c->drawn.width != width) {
-            return fail(error, "'%.*s': %zu x %zu probabilities decide, %zu x %zu give its mask",
-                        TEXT_ARG(deciding->id), height, width, c->drawn.height, c->drawn.width);
-        }
-        if (!runs_trace(&c->runs, &c->drawn, error)) {
-            return false;
-        }
-        overlaps[i] = (struct overlap){.truth = image.truth,
-                                       .prediction = runs_area(&c->runs),
-                                       .both = runs_common(truth, &c->runs),
-                                       .pixels = image.pixels};
+    if (!measure_masks(c, segmenting, &image, truth, c->overlaps + c->count * c->grid.mask.count,
+                       error)) {
+        return false;
+    }
+    if (c->drawn.height != height || c->drawn.width != width) {
+        return fail(error, "'%.*s': %zu x %zu probabilities decide, %zu x %zu give its mask",
+                    TEXT_ARG(deciding->id), height, width, c->drawn.height, c->drawn.width);
     }
     c->images[c->count++] = image;
     c->folds = fold >= c->folds ? fold + 1 : c->folds;
