@@ -12,6 +12,9 @@ void cpu_add_bias_gradient(const struct convolution_problem *problem, const void
     const struct convolution_shape *shape = &problem->shape;
     const size_t channels = shape->out_channels;
     const size_t pixels = shape->images * shape->out_height * shape->out_width;
+    if (bias_gradient == NULL) {
+        return;
+    }
 #pragma omp parallel for schedule(static) num_threads(problem->threads)
     for (size_t part = 0; part < PARTS; part++) {
         float *sums = workspace + part * channels;

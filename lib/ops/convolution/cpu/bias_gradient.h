@@ -7,7 +7,7 @@
 // Bytes.
 size_t cpu_bias_gradient_workspace(const struct convolution_shape *shape);
 
-// Adds to `bias_gradient`. Bytes do not depend on the number of threads.
+// Adds to `bias_gradient`, unless it is NULL. Bytes do not depend on the number of threads.
 void cpu_add_bias_gradient(const struct convolution_problem *problem, const void *output_gradient,
                            float *bias_gradient, float *workspace);
 

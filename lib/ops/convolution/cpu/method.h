@@ -94,4 +94,9 @@ static inline size_t workspace_part(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
+// Bytes for two that use a workspace one after the other.
+static inline size_t workspace_for_either(size_t one, size_t other) {
+    return one > other ? one : other;
+}
+
 #endif

@@ -42,10 +42,6 @@ static bool accepts(const struct convolution_problem *problem) {
     return makes_panels && problem->processor.f32_products && !ahead;
 }
 
-static size_t greater(size_t one, size_t other) {
-    return one > other ? one : other;
-}
-
 static void release(void *planned) {
     struct state *state = planned;
     for (size_t i = 0; state != NULL && i < state->phase_count; i++) {
@@ -60,12 +56,12 @@ static bool plan_phase(struct state *state, size_t index, size_t *workspace) {
         return false;
     }
     if (state->problem.pass == CONVOLUTION_WEIGHT_GRADIENT) {
-        *workspace = greater(direct_gradient_workspace(&phase->plan),
-                             cpu_bias_gradient_workspace(&state->problem.shape));
+        *workspace = workspace_for_either(direct_gradient_workspace(&phase->plan),
+                                          cpu_bias_gradient_workspace(&state->problem.shape));
         return true;
     }
     const size_t bytes = direct_weights_size(&phase->plan) * sizeof(float);
-    *workspace = greater(*workspace, direct_workspace(&phase->plan));
+    *workspace = workspace_for_either(*workspace, direct_workspace(&phase->plan));
     phase->weights = aligned_alloc(64, workspace_part(bytes + 1));
     return phase->weights != NULL;
 }
@@ -127,9 +123,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
     const struct state *state = planned;
     direct_weight_gradient(&state->phases[0].plan, &state->phases[0].taps, input, output_gradient,
                            weight_gradient, workspace);
-    if (bias_gradient != NULL) {
-        cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
-    }
+    cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
 }
 
 const struct convolution_method convolution_direct = {.name = "direct",

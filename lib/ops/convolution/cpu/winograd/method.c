@@ -44,10 +44,6 @@ static bool accepts(const struct convolution_problem *problem) {
             (shape->channels >= SAVING_CHANNELS && shape->out_channels >= SAVING_CHANNELS));
 }
 
-static size_t greater(size_t one, size_t other) {
-    return one > other ? one : other;
-}
-
 static size_t transformed_bytes(const struct winograd *tiles) {
     return workspace_part(cpu_winograd_weights_size(tiles) * sizeof(float));
 }
@@ -58,8 +54,8 @@ static size_t workspace_of(const struct state *state) {
     case CONVOLUTION_DATA_GRADIENT:
         return transformed_bytes(&state->tiles) + cpu_winograd_workspace(&state->tiles);
     default:
-        return greater(cpu_winograd_gradient_workspace(&state->tiles),
-                       cpu_bias_gradient_workspace(&state->problem.shape));
+        return workspace_for_either(cpu_winograd_gradient_workspace(&state->tiles),
+                                    cpu_bias_gradient_workspace(&state->problem.shape));
     }
 }
 
@@ -127,9 +123,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
                             float *weight_gradient, float *bias_gradient, void *workspace) {
     const struct state *state = planned;
     cpu_winograd_gradient(&state->tiles, input, output_gradient, weight_gradient, workspace);
-    if (bias_gradient != NULL) {
-        cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
-    }
+    cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
 }
 
 const struct convolution_method convolution_winograd = {.name = "winograd",
