@@ -5,16 +5,23 @@
 
 #include <string.h>
 
-static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
-                     size_t channels, size_t window, size_t stride) {
-    const struct layer_name full = graph_name("%s.%s_unit.0", name, kind);
-    const struct layer_name norm = graph_name("%s.%s_unit.1", name, kind);
-    const struct convolution layer = {.name = full.text,
+value_id padded_convolution_norm(struct graph *graph, value_id x, const char *convolution_name,
+                                 const char *norm_name, size_t channels, size_t window,
+                                 size_t stride, value_id residual, bool relu) {
+    const struct convolution layer = {.name = convolution_name,
                                       .channels = channels,
                                       .window = window,
                                       .stride = stride,
                                       .pad = window / 2};
-    return convolution_norm(graph, x, &layer, norm.text, NO_VALUE, strcmp(kind, "cbr") == 0);
+    return convolution_norm(graph, x, &layer, norm_name, residual, relu);
+}
+
+static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
+                     size_t channels, size_t window, size_t stride) {
+    const struct layer_name full = graph_name("%s.%s_unit.0", name, kind);
+    const struct layer_name norm = graph_name("%s.%s_unit.1", name, kind);
+    return padded_convolution_norm(graph, x, full.text, norm.text, channels, window, stride,
+                                   NO_VALUE, strcmp(kind, "cbr") == 0);
 }
 
 value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,

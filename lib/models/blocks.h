@@ -9,6 +9,12 @@
 value_id position_branch(struct graph *graph, value_id x, const char *name);
 value_id channel_branch(struct graph *graph, value_id x, const char *name);
 
+// A convolution without bias that keeps the size but for its stride, and its norm, each by its full
+// name; then residual (or NO_VALUE) and ReLU as convolution_norm has them.
+value_id padded_convolution_norm(struct graph *graph, value_id x, const char *convolution_name,
+                                 const char *norm_name, size_t channels, size_t window,
+                                 size_t stride, value_id residual, bool relu);
+
 // Convolution - norm - ReLU (name.cbr_unit.0, .1), and the same without ReLU (name.cb_unit.0, .1).
 value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
              size_t stride);

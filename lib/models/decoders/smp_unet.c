@@ -12,9 +12,7 @@ static value_id layer(struct graph *graph, value_id x, size_t level, const char 
                       size_t channels) {
     const struct layer_name full = graph_name("decoder.blocks.%zu.%s.0", level, name);
     const struct layer_name norm = graph_name("decoder.blocks.%zu.%s.1", level, name);
-    const struct convolution spec = {
-        .name = full.text, .channels = channels, .window = 3, .stride = 1, .pad = 1};
-    return convolution_norm(graph, x, &spec, norm.text, NO_VALUE, true);
+    return padded_convolution_norm(graph, x, full.text, norm.text, channels, 3, 1, NO_VALUE, true);
 }
 
 // Concurrent gates of channels and of pixels (Roy et al. 2018, arXiv 1803.02579), added.

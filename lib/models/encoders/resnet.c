@@ -2,6 +2,7 @@
 // bottleneck halves the map, its 3 x 3 does ("v1.5").
 #include "models/encoders/encoders.h"
 
+#include "models/blocks.h"
 #include "ops/ops.h"
 
 #include <stdio.h>
@@ -12,12 +13,8 @@ static value_id layer(struct graph *graph, value_id x, const char *prefix,
                       size_t window, size_t stride, value_id residual, bool relu) {
     const struct layer_name full = graph_name("%s.%s", prefix, convolution_name);
     const struct layer_name norm = graph_name("%s.%s", prefix, norm_name);
-    const struct convolution spec = {.name = full.text,
-                                     .channels = channels,
-                                     .window = window,
-                                     .stride = stride,
-                                     .pad = window / 2};
-    return convolution_norm(graph, x, &spec, norm.text, residual, relu);
+    return padded_convolution_norm(graph, x, full.text, norm.text, channels, window, stride,
+                                   residual, relu);
 }
 
 // What a block adds to its layers: its input, through a 1 x 1 where the output is of another shape.
