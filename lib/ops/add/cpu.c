@@ -1,7 +1,7 @@
 // add and add_scaled on the CPU.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "ops/cpu_sums.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -18,10 +18,9 @@ struct state {
 static bool plan_add(struct kernel_plan *plan, bool scaled, struct error *error) {
     const struct shape shape = plan_output_shape(plan);
     const struct shape other = plan_input_shape(plan, 1);
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL || shape.c > CPU_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, shape.c, CPU_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     *state = (struct state){.images = shape.n,
                             .pixels = shape.h * shape.w,

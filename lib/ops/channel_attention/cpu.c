@@ -4,6 +4,7 @@
 // Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
 #include "backend/cpu/cpu.h"
 #include "core/numbers/exponential.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <math.h>
@@ -21,10 +22,9 @@ struct state {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = plan_input_shape(plan, 0);
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL || in.c > CPU_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     *state = (struct state){.images = in.n,
                             .pixels = in.h * in.w,

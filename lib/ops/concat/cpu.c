@@ -1,5 +1,6 @@
 // concat on the CPU.
 #include "backend/cpu/cpu.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -12,11 +13,10 @@ struct state {
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    struct state *state = malloc(sizeof *state);
     const struct shape out = plan_output_shape(plan);
-    if (state == NULL || out.c > CPU_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, out.c, CPU_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     *state = (struct state){out.n * out.h * out.w,
                             {plan_input_shape(plan, 0).c, plan_input_shape(plan, 1).c},

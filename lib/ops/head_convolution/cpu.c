@@ -2,6 +2,7 @@
 // scaled by 1 / (1 - probability).
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
+#include "ops/cpu_operation.h"
 #include "ops/head_convolution/head_convolution.h"
 #include "ops/kernels.h"
 
@@ -21,10 +22,9 @@ struct state {
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct head_convolution_attributes *attributes = plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL || in.c > MAX_CHANNELS) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", MAX_CHANNELS);
+    struct state *state = cpu_state_alloc(sizeof *state, in.c, MAX_CHANNELS, error);
+    if (state == NULL) {
+        return false;
     }
     *state = (struct state){.images = in.n,
                             .pixels = in.h * in.w,

@@ -2,6 +2,7 @@
 // gather: every input pixel asks the windows over it, and no two threads write to one place.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <math.h>
@@ -15,11 +16,10 @@ struct state {
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    struct state *state = malloc(sizeof *state);
     const struct shape in = plan_input_shape(plan, 0);
-    if (state == NULL || in.c > CPU_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     *state = (struct state){in, plan_output_shape(plan), plan->backend->precision,
                             plan->backend->threads};

@@ -2,6 +2,7 @@
 // together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change. What
 // float32 leaves of a mean is kept as a correction: over two pixels 1 / deviation may be 300.
 #include "backend/cpu/cpu.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 #include "ops/norm/norm.h"
 #include "ops/norm/rows.h"
@@ -60,10 +61,9 @@ static void repeat_strands(const struct state *state, float *numbers) {
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     const struct shape shape = plan_output_shape(plan);
     const struct norm_attributes *attributes = plan->node->attributes;
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL || shape.c > NORM_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", NORM_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, shape.c, NORM_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     const size_t pixels = shape.n * shape.h * shape.w;
     const size_t strands = strands_of(pixels, shape.c);

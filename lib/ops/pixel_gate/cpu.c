@@ -1,7 +1,7 @@
 // pixel_gate on the CPU: pixel by pixel.
 #include "backend/cpu/cpu.h"
-#include "core/simd.h"
 #include "ops/channel_gate/channel_gate.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -14,10 +14,9 @@ struct state {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = plan_input_shape(plan, 0);
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL || in.c > CPU_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     *state =
         (struct state){in.n * in.h * in.w, in.c, plan->backend->precision, plan->backend->threads};
@@ -30,12 +29,6 @@ static float open_at(const struct state *state, const struct call *call, size_t 
     return channel_gate_open(*cpu_read(state->precision, call->in[1], pixel, 1, &temporary));
 }
 
-VECTORISED static void add_multiple(const float *numbers, float weight, size_t count, float *sum) {
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += weight * numbers[i];
-    }
-}
-
 static void forward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
@@ -45,8 +38,8 @@ static void forward(const struct call *call) {
         float of_x[CPU_BLOCK];
         float of_out[CPU_BLOCK];
         float *out = cpu_target(state->precision, call->out, first, channels, false, of_out);
-        add_multiple(cpu_read(state->precision, call->in[0], first, channels, of_x),
-                     open_at(state, call, pixel), channels, out);
+        cpu_add_multiple(cpu_read(state->precision, call->in[0], first, channels, of_x),
+                         open_at(state, call, pixel), channels, out);
         cpu_write(state->precision, call->out, first, channels, out);
     }
 }
@@ -80,7 +73,7 @@ static void backward(const struct call *call) {
         if (call->in_gradient[0] != NULL) {
             float *dx = cpu_target(state->precision, call->in_gradient[0], first, channels,
                                    call->add[0], of_dx);
-            add_multiple(dy, open, channels, dx);
+            cpu_add_multiple(dy, open, channels, dx);
             cpu_write(state->precision, call->in_gradient[0], first, channels, dx);
         }
         if (call->in_gradient[1] != NULL) {

@@ -2,7 +2,7 @@
 // g, two matrices, down (g x n) and up (n x g). Backward is the same with up^T and down^T.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "ops/cpu_sums.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 #include "ops/pyramid_pool/matrices.h"
 

@@ -3,7 +3,7 @@
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
 #include "nn/bilinear/weights.h"
-#include "ops/cpu_sums.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // upsample_nearest on the CPU: forward copies numbers as they are stored, backward sums up four
 // pixels.
 #include "backend/cpu/cpu.h"
-#include "core/simd.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -17,10 +17,9 @@ struct state {
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = plan_input_shape(plan, 0);
     const enum precision precision = plan->backend->precision;
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL || in.c > CPU_BLOCK) {
-        free(state);
-        return fail(error, "no memory, or more channels than %d", CPU_BLOCK);
+    struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
+    if (state == NULL) {
+        return false;
     }
     *state = (struct state){
         in, graph_value_bytes(plan->graph, plan->node->inputs[0], precision) / (in.n * in.h * in.w),
@@ -45,12 +44,6 @@ static void forward(const struct call *call) {
     }
 }
 
-VECTORISED static void add_numbers(const float *numbers, size_t count, float *sum) {
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += numbers[i];
-    }
-}
-
 static void backward(const struct call *call) {
     const struct state *state = call->state;
     const struct shape in = state->in;
@@ -64,9 +57,9 @@ static void backward(const struct call *call) {
                                    call->add[0], of_dx);
             for (size_t k = 0; k < 4; k++) {
                 const size_t pixel = (2 * row + k / 2) * 2 * in.w + 2 * x + k % 2;
-                add_numbers(
-                    cpu_read(state->precision, call->out_gradient, pixel * in.c, in.c, of_dy), in.c,
-                    dx);
+                cpu_add_multiple(
+                    cpu_read(state->precision, call->out_gradient, pixel * in.c, in.c, of_dy), 1,
+                    in.c, dx);
             }
             cpu_write(state->precision, call->in_gradient[0], offset, in.c, dx);
         }
