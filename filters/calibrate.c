@@ -5,7 +5,7 @@
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"
-#include "program/xray_files/mask_labels.h"
+#include "program/xray_files/truth_files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -34,22 +34,14 @@ struct findings {
 static void read_truth(const struct options *options, const char *path, struct labels *labels,
                        struct sizes *sizes, struct truth *truth) {
     struct error error;
-    const bool masks = is_mask_folder(path);
+    const bool masks = truth_is_masks(path, options->size);
     truth->labels = labels;
     truth->sizes = masks ? sizes : NULL;
-    if (options->size != NULL && masks) {
-        die_usage("--size: masks have sizes of their own");
-    }
     if (options->size != NULL &&
         !labels_parse_size(options->size, &truth->lesions.height, &truth->lesions.width, &error)) {
         die_usage("--size %s", error.text);
     }
-    if (masks) {
-        mask_labels_read(path, (size_t)options->common.threads, options->common.quiet, labels,
-                         sizes);
-    } else if (!labels_read(labels, path, true, &error)) {
-        die("%s", error.text);
-    }
+    truth_read(path, masks, (size_t)options->common.threads, options->common.quiet, labels, sizes);
 }
 
 // The probabilities that give the mask of the image which `deciding` is of.

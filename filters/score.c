@@ -8,7 +8,7 @@
 #include "program/output.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"
-#include "program/xray_files/mask_labels.h"
+#include "program/xray_files/truth_files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -136,20 +136,11 @@ static void read_sizes(const struct options *options, bool masks, struct submiss
     }
 }
 
-static void read_truth(const struct options *options, const char *path, struct labels *truth,
-                       struct submission_sizes *sizes) {
-    const bool masks = is_mask_folder(path);
-    struct error error;
-    if (masks && options->size != NULL) {
-        die_usage("--size: masks have sizes of their own");
-    }
+static void read_truth(const struct options *options, const char *path, bool masks,
+                       struct labels *truth, struct submission_sizes *sizes) {
     read_sizes(options, masks, sizes);
-    if (masks) {
-        mask_labels_read(path, (size_t)options->common.threads, options->common.quiet, truth,
-                         &sizes->images);
-    } else if (!labels_read(truth, path, true, &error)) {
-        die("%s", error.text);
-    }
+    truth_read(path, masks, (size_t)options->common.threads, options->common.quiet, truth,
+               &sizes->images);
     if (truth->ids.count == 0) {
         die("%s: no images", truth->name);
     }
@@ -260,8 +251,9 @@ static void compare(const struct options *options, const struct labels *labels, 
 static void run(const struct options *options, const char *truth_path, const char *path) {
     struct submission_sizes sizes = {.truth = {0, 0}};
     struct labels labels = {.name = NULL};
-    read_truth(options, truth_path, &labels, &sizes);
-    compare(options, &labels, path, &sizes, is_mask_folder(truth_path));
+    const bool masks = truth_is_masks(truth_path, options->size);
+    read_truth(options, truth_path, masks, &labels, &sizes);
+    compare(options, &labels, path, &sizes, masks);
     labels_free(&labels);
     sizes_free(&sizes.images);
 }

@@ -1,5 +1,5 @@
-// Masks to run lengths.
-#include "program/xray_files/mask_labels.h"
+// A table of labels, or masks to run lengths.
+#include "program/xray_files/truth_files.h"
 
 #include "program/die.h"
 #include "program/xray_files/mask_files.h"
@@ -35,13 +35,17 @@ static void add_mask(struct tracer *tracer, const struct xray_reply *reply, stru
     }
 }
 
-bool is_mask_folder(const char *path) {
+bool truth_is_masks(const char *path, const char *size) {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    const bool masks = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (masks && size != NULL) {
+        die_usage("--size: masks have sizes of their own");
+    }
+    return masks;
 }
 
-void mask_labels_read(const char *folder, size_t processes, bool quiet, struct labels *labels,
-                      struct sizes *sizes) {
+static void read_masks(const char *folder, size_t processes, bool quiet, struct labels *labels,
+                       struct sizes *sizes) {
     const struct image_options options = {.voi = IMAGE_VOI_LUT};
     struct left_out left = {.quiet = quiet};
     struct mask_files masks = {.ids = {.count = 0}};
@@ -69,4 +73,14 @@ void mask_labels_read(const char *folder, size_t processes, bool quiet, struct l
     runs_free(&tracer.runs);
     free(tracer.text.bytes);
     mask_files_free(&masks);
+}
+
+void truth_read(const char *path, bool masks, size_t processes, bool quiet, struct labels *labels,
+                struct sizes *sizes) {
+    struct error error;
+    if (masks) {
+        read_masks(path, processes, quiet, labels, sizes);
+    } else if (!labels_read(labels, path, true, &error)) {
+        die("%s", error.text);
+    }
 }
