@@ -61,4 +61,19 @@ void queue_update(struct backend *backend, const struct optimizer_update *update
            *update);
 }
 
+// The CUDA side NAME_optimizer_cuda, of the update that NAME.h shares with the host.
+#define OPTIMIZER_CUDA(name, moment_count)                                                         \
+    struct name##_rule {                                                                           \
+        enum { MOMENTS = moment_count };                                                           \
+                                                                                                   \
+        static __device__ float update(const float *coefficients, float parameter, float gradient, \
+                                       float *moments) {                                           \
+            return name##_update(coefficients, parameter, gradient, moments);                      \
+        }                                                                                          \
+    };                                                                                             \
+                                                                                                   \
+    void name##_optimizer_cuda(struct backend *backend, const struct optimizer_update *update) {   \
+        queue_update<name##_rule>(backend, update);                                                \
+    }
+
 #endif
