@@ -40,7 +40,8 @@ endif
 ifndef SETTLED
 # method.sh locks WORK, settles the settings there (`make -n`: elsewhere) and runs make again, for the rules below.
 .PHONY: method $(FIXED) $(WANTED)
-$(FIXED) $(WANTED): method
+$(sort $(FIXED) $(WANTED)): method
+	$(if $(strip $(foreach flag,n q,$(findstring $(flag),$(firstword -$(MAKEFLAGS))))),,@: make need not say that nothing was done)
 # The programs say what their options may be.
 method: export PATH := $(abspath $(BIN)):$(PATH)
 method: programs
