@@ -200,8 +200,10 @@ static void questions_are_answered(void **state) {
     assert_non_null(strstr(manual, "\n.B \\-n, \\-\\-integer N\na number (default: 7)\n"));
     assert_non_null(strstr(manual, "\n.SH EXIT STATUS\n"));
     const char *options = answer(&child, "--options");
-    assert_non_null(strstr(options, "\"integer\":{\"type\":\"integer\",\"minimum\":-5,"
-                                    "\"maximum\":100,\"default\":7,\"help\":\"a number\"}"));
+    assert_non_null(strstr(options,
+                           "\"integer\":{\"type\":\"integer\",\"recorded\":true,\"minimum\":-5,"
+                           "\"maximum\":100,\"default\":7,\"help\":\"a number\"}"));
+    assert_non_null(strstr(options, "\"silent\":{\"type\":\"integer\",\"recorded\":false,"));
     assert_non_null(strstr(options, "\"choices\":[\"a\",\"b\",\"cc\"],\"default\":\"b\""));
 }
 
