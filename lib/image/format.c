@@ -24,12 +24,6 @@ static const struct format {
 
 enum { FORMAT_COUNT = sizeof FORMATS / sizeof *FORMATS };
 
-const char image_extensions[] =
-#define X(name, extensions, sniff, decode, describe) extensions " "
-#include "image/formats.def"
-#undef X
-    ;
-
 // The format of a file, or NULL with the reason.
 static const struct format *find_format(const uint8_t *bytes, size_t length, struct error *error) {
     if (length == 0) {
