@@ -1,4 +1,4 @@
-// merge: the mean of several streams in step, record by record, in constant memory.
+// merge: the mean or deviation of several streams in step, record by record, in constant memory.
 #include "challenge/merge.h"
 #include "program/cli.h"
 #include "program/die.h"
@@ -13,6 +13,7 @@
 
 struct options {
     const char *weights, *type;
+    bool deviation;
     struct common_options common;
 };
 
@@ -129,7 +130,7 @@ static void merge_streams(struct inputs *inputs, const struct options *options,
                           struct stream_writer *writer) {
     const char *kind = stream_kind(inputs->readers[0]);
     const bool checkpoint = strcmp(kind, KIND_WEIGHTS) == 0;
-    const bool unchanged = inputs->count == 1 && options->type == NULL;
+    const bool unchanged = inputs->count == 1 && options->type == NULL && !options->deviation;
     struct progress progress = progress_start("records", 0, options->common.quiet);
     struct error error;
     struct merge *merge = calloc(1, sizeof *merge);
@@ -139,6 +140,7 @@ static void merge_streams(struct inputs *inputs, const struct options *options,
     merge->count = inputs->count;
     merge->names = inputs->names;
     merge->weights = inputs->weights;
+    merge->deviation = options->deviation;
     merge->type = type_named(options->type, kind);
     merge->from_first = checkpoint ? CHECKPOINT_STATE : NULL;
     for (uint64_t record_number = 0; read_all(inputs, checkpoint && !unchanged, record_number);
@@ -173,12 +175,16 @@ int main(int argc, char **argv) {
         {"weights", 'w', OPTION_TEXT, &options.weights, "W1,W2,...",
          "weigh the streams; only the ratios count (default: all alike)", 0, 0, OPTION_RECORDED},
         {"type", 0, OPTION_CHOICE, &options.type, "f2|f4|f8",
-         "element type of the means (default: f2 for probabilities, else as in the first stream)",
+         "element type of what is written (default: f2 for probabilities, else as in the first "
+         "stream)",
          0, 0, OPTION_RECORDED},
+        {"deviation", 'd', OPTION_FLAG, &options.deviation, NULL,
+         "standard deviations in place of means: how far the streams are apart", 0, 0,
+         OPTION_RECORDED},
     };
     const struct program program = {
         .name = "merge",
-        .summary = "average several tensor streams record by record",
+        .summary = "mean or deviation of several tensor streams, record by record",
         .usage = "[OPTION]... [STREAM]...",
         .description =
             "Reads all streams in step and writes one record for each step: tensors of floating "
@@ -191,11 +197,19 @@ int main(int argc, char **argv) {
             "Of checkpoints the parameters are averaged, the record '" CHECKPOINT_STATE
             "' is the first "
             "stream's, and records '" CHECKPOINT_OPTIMIZER "...' are left out.\n\n"
+            "With --deviation the stream is of the kind " KIND_DEVIATIONS
+            ", with the same records and fields. "
+            "A number is the square root of the weighed mean of squares of the distances from the "
+            "mean: of these streams, not an estimate for others. overlay outlines where it is "
+            "above "
+            "a threshold.\n\n"
             "Reads stdin when no STREAM is named, or for '-'. Compressed files are zstd(1)'s "
             "business.",
-        .examples = "merge fold0.mpk fold1.mpk fold2.mpk -o mean.mpk\n"
-                    "merge <(zstd -dc a.mpk.zst) <(zstd -dc b.mpk.zst) | rle-encode -o rle.csv\n"
-                    "merge --weights 2,1 unet.mpk bisenet.mpk | inspect",
+        .examples =
+            "merge fold0.mpk fold1.mpk fold2.mpk -o mean.mpk\n"
+            "merge <(zstd -dc a.mpk.zst) <(zstd -dc b.mpk.zst) | rle-encode -o rle.csv\n"
+            "merge --weights 2,1 unet.mpk bisenet.mpk | inspect\n"
+            "overlay samples.mpk -d apart --threshold 0.2 -p <(merge --deviation fold*.mpk)",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,
@@ -211,7 +225,8 @@ int main(int argc, char **argv) {
         history_add_all(&history, stream_history(inputs.readers[k]));
     }
     history_add(&history, text_of(operands.history));
-    struct stream_writer *writer = stream_create(output, stream_kind(inputs.readers[0]), &history);
+    const char *kind = options.deviation ? KIND_DEVIATIONS : stream_kind(inputs.readers[0]);
+    struct stream_writer *writer = stream_create(output, kind, &history);
     merge_streams(&inputs, &options, writer);
     stream_finish(writer);
     output_close(output);

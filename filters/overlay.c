@@ -96,9 +96,9 @@ static void prediction_of(struct image *mask, const struct record *sample,
                    TEXT_ARG(sample->id));
         sources_die(predictions, &error);
     }
-    const bool read = strcmp(predictions->kind, KIND_PROBABILITIES) == 0
-                          ? mask_from_probability(&record, threshold, mask, &error)
-                          : mask_from_sample(&record, mask, &error);
+    const bool read = strcmp(predictions->kind, KIND_SAMPLES) == 0
+                          ? mask_from_sample(&record, mask, &error)
+                          : mask_from_probability(&record, threshold, mask, &error);
     size_t height = 0;
     size_t width = 0;
     must(read && size_of_record(sample, &height, &width, &error), predictions, &error);
@@ -144,9 +144,10 @@ static void open_predictions(struct sources *predictions, const struct options *
     char *const path = (char *)(uintptr_t)options->predictions;
     sources_open(predictions, &path, 1, NULL, options->common.max_record);
     if (strcmp(predictions->kind, KIND_PROBABILITIES) != 0 &&
+        strcmp(predictions->kind, KIND_DEVIATIONS) != 0 &&
         strcmp(predictions->kind, KIND_SAMPLES) != 0) {
-        die("%s: holds %s, and probabilities or samples are needed here", options->predictions,
-            predictions->kind);
+        die("%s: holds %s, and probabilities, deviations or samples are needed here",
+            options->predictions, predictions->kind);
     }
 }
 
@@ -183,8 +184,9 @@ int main(int argc, char **argv) {
         {"sheet", 0, OPTION_INTEGER, &options.sheet, "COLUMNS",
          "write one image of all samples side by side, so many in a row", 1, 1000, OPTION_SILENT},
         {"predictions", 'p', OPTION_FILE, &options.predictions, "FILE",
-         "probabilities or masks in the order of the samples, outlined in red", 0, 0,
-         OPTION_SILENT},
+         "probabilities, deviations (merge --deviation) or masks in the order of the samples, "
+         "outlined in red",
+         0, 0, OPTION_SILENT},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
          "a pixel is predicted above this probability", 0, 1, OPTION_SILENT},
         {"side", 's', OPTION_INTEGER, &options.side, "N",

@@ -1,4 +1,5 @@
-// Means in blocks that stay in the first cache, so that the sums never travel to memory.
+// Means and deviations in blocks that stay in the first cache, so that the sums never travel to
+// memory.
 #include "challenge/ensemble.h"
 
 #include "core/numbers/fp16.h"
@@ -6,6 +7,7 @@
 #include "image/mask.h"
 #include "stream/statistics.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 
 struct mean_block {
     double sum[BLOCK];
+    double mean[BLOCK];
     double doubles[BLOCK];
     float floats[BLOCK];
 };
@@ -66,21 +69,28 @@ VECTORISED static void round_to_odd(float *restrict floats, const double *restri
     }
 }
 
-static void add(struct mean_block *block, const struct tensor *input, size_t start, size_t count,
-                double weight) {
+// Reads a part of a tensor to the block's doubles, of type f8, or else to its floats.
+static void read_block(struct mean_block *block, const struct tensor *input, size_t start,
+                       size_t count) {
     const size_t size = dtype_size(input->type);
     const unsigned char *from = (const unsigned char *)input->data + start * size;
     if (input->type == DTYPE_F8) {
         memcpy(block->doubles, from, count * size);
-        add_doubles(block->sum, block->doubles, weight, count);
-        return;
-    }
-    if (input->type == DTYPE_F2) {
+    } else if (input->type == DTYPE_F2) {
         fp16_read(block->floats, from, count);
     } else {
         memcpy(block->floats, from, count * size);
     }
-    add_floats(block->sum, block->floats, weight, count);
+}
+
+static void add(struct mean_block *block, const struct tensor *input, size_t start, size_t count,
+                double weight) {
+    read_block(block, input, start, count);
+    if (input->type == DTYPE_F8) {
+        add_doubles(block->sum, block->doubles, weight, count);
+    } else {
+        add_floats(block->sum, block->floats, weight, count);
+    }
 }
 
 static void store(struct mean_block *block, enum dtype type, unsigned char *to, size_t count) {
@@ -95,22 +105,75 @@ static void store(struct mean_block *block, enum dtype type, unsigned char *to, 
     }
 }
 
-void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
-                   enum dtype type, void *mean) {
-    struct mean_block block;
-    const size_t elements = inputs[0]->bytes / dtype_size(inputs[0]->type);
+// The sum of the weights.
+static double total_of(const double *weights, size_t count) {
     double total = 0;
     for (size_t k = 0; k < count; k++) {
         total += weights[k];
     }
+    return total;
+}
+
+// The mean of a part of the tensors, in block->sum.
+static void take_mean(struct mean_block *block, const struct tensor *const *inputs,
+                      const double *weights, size_t count, size_t start, size_t length) {
+    memset(block->sum, 0, sizeof block->sum);
+    for (size_t k = 0; k < count; k++) {
+        add(block, inputs[k], start, length, weights[k]);
+    }
+    divide(block->sum, total_of(weights, count), length);
+}
+
+void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
+                   enum dtype type, void *mean) {
+    struct mean_block block;
+    const size_t elements = inputs[0]->bytes / dtype_size(inputs[0]->type);
     for (size_t start = 0; start < elements; start += BLOCK) {
         const size_t length = elements - start < BLOCK ? elements - start : BLOCK;
+        take_mean(&block, inputs, weights, count, start, length);
+        store(&block, type, (unsigned char *)mean + start * dtype_size(type), length);
+    }
+}
+
+// ---- the deviation
+
+VECTORISED static void widen(double *restrict doubles, const float *restrict floats, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        doubles[i] = (double)floats[i];
+    }
+}
+
+VECTORISED static void add_squares(double *restrict sum, const double *restrict numbers,
+                                   const double *restrict mean, double weight, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += weight * ((numbers[i] - mean[i]) * (numbers[i] - mean[i]));
+    }
+}
+
+VECTORISED static void take_roots(double *numbers, double divisor, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = sqrt(numbers[i] / divisor);
+    }
+}
+
+void ensemble_deviation(const struct tensor *const *inputs, const double *weights, size_t count,
+                        enum dtype type, void *deviation) {
+    struct mean_block block;
+    const size_t elements = inputs[0]->bytes / dtype_size(inputs[0]->type);
+    for (size_t start = 0; start < elements; start += BLOCK) {
+        const size_t length = elements - start < BLOCK ? elements - start : BLOCK;
+        take_mean(&block, inputs, weights, count, start, length);
+        memcpy(block.mean, block.sum, sizeof block.mean);
         memset(block.sum, 0, sizeof block.sum);
         for (size_t k = 0; k < count; k++) {
-            add(&block, inputs[k], start, length, weights[k]);
+            read_block(&block, inputs[k], start, length);
+            if (inputs[k]->type != DTYPE_F8) {
+                widen(block.doubles, block.floats, length);
+            }
+            add_squares(block.sum, block.doubles, block.mean, weights[k], length);
         }
-        divide(block.sum, total, length);
-        store(&block, type, (unsigned char *)mean + start * dtype_size(type), length);
+        take_roots(block.sum, total_of(weights, count), length);
+        store(&block, type, (unsigned char *)deviation + start * dtype_size(type), length);
     }
 }
 

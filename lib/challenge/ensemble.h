@@ -16,6 +16,13 @@ bool dtype_is_float(enum dtype type);
 void ensemble_mean(const struct tensor *const *inputs, const double *weights, size_t count,
                    enum dtype type, void *mean);
 
+// Of the same tensors the standard deviation, element by element: with m the mean above, not
+// rounded, sqrt((weights[0] (inputs[0] - m)^2 + weights[1] (inputs[1] - m)^2 + ...) / (weights[0] +
+// weights[1] + ...)), sums from left to right in double, rounded once. It is that of these streams
+// alone, not an estimate for others (numpy's std with its ddof of 0).
+void ensemble_deviation(const struct tensor *const *inputs, const double *weights, size_t count,
+                        enum dtype type, void *deviation);
+
 // mask = 1 where the record's `probability` (floating type, height x width) is strictly above the
 // threshold. The mask is allocated anew where the size differs; the caller frees it. Fails for a
 // record without such a tensor, for a number in it that is not finite, and for sizes above the

@@ -58,7 +58,7 @@ static const struct tensor *find_tensor(const struct record *record, struct text
     return NULL;
 }
 
-// Fills merge->parts with the tensors of this name, which must fit each other.
+// Fills merge->inputs with the tensors of this name, which must fit each other.
 static bool collect(struct merge *merge, const struct record *inputs, struct text name,
                     struct error *error) {
     for (size_t k = 0; k < merge->count; k++) {
@@ -110,7 +110,8 @@ static bool reserve(struct merge *merge, const struct record *first, struct erro
            fail(error, "no memory for a record of %zu bytes", total);
 }
 
-// Says which stream's numbers are not finite; if all are, the mean is (as f2 it is above 65504).
+// Says which stream's numbers are not finite; if all are, the mean or deviation is not (as f2 it is
+// above 65504).
 static bool not_finite(const struct merge *merge, struct text name, struct error *error) {
     for (size_t k = 0; k < merge->count; k++) {
         if (!tensor_finite(merge->inputs[k])) {
@@ -118,11 +119,11 @@ static bool not_finite(const struct merge *merge, struct text name, struct error
                         merge->names[k], TEXT_ARG(merge->record.id), TEXT_ARG(name));
         }
     }
-    return fail(error, "%.*s: the mean of '%.*s' is too large", TEXT_ARG(merge->record.id),
-                TEXT_ARG(name));
+    return fail(error, "%.*s: the %s of '%.*s' is too large", TEXT_ARG(merge->record.id),
+                merge->deviation ? "deviation" : "mean", TEXT_ARG(name));
 }
 
-// The field becomes the mean of merge->parts, which goes to `bytes`.
+// The field becomes the mean, or deviation, of merge->inputs, which goes to `bytes`.
 static bool put_mean(struct merge *merge, struct field *field, struct tensor *mean,
                      unsigned char *bytes, struct error *error) {
     const struct tensor *tensor = merge->inputs[0];
@@ -130,7 +131,8 @@ static bool put_mean(struct merge *merge, struct field *field, struct tensor *me
     mean->type = mean_type(merge, tensor);
     mean->bytes = mean_bytes(merge, tensor);
     mean->data = bytes;
-    ensemble_mean(merge->inputs, merge->weights, merge->count, mean->type, bytes);
+    (merge->deviation ? ensemble_deviation : ensemble_mean)(merge->inputs, merge->weights,
+                                                            merge->count, mean->type, bytes);
     field->value = value_tensor(mean);
     return tensor_finite(mean) || not_finite(merge, field->name, error);
 }

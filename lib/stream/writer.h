@@ -8,6 +8,7 @@
 // What a stream holds.
 #define KIND_SAMPLES "samples"
 #define KIND_PROBABILITIES "probabilities"
+#define KIND_DEVIATIONS "deviations"
 #define KIND_DECISIONS "decisions"
 #define KIND_RULE "rule"
 #define KIND_WEIGHTS "weights"

@@ -41,6 +41,40 @@ values() {
     [ "$(merge --type f4 a.mpk b.mpk | inspect --json | jq -r 'select(has("id")) | .probability.type')" = "<f4" ]
 }
 
+@test "merge --deviation: numpy's, with weights and without; refused like a mean" {
+    python_with - <<'END'
+import numpy
+from tensor_stream import write
+random = numpy.random.default_rng(1)
+for name in "abcde":
+    write(f"{name}.mpk", "probabilities", [{"id": f"i{k}", "probability": random.random((31, 40 + k), "f4")} for k in range(3)])
+END
+    merge --deviation --type f8 {a,b,c,d,e}.mpk -o alike.mpk
+    merge --deviation --type f8 --weights 5,4,3,2,0 {a,b,c,d,e}.mpk -o weighed.mpk
+    merge --deviation a.mpk b.mpk -o half.mpk
+    inspect --check alike.mpk weighed.mpk half.mpk
+    python_with - <<'END'
+import numpy
+from tensor_stream import read
+maps = lambda name: [record["probability"] for record in read(f"{name}.mpk")]
+streams = [maps(name) for name in "abcde"]
+for k, (alike, weighed, half) in enumerate(zip(maps("alike"), maps("weighed"), maps("half"))):
+    values = numpy.stack([stream[k] for stream in streams]).astype("f8")
+    mean = numpy.average(values, axis=0, weights=[5, 4, 3, 2, 0])
+    variance = numpy.average((values - mean) ** 2, axis=0, weights=[5, 4, 3, 2, 0])
+    assert numpy.abs(alike - values.std(axis=0)).max() < 1e-15
+    assert numpy.abs(weighed - numpy.sqrt(variance)).max() < 1e-15
+    assert half.dtype == "f2" and (half == values[:2].std(axis=0).astype("f2")).all()
+END
+    merge --deviation a.mpk | inspect --json | jq -s -e 'map(.probability.max // empty) == [0, 0, 0]'
+    fails 1 "holds deviations, and probabilities are needed here" classify --area 1 half.mpk
+    make-probabilities 1 2 >other.mpk
+    for name in other absent; do
+        fails 1 "$name.mpk" merge --deviation a.mpk $name.mpk -o out.mpk
+        [ ! -e out.mpk ]
+    done
+}
+
 @test "merge: one stream passes unchanged" {
     make-probabilities 3 4 >a.mpk
     diff <(values a.mpk) <(merge a.mpk | values -)

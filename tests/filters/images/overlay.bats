@@ -52,6 +52,18 @@ mean() { decode "$1" | inspect --json | jq -r 'select(.id) | .image.mean // .val
     no cmp -s a.png none.png
 }
 
+@test "deviations: where two networks are apart is outlined, above the threshold" {
+    cd "$BATS_TEST_TMPDIR"
+    make-samples --count 1 --height 8 --width 8 --every 0 --prefix p -o sample
+    make-probabilities --inside 0.75 --outside 0.5 3 -o one
+    make-probabilities --inside 0.25 --outside 0.5 3 -o two
+    merge --deviation one two -o apart # 0.25 in 3 pixels
+    overlay -p one --threshold 0.6 sample -o three.png
+    overlay -p apart --threshold 0.2 sample | cmp - three.png
+    overlay sample -o none.png
+    overlay -p apart --threshold 0.25 sample | cmp - none.png
+}
+
 @test "--sheet: all in one image, so many in a row" {
     count=$(inspect --json samples | jq -c 'select(has("id"))' | wc -l)
     for columns in 1 3 100; do

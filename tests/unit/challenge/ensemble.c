@@ -183,6 +183,19 @@ static void test_merge(void **state) {
     assert_true(((const double *)tensor->data)[3] == 8);
 }
 
+static void test_merge_deviation(void **state) {
+    struct merging *merging = *state;
+    struct error error;
+    const struct tensor *tensor = NULL;
+    const float deviations[] = {5, 5, 5, 5};
+    merging->merge->deviation = true;
+    assert_true(merge_records(merging->merge, merging->inputs, 1, &error));
+    assert_true(record_tensor(&merging->merge->record, "p", 2, &tensor, &error));
+    assert_memory_equal(tensor->data, deviations, sizeof deviations);
+    assert_true(record_tensor(&merging->merge->record, "m", 2, &tensor, &error));
+    assert_memory_equal(tensor->data, merging->bytes[0], 4);
+}
+
 static void expect_refused(struct merging *merging, const char *words) {
     struct error error = {""};
     assert_false(merge_records(merging->merge, merging->inputs, 7, &error));
@@ -211,6 +224,10 @@ static void test_merge_refuses(void **state) {
     merging->numbers[1][2] = 140000; // whose mean with 2 is above every half
     merging->merge->type = DTYPE_F2;
     expect_refused(merging, "x: the mean of 'p' is too large");
+    merging->numbers[0][2] = -140000;
+    merging->merge->deviation = true;
+    expect_refused(merging, "x: the deviation of 'p' is too large");
+    merging->numbers[0][2] = 2;
     merging->numbers[1][2] = 2;
     merging->fields[1][1].value = value_integer(4);
     expect_refused(merging, "b.mpk: x: no tensor 'm', which a.mpk has");
@@ -345,6 +362,7 @@ int main(void) {
         cmocka_unit_test(test_rounds_once),
         cmocka_unit_test(test_weights_and_types),
         cmocka_unit_test_setup_teardown(test_merge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_merge_deviation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merge_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merge_takes_from_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merge_pass, set_up, tear_down),
