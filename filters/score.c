@@ -1,4 +1,5 @@
 // score: how good a submission is.
+#include "challenge/metrics/curves.h"
 #include "challenge/metrics/figures.h"
 #include "challenge/submission.h"
 #include "challenge/truth.h"
@@ -21,7 +22,7 @@ struct options {
     double weight, surface, candidate;
     int64_t resamples, seed;
     bool json;
-    const char *size, *sizes, *per_image, *probabilities, *score;
+    const char *size, *sizes, *per_image, *probabilities, *score, *curves;
     struct common_options common;
 };
 
@@ -189,6 +190,42 @@ static void measure_probabilities(struct probability_scores *scores, struct trut
     }
 }
 
+static void print_curve(struct output *output, const char *key, struct curve *curve) {
+    output_printf(output, "\"%s\":[", key);
+    for (size_t i = 0; i < curve->count; i++) {
+        output_printf(output, "%s[", i > 0 ? "," : "");
+        json_number(output, curve->points[i].x);
+        output_printf(output, ",");
+        json_number(output, curve->points[i].y);
+        output_printf(output, "]");
+    }
+    output_printf(output, "],\n");
+    curve_free(curve);
+}
+
+static void write_curves(const char *path, const struct probability_scores *scores) {
+    struct curve images = {.count = 0};
+    struct curve lesions = {.count = 0};
+    struct error error;
+    if (!curve_of_images(&images, scores, &error) || !curve_of_lesions(&lesions, scores, &error)) {
+        die("%s", error.text);
+    }
+    struct output *output = output_open(path, OUTPUT_TEXT);
+    output_printf(output, "{");
+    print_curve(output, "roc", &images);
+    print_curve(output, "froc", &lesions);
+    output_printf(output, "\"reliability\":[");
+    for (size_t bin = 0; bin < CALIBRATION_BINS; bin++) {
+        const struct reliability found = reliability_of_bin(scores, bin);
+        output_printf(output, "%s{\"pixels\":%" PRIu64, bin > 0 ? "," : "", found.pixels);
+        print_member(output, "probability", "", found.probability);
+        print_member(output, "lesion", "", found.lesion);
+        output_printf(output, "}");
+    }
+    output_printf(output, "]}\n");
+    output_close(output);
+}
+
 static void add_probabilities(struct figures *figures, struct truth *truth,
                               const struct bootstrap *bootstrap, const struct options *options) {
     struct error error;
@@ -198,6 +235,9 @@ static void add_probabilities(struct figures *figures, struct truth *truth,
     measure_probabilities(&scores, truth, options);
     if (!figures_of_probabilities(figures, &scores, bootstrap, &error)) {
         die("%s", error.text);
+    }
+    if (options->curves != NULL) {
+        write_curves(options->curves, &scores);
     }
     probabilities_free(&scores);
 }
@@ -272,7 +312,10 @@ static const char DESCRIPTION[] =
     "detection is a part of the map above --candidate with its largest probability as "
     "score, and finds the lesion in which that pixel lies; Brier score and expected "
     "calibration error (20 bins) of all pixels. Each has its 95 % interval by resampled "
-    "images; what has no value is nan, and null in JSON.\n\n"
+    "images; what has no value is nan, and null in JSON. --curves writes what a report draws: "
+    "`roc`, [false, true positive rate] of images; `froc`, [false detections an image, share of "
+    "lesions found]; `reliability`, the number of pixels, their mean probability and share of "
+    "lesion in each bin of 1/20, the upper edge excluded but for 1.\n\n"
     "TRUTH is a CSV, which may have several rows an id, to be united; or a folder of mask "
     "images, as decode --masks takes them, which tell the images' sizes. The submission "
     "must have one row for every id of the truth and no other. One of the two may be '-', "
@@ -311,6 +354,9 @@ int main(int argc, char **argv) {
          "what ranks images: the largest of their probabilities, or the sum", 0, 0, OPTION_SILENT},
         {"candidate", 0, OPTION_NUMBER, &options.candidate, "P",
          "a detection is a connected part of what has a probability above P", 0, 1, OPTION_SILENT},
+        {"curves", 0, OPTION_FILE, &options.curves, "FILE",
+         "with --probabilities: write the curves behind these scores to FILE, as JSON", 0, 0,
+         OPTION_SILENT},
         {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N", "resamples of the bootstrap", 1,
          1e7, OPTION_SILENT},
         {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap", 0, 9e15,
@@ -325,6 +371,7 @@ int main(int argc, char **argv) {
                     "score --sizes test/index.mpk truth.csv submission.csv\n"
                     "score masks/ submission.csv\n"
                     "score --surface 10 --probabilities mean.mpk train-rle.csv submission.csv\n"
+                    "score --probabilities mean.mpk --curves curves.json truth.csv submission.csv\n"
                     "rle-encode mean.mpk | score --json train-rle.csv - | jq .dice",
         .options = rows,
         .option_count = COUNT_OF(rows),
@@ -334,6 +381,9 @@ int main(int argc, char **argv) {
         .max_operands = 2,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
+    if (options.curves != NULL && options.probabilities == NULL) {
+        die_usage("--curves needs --probabilities");
+    }
     run(&options, operands.items[0], operands.items[1]);
     return 0;
 }

@@ -40,6 +40,21 @@ END
     jq -ne --slurpfile all largest.json --slurpfile plain plain.json '$all[0] + $plain[0] == $all[0]'
 }
 
+@test "curves: the points of other libraries, without those that lie on a straight line" {
+    score --json --sizes maps.mpk --probabilities maps.mpk --curves curves.json truth.csv prediction.csv >largest.json
+    jq -ne --slurpfile golden "$GOLDEN" --slurpfile found curves.json '
+        def shape: walk(if type == "number" then 0 else . end);
+        [$golden[0].curves, $found[0]] as [$wanted, $found] | ($wanted | shape) == ($found | shape) and
+        ([$wanted, $found | [[.roc, .froc, .reliability] | .. | numbers]] | transpose | all((.[0] - .[1] | fabs) < 1e-12)) or error("\($found)")'
+    # The area below the curve is the score, and so is the mean distance of the bins.
+    jq -ne --slurpfile scores largest.json --slurpfile curves curves.json '$curves[0] as {$roc, $reliability}
+        | [range(1; $roc | length) as $i | ($roc[$i][0] - $roc[$i - 1][0]) * ($roc[$i][1] + $roc[$i - 1][1]) / 2] | add - $scores[0].roc_area | fabs < 1e-12'
+    jq -ne --slurpfile scores largest.json --slurpfile curves curves.json '$curves[0].reliability
+        | ([.[] | select(.pixels > 0) | .pixels * (.probability - .lesion | fabs)] | add) / (map(.pixels) | add) - $scores[0].calibration_error | fabs < 1e-12'
+    score --json --sizes maps.mpk --probabilities maps.mpk --score sum --curves sum.json truth.csv prediction.csv >sum.scores
+    jq -ne --slurpfile a curves.json --slurpfile b sum.json '$a[0].roc != $b[0].roc and $a[0].froc == $b[0].froc'
+}
+
 @test "each score has its interval, the same each time, and a line in the table" {
     score --json --sizes maps.mpk --surface 1 --probabilities maps.mpk truth.csv prediction.csv >one.json
     score --json --sizes maps.mpk --surface 1 --probabilities maps.mpk truth.csv prediction.csv | cmp - one.json
@@ -59,11 +74,12 @@ END
     jq -e '.hausdorff_95 == 0 and .surface_dice == 1 and .hausdorff_95_images == 12' same.json
     printf 'ImageId,EncodedPixels\np0,-1\np1,-1\n' >empty.csv
     make-probabilities -i 0.5 -u 0 8 64 >none.mpk
-    score --json --size 8x8 --surface 1 --probabilities none.mpk empty.csv empty.csv >none.json
+    score --json --size 8x8 --surface 1 --probabilities none.mpk --curves none.curves empty.csv empty.csv >none.json
     for name in hausdorff_95 surface_dice roc_area average_precision froc; do
         jq -e "has(\"$name\") and .$name == null and .${name}_low == null and .${name}_high == null" none.json
     done
     jq -e '.brier == (72 * 0.25 / 128) and .calibration_error == .brier * 2' none.json
+    jq -e '.roc == [] and .froc == [] and (.reliability | length == 20 and .[0].probability == 0 and .[1] == {pixels: 0, probability: null, lesion: null})' none.curves
 }
 
 @test "probabilities of other images, or that are none, are refused by name" {
@@ -76,4 +92,7 @@ END
     fails 1 "i3: lacks.csv has no such image" score --sizes maps.mpk --probabilities maps.mpk lacks.csv fewer.csv
     fails 2 "" score --surface -1 truth.csv prediction.csv
     fails 2 "" score --candidate 2 truth.csv prediction.csv
+    fails 2 "--curves needs --probabilities" score --curves curves.json truth.csv prediction.csv
+    fails 1 "short.mpk: 1 images" score --sizes maps.mpk --probabilities short.mpk --curves curves.json truth.csv prediction.csv
+    [ ! -e curves.json ]
 }
