@@ -45,8 +45,8 @@ __device__ struct dice_quotient quotient_of_block(const dice_work &work) {
     }
     both = block_sum(both);
     predicted = block_sum(predicted);
-    return dice_of_sums(both, predicted, work.loss.lesion[blockIdx.y],
-                        work.loss.values[DICE_SMOOTHING]);
+    return dice_of_sums(both, predicted, work.loss.lesion[blockIdx.y], work.loss.inputs.pixels,
+                        work.loss.values);
 }
 
 __global__ void add_dice(const dice_work work) {
@@ -58,12 +58,9 @@ __global__ void add_dice(const dice_work work) {
     const struct dice_quotient quotient = quotient_of_block(work);
     const double share = work.loss.weights[blockIdx.z] / (double)inputs.images;
     const float weight = (float)(work.loss.scale * share);
-    const float dice = (float)quotient.dice;
-    const float inverse = (float)(1 / quotient.areas);
     const size_t first = (size_t)blockIdx.x * TILE;
     for (size_t i = first + threadIdx.x; i < first + TILE && i < inputs.pixels; i += THREADS) {
-        gradient[i] +=
-            weight * dice_derivative(dice_probability(logits[i]), mask[i], dice, inverse);
+        gradient[i] += weight * dice_derivative(dice_probability(logits[i]), mask[i], &quotient);
     }
     if (threadIdx.x == 0 && blockIdx.x == 0) {
         work.loss.sums[tile_of_block(work.loss)] = share * (1 - quotient.dice);

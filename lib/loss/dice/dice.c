@@ -1,6 +1,9 @@
 // Soft Dice (Milletari et al. 2016, arXiv 1606.04797), mean over the images: with p = sigmoid(z) of
 // an image's pixels and t its mask, 1 - (2 sum(p t) + s) / (sum(p) + sum(t) + s). The smoothing s
-// is that of the challenge's first place, which takes the sums over all images of a batch.
+// is that of the challenge's first place, which takes the sums over all images of a batch. With a
+// weight e the same sums of 1 - p and 1 - t, times e, are added to each side, as in the original's
+// loss with class weights e and 1. (The original has 2 s above, so that its loss is below 0 where
+// mask and prediction are empty.)
 #include "loss/dice/dice.h"
 
 #include "core/simd.h"
@@ -21,11 +24,11 @@ VECTORISED static void sum_block(const float *logits, const uint8_t *mask, size_
     }
 }
 
-VECTORISED static void add_gradient(const struct loss_part *part, float dice, float inverse,
+VECTORISED static void add_gradient(const struct loss_part *part, struct dice_quotient quotient,
                                     float weight) {
     for (size_t i = 0; i < part->pixels; i++) {
-        part->gradient[i] += weight * dice_derivative(dice_probability(part->logits[i]),
-                                                      part->mask[i], dice, inverse);
+        part->gradient[i] +=
+            weight * dice_derivative(dice_probability(part->logits[i]), part->mask[i], &quotient);
     }
 }
 
@@ -39,9 +42,8 @@ static double add(const struct loss_part *part) {
                   &predicted);
     }
     const struct dice_quotient quotient =
-        dice_of_sums(both, predicted, (double)part->lesion, part->values[DICE_SMOOTHING]);
-    add_gradient(part, (float)quotient.dice, (float)(1 / quotient.areas),
-                 (float)(part->scale * share));
+        dice_of_sums(both, predicted, (double)part->lesion, (double)part->pixels, part->values);
+    add_gradient(part, quotient, (float)(part->scale * share));
     return share * (1 - quotient.dice);
 }
 
@@ -61,6 +63,12 @@ const struct loss_term dice_loss = {
                                              "Dice's quotient",
                                      .minimum = 1e-9,
                                      .maximum = 1e6,
-                                     .usual = 1e-5}},
+                                     .usual = 1e-5},
+                 [DICE_EMPTY] = {.name = "dice-empty",
+                                 .argument = "E",
+                                 .help = "weight of what is no lesion in the soft Dice, where the "
+                                         "lesion's is 1",
+                                 .minimum = 0,
+                                 .maximum = 100}},
     .add = add,
 };

@@ -4,19 +4,30 @@
 
 #include "core/numbers/exponential.h"
 
-enum { DICE_SMOOTHING }; // of the settings
+enum { DICE_SMOOTHING, DICE_EMPTY }; // of the settings
 
-// Of a map: Dice, and what it is a quotient by.
+// Of a map: Dice, and what its derivatives are made of.
 struct dice_quotient {
-    double dice, areas;
+    double dice;
+    float inverse; // 1 / the quotient's denominator
+    float base, lesion;
 };
 
-// (2 both + smoothing) / (predicted + lesion + smoothing): sums of p t, p and t over the map.
+// 2 (sum(p t) + e sum((1 - p) (1 - t))) + smoothing over sum(p) + sum(t) + e (sum(1 - p) + sum(1 -
+// t)) + smoothing: of `pixels` pixels, with `both` sum(p t), `predicted` sum(p), `lesion` sum(t)
+// and `empty` the weight e of what is no lesion.
 ON_DEVICE static inline struct dice_quotient dice_of_sums(double both, double predicted,
-                                                          double lesion, double smoothing) {
+                                                          double lesion, double pixels,
+                                                          const double *values) {
+    const double empty = values[DICE_EMPTY];
+    const double neither = pixels - predicted - lesion + both;
+    const double areas =
+        predicted + lesion + empty * (2 * pixels - predicted - lesion) + values[DICE_SMOOTHING];
     struct dice_quotient quotient;
-    quotient.areas = predicted + lesion + smoothing;
-    quotient.dice = (2 * both + smoothing) / quotient.areas;
+    quotient.dice = (2 * (both + empty * neither) + values[DICE_SMOOTHING]) / areas;
+    quotient.inverse = (float)(1 / areas);
+    quotient.base = (float)(quotient.dice * (1 - empty) + 2 * empty);
+    quotient.lesion = (float)(2 + 2 * empty);
     return quotient;
 }
 
@@ -24,10 +35,10 @@ ON_DEVICE static inline float dice_probability(float z) {
     return sigmoid_of(z, exp_negative(z < 0 ? z : -z));
 }
 
-// The derivative of 1 - Dice by the logit of a pixel with probability p and target t (0 or 1);
-// `dice` and `inverse`, 1 / areas, are the quotient's.
-ON_DEVICE static inline float dice_derivative(float p, float t, float dice, float inverse) {
-    return (dice - 2.0f * t) * inverse * p * (1.0f - p);
+// The derivative of 1 - Dice by the logit of a pixel with probability p and target t (0 or 1).
+ON_DEVICE static inline float dice_derivative(float p, float t,
+                                              const struct dice_quotient *quotient) {
+    return (quotient->base - quotient->lesion * t) * quotient->inverse * p * (1.0f - p);
 }
 
 #endif

@@ -71,11 +71,15 @@ numbers() {
     learn "$HERE/sharp" --iterations 1 --bce 0 --lovasz 0 --focal 4 --focal-gamma 3
     [ "$(numbers "$HERE/focal" | jq .focal)" = "$(numbers "$HERE/sum" | head -n 1 | jq .focal)" ]
     jq -n -e "$(numbers "$HERE/sharp" | jq .focal) < $(numbers "$HERE/focal" | jq .focal)"
+    learn "$HERE/weighed" --iterations 1 --bce 3 --bce-balance 0 --lovasz 0 --dice 1 --dice-empty 0.5 --focal 4
+    jq -n -e --slurpfile one "$HERE/sum/log.jsonl" --slurpfile two "$HERE/weighed/log.jsonl" \
+        '$one[0].bce == $two[0].bce and $one[0].focal == $two[0].focal and $one[0].dice > $two[0].dice + 0.1'
 }
 
 @test "a loss that cannot be meant is refused before any work" {
     fails 2 "no term of the loss has a weight above 0" learn "$HERE/none" --bce 0 --lovasz 0
     fails 2 "--focal-gamma is of the focal loss, whose weight --focal is 0" learn "$HERE/none" --focal-gamma 3
+    fails 2 "--dice-empty is of the soft Dice, whose weight --dice is 0" learn "$HERE/none" --dice-empty 1
     fails 2 "--dice-smoothing is of the soft Dice, whose weight --dice is 0" learn "$HERE/none" --dice-smoothing 1
     fails 2 "--focal" learn "$HERE/none" --focal -1
     [ ! -e "$HERE/none" ]

@@ -48,10 +48,17 @@ static void draw(struct batch *batch) {
     }
 }
 
+// One term alone, with all that it can do: settings that are usually 0 are not.
 static struct loss_options only(int term) {
     struct loss_options options = loss_options_usual();
     for (int i = 0; i < LOSSES; i++) {
         options.weights[i] = i == term ? 0.5 : 0;
+    }
+    for (int k = 0; k < MAX_LOSS_SETTINGS; k++) {
+        const struct setting *setting = &loss_terms[term]->settings[k];
+        if (setting->name != NULL && setting->usual == 0) {
+            options.values[term][k] = fmin(0.3, setting->maximum);
+        }
     }
     return options;
 }
@@ -202,7 +209,9 @@ static void the_total_is_the_sum_of_the_terms(void **state) {
     draw(&batch);
     struct backend *backend = opened("cpu");
     for (int i = 0; i < LOSSES; i++) {
+        const struct loss_options single = only(i);
         options.weights[i] = 0.5;
+        memcpy(options.values[i], single.values[i], sizeof single.values[i]);
     }
     run(backend, &batch, &options, &all);
     for (int i = 0; i < LOSSES; i++) {
