@@ -28,13 +28,12 @@ SHARED := -fPIC -fvisibility=hidden
 CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) $(SHARED) -pthread -fopenmp -fno-math-errno
 CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) $(SHARED) -isystem $(GDCM)
 LDFLAGS += $(SANITIZER) -pthread -fopenmp -Wl,--as-needed
-LDLIBS += -lgdcmMSFF -lgdcmDSED -lgdcmCommon -lstdc++ -lturbojpeg -lpng -lmsgpackc -lxxhash \
-    -ljansson -ldnnl -lz -lm
+LDLIBS += -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -ldnnl -lz -lm
 
 # ---- what there is: every file found is built; nothing is listed by hand
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
-LIB_SOURCES := $(call in_lib,*.c *.cc)
+LIB_SOURCES := $(call in_lib,*.c)
 # made_from FOLDER: which headers the object files there come of; the stages' own make (SETTLED) has the programs already
 made_from = $(if $(SETTLED),,$(shell find $1 -name '*.d' 2>/dev/null))
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
@@ -96,6 +95,14 @@ endef
 $(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
 	$(link)
 
+# ---- GDCM, a shared object beside the programs, which load it for the files that need it: lib/core/module.h
+GDCM_MODULE := pleura-gdcm.so
+$(PROGRAMS): | $(BIN)/$(GDCM_MODULE)
+$(BIN)/$(GDCM_MODULE) $(GPU_BUNDLE)/bin/$(GDCM_MODULE): $(patsubst %.cc,$(BUILD)/obj/%.o,$(call in_lib,*.cc)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CXX) -shared $(LDFLAGS) $^ -lgdcmMSFF -lgdcmDSED -lgdcmCommon -o $@
+
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
 # the system, in the toolkit, or in Python's packages. CUDA=0 leaves it out.
 CUDA_SOURCES := $(call in_lib,*.cu)
@@ -152,6 +159,10 @@ $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard t
 $(BUILD)/tests/% $(GPU_BUNDLE)/bin/%: LDLIBS += -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBRARY)
 	$(link)
+$(filter $(BUILD)/tests/unit/image/%,$(UNIT_TESTS)): | $(BUILD)/tests/unit/image/$(GDCM_MODULE)
+$(BUILD)/tests/unit/image/$(GDCM_MODULE): $(BIN)/$(GDCM_MODULE)
+	@mkdir -p $(@D)
+	@ln -sf $(abspath $<) $@
 
 man: $(PAGES)
 
@@ -187,7 +198,7 @@ run-tests: tests
 # ---- on a GPU
 # The programs, those of the check and the module (which needs no library that programs do not), linked once more: they look
 # for libraries in ../lib, and so do the libraries there (RPATH, not RUNPATH, which would count for the programs alone).
-BUNDLED := $(addprefix $(GPU_BUNDLE)/bin/,$(notdir $(PROGRAMS) $(PARITY) \
+BUNDLED := $(addprefix $(GPU_BUNDLE)/bin/,$(GDCM_MODULE) $(notdir $(PROGRAMS) $(PARITY) \
     $(basename $(wildcard tests/gpu/*.c tests/unit/cuda/*.c))))
 $(GPU_BUNDLE)/bin/%: LDFLAGS += -s -Wl,--disable-new-dtags,-rpath='$$ORIGIN/../lib'
 $(GPU_BUNDLE)/bin/%: RPATHS += -Xlinker -s -Xlinker -rpath='$$ORIGIN/../lib'
@@ -300,7 +311,7 @@ deps:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pleura $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(BIN)/pleura $(DESTDIR)$(PREFIX)/bin/
-	install $(filter-out $(BIN)/pleura,$(PROGRAMS)) $(MODULE) $(DESTDIR)$(PREFIX)/libexec/pleura/
+	install $(filter-out $(BIN)/pleura,$(PROGRAMS)) $(BIN)/$(GDCM_MODULE) $(MODULE) $(DESTDIR)$(PREFIX)/libexec/pleura/
 	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
 
 uninstall:

@@ -54,7 +54,7 @@ msgpack.h 2
 png.h 1
 turbojpeg.h 1
 xxhash.h 1
-gdcmImageReader.h 1
+gdcm[A-Z][A-Za-z0-9]*.h 1
 dnnl.h 1
 cuda_runtime.h 1
 cudnn.h 1

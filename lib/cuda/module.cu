@@ -3,16 +3,14 @@
 
 extern "C" {
 #include "backend/module.h"
+#include "core/module.h"
 #include "core/version.h"
 #include "ops/kernels.h"
 #include "train/training.h"
 
-#define EXPORTED __attribute__((visibility("default")))
+MODULE_EXPORTED module_opener pleura_cuda_open;
 
-EXPORTED module_version pleura_cuda_version;
-EXPORTED module_opener pleura_cuda_open;
-
-const char *pleura_cuda_version(void) {
+const char *pleura_module_version(void) {
     return PLEURA_VERSION;
 }
 

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 
 #include "image/dicom/dicom.h"
-#include "image/dicom/gdcm.h"
+#include "image/dicom/gdcm/gdcm.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include "image/codec/jpeg.h"
 #include "image/codec/packbits.h"
 #include "image/dicom/dicom.h"
-#include "image/dicom/gdcm.h"
+#include "image/dicom/gdcm/gdcm.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -121,6 +121,24 @@ END
     decode "$BATS_TEST_TMPDIR/large.png" | inspect --json | jq -c 'select(.id) | .id' | grep -qx '"large"'
 }
 
+@test "GDCM is loaded for files that need it; a module that is missing, or not of this version, costs these" {
+    local program here=$BATS_TEST_TMPDIR
+    for program in $(pleura); do
+        no grep gdcm <(ldd "$(command -v "$program")")
+    done
+    mkdir "$here"/{all,bin,two}
+    make-dicom "$here/all"
+    cp "$here"/all/{jpeg,1.2.840.10008.1.2.4.80}.dcm "$here/two/"
+    cp "$(command -v decode)" "$here/bin/"
+    lonely() { "$here/bin/decode" --on-error skip "$here/two" -o "$here/out" "$@"; }
+    fails 0 "1.2.840.10008.1.2.4.80.dcm: left out: $here/bin/pleura-gdcm.so is not there" lonely
+    [ "$(ids "$here/out")" = jpeg ]
+    echo 'const char *pleura_module_version(void) { return "0"; }' | cc -shared -fPIC -x c - -o "$here/bin/pleura-gdcm.so"
+    fails 0 "left out: $here/bin/pleura-gdcm.so is not of this program's version" lonely
+    cp "$(dirname "$(command -v decode)")/pleura-gdcm.so" "$here/bin/"
+    fails 0 "left out: GDCM cannot decompress it" lonely
+}
+
 @test "a named pipe that nobody writes runs into --timeout" {
     mkfifo "$BATS_TEST_TMPDIR/fifo.png"
     fails 1 "longer than" timeout 20 decode --timeout 0.5 "$BATS_TEST_TMPDIR/fifo.png" -o "$BATS_TEST_TMPDIR/out"

@@ -26,15 +26,17 @@ in_bundle() {
 @test "it runs where there is nothing but the C library" {
     local root=$BATS_TEST_TMPDIR/root
     unshare -rm true || skip "a user may not change the root here"
-    inside() { unshare -rm sh -c 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"' "$root" "$@"; }
-    mkdir -p "$root"/{lib64,proc,bundle}
+    inside() { unshare -rm sh -c 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' "$root" "$@"; }
+    mkdir -p "$root"/{lib64,proc,dev,bundle}
     ln -s lib64 "$root/lib"
     ldd bin/* "$PLEURA_CUDA" | grep -oE '/(lib64/ld-linux-x86-64|[^ ]*/lib(c|m|dl|pthread|rt))\.so[.0-9]*' | sort -u |
         xargs cp -Lt "$root/lib64/"
     cp -r bin lib "$PLEURA_CUDA" "$root/bundle/"
     export PLEURA_CUDA=/bundle/${PLEURA_CUDA##*/}
     inside /bundle/bin/train-fold --help | grep -q -e --network
-    inside /bundle/bin/decode --help | grep -q -e --labels # with the most libraries
+    mkdir "$root/bundle/dicom"
+    make-dicom "$root/bundle/dicom"
+    fails 1 "GDCM cannot decompress it" inside /bundle/bin/decode /bundle/dicom/1.2.840.10008.1.2.4.80.dcm -o /bundle/out
     TRIAL=convolution inside /bundle/bin/cuda
     inside /bundle/bin/learn --network bisenet-resnet18 --side 64 --batch 2 --iterations 1 | grep -q losses
 }

@@ -1,6 +1,6 @@
-// GDCM's decompressors behind a C face.
-#ifndef PLEURA_IMAGE_DICOM_GDCM_H
-#define PLEURA_IMAGE_DICOM_GDCM_H
+// GDCM's decompressors behind a C face, in a module (core/module.h).
+#ifndef PLEURA_IMAGE_DICOM_GDCM_GDCM_H
+#define PLEURA_IMAGE_DICOM_GDCM_GDCM_H
 
 #include "image/codec/codestream.h"
 
@@ -19,8 +19,11 @@ enum dicom_codec {
 // transformation is undone, JPEG's is not. The stream's header must have been read by codestream.h
 // and its numbers held against limits. No exception leaves, but GDCM may still abort or crash on
 // hostile streams, and its libraries may write to stderr: call it in a process that can be lost.
-CHECKED bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stream,
-                                   uint8_t *samples, size_t length, struct error *error);
+typedef bool dicom_gdcm_function(enum dicom_codec codec, const struct codestream *stream,
+                                 uint8_t *samples, size_t length, struct error *error);
+
+// Loads the module at the first call; false with *error where that fails.
+dicom_gdcm_function dicom_gdcm_decompress CHECKED;
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,8 @@
-// GDCM's decompressors behind a C face: the only C++ of the project. A stream is put into the one
-// shape that all of GDCM's codecs take, a data element with a sequence of one fragment.
-#include "image/dicom/gdcm.h"
+// GDCM's decompressors as a module: the only C++ of the project. A stream is put into the one shape
+// that all of GDCM's codecs take, a data element with a sequence of one fragment.
+#include "core/module.h"
+#include "core/version.h"
+#include "image/dicom/gdcm/gdcm.h"
 
 #include <cstring>
 #include <exception>
@@ -61,8 +63,16 @@ bool decode(enum dicom_codec codec, const struct codestream *stream, const gdcm:
 
 } // namespace
 
-bool dicom_gdcm_decompress(enum dicom_codec codec, const struct codestream *stream,
-                           uint8_t *samples, size_t length, struct error *error) {
+extern "C" {
+MODULE_EXPORTED dicom_gdcm_function pleura_gdcm_decompress;
+}
+
+const char *pleura_module_version() {
+    return PLEURA_VERSION;
+}
+
+bool pleura_gdcm_decompress(enum dicom_codec codec, const struct codestream *stream,
+                            uint8_t *samples, size_t length, struct error *error) {
     try {
         gdcm::Trace::DebugOff();
         gdcm::Trace::WarningOff();

@@ -1,0 +1,53 @@
+// Loading modules.
+#include "core/module.h"
+
+#include "core/version.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool find_file(const struct module *module, char path[PATH_MAX], struct error *error) {
+    const char *given = module->variable != NULL ? getenv(module->variable) : NULL;
+    if (given != NULL) {
+        return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX ||
+               fail(error, "%s: too long a path", module->variable);
+    }
+    const size_t size = strlen(module->file) + 1;
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - size);
+    if (length <= 0) {
+        return fail(error, "/proc/self/exe cannot be read");
+    }
+    path[length] = '\0';
+    memcpy(strrchr(path, '/') + 1, module->file, size);
+    return true;
+}
+
+// ISO C has no conversion from an object's address to a function's.
+static bool find_function(void *file, const char *name, void *function, size_t size) {
+    void *address = dlsym(file, name);
+    memcpy(function, &address, size);
+    return address != NULL;
+}
+
+bool module_load(const struct module *module, void *function, size_t size, struct error *error) {
+    char path[PATH_MAX];
+    module_version *version;
+    if (!find_file(module, path, error)) {
+        return false;
+    }
+    if (access(path, R_OK) != 0) {
+        return fail(error, "%s is not there: %s", path, module->source);
+    }
+    void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (file == NULL) {
+        return fail(error, "%s", dlerror());
+    }
+    return (find_function(file, "pleura_module_version", &version, sizeof version) &&
+            strcmp(version(), PLEURA_VERSION) == 0 &&
+            find_function(file, module->function, function, size)) ||
+           fail(error, "%s is not of this program's version", path);
+}

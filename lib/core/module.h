@@ -1,0 +1,36 @@
+// Modules: parts of the programs in files of their own, loaded when they are asked for. A program
+// starts without the libraries that a module needs, and runs on machines that lack them.
+#ifndef PLEURA_CORE_MODULE_H
+#define PLEURA_CORE_MODULE_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct module {
+    const char *file;     // beside the program that runs
+    const char *variable; // of the environment, which names another file; NULL: none does
+    const char *source;   // where the file comes from, for the message when it is not there
+    const char *function; // by which the module is called
+};
+
+// What a module shows besides its function: PLEURA_VERSION, as it was compiled.
+typedef const char *module_version(void);
+#define MODULE_EXPORTED __attribute__((visibility("default")))
+MODULE_EXPORTED module_version pleura_module_version;
+
+// Loads a module, which stays to the end of the program, and puts its function's address into
+// `function`, `size` bytes. False with *error for a file that is not there, cannot be loaded, or is
+// of another version than the program.
+CHECKED bool module_load(const struct module *module, void *function, size_t size,
+                         struct error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
