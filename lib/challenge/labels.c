@@ -2,6 +2,7 @@
 #include "challenge/labels.h"
 
 #include "core/array.h"
+#include "core/text/ascii.h"
 #include "core/text/utf8.h"
 #include "dataset/ids/image_id.h"
 
@@ -174,7 +175,7 @@ void labels_free(struct labels *labels) {
 static bool parse_side(const char **cursor, size_t *side) {
     *side = 0;
     const char *first = *cursor;
-    while (**cursor >= '0' && **cursor <= '9' && *side <= IMAGE_MAX_SIDE) {
+    while (ascii_is_digit(**cursor) && *side <= IMAGE_MAX_SIDE) {
         *side = 10 * *side + (size_t)(*(*cursor)++ - '0');
     }
     return *cursor > first && *side >= 1 && *side <= IMAGE_MAX_SIDE;

@@ -6,19 +6,27 @@
 
 #define FIRST_CAPACITY ((size_t)64) // elements
 
-void *array_grow(void *array, size_t *capacity, size_t needed, size_t size) {
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+void *array_grow_within(void *array, size_t *capacity, size_t needed, size_t size, size_t limit) {
     if (needed <= *capacity) {
         return array;
     }
-    const size_t most = SIZE_MAX / 2 / size; // so that neither doubling nor bytes overflow
-    if (needed > most) {
+    const size_t max = SIZE_MAX / 2 / size; // so that neither doubling nor bytes overflow
+    if (needed > smaller(max, limit)) {
         return NULL;
     }
     const size_t doubled = *capacity > 0 ? 2 * *capacity : FIRST_CAPACITY;
-    const size_t larger = doubled > needed ? doubled : needed;
-    void *grown = larger <= most ? realloc(array, larger * size) : NULL;
+    const size_t larger = smaller(doubled > needed ? doubled : needed, limit);
+    void *grown = larger <= max ? realloc(array, larger * size) : NULL;
     if (grown != NULL) {
         *capacity = larger;
     }
     return grown;
+}
+
+void *array_grow(void *array, size_t *capacity, size_t needed, size_t size) {
+    return array_grow_within(array, capacity, needed, size, SIZE_MAX);
 }

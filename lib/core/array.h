@@ -13,4 +13,8 @@
 // as before then.
 CHECKED void *array_grow(void *array, size_t *capacity, size_t needed, size_t size);
 
+// The same for an array that never has more than `limit` elements: NULL where more are needed.
+CHECKED void *array_grow_within(void *array, size_t *capacity, size_t needed, size_t size,
+                                size_t limit);
+
 #endif

@@ -2,8 +2,8 @@
 #include "dataset/fold.h"
 
 #include "core/numbers/random.h"
+#include "core/text/ascii.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ bool fold_parse(struct fold *fold, const char *text, struct error *error) {
     const char *cursor = text;
     errno = 0;
     for (int i = 0; i < 2; i++) {
-        if (!isdigit((unsigned char)*cursor)) {
+        if (!ascii_is_digit(*cursor)) {
             return fail(error, "'%s': a fold is written K/N, such as 0/10", text);
         }
         values[i] = strtoul(cursor, &end, 10);

@@ -2,6 +2,7 @@
 #include "image/runs.h"
 
 #include "core/array.h"
+#include "core/text/ascii.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,14 +36,10 @@ bool runs_append(struct runs *runs, uint32_t start, uint32_t end, struct error *
     return add_run(runs, start, end, error);
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 // Reads the next number of a text: 1 found, 0 the text ends, -1 neither a number nor a blank, or
 // too large.
 static int next_number(const char **cursor, const char *end, uint64_t *number) {
-    while (*cursor < end && is_blank(**cursor)) {
+    while (*cursor < end && ascii_is_space(**cursor)) {
         ++*cursor;
     }
     if (*cursor == end) {
@@ -50,20 +47,20 @@ static int next_number(const char **cursor, const char *end, uint64_t *number) {
     }
     const char *start = *cursor;
     *number = 0;
-    for (; *cursor < end && **cursor >= '0' && **cursor <= '9'; ++*cursor) {
+    for (; *cursor < end && ascii_is_digit(**cursor); ++*cursor) {
         *number = *number * 10 + (uint64_t)(**cursor - '0');
         if (*number > UINT32_MAX) {
             return -1;
         }
     }
-    return *cursor > start && (*cursor == end || is_blank(**cursor)) ? 1 : -1;
+    return *cursor > start && (*cursor == end || ascii_is_space(**cursor)) ? 1 : -1;
 }
 
 static bool is_empty_mask(const char *text, size_t length) {
-    while (length > 0 && is_blank(text[length - 1])) {
+    while (length > 0 && ascii_is_space(text[length - 1])) {
         length--;
     }
-    while (length > 0 && is_blank(*text)) {
+    while (length > 0 && ascii_is_space(*text)) {
         text++;
         length--;
     }

@@ -1,5 +1,7 @@
 // --help and the manual page, both printed from a program's table so that they cannot disagree.
 #include "program/cli_help.h"
+
+#include "core/text/ascii.h"
 #include "core/version.h"
 
 #include <ctype.h>
@@ -27,11 +29,11 @@ static void option_text(const struct option_row *row, const char *value, char *t
 // Words of one paragraph, broken before column 80 and indented.
 static void print_wrapped(const char *text, size_t length, size_t indent, size_t column) {
     for (size_t cursor = 0; cursor < length;) {
-        while (cursor < length && isspace((unsigned char)text[cursor])) {
+        while (cursor < length && ascii_is_space(text[cursor])) {
             cursor++;
         }
         size_t word = 0;
-        while (cursor + word < length && !isspace((unsigned char)text[cursor + word])) {
+        while (cursor + word < length && !ascii_is_space(text[cursor + word])) {
             word++;
         }
         if (word == 0) {

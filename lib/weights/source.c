@@ -1,6 +1,8 @@
 // Files by pread; pipes, which have no places, as bytes in memory.
 #include "weights/source.h"
 
+#include "core/array.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LONGEST_PIPE ((size_t)4 << 30) // bytes
+#define MAX_PIPE ((size_t)4 << 30) // bytes
 
 // Reads until `length` bytes are there or the input ends; *got is how many came.
 static bool read_some(int descriptor, unsigned char *to, size_t length, size_t *got,
@@ -53,38 +55,34 @@ struct weight_source weight_source_of_bytes(const unsigned char *bytes, size_t l
 }
 
 bool weight_source_complete(struct weight_source *source, struct error *error) {
-    size_t size = 2 * WEIGHT_SOURCE_HEAD;
+    size_t capacity = 0;
     size_t got = 0;
     if (!source->pipe || source->owned != NULL) {
         return true;
     }
-    source->owned = malloc(size);
-    if (source->owned != NULL) {
-        memcpy(source->owned, source->head, source->head_length);
-        source->length = source->head_length;
-    }
-    while (source->owned != NULL) {
-        if (!read_some(source->descriptor, source->owned + source->length, size - source->length,
-                       &got, error)) {
+    source->length = source->head_length;
+    do {
+        if (capacity == MAX_PIPE) {
+            return fail(error, "has %zu bytes or more, which is too much for a pipe", MAX_PIPE);
+        }
+        const bool first = capacity == 0;
+        const size_t needed = first ? 2 * WEIGHT_SOURCE_HEAD : capacity + 1;
+        unsigned char *grown = array_grow_within(source->owned, &capacity, needed, 1, MAX_PIPE);
+        if (grown == NULL) {
+            return fail(error, "no memory for more than its first %zu bytes", capacity);
+        }
+        source->owned = grown;
+        if (first) {
+            memcpy(source->owned, source->head, source->head_length);
+        }
+        if (!read_some(source->descriptor, source->owned + source->length,
+                       capacity - source->length, &got, error)) {
             return false;
         }
         source->length += got;
-        if (source->length < size) {
-            source->bytes = source->owned;
-            return true;
-        }
-        if (size >= LONGEST_PIPE) {
-            return fail(error, "has more than %zu bytes, which is too much for a pipe",
-                        LONGEST_PIPE);
-        }
-        size *= 2;
-        unsigned char *larger = realloc(source->owned, size);
-        if (larger == NULL) {
-            free(source->owned);
-        }
-        source->owned = larger;
-    }
-    return fail(error, "no memory for its %zu bytes", size);
+    } while (source->length == capacity);
+    source->bytes = source->owned;
+    return true;
 }
 
 void weight_source_close(struct weight_source *source) {

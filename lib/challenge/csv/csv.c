@@ -3,6 +3,7 @@
 
 #include "challenge/csv/csv_header.h"
 #include "core/array.h"
+#include "core/text/ascii.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,12 +65,8 @@ static bool fill(struct csv *csv, struct error *error) {
 
 // ---- rows
 
-static bool is_blank(char byte) {
-    return byte == ' ' || byte == '\t';
-}
-
 static char *skip_blanks(char *cursor, const char *end) {
-    while (cursor < end && is_blank(*cursor)) {
+    while (cursor < end && ascii_is_blank(*cursor)) {
         cursor++;
     }
     return cursor;
@@ -151,11 +148,11 @@ static bool next_row(struct csv *csv, char **row, char **end, struct error *erro
 // ---- fields
 
 struct text csv_strip(struct text text) {
-    while (text.length > 0 && is_blank(text.bytes[0])) {
+    while (text.length > 0 && ascii_is_blank(text.bytes[0])) {
         text.bytes++;
         text.length--;
     }
-    while (text.length > 0 && is_blank(text.bytes[text.length - 1])) {
+    while (text.length > 0 && ascii_is_blank(text.bytes[text.length - 1])) {
         text.length--;
     }
     return text;
@@ -190,7 +187,7 @@ static bool take_field(char **cursor, char *end, struct text *field, struct erro
     char *first = *cursor;
     char *comma = memchr(first, ',', (size_t)(end - first));
     char *last = *cursor = comma != NULL ? comma : end;
-    while (last > first && is_blank(last[-1])) {
+    while (last > first && ascii_is_blank(last[-1])) {
         last--;
     }
     *field = (struct text){first, (size_t)(last - first)};
@@ -336,7 +333,8 @@ void csv_close(struct csv *csv) {
 // ---- writing
 
 static bool needs_quotes(struct text field) {
-    if (field.length == 0 || is_blank(field.bytes[0]) || is_blank(field.bytes[field.length - 1])) {
+    if (field.length == 0 || ascii_is_blank(field.bytes[0]) ||
+        ascii_is_blank(field.bytes[field.length - 1])) {
         return true;
     }
     for (const char *special = ",\"\r\n"; *special != 0; special++) {

@@ -1,9 +1,9 @@
 // Extensions that do not count.
 #include "dataset/ids/image_id.h"
 
+#include "core/text/ascii.h"
 #include "image/format.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +16,7 @@ static struct text without_extension(struct text id, size_t most) {
     const size_t before = dot != NULL ? (size_t)(dot - id.bytes) : 0;
     const size_t behind = id.length - before - 1;
     const bool extension =
-        dot != NULL && before > 0 && behind > 0 && behind <= most && isalpha((unsigned char)dot[1]);
+        dot != NULL && before > 0 && behind > 0 && behind <= most && ascii_is_letter(dot[1]);
     return extension ? (struct text){id.bytes, before} : id;
 }
 

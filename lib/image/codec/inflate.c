@@ -1,6 +1,8 @@
 // Raw deflate streams by zlib.
 #include "image/codec/inflate.h"
 
+#include "core/array.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -14,14 +16,15 @@ static int inflate_all(z_stream *stream, size_t length, size_t limit, uint8_t **
     int status = Z_OK;
     while (status == Z_OK) {
         if (*out_length == size) {
-            const size_t doubled = size == 0 ? FIRST_PIECE : 2 * size;
-            const size_t larger = doubled < limit ? doubled : limit;
-            uint8_t *grown = larger <= size ? NULL : realloc(*out, larger);
+            if (size == limit) {
+                return Z_BUF_ERROR;
+            }
+            const size_t needed = size == 0 && limit > FIRST_PIECE ? FIRST_PIECE : size + 1;
+            uint8_t *grown = array_grow_within(*out, &size, needed, 1, limit);
             if (grown == NULL) {
-                return larger <= size ? Z_BUF_ERROR : Z_MEM_ERROR;
+                return Z_MEM_ERROR;
             }
             *out = grown;
-            size = larger;
         }
         const size_t available = size - *out_length < MAX_PIECE ? size - *out_length : MAX_PIECE;
         if (stream->avail_in == 0) {

@@ -1,6 +1,8 @@
 // What the elements of a DICOM file say.
 #include "image/dicom/values.h"
 
+#include "core/text/ascii.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +35,9 @@ struct text_value {
     size_t length;
 };
 
-static bool is_blank(char letter) {
-    return letter == ' ' || letter == '\0' || (letter >= '\t' && letter <= '\r');
+// Values are padded with spaces or with NUL bytes.
+static bool is_padding(char letter) {
+    return letter == 0 || ascii_is_space(letter);
 }
 
 // The index-th of an element's values with backslashes between them, without blanks around it.
@@ -49,10 +52,10 @@ static bool find_text(const struct dicom_element *element, size_t index, struct 
     }
     const char *stop = memchr(start, '\\', (size_t)(end - start));
     end = stop != NULL ? stop : end;
-    while (start < end && is_blank(*start)) {
+    while (start < end && is_padding(*start)) {
         start++;
     }
-    while (start < end && is_blank(end[-1])) {
+    while (start < end && is_padding(end[-1])) {
         end--;
     }
     *out = (struct text_value){start, (size_t)(end - start)};

@@ -1,6 +1,7 @@
 // The sets and their operands, which images are of which set, and the course of it all.
 #include "program/survey/survey.h"
 
+#include "core/array.h"
 #include "dataset/ids/image_id.h"
 #include "program/survey/images.h"
 #include "program/survey/labels.h"
@@ -14,7 +15,7 @@ bool survey_add(struct survey *survey, struct survey_set *set, const char *path,
     struct error why;
     const size_t first = set->files.count;
     struct survey_operand *operands =
-        reallocarray(set->operands, set->operand_count + 1, sizeof *operands);
+        array_grow(set->operands, &set->operand_capacity, set->operand_count + 1, sizeof *operands);
     if (operands == NULL) {
         return fail(error, "no memory for %zu operands", set->operand_count + 1);
     }

@@ -87,7 +87,7 @@ struct survey_pixels {
 struct survey_set {
     const char *name; // for messages
     struct survey_operand *operands;
-    size_t operand_count;
+    size_t operand_count, operand_capacity;
     struct xray_files files;
     struct survey_image *images; // one a file
     struct ids ids;              // of the readable images

@@ -75,12 +75,27 @@ static void sizes_that_overflow(void **state) {
     assert_int_equal(capacity, most / 2 + 1);
 }
 
+static void none_above_its_limit(void **state) {
+    (void)state;
+    size_t capacity = 0;
+    uint16_t *numbers = array_grow_within(NULL, &capacity, 70, sizeof *numbers, 100);
+    assert_non_null(numbers);
+    assert_int_equal(capacity, 70);
+    uint16_t *more = array_grow_within(numbers, &capacity, 71, sizeof *numbers, 100);
+    assert_non_null(more);
+    assert_int_equal(capacity, 100);
+    more[99] = 3;
+    assert_null(array_grow_within(more, &capacity, 101, sizeof *numbers, 100));
+    assert_int_equal(capacity, 100);
+    assert_int_equal(more[99], 3);
+    free(more);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements_one_by_one),
-        cmocka_unit_test(what_has_room_stays),
-        cmocka_unit_test(many_at_once),
-        cmocka_unit_test(sizes_that_overflow),
+        cmocka_unit_test(elements_one_by_one),  cmocka_unit_test(what_has_room_stays),
+        cmocka_unit_test(many_at_once),         cmocka_unit_test(sizes_that_overflow),
+        cmocka_unit_test(none_above_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
