@@ -4,6 +4,7 @@
 // Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
 #include "backend/cpu/cpu.h"
 #include "core/numbers/exponential.h"
+#include "ops/channel_attention/formula.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
@@ -156,7 +157,7 @@ static void energy_row(const struct state *state, const struct call *call, size_
         mean += of_attention[c] * attention[c];
     }
     for (size_t c = 0; c < channels; c++) {
-        result[c] = (float)(attention[c] * (mean - of_attention[c]));
+        result[c] = channel_attention_gradient(attention[c], of_attention[c], mean);
     }
 }
 

@@ -2,6 +2,7 @@
 // With X (pixels x channels) of one image: E = X^T X, A = softmax of -E a row, Y = X A^T. Backward:
 // dA = dY^T X, dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 #include "backend/cuda/block.h"
+#include "ops/channel_attention/formula.h"
 #include "ops/cuda_operation.h"
 
 namespace {
@@ -68,7 +69,8 @@ __global__ void channel_energy(const struct squares args) {
     }
     mean = block_sum(mean);
     for (size_t c = threadIdx.x; c < args.channels; c += THREADS) {
-        args.gradient[row + c] = (float)(args.attention[row + c] * (mean - args.energy[row + c]));
+        args.gradient[row + c] =
+            channel_attention_gradient(args.attention[row + c], args.energy[row + c], mean);
         from_float(args.attention[row + c], (T *)args.rounded + row + c);
     }
 }

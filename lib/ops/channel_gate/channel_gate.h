@@ -16,4 +16,9 @@ ON_DEVICE static inline float channel_gate_open(float z) {
     return 1.0F / (1.0F + expf(-z));
 }
 
+// The gate's gradient where `sum` is that of the output's gradient times x.
+ON_DEVICE static inline float channel_gate_gradient(double sum, float open) {
+    return (float)(sum * open * (1.0F - open));
+}
+
 #endif

@@ -108,7 +108,7 @@ static void backward(const struct call *call) {
             float *dz = cpu_target(state->precision, call->in_gradient[1], group.of_z, group.count,
                                    call->add[1], temporary);
             for (size_t c = 0; c < group.count; c++) {
-                dz[c] += (float)(sums[c] * group.open[c] * (1.0F - group.open[c]));
+                dz[c] += channel_gate_gradient(sums[c], group.open[c]);
             }
             cpu_write(state->precision, call->in_gradient[1], group.of_z, group.count, dz);
         }

@@ -96,13 +96,13 @@ __global__ void channel_gate_backward(const gating<T> args) {
 }
 
 template <typename T>
-__global__ void channel_gate_gradient(const gating<T> args) {
+__global__ void channel_gate_finish(const gating<T> args) {
     const channel_sums sums = sum_image_partials(args.partial, args.walk, args.blocks);
     if (sums.has_channel) {
         const size_t here = blockIdx.z * args.walk.channels + sums.channel;
         const float open = channel_gate_open(to_float(args.z[here]));
         const float before = args.add_z ? to_float(args.dz[here]) : 0;
-        from_float(before + (float)(sums.first * open * (1.0F - open)), &args.dz[here]);
+        from_float(before + channel_gate_gradient(sums.first, open), &args.dz[here]);
     }
 }
 
@@ -141,8 +141,8 @@ void run_backward(const struct call *call) {
     args.blocks = blocks.x;
     launch(state->backend, channel_gate_backward<T, N>, blocks, walk_threads(args.walk), args);
     if (args.dz != NULL) {
-        launch(state->backend, channel_gate_gradient<T>,
-               sums_blocks(state->channels, state->images), THREADS, args);
+        launch(state->backend, channel_gate_finish<T>, sums_blocks(state->channels, state->images),
+               THREADS, args);
     }
 }
 

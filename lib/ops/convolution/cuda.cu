@@ -6,6 +6,7 @@
 // the same sums a convolution of stride 1 with a window of half the size.
 #include "backend/cuda/rows.h"
 #include "ops/cuda_operation.h"
+#include "ops/norm/formula.h"
 
 extern "C" {
 #include "ops/convolution/convolution.h"
@@ -134,7 +135,7 @@ __device__ inline size_t parameter_index(const weights<T> &args, size_t i) {
     return ((out * args.channels + c) * args.window + y) * args.window + x;
 }
 
-// w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
+// The weights and biases, with the norm folded into them if there is one.
 template <typename T>
 __global__ void convolution_prepare(const weights<T> args) {
     const size_t i = thread_number();
@@ -145,13 +146,14 @@ __global__ void convolution_prepare(const weights<T> args) {
     const size_t out = i / of_out;
     const size_t from = parameter_index(args, i);
     const double factor =
-        args.scale != NULL ? args.scale[out] / sqrt(args.variance[out] + NORM_EPSILON) : 1;
+        args.scale != NULL ? norm_folded_factor(args.scale[out], args.variance[out]) : 1;
     from_float(from == NONE ? 0 : (float)(args.from[from] * factor), &args.to[i]);
     if (i % of_out == 0) {
         const double own = args.own_bias != NULL ? args.own_bias[out] : 0;
-        from_float(
-            (float)(args.scale != NULL ? (own - args.mean[out]) * factor + args.shift[out] : own),
-            &args.bias[out]);
+        from_float(args.scale != NULL
+                       ? norm_folded_bias(own, args.mean[out], factor, args.shift[out])
+                       : (float)own,
+                   &args.bias[out]);
     }
 }
 

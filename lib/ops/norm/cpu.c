@@ -4,10 +4,10 @@
 #include "backend/cpu/cpu.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
+#include "ops/norm/formula.h"
 #include "ops/norm/norm.h"
 #include "ops/norm/rows.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,20 +141,17 @@ static struct moments channel_moments(const struct state *state, const struct ca
     return all;
 }
 
-// The batch's statistics into call->saved; running ones follow, the variance unbiased.
+// The batch's statistics into call->saved; running ones follow.
 static void finish_statistics(const struct state *state, const struct call *call) {
     const struct normal normal = saved_normal(state, call);
     for (size_t c = 0; c < state->own; c++) {
         const struct moments all = channel_moments(state, call, c);
-        const double inverse = 1 / sqrt(all.squares / all.count + NORM_EPSILON);
-        normal.mean[c] = (float)all.mean;
-        normal.inverse[c] = (float)inverse;
-        normal.rest[c] = (float)((normal.mean[c] - all.mean) * inverse);
-        float *running_mean = &call->parameter[NORM_MEAN][c];
-        float *running_variance = &call->parameter[NORM_VARIANCE][c];
-        *running_mean += (float)(NORM_MOMENTUM * (all.mean - *running_mean));
-        *running_variance +=
-            (float)(NORM_MOMENTUM * (all.squares / (all.count - 1) - *running_variance));
+        const struct norm_channel channel =
+            norm_statistics(all.mean, all.squares, all.count, &call->parameter[NORM_MEAN][c],
+                            &call->parameter[NORM_VARIANCE][c]);
+        normal.mean[c] = channel.mean;
+        normal.inverse[c] = channel.inverse;
+        normal.rest[c] = channel.rest;
     }
     repeat_strands(state, normal.mean);
     repeat_strands(state, normal.inverse);
@@ -166,7 +163,8 @@ static void affine(const struct state *state, const struct call *call, float *sc
     const struct normal normal = saved_normal(state, call);
     for (size_t c = 0; c < state->own; c++) {
         scale[c] = call->parameter[NORM_SCALE][c] * normal.inverse[c];
-        shift[c] = call->parameter[NORM_SHIFT][c] + call->parameter[NORM_SCALE][c] * normal.rest[c];
+        shift[c] = norm_offset(call->parameter[NORM_SHIFT][c], call->parameter[NORM_SCALE][c],
+                               normal.rest[c]);
     }
     repeat_strands(state, scale);
     repeat_strands(state, shift);

@@ -2,6 +2,7 @@
 // lies within the data, so that nothing cancels; a block's in float32 a thread, then float64.
 #include "backend/cuda/rows.h"
 #include "ops/cuda_operation.h"
+#include "ops/norm/formula.h"
 
 extern "C" {
 #include "ops/norm/norm.h"
@@ -15,7 +16,7 @@ struct state {
     bool relu, residual;
 };
 
-// What the kernels work on; the normalised input is (x - mean) * inverse + rest.
+// What the kernels work on.
 template <typename T>
 struct numbers {
     rows_walk walk;
@@ -55,7 +56,7 @@ __global__ void norm_sums(const numbers<T> args) {
 }
 
 template <typename T>
-__global__ void norm_statistics(const numbers<T> args) {
+__global__ void norm_finish(const numbers<T> args) {
     const channel_sums sums = sum_partials(args.partial, args.blocks, args.walk.channels);
     if (!sums.has_channel) {
         return;
@@ -65,13 +66,11 @@ __global__ void norm_statistics(const numbers<T> args) {
     const double apart = sums.first / rows;
     const double mean = to_float(args.x[c]) + apart;
     const double all = sums.second - apart * sums.first; // squared differences from the mean
-    const double inverse = 1 / sqrt((all > 0 ? all : 0) / rows + NORM_EPSILON);
-    args.mean[c] = (float)mean;
-    args.inverse[c] = (float)inverse;
-    args.rest[c] = (float)((args.mean[c] - mean) * inverse);
-    args.running_mean[c] += (float)(NORM_MOMENTUM * (mean - args.running_mean[c]));
-    args.running_variance[c] +=
-        (float)(NORM_MOMENTUM * ((all > 0 ? all : 0) / (rows - 1) - args.running_variance[c]));
+    const norm_channel channel = norm_statistics(mean, all > 0 ? all : 0, rows,
+                                                 &args.running_mean[c], &args.running_variance[c]);
+    args.mean[c] = channel.mean;
+    args.inverse[c] = channel.inverse;
+    args.rest[c] = channel.rest;
 }
 
 // A pack's channels: y = (x - mean) * scale + shift.
@@ -87,7 +86,7 @@ __device__ inline affine<N> affine_of(const numbers<T> &args, size_t channel) {
         const size_t c = channel + i;
         result.mean[i] = args.mean[c];
         result.scale[i] = args.scale[c] * args.inverse[c];
-        result.shift[i] = args.shift[c] + args.scale[c] * args.rest[c];
+        result.shift[i] = norm_offset(args.shift[c], args.scale[c], args.rest[c]);
     }
     return result;
 }
@@ -109,7 +108,7 @@ __global__ void norm_apply(const numbers<T> args) {
             read_pack(args.residual + here, more);
         }
         for (int i = 0; i < N; i++) {
-            const float sum = (x[i] - factors.mean[i]) * factors.scale[i] + factors.shift[i];
+            const float sum = norm_of(x[i], factors.mean[i], factors.scale[i], factors.shift[i]);
             const float with = args.residual != NULL ? sum + more[i] : sum;
             x[i] = with < minimum ? minimum : with;
         }
@@ -133,7 +132,7 @@ __device__ inline void read_gradient(const numbers<T> &args, const affine<N> &fa
         read_pack(args.y + here, y);
     } else {
         for (int i = 0; i < N; i++) {
-            y[i] = (x[i] - factors.mean[i]) * factors.scale[i] + factors.shift[i];
+            y[i] = norm_of(x[i], factors.mean[i], factors.scale[i], factors.shift[i]);
         }
     }
     for (int i = 0; i < N; i++) {
@@ -160,7 +159,7 @@ __global__ void norm_gradient_sums(const numbers<T> args) {
             read_gradient<T, N>(args, factors, row * args.walk.channels + place.channel, x, dz);
             for (int i = 0; i < N; i++) {
                 plain[i] += dz[i];
-                product[i] += dz[i] * ((x[i] - factors.mean[i]) * inverse[i] + rest[i]);
+                product[i] += dz[i] * norm_of(x[i], factors.mean[i], inverse[i], rest[i]);
             }
         }
     }
@@ -180,7 +179,6 @@ __global__ void norm_parameter_gradients(const numbers<T> args) {
     args.mean_product[c] = (float)(sums.second / (double)args.walk.rows);
 }
 
-// dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), scale with the deviation in it.
 template <typename T, int N>
 __global__ void norm_input_gradient(const numbers<T> args) {
     const rows_place place = place_of_thread(args.walk, N);
@@ -222,8 +220,9 @@ __global__ void norm_input_gradient(const numbers<T> args) {
             read_pack(args.result + here, before);
         }
         for (int i = 0; i < N; i++) {
-            const float xhat = (x[i] - factors.mean[i]) * inverse[i] + rest[i];
-            x[i] = before[i] + factors.scale[i] * (dz[i] - plain[i] - xhat * product[i]);
+            const float normalised = norm_of(x[i], factors.mean[i], inverse[i], rest[i]);
+            x[i] = before[i] +
+                   norm_gradient(dz[i], normalised, factors.scale[i], plain[i], product[i]);
         }
         write_pack(x, args.result + here);
     }
@@ -292,7 +291,7 @@ template <typename T, int N>
 void run_forward(const struct call *call) {
     numbers<T> args = numbers_of<T>(call);
     args.result = (T *)call->out;
-    run<T, N>(call, args, call->mode == RUN_FORWARD, norm_sums<T, N>, norm_statistics<T>,
+    run<T, N>(call, args, call->mode == RUN_FORWARD, norm_sums<T, N>, norm_finish<T>,
               norm_apply<T, N>);
 }
 

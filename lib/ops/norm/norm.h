@@ -4,9 +4,6 @@
 
 #include "nn/graph.h"
 
-#define NORM_EPSILON 1e-5
-#define NORM_MOMENTUM 0.1
-
 enum { NORM_SCALE, NORM_SHIFT, NORM_MEAN, NORM_VARIANCE, NORM_PARAMETERS };
 
 struct norm_attributes {

@@ -2,6 +2,7 @@
 #include "ops/norm/rows.h"
 
 #include "core/simd.h"
+#include "ops/norm/formula.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,12 +46,12 @@ VECTORISED void norm_apply(const float *x, const float *residual, size_t rows, s
         if (residual != NULL) {
             for (size_t c = 0; c < channels; c++) {
                 const float sum =
-                    (x[offset + c] - mean[c]) * scale[c] + shift[c] + residual[offset + c];
+                    norm_of(x[offset + c], mean[c], scale[c], shift[c]) + residual[offset + c];
                 y[offset + c] = sum < minimum ? minimum : sum;
             }
         } else {
             for (size_t c = 0; c < channels; c++) {
-                const float sum = (x[offset + c] - mean[c]) * scale[c] + shift[c];
+                const float sum = norm_of(x[offset + c], mean[c], scale[c], shift[c]);
                 y[offset + c] = sum < minimum ? minimum : sum;
             }
         }
@@ -70,7 +71,7 @@ VECTORISED void norm_mask_by_input(const float *dy, const float *x, const float 
         const size_t offset = row * channels;
         for (size_t c = 0; c < channels; c++) {
             dz[offset + c] =
-                (x[offset + c] - mean[c]) * scale[c] + shift[c] > 0 ? dy[offset + c] : 0;
+                norm_of(x[offset + c], mean[c], scale[c], shift[c]) > 0 ? dy[offset + c] : 0;
         }
     }
 }
@@ -86,7 +87,7 @@ VECTORISED void norm_add_block(const struct block *block, struct normal normal, 
         const float *dz = block->dz + row * channels;
         for (size_t c = 0; c < channels; c++) {
             plain[c] += dz[c];
-            product[c] += dz[c] * ((x[c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c]);
+            product[c] += dz[c] * norm_of(x[c], normal.mean[c], normal.inverse[c], normal.rest[c]);
         }
     }
     for (size_t c = 0; c < channels; c++) {
@@ -104,10 +105,10 @@ VECTORISED void norm_input_gradient(const struct block *block, const struct fact
     for (size_t row = 0; row < block->rows; row++) {
         const size_t offset = row * channels;
         for (size_t c = 0; c < channels; c++) {
-            const float xhat =
-                (block->x[offset + c] - normal.mean[c]) * normal.inverse[c] + normal.rest[c];
-            const float result =
-                scale[c] * (block->dz[offset + c] - mean_plain[c] - xhat * mean_product[c]);
+            const float normalised =
+                norm_of(block->x[offset + c], normal.mean[c], normal.inverse[c], normal.rest[c]);
+            const float result = norm_gradient(block->dz[offset + c], normalised, scale[c],
+                                               mean_plain[c], mean_product[c]);
             dx[offset + c] = add ? dx[offset + c] + result : result;
         }
     }

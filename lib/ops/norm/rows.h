@@ -7,7 +7,7 @@
 
 #define NORM_BLOCK 16384 // numbers
 
-// What is saved: the normalised input is (x - mean) * inverse + rest, a channel each.
+// What is saved, a channel each: struct norm_channel.
 struct normal {
     float *mean, *inverse, *rest;
 };
@@ -49,7 +49,7 @@ void norm_mask_by_input(const float *dy, const float *x, const float *mean, cons
 void norm_add_block(const struct block *block, struct normal normal, size_t channels,
                     struct sums sums);
 
-// dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), scale with the deviation in it.
+// dx = norm_gradient, added to what is there if asked.
 void norm_input_gradient(const struct block *block, const struct factors *factors, size_t channels,
                          bool add, float *dx);
 

@@ -56,7 +56,7 @@ static void write_gate_gradient(const struct state *state, const struct call *ca
         sum += (double)dy[c] * x[c];
     }
     float *dz = cpu_target(state->precision, call->in_gradient[1], pixel, 1, call->add[1], &of_dz);
-    *dz += (float)(sum * open * (1.0F - open));
+    *dz += channel_gate_gradient(sum, open);
     cpu_write(state->precision, call->in_gradient[1], pixel, 1, dz);
 }
 

@@ -73,7 +73,7 @@ __global__ void pixel_gate_gradient(const gate_gradient<T> args) {
     if (threadIdx.x % WARP == 0) {
         const float open = channel_gate_open(to_float(args.z[pixel]));
         const float before = args.add ? to_float(args.dz[pixel]) : 0;
-        from_float(before + sum * open * (1.0F - open), &args.dz[pixel]);
+        from_float(before + channel_gate_gradient(sum, open), &args.dz[pixel]);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "ops/position_attention/cuda_fused.h"
 
 #include "backend/cuda/block.h"
+#include "ops/position_attention/formula.h"
 
 namespace {
 
@@ -91,8 +92,8 @@ __global__ void position_gradients(const struct chunk args) {
         const float score = args.scores[row + j];
         const float p = expf(score - own_log);
         const float transposed = expf(score - args.logs[image + j]);
-        const float gradient = p * (args.row_products[row + j] - own_d) +
-                               transposed * (args.column_products[row + j] - args.d[image + j]);
+        const float gradient = position_gradient(p, args.row_products[row + j], own_d, transposed,
+                                                 args.column_products[row + j], args.d[image + j]);
         from_float(gradient, (T *)args.result + row + j);
         from_float(transposed, (T *)args.transposed + row + j);
     }

@@ -6,6 +6,7 @@
 #include "ops/position_attention/cuda_fused.h"
 
 #include "backend/cuda/tensor_core.h"
+#include "ops/position_attention/formula.h"
 
 namespace {
 
@@ -336,8 +337,9 @@ __global__ void __launch_bounds__(THREADS) position_keys(const position_arrays a
                     const float own = power_of_2(LOG2_E * (scores[k][i] - own_log[i / 2]));
                     const float other = power_of_2(
                         LOG2_E * (scores[k][i] - of_column(logs, column, arrays.pixels)));
-                    scores[k][i] = own * (as_query[k][i] - own_d[i / 2]) +
-                                   other * (as_key[k][i] - of_column(d, column, arrays.pixels));
+                    scores[k][i] =
+                        position_gradient(own, as_query[k][i], own_d[i / 2], other, as_key[k][i],
+                                          of_column(d, column, arrays.pixels));
                 }
             }
             add_values<KEYS>(sums, scores, keys[now], lane, group);

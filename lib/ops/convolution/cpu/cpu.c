@@ -3,9 +3,9 @@
 #include "ops/convolution/convolution.h"
 #include "ops/convolution/cpu/plan.h"
 #include "ops/kernels.h"
+#include "ops/norm/formula.h"
 #include "ops/norm/norm.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,17 +83,17 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     return true;
 }
 
-// w' = w * scale / sqrt(var + eps), b' = (b - mean) * scale / sqrt(var + eps) + shift.
+// The weights and biases with the norm folded into them.
 static void fold(struct state *state, const float *weights, const float *bias, float *const *norm) {
     const size_t channels = state->shape.out_channels;
     float *biases = state->folded + state->inner * channels;
     for (size_t c = 0; c < channels; c++) {
-        const double factor = norm[NORM_SCALE][c] / sqrt(norm[NORM_VARIANCE][c] + NORM_EPSILON);
+        const double factor = norm_folded_factor(norm[NORM_SCALE][c], norm[NORM_VARIANCE][c]);
         const double own = bias != NULL ? bias[c] : 0;
         for (size_t i = 0; i < state->inner; i++) {
             state->folded[c * state->inner + i] = (float)(weights[c * state->inner + i] * factor);
         }
-        biases[c] = (float)((own - norm[NORM_MEAN][c]) * factor + norm[NORM_SHIFT][c]);
+        biases[c] = norm_folded_bias(own, norm[NORM_MEAN][c], factor, norm[NORM_SHIFT][c]);
     }
 }
 

@@ -1,12 +1,11 @@
 // The backward pass. The tile of scores that gives P_ij = exp(s_ij - L_i) gives P_ji = exp(s_ij -
-// L_j), too. With D_i = dY_i . Y_i and
-//     g_ij = P_ij (dY_i . v_j - D_i) + P_ji (dY_j . v_i - D_j) = g_ji
-// dq_i = sum_j g_ij q_j and dv_i = sum_j P_ji dY_j.
+// L_j), too. With g_ij of formula.h, dq_i = sum_j g_ij q_j and dv_i = sum_j P_ji dY_j.
 #include "backend/cpu/cpu.h"
 #include "core/numbers/exponential.h"
 #include "core/simd.h"
 #include "ops/position_attention/cpu/pair_schedule.h"
 #include "ops/position_attention/cpu/passes.h"
+#include "ops/position_attention/formula.h"
 
 #include <string.h>
 
@@ -65,7 +64,8 @@ VECTORISED static void tile_gradients(const struct backward_image *image,
             const size_t column = i - start;
             const float p = exp_softmax(scores[i] - row_log);
             const float p_transposed = exp_softmax(scores[i] - logs[column]);
-            scores[i] = p * (products[i] - row_d) + p_transposed * (transposed[i] - d[column]);
+            scores[i] =
+                position_gradient(p, products[i], row_d, p_transposed, transposed[i], d[column]);
             products[i] = p;
             transposed[i] = p_transposed;
         }
