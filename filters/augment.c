@@ -10,8 +10,8 @@
 struct options {
     const char *fold, *split;
     int64_t side, mask_side, dilation, epochs, samples, batch, skip, seed;
-    bool lesion_only, plain, no_shuffle;
-    double balance, tone, shift_scale_rotate, distort;
+    bool lesion_only, lesion_epochs, plain, no_shuffle;
+    double balance, balance_end, tone, shift_scale_rotate, distort;
     struct common_options common;
 };
 
@@ -141,11 +141,17 @@ static struct sampler_options read_order(const struct options *options) {
     if (options->lesion_only && options->balance >= 0) {
         die_usage("--lesion-only and --balance: one or the other");
     }
+    if (options->balance < 0 && (options->balance_end >= 0 || options->lesion_epochs)) {
+        die_usage("%s is of --balance",
+                  options->balance_end >= 0 ? "--balance-end" : "--lesion-epochs");
+    }
     const int64_t epochs = options->epochs >= 0 ? options->epochs : options->samples > 0 ? 0 : 1;
     return (struct sampler_options){.seed = (uint64_t)options->seed,
                                     .shuffle = !options->plain && !options->no_shuffle,
                                     .lesion_only = options->lesion_only,
                                     .balance = options->balance,
+                                    .balance_end = options->balance_end,
+                                    .lesion_epochs = options->lesion_epochs,
                                     .batch = (size_t)options->batch,
                                     .epochs = (uint64_t)epochs,
                                     .samples = (uint64_t)options->samples};
@@ -195,7 +201,11 @@ static const char description[] =
     "moved "
     "alike. The order is shuffled anew each epoch. With --balance, images with "
     "a lesion and images without are two lists, each shuffled and gone through again and again on "
-    "its own; an epoch is then as many samples as there are images. Draws depend on --seed and a "
+    "its own; an epoch is then as many samples as there are images, or with --lesion-epochs as "
+    "many "
+    "as go once through those with a lesion. With --balance-end the share slides evenly over all "
+    "samples that --samples or --epochs ask for, whatever --skip leaves out. Draws depend on "
+    "--seed and a "
     "sample's number alone: any number of --threads gives the same samples, and --skip resumes "
     "anywhere.\n\n"
     "A fold is a part of the ids' bytewise order, permuted: image i of n is in val of fold K/N "
@@ -210,6 +220,7 @@ static const char examples[] =
     "augment shards/ --fold 0/10 --split train --lesion-only --batch 6 --samples "
     "242400 | train-fold ...\n"
     "augment shards/ --fold 0/10 --split val --plain | inspect\n"
+    "augment shards/ --balance 0.8 --balance-end 0.4 --lesion-epochs --epochs 50 | train-fold ...\n"
     "decode xrays/ | augment --plain | predict-fold --model best.mpk";
 
 int main(int argc, char **argv) {
@@ -217,6 +228,7 @@ int main(int argc, char **argv) {
                               .epochs = -1,
                               .batch = 1,
                               .balance = BALANCE_NONE,
+                              .balance_end = BALANCE_NONE,
                               .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"fold", 'f', OPTION_TEXT, &options.fold, "K/N",
@@ -233,6 +245,11 @@ int main(int argc, char **argv) {
          "leave out images without lesion", 0, 0, OPTION_RECORDED},
         {"balance", 'b', OPTION_NUMBER, &options.balance, "R",
          "so great a share of images with a lesion, 0 to 1; 0.5: half of each batch", 0, 1,
+         OPTION_RECORDED},
+        {"balance-end", 0, OPTION_NUMBER, &options.balance_end, "R",
+         "the share at the last sample (default: that of --balance)", 0, 1, OPTION_RECORDED},
+        {"lesion-epochs", 0, OPTION_FLAG, &options.lesion_epochs, NULL,
+         "with --balance: an epoch goes once through the images with a lesion", 0, 0,
          OPTION_RECORDED},
         {"dilate", 'd', OPTION_INTEGER, &options.dilation, "N",
          "dilate the masks with a box of N x N pixels, at the image's own size", 1, 65535,

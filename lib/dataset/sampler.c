@@ -7,11 +7,38 @@
 #include <stdlib.h>
 
 #define MILLION 1000000
+#define LONGEST_SLIDE ((uint64_t)1e15) // samples, so that products below fit into 128 bits
 
-// floor(i * R) for the share R in millionths: exact, whatever R looks like in binary.
-static uint64_t lesions_before(uint64_t position, double balance) {
-    const uint64_t share = (uint64_t)lround(balance * MILLION);
-    return position / MILLION * share + position % MILLION * share / MILLION;
+__extension__ typedef unsigned __int128 wide;
+
+// A share in millionths: exact, whatever it looks like in binary.
+static uint64_t share_of(double balance) {
+    return (uint64_t)lround(balance * MILLION);
+}
+
+static uint64_t first_share(const struct sampler_options *options) {
+    return share_of(options->balance);
+}
+
+static uint64_t last_share(const struct sampler_options *options) {
+    return share_of(options->balance_end >= 0 ? options->balance_end : options->balance);
+}
+
+static bool slides(const struct sampler_options *options) {
+    return options->balance >= 0 && last_share(options) != first_share(options);
+}
+
+// How many of the first `position` samples have a lesion.
+static uint64_t lesions_before(const struct sampler *sampler, uint64_t position) {
+    const uint64_t first = first_share(&sampler->options);
+    const uint64_t last = last_share(&sampler->options);
+    if (first == last) {
+        return position / MILLION * first + position % MILLION * first / MILLION;
+    }
+    // 2 n i R + i^2 (E - R), in two terms that are not negative
+    const wide total = sampler->total;
+    const wide twice = position * (2 * total - position) * first + (wide)position * position * last;
+    return (uint64_t)(twice / (2 * total * MILLION));
 }
 
 static bool list_alloc(struct sampler_list *list, size_t count, uint64_t draw,
@@ -43,20 +70,50 @@ static void deal(struct sampler *sampler, const uint32_t *order, size_t count,
 static bool check_lists(const struct sampler *sampler, size_t count, struct error *error) {
     const struct sampler_options *options = &sampler->options;
     const size_t lesions = sampler->lists[0].count;
+    const size_t others = sampler->lists[1].count;
     if (options->balance >= 0) {
-        const uint64_t share = lesions_before(MILLION, options->balance);
-        if ((share > 0 && lesions == 0) || (share < MILLION && sampler->lists[1].count == 0)) {
+        const uint64_t shares = first_share(options) + last_share(options);
+        if ((shares > 0 && lesions == 0) || (shares < (uint64_t)2 * MILLION && others == 0)) {
             return fail(error, "no samples %s a lesion to balance with",
                         lesions == 0 ? "with" : "without");
+        }
+        if (options->lesion_epochs && shares == 0) {
+            return fail(error, "a share of 0 never goes through the images with a lesion");
         }
     } else if (lesions == 0) {
         return fail(error, "no samples%s", count > 0 ? " with a lesion" : "");
     }
-    if (sampler->epoch_length == 0) {
-        return fail(error, "no samples: %zu images do not fill a batch of %zu",
-                    lesions + sampler->lists[1].count, options->batch);
+    if (lesions + others < options->batch) {
+        return fail(error, "no samples: %zu images do not fill a batch of %zu", lesions + others,
+                    options->batch);
+    }
+    if (slides(options) && sampler->total > LONGEST_SLIDE) {
+        return fail(error, "a share that slides needs an end, after at most %g samples",
+                    (double)LONGEST_SLIDE);
     }
     return true;
+}
+
+// The samples of `epochs` passes over the lesion images, in whole batches.
+static uint64_t lesion_total(const struct sampler *sampler) {
+    const struct sampler_options *options = &sampler->options;
+    const wide shares = first_share(options) + last_share(options);
+    const wide lesions = (wide)options->epochs * sampler->lists[0].count;
+    const wide total = shares > 0 ? (lesions * 2 * MILLION + shares - 1) / shares : 0;
+    return total > UINT64_MAX ? UINT64_MAX : (uint64_t)(total - total % options->batch);
+}
+
+static uint64_t epochs_total(const struct sampler *sampler) {
+    const struct sampler_options *options = &sampler->options;
+    uint64_t total = UINT64_MAX;
+    if (options->epochs == 0) {
+        return UINT64_MAX;
+    }
+    if (options->balance >= 0 && options->lesion_epochs) {
+        return lesion_total(sampler);
+    }
+    return __builtin_mul_overflow(options->epochs, sampler->epoch_length, &total) ? UINT64_MAX
+                                                                                  : total;
 }
 
 static void measure(struct sampler *sampler) {
@@ -68,11 +125,7 @@ static void measure(struct sampler *sampler) {
     const bool balanced = options->balance >= 0;
     lists[0].length = balanced ? lists[0].count : (size_t)sampler->epoch_length;
     lists[1].length = lists[1].count;
-    sampler->total = UINT64_MAX;
-    if (options->epochs > 0 &&
-        __builtin_mul_overflow(options->epochs, sampler->epoch_length, &sampler->total)) {
-        sampler->total = UINT64_MAX;
-    }
+    sampler->total = epochs_total(sampler);
     if (options->samples > 0 && options->samples < sampler->total) {
         sampler->total = options->samples;
     }
@@ -120,11 +173,14 @@ struct sampler_pick sampler_at(struct sampler *sampler, uint64_t position) {
         sample.image = list_at(&sampler->lists[0], options, position);
         return sample;
     }
-    const uint64_t before = lesions_before(position, options->balance);
-    if (lesions_before(position + 1, options->balance) > before) {
+    const uint64_t before = lesions_before(sampler, position);
+    if (lesions_before(sampler, position + 1) > before) {
         sample.image = list_at(&sampler->lists[0], options, before);
     } else {
         sample.image = list_at(&sampler->lists[1], options, position - before);
+    }
+    if (options->lesion_epochs) {
+        sample.epoch = before / sampler->lists[0].count;
     }
     return sample;
 }

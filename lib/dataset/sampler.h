@@ -21,12 +21,14 @@ enum sampler_draw {
 
 struct sampler_options {
     uint64_t seed;
-    bool shuffle;     // a new order each epoch, drawn from (seed, epoch)
-    bool lesion_only; // leave images without lesion out
-    double balance;   // share of lesion images, 0 to 1, counted in millionths; or BALANCE_NONE
-    size_t batch;     // an epoch's last images that do not fill a batch are left out; at least 1
-    uint64_t epochs;  // 0: without end
-    uint64_t samples; // end after so many, whatever the epochs; 0: no such limit
+    bool shuffle;       // a new order each epoch, drawn from (seed, epoch)
+    bool lesion_only;   // leave images without lesion out
+    double balance;     // share of lesion images, 0 to 1, counted in millionths; or BALANCE_NONE
+    double balance_end; // with balance, what it has become at the last sample; or BALANCE_NONE
+    bool lesion_epochs; // with balance: an epoch is one pass over the images with a lesion
+    size_t batch;       // an epoch's last images that do not fill a batch are left out; at least 1
+    uint64_t epochs;    // 0: without end
+    uint64_t samples;   // end after so many, whatever the epochs; 0: no such limit
 };
 
 // A list of images that is gone through again and again.
@@ -58,10 +60,14 @@ CHECKED bool sampler_init(struct sampler *sampler, const struct sampler_options 
                           struct error *error);
 
 // Sample number `position`, 0 <= position < total.
-// Without balance an epoch is one pass over the images. With balance R, sample i (of all epochs)
-// has a lesion when floor((i+1)*R) > floor(i*R); the images with and those without are two lists,
-// each shuffled and cycled on its own, and an epoch only counts as many samples as there are
-// images. The shuffled order of the current epoch is kept in the sampler: going forward is cheap.
+// Without balance an epoch is one pass over the images. With balance R, the first i samples (of all
+// epochs) have floor(i R) lesions; where R slides to E over n samples, floor(i R + i^2 (E - R) /
+// 2n): sample i is drawn with the share R + (E - R) (i + 1/2) / n. The images with a lesion and
+// those without are two lists, each shuffled and cycled on its own, and an epoch only counts as
+// many samples as there are images. With lesion_epochs it counts as many as go once through those
+// with a lesion, as PneumoSampler of the challenge's first place has it (which draws those without
+// anew each epoch, some of them twice). The shuffled order of the current epoch is kept in the
+// sampler: going forward is cheap.
 struct sampler_pick sampler_at(struct sampler *sampler, uint64_t position);
 
 void sampler_free(struct sampler *sampler);

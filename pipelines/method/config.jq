@@ -14,7 +14,7 @@ def named($names; $kind): $names | map({(.): $kind}) | add;
 def train: {
   init: "path", folds: "count", images: "images", side: {of: "augment", step: 32}, dilate: {of: "augment", also: 0},
   "whole-batches": "flag", seed: of("train-fold")
-} + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(distorting; may("augment"));
+} + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(augmented; may("augment"));
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {
@@ -103,6 +103,9 @@ def no_stage($where; $names): "\($where): no stage \(tojson); there are \($names
 def complaints: . as $config
   | (training[] | . as $stage | "test-" + .[6:] | select(in($config) | not)
       | "\(.) is missing: how the models of \($stage) predict"),
+    (training[] | select($config[.] | has("balance") and .images != "all")
+      | "\(.): balance is of images: \"all\"; half has one of 0.5, lesion of 1"),
+    (training[] | select($config[.] | has("balance-end") and (has("balance") | not)) | "\(.): balance-end without balance"),
     (testing[] | trainer as $stage | select($config | has($stage) | not)
       | "\(.): there is no \($stage), whose models would predict"),
     (if submissions == [] then "no submission is named: a block submission1 says of which merges it is made" else empty end),

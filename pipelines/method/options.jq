@@ -14,11 +14,12 @@ def augment: [
   flag(.images == "lesion"; "--lesion-only"), flag(.images == "half"; ["--balance", 0.5]),
   flag(.dilate > 0; ["--dilate", .dilate]), flag(."whole-batches"; ["--batch", .batch]),
   "--samples", .iterations * .batch,
-  (. as $stage | distorting[] | select(($stage[.] // 0) > 0) | ["--" + ., $stage[.]]) ] | words;
+  (. as $stage | distorting[] | select(($stage[.] // 0) > 0) | ["--" + ., $stage[.]]),
+  (. as $stage | sampling[] | select($stage[.] != null) | ["--" + ., $stage[.]]) ] | words;
 # Validation masks are never dilated.
 def validation: [ "--side", .side, flag(.images == "lesion"; "--lesion-only") ] | words;
 # The order in which optional words stand in the file has no meaning.
-def train: . as $stage | trained + (keys - trained - prepared - distorting) | map(["--" + ., $stage[.]]) | words;
+def train: . as $stage | trained + (keys - trained - prepared - augmented) | map(["--" + ., $stage[.]]) | words;
 def predict: [ "--batch", .batch, "--precision", .precision, flag(.flip; "--flip") ] | words;
 def synth: [
   "--train", .train, "--test", .test, "--lesions", .lesions, "--area", .area, "--contrast", .contrast,

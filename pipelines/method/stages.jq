@@ -43,8 +43,10 @@ def help: . as $config | "", "stages of config.json:", "  " + (training, testing
 def trained: ["network", "iterations", "batch", "accumulate", "rate", "decay", "margin", "lambda-cls", "alpha", "dropout",
   "keep", "eval-every", "precision"];
 def prepared: ["init", "folds", "images", "side", "dilate", "whole-batches", "seed"];
-# Options of augment that it may have, probabilities that are 0 where they are not named; and every other option that changes
-# what train-fold makes.
+# Options of augment that it may have: probabilities that are 0 where they are not named; the share of images with a lesion,
+# and what it slides to. And every other option that changes what train-fold makes.
 def distorting: ["tone", "shift-scale-rotate", "distort"];
+def sampling: ["balance", "balance-end"];
+def augmented: distorting + sampling;
 def learning($options): [$options["train-fold"] | to_entries[] | select(.value.recorded and .value.type != "file") | .key]
   - trained - prepared;

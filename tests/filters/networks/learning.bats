@@ -165,6 +165,29 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     [ ! -e "$HERE/odd" ]
 }
 
+@test "a share of lesions that slides: a run killed with -9 goes on bit for bit, without the samples that it has used" {
+    not_sanitized "what is killed reports nothing"
+    sliding() { augment -q shards --side 64 --balance 0.9 --balance-end 0.3 --samples 14 --skip "$1"; }
+    sliding 0 >"$HERE/samples.mpk"
+    SAMPLES=$HERE/samples.mpk learn "$HERE/whole"
+    mkfifo "$HERE/pipe"
+    SAMPLES=$HERE/pipe learn "$HERE/killed" &
+    exec 7>"$HERE/pipe"
+    head -c $(($(stat -c %s "$HERE/samples.mpk") * 10 / 14)) "$HERE/samples.mpk" >&7
+    for i in $(seq 100); do
+        [ ! -e "$HERE/killed/last.mpk" ] || break
+        sleep 0.1
+    done
+    pkill -9 -P $! 2>/dev/null || kill -9 $!
+    wait $! || true
+    exec 7>&-
+    [ "$(state "$HERE/killed" .samples)" = 6 ]
+    sliding 6 >"$HERE/rest.mpk"
+    SAMPLES=$HERE/rest.mpk learn "$HERE/killed" --resume --skipped 6
+    cmp "$HERE/whole/last.mpk" "$HERE/killed/last.mpk"
+    cmp "$HERE/whole/best.mpk" "$HERE/killed/best.mpk"
+}
+
 @test "all of it at once on the stand-in for CUDA: near the CPU's, the same bytes each time, and bit for bit behind a stop" {
     not_sanitized "slow"
     all=(--optimizer adamw --bce 3 --bce-balance 0 --dice 1 --focal 4 --clip 1 --ema 0.9 --freeze 2 --rate 1e-6

@@ -191,7 +191,17 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     jq '."train-seg-bisenet".odd = 1' "$ROOT/config.json" >odd.json
     method -n train-seg-bisenet CONFIG="$PWD/odd.json" 2>&1 | sed -n "s/.*unknown key 'odd'; known are //p" | tr -d ' ' | tr , '\n' | sort >known
     [ -z "$(comm -23 recorded known)" ]
-    [ "$(comm -13 recorded known | paste -s -d ' ')" = "dilate distort folds images init shift-scale-rotate side tone whole-batches" ]
+    [ "$(comm -13 recorded known | paste -s -d ' ')" = "balance balance-end dilate distort folds images init shift-scale-rotate side tone whole-batches" ]
+}
+
+@test "a training stage may name the share of images with a lesion, and what it slides to" {
+    method -n train-seg-bisenet train-seg-bisenet.images=all >usual
+    method -n train-seg-bisenet train-seg-bisenet.{images=all,balance=0.8,balance-end=0} >named
+    no cmp -s usual named
+    [ "$(sed 's/ --balance 0.8 --balance-end 0"/"/' named)" = "$(cat usual)" ]
+    fails 2 'train-seg-bisenet: balance is of images: "all"' method -n train-seg-bisenet train-seg-bisenet.balance=0.8
+    fails 2 'train-seg-bisenet: balance-end without balance' method -n train-seg-bisenet train-seg-bisenet.balance-end=0.8
+    fails 2 'train-seg-bisenet.balance: 2 is not a number from 0 to 1' method -n train-seg-bisenet train-seg-bisenet.balance=2
 }
 
 @test "a training stage may name what augment changes; 0 is as if it were not named" {

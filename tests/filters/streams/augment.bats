@@ -68,7 +68,7 @@ lesions() {
 
 @test "skipping equals leaving out what comes first" {
     make_folder
-    for options in "--epochs 3" "--balance 0.5 --samples 90" "--epochs 2 --batch 7" "--no-shuffle"; do
+    for options in "--epochs 3" "--balance 0.5 --samples 90" "--balance 1 --balance-end 0 --samples 90" "--epochs 2 --batch 7" "--no-shuffle"; do
         augment dir $small $options >whole.mpk
         augment dir $small $options --skip 33 >rest.mpk
         diff <(records whole.mpk | tail -n +34) <(records rest.mpk)
@@ -129,6 +129,23 @@ lesions() {
     [ "$(lesions out.mpk | tr -d -- - | wc -c)" = 30 ]
     [ "$(lesions <(augment dir $small --balance 0.3 --samples 100) | tr -d -- - | wc -c)" = 30 ]
     [ "$(lesions <(augment dir $small --balance 1) | sort -u)" = "$(printf 'L%.0s' $(seq 40))" ]
+}
+
+@test "balance-end: the share slides, and --skip goes on in it; lesion-epochs: an epoch has each lesion once" {
+    make_folder
+    augment dir $small --balance 0.8 --balance-end 0.4 --samples 100 >out.mpk
+    [ "$(lesions out.mpk | fold -w 20 | awk '{ print gsub(/L/, "") }' | paste -s -d ' ')" = "15 13 12 11 9" ]
+    cmp <(records out.mpk | tail -n 37) <(augment dir $small --balance 0.8 --balance-end 0.4 --samples 100 --skip 63 | records)
+    cmp <(augment dir $small --balance 0.8 --samples 9 | records) \
+        <(augment dir $small --balance 0.8 --balance-end 0.8 --samples 9 | records)
+    positive=$(augment dir $small --plain -l | ids | sort)
+    augment dir $small --balance 0.8 --lesion-epochs >epoch.mpk
+    [ "$(records epoch.mpk | jq -r 'select(.mask.max == 1).id' | sort)" = "$positive" ]
+    n=$(grep -c . <<<"$positive")
+    [ "$(ids epoch.mpk | grep -c .)" = $(((5 * n + 3) / 4)) ]
+    fails 1 "dir: a share that slides needs an end" augment dir --balance 0.8 --balance-end 0.4 --epochs 0
+    fails 2 "--balance-end is of --balance" augment dir --balance-end 0.4
+    fails 2 "--lesion-epochs is of --balance" augment dir --lesion-epochs
 }
 
 @test "plain: the whole image, resized, with its run lengths and size" {

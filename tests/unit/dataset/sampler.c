@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -25,8 +26,12 @@ static struct images make_images(void) {
     return images;
 }
 
-static const struct sampler_options plain = {
-    .seed = 7, .shuffle = true, .balance = BALANCE_NONE, .batch = 1, .epochs = 1};
+static const struct sampler_options plain = {.seed = 7,
+                                             .shuffle = true,
+                                             .balance = BALANCE_NONE,
+                                             .balance_end = BALANCE_NONE,
+                                             .batch = 1,
+                                             .epochs = 1};
 
 static struct sampler start(const struct sampler_options *options, const struct images *images) {
     struct sampler sampler;
@@ -162,15 +167,81 @@ static void test_any_share(void **state) {
     }
 }
 
+// Shares that slide: as many lesions before sample i as the straight line says, at any count, and
+// at both ends the shares that were asked for.
+static void test_sliding_share(void **state) {
+    (void)state;
+    const struct images images = make_images();
+    const struct {
+        double first, last;
+        uint64_t samples;
+    } slides[] = {{0.8, 0.4, 1000}, {0.4, 0.8, 1000}, {1, 0, 999}, {0, 1, 7}, {0.3, 0.9, 1}};
+    for (size_t k = 0; k < sizeof slides / sizeof *slides; k++) {
+        struct sampler_options options = plain;
+        options.balance = slides[k].first;
+        options.balance_end = slides[k].last;
+        options.epochs = 0;
+        options.samples = slides[k].samples;
+        struct sampler sampler = start(&options, &images);
+        const double count = (double)options.samples;
+        int seen[2 * IMAGES] = {0};
+        unsigned lesions = 0;
+        for (uint64_t i = 0; i < options.samples; i++) {
+            const double at = (double)i;
+            const double line =
+                at * slides[k].first + at * at * (slides[k].last - slides[k].first) / (2 * count);
+            assert_true(lesions <= line + 1e-9 && lesions > line - 1 - 1e-9);
+            const uint32_t image = sampler_at(&sampler, i).image;
+            lesions += images.has_lesion[image];
+            seen[image]++;
+        }
+        for (size_t i = 5; i < IMAGES; i += 5) { // the lists are gone through evenly
+            assert_true(abs(seen[images.order[i]] - seen[images.order[0]]) <= 1);
+        }
+        sampler_free(&sampler);
+    }
+}
+
+// Epochs of the first place's sampler: each image with a lesion once.
+static void test_lesion_epochs(void **state) {
+    (void)state;
+    const struct images images = make_images(); // 5 with a lesion, 18 without
+    const struct {
+        double first, last;
+        uint64_t epochs, batch, total;
+    } cases[] = {{0.8, BALANCE_NONE, 1, 1, 7},  {0.5, BALANCE_NONE, 3, 1, 30},
+                 {0.5, BALANCE_NONE, 3, 4, 28}, {1, BALANCE_NONE, 2, 1, 10},
+                 {0.8, 0.4, 12, 1, 100},        {0, 1, 1, 1, 10}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sampler_options options = plain;
+        options.balance = cases[k].first;
+        options.balance_end = cases[k].last;
+        options.lesion_epochs = true;
+        options.epochs = cases[k].epochs;
+        options.batch = (size_t)cases[k].batch;
+        struct sampler sampler = start(&options, &images);
+        unsigned lesions = 0;
+        assert_int_equal(sampler.total, cases[k].total);
+        for (uint64_t i = 0; i < sampler.total; i++) {
+            const struct sampler_pick pick = sampler_at(&sampler, i);
+            assert_int_equal(pick.epoch, lesions / 5);
+            lesions += images.has_lesion[pick.image];
+        }
+        assert_true(options.batch > 1 || lesions == 5 * options.epochs);
+        sampler_free(&sampler);
+    }
+}
+
 // A sampler that starts in the middle, or goes backwards, gives what one from the start gives.
 static void test_any_position(void **state) {
     (void)state;
     const struct images images = make_images();
-    for (int balanced = 0; balanced < 2; balanced++) {
+    for (int balanced = 0; balanced < 3; balanced++) {
         struct sampler_options options = plain;
         options.epochs = 5;
         options.batch = 4;
         options.balance = balanced ? 0.3 : BALANCE_NONE;
+        options.balance_end = balanced == 2 ? 0.9 : BALANCE_NONE;
         struct sampler forward = start(&options, &images);
         struct sampler backward = start(&options, &images);
         uint32_t expected[5 * IMAGES];
@@ -246,15 +317,25 @@ static void test_nothing_left(void **state) {
     options.balance = 0.5;
     refuse(&options, 4, none, "no samples with a lesion");
     refuse(&options, 4, all, "no samples without a lesion");
+    const bool both[4] = {true};
+    options.balance_end = 0.4;
+    options.epochs = 0;
+    refuse(&options, 4, both, "a share that slides needs an end");
+    options.balance = 1;
+    refuse(&options, 4, all, "no samples without a lesion");
+    options.balance = options.balance_end = 0;
+    options.lesion_epochs = true;
+    refuse(&options, 4, both, "a share of 0 never goes through");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_once),    cmocka_unit_test(test_unshuffled),
-        cmocka_unit_test(test_batches),      cmocka_unit_test(test_lesion_only),
-        cmocka_unit_test(test_half),         cmocka_unit_test(test_any_share),
-        cmocka_unit_test(test_any_position), cmocka_unit_test(test_seed),
-        cmocka_unit_test(test_totals),       cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_each_once),     cmocka_unit_test(test_unshuffled),
+        cmocka_unit_test(test_batches),       cmocka_unit_test(test_lesion_only),
+        cmocka_unit_test(test_half),          cmocka_unit_test(test_any_share),
+        cmocka_unit_test(test_sliding_share), cmocka_unit_test(test_lesion_epochs),
+        cmocka_unit_test(test_any_position),  cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_totals),        cmocka_unit_test(test_nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
