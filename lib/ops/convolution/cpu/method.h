@@ -69,12 +69,9 @@ CHECKED const struct convolution_method *convolution_method_for(
 // The list, from the best to the one that accepts everything; NULL behind the last.
 const struct convolution_method *convolution_method_at(size_t index);
 
-extern const struct convolution_method convolution_onednn_amx;
-extern const struct convolution_method convolution_winograd;
-extern const struct convolution_method convolution_direct;
-extern const struct convolution_method convolution_onednn_bf16;
-extern const struct convolution_method convolution_onednn_f32;
-extern const struct convolution_method convolution_plain;
+#define CONVOLUTION_METHOD(name) extern const struct convolution_method convolution_##name;
+#include "ops/convolution/cpu/methods.def"
+#undef CONVOLUTION_METHOD
 
 // Numbers in a layer's tensors.
 static inline size_t convolution_inputs(const struct convolution_shape *shape) {

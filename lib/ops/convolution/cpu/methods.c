@@ -11,15 +11,10 @@
 
 #define FORBIDDEN "PLEURA_WITHOUT"
 
-// Bytes follow from the method, so what a row accepts depends on the layer and on the kind of
-// processor, never on a clock.
 static const struct convolution_method *const methods[] = {
-    &convolution_onednn_amx,  // bf16 in matrix units
-    &convolution_winograd,    // 3 x 3 of many channels, by products of float32
-    &convolution_direct,      // whole panels of channels, by products of float32
-    &convolution_onednn_bf16, // bf16 by vectors
-    &convolution_onednn_f32,
-    &convolution_plain, // everything, on any processor
+#define CONVOLUTION_METHOD(name) &convolution_##name,
+#include "ops/convolution/cpu/methods.def"
+#undef CONVOLUTION_METHOD
 };
 
 #define METHODS (sizeof methods / sizeof *methods)
