@@ -2,6 +2,8 @@
 # `make help` lists the targets; V=1 shows the commands.
 
 Q := $(if $(V),,@)
+# All rules are here; make's own would be tried for each of the hundreds of files that are included below.
+MAKEFLAGS += -r
 
 CC ?= cc
 CXX ?= c++
@@ -34,8 +36,6 @@ LDLIBS += -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -ldnnl -lz -lm
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c)
-# made_from FOLDER: which headers the object files there come of; the stages' own make (SETTLED) has the programs already
-made_from = $(if $(SETTLED),,$(shell find $1 -name '*.d' 2>/dev/null))
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
@@ -104,9 +104,10 @@ $(BIN)/$(GDCM_MODULE) $(GPU_BUNDLE)/bin/$(GDCM_MODULE): $(patsubst %.cc,$(BUILD)
 	$(Q)$(CXX) -shared $(LDFLAGS) $^ -lgdcmMSFF -lgdcmDSED -lgdcmCommon -o $@
 
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
-# the system, in the toolkit, or in Python's packages. CUDA=0 leaves it out.
+# the system, in the toolkit, or in Python's packages, for the goals that want it. CUDA=0 leaves it out.
 CUDA_SOURCES := $(call in_lib,*.cu)
-ifeq ($(SETTLED)$(filter 0,$(CUDA)),)
+CUDA_GOALS := $(if $(filter 0,$(CUDA)),,all module install gpu-bundle gpu-check %/pleura-cuda.so)
+ifneq ($(filter $(CUDA_GOALS),$(or $(MAKECMDGOALS),all)),)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN := $(firstword $(wildcard $(foreach at,$(if $(NVCC),$(dir $(NVCC))../include) /usr/include \
     /usr/include/*-linux-gnu /usr/local/include $(if $(NVCC),$(shell python3 -c \
@@ -150,8 +151,6 @@ $(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cu
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CXX) -shared $(LDFLAGS) $(if $(SANITIZE),,-Wl,--no-undefined) $^ -lm -o $@
 
--include $(call made_from,$(BUILD)/fake)
-
 $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
 	$(link)
 
@@ -173,8 +172,6 @@ $(BUILD)/man/pleura-%.1: $(BIN)/%
 $(BUILD)/man/pleura.1: $(BIN)/pleura
 	@mkdir -p $(@D)
 	$(Q)$< --man > $@
-
--include $(call made_from,$(BUILD)/obj)
 
 # ---- tests
 # What tests preload: not sanitized, since it goes into any program.
@@ -252,8 +249,6 @@ $(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS) -o $@
 
--include $(call made_from,$(FUZZ)/obj)
-
 # ---- hostile inputs, see docs/reliability.md
 .PHONY: attack
 attack: deps $(PROGRAMS)
@@ -320,5 +315,8 @@ uninstall:
 
 clean:
 	rm -rf bin build
+
+# Which headers the object files come of; the stages' own make (SETTLED) has the programs already.
+-include $(if $(SETTLED),,$(shell find $(BUILD)/obj $(BUILD)/fake $(FUZZ)/obj -name '*.d' 2>/dev/null))
 
 include pipelines/*/*.mk
