@@ -37,10 +37,12 @@ struct prediction {
     struct sources *samples;
     struct stream_writer *writer;
     struct progress progress;
+    struct weight_table table; // until the network is open
     struct backend *backend;
     struct graph *graph;
-    struct executor *executor;
+    struct executor *executor; // NULL: the network is not open yet
     struct inference inference;
+    uint8_t *images; // of the batch
     struct profile profile;
     struct waiting *waiting;
     size_t count, capacity;
@@ -62,8 +64,9 @@ static int64_t side_of(const struct options *options, const struct weight_table 
     return table->side;
 }
 
-// The network's graph, which the weights must fit.
-static struct graph *open_graph(const struct options *options, const struct weight_table *table) {
+// The graph of a network for so many images, which the weights must fit.
+static struct graph *open_graph(const struct options *options, const struct weight_table *table,
+                                size_t images) {
     const char *name = options->network != NULL ? options->network : table->network;
     struct error error;
     if (name == NULL) {
@@ -71,10 +74,8 @@ static struct graph *open_graph(const struct options *options, const struct weig
             model_choices());
     }
     const int64_t side = side_of(options, table);
-    const struct model_options model = {.images = (size_t)options->batch,
-                                        .height = (size_t)side,
-                                        .width = (size_t)side,
-                                        .gray = true};
+    const struct model_options model = {
+        .images = images, .height = (size_t)side, .width = (size_t)side, .gray = true};
     struct graph *graph = model_build(name, GRAPH_PREDICT, &model, &error);
     if (graph == NULL) {
         die("%s", error.text);
@@ -85,34 +86,54 @@ static struct graph *open_graph(const struct options *options, const struct weig
     return graph;
 }
 
-static void open_network(struct prediction *prediction, const struct options *options) {
-    struct weight_table table = {.count = 0};
+// What is wrong with the weights is said before the first sample is read.
+static void read_network(struct prediction *prediction, const struct options *options) {
     struct error error;
     enum precision precision = PRECISION_F32;
     if (!precision_named(options->precision, &precision)) {
         die_usage("--precision %s", options->precision);
     }
-    if (!weights_read_file(options->model, &table, &error)) {
+    if (!weights_read_file(options->model, &prediction->table, &error)) {
         die("%s", error.text);
     }
     if (!options->common.quiet) {
-        weight_table_say(&table, options->model);
+        weight_table_say(&prediction->table, options->model);
     }
     prediction->backend =
         backend_open(options->device, precision, (int)options->common.threads, &error);
     if (prediction->backend == NULL) {
         die("%s", error.text);
     }
-    prediction->graph = open_graph(options, &table);
+    prediction->graph = open_graph(options, &prediction->table, prediction->capacity);
+    const struct shape in = graph_shape(prediction->graph, 0);
+    prediction->images = calloc(in.n, in.h * in.w);
+    prediction->waiting = calloc(prediction->capacity, sizeof *prediction->waiting);
+    if (prediction->images == NULL || prediction->waiting == NULL) {
+        die("no memory");
+    }
+}
+
+// Opens the network when the first batch is there: for its images alone where these are all.
+static void open_network(struct prediction *prediction) {
+    struct error error;
+    if (prediction->count < prediction->capacity) {
+        prediction->capacity = prediction->count;
+        graph_free(prediction->graph);
+        prediction->graph =
+            open_graph(prediction->options, &prediction->table, prediction->capacity);
+    }
     prediction->executor = executor_new(prediction->graph, prediction->backend, &error);
     if (prediction->executor == NULL ||
         !inference_open(&prediction->inference, prediction->backend, prediction->graph,
-                        prediction->executor, options->flip, &error) ||
-        !parameters_take(prediction->backend, prediction->graph, prediction->executor, &table, "",
-                         TAKE_NEEDED, &error)) {
+                        prediction->executor, prediction->options->flip, &error) ||
+        !parameters_take(prediction->backend, prediction->graph, prediction->executor,
+                         &prediction->table, "", TAKE_NEEDED, &error)) {
         die("%s", error.text);
     }
-    weight_table_free(&table);
+    weight_table_free(&prediction->table);
+    memcpy(prediction->inference.images, prediction->images, shape_count(prediction->inference.in));
+    free(prediction->images);
+    prediction->images = prediction->inference.images;
 }
 
 // ---- samples
@@ -155,7 +176,10 @@ static void write_prediction(struct prediction *prediction, size_t i) {
 static void run_batch(struct prediction *prediction) {
     const size_t count = prediction->count;
     struct error error;
-    if (!inference_run(&prediction->inference, prediction->inference.images, &error)) {
+    if (prediction->executor == NULL) {
+        open_network(prediction);
+    }
+    if (!inference_run(&prediction->inference, prediction->images, &error)) {
         die("%s", error.text);
     }
     for (size_t i = 0; i < count; i++) {
@@ -167,10 +191,9 @@ static void run_batch(struct prediction *prediction) {
 // The sample's image at the network's size, and the size of what is to come out.
 static bool add_sample(struct prediction *prediction, const struct record *sample,
                        struct error *error) {
-    const struct shape in = prediction->inference.in;
+    const struct shape in = graph_shape(prediction->graph, 0);
     struct waiting *waiting = &prediction->waiting[prediction->count];
-    struct image image = {prediction->inference.images + prediction->count * in.h * in.w, in.h,
-                          in.w};
+    struct image image = {prediction->images + prediction->count * in.h * in.w, in.h, in.w};
     struct image_view view;
     if (!sample_image(sample, &view, error) ||
         !sample_mask_read(&prediction->mask, sample, error)) {
@@ -197,17 +220,13 @@ static void predict(const struct options *options, const struct operands *operan
     struct record record;
     struct error error;
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    open_network(&prediction, options);
+    read_network(&prediction, options);
     sources_open(&samples, operands->items, (size_t)operands->count, KIND_SAMPLES,
                  options->common.max_record);
     struct history history = samples.history;
     history_add(&history, text_of(operands->history));
     prediction.writer = stream_create(output, KIND_PROBABILITIES, &history);
     prediction.progress = progress_start("images", 0, options->common.quiet);
-    prediction.waiting = calloc(prediction.capacity, sizeof *prediction.waiting);
-    if (prediction.waiting == NULL) {
-        die("no memory");
-    }
     prediction.backend->profile = options->profile ? &prediction.profile : NULL;
     while (sources_read(&samples, &record)) {
         if (!add_sample(&prediction, &record, &error)) {
@@ -227,8 +246,13 @@ static void predict(const struct options *options, const struct operands *operan
     stream_finish(prediction.writer);
     output_close(output);
     sources_close(&samples);
-    inference_close(&prediction.inference);
-    executor_free(prediction.executor);
+    if (prediction.executor != NULL) {
+        inference_close(&prediction.inference);
+        executor_free(prediction.executor);
+    } else {
+        free(prediction.images);
+        weight_table_free(&prediction.table);
+    }
     graph_free(prediction.graph);
     backend_close(prediction.backend);
     sample_mask_free(&prediction.mask);
