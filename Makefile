@@ -187,7 +187,8 @@ test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests tests
-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README)
+tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README \
+    $(addprefix $(BUILD)/tests/bench/,turns floor bare))
 
 run-tests: tests
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))

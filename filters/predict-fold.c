@@ -42,7 +42,7 @@ struct prediction {
     struct graph *graph;
     struct executor *executor; // NULL: the network is not open yet
     struct inference inference;
-    uint8_t *images; // of the batch
+    uint8_t *first; // images of the first batch, which comes before the network is open
     struct profile profile;
     struct waiting *waiting;
     size_t count, capacity;
@@ -106,9 +106,9 @@ static void read_network(struct prediction *prediction, const struct options *op
     }
     prediction->graph = open_graph(options, &prediction->table, prediction->capacity);
     const struct shape in = graph_shape(prediction->graph, 0);
-    prediction->images = calloc(in.n, in.h * in.w);
+    prediction->first = calloc(in.n, in.h * in.w);
     prediction->waiting = calloc(prediction->capacity, sizeof *prediction->waiting);
-    if (prediction->images == NULL || prediction->waiting == NULL) {
+    if (prediction->first == NULL || prediction->waiting == NULL) {
         die("no memory");
     }
 }
@@ -131,9 +131,7 @@ static void open_network(struct prediction *prediction) {
         die("%s", error.text);
     }
     weight_table_free(&prediction->table);
-    memcpy(prediction->inference.images, prediction->images, shape_count(prediction->inference.in));
-    free(prediction->images);
-    prediction->images = prediction->inference.images;
+    memcpy(prediction->inference.images, prediction->first, shape_count(prediction->inference.in));
 }
 
 // ---- samples
@@ -179,7 +177,7 @@ static void run_batch(struct prediction *prediction) {
     if (prediction->executor == NULL) {
         open_network(prediction);
     }
-    if (!inference_run(&prediction->inference, prediction->images, &error)) {
+    if (!inference_run(&prediction->inference, prediction->inference.images, &error)) {
         die("%s", error.text);
     }
     for (size_t i = 0; i < count; i++) {
@@ -193,7 +191,9 @@ static bool add_sample(struct prediction *prediction, const struct record *sampl
                        struct error *error) {
     const struct shape in = graph_shape(prediction->graph, 0);
     struct waiting *waiting = &prediction->waiting[prediction->count];
-    struct image image = {prediction->images + prediction->count * in.h * in.w, in.h, in.w};
+    uint8_t *images =
+        prediction->executor != NULL ? prediction->inference.images : prediction->first;
+    struct image image = {images + prediction->count * in.h * in.w, in.h, in.w};
     struct image_view view;
     if (!sample_image(sample, &view, error) ||
         !sample_mask_read(&prediction->mask, sample, error)) {
@@ -249,10 +249,9 @@ static void predict(const struct options *options, const struct operands *operan
     if (prediction.executor != NULL) {
         inference_close(&prediction.inference);
         executor_free(prediction.executor);
-    } else {
-        free(prediction.images);
-        weight_table_free(&prediction.table);
     }
+    weight_table_free(&prediction.table);
+    free(prediction.first);
     graph_free(prediction.graph);
     backend_close(prediction.backend);
     sample_mask_free(&prediction.mask);

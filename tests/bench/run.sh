@@ -6,7 +6,7 @@ set -euo pipefail
 bin=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$bin:$build/tests/bench:$build/tests/tools:$build/tests/gpu:$PATH"
-python=${PYTHON:-/usr/bin/python3} # one with Pillow or Pillow-SIMD
+python=${PYTHON:-/usr/bin/python3} # one with Pillow or Pillow-SIMD; for networks, with PyTorch and so on
 parts=${*:3}
 # shellcheck source=tests/bench/networks.bash
 . "$here/networks.bash"

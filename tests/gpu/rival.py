@@ -8,8 +8,9 @@ usage: rival.py limits [--device D]
 predict: bytes of a batch from pinned memory to the device, the main head's logits back to pinned memory;
 `device_ms` is the forward pass alone. train: the mean step of `accumulate` and one update, losses and the
 sending of batches included. loss: of four heads on masks of 4/3 of the side, and its gradients. eager: as written; graphs: torch.compile with CUDA graphs (reduce-overhead);
-tuned: torch.compile, max-autotune-no-cudagraphs. Times are medians by CUDA events, of repetitions that are
-queued without waiting.
+compiled: torch.compile as it is; tuned: max-autotune-no-cudagraphs. Times are medians by CUDA events, of repetitions that
+are queued without waiting. With --turns there is a word when all is ready, and then, for each line of stdin, one
+repetition and its milliseconds (tests/bench/turns.c). --resize N: predict ends in probabilities of that side.
 """
 import argparse
 import json
@@ -21,8 +22,20 @@ import torch
 
 import networks
 
-MODES = {"graphs": "reduce-overhead", "tuned": "max-autotune-no-cudagraphs"}
+MODES = {"compiled": "default", "graphs": "reduce-overhead", "tuned": "max-autotune-no-cudagraphs"}
 WARM = 4  # repetitions before the first that counts
+
+
+def take_turns(work):
+    """Does the work once for each line of stdin."""
+    work()
+    work()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        work()
+        print(round(1000 * (time.perf_counter() - start), 4), flush=True)
+    sys.exit(0)
 
 
 def time_all(work, repeat, device):
@@ -158,12 +171,13 @@ def begin_step(options):
 def predict(options):
     network = make_network(options)
     feed = Feed(batch(options)[:1], options.device)
-    side = options.side if options.network == "unet-resnet18" else options.side // 8
+    side = options.resize or (options.side if options.network == "unet-resnet18" else options.side // 8)
     logits = torch.empty(options.batch, 1, side, side, pin_memory=options.device.type == "cuda")
 
     def main_head(gray):
         with cast(options):
-            return network(gray)[0][0]
+            logits = network(gray)[0][0]
+        return torch.sigmoid(networks.resize(logits, (side, side))) if options.resize else logits
 
     forward = compiled(main_head, options)
 
@@ -172,6 +186,8 @@ def predict(options):
         logits.copy_(forward(feed()[0]), non_blocking=True)
 
     with torch.inference_mode():
+        if options.turns:
+            take_turns(whole)
         stay = feed()[0].clone()
 
         def alone():
@@ -218,6 +234,8 @@ def train(options):
         optimizer.step()
         optimizer.zero_grad(set_to_none=options.how != "graphs")
 
+    if options.turns:
+        take_turns(accumulated)
     times = time_all(accumulated, options.repeat, options.device)
     return {"ms": median(time / options.accumulate for time in times)}
 
@@ -264,6 +282,11 @@ def run(options):
     torch.backends.cudnn.benchmark = True
     if options.precision == "f32":
         torch.backends.cudnn.allow_tf32 = False  # ours does not
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.device.type == "cpu":
+        torch.set_flush_denormal(True)
+        torch._inductor.config.freezing = options.task == "predict"  # weights become constants
     before = room(options.device)
     made = TASKS[options.task](options)
     who = "PyTorch " + torch.__version__.split("+")[0]
@@ -284,6 +307,9 @@ def main():
     parser.add_argument("--accumulate", type=int, default=4)
     parser.add_argument("--repeat", type=int, default=20)
     parser.add_argument("--precision", choices=("f32", "bf16"), default="bf16")
+    parser.add_argument("--turns", action="store_true")
+    parser.add_argument("--resize", type=int, default=0)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--device", type=torch.device, default="cuda")
     options = parser.parse_args()
     if options.batch is None:

@@ -1,5 +1,6 @@
 // speed: times a network on a device as train-fold and predict-fold run it, beside the least time
-// that its arithmetic and its traffic with memory come to at given rates. One JSON line.
+// that its arithmetic and its traffic with memory come to at given rates. One JSON line; or in
+// turns with others (tests/bench/turns.c).
 #include "network.h"
 
 #include "core/numbers/random.h"
@@ -19,7 +20,8 @@ enum { WARM = 4, MAX_REPEATS = 1000 };
 struct options {
     struct network_choice choice;
     const char *task;
-    int64_t repeat;
+    int64_t repeat, resize; // resize: the side of the probabilities; 0: only logits are made
+    bool turns;
     double tera_flop, tera_bytes; // a second
     bool bound;
 };
@@ -41,13 +43,37 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// The median of so many times of work(context), in milliseconds.
-static double time_all(int64_t repeat, void (*work)(void *context), void *context) {
+static double time_once(void (*work)(void *context), void *context) {
+    const double start = now();
+    work(context);
+    return now() - start;
+}
+
+// Does the work once for each line of stdin.
+static void take_turns(void (*work)(void *context), void *context) {
+    int byte = 0;
+    work(context);
+    work(context);
+    (void)puts("ready");
+    (void)fflush(stdout);
+    while ((byte = getchar()) != EOF) {
+        if (byte == '\n') {
+            (void)printf("%.4f\n", time_once(work, context));
+            (void)fflush(stdout);
+        }
+    }
+}
+
+// The median of `repeat` times of work(context), in milliseconds; 0 after turns.
+static double time_all(const struct options *options, void (*work)(void *context), void *context) {
+    const int64_t repeat = options->repeat;
     double times[MAX_REPEATS] = {0};
+    if (options->turns) {
+        take_turns(work, context);
+        return 0;
+    }
     for (int64_t i = -WARM; i < repeat; i++) {
-        const double start = now();
-        work(context);
-        times[i < 0 ? 0 : i] = now() - start;
+        times[i < 0 ? 0 : i] = time_once(work, context);
     }
     qsort(times, (size_t)repeat, sizeof *times, ascending);
     return (times[(repeat - 1) / 2] + times[repeat / 2]) / 2;
@@ -121,7 +147,7 @@ static double measure_training(const struct options *options, struct backend *ba
         die("%s", error.text);
     }
     step_send(&training.runner, &training.batch);
-    const double ms = time_all(options->repeat, accumulated, &training);
+    const double ms = time_all(options, accumulated, &training);
     *left = backend->calls->free_bytes(backend);
     step_close(&training.runner);
     optimizer_close(&optimizer);
@@ -131,10 +157,22 @@ static double measure_training(const struct options *options, struct backend *ba
 
 // ---- prediction: with images in and logits out, and the forward pass alone
 
+struct prediction {
+    struct inference inference;
+    size_t side; // of the probabilities; 0: logits are enough
+};
+
 static void predict(void *context) {
-    struct inference *inference = context;
+    struct prediction *prediction = context;
+    struct inference *inference = &prediction->inference;
+    const size_t side = prediction->side;
     struct error error;
-    if (!inference_run(inference, inference->images, &error)) {
+    bool done = inference_run(inference, inference->images, &error);
+    for (size_t i = 0; done && side > 0 && i < inference->in.n; i++) {
+        float *probability = NULL;
+        done = inference_probability(inference, i, side, side, &probability, &error);
+    }
+    if (!done) {
         die("%s", error.text);
     }
 }
@@ -162,18 +200,19 @@ static void run_forward(void *context) {
 static double measure_prediction(const struct options *options, struct backend *backend,
                                  struct graph *graph, struct executor *executor, double *device_ms,
                                  size_t *left) {
-    struct inference inference;
+    struct prediction prediction = {.side = (size_t)options->resize};
+    struct inference *inference = &prediction.inference;
     struct error error;
-    if (!inference_open(&inference, backend, graph, executor, false, &error)) {
+    if (!inference_open(inference, backend, graph, executor, false, &error)) {
         die("%s", error.text);
     }
-    fill_noise(inference.images, shape_count(inference.in));
-    const double ms = time_all(options->repeat, predict, &inference);
+    fill_noise(inference->images, shape_count(inference->in));
+    const double ms = time_all(options, predict, &prediction);
     struct forward forward = {backend, executor, NULL};
-    *device_ms = time_all(options->repeat, run_forward, &forward);
+    *device_ms = options->turns ? 0 : time_all(options, run_forward, &forward);
     *left = backend->calls->free_bytes(backend);
     backend->calls->forget(backend, forward.recording);
-    inference_close(&inference);
+    inference_close(inference);
     return ms;
 }
 
@@ -195,7 +234,8 @@ static struct measured measure(const struct options *options, struct graph *grap
 // ---- the line
 
 static struct roofline bound_of(const struct options *options, struct graph *graph) {
-    const struct rates rates = {1e12 * options->tera_flop, 1e12 * options->tera_bytes};
+    const struct rates rates = {.flop = 1e12 * options->tera_flop,
+                                .bytes = 1e12 * options->tera_bytes};
     struct roofline bound;
     struct error error;
     size_t learned = 0;
@@ -245,6 +285,12 @@ static void read_options(struct options *options, int argc, char **argv) {
          "arithmetic of the device (default: 790)", 1e-6, 1e6, OPTION_SILENT},
         {"tbs", 0, OPTION_NUMBER, &options->tera_bytes, "X",
          "bytes that it moves, read and written, in TB/s (default: 4.3)", 1e-6, 1e6, OPTION_SILENT},
+        {"resize", 0, OPTION_INTEGER, &options->resize, "N",
+         "with the probabilities, brought to this side as predict-fold does (default: logits)", 1,
+         8192, OPTION_SILENT},
+        {"turns", 0, OPTION_FLAG, &options->turns, NULL,
+         "say when it is ready, then print milliseconds for each line that is read", 0, 0,
+         OPTION_SILENT},
         {"bound", 0, OPTION_FLAG, &options->bound, NULL, "only the bound; nothing is run", 0, 0,
          OPTION_SILENT},
     };
@@ -286,7 +332,9 @@ int main(int argc, char **argv) {
         print(&options, &bound, NULL);
     } else {
         const struct measured measured = measure(&options, graph);
-        print(&options, &bound, &measured);
+        if (!options.turns) {
+            print(&options, &bound, &measured);
+        }
     }
     graph_free(graph);
     return 0;

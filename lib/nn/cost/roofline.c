@@ -53,9 +53,16 @@ static double move(const struct accounting *accounting, value_id value, bool *mo
     return bytes;
 }
 
-static double products(const struct accounting *accounting, const struct node *node) {
-    return node->operation->products != NULL ? node->operation->products(accounting->graph, node)
-                                             : 0;
+// Operations of so many passes' worth of a node's products.
+static double arithmetic(const struct accounting *accounting, const struct node *node,
+                         double passes, bool backward) {
+    const struct rates *rates = accounting->rates;
+    if (node->operation->products == NULL) {
+        return 0;
+    }
+    return rates->arithmetic != NULL
+               ? rates->arithmetic(rates->context, accounting->graph, node, backward)
+               : 2 * passes * node->operation->products(accounting->graph, node);
 }
 
 static double learned(const struct accounting *accounting, const struct node *node) {
@@ -69,11 +76,11 @@ static double learned(const struct accounting *accounting, const struct node *no
 }
 
 static void add_layer(struct accounting *accounting, double flop, double bytes) {
-    const double arithmetic = flop / accounting->rates->flop;
+    const double computing = flop / accounting->rates->flop;
     const double traffic = bytes / accounting->rates->bytes;
     accounting->sum.flop += flop;
     accounting->sum.bytes += bytes;
-    accounting->sum.seconds += arithmetic > traffic ? arithmetic : traffic;
+    accounting->sum.seconds += computing > traffic ? computing : traffic;
 }
 
 static void forward(struct accounting *accounting, const struct node *node) {
@@ -85,7 +92,7 @@ static void forward(struct accounting *accounting, const struct node *node) {
         bytes += move(accounting, node->inputs[k], accounting->seen);
     }
     bytes += learned(accounting, node) * (double)precision_size(accounting->precision);
-    add_layer(accounting, 2 * products(accounting, node), bytes);
+    add_layer(accounting, arithmetic(accounting, node, 1, false), bytes);
 }
 
 // Of a layer with weights: their gradient, and the input's if that is wanted; of a product of two
@@ -111,7 +118,7 @@ static void backward(struct accounting *accounting, const struct node *node) {
     bytes += weights *
              (double)(2 * sizeof(float) + (wanted ? precision_size(accounting->precision) : 0));
     const double passes = weights > 0 ? 1.0 + wanted : 2.0;
-    add_layer(accounting, 2 * passes * products(accounting, node), bytes);
+    add_layer(accounting, arithmetic(accounting, node, passes, true), bytes);
 }
 
 bool graph_roofline(const struct graph *graph, enum precision precision, const struct rates *rates,

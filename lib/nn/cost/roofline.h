@@ -8,6 +8,13 @@
 // What a device can do.
 struct rates {
     double flop, bytes; // a second
+    // The operations at that rate that a node's forward or backward pass comes to, where a method
+    // makes fewer of them than there are in the formula, or faster ones. NULL: two for each product
+    // of the formula, and twice as many in the backward pass where both inputs' gradients are
+    // wanted, or the input's and the weights'.
+    double (*arithmetic)(const void *context, const struct graph *graph, const struct node *node,
+                         bool backward);
+    const void *context;
 };
 
 // The work of a graph, and the least time that it takes (Williams et al. 2009).

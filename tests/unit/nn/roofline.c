@@ -25,7 +25,7 @@ static struct graph *small(enum graph_mode mode) {
 }
 
 static struct roofline bound_of(const struct graph *graph, double flop, double bytes) {
-    const struct rates rates = {flop, bytes};
+    const struct rates rates = {.flop = flop, .bytes = bytes};
     struct roofline bound;
     struct error error;
     assert_true(graph_roofline(graph, PRECISION_BF16, &rates, &bound, &error));
@@ -73,6 +73,28 @@ static void a_prediction_by_hand(void **state) {
     graph_free(graph);
 }
 
+static double ten_and_backward_thirty(const void *context, const struct graph *graph,
+                                      const struct node *node, bool backward) {
+    (void)graph;
+    (void)node;
+    return *(const double *)context * (backward ? 30 : 10);
+}
+
+// Each of the three layers with products asks in both passes.
+static void a_method_says_what_its_arithmetic_is(void **state) {
+    (void)state;
+    const double scale = 2;
+    const struct rates rates = {
+        .flop = 1, .bytes = 1e30, .arithmetic = ten_and_backward_thirty, .context = &scale};
+    struct graph *graph = small(GRAPH_TRAIN);
+    struct roofline found;
+    struct error error;
+    assert_true(graph_roofline(graph, PRECISION_F32, &rates, &found, &error));
+    assert_true(found.flop == 3 * 2 * (10 + 30));
+    assert_true(found.seconds >= found.flop && found.seconds < found.flop + 1e-6);
+    graph_free(graph);
+}
+
 static void networks_have_plausible_bounds(void **state) {
     (void)state;
     static const char *const names[] = {"unet-resnet18", "bisenet-resnet18"};
@@ -99,6 +121,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_training_step_by_hand),
         cmocka_unit_test(a_prediction_by_hand),
+        cmocka_unit_test(a_method_says_what_its_arithmetic_is),
         cmocka_unit_test(networks_have_plausible_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

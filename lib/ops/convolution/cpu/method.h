@@ -39,6 +39,9 @@ struct convolution_method {
     // Whether the method can do the pass, and is better there than the rows after it.
     bool (*accepts)(const struct convolution_problem *problem);
 
+    // The share of the formula's products that it makes; NULL: all of them.
+    double (*share)(const struct convolution_problem *problem);
+
     // Returns the pass's state, and the bytes of workspace that a run needs, 64-byte aligned. NULL
     // with *error.
     void *(*plan)(struct backend *backend, const struct convolution_problem *problem,

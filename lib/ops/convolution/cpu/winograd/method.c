@@ -70,15 +70,27 @@ static void release(void *planned) {
 // In training the forward pass of float32 goes by small tiles: its errors decide on which side of 0
 // a ReLU's input falls, and what it lets through; those of the backward passes only add to
 // gradients, and bf16's own are a thousand times as large.
+static size_t tile_of(const struct convolution_problem *problem) {
+    return problem->pass == CONVOLUTION_FORWARD && problem->shape.train &&
+                   problem->precision == PRECISION_F32
+               ? 2
+               : 4;
+}
+
+// (tile + 2)^2 products for the tile^2 windows of 3 x 3.
+static double share(const struct convolution_problem *problem) {
+    const double tile = (double)tile_of(problem);
+    return (tile + 2) * (tile + 2) / (9 * tile * tile);
+}
+
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
     const bool forward = problem->pass == CONVOLUTION_FORWARD;
-    const bool exact = forward && problem->shape.train && problem->precision == PRECISION_F32;
     struct state *state = calloc(1, sizeof *state);
     (void)backend;
     if (state != NULL) {
         state->problem = *problem;
-        state->tiles = tiles_for(problem, exact ? 2 : 4);
+        state->tiles = tiles_for(problem, tile_of(problem));
         *workspace = workspace_of(state);
         if (forward) {
             state->transformed = aligned_alloc(64, transformed_bytes(&state->tiles));
@@ -128,6 +140,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
 
 const struct convolution_method convolution_winograd = {.name = "winograd",
                                                         .accepts = accepts,
+                                                        .share = share,
                                                         .plan = plan,
                                                         .release = release,
                                                         .prepare = prepare,

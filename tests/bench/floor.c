@@ -1,0 +1,228 @@
+// floor NETWORK SIDE BATCH predict|train f32|bf16 THREADS: the least time of a step on this
+// processor: each layer's arithmetic by the method that it takes, at the processor's peak, or its
+// traffic at the memory's, whichever is longer (nn/cost/roofline.h). Both peaks are measured.
+// Prints milliseconds, and the peaks: GFLOP/s of float32, GB/s of a copy (read and written).
+#include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
+#include "backend/cpu/products/bf16.h"
+#include "core/clock.h"
+#include "models/models.h"
+#include "nn/cost/roofline.h"
+#include "nn/operation.h"
+#include "ops/convolution/convolution.h"
+#include "ops/convolution/cpu/method.h"
+#include "program/die.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
+
+enum { ROUNDS = 7, SIDE = 128 };
+#define FUSED_LOOPS ((size_t)1 << 20)
+#define COPIED ((size_t)128 << 20) // bytes a thread: more than caches hold
+
+struct machine {
+    enum precision precision;
+    int threads;
+    double f32, bf16, bytes; // a second, all threads together
+};
+
+// ---- peaks: the best of some rounds
+
+typedef double work_function(void); // what one thread did
+
+// One thread's work on all threads at once, a second.
+static double rate_of(work_function *work, int threads) {
+    double best = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        double done = 0;
+        const double start = clock_seconds();
+#pragma omp parallel num_threads(threads) reduction(+ : done)
+        done += work();
+        const double rate = done / (clock_seconds() - start);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+// Chains of multiply-adds that do not wait for each other: 12 keep two units busy that take up to
+// six cycles. The compiler must not see what they begin with.
+#define CHAINS 12
+#define FUSE(name, instructions, vector, lanes, set, fused)                                        \
+    __attribute__((target(instructions))) static double name(void) {                               \
+        float one = 1;                                                                             \
+        __asm__("" : "+x"(one));                                                                   \
+        const vector factor = set(one);                                                            \
+        vector sums[CHAINS];                                                                       \
+        for (size_t i = 0; i < CHAINS; i++) {                                                      \
+            sums[i] = factor;                                                                      \
+        }                                                                                          \
+        for (size_t k = 0; k < FUSED_LOOPS; k++) {                                                 \
+            _Pragma("GCC unroll 12") for (size_t i = 0; i < CHAINS; i++) {                         \
+                sums[i] = fused(factor, factor, sums[i]);                                          \
+            }                                                                                      \
+        }                                                                                          \
+        for (size_t i = 0; i < CHAINS; i++) {                                                      \
+            __asm__ volatile("" : : "x"(sums[i]));                                                 \
+        }                                                                                          \
+        return 2.0 * CHAINS * (lanes) * (double)FUSED_LOOPS;                                       \
+    }
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MULTIPLY_ADD(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)
+FUSE(fuse_sse, "sse2", __m128, 4, _mm_set1_ps, MULTIPLY_ADD)
+FUSE(fuse_avx2, "avx2,fma", __m256, 8, _mm256_set1_ps, _mm256_fmadd_ps)
+FUSE(fuse_avx512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_fmadd_ps)
+
+static work_function *fuse(void) {
+    return cpu_level() >= CPU_AVX512 ? fuse_avx512 : cpu_level() >= CPU_AVX2 ? fuse_avx2 : fuse_sse;
+}
+#else
+static work_function *fuse(void) {
+    die("only processors of x86-64 are known");
+}
+#endif
+
+static void *allocate(size_t bytes) {
+    void *memory = aligned_alloc(64, bytes);
+    if (memory == NULL) {
+        die("no memory");
+    }
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+static double copy(void) {
+    static _Thread_local void *from, *to; // kept: fresh pages would count
+    if (from == NULL) {
+        from = allocate(COPIED);
+        to = allocate(COPIED);
+    }
+    memcpy(to, from, COPIED);
+    __asm__ volatile("" : : "r"(to) : "memory");
+    return 2.0 * (double)COPIED;
+}
+
+// bf16 has no loop of its own here: the rate is that of products of matrices in the cache.
+static double multiply_bf16(void) {
+    enum { CALLS = 256 };
+    uint16_t *a = allocate(SIDE * SIDE * sizeof *a);
+    uint16_t *b = allocate(SIDE * SIDE * sizeof *b);
+    float *c = allocate(SIDE * SIDE * sizeof *c);
+    for (int i = 0; i < CALLS; i++) {
+        cpu_bf16_gemm(SIDE, SIDE, SIDE / 2, (struct cpu_bf16_a){a, SIDE, 2},
+                      (struct cpu_bf16_b){b, cpu_bf16_panel(SIDE)}, true, c, SIDE);
+    }
+    free(a);
+    free(b);
+    free(c);
+    return 2.0 * SIDE * SIDE * SIDE * CALLS;
+}
+
+static void measure(struct machine *machine) {
+    machine->f32 = rate_of(fuse(), machine->threads);
+    machine->bytes = rate_of(copy, machine->threads);
+    machine->bf16 = cpu_bf16_ahead() || cpu_amx_gemm() != NULL
+                        ? rate_of(multiply_bf16, machine->threads)
+                        : machine->f32;
+}
+
+// ---- what a layer comes to, in operations of float32
+
+// How many operations of float32 one of a layer's own takes as long as.
+static double operation_of(const struct machine *machine, bool bf16) {
+    return bf16 ? machine->f32 / machine->bf16 : 1;
+}
+
+static double convolution_pass(const struct machine *machine, const struct graph *graph,
+                               const struct node *node, enum convolution_pass pass) {
+    const struct convolution_problem problem = {.shape = convolution_shape_of(graph, node),
+                                                .pass = pass,
+                                                .precision = machine->precision,
+                                                .threads = machine->threads,
+                                                .processor = convolution_processor()};
+    struct error error;
+    const struct convolution_method *method = convolution_method_for(&problem, &error);
+    if (method == NULL) {
+        die("%s", error.text);
+    }
+    const bool bf16 = method == &convolution_onednn_amx || method == &convolution_onednn_bf16;
+    const double share = method->share != NULL ? method->share(&problem) : 1;
+    return 2 * share * node->operation->products(graph, node) * operation_of(machine, bf16);
+}
+
+static double convolution_flop(const struct machine *machine, const struct graph *graph,
+                               const struct node *node, bool backward) {
+    if (!backward) {
+        return convolution_pass(machine, graph, node, CONVOLUTION_FORWARD);
+    }
+    return convolution_pass(machine, graph, node, CONVOLUTION_WEIGHT_GRADIENT) +
+           (convolution_shape_of(graph, node).input_gradient
+                ? convolution_pass(machine, graph, node, CONVOLUTION_DATA_GRADIENT)
+                : 0);
+}
+
+// Forward half of S = Q Q^T, and P V. Backward half of S again and of the gradient of P, and a
+// product for each gradient of queries, which are keys, and of values.
+static double attention_flop(const struct machine *machine, const struct graph *graph,
+                             const struct node *node, bool backward) {
+    const struct shape q = graph_shape(graph, node->inputs[0]);
+    const struct shape v = graph_shape(graph, node->inputs[1]);
+    const double pixels = (double)(q.h * q.w);
+    const double queries = (double)q.c;
+    const double values = (double)v.c;
+    const double products = backward ? 1.5 * queries + 2 * values : 0.5 * queries + values;
+    return 2 * (double)q.n * pixels * pixels * products *
+           operation_of(machine, machine->precision == PRECISION_BF16);
+}
+
+static double arithmetic(const void *context, const struct graph *graph, const struct node *node,
+                         bool backward) {
+    const struct machine *machine = context;
+    if (strcmp(node->operation->name, "convolution") == 0) {
+        return convolution_flop(machine, graph, node, backward);
+    }
+    if (strcmp(node->operation->name, "position_attention") == 0) {
+        return attention_flop(machine, graph, node, backward);
+    }
+    return (backward ? 4 : 2) * node->operation->products(graph, node);
+}
+
+int main(int argc, char **argv) {
+    backend_prepare(argv);
+    if (argc != 7) {
+        die("usage: floor NETWORK SIDE BATCH predict|train f32|bf16 THREADS");
+    }
+    struct error error;
+    struct roofline floor;
+    struct machine machine = {.threads = (int)strtol(argv[6], NULL, 10)};
+    const bool train = strcmp(argv[4], "train") == 0;
+    const size_t side = strtoul(argv[2], NULL, 10);
+    const struct model_options options = {.images = strtoul(argv[3], NULL, 10),
+                                          .height = side,
+                                          .width = side,
+                                          .gray = true,
+                                          .out_height = train ? side * 4 / 3 : 0,
+                                          .out_width = train ? side * 4 / 3 : 0,
+                                          .auxiliary = train};
+    if (!precision_named(argv[5], &machine.precision) || machine.threads < 1) {
+        die("f32 or bf16, and a number of threads");
+    }
+    struct graph *graph =
+        model_build(argv[1], train ? GRAPH_TRAIN : GRAPH_PREDICT, &options, &error);
+    if (graph == NULL) {
+        die("%s", error.text);
+    }
+    measure(&machine);
+    const struct rates rates = {machine.f32, machine.bytes, arithmetic, &machine};
+    if (!graph_roofline(graph, machine.precision, &rates, &floor, &error)) {
+        die("%s", error.text);
+    }
+    (void)printf("%.3f %.1f %.2f\n", 1e3 * floor.seconds, 1e-9 * machine.f32, 1e-9 * machine.bytes);
+    graph_free(graph);
+    return 0;
+}
