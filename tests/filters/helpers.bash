@@ -34,11 +34,14 @@ xxh3() {
     /usr/bin/python3 -c 'import sys, xxhash; print(xxhash.xxh3_64_hexdigest(sys.stdin.buffer.read()))'
 }
 
+# sanitized: whether the programs run under the sanitizers.
+sanitized() {
+    grep -q __asan_init "$(command -v pleura)"
+}
+
 # not_sanitized WHY: skips under the sanitizers.
 not_sanitized() {
-    if ldd "$(command -v train-fold)" | grep -q libasan; then
-        skip "sanitized: $1"
-    fi
+    ! sanitized || skip "sanitized: $1"
 }
 
 # small_training CASES SAMPLES: made-up X-rays as shards, train.mpk of SAMPLES drawn from CASES, and val.mpk.

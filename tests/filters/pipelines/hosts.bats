@@ -73,7 +73,7 @@ data_only() { # $WORK, with data and no fold
 
 cannot() { # why there can be no hosts here; nothing where there can
     local program
-    ! ldd "$(command -v train-fold)" | grep -q libasan || { echo "sanitized: the programs are tested one by one"; return; }
+    ! sanitized || { echo "sanitized: the programs are tested one by one"; return; }
     [ "$(id -u)" = 0 ] || { echo "needs root, for network namespaces"; return; }
     for program in ip sshd ssh rsync unshare; do
         command -v $program >/dev/null || { echo "$program absent"; return; }
