@@ -64,7 +64,8 @@ int main(int argc, char **argv) {
         .description =
             "Prints a line for each NETWORK, or for all there are: learned parameters, and the "
             "GFLOP (10^9 operations) of a batch, to predict with the main head alone, forward with "
-            "all heads, and for a training step, which is taken for three times forward.\n\n"
+            "all heads, and for a training step, which is taken for three times forward. A network "
+            "with group normalisation is called NETWORK-gn, and costs as much.\n\n"
             "The arithmetic is counted from the layers' shapes, and nothing is run: two operations "
             "for every multiply-add of convolutions and matrix products. Norms, pooling, resizing "
             "and the loss, whose time goes to memory and not to arithmetic, count nothing.",

@@ -20,7 +20,7 @@
 #define MAX_SIDE 2048 // that is taken from a file of weights
 
 struct options {
-    const char *model, *network, *device, *precision, *type;
+    const char *model, *network, *norm, *device, *precision, *type;
     int64_t batch, side;
     bool flip, profile;
     struct common_options common;
@@ -67,16 +67,18 @@ static int64_t side_of(const struct options *options, const struct weight_table 
 // The graph of a network for so many images, which the weights must fit.
 static struct graph *open_graph(const struct options *options, const struct weight_table *table,
                                 size_t images) {
-    const char *name = options->network != NULL ? options->network : table->network;
+    const struct layer_name said = graph_name("%s", table->network != NULL ? table->network : "");
+    const struct layer_name name =
+        options->network != NULL ? model_full_name(options->network, options->norm) : said;
     struct error error;
-    if (name == NULL) {
+    if (name.text[0] == 0) {
         die("%s: does not say which network it is of: --network NAME (%s)", options->model,
             model_choices());
     }
     const int64_t side = side_of(options, table);
     const struct model_options model = {
         .images = images, .height = (size_t)side, .width = (size_t)side, .gray = true};
-    struct graph *graph = model_build(name, GRAPH_PREDICT, &model, &error);
+    struct graph *graph = model_build(name.text, GRAPH_PREDICT, &model, &error);
     if (graph == NULL) {
         die("%s", error.text);
     }
@@ -269,6 +271,8 @@ int main(int argc, char **argv) {
          "the weights: a checkpoint, .safetensors or .pth", 0, 0, OPTION_RECORDED},
         {"network", 'n', OPTION_CHOICE, &options.network, model_choices(),
          "the weights' network (default: as the checkpoint says)", 0, 0, OPTION_RECORDED},
+        {"norm", 0, OPTION_CHOICE, &options.norm, MODEL_NORMS,
+         "what the network of --network is normalised by (default: bn)", 0, 0, OPTION_RECORDED},
         {"side", 0, OPTION_INTEGER, &options.side, "N",
          "of the images in the network (default: as in training; else 768)", MODEL_SIDE_STEP,
          MODEL_MAX_SIDE, OPTION_RECORDED},
@@ -309,6 +313,9 @@ int main(int argc, char **argv) {
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.model == NULL) {
         die_usage("--model FILE: which weights?");
+    }
+    if (options.norm != NULL && options.network == NULL) {
+        die_usage("--norm is of the network that --network names");
     }
     predict(&options, &operands);
     return 0;

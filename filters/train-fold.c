@@ -12,7 +12,8 @@
 #include <string.h>
 
 struct options {
-    const char *network, *optimizer, *device, *precision;
+    const char *network, *norm, *optimizer, *device, *precision;
+    struct layer_name full_name; // of the network with its norm
     int64_t batch;
     double dropout;
     bool recompute;
@@ -42,7 +43,7 @@ static struct graph *build(const struct options *options, const struct batch *ba
                                         .recompute = options->recompute};
     struct error error;
     struct graph *graph =
-        model_build(options->network, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
+        model_build(options->full_name.text, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
     if (graph == NULL) {
         die("%s", error.text);
     }
@@ -106,7 +107,7 @@ static void train(struct options *options, const struct operands *operands) {
         .first_waits = true,
         .record = &record,
         .history = &history,
-        .state = {.network = options->network,
+        .state = {.network = options->full_name.text,
                   .options = operands->history,
                   .seed = options->train.seed,
                   .score = -1,
@@ -187,6 +188,13 @@ static void add_learning(struct table *table, struct options *options) {
          .target = &options->network,
          .argument = model_choices(),
          .help = "",
+         .trace = OPTION_RECORDED},
+        {.name = "norm",
+         .type = OPTION_CHOICE,
+         .target = &options->norm,
+         .argument = MODEL_NORMS,
+         .help = "batch or group normalisation: gn has 32 groups (as many as divide 32 and the "
+                 "channels), and the network is called NETWORK-gn in the checkpoint",
          .trace = OPTION_RECORDED},
         {.name = "iterations",
          .letter = 'i',
@@ -321,6 +329,7 @@ static void add_machine(struct table *table, struct options *options) {
 
 int main(int argc, char **argv) {
     struct options options = {.network = model_name(0),
+                              .norm = "bn",
                               .optimizer = optimizer_rules[0]->name,
                               .device = "auto",
                               .precision = "f32",
@@ -366,6 +375,7 @@ int main(int argc, char **argv) {
     train_options->quiet = options.common.quiet;
     train_options_check(train_options);
     train_options->optimizer.frozen_steps = train_options->freeze / train_options->accumulate;
+    options.full_name = model_full_name(options.network, options.norm);
     hold_signals();
     train(&options, &operands);
     return 0;

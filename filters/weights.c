@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct options {
-    const char *network, *init_for, *to;
+    const char *network, *norm, *init_for, *to;
     int64_t side;
     struct common_options common;
 };
@@ -76,7 +76,7 @@ static void read_table(const struct options *options, const char *path,
 static void check_start(const struct options *options, const char *path) {
     struct weight_table table = {.count = 0};
     read_table(options, path, &table);
-    check(path, &table, options->init_for, true);
+    check(path, &table, model_full_name(options->init_for, options->norm).text, true);
     weight_table_free(&table);
 }
 
@@ -88,7 +88,7 @@ static void convert(const struct options *options, const struct operands *operan
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     read_table(options, path, &table);
     if (options->network != NULL) {
-        set_network(&table, options->network);
+        set_network(&table, model_full_name(options->network, options->norm).text);
     }
     if (options->side > 0) {
         table.side = options->side;
@@ -115,6 +115,9 @@ int main(int argc, char **argv) {
         {"init-for", 0, OPTION_CHOICE, &options.init_for, model_choices(),
          "only check that train-fold --init takes the file for this network: nothing is written", 0,
          0, OPTION_SILENT},
+        {"norm", 0, OPTION_CHOICE, &options.norm, MODEL_NORMS,
+         "what the network of --network or --init-for is normalised by (default: bn)", 0, 0,
+         OPTION_RECORDED},
         {"side", 0, OPTION_INTEGER, &options.side, "N",
          "the images' side that the network was trained with", MODEL_SIDE_STEP, MODEL_MAX_SIDE,
          OPTION_RECORDED},
@@ -160,6 +163,9 @@ int main(int argc, char **argv) {
         .max_operands = 1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
+    if (options.norm != NULL && options.network == NULL && options.init_for == NULL) {
+        die_usage("--norm is of the network that --network or --init-for names");
+    }
     if (options.init_for == NULL) {
         convert(&options, &operands);
     } else if (options.network != NULL || options.to != NULL || options.common.output != NULL) {

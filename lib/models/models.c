@@ -9,6 +9,8 @@
 
 enum { MAX_NAME = 40, MAX_CHOICES = 1000 };
 
+static const char group_norm_ending[] = "-gn";
+
 static const struct {
     const char *name;
     decoder *build;
@@ -54,17 +56,37 @@ const char *model_choices(void) {
     return choices;
 }
 
-// The number of a network; MODELS where there is none of that name.
-static size_t find(const char *name) {
-    size_t index = 0;
-    while (index < MODELS && strcmp(model_name(index), name) != 0) {
-        index++;
-    }
-    return index;
+struct layer_name model_full_name(const char *name, const char *norm) {
+    const bool by_groups = norm != NULL && strcmp(norm, "gn") == 0;
+    return graph_name("%s%s", name, by_groups ? group_norm_ending : "");
 }
 
-bool model_known(const char *name) {
-    return find(name) < MODELS;
+// A network, and what it is normalised by.
+struct network {
+    size_t index; // MODELS: there is none of that name
+    enum graph_norm norm;
+};
+
+static struct network find(const char *full_name) {
+    struct network network = {0, GRAPH_BATCH_NORM};
+    for (; network.index < MODELS; network.index++) {
+        const char *name = model_name(network.index);
+        const size_t length = strlen(name);
+        if (strncmp(name, full_name, length) == 0) {
+            if (full_name[length] == 0) {
+                break;
+            }
+            if (strcmp(full_name + length, group_norm_ending) == 0) {
+                network.norm = GRAPH_GROUP_NORM;
+                break;
+            }
+        }
+    }
+    return network;
+}
+
+bool model_known(const char *full_name) {
+    return find(full_name).index < MODELS;
 }
 
 static bool size_fits(const struct model_options *options, size_t least, struct error *error) {
@@ -81,11 +103,14 @@ static bool size_fits(const struct model_options *options, size_t least, struct 
     return true;
 }
 
-struct graph *model_build(const char *name, enum graph_mode mode,
+struct graph *model_build(const char *full_name, enum graph_mode mode,
                           const struct model_options *options, struct error *error) {
-    const size_t index = find(name);
+    const struct network network = find(full_name);
+    const size_t index = network.index;
     if (index == MODELS) {
-        (void)fail(error, "there is no network '%s'; there are: %s", name, model_choices());
+        (void)fail(error,
+                   "there is no network '%s'; there are, each with '%s' behind it as well: %s",
+                   full_name, group_norm_ending, model_choices());
         return NULL;
     }
     if (!size_fits(options, decoders[index % DECODERS].min_side, error)) {
@@ -96,6 +121,7 @@ struct graph *model_build(const char *name, enum graph_mode mode,
         (void)fail(error, "no memory");
         return NULL;
     }
+    graph_set_norm(graph, network.norm);
     const struct shape shape = {options->images, options->height, options->width,
                                 options->gray ? 1 : 3};
     const value_id x = graph_input(graph, shape, options->gray ? STORAGE_BYTE : STORAGE_FLOAT);

@@ -14,6 +14,7 @@
 
 struct graph {
     enum graph_mode mode;
+    enum graph_norm norm;
     struct error error; // empty: none
     int node_count, value_count, parameter_count, output_count;
     struct node nodes[MAX_NODES];
@@ -56,6 +57,14 @@ void graph_free(struct graph *graph) {
 
 enum graph_mode graph_mode_of(const struct graph *graph) {
     return graph->mode;
+}
+
+void graph_set_norm(struct graph *graph, enum graph_norm norm) {
+    graph->norm = norm;
+}
+
+enum graph_norm graph_norm_of(const struct graph *graph) {
+    return graph->norm;
 }
 
 void graph_fail(struct graph *graph, const char *format, ...) {

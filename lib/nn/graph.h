@@ -14,6 +14,9 @@ bool shape_equal(struct shape a, struct shape b);
 
 enum graph_mode { GRAPH_TRAIN, GRAPH_PREDICT };
 
+// What its layers are normalised by (see convolution_norm).
+enum graph_norm { GRAPH_BATCH_NORM, GRAPH_GROUP_NORM };
+
 struct graph;
 struct node;
 struct operation;
@@ -80,6 +83,10 @@ struct node {
 CHECKED struct graph *graph_new(enum graph_mode mode);
 void graph_free(struct graph *graph);
 enum graph_mode graph_mode_of(const struct graph *graph);
+
+// Before its first layer; else it is batch normalisation.
+void graph_set_norm(struct graph *graph, enum graph_norm norm);
+enum graph_norm graph_norm_of(const struct graph *graph);
 
 // Notes what is wrong with the network that is being built.
 void graph_fail(struct graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));

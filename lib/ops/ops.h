@@ -21,7 +21,8 @@ value_id convolution(struct graph *graph, value_id x, const struct convolution *
 
 // The same, then batch normalisation `norm` (momentum 0.1, eps 1e-5), then + residual (NO_VALUE:
 // none), then ReLU if asked. In training the batch's statistics count and running ones follow; in
-// prediction the norm is folded into the convolution.
+// prediction the norm is folded into the convolution. A graph of GRAPH_GROUP_NORM has group
+// normalisation in its place (group_norm.h).
 value_id convolution_norm(struct graph *graph, value_id x, const struct convolution *layer,
                           const char *norm, value_id residual, bool relu);
 

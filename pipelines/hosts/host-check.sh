@@ -41,7 +41,8 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
     local history why
     history=$(history_of_samples "$@")
     why=$(inspect --json "$product" | jq -n -r --argjson history "$history" --arg network "$(option network "$7")" \
-        --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" --arg version "$(as_recorded train-fold)" '
+        --arg norm "$(option norm "$7")" -L "$(dirname "$0")/../method" --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" --arg version "$(as_recorded train-fold)" '
+        include "stages";
         def number: tonumber? // .;
         def alike($other): . == $other or (type == "number" and ($other | type) == "number"
             and (. - $other | fabs) <= 1e-5 * ($other | fabs));
@@ -53,7 +54,7 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
         | if $header.kind != "weights" then "it sent a stream of \($header.kind)"
           elif $header.history[:-1] != $history then
             "it sent a model that was trained on other samples: \($header.history[-2])"
-          elif $state.network != $network then "it sent a model of \($state.network)"
+          elif $state.network != ({$network, $norm} | full_network) then "it sent a model of \($state.network)"
           elif $header.history[-1] != $state.options or $state.seed != $seed or $state.side != $side
               or ($state.options | startswith($version) | not) or ($state.options | other_way) then
             "it sent a model that was trained in another way: \($state.options)"

@@ -102,7 +102,7 @@ $(WORK)/test/index.mpk $(WORK)/test-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $
 
 # ---- weights to begin with
 define check_init # STAGE
-	$(if $($1.init),weights --init-for $($1.network) $($1.init))
+	$(if $($1.init),weights --init-for $($1.network) $(addprefix --norm ,$($1.norm)) $($1.init))
 
 endef
 $(WORK)/init.checked: $(patsubst %,$(OPTIONS)/%,$(TRAINING)) | $(PROGRAMS)

@@ -43,6 +43,8 @@ def help: . as $config | "", "stages of config.json:", "  " + (training, testing
 def trained: ["network", "iterations", "batch", "accumulate", "rate", "decay", "margin", "lambda-cls", "alpha", "dropout",
   "keep", "eval-every", "precision"];
 def prepared: ["init", "folds", "images", "side", "dilate", "whole-batches", "seed"];
+# The network as its checkpoints call it.
+def full_network: .network + if .norm == "gn" then "-gn" else "" end;
 # Options of augment that it may have: probabilities that are 0 where they are not named; the share of images with a lesion,
 # and what it slides to. And every other option that changes what train-fold makes.
 def distorting: ["tone", "shift-scale-rotate", "distort"];

@@ -185,7 +185,7 @@ cost_of() { # cost_of STAGE predict|train: of one image
 
 trained_model() { # trained_model STAGE: $model is one that WORK has, of the very network
     local wanted
-    wanted=$(get "[.\"$1\".network, .\"$1\".side] | @tsv")
+    wanted=$(get ".\"$1\" | [full_network, .side] | @tsv")
     for model in "$work/$1"/fold-*.mpk; do
         if [ -e "$model" ] && [ "$(inspect --json "$model" | jq -r 'select(.id == "state") | [.network, .side] | @tsv')" = "$wanted" ]; then
             return 0

@@ -116,7 +116,7 @@ def curves: stages | map(. as $stage | (of_stage($stage) | map(.loss[][0], .scor
 # ---- stages
 def settings_rows:
   def row($name; f): "<tr><th>\($name | @html)</th>" + (stages | map($config[.] | f | text_cell) | add) + "</tr>";
-  row("network"; .network), row("starts from"; if .init == "" then "random weights" else .init end),
+  row("network"; full_network), row("starts from"; if .init == "" then "random weights" else .init end),
   row("models (folds)"; .folds), row("images"; {lesion: "with a lesion", half: "half with, half without", all: "all"}[.images]),
   row("side"; .side), row("masks dilated"; if .dilate > 0 then "\(.dilate) x \(.dilate)" else "no" end),
   row("iterations"; .iterations | grouped), row("batch x accumulated"; "\(.batch) x \(.accumulate)"),

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes figures of networks with encoders of torchvision, and of segmentation_models_pytorch's Unet.
+"""Makes figures of networks with encoders of torchvision, of segmentation_models_pytorch's Unet, and of both with group
+normalisation in place of batch normalisation.
 
 usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; without any all of CASES)
 
@@ -34,6 +35,8 @@ CASES = {
     "smp-unet-resnet18": ((64, 96, 96, 128), ("eval",)),
     "smp-unet-resnet50": ((64, 96, 96, 128), ("train",)),
     "smp-unet-scse-resnet18": ((64, 64, 96, 96), ("train",)),
+    "unet-resnet34-gn": ((192, 192, 256, 256), ("eval",)),
+    "bisenet-resnet18-gn": ((64, 96, 96, 128), ("train",)),
 }
 
 
@@ -89,7 +92,19 @@ def of_torchvision(name):
     return Encoder
 
 
+def by_groups(module):
+    """The module with each BatchNorm2d a GroupNorm of 32 groups, or of as many as divide both 32 and the channels."""
+    for name, part in module.named_children():
+        if isinstance(part, nn.BatchNorm2d):
+            setattr(module, name, nn.GroupNorm(math.gcd(32, part.num_features), part.num_features))
+        else:
+            by_groups(part)
+    return module
+
+
 def build(name):
+    if name.endswith("-gn"):
+        return by_groups(build(name[:-3]))
     decoder, encoder = name.rsplit("-", 1)
     if decoder.startswith("smp-unet"):
         return smp.Unet(encoder, encoder_weights=None, decoder_attention_type=decoder[9:] or None)
@@ -154,6 +169,9 @@ def figures(name, mode, sizes):
     case["float32"] = {"loss": abs(rough_loss.item() / loss.item() - 1), "outputs": max(map(error, rough_heads, heads))}
     if mode == "train":
         exact = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+        # A group of a single number has no gradient: what is left of it is rounding.
+        least = 1e-12 * max(gradient.norm() for gradient in exact.values())
+        exact = {name: gradient for name, gradient in exact.items() if gradient.norm() > least}
         errors = [error(p.grad, exact[name]) for name, p in rough.named_parameters() if name in exact]
         case["float32"].update(gradients_median=float(np.median(errors)), gradients_max=max(errors))
         case["gradients"] = [describe(name, gradient) for name, gradient in exact.items()]

@@ -1,6 +1,7 @@
 // convolution: what it is, and how norms and ReLUs join it.
 #include "ops/convolution/convolution.h"
 
+#include "ops/group_norm/group_norm.h"
 #include "ops/kernels.h"
 #include "ops/norm/norm.h"
 #include "ops/ops.h"
@@ -71,6 +72,10 @@ value_id convolution(struct graph *graph, value_id x, const struct convolution *
 
 value_id convolution_norm(struct graph *graph, value_id x, const struct convolution *layer,
                           const char *norm_name, value_id residual, bool relu) {
+    if (graph_norm_of(graph) == GRAPH_GROUP_NORM) {
+        const value_id z = add_layer(graph, x, layer, NULL, NO_VALUE, false);
+        return group_normalise(graph, z, norm_name, residual, relu);
+    }
     if (graph_mode_of(graph) == GRAPH_PREDICT) {
         return add_layer(graph, x, layer, norm_name, residual, relu);
     }

@@ -1,5 +1,6 @@
-// Batch normalisation of one number or one channel, for the host and for devices (Ioffe and Szegedy
-// 2015, arXiv 1502.03167).
+// Normalisation of one number or one channel, for the host and for devices: of a batch (Ioffe and
+// Szegedy 2015, arXiv 1502.03167), and of groups of an image's channels (Wu and He 2018, arXiv
+// 1803.08494).
 #ifndef PLEURA_OPS_NORM_FORMULA_H
 #define PLEURA_OPS_NORM_FORMULA_H
 
@@ -15,20 +16,25 @@ struct norm_channel {
     float mean, inverse, rest;
 };
 
-// Of a channel's `count` numbers, from their mean and the sum of their squared differences from it.
-// What float32 leaves of the mean is kept in `rest`. The running statistics follow, the variance
-// unbiased.
-ON_DEVICE static inline struct norm_channel norm_statistics(double mean, double squares,
-                                                            double count, float *running_mean,
-                                                            float *running_variance) {
+// Of the `count` numbers that a channel is normalised with, from their mean and the sum of their
+// squared differences from it. What float32 leaves of the mean is kept in `rest`.
+ON_DEVICE static inline struct norm_channel norm_channel_of(double mean, double squares,
+                                                            double count) {
     const double inverse = 1 / sqrt(squares / count + NORM_EPSILON);
     struct norm_channel channel;
     channel.mean = (float)mean;
     channel.inverse = (float)inverse;
     channel.rest = (float)((channel.mean - mean) * inverse);
+    return channel;
+}
+
+// The same of a batch: the running statistics follow, the variance unbiased.
+ON_DEVICE static inline struct norm_channel norm_statistics(double mean, double squares,
+                                                            double count, float *running_mean,
+                                                            float *running_variance) {
     *running_mean += (float)(NORM_MOMENTUM * (mean - *running_mean));
     *running_variance += (float)(NORM_MOMENTUM * (squares / (count - 1) - *running_variance));
-    return channel;
+    return norm_channel_of(mean, squares, count);
 }
 
 // The normalised input, by factor = inverse and offset = rest, or the norm of it, by factor = scale

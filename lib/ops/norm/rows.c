@@ -96,6 +96,14 @@ VECTORISED void norm_add_block(const struct block *block, struct normal normal, 
     }
 }
 
+VECTORISED void norm_scale_rows(const float *scale, size_t rows, size_t channels, float *dz) {
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t c = 0; c < channels; c++) {
+            dz[row * channels + c] *= scale[c];
+        }
+    }
+}
+
 VECTORISED void norm_input_gradient(const struct block *block, const struct factors *factors,
                                     size_t channels, bool add, float *dx) {
     const struct normal normal = factors->normal;

@@ -49,6 +49,9 @@ void norm_mask_by_input(const float *dy, const float *x, const float *mean, cons
 void norm_add_block(const struct block *block, struct normal normal, size_t channels,
                     struct sums sums);
 
+// dz *= scale, a row's channels each.
+void norm_scale_rows(const float *scale, size_t rows, size_t channels, float *dz);
+
 // dx = norm_gradient, added to what is there if asked.
 void norm_input_gradient(const struct block *block, const struct factors *factors, size_t channels,
                          bool add, float *dx);

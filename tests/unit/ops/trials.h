@@ -59,6 +59,23 @@ static value_id try_norm_residual(struct graph *graph, value_id x) {
     return with_norm(graph, x, x, true);
 }
 
+static value_id by_groups(struct graph *graph, value_id x, value_id residual, bool relu) {
+    graph_set_norm(graph, GRAPH_GROUP_NORM);
+    return with_norm(graph, x, residual, relu);
+}
+
+static value_id try_group_norm(struct graph *graph, value_id x) {
+    return by_groups(graph, x, NO_VALUE, false);
+}
+
+static value_id try_group_norm_relu(struct graph *graph, value_id x) {
+    return by_groups(graph, x, NO_VALUE, true);
+}
+
+static value_id try_group_norm_residual(struct graph *graph, value_id x) {
+    return by_groups(graph, x, x, true);
+}
+
 static value_id try_relu(struct graph *graph, value_id x) {
     const struct convolution spec = {
         .name = "c", .channels = 6, .window = 1, .stride = 1, .bias = true};
@@ -161,6 +178,9 @@ static const struct {
     {"upsample far", try_upsample_far, 1, false},
     {"position_attention 16, 32", try_narrow_attention, 1, false},
     {"position_attention 64, 128", try_wide_attention, 1, false},
+    {"group_norm", try_group_norm, 1, false},
+    {"group_norm and ReLU", try_group_norm_relu, 1, false},
+    {"group_norm, residual, ReLU", try_group_norm_residual, 1, false},
 };
 
 #define TRIED (sizeof tried / sizeof *tried)
