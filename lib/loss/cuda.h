@@ -41,6 +41,22 @@ __device__ inline size_t tile_of_block(const struct loss_work &work) {
     return segment_of_block(work) * work.tiles + blockIdx.x;
 }
 
+// A block's tile of its segment: pixels first to end - 1 of the map.
+struct loss_tile {
+    const float *logits;
+    const uint8_t *mask;
+    float *gradient;
+    size_t first, end;
+};
+
+__device__ inline loss_tile loss_tile_of_block(const struct loss_work &work) {
+    const struct loss_inputs &inputs = work.inputs;
+    const size_t map = blockIdx.y * inputs.pixels;
+    const size_t first = (size_t)blockIdx.x * TILE;
+    return {inputs.logits[blockIdx.z] + map, inputs.masks + map, inputs.gradients[blockIdx.z] + map,
+            first, first + TILE < inputs.pixels ? first + TILE : inputs.pixels};
+}
+
 inline size_t segments_of(const struct loss_inputs *inputs) {
     return inputs->heads * inputs->images;
 }

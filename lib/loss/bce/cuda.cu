@@ -5,23 +5,19 @@
 namespace {
 
 __global__ void add_bce(const struct loss_work work) {
-    const size_t map = blockIdx.y * work.inputs.pixels;
-    const float *logits = work.inputs.logits[blockIdx.z] + map;
-    const uint8_t *mask = work.inputs.masks + map;
-    float *gradient = work.inputs.gradients[blockIdx.z] + map;
+    const loss_tile tile = loss_tile_of_block(work);
     const struct bce_shares shares = bce_shares_of(
         *work.lesions, (double)work.inputs.images * (double)work.inputs.pixels, work.values);
     const double weight = work.weights[blockIdx.z];
     const float of_lesion = (float)(work.scale * weight * shares.lesion);
     const float of_empty = (float)(work.scale * weight * shares.empty);
-    const size_t first = (size_t)blockIdx.x * TILE;
     double lesion = 0;
     double empty = 0;
-    for (size_t i = first + threadIdx.x; i < first + TILE && i < work.inputs.pixels; i += THREADS) {
-        const bool is_lesion = mask[i];
+    for (size_t i = tile.first + threadIdx.x; i < tile.end; i += THREADS) {
+        const bool is_lesion = tile.mask[i];
         float derivative;
-        const float loss = bce_of_logit(logits[i], is_lesion ? 1.0f : 0.0f, &derivative);
-        gradient[i] += derivative * (is_lesion ? of_lesion : of_empty);
+        const float loss = bce_of_logit(tile.logits[i], is_lesion ? 1.0f : 0.0f, &derivative);
+        tile.gradient[i] += derivative * (is_lesion ? of_lesion : of_empty);
         lesion += is_lesion ? loss : 0;
         empty += is_lesion ? 0 : loss;
     }

@@ -16,16 +16,12 @@ struct dice_work {
 };
 
 __global__ void sum_tiles(const dice_work work) {
-    const struct loss_inputs &inputs = work.loss.inputs;
-    const size_t map = blockIdx.y * inputs.pixels;
-    const float *logits = inputs.logits[blockIdx.z] + map;
-    const uint8_t *mask = inputs.masks + map;
-    const size_t first = (size_t)blockIdx.x * TILE;
+    const loss_tile tile = loss_tile_of_block(work.loss);
     double both = 0;
     double predicted = 0;
-    for (size_t i = first + threadIdx.x; i < first + TILE && i < inputs.pixels; i += THREADS) {
-        const float p = dice_probability(logits[i]);
-        both += mask[i] ? p : 0;
+    for (size_t i = tile.first + threadIdx.x; i < tile.end; i += THREADS) {
+        const float p = dice_probability(tile.logits[i]);
+        both += tile.mask[i] ? p : 0;
         predicted += p;
     }
     both = block_sum(both);
@@ -50,17 +46,13 @@ __device__ struct dice_quotient quotient_of_block(const dice_work &work) {
 }
 
 __global__ void add_dice(const dice_work work) {
-    const struct loss_inputs &inputs = work.loss.inputs;
-    const size_t map = blockIdx.y * inputs.pixels;
-    const float *logits = inputs.logits[blockIdx.z] + map;
-    const uint8_t *mask = inputs.masks + map;
-    float *gradient = inputs.gradients[blockIdx.z] + map;
+    const loss_tile tile = loss_tile_of_block(work.loss);
     const struct dice_quotient quotient = quotient_of_block(work);
-    const double share = work.loss.weights[blockIdx.z] / (double)inputs.images;
+    const double share = work.loss.weights[blockIdx.z] / (double)work.loss.inputs.images;
     const float weight = (float)(work.loss.scale * share);
-    const size_t first = (size_t)blockIdx.x * TILE;
-    for (size_t i = first + threadIdx.x; i < first + TILE && i < inputs.pixels; i += THREADS) {
-        gradient[i] += weight * dice_derivative(dice_probability(logits[i]), mask[i], &quotient);
+    for (size_t i = tile.first + threadIdx.x; i < tile.end; i += THREADS) {
+        tile.gradient[i] +=
+            weight * dice_derivative(dice_probability(tile.logits[i]), tile.mask[i], &quotient);
     }
     if (threadIdx.x == 0 && blockIdx.x == 0) {
         work.loss.sums[tile_of_block(work.loss)] = share * (1 - quotient.dice);

@@ -5,20 +5,16 @@
 namespace {
 
 __global__ void add_focal(const struct loss_work work) {
-    const size_t map = blockIdx.y * work.inputs.pixels;
-    const float *logits = work.inputs.logits[blockIdx.z] + map;
-    const uint8_t *mask = work.inputs.masks + map;
-    float *gradient = work.inputs.gradients[blockIdx.z] + map;
+    const loss_tile tile = loss_tile_of_block(work);
     const float gamma = (float)work.values[FOCAL_GAMMA];
     const double share =
         work.weights[blockIdx.z] / ((double)work.inputs.images * (double)work.inputs.pixels);
     const float weight = (float)(work.scale * share);
-    const size_t first = (size_t)blockIdx.x * TILE;
     double sum = 0;
-    for (size_t i = first + threadIdx.x; i < first + TILE && i < work.inputs.pixels; i += THREADS) {
+    for (size_t i = tile.first + threadIdx.x; i < tile.end; i += THREADS) {
         float derivative;
-        sum += focal_of_logit(logits[i], mask[i], gamma, &derivative);
-        gradient[i] += weight * derivative;
+        sum += focal_of_logit(tile.logits[i], tile.mask[i], gamma, &derivative);
+        tile.gradient[i] += weight * derivative;
     }
     sum = block_sum(sum);
     if (threadIdx.x == 0) {
