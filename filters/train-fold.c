@@ -62,6 +62,9 @@ static void open_networks(const struct options *options, struct trainer *trainer
         die("%s", error.text);
     }
     struct graph *graph = build(options, &trainer->batch, true);
+    if (!training_accepts(backend, graph, &options->train.loss, &error)) {
+        die("%s", error.text);
+    }
     struct executor *executor = executor_new(graph, backend, &error);
     if (executor == NULL || !optimizer_open(&trainer->optimizer, &options->train.optimizer, backend,
                                             graph, executor, &error)) {

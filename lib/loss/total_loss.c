@@ -6,11 +6,9 @@
 #include <omp.h>
 #include <string.h>
 
-bool total_loss_has_heads(const struct loss_inputs *inputs, const struct loss_options *options,
-                          struct error *error) {
+bool total_loss_has_heads(bool global, const struct loss_options *options, struct error *error) {
     for (int i = 0; i < LOSSES; i++) {
-        if (options->weights[i] > 0 && loss_terms[i]->heads == LOSS_GLOBAL_HEAD &&
-            inputs->global == NULL) {
+        if (options->weights[i] > 0 && loss_terms[i]->heads == LOSS_GLOBAL_HEAD && !global) {
             return fail(error, "the loss %s is of a global logit, which this network has not",
                         loss_terms[i]->name);
         }

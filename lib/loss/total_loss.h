@@ -35,9 +35,10 @@ struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
                           int threads);
 
-// Whether there are the heads that the terms read; *error names a term without.
-CHECKED bool total_loss_has_heads(const struct loss_inputs *inputs,
-                                  const struct loss_options *options, struct error *error);
+// Whether there are the heads that the terms read in a network with or without a `global` logit;
+// *error names a term without.
+CHECKED bool total_loss_has_heads(bool global, const struct loss_options *options,
+                                  struct error *error);
 
 // The weight of term `term` (enum loss_index) on a head, 0 where it does not read the head; head
 // inputs->heads is the global one.

@@ -44,8 +44,7 @@ bool step_open(struct step_runner *runner, struct optimizer *optimizer, const st
         runner->loss.global = executor_output(executor, heads);
         runner->loss.global_gradient = executor_output_gradient(executor, heads);
     }
-    return training_has_losses(backend, options, error) &&
-           total_loss_has_heads(&runner->loss, options, error) && allocate(runner, error);
+    return training_accepts(backend, optimizer->graph, options, error) && allocate(runner, error);
 }
 
 void step_close(struct step_runner *runner) {

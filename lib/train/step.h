@@ -21,7 +21,7 @@ struct step_runner {
 };
 
 // For batches like `batch`; gradients are means over `accumulate` batches. The optimiser must
-// outlive it. False with *error without memory.
+// outlive it. False with *error where training_accepts refuses the loss, and without memory.
 CHECKED bool step_open(struct step_runner *runner, struct optimizer *optimizer,
                        const struct batch *batch, const struct loss_options *options,
                        int64_t accumulate, struct error *error);

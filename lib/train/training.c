@@ -24,6 +24,13 @@ bool training_has_optimizer(const struct backend *backend, enum optimizer_index 
                 optimizer_rules[index]->name);
 }
 
+bool training_accepts(const struct backend *backend, const struct graph *graph,
+                      const struct loss_options *options, struct error *error) {
+    const bool global = graph_map_count(graph) < graph_output_count(graph);
+    return training_has_losses(backend, options, error) &&
+           total_loss_has_heads(global, options, error);
+}
+
 static size_t loss_scratch(struct backend *backend, const struct loss_inputs *inputs,
                            const struct loss_options *options) {
     return total_loss_scratch(inputs, options, backend->threads);

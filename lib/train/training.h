@@ -30,4 +30,9 @@ CHECKED bool training_has_losses(const struct backend *backend, const struct los
 CHECKED bool training_has_optimizer(const struct backend *backend, enum optimizer_index index,
                                     struct error *error);
 
+// Whether the device has the terms of a loss and the network the heads that they read; *error names
+// a term without.
+CHECKED bool training_accepts(const struct backend *backend, const struct graph *graph,
+                              const struct loss_options *options, struct error *error);
+
 #endif

@@ -33,4 +33,5 @@ setup() {
     decode -q xrays/test | predict-fold -q -m cpu/last.mpk | inspect --check
     fails 1 "the loss global is of a global logit, which this network has not" \
         train-fold --network smp-unet-resnet18 --lambda-cls 0.1 --batch 2 none train.mpk
+    [ ! -e none ]
 }

@@ -243,18 +243,15 @@ static void any_number_of_threads_gives_the_same_bytes(void **state) {
 // ---- the table
 
 static void a_term_without_its_head_is_told_by_name(void **state) {
-    const float logit = 0;
-    struct loss_inputs inputs = {.heads = 1};
     struct loss_options options = loss_options_usual();
     struct error error;
     (void)state;
     options.weights[LOSS_global] = 0;
-    assert_true(total_loss_has_heads(&inputs, &options, &error));
+    assert_true(total_loss_has_heads(false, &options, &error));
     options.weights[LOSS_global] = 0.1;
-    assert_false(total_loss_has_heads(&inputs, &options, &error));
+    assert_false(total_loss_has_heads(false, &options, &error));
     assert_non_null(strstr(error.text, "the loss global is of a global logit"));
-    inputs.global = &logit;
-    assert_true(total_loss_has_heads(&inputs, &options, &error));
+    assert_true(total_loss_has_heads(true, &options, &error));
 }
 
 static void a_device_without_a_term_is_told_by_name(void **state) {
