@@ -1,6 +1,7 @@
 // calibrate: which rule makes the best masks of probabilities, and what it is worth.
 #include "challenge/calibration/calibration.h"
 #include "challenge/truth.h"
+#include "program/bootstrap_options.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
@@ -13,7 +14,7 @@
 
 struct options {
     const char *decide, *area, *ratio, *mask, *segmenting, *report, *size;
-    int64_t resamples, seed;
+    struct bootstrap_options bootstrap;
     struct common_options common;
 };
 
@@ -71,7 +72,8 @@ static void measure_fold(struct calibration *calibration, struct truth *truth,
             segmenting != NULL ? read_segmenting(segmenting, segmenting_path, &record) : record;
         if (!truth_find(truth, &record, &error) ||
             !calibration_add(calibration, &record, &mask, &truth->lesions.runs, fold, &error)) {
-            stream_die(reader, &error);
+            stream_die(calibration->mask_failed && segmenting != NULL ? segmenting : reader,
+                       &error);
         }
         progress_step(progress);
     }
@@ -124,7 +126,7 @@ static bool search_folds(const struct calibration *calibration, const struct opt
         chosen->dice = fold_dice(calibration, overlaps, fold);
     }
     findings->scores = score_images(overlaps, calibration->count, 1);
-    const struct bootstrap bootstrap = {(size_t)options->resamples, (uint64_t)options->seed};
+    const struct bootstrap bootstrap = bootstrap_of(&options->bootstrap);
     return score_interval(overlaps, calibration->count, &bootstrap, &findings->interval, error);
 }
 
@@ -254,7 +256,12 @@ static void read_steps(struct steps *steps, const char *name, const char *text, 
     }
 }
 
+static const char usual_area[] = "0,100,250,500,750,1000:4000:500";
+
 static void read_grid(struct grid *grid, const struct options *options) {
+    if (options->ratio != NULL && options->area != usual_area) {
+        die_usage("--area and --ratio: one of the two");
+    }
     grid->kind = options->ratio != NULL ? RULE_RATIO : RULE_AREA;
     read_steps(&grid->decide, "decide", options->decide, 1);
     read_steps(&grid->mask, "mask", options->mask, 1);
@@ -324,10 +331,9 @@ static void run(const struct options *options, const struct operands *operands) 
 
 int main(int argc, char **argv) {
     struct options options = {.decide = "0.2:0.9:0.1",
-                              .area = "0,100,250,500,750,1000:4000:500",
+                              .area = usual_area,
                               .mask = "0.2:0.6:0.1",
-                              .resamples = 2000,
-                              .seed = 1234,
+                              .bootstrap = BOOTSTRAP_USUAL,
                               .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"decide", 'd', OPTION_TEXT, &options.decide, "STEPS",
@@ -348,10 +354,7 @@ int main(int argc, char **argv) {
         {"size", 's', OPTION_TEXT, &options.size, "HxW",
          "what the truth's run lengths refer to (default: each image's own size)", 0, 0,
          OPTION_SILENT},
-        {"resamples", 0, OPTION_INTEGER, &options.resamples, "N", "resamples of the bootstrap", 1,
-         1e7, OPTION_SILENT},
-        {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap", 0, 9e15,
-         OPTION_SILENT},
+        BOOTSTRAP_ROWS(options.bootstrap, 0),
     };
     const struct program program = {
         .name = "calibrate",

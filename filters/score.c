@@ -3,6 +3,7 @@
 #include "challenge/metrics/figures.h"
 #include "challenge/submission.h"
 #include "challenge/truth.h"
+#include "program/bootstrap_options.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/json.h"
@@ -20,7 +21,7 @@
 
 struct options {
     double weight, surface, candidate;
-    int64_t resamples, seed;
+    struct bootstrap_options bootstrap;
     bool json;
     const char *size, *sizes, *per_image, *probabilities, *score, *curves;
     struct common_options common;
@@ -56,8 +57,8 @@ static void print_json(struct output *output, const struct scores *scores,
     for (size_t i = 0; i < figures->count; i++) {
         print_figure(output, &figures->items[i]);
     }
-    output_printf(output, ",\"resamples\":%" PRId64 ",\"seed\":%" PRId64 "}\n", options->resamples,
-                  options->seed);
+    output_printf(output, ",\"resamples\":%" PRId64 ",\"seed\":%" PRId64 "}\n",
+                  options->bootstrap.resamples, options->bootstrap.seed);
 }
 
 static void print_row(struct output *output, const char *name, double value) {
@@ -71,7 +72,7 @@ static void print_table(struct output *output, const struct scores *scores,
                   scores->empty, scores->lesion);
     print_row(output, "Dice", scores->dice);
     output_printf(output, "%-22s %.6f .. %.6f (%" PRId64 " resamples)\n", "  95 % interval",
-                  interval->low, interval->high, options->resamples);
+                  interval->low, interval->high, options->bootstrap.resamples);
     print_row(output, "  of empty", scores->dice_empty);
     print_row(output, "  of lesion", scores->dice_lesion);
     print_row(output, "weighted accuracy", scores->accuracy);
@@ -247,7 +248,7 @@ static void add_probabilities(struct figures *figures, struct truth *truth,
 static void compare(const struct options *options, const struct labels *labels, const char *path,
                     const struct submission_sizes *sizes, bool masks) {
     const size_t count = labels->ids.count;
-    const struct bootstrap bootstrap = {(size_t)options->resamples, (uint64_t)options->seed};
+    const struct bootstrap bootstrap = bootstrap_of(&options->bootstrap);
     struct error error;
     struct interval interval;
     struct figures figures = {.count = 0};
@@ -327,8 +328,7 @@ int main(int argc, char **argv) {
     struct options options = {.weight = 1,
                               .surface = NOT_GIVEN,
                               .candidate = 0.1,
-                              .resamples = 2000,
-                              .seed = 1234,
+                              .bootstrap = BOOTSTRAP_USUAL,
                               .score = "largest",
                               .common = cli_common_defaults()};
     const struct option_row rows[] = {
@@ -357,10 +357,7 @@ int main(int argc, char **argv) {
         {"curves", 0, OPTION_FILE, &options.curves, "FILE",
          "with --probabilities: write the curves behind these scores to FILE, as JSON", 0, 0,
          OPTION_SILENT},
-        {"resamples", 'r', OPTION_INTEGER, &options.resamples, "N", "resamples of the bootstrap", 1,
-         1e7, OPTION_SILENT},
-        {"seed", 0, OPTION_INTEGER, &options.seed, "N", "seed of the bootstrap", 0, 9e15,
-         OPTION_SILENT},
+        BOOTSTRAP_ROWS(options.bootstrap, 'r'),
     };
     const struct program program = {
         .name = "score",

@@ -91,6 +91,7 @@ bool calibration_add(struct calibration *c, const struct record *deciding,
     const size_t width = c->drawn.width;
     const struct fold_image image = {
         .fold = fold, .truth = runs_area(truth), .pixels = height * width};
+    c->mask_failed = true;
     if (!measure_masks(c, segmenting, &image, truth, c->overlaps + c->count * c->grid.mask.count,
                        error)) {
         return false;
@@ -99,6 +100,7 @@ bool calibration_add(struct calibration *c, const struct record *deciding,
         return fail(error, "'%.*s': %zu x %zu probabilities decide, %zu x %zu give its mask",
                     TEXT_ARG(deciding->id), height, width, c->drawn.height, c->drawn.width);
     }
+    c->mask_failed = false;
     c->images[c->count++] = image;
     c->folds = fold >= c->folds ? fold + 1 : c->folds;
     return true;

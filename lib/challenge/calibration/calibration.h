@@ -31,6 +31,7 @@ struct calibration {
     int64_t *areas;           // images x decide
     struct overlap *overlaps; // images x mask
     size_t image_capacity, area_capacity, overlap_capacity;
+    bool mask_failed; // what calibration_add failed for is the record that gives the mask
     struct image drawn;
     struct runs runs;
 };

@@ -126,6 +126,7 @@ for record in read("/dev/stdin"):
         fails 2 "--mask" calibrate --mask "$steps" truth.csv fold-0.mpk -o rule.mpk
     done
     fails 2 "--area" calibrate --area 0.5 truth.csv fold-0.mpk -o rule.mpk
+    fails 2 "--area and --ratio: one of the two" calibrate --ratio 0.2 --area 0 truth.csv fold-0.mpk -o rule.mpk
     fails 2 "stdin can be read once only" calibrate - - -o rule.mpk
     fails 1 "a second time" calibrate truth.csv fold-0.mpk fold-0.mpk -o rule.mpk
 
@@ -160,6 +161,7 @@ maps = [(r["id"], r["probability"]) for r in read("decide.mpk")]
 write("segment.mpk", "probabilities", [{"id": i, "probability": numpy.sqrt(p.astype("<f4"))} for i, p in maps], [])
 write("order.mpk", "probabilities", [{"id": i, "probability": p} for i, p in maps[::-1]], [])
 write("short.mpk", "probabilities", [{"id": i, "probability": p} for i, p in maps[:-1]], [])
+write("type.mpk", "probabilities", [{"id": i, "probability": p.astype("<i4")} for i, p in maps], [])
 write("side.mpk", "probabilities", [{"id": i, "probability": p[1:]} for i, p in maps], [])
 END
     grid=(--area 0,10,40 --decide 0.3:0.7:0.1 --mask 0.3:0.9:0.1 --resamples 10)
@@ -174,5 +176,6 @@ END
     fails 1 "'2.19' where the folds have '0.0'" calibrate -q --segmenting order.mpk truth.csv fold-*.mpk
     fails 1 "short.mpk: ends before '2.19'" calibrate -q --segmenting short.mpk truth.csv fold-*.mpk
     fails 1 "decide.mpk: '1.0' is in no fold" calibrate -q --segmenting decide.mpk truth.csv fold-0.mpk
+    fails 1 "type.mpk: record 1" calibrate -q --segmenting type.mpk truth.csv fold-*.mpk
     fails 1 "'0.0': 40 x 30 probabilities decide, 39 x 30 give its mask" calibrate -q --segmenting side.mpk truth.csv fold-*.mpk
 }
