@@ -182,7 +182,7 @@ bool survey_judge(struct survey *survey, struct survey_set *set, bool skip, stru
     if (!good || !set->given) {
         return good;
     }
-    return (set->ids.count > 0 ||
+    return (set->ids.count > 0 || (set->missing && set->files.count == 0) ||
             tally_add(&survey->failures, "none can be read", 1, set->name, error)) &&
            note_sizes(survey, set, error);
 }

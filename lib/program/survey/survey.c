@@ -25,6 +25,7 @@ bool survey_add(struct survey *survey, struct survey_set *set, const char *path,
                                               : xray_files_add(&set->files, path, &why);
     set->operands[set->operand_count++] =
         (struct survey_operand){path, first, set->files.count - first};
+    set->missing |= !added;
     return added || tally_add(&survey->failures, why.text, 1, NULL, error);
 }
 

@@ -92,6 +92,7 @@ struct survey_set {
     struct survey_image *images; // one a file
     struct ids ids;              // of the readable images
     bool given;
+    bool missing; // an operand that stands for no file, which is told
     struct tally formats, transfer_syntaxes, sizes, bits, photometrics; // readable or refused
     struct tally left_out;                                              // why
     struct survey_pixels pixels;

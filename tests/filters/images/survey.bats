@@ -107,6 +107,22 @@ print([float(x) for x in numpy.quantile([8, 3, 7, 1, 90, 13, 2, 54, 33], [0, .05
     fails 1 "the test images: none can be read" survey --labels labels.csv --unlabelled test x/a.png
 }
 
+@test "a folder without files is said in one line" {
+    mkdir x
+    run --separate-stderr survey x
+    [ "$status" = 1 ]
+    says "x: no files in it"
+    make-gray --height 16 --width 12 -o x/a.png
+    mkdir y
+    run --separate-stderr survey x --test y
+    [ "$status" = 1 ]
+    says "y: no files in it"
+    : >none
+    run --separate-stderr survey - <none
+    [ "$status" = 1 ]
+    says "the training images: none can be read"
+}
+
 @test "what would fail: run lengths" {
     three
     # wrong REASON ROW...
