@@ -9,6 +9,8 @@ enum image_voi { IMAGE_VOI_LUT, IMAGE_VOI_WINDOW };
 
 struct image_options {
     enum image_voi voi;
+    bool from_zero; // where an image's least and greatest value make the range, it begins at 0 at
+                    // the latest: for masks, whose value 0 is the background
 };
 
 // Does the content, not the name, look like the format?

@@ -99,9 +99,9 @@ static bool read_chunks(png_structp png, png_infop info, const struct png_source
     return image_check_size(height, width, error);
 }
 
-// 16-bit values, big endian, to 8 bits: gray from its least to its greatest value, colours' luma
-// from 0 to 65,535.
-static void map_deep(const uint8_t *values, bool colour, struct image *out,
+// 16-bit values, big endian, to 8 bits: gray from its least value (or 0) to its greatest, colours'
+// luma from 0 to 65,535.
+static void map_deep(const uint8_t *values, bool colour, bool from_zero, struct image *out,
                      struct image_note *note) {
     const size_t pixels = out->height * out->width;
     unsigned least = 65535, greatest = 0;
@@ -114,7 +114,7 @@ static void map_deep(const uint8_t *values, bool colour, struct image *out,
     if (colour && greatest <= DARK) {
         image_note_add(note, "its colours of 16 bits go up to %u of 65535 only", greatest);
     }
-    least = colour ? 0 : least;
+    least = colour || from_zero ? 0 : least;
     const double width = colour ? 65535 : greatest > least ? greatest - least : 1;
     for (unsigned value = least; value <= greatest; value++) {
         table[value] = image_level((value - least) / width);
@@ -147,8 +147,8 @@ struct rows {
 };
 
 static bool read_image(png_structp png, png_infop info, const struct png_source *source,
-                       struct image *out, struct rows *rows, struct image_note *note,
-                       struct error *error) {
+                       bool from_zero, struct image *out, struct rows *rows,
+                       struct image_note *note, struct error *error) {
     if (setjmp(png_jmpbuf(png)) != 0 || !read_chunks(png, info, source, error)) {
         return false;
     }
@@ -175,7 +175,7 @@ static bool read_image(png_structp png, png_infop info, const struct png_source 
     png_read_end(png, info);
     check_orientation(png, info, note);
     if (bytes > 1) {
-        map_deep(rows->deep, colour, out, note);
+        map_deep(rows->deep, colour, from_zero, out, note);
     }
     return true;
 }
@@ -198,7 +198,6 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
                 struct image *out, struct image_note *note, struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
-    (void)options;
     struct complaint complaint = {.error = error};
     struct png_source source = {bytes, length};
     struct rows rows = {NULL, NULL};
@@ -207,7 +206,7 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
     if (png == NULL) {
         return fail(error, "no memory for libpng");
     }
-    const bool read = read_image(png, info, &source, out, &rows, note, error);
+    const bool read = read_image(png, info, &source, options->from_zero, out, &rows, note, error);
     png_destroy_read_struct(&png, &info, NULL);
     free(rows.items);
     free(rows.deep);

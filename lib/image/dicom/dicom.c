@@ -149,7 +149,7 @@ static bool decode_file(const struct dicom_file *file, const struct image_option
         image_note_add(note, "is not compressed as its transfer syntax says");
     }
     const bool decoded = found && dicom_take_frame(file, &source, &frame, out, &owned, error) &&
-                         dicom_frame_to_gray(&file->data, &frame, options->voi, out, note, error);
+                         dicom_frame_to_gray(&file->data, &frame, options, out, note, error);
     free(owned);
     dicom_source_free(&source);
     return decoded;

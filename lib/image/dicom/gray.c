@@ -151,13 +151,15 @@ static void check_presentation(const struct dicom_set *dataset, bool inverted,
 }
 
 static void fill_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                      enum image_voi prefer, uint8_t *table, struct image_note *note) {
+                      const struct image_options *options, uint8_t *table,
+                      struct image_note *note) {
     struct gray gray = {.frame = frame};
     const bool inverted = frame->colour == DICOM_MONOCHROME1;
     const bool display = frame->depth <= DISPLAY_BITS && !frame->is_signed;
     const int32_t values = 1 << frame->stored_bits;
     const int32_t negative = frame->is_signed ? values / 2 : 0;
-    dicom_transform_read(dataset, -negative, values - 1 - negative, prefer, &gray.transform, note);
+    dicom_transform_read(dataset, -negative, values - 1 - negative, options->voi, &gray.transform,
+                         note);
     check_presentation(dataset, inverted, note);
     const bool ranged = gray.transform.voi == VOI_NONE;
     if (!ranged || !display || frame->sample_bits > frame->depth) {
@@ -166,6 +168,7 @@ static void fill_gray(const struct dicom_set *dataset, const struct dicom_frame 
     double least = 0, greatest = 0;
     if (ranged) {
         find_range(&gray, display, &least, &greatest);
+        least = options->from_zero && least > 0 ? 0 : least;
     } else {
         check_covered(&gray, note);
     }
@@ -274,8 +277,8 @@ static void map_gray(const struct dicom_frame *frame, const uint8_t *table, stru
 }
 
 bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                         enum image_voi prefer, struct image *out, struct image_note *note,
-                         struct error *error) {
+                         const struct image_options *options, struct image *out,
+                         struct image_note *note, struct error *error) {
     const bool colour = frame->colour != DICOM_MONOCHROME1 && frame->colour != DICOM_MONOCHROME2;
     if (colour && dicom_has_voi(dataset)) {
         image_note_add(note, "has a window or VOI LUT, which means nothing in colours: left out");
@@ -294,7 +297,7 @@ bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_fra
             table[raw] = image_level(stored_value(frame, raw) / ((1U << frame->stored_bits) - 1.0));
         }
     } else {
-        fill_gray(dataset, frame, prefer, table, note);
+        fill_gray(dataset, frame, options, table, note);
     }
     map_gray(frame, table, out);
     return true;

@@ -32,11 +32,12 @@ struct dicom_frame {
 // Gray, one rule for all depths (docs/grey-levels.md says it for users):
 // 1. The Modality transformation: Modality LUT, or else value * Rescale Slope + Rescale Intercept
 //    (PS3.3 C.11.1).
-// 2. The VOI transformation: the first VOI LUT or the first window, by `prefer` where both are
-//    there (PS3.3 C.11.2; transform.h).
+// 2. The VOI transformation: the first VOI LUT or the first window, by options->voi where
+//    both are there (PS3.3 C.11.2; transform.h).
 // 3. Without either, a range becomes 0..255. Of 8 bits stored and fewer, without a sign: all values
 //    that there can be, so that 8 bits come out as they are. Of more, or with a sign: from the
-//    least to the greatest value in this frame, padding left out; a frame of one value becomes 0.
+//    least to the greatest value in this frame, padding left out; a frame of one value becomes 0,
+//    but with options->from_zero only if it is 0.
 // 4. Rounded to the nearest; MONOCHROME1: 255 minus that.
 // Padding is no part of the range, and goes the way of all values otherwise.
 // Colour: YBR_FULL's Y. RGB's luma with Rec. 601's weights, which Y is defined by, as 16-bit
@@ -45,8 +46,8 @@ struct dicom_frame {
 // What the dataset says and is not heeded is told in *note. False for palettes
 // that dicom_check_palette refuses.
 CHECKED bool dicom_frame_to_gray(const struct dicom_set *dataset, const struct dicom_frame *frame,
-                                 enum image_voi prefer, struct image *out, struct image_note *note,
-                                 struct error *error);
+                                 const struct image_options *options, struct image *out,
+                                 struct image_note *note, struct error *error);
 
 // False for colours by a palette that is missing, segmented or too short.
 CHECKED bool dicom_check_palette(const struct dicom_set *dataset, const struct dicom_frame *frame,

@@ -36,7 +36,9 @@ static bool read_pixels(const struct xray_decoder *decoder, enum wanted wanted, 
         return false;
     }
     *known = image_known(bytes, length);
-    bool good = image_decode(bytes, length, &decoder->options, image, note, error);
+    struct image_options options = decoder->options;
+    options.from_zero = wanted == MASK;
+    bool good = image_decode(bytes, length, &options, image, note, error);
     if (good && wanted == MASK &&
         !mask_files_binarise(image, jpeg_file_sniff(bytes, length), error)) {
         image_free(image);

@@ -352,6 +352,27 @@ a,x/z/a.png' ]
     [ "$(rle b out.mpk)" = '["35 4"]' ]
 }
 
+@test "--masks: an image of one level is all lesion, whatever its depth, unless that level is 0" {
+    mkdir x m
+    for id in a b c d; do make-gray --height 2 --width 3 -o x/$id.png; done
+    /usr/bin/python3 - <<'END'
+import struct, zlib
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+def write(path, depth, level):
+    row = b"\0" + level.to_bytes(depth // 8, "big") * 3
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, depth, 0, 0, 0, 0)) +
+                   chunk(b"IDAT", zlib.compress(row * 2)) + chunk(b"IEND", b""))
+write("m/a.png", 8, 255)
+write("m/b.png", 16, 65535)
+write("m/c.png", 16, 1)
+write("m/d.png", 16, 0)
+END
+    decode -q --masks m x -o out.mpk
+    [ "$(rle a out.mpk) $(rle b out.mpk) $(rle c out.mpk) $(rle d out.mpk)" = '["0 6"] ["0 6"] ["0 6"] []' ]
+}
+
 @test "--masks: what is no mask, or not of its image, is refused by name" {
     three
     wrong() { # wrong WORDS OPTION...: a mask made so

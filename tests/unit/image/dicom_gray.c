@@ -348,6 +348,29 @@ static void test_presentation(void **state) {
     }
 }
 
+// A mask's 0 stays what it is; without the option one value becomes 0.
+static void test_range_from_zero(void **state) {
+    (void)state;
+    static const struct image_options mask = {.from_zero = true};
+    static const struct {
+        const struct image_options *options;
+        const char *pixels, *gray;
+    } cases[] = {{NULL, "\xFF\x0F\xFF\x0F\xFF\x0F\xFF\x0F", "\0\0\0\0"},
+                 {&mask, "\xFF\x0F\xFF\x0F\xFF\x0F\xFF\x0F", "\xFF\xFF\xFF\xFF"},
+                 {&mask, "\0\0\0\0\0\0\0\0", "\0\0\0\0"},
+                 {&mask, "\0\0\x01\0\x01\0\0\0", "\0\xFF\xFF\0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct file file;
+        struct image image;
+        struct image_note note;
+        struct error error;
+        build(&(struct header){.pixels = cases[i].pixels}, &file);
+        assert_true(decode_by(&file, cases[i].options, &image, &note, &error));
+        assert_memory_equal(image.pixels, cases[i].gray, 4);
+        image_free(&image);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window_numbers),
@@ -358,6 +381,7 @@ int main(void) {
         cmocka_unit_test(test_padding),
         cmocka_unit_test(test_eight_bits),
         cmocka_unit_test(test_presentation),
+        cmocka_unit_test(test_range_from_zero),
     };
     return cmocka_run_group_tests_name("dicom_gray", tests, NULL, NULL);
 }

@@ -188,7 +188,8 @@ static void test_not_understood(void **state) {
 
 static void test_which_wins(void **state) {
     (void)state;
-    static const struct image_options lut = {IMAGE_VOI_LUT}, window = {IMAGE_VOI_WINDOW};
+    static const struct image_options lut = {.voi = IMAGE_VOI_LUT},
+                                      window = {.voi = IMAGE_VOI_WINDOW};
     static const struct {
         const struct image_options *options;
         const char *gray;

@@ -62,12 +62,12 @@ static void end_png(struct file *file, const char *row, size_t length) {
     put_chunk(file, "IEND", NULL, 0);
 }
 
-static void expect_noted(const struct file *file, const char *pixels, size_t width,
-                         const char *says) {
+static void expect_with(const struct file *file, const struct image_options *options,
+                        const char *pixels, size_t width, const char *says) {
     struct image image;
     struct image_note note;
     struct error error = {""};
-    if (!image_decode(file->bytes, file->length, NULL, &image, &note, &error)) {
+    if (!image_decode(file->bytes, file->length, options, &image, &note, &error)) {
         fail_msg("%s", error.text);
     }
     assert_int_equal(image.height, 1);
@@ -76,6 +76,11 @@ static void expect_noted(const struct file *file, const char *pixels, size_t wid
     assert_memory_equal(image.pixels, pixels, width);
     assert_string_equal(note.text, says);
     image_free(&image);
+}
+
+static void expect_noted(const struct file *file, const char *pixels, size_t width,
+                         const char *says) {
+    expect_with(file, NULL, pixels, width, says);
 }
 
 static void expect_row(const struct file *file, const char *pixels, size_t width) {
@@ -127,6 +132,22 @@ static void test_depths(void **state) {
     start_png(&file, 1, 2, 16, 0);
     end_png(&file, "\0\x12\x34\x12\x34", 5);
     expect_row(&file, "\0\0", 2);
+}
+
+// A mask's 0 stays what it is: the only level, or none.
+static void test_range_from_zero(void **state) {
+    (void)state;
+    const struct image_options options = {.from_zero = true};
+    struct file file;
+    start_png(&file, 1, 2, 16, 0);
+    end_png(&file, "\0\xFF\xFF\xFF\xFF", 5);
+    expect_with(&file, &options, "\xFF\xFF", 2, "");
+    start_png(&file, 1, 2, 16, 0);
+    end_png(&file, "\0\0\0\0\0", 5);
+    expect_with(&file, &options, "\0\0", 2, "");
+    start_png(&file, 1, 2, 16, 0);
+    end_png(&file, "\0\x10\0\x20\0", 5);
+    expect_with(&file, &options, "\x80\xFF", 2, "");
 }
 
 // An orientation is told, in front of the pixels or behind them.
@@ -334,11 +355,17 @@ static void test_suite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_depths),          cmocka_unit_test(test_orientation),
-        cmocka_unit_test(test_colours),         cmocka_unit_test(test_alpha_and_gamma),
-        cmocka_unit_test(test_unknown_content), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_large_claims),    cmocka_unit_test(test_written_comes_back),
-        cmocka_unit_test(test_written_colours), cmocka_unit_test(test_suite),
+        cmocka_unit_test(test_depths),
+        cmocka_unit_test(test_range_from_zero),
+        cmocka_unit_test(test_orientation),
+        cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_alpha_and_gamma),
+        cmocka_unit_test(test_unknown_content),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_large_claims),
+        cmocka_unit_test(test_written_comes_back),
+        cmocka_unit_test(test_written_colours),
+        cmocka_unit_test(test_suite),
     };
     return cmocka_run_group_tests_name("png", tests, NULL, NULL);
 }
