@@ -190,7 +190,7 @@ static void add_learning(struct table *table, struct options *options) {
          .type = OPTION_CHOICE,
          .target = &options->network,
          .argument = model_choices(),
-         .help = "",
+         .help = "DECODER-ENCODER",
          .trace = OPTION_RECORDED},
         {.name = "norm",
          .type = OPTION_CHOICE,

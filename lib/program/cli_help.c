@@ -8,22 +8,42 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTION_TEXT_SIZE = 1000 };
+enum { HEADING_SIZE = 80, OPTION_TEXT_SIZE = 4000 };
 
-static int option_heading(const struct option_row *row, char *text, size_t size) {
+// Choices that are no longer than this stand in the heading, others in the text.
+enum { MAX_HEADING_CHOICES = 50 };
+
+static bool choices_are_in_text(const struct option_row *row) {
+    return row->type == OPTION_CHOICE && strlen(row->argument) > MAX_HEADING_CHOICES;
+}
+
+static int option_heading(const struct option_row *row, char text[HEADING_SIZE]) {
     char letter[8] = "    ";
     if (row->letter != 0) {
         (void)snprintf(letter, sizeof letter, "-%c, ", row->letter);
     }
-    return snprintf(text, size, "%s--%s%s%s", letter, row->name, row->argument ? " " : "",
-                    row->argument ? row->argument : "");
+    const char *argument = choices_are_in_text(row) ? "NAME" : row->argument;
+    return snprintf(text, HEADING_SIZE, "%s--%s%s%s", letter, row->name, argument ? " " : "",
+                    argument ? argument : "");
 }
 
-// The option's help, and its default.
-static void option_text(const struct option_row *row, const char *value, char *text, size_t size) {
+// The option's help, its choices where the heading has no space for them, and its default.
+static void option_text(const struct option_row *row, const char *value,
+                        char text[OPTION_TEXT_SIZE]) {
     const char *found = cli_default(row, value);
-    (void)snprintf(text, size, "%s%s%s%s%s", row->help, found && row->help[0] ? " " : "",
-                   found ? "(default: " : "", found ? found : "", found ? ")" : "");
+    const char *choices = choices_are_in_text(row) ? row->argument : "";
+    const int help_length =
+        snprintf(text, OPTION_TEXT_SIZE, "%s%s", row->help, row->help[0] && *choices ? ": " : "");
+    size_t length = (size_t)help_length;
+    for (; *choices && length + 2 < OPTION_TEXT_SIZE; choices++) {
+        text[length++] = *choices == '|' ? ',' : *choices;
+        if (*choices == '|') {
+            text[length++] = ' ';
+        }
+    }
+    (void)snprintf(text + length, OPTION_TEXT_SIZE - length, "%s%s%s%s",
+                   found && length > 0 ? " " : "", found ? "(default: " : "", found ? found : "",
+                   found ? ")" : "");
 }
 
 // Words of one paragraph, broken before column 80 and indented.
@@ -67,14 +87,14 @@ static void print_text(const struct program *program, const struct option_defaul
     struct option_row rows[MAX_OPTIONS];
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
-        char heading[200];
-        int width = option_heading(&rows[i], heading, sizeof heading);
+        char heading[HEADING_SIZE];
+        int width = option_heading(&rows[i], heading);
         (void)printf("  %-26s", heading);
         if (width > 25) {
             (void)printf("\n%28s", "");
         }
         char text[OPTION_TEXT_SIZE];
-        option_text(&rows[i], defaults->texts[i], text, sizeof text);
+        option_text(&rows[i], defaults->texts[i], text);
         print_wrapped(text, strlen(text), 28, 28);
     }
     if (program->examples != NULL) {
@@ -129,13 +149,13 @@ static void print_manual(const struct program *program, const struct option_defa
     struct option_row rows[MAX_OPTIONS];
     const size_t count = cli_all_options(program, rows);
     for (size_t i = 0; i < count; i++) {
-        char heading[200];
-        (void)option_heading(&rows[i], heading, sizeof heading);
+        char heading[HEADING_SIZE];
+        (void)option_heading(&rows[i], heading);
         const char *bare = heading + strspn(heading, " ");
         (void)printf(".TP\n.B ");
         print_roff(bare, strlen(bare));
         char text[OPTION_TEXT_SIZE];
-        option_text(&rows[i], defaults->texts[i], text, sizeof text);
+        option_text(&rows[i], defaults->texts[i], text);
         print_roff(text, strlen(text));
     }
     (void)printf(".SH EXIT STATUS\n0 done, 1 failed (data, disk, device), 2 wrong usage.\n");

@@ -25,6 +25,7 @@ static void parse_and_print(void *argument) {
     const char *file = NULL;
     const char *choice = "b";
     int64_t integer = 7;
+    const char *many = "last-of-many";
     double number = 0.17;
     size_t bytes = 5;
     struct common_options common = cli_common_defaults();
@@ -33,6 +34,9 @@ static void parse_and_print(void *argument) {
         {"text", 0, OPTION_TEXT, &text, "TEXT", "a text", 0, 0, OPTION_RECORDED},
         {"file", 'i', OPTION_FILE, &file, "FILE", "a file", 0, 0, OPTION_RECORDED},
         {"choice", 0, OPTION_CHOICE, &choice, "a|b|cc", "a choice", 0, 0, OPTION_RECORDED},
+        {"many", 0, OPTION_CHOICE, &many,
+         "first-of-many|second-of-many|third-of-many|fourth-of-many|fifth-of-many|last-of-many",
+         "another choice", 0, 0, OPTION_RECORDED},
         {"integer", 'n', OPTION_INTEGER, &integer, "N", "a number", -5, 100, OPTION_RECORDED},
         {"number", 'r', OPTION_NUMBER, &number, "R", "a ratio", 0, 1, OPTION_RECORDED},
         {"bytes", 0, OPTION_BYTES, &bytes, "SIZE", "a size", 0, 0, OPTION_RECORDED},
@@ -189,6 +193,10 @@ static void questions_are_answered(void **state) {
     assert_int_equal(strncmp(help, "Usage: tester [OPTION]... [FILE]...\n", 36), 0);
     assert_non_null(strstr(help, "\n  -n, --integer N           a number (default: 7)\n"));
     assert_non_null(strstr(help, "\n      --choice a|b|cc       a choice (default: b)\n"));
+    assert_non_null(strstr(
+        help, "\n      --many NAME           another choice: first-of-many, second-of-many,\n"
+              "                            third-of-many, fourth-of-many, fifth-of-many,\n"
+              "                            last-of-many (default: last-of-many)\n"));
     for (const char *line = help; *line;) {
         const size_t length = strcspn(line, "\n");
         assert_true(length < 80 && (length == 0 || line[length - 1] != ' '));
