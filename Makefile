@@ -95,6 +95,11 @@ endef
 $(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
 	$(link)
 
+# What a program and its modules must have in common: all headers and tables, by their digest.
+INTERFACE := $(call in_lib,*.h *.def)
+$(BUILD)/obj/lib/core/module.o: $(INTERFACE)
+$(BUILD)/obj/lib/core/module.o: CPPFLAGS += -DMODULE_INTERFACE='"$(shell cat $(sort $(INTERFACE)) | sha256sum | cut -c -16)"'
+
 # ---- GDCM, a shared object beside the programs, which load it for the files that need it: lib/core/module.h
 GDCM_MODULE := pleura-gdcm.so
 $(PROGRAMS): | $(BIN)/$(GDCM_MODULE)

@@ -10,6 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef MODULE_INTERFACE // the Makefile's digest, where there is one
+#define MODULE_INTERFACE ""
+#endif
+
+const char *module_build(void) {
+    return PLEURA_VERSION " " MODULE_INTERFACE;
+}
+
 static bool find_file(const struct module *module, char path[PATH_MAX], struct error *error) {
     const char *given = module->variable != NULL ? getenv(module->variable) : NULL;
     if (given != NULL) {
@@ -47,7 +55,7 @@ bool module_load(const struct module *module, void *function, size_t size, struc
         return fail(error, "%s", dlerror());
     }
     return (find_function(file, "pleura_module_version", &version, sizeof version) &&
-            strcmp(version(), PLEURA_VERSION) == 0 &&
+            strcmp(version(), module_build()) == 0 &&
             find_function(file, module->function, function, size)) ||
-           fail(error, "%s is not of this program's version", path);
+           fail(error, "%s is not of this program's build: %s", path, module->source);
 }

@@ -18,14 +18,19 @@ struct module {
     const char *function; // by which the module is called
 };
 
-// What a module shows besides its function: PLEURA_VERSION, as it was compiled.
+// The version, and a digest of all headers and tables of lib/ (such as that of the operations, by
+// whose places a module's kernels are found): what a program and its modules must agree on. Each
+// has its own copy of the library, so each answers for itself.
+const char *module_build(void);
+
+// What a module shows besides its function: its module_build.
 typedef const char *module_version(void);
 #define MODULE_EXPORTED __attribute__((visibility("default")))
 MODULE_EXPORTED module_version pleura_module_version;
 
 // Loads a module, which stays to the end of the program, and puts its function's address into
 // `function`, `size` bytes. False with *error for a file that is not there, cannot be loaded, or is
-// of another version than the program.
+// of another build than the program.
 CHECKED bool module_load(const struct module *module, void *function, size_t size,
                          struct error *error);
 

@@ -4,14 +4,13 @@
 extern "C" {
 #include "backend/module.h"
 #include "core/module.h"
-#include "core/version.h"
 #include "ops/kernels.h"
 #include "train/training.h"
 
 MODULE_EXPORTED module_opener pleura_cuda_open;
 
 const char *pleura_module_version(void) {
-    return PLEURA_VERSION;
+    return module_build();
 }
 
 struct backend *pleura_cuda_open(int device, enum precision precision, struct error *error) {

@@ -134,7 +134,7 @@ END
     fails 0 "1.2.840.10008.1.2.4.80.dcm: left out: $here/bin/pleura-gdcm.so is not there" lonely
     [ "$(ids "$here/out")" = jpeg ]
     echo 'const char *pleura_module_version(void) { return "0"; }' | cc -shared -fPIC -x c - -o "$here/bin/pleura-gdcm.so"
-    fails 0 "left out: $here/bin/pleura-gdcm.so is not of this program's version" lonely
+    fails 0 "left out: $here/bin/pleura-gdcm.so is not of this program's build" lonely
     cp "$(dirname "$(command -v decode)")/pleura-gdcm.so" "$here/bin/"
     fails 0 "left out: GDCM cannot decompress it" lonely
 }

@@ -85,6 +85,12 @@ PYTHON
     lines
     PLEURA_CUDA=$(command -v jq) fails 1 "--device cuda: " train cuda "$HERE/a"
     lines
+    # Of the same version and with another table of operations: the digest of headers and tables is another.
+    build=$(grep -aoE '0\.[0-9]+\.[0-9]+ [0-9a-f]{16}' "$PLEURA_CUDA" | head -n 1)
+    [ "$build" = "$(grep -aoE '0\.[0-9]+\.[0-9]+ [0-9a-f]{16}' "$(command -v train-fold)" | head -n 1)" ]
+    sed "s/$build/${build%?}-/" "$PLEURA_CUDA" >"$HERE/stale.so"
+    PLEURA_CUDA=$HERE/stale.so fails 1 "stale.so is not of this program's build: \`make\` builds it" train cuda "$HERE/a"
+    lines
     fails 1 "takes a number from 0 on" train cuda:x "$HERE/a"
     [ ! -e "$HERE/a/last.mpk" ]
 }

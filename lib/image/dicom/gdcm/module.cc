@@ -1,7 +1,6 @@
 // GDCM's decompressors as a module: the only C++ of the project. A stream is put into the one shape
 // that all of GDCM's codecs take, a data element with a sequence of one fragment.
 #include "core/module.h"
-#include "core/version.h"
 #include "image/dicom/gdcm/gdcm.h"
 
 #include <cstring>
@@ -68,7 +67,7 @@ MODULE_EXPORTED dicom_gdcm_function pleura_gdcm_decompress;
 }
 
 const char *pleura_module_version() {
-    return PLEURA_VERSION;
+    return module_build();
 }
 
 bool pleura_gdcm_decompress(enum dicom_codec codec, const struct codestream *stream,
