@@ -194,9 +194,10 @@ int main(int argc, char **argv) {
             "The streams must be of one kind, with the same ids in the same order and equal "
             "shapes, and all numbers finite: a NaN or an infinity ends the program with status 1. "
             "Memory holds one record of each stream. One stream alone passes unchanged.\n\n"
-            "Of checkpoints the parameters are averaged, the record '" CHECKPOINT_STATE
-            "' is the first "
-            "stream's, and records '" CHECKPOINT_OPTIMIZER "...' are left out.\n\n"
+            "Of checkpoints, which must be of one network, the parameters are averaged, running "
+            "statistics as well. The record '" CHECKPOINT_STATE "' is the first stream's, and "
+            "records '" CHECKPOINT_OPTIMIZER "...' (moments, gradients) are left out: the mean can "
+            "predict, or start a run, but not go on with one.\n\n"
             "With --deviation the stream is of the kind " KIND_DEVIATIONS
             ", with the same records and fields. "
             "A number is the square root of the weighed mean of squares of the distances from the "

@@ -115,7 +115,8 @@ static void train(struct options *options, const struct operands *operands) {
                   .seed = options->train.seed,
                   .score = -1,
                   .best = -1,
-                  .has_plateau = strcmp(options->train.schedule.kind, "plateau") == 0}};
+                  .has_plateau = strcmp(options->train.schedule.kind, "plateau") == 0,
+                  .kept.limit = (size_t)options->train.keep_best}};
     if (!batch_open(&trainer.batch, (size_t)options->batch, &record, true, &error)) {
         sources_die(&sources, &error);
     }
@@ -144,7 +145,9 @@ static const char *description(void) {
         "are multiples of 32; the masks' size is that of the logits. DIR, made if need be, "
         "gets\n\n"
         "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with "
-        "the best score on --val so far; log.jsonl: a line of JSON for some iterations and for "
+        "the best score on --val so far; with --keep-best also best-ITERATION.mpk, whose mean "
+        "merge "
+        "makes; log.jsonl: a line of JSON for some iterations and for "
         "each evaluation.\n\n"
         "The loss is %s; the terms of masks are summed over the heads, with weights 1, 0.4, 0.4, "
         "0.4. The optimiser takes a step every --accumulate batches. The rate rises from a tenth "
@@ -346,6 +349,7 @@ int main(int argc, char **argv) {
                                         .log_every = 20,
                                         .schedule = schedule_usual(),
                                         .keep = "dice",
+                                        .keep_best = 1,
                                         .loss = loss_options_usual(),
                                         .optimizer = optimizer_options_usual()},
                               .common = cli_common_defaults()};

@@ -15,11 +15,11 @@ static bool check_ids(const struct merge *merge, const struct record *inputs,
                       uint64_t record_number, struct error *error) {
     for (size_t k = 1; k < merge->count; k++) {
         if (!text_equal(inputs[k].id, inputs[0].id)) {
-            return fail(error,
-                        "%s: record %" PRIu64 " is '%.*s', and '%.*s' in %s: the streams are out "
-                        "of step",
+            return fail(error, "%s: record %" PRIu64 " is '%.*s', and '%.*s' in %s: %s",
                         merge->names[k], record_number, TEXT_ARG(inputs[k].id),
-                        TEXT_ARG(inputs[0].id), merge->names[0]);
+                        TEXT_ARG(inputs[0].id), merge->names[0],
+                        merge->from_first != NULL ? "they are not of one network"
+                                                  : "the streams are out of step");
         }
     }
     return true;
@@ -150,6 +150,29 @@ static bool check_finite(const struct merge *merge, size_t k, const struct recor
     return true;
 }
 
+static const struct value *network_of(const struct record *record) {
+    const struct value *network = record_find(record, "network");
+    return network != NULL && network->type == VALUE_TEXT ? network : NULL;
+}
+
+// Whether the records that are the first stream's are of finite numbers, and of one network as far
+// as they say.
+static bool check_states(const struct merge *merge, const struct record *inputs,
+                         struct error *error) {
+    const struct value *first = network_of(&inputs[0]);
+    for (size_t k = 0; k < merge->count; k++) {
+        const struct value *network = network_of(&inputs[k]);
+        if (!check_finite(merge, k, &inputs[k], error)) {
+            return false;
+        }
+        if (first != NULL && network != NULL && !text_equal(network->text, first->text)) {
+            return fail(error, "%s: is of the network %.*s, and %s of %.*s", merge->names[k],
+                        TEXT_ARG(network->text), merge->names[0], TEXT_ARG(first->text));
+        }
+    }
+    return true;
+}
+
 bool merge_records(struct merge *merge, const struct record *inputs, uint64_t record_number,
                    struct error *error) {
     const struct record *first = &inputs[0];
@@ -159,11 +182,7 @@ bool merge_records(struct merge *merge, const struct record *inputs, uint64_t re
     }
     merge->record = *first;
     if (merge->from_first != NULL && text_is(first->id, merge->from_first)) {
-        bool finite = true;
-        for (size_t k = 0; finite && k < merge->count; k++) {
-            finite = check_finite(merge, k, &inputs[k], error);
-        }
-        return finite;
+        return check_states(merge, inputs, error);
     }
     if (!reserve(merge, first, error)) {
         return false;

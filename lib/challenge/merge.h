@@ -12,7 +12,8 @@ struct merge {
     const double *weights;    // not negative, their sum above 0
     bool deviation;           // standard deviations in place of means
     enum dtype type;          // of the means; DTYPE_COUNT: as in the first stream
-    const char *from_first;   // a record with this id is the first stream's; NULL: none
+    const char *from_first; // of checkpoints: a record with this id is the first stream's, and what
+                            // it says of the network must be the same in all; NULL: none
     struct record record;
     struct field fields[RECORD_MAX_FIELDS];
     struct tensor tensors[RECORD_MAX_FIELDS];

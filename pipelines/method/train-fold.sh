@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]: trains fold K of N on SHARDS into OUT.mpk, with its
 # log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
+# Of several best checkpoints that are kept, OUT.mpk is the mean of their weights.
 # What was begun goes on where it stopped; what is done is not repeated.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
@@ -48,8 +49,14 @@ if [ "$at" -lt "$iterations" ]; then
 fi
 jq -r --arg name "$name, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
     "\(.dice_lesion | tostring | .[:6]), at iteration \(.iteration)"' "$begun/log.jsonl" | tail -n 1 >&2
+kept=$(state 'kept // []')
+mapfile -t kept < <(jq -r --arg begun "$begun/best-" '.[] | "\($begun)\(.).mpk"' <<<"$kept") # by rank
 # Copies: whatever ends this script before the last line, the next run finds all that it needs for these again.
-cp "$begun/best.mpk" "$out.mpk.part"
+if [ ${#kept[@]} -gt 0 ]; then
+    merge -q "${kept[@]}" -o "$out.mpk.part"
+else
+    cp "$begun/best.mpk" "$out.mpk.part"
+fi
 cp "$begun/log.jsonl" "$out.jsonl.part"
 mv -T "$out.jsonl.part" "$out.jsonl"
 settle "$out.mpk" "$key" "$out.mpk.part"

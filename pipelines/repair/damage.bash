@@ -85,7 +85,7 @@ xray_damages() { # of made-up X-rays: a line a file: the path, a tab, why
 
 begun_damages() { # begun_damages FOLDER, of a fold in training: a line a file: the path, a tab, why
     local file why
-    for file in "$1"/{val,last,best}.mpk "$1/log.jsonl"; do
+    for file in "$1"/{val,last,best}.mpk "$1"/best-*.mpk "$1/log.jsonl"; do
         why=
         if linked "$file"; then
             why=$link

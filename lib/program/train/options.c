@@ -96,6 +96,9 @@ void train_options_check(const struct trainer_options *options) {
         die_usage("--freeze %" PRId64 " is not a multiple of --accumulate %" PRId64,
                   options->freeze, options->accumulate);
     }
+    if (options->keep_best > 1 && options->validation == NULL) {
+        die_usage("--keep-best %" PRId64 " is by score, and needs --val", options->keep_best);
+    }
     if (options->optimizer.average > 0 && options->validation == NULL) {
         die_usage("--ema keeps averages in best.mpk, and needs --val");
     }
@@ -220,6 +223,15 @@ size_t result_rows(struct trainer_options *options, struct option_row *rows) {
          .target = &options->keep,
          .argument = "dice|wacc",
          .help = "the best by Dice, or by weighted accuracy",
+         .trace = OPTION_RECORDED},
+        {.name = "keep-best",
+         .type = OPTION_INTEGER,
+         .target = &options->keep_best,
+         .argument = "K",
+         .help = "keep the K best in files of their own as well, best-ITERATION.mpk; of equal "
+                 "scores the earlier; 1: best.mpk alone",
+         .minimum = 1,
+         .maximum = MAX_BEST,
          .trace = OPTION_RECORDED},
         {.name = "save-every",
          .type = OPTION_INTEGER,

@@ -14,7 +14,8 @@ size_t optimizer_rows(struct optimizer_options *options, struct option_row *rows
 
 // Refuses what cannot be meant, as wrong usage: settings of an optimiser that is not chosen
 // or of an optional term of weight 0, a loss of no term, settings of another schedule,
-// an average that nothing would keep, and an encoder that would be let go in the middle of a step.
+// an average or best checkpoints that nothing would keep, and an encoder that would be let go in
+// the middle of a step.
 void train_options_check(const struct trainer_options *options);
 
 // Rows of what else is done in an update: clipping, averaging, freezing.

@@ -5,11 +5,13 @@
 #include "train/checkpoint/parameters.h"
 #include "weights/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -85,6 +87,50 @@ static void regular_path(const struct trainer_options *options, const char *name
     }
 }
 
+// The iteration of a file that is called as a kept checkpoint is; 0 where none is.
+static int64_t kept_iteration(const struct trainer_options *options, const char *name) {
+    char path[PATH_MAX];
+    char kept[PATH_MAX];
+    if (strncmp(name, "best-", 5) != 0) {
+        return 0;
+    }
+    const int64_t iteration = strtoll(name + 5, NULL, 10);
+    trainer_path(options, name, path);
+    trainer_kept_path(options, iteration, kept);
+    return strcmp(path, kept) == 0 ? iteration : 0;
+}
+
+// Kept checkpoints that the state does not know, of evaluations that are to come again or of
+// another run, would be too many.
+static void remove_strays(const struct trainer *trainer) {
+    const struct trainer_options *options = trainer->options;
+    char path[PATH_MAX];
+    DIR *folder = opendir(options->folder);
+    if (folder == NULL) {
+        die("%s: %s", options->folder, strerror(errno));
+    }
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        const int64_t iteration = kept_iteration(options, entry->d_name);
+        if (iteration > 0 && !best_list_has(&trainer->state.kept, iteration)) {
+            trainer_path(options, entry->d_name, path);
+            if (unlink(path) != 0) {
+                die("%s: %s", path, strerror(errno));
+            }
+        }
+    }
+    (void)closedir(folder);
+}
+
+// The folder is locked, and has no last.mpk.
+static void start_anew(struct trainer *trainer, const struct start_options *options,
+                       const char *last) {
+    if (options->skipped > 0) {
+        die("--skipped: there is no %s to go on from", last);
+    }
+    start_parameters(trainer, options->init);
+    optimizer_start_average(&trainer->optimizer);
+}
+
 void trainer_start(struct trainer *trainer, const struct start_options *options) {
     char last[PATH_MAX];
     char other[PATH_MAX];
@@ -93,16 +139,15 @@ void trainer_start(struct trainer *trainer, const struct start_options *options)
     regular_path(trainer->options, "log.jsonl", other);
     regular_path(trainer->options, "last.mpk", last);
     const bool left = access(last, F_OK) == 0;
-    if (options->resume && left) {
-        resume(trainer, last, options->skipped);
-        return;
-    }
-    if (left) {
+    if (left && !options->resume) {
         die("%s is there already: --resume goes on with it; else remove it", last);
     }
-    if (options->skipped > 0) {
-        die("--skipped: there is no %s to go on from", last);
+    if (left) {
+        resume(trainer, last, options->skipped);
+    } else {
+        start_anew(trainer, options, last);
     }
-    start_parameters(trainer, options->init);
-    optimizer_start_average(&trainer->optimizer);
+    if (trainer->options->keep_best > 1) {
+        remove_strays(trainer);
+    }
 }

@@ -12,12 +12,14 @@
 #include "train/checkpoint/parameters.h"
 #include "train/step.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DRAW_STEP 17 // the stream constant of random_seed for what is drawn in a step
 
@@ -41,9 +43,14 @@ void trainer_path(const struct trainer_options *options, const char *name, char 
     }
 }
 
-static void save(const struct trainer *trainer, const char *name, bool resumable) {
-    char path[PATH_MAX];
-    trainer_path(trainer->options, name, path);
+void trainer_kept_path(const struct trainer_options *options, int64_t iteration,
+                       char path[PATH_MAX]) {
+    char name[40];
+    (void)snprintf(name, sizeof name, "best-%" PRId64 ".mpk", iteration);
+    trainer_path(options, name, path);
+}
+
+static void save_to(const struct trainer *trainer, const char *path, bool resumable) {
     struct error error;
     struct output *output = output_open_regular(path, OUTPUT_BYTES);
     if (!training_write(output_sink(output), &trainer->optimizer, &trainer->state, resumable,
@@ -51,6 +58,12 @@ static void save(const struct trainer *trainer, const char *name, bool resumable
         die("%s", error.text);
     }
     output_close(output);
+}
+
+static void save(const struct trainer *trainer, const char *name, bool resumable) {
+    char path[PATH_MAX];
+    trainer_path(trainer->options, name, path);
+    save_to(trainer, path, resumable);
 }
 
 // ---- one step
@@ -174,6 +187,26 @@ static void write_log(struct training_run *run) {
     run->since = now;
 }
 
+// Of several best checkpoints: the one that is not among them any more goes before the new one
+// comes, so that there are never more than wanted. A run that is killed in between comes here
+// again.
+static void keep(struct trainer *trainer) {
+    struct training_state *state = &trainer->state;
+    char path[PATH_MAX];
+    int64_t dropped = 0;
+    if (!best_list_add(&state->kept, (struct ranked){state->iteration, state->score}, &dropped)) {
+        return;
+    }
+    if (dropped > 0) {
+        trainer_kept_path(trainer->options, dropped, path);
+        if (unlink(path) != 0 && errno != ENOENT) {
+            die("%s: %s", path, strerror(errno));
+        }
+    }
+    trainer_kept_path(trainer->options, state->iteration, path);
+    save_to(trainer, path, false);
+}
+
 static void check(struct training_run *run) {
     struct trainer *trainer = run->trainer;
     struct training_state *state = &trainer->state;
@@ -198,6 +231,11 @@ static void check(struct training_run *run) {
     if (best) {
         state->best = state->score;
         state->best_iteration = state->iteration;
+    }
+    if (state->kept.limit > 1) {
+        keep(trainer);
+    }
+    if (best) {
         save(trainer, "best.mpk", false);
     }
     train_log_scores(run->log, state, best);

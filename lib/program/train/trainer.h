@@ -20,8 +20,9 @@ struct trainer_options {
     struct loss_options loss;
     struct optimizer_options optimizer;
     const char *keep;       // best by "dice", or by weighted accuracy, "wacc"
+    int64_t keep_best;      // 1: the best alone; else so many, in files of their own
     const char *validation; // a file of samples, or NULL
-    const char *folder;     // where last.mpk and best.mpk go
+    const char *folder;     // where checkpoints go
     const char *log;        // a file of JSON lines
     size_t max_record;
     bool quiet;
@@ -43,6 +44,10 @@ struct trainer {
 
 // The path of a file in the trainer's folder. Ends the program where it is too long.
 void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]);
+
+// The path of the kept checkpoint of an iteration, DIR/best-ITERATION.mpk; likewise.
+void trainer_kept_path(const struct trainer_options *options, int64_t iteration,
+                       char path[PATH_MAX]);
 
 // Trains from state.iteration to the end; samples that the state says are used have been left out
 // of the stream. Saves and returns early on SIGINT and SIGTERM, which must be blocked in all

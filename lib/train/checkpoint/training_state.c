@@ -6,8 +6,10 @@
 #include <inttypes.h>
 
 // The state's members by name, for writing and reading alike.
-enum { TEXTS = 2, INTEGERS = 8, OF_PLATEAU = 2, NUMBERS = 7 };
-enum { MAX_VALUES = TEXTS + INTEGERS + NUMBERS };
+enum { TEXTS = 2, INTEGERS = 8, OF_PLATEAU = 2, NUMBERS = 7, LISTS = 2 };
+enum { MAX_VALUES = TEXTS + INTEGERS + NUMBERS + LISTS };
+static const char kept_iterations[] = "kept";
+static const char kept_scores[] = "kept_scores";
 
 struct members {
     struct {
@@ -45,7 +47,7 @@ static size_t integer_count(const struct training_state *state) {
 }
 
 size_t training_state_values(const struct training_state *state) {
-    return TEXTS + integer_count(state) + NUMBERS;
+    return TEXTS + integer_count(state) + NUMBERS + (state->kept.limit > 1 ? LISTS : 0);
 }
 
 bool training_state_write(struct stream_writer *writer, const struct training_state *state,
@@ -53,6 +55,8 @@ bool training_state_write(struct stream_writer *writer, const struct training_st
     struct training_state copy = *state;
     const struct members members = members_of(&copy);
     struct field fields[MAX_VALUES];
+    struct value iterations[MAX_BEST];
+    struct value scores[MAX_BEST];
     size_t count = 0;
     fields[count++] = (struct field){text_of("network"), value_text(text_of(state->network))};
     fields[count++] = (struct field){text_of("options"), value_text(text_of(state->options))};
@@ -63,6 +67,16 @@ bool training_state_write(struct stream_writer *writer, const struct training_st
     for (size_t i = 0; i < NUMBERS; i++) {
         fields[count++] = (struct field){text_of(members.numbers[i].name),
                                          value_number(*members.numbers[i].value)};
+    }
+    for (size_t i = 0; i < state->kept.count; i++) {
+        iterations[i] = value_integer(state->kept.items[i].iteration);
+        scores[i] = value_number(state->kept.items[i].score);
+    }
+    if (state->kept.limit > 1) {
+        fields[count++] =
+            (struct field){text_of(kept_iterations), value_list(iterations, state->kept.count)};
+        fields[count++] =
+            (struct field){text_of(kept_scores), value_list(scores, state->kept.count)};
     }
     const struct record record = {text_of(CHECKPOINT_STATE), count, fields};
     return stream_add(writer, &record, error);
@@ -131,6 +145,52 @@ static bool read_numbers(const struct record *record, const struct members *memb
     return true;
 }
 
+// Whether the list is one by rank, of iterations that were, and begins with the best.
+static bool check_kept(const struct training_state *state, struct error *error) {
+    const struct best_list *kept = &state->kept;
+    bool good = (kept->count > 0) == (state->best >= 0);
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct ranked here = kept->items[i];
+        const struct ranked before =
+            i > 0 ? kept->items[i - 1] : (struct ranked){here.iteration - 1, state->best};
+        good = good && here.iteration > 0 && here.iteration <= state->iteration &&
+               here.score >= 0 &&
+               (here.score < before.score ||
+                (here.score == before.score && here.iteration > before.iteration));
+    }
+    good = good && (kept->count == 0 || (kept->items[0].score == state->best &&
+                                         kept->items[0].iteration == state->best_iteration));
+    return good || fail(error, "the state's '%s' and '%s' are no list by rank of evaluations",
+                        kept_iterations, kept_scores);
+}
+
+static bool read_kept(const struct record *record, struct training_state *state,
+                      struct error *error) {
+    const struct value *iterations = record_find(record, kept_iterations);
+    const struct value *scores = record_find(record, kept_scores);
+    struct best_list *kept = &state->kept;
+    if (kept->limit <= 1) {
+        return true;
+    }
+    if (iterations == NULL || iterations->type != VALUE_LIST || scores == NULL ||
+        scores->type != VALUE_LIST || iterations->list.count != scores->list.count ||
+        scores->list.count > kept->limit) {
+        return fail(error, "the state lacks '%s' and '%s', lists of one length up to %zu",
+                    kept_iterations, kept_scores, kept->limit);
+    }
+    kept->count = scores->list.count;
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct value *iteration = &iterations->list.items[i];
+        const struct value *score = &scores->list.items[i];
+        if (iteration->type != VALUE_INTEGER || score->type != VALUE_NUMBER) {
+            return fail(error, "the state's '%s' are no integers, or '%s' no numbers",
+                        kept_iterations, kept_scores);
+        }
+        kept->items[i] = (struct ranked){iteration->integer, score->number};
+    }
+    return check_kept(state, error);
+}
+
 bool training_state_read(const struct record *record, const struct training_plan *plan,
                          struct training_state *state, struct error *error) {
     const struct training_state wanted = *state;
@@ -144,5 +204,6 @@ bool training_state_read(const struct record *record, const struct training_plan
             return false;
         }
     }
-    return read_numbers(record, &members, error) && check_state(state, &wanted, plan, error);
+    return read_numbers(record, &members, error) && check_state(state, &wanted, plan, error) &&
+           read_kept(record, state, error);
 }

@@ -3,6 +3,7 @@
 #define PLEURA_TRAIN_CHECKPOINT_TRAINING_STATE_H
 
 #include "stream/writer.h"
+#include "train/checkpoint/best_list.h"
 #include "train/schedule.h"
 
 // Where a run stands. Texts are borrowed.
@@ -20,6 +21,7 @@ struct training_state {
     double dice, dice_empty, dice_lesion, accuracy; // of the last evaluation
     bool has_plateau;
     struct plateau plateau; // where there is one
+    struct best_list kept;  // of which checkpoints are kept, where its limit is above 1
 };
 
 // What a run is going to do, as far as a state must agree with it.
@@ -35,8 +37,8 @@ CHECKED bool training_state_write(struct stream_writer *writer, const struct tra
                                   struct error *error);
 
 // Reads the record into *state, which comes with what it must agree with: options, network, seed,
-// side and has_plateau. Counts must agree with the plan and with each other, rates lie from 0 to
-// 10, scores from 0 to 1 or at -1. Else *error tells the first that does not.
+// side, has_plateau and the limit of `kept`. Counts must agree with the plan and with each other,
+// rates lie from 0 to 10, scores from 0 to 1 or at -1. Else *error tells the first that does not.
 CHECKED bool training_state_read(const struct record *record, const struct training_plan *plan,
                                  struct training_state *state, struct error *error);
 

@@ -75,6 +75,26 @@ END
     done
 }
 
+@test "merge: checkpoints of one network, by parameters; no optimiser's records" {
+    python_with - <<'END'
+import numpy
+from tensor_stream import write
+def checkpoint(name, network, base, shape=(2,), parameter="b.running_var"):
+    write(f"{name}.mpk", "weights", [
+        {"id": "a.weight", "value": numpy.full(shape, base, "f4")}, {"id": parameter, "value": numpy.full(2, 2 * base, "f4")},
+        {"id": "optimizer/a.weight", "mean": numpy.full(shape, 9, "f4")}, {"id": "state", "network": network, "side": 64}])
+checkpoint("one", "unet-x", 1), checkpoint("two", "unet-x", 2), checkpoint("deep", "unet-y", 1)
+checkpoint("wide", "unet-x", 1, (3,)), checkpoint("other", "unet-x", 1, (2,), "c.running_var")
+END
+    merge one.mpk two.mpk -o mean.mpk
+    [ "$(inspect --json mean.mpk | jq -c 'select(has("id")) | [.id, .value.mean // .network]' | paste -s -d ' ')" = \
+        '["a.weight",1.5] ["b.running_var",3] ["state","unet-x"]' ]
+    fails 1 "deep.mpk: is of the network unet-y, and one.mpk of unet-x" merge one.mpk deep.mpk -o no.mpk
+    fails 1 "wide.mpk: a.weight: 'value' is <f4 3, and <f4 2 in one.mpk" merge one.mpk wide.mpk -o no.mpk
+    fails 1 "they are not of one network" merge one.mpk other.mpk -o no.mpk
+    [ ! -e no.mpk ]
+}
+
 @test "merge: one stream passes unchanged" {
     make-probabilities 3 4 >a.mpk
     diff <(values a.mpk) <(merge a.mpk | values -)

@@ -165,6 +165,75 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     [ ! -e "$HERE/odd" ]
 }
 
+kept() { # kept DIR: the kept checkpoints' iterations
+    local file
+    for file in "$1"/best-*.mpk; do file=${file##*/best-} && echo "${file%.mpk}"; done | sort -n | paste -s -d ' '
+}
+
+best_of() { # best_of DIR K: by the log
+    jq -s -r "map(select(.dice)) | sort_by([-.dice, .iteration])[:$2] | map(.iteration) | sort | map(tostring) | join(\" \")" \
+        "$1/log.jsonl"
+}
+
+@test "--keep-best: the K best by the log, bit for bit behind a stop, whose mean merge makes" {
+    goes_on kept --keep-best 3 --eval-every 1
+    [ "$(kept "$HERE/kept")" = "$(best_of "$HERE/kept" 3)" ]
+    [ "$(kept "$HERE/kept.cut")" = "$(kept "$HERE/kept")" ]
+    for file in "$HERE"/kept/best-*.mpk; do cmp "$file" "$HERE/kept.cut/${file##*/}"; done
+    cmp "$HERE/kept/best.mpk" "$HERE/kept/best-$(best_of "$HERE/kept" 1).mpk"
+    merge "$HERE"/kept/best-*.mpk -o "$HERE/mean.mpk"
+    predict-fold -q -m "$HERE/mean.mpk" val.mpk | inspect --check
+    # Nothing else changes, and without it there is best.mpk alone.
+    learn "$HERE/one" --eval-every 1
+    cmp <(numbers "$HERE/one") <(numbers "$HERE/kept")
+    cmp <(values "$HERE/one/last.mpk") <(values "$HERE/kept/last.mpk")
+    [ "$(ls "$HERE/one" | paste -s -d ' ')" = "best.mpk last.mpk log.jsonl" ]
+    fails 2 "--keep-best 2 is by score, and needs --val" train-fold -n bisenet-resnet18 --keep-best 2 "$HERE/none" train.mpk
+    [ ! -e "$HERE/none" ]
+}
+
+@test "--keep-best: wherever a run is killed there are no more than K, and it goes on to the same ones" {
+    not_sanitized "kill-at.so cannot be loaded before AddressSanitizer"
+    keeping() { learn "$1" --keep-best 2 --eval-every 1 --accumulate 1 --rate 1e-2 --warm-up 0 --iterations 4 "${@:2}"; }
+    export PLEURA_KILL_LOG=$HERE/calls
+    kill_at() { # kill_at N DIR [OPTION]...
+        rm -f "$HERE/calls"
+        LD_PRELOAD=$(dirname "$(command -v make-index)")/kill-at.so PLEURA_KILL_AT=$1 keeping "${@:2}"
+    }
+    kill_at 0 "$HERE/whole"
+    # Where the first comes, where one goes for another, and that one comes
+    mapfile -t calls < <(awk '/best-/ { if (++n == 1 || /unlink/ || gone) print NR; gone = /unlink/ }' "$HERE/calls" | head -n 3)
+    for call in "${calls[@]}"; do
+        run kill_at "$call" "$HERE/killed"
+        [ "$status" = 137 ]
+        [ "$(kept "$HERE/killed" | wc -w)" -le 2 ]
+        keeping "$HERE/killed" --resume
+        [ "$(kept "$HERE/killed")" = "$(kept "$HERE/whole")" ]
+        for file in "$HERE"/whole/*.mpk; do cmp "$file" "$HERE/killed/${file##*/}"; done
+        rm -r "$HERE/killed"
+    done
+    # What another run has left there is not counted in.
+    mkdir "$HERE/left"
+    cp "$HERE/whole/best.mpk" "$HERE/left/best-77.mpk"
+    cp "$HERE/whole/best.mpk" "$HERE/left/best-of-all.mpk"
+    keeping "$HERE/left"
+    [ ! -e "$HERE/left/best-77.mpk" ]
+    [ -e "$HERE/left/best-of-all.mpk" ]
+}
+
+@test "a stage that keeps several checkpoints: a fold's model is the mean of their weights, the best first" {
+    options=(--network bisenet-resnet18 --iterations 3 --batch 2 --accumulate 1 --keep-best 2 --eval-every 1)
+    THREADS=2 "$ROOT/pipelines/method/train-fold.sh" 0/2 shards "$HERE/fold-0" 0 "--side 64 --samples 6" "--side 64" "${options[*]}"
+    augment -q shards --fold 0/2 --split val --plain --side 64 >"$HERE/val.mpk"
+    augment -q shards --fold 0/2 --split train --side 64 --samples 6 |
+        train-fold -q "${options[@]}" --threads 2 --val "$HERE/val.mpk" "$HERE/run"
+    mapfile -t kept < <(state "$HERE/run" '.kept[]')
+    [ "${#kept[@]}" = 2 ]
+    merge "$HERE/run/best-${kept[0]}.mpk" "$HERE/run/best-${kept[1]}.mpk" -o "$HERE/mean.mpk"
+    cmp <(values "$HERE/mean.mpk") <(values "$HERE/fold-0.mpk")
+    inspect --json "$HERE/fold-0.mpk" | jq -s -e 'map(select(.id == "state"))[0] | .iteration == .kept[0]'
+}
+
 @test "a share of lesions that slides: a run killed with -9 goes on bit for bit, without the samples that it has used" {
     not_sanitized "what is killed reports nothing"
     sliding() { augment -q shards --side 64 --balance 0.9 --balance-end 0.3 --samples 14 --skip "$1"; }
