@@ -29,8 +29,9 @@ value_id convolution_norm(struct graph *graph, value_id x, const struct convolut
 // max(x, 0), of a convolution without norm. In prediction a part of the convolution.
 value_id convolution_relu(struct graph *graph, value_id x, const struct convolution *layer);
 
-// 3 x 3 maximum, stride 2, padding 1.
+// Maximum of 3 x 3 with padding 1, and of 2 x 2 without; both with a stride of 2.
 value_id max_pool(struct graph *graph, value_id x);
+value_id max_pool_2(struct graph *graph, value_id x);
 
 // Bilinear, half-pixel centres, edges repeated, to height x width.
 value_id upsample(struct graph *graph, value_id x, size_t height, size_t width);

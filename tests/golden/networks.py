@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes figures of networks with encoders of torchvision, of segmentation_models_pytorch's Unet, and of both with group
+"""Makes figures of networks with encoders of torchvision, of segmentation_models_pytorch's Unet, of AlbuNet, and of these with group
 normalisation in place of batch normalisation.
 
 usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; without any all of CASES)
@@ -35,6 +35,7 @@ CASES = {
     "smp-unet-resnet18": ((64, 96, 96, 128), ("eval",)),
     "smp-unet-resnet50": ((64, 96, 96, 128), ("train",)),
     "smp-unet-scse-resnet18": ((64, 64, 96, 96), ("train",)),
+    "albunet-resnet34": ((64, 128, 96, 160), ("eval", "train")),
     "unet-resnet34-gn": ((192, 192, 256, 256), ("eval",)),
     "bisenet-resnet18-gn": ((64, 96, 96, 128), ("train",)),
 }
@@ -92,6 +93,55 @@ def of_torchvision(name):
     return Encoder
 
 
+class Widened(nn.Module):
+    """A 3 x 3 with bias, ReLU."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    def forward(self, x):
+        return torch.relu(self.conv(x))
+
+
+class Doubled(nn.Module):
+    """Bilinear up-sampling, two 3 x 3 (block.1, block.2)."""
+
+    def __init__(self, inputs, middle, outputs):
+        super().__init__()
+        self.block = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+                                   Widened(inputs, middle), Widened(middle, outputs))
+
+    def forward(self, x):
+        return self.block(x)
+
+
+class AlbuNet(nn.Module):
+    """The first place's network, by its names and widths: one logit a pixel."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+        self.encoder = encoder
+        self.encoder.maxpool = self.pool
+        _, at4, at8, at16, at32 = encoder.widths
+        self.center = Doubled(at32, 512, 256)
+        self.dec5 = Doubled(at32 + 256, 512, 256)
+        self.dec4 = Doubled(at16 + 256, 512, 256)
+        self.dec3 = Doubled(at8 + 256, 256, 64)
+        self.dec2 = Doubled(at4 + 64, 128, 128)
+        self.dec1 = Doubled(128, 128, 32)
+        self.dec0 = Widened(32, 32)
+        self.final = nn.Conv2d(32, 1, 1)
+
+    def forward(self, x):
+        _, at4, at8, at16, at32 = self.encoder(x)
+        y = self.center(self.pool(at32))
+        for level, skip in (("dec5", at32), ("dec4", at16), ("dec3", at8), ("dec2", at4)):
+            y = getattr(self, level)(torch.cat([y, skip], 1))
+        return self.final(self.dec0(self.dec1(y)))
+
+
 def by_groups(module):
     """The module with each BatchNorm2d a GroupNorm of 32 groups, or of as many as divide both 32 and the channels."""
     for name, part in module.named_children():
@@ -108,13 +158,15 @@ def build(name):
     decoder, encoder = name.rsplit("-", 1)
     if decoder.startswith("smp-unet"):
         return smp.Unet(encoder, encoder_weights=None, decoder_attention_type=decoder[9:] or None)
+    if decoder == "albunet":
+        return AlbuNet(of_torchvision(encoder)())
     classes = {"unet": networks.UNet, "bisenet": networks.BiSeNet}
     return classes[decoder](dropout=0, encoder=of_torchvision(encoder))
 
 
 def heads_of(network, x):
     """The heads' logits, the main one first, and the global one (None: the network has none)."""
-    if isinstance(network, smp.Unet):
+    if isinstance(network, (smp.Unet, AlbuNet)):
         return [network(x)], None
     batch_statistics = network.training
     network.training = True  # all heads; the layers' own modes are kept

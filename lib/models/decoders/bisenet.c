@@ -31,7 +31,7 @@ void decoder_bisenet(struct graph *graph, value_id x, encoder *encode,
     s = cbr(graph, s, "spatial_path.cbr2", 64, 3, 2);
     s = cbr(graph, s, "spatial_path.cbr3", 128, 3, 2);
 
-    const struct feature_maps f = encode(graph, x, "context_path.backbone");
+    const struct feature_maps f = encode(graph, x, "context_path.backbone", max_pool);
     const value_id g = cbr(graph, global_pool(graph, f.at32), "context_path.cbr_gap", 128, 1, 1);
     const value_id c32 = refine(graph, f.at32, "32x", g);
     const value_id c16 = refine(graph, f.at16, "16x", upsample_to(graph, c32, f.at16));

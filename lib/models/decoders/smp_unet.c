@@ -46,7 +46,7 @@ static void build(struct graph *graph, value_id x, encoder *encode,
                                      .stride = 1,
                                      .pad = 1,
                                      .bias = true};
-    const struct feature_maps f = encode(graph, x, "encoder");
+    const struct feature_maps f = encode(graph, x, "encoder", max_pool);
     const value_id skips[] = {f.at16, f.at8, f.at4, f.at2, NO_VALUE};
     value_id y = f.at32;
     for (size_t level = 0; level < 5; level++) {

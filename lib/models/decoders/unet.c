@@ -18,7 +18,7 @@ static value_id join(struct graph *graph, value_id skip, value_id below, const c
 void decoder_unet(struct graph *graph, value_id x, encoder *encode,
                   const struct model_options *options) {
     const double dropout = options->dropout;
-    const struct feature_maps f = encode(graph, x, "backbone");
+    const struct feature_maps f = encode(graph, x, "backbone", max_pool);
     const value_id p = cbr(graph, pyramid_pool(graph, f.at32), "c3br_ppm", 128, 3, 1);
     const value_id any = head(graph, global_pool(graph, p), "aux_cls_gap", 32, 1, dropout);
 

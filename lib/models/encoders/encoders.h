@@ -9,8 +9,11 @@ struct feature_maps {
     value_id at2, at4, at8, at16, at32;
 };
 
-// Builds the encoder on x, the normalised images; its parameters' names begin with `name`.
-typedef struct feature_maps encoder(struct graph *graph, value_id x, const char *name);
+// Builds the encoder on x, the normalised images; its parameters' names begin with `name`. `pool`
+// is what halves the map at 1/2 in encoders that do so without parameters.
+typedef value_id pooling(struct graph *graph, value_id x);
+typedef struct feature_maps encoder(struct graph *graph, value_id x, const char *name,
+                                    pooling *pool);
 
 #define ENCODER(name) encoder encoder_##name;
 #include "models/encoders/encoders.def"

@@ -49,11 +49,11 @@ typedef value_id block_builder(struct graph *graph, value_id x, const char *pref
                                size_t stride);
 
 // `blocks`: of each of the four stages.
-static struct feature_maps resnet(struct graph *graph, value_id x, const char *name,
+static struct feature_maps resnet(struct graph *graph, value_id x, const char *name, pooling *pool,
                                   block_builder *build, const size_t *blocks) {
     value_id maps[4];
     const value_id at2 = layer(graph, x, name, "conv1", "bn1", 64, 7, 2, NO_VALUE, true);
-    value_id y = max_pool(graph, at2);
+    value_id y = pool(graph, at2);
     for (size_t stage = 0; stage < 4; stage++) {
         for (size_t block = 0; block < blocks[stage]; block++) {
             const struct layer_name prefix = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
@@ -64,14 +64,17 @@ static struct feature_maps resnet(struct graph *graph, value_id x, const char *n
     return (struct feature_maps){at2, maps[0], maps[1], maps[2], maps[3]};
 }
 
-struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name) {
-    return resnet(graph, x, name, basic_block, (const size_t[]){2, 2, 2, 2});
+struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name,
+                                     pooling *pool) {
+    return resnet(graph, x, name, pool, basic_block, (const size_t[]){2, 2, 2, 2});
 }
 
-struct feature_maps encoder_resnet34(struct graph *graph, value_id x, const char *name) {
-    return resnet(graph, x, name, basic_block, (const size_t[]){3, 4, 6, 3});
+struct feature_maps encoder_resnet34(struct graph *graph, value_id x, const char *name,
+                                     pooling *pool) {
+    return resnet(graph, x, name, pool, basic_block, (const size_t[]){3, 4, 6, 3});
 }
 
-struct feature_maps encoder_resnet50(struct graph *graph, value_id x, const char *name) {
-    return resnet(graph, x, name, bottleneck, (const size_t[]){3, 4, 6, 3});
+struct feature_maps encoder_resnet50(struct graph *graph, value_id x, const char *name,
+                                     pooling *pool) {
+    return resnet(graph, x, name, pool, bottleneck, (const size_t[]){3, 4, 6, 3});
 }

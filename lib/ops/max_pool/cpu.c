@@ -1,9 +1,10 @@
-// max_pool on the CPU. Saved: which of the nine each maximum came from, so that backward can
-// gather: every input pixel asks the windows over it, and no two threads write to one place.
+// max_pool on the CPU. Saved: which of the window's pixels each maximum came from, so that backward
+// can gather: every input pixel asks the windows over it, and no two threads write to one place.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
+#include "ops/max_pool/max_pool.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -11,17 +12,23 @@
 
 struct state {
     struct shape in, out;
+    size_t window, pad;
     enum precision precision;
     int threads;
 };
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct max_pool_attributes *attributes = plan->node->attributes;
     const struct shape in = plan_input_shape(plan, 0);
     struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
     if (state == NULL) {
         return false;
     }
-    *state = (struct state){in, plan_output_shape(plan), plan->backend->precision,
+    *state = (struct state){in,
+                            plan_output_shape(plan),
+                            attributes->window,
+                            attributes->pad,
+                            plan->backend->precision,
                             plan->backend->threads};
     plan->saved = shape_count(state->out);
     plan->state = state;
@@ -46,9 +53,10 @@ static void pool_pixel(const struct state *state, const struct call *call, size_
         maximum[c] = -INFINITY;
         from[c] = 0;
     }
-    for (size_t k = 0; k < 9; k++) { // unsigned arithmetic wraps above the image, too
-        const size_t iy = 2 * y + k / 3 - 1;
-        const size_t ix = 2 * column + k % 3 - 1;
+    const size_t window = state->window;
+    for (size_t k = 0; k < window * window; k++) { // unsigned arithmetic wraps above the image, too
+        const size_t iy = 2 * y + k / window - state->pad;
+        const size_t ix = 2 * column + k % window - state->pad;
         if (iy < in.h && ix < in.w) {
             const size_t offset = ((image * in.h + iy) * in.w + ix) * in.c;
             keep_greater(cpu_read(state->precision, call->in[0], offset, in.c, temporary), in.c,
@@ -87,11 +95,12 @@ static void gather(const struct state *state, const struct call *call, size_t ro
     const size_t image = row / state->in.h;
     const size_t y = row % state->in.h;
     float temporary[CPU_BLOCK];
-    for (size_t oy = y / 2; oy <= (y + 1) / 2; oy++) {
-        for (size_t ox = x / 2; ox <= (x + 1) / 2; ox++) {
+    const size_t pad = state->pad;
+    for (size_t oy = max_pool_first(y); oy <= max_pool_last(y, pad); oy++) {
+        for (size_t ox = max_pool_first(x); ox <= max_pool_last(x, pad); ox++) {
             if (oy < out.h && ox < out.w) {
                 const size_t offset = ((image * out.h + oy) * out.w + ox) * out.c;
-                const size_t index = (y + 1 - 2 * oy) * 3 + (x + 1 - 2 * ox);
+                const size_t index = (y + pad - 2 * oy) * state->window + (x + pad - 2 * ox);
                 add_where(cpu_read(state->precision, call->out_gradient, offset, out.c, temporary),
                           (const uint8_t *)call->saved + offset, (uint8_t)index, out.c, dx);
             }

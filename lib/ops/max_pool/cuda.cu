@@ -1,23 +1,33 @@
-// max_pool by CUDA: a thread makes a pack of one pixel. Saved: which of the nine each maximum came
-// from, so that backward can gather.
+// max_pool by CUDA: a thread makes a pack of one pixel. Saved: which of the window's pixels each
+// maximum came from, so that backward can gather.
 #include "ops/cuda_pixels.h"
+
+extern "C" {
+#include "ops/max_pool/max_pool.h"
+}
 
 namespace {
 
 struct state {
     struct backend *backend;
     struct shape in, out;
+    size_t window, pad;
 };
 
 bool plan(struct kernel_plan *plan, struct error *error) {
+    const struct max_pool_attributes *attributes =
+        (const struct max_pool_attributes *)plan->node->attributes;
     plan->saved = shape_count(plan_output_shape(plan));
-    return keep_state<state>(
-        plan, {plan->backend, plan_input_shape(plan, 0), plan_output_shape(plan)}, error);
+    return keep_state<state>(plan,
+                             {plan->backend, plan_input_shape(plan, 0), plan_output_shape(plan),
+                              attributes->window, attributes->pad},
+                             error);
 }
 
 template <typename T>
 struct maps {
     struct shape in, out;
+    size_t window, pad;
     const T *x, *dy;
     T *result;
     uint8_t *from;
@@ -36,9 +46,9 @@ __global__ void max_pool_forward(const maps<T> args) {
         maximum[i] = -INFINITY;
         from.values[i] = 0;
     }
-    for (size_t k = 0; k < 9; k++) { // unsigned arithmetic wraps above the image, too
-        const size_t y = 2 * place.y + k / 3 - 1;
-        const size_t x = 2 * place.x + k % 3 - 1;
+    for (size_t k = 0; k < args.window * args.window; k++) { // unsigned arithmetic wraps above the
+        const size_t y = 2 * place.y + k / args.window - args.pad; // image, too
+        const size_t x = 2 * place.x + k % args.window - args.pad;
         if (y < args.in.h && x < args.in.w) {
             float here[N];
             read_pack(args.x + index_at(args.in, place, y, x), here);
@@ -64,13 +74,14 @@ __global__ void max_pool_backward(const maps<T> args) {
     if (args.add) {
         read_pack(args.result + to, sum);
     }
-    for (size_t oy = place.y / 2; oy <= (place.y + 1) / 2; oy++) { // the windows over the pixel
-        for (size_t ox = place.x / 2; ox <= (place.x + 1) / 2; ox++) {
+    for (size_t oy = max_pool_first(place.y); oy <= max_pool_last(place.y, args.pad); oy++) {
+        for (size_t ox = max_pool_first(place.x); ox <= max_pool_last(place.x, args.pad); ox++) {
             if (oy >= args.out.h || ox >= args.out.w) {
                 continue;
             }
             const size_t here = index_at(args.out, place, oy, ox);
-            const uint8_t index = (uint8_t)((place.y + 1 - 2 * oy) * 3 + (place.x + 1 - 2 * ox));
+            const uint8_t index = (uint8_t)((place.y + args.pad - 2 * oy) * args.window +
+                                            (place.x + args.pad - 2 * ox));
             const pack<uint8_t, N> from = *(const pack<uint8_t, N> *)(args.from + here);
             float dy[N];
             read_pack(args.dy + here, dy);
@@ -82,12 +93,24 @@ __global__ void max_pool_backward(const maps<T> args) {
     write_pack(sum, args.result + to);
 }
 
+template <typename T>
+maps<T> maps_of(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    maps<T> args = {};
+    args.in = state->in;
+    args.out = state->out;
+    args.window = state->window;
+    args.pad = state->pad;
+    args.from = (uint8_t *)call->saved;
+    return args;
+}
+
 template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const maps<T> args = {state->in, state->out,     (const T *)call->in[0],
-                          NULL,      (T *)call->out, (uint8_t *)call->saved,
-                          false};
+    maps<T> args = maps_of<T>(call);
+    args.x = (const T *)call->in[0];
+    args.result = (T *)call->out;
     launch(state->backend, max_pool_forward<T, N>, blocks_for(shape_count(state->out) / N), THREADS,
            args);
 }
@@ -95,13 +118,10 @@ void run_forward(const struct call *call) {
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const maps<T> args = {state->in,
-                          state->out,
-                          NULL,
-                          (const T *)call->out_gradient,
-                          (T *)call->in_gradient[0],
-                          (uint8_t *)call->saved,
-                          call->add[0]};
+    maps<T> args = maps_of<T>(call);
+    args.dy = (const T *)call->out_gradient;
+    args.result = (T *)call->in_gradient[0];
+    args.add = call->add[0];
     launch(state->backend, max_pool_backward<T, N>, blocks_for(shape_count(state->in) / N), THREADS,
            args);
 }

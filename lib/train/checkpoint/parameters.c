@@ -78,11 +78,17 @@ static bool ends_with(const char *text, const char *end) {
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
+// AlbuNet holds its encoder's layers a second time, as conv1.0, conv1.1 and conv2.0 to conv5.2.
+static bool is_alias_in_albunet(const char *name) {
+    return strncmp(name, "conv", 4) == 0 && name[4] >= '1' && name[4] <= '5' && name[5] == '.' &&
+           name[6] >= '0' && name[6] <= '9';
+}
+
 static bool of_no_use(const char *name) {
     return ends_with(name, "num_batches_tracked") || strcmp(name, "n_averaged") == 0 ||
            strstr(name, "pam.key_conv.") != NULL || strncmp(name, "fc.", 3) == 0 ||
-           strstr(name, "backbone.fc.") != NULL ||
-           strstr(name, "decoder.blocks.4.attention1.") != NULL;
+           strstr(name, "backbone.fc.") != NULL || strncmp(name, "encoder.fc.", 11) == 0 ||
+           is_alias_in_albunet(name) || strstr(name, "decoder.blocks.4.attention1.") != NULL;
 }
 
 // PyTorch keeps single numbers with or without a side of 1.

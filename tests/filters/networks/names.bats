@@ -35,3 +35,10 @@ setup() {
         train-fold --network smp-unet-resnet18 --lambda-cls 0.1 --batch 2 none train.mpk
     [ ! -e none ]
 }
+
+@test "sides that a network does not take are refused with those that it takes" {
+    fails 1 "sides of 96 x 96: this network takes multiples of 64" cost --side 96 albunet-resnet18
+    fails 1 "sides of 96 x 96: this network takes multiples of 32 from 192" cost --side 96 unet-resnet18
+    fails 1 "multiples of 64" train-fold --network albunet-resnet18 --batch 2 none <(augment shards --side 96 --samples 2)
+    [ ! -e none ]
+}

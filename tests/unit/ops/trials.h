@@ -181,6 +181,7 @@ static const struct {
     {"group_norm", try_group_norm, 1, false},
     {"group_norm and ReLU", try_group_norm_relu, 1, false},
     {"group_norm, residual, ReLU", try_group_norm_residual, 1, false},
+    {"max_pool_2", max_pool_2, 2, false},
 };
 
 #define TRIED (sizeof tried / sizeof *tried)

@@ -188,8 +188,9 @@ static void tables_that_fit(void **state) {
     struct weight_table table = table_of(fixture.graph, "", "");
     check_text(&fixture, &table, TAKE_ALL, "");
     // What is known to be of no use; a single number with more sides.
-    static const char *const useless[] = {"n.num_batches_tracked", "n_averaged", "fc.weight",
-                                          "pam.key_conv.weight", "backbone.fc.bias"};
+    static const char *const useless[] = {
+        "n.num_batches_tracked", "n_averaged",      "fc.weight",      "pam.key_conv.weight",
+        "backbone.fc.bias",      "encoder.fc.bias", "conv1.0.weight", "conv5.2.bn1.weight"};
     table = table_of(fixture.graph, "", "l.bias");
     for (size_t i = 0; i < sizeof useless / sizeof *useless; i++) {
         add_weight(&table, useless[i], 1, &side, 0);

@@ -1,0 +1,23 @@
+// Maximum pooling with a stride of 2, for its kernels.
+#ifndef PLEURA_OPS_MAX_POOL_MAX_POOL_H
+#define PLEURA_OPS_MAX_POOL_MAX_POOL_H
+
+#include "core/device.h"
+
+#include <stddef.h>
+
+struct max_pool_attributes {
+    size_t window, pad;
+};
+
+// The windows over row (column) `at` of the input are first to last, as far as there are so many;
+// it is row (column) at + pad - 2 * first of the first one.
+ON_DEVICE static inline size_t max_pool_first(size_t at) {
+    return at / 2;
+}
+
+ON_DEVICE static inline size_t max_pool_last(size_t at, size_t pad) {
+    return (at + pad) / 2;
+}
+
+#endif
