@@ -49,7 +49,7 @@ method: programs
 else
 
 # It has all settings, and which stages there are: TRAINING, TESTING, VALIDATING, SUBMISSIONS; SEGMENTING, merges that say
-# where lesions are; NEEDED and NEEDED_VALIDATING, what submissions are made of.
+# where lesions are; MIXED, merges of several stages; NEEDED and NEEDED_VALIDATING, what submissions are made of.
 include $(SETTLED)/config.mk
 # `make -n` shows the stages all the same.
 ifneq ($(notes.missing),)

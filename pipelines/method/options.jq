@@ -28,7 +28,7 @@ def synth: [
 (.notes | line("notes.data"; .data), line("notes.init"; .init), line("notes.missing"; .missing | join("; "))),
 (line("TRAINING"; training | words), line("TESTING"; testing | words),
   line("VALIDATING"; testing | map(validator) | words), line("SUBMISSIONS"; submissions | words),
-  line("SEGMENTING"; segmenting | words), line("NEEDED"; needed_training | words),
+  line("SEGMENTING"; segmenting | words), line("MIXED"; mixed | words), line("NEEDED"; needed_training | words),
   line("CALIBRATED"; calibrated | words), line("NEEDED_VALIDATING"; needed_testing | map(validator) | words)),
 (del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
   | line("\($stage).\(.key)"; .value | if $stage | test("^(merge-|submission)") then [.] | words else quoted end)),

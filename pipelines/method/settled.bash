@@ -115,7 +115,9 @@ outputs() { # below WORK, all that recipes make, there or not, but for folds and
         for segment in $(stages_of merge-); do printf '%s\n' "rule-${merge#merge-}+${segment#merge-}".{mpk,json}; done
         for submission in $(stages_of submission); do echo "$merge${submission#submission}.csv"; done
     done
-    for stage in $(stages_of test- | sed 's/^test-/validate-/'); do printf '%s\n' {,score-}"$stage".csv "score-$stage.json"; done
+    for stage in $(stages_of test- | sed 's/^test-/validate-/') $(stages_of merge- | sed 's/^/validation-/'); do
+        printf '%s\n' {,score-}"$stage".csv {score,curves}-"$stage.json"
+    done
 }
 
 products() { # of WORK: all that recipes have made, but for marks
@@ -160,14 +162,17 @@ record() { # record PRODUCT DIGEST
 }
 
 made_with() { # made_with PRODUCT: it and what its recipe makes besides, but for folds
+    local name
     echo "$1"
     case ${1#"$WORK"/} in
     train/index.mpk | test/index.mpk) echo "${1%/*}-left-out.csv" ;;
     *-left-out.csv) echo "${1%-left-out.csv}/index.mpk" ;;
-    score-*.json) echo "${1%.json}.csv" ;;
+    score-* | curves-*)
+        name=${1##*/} name=${name#*-} name=${name%.*}
+        printf '%s\n' "$WORK"/{score,curves}-"$name".json "$WORK/score-$name.csv" | grep -vxF "$1"
+        ;;
     rule-*.mpk) echo "${1%.mpk}.json" ;;
     rule-*.json) echo "${1%.json}.mpk" ;;
-    score-*.csv) echo "${1%.csv}.json" ;;
     esac
 }
 

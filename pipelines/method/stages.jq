@@ -16,6 +16,7 @@ def deciding: . as $config | merges | members([$config | .[submissions[]].decide
 def segmenting: . as $config | merges | members([$config | .[submissions[]].segment]);
 def needed_merges: . as $config | merges | members($config | deciding + segmenting);
 def needed_testing: . as $config | testing | members([$config | .[needed_merges[]].stages[]]);
+def mixed: . as $config | needed_merges | map(select($config[.].stages | length > 1));
 def trainer: "train-" + .[5:];
 def validator: "validate-" + .[5:];
 def first_merge($stage): [needed_merges[] as $merge | select(.[$merge].stages | index($stage)) | $merge][0];
@@ -32,6 +33,16 @@ def with_rule: . as $config | submissions | map(select(. as $name | $config | ru
 def masks($submission): .[$submission].segment + if ruled($submission) then $submission | ending else "" end;
 def calibrated: . as $config | submissions
   | map(select([$config[$config[.].decide].stages[] | $config[trainer].folds] | unique | length == 1));
+
+# What is scored of images that the models have not seen, by the names of its files: submissions with a ratio; and probabilities, of
+# merges of several stages, and of stages. A merge of one stage is that stage.
+def unseen_submissions: submissions - with_rule | map("validation-" + .);
+def unseen_probabilities: (mixed | map("validation-" + .)) + (needed_testing | map(validator));
+# The same of one merge
+def unseen($merge): .[$merge].stages | if length > 1 then "validation-" + $merge else .[0] | validator end;
+# The rule that is learned for a submission, and all of them
+def rule($submission): .[$submission] | "rule-\(.decide[6:])+\(.segment[6:])";
+def rules: . as $config | calibrated | map(. as $name | $config | rule($name)) | unique;
 
 # For `make help`
 def help: . as $config | "", "stages of config.json:", "  " + (training, testing | join(" ")),

@@ -25,17 +25,19 @@ def ticks($high; $count):
   | [range(0; $high / $step + 1e-6) * $step | rounded(9)];
 def tick_text: if . >= 1000 then grouped else tostring end;
 
-# A chart: {width, height, top?, strip?, x: {high, label, ticks}, y: {high, label, ticks, scale?, unit?}}. Both axes start
-# at 0; `top` is the space above the plot, `strip` the space between the x axis and its figures.
+# A chart: {width, height, top?, strip?, x, y}, the axes {high, label, ticks, scale?, unit?}. Both axes start at 0; `top` is the
+# space above the plot, `strip` the space between the x axis and its figures.
 def margin: {left: 58, right: 16, top: (.top // 28), bottom: (48 + (.strip // 0))};
 def plot_width: .width - margin.left - margin.right;
 def plot_height: .height - margin.top - margin.bottom;
-def at_x($chart; $value): ($chart | margin.left) + $value / $chart.x.high * ($chart | plot_width) | rounded(1);
 # Areas are drawn by their square roots, so that small ones can be told apart.
-def scaled($chart): if $chart.y.scale == "root" then sqrt else . end;
+def along($axis; $value): if $axis.scale == "root" then $value / $axis.high | sqrt else $value / $axis.high end;
+def at_x($chart; $value): ($chart | margin.left) + along($chart.x; $value) * ($chart | plot_width) | rounded(1);
 def at_y($chart; $value):
-  $chart.height - ($chart | margin.bottom) - ($value | scaled($chart)) / ($chart.y.high | scaled($chart)) * ($chart | plot_height)
-  | rounded(1);
+  $chart.height - ($chart | margin.bottom) - along($chart.y; $value) * ($chart | plot_height) | rounded(1);
+# Round figures over 0..$high on such a scale, no two closer than a share of it
+def root_ticks($high; $apart): reduce (0, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 75, 100) as $tick ([];
+  if $tick <= $high and (length == 0 or (($tick | sqrt) - (last | sqrt)) / ($high | sqrt) > $apart) then . + [$tick] else . end);
 
 def axes:
   . as $chart | at_x(.; 0) as $left | at_x(.; .x.high) as $right | at_y(.; 0) as $base | ($base + (.strip // 0)) as $foot
@@ -45,7 +47,7 @@ def axes:
         + "\(tick_text + ($chart.y.unit // ""))</text>") | add)
     + (.x.ticks | map(at_x($chart; .) as $x
       | "<line class=\"axis\" x1=\"\($x)\" x2=\"\($x)\" y1=\"\($foot)\" y2=\"\($foot + 5)\"/>"
-        + "<text class=\"tick\" x=\"\($x)\" y=\"\($foot + 9)\" dy=\".8em\" text-anchor=\"middle\">\(tick_text)</text>") | add)
+        + "<text class=\"tick\" x=\"\($x)\" y=\"\($foot + 9)\" dy=\".8em\" text-anchor=\"middle\">\(tick_text + ($chart.x.unit // ""))</text>") | add)
     + "<line class=\"axis\" x1=\"\($left)\" x2=\"\($right)\" y1=\"\($base)\" y2=\"\($base)\"/>"
     + "<text class=\"name\" x=\"0\" y=\"14\">\(.y.label | @html)</text>"
     + "<text class=\"name\" x=\"\($right)\" y=\"\(.height - 3)\" text-anchor=\"end\">\(.x.label | @html)</text>";

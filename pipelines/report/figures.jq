@@ -17,6 +17,9 @@ def csv_split($after):
 def cases: [csv_rows | csv_split(4)] | .[1:]
   | map({id, dice: (.fields[0] | tonumber), truth: (.fields[1] | tonumber), prediction: (.fields[2] | tonumber)});
 
+# The same -> those with a lesion: its share of the image, by the images' numbers of pixels, and the Dice
+def lesions($pixels): map(select(.truth > 0) | {share: (.truth / $pixels[.id]), dice});
+
 # The rows of a submission whose ids are keys of $chosen, below its first line.
 def rows_of($chosen): foreach csv_rows as $row (-1; . + 1;
   if . == 0 or ($row | csv_split(1).id | in($chosen)) then $row else empty end);

@@ -1,6 +1,8 @@
 # report.jq: what report.sh gathered -> the page. Whatever comes from files goes through @html.
 include "charts";
+include "page";
 include "survey";
+include "validation";
 include "stages";
 
 $config[0] as $config | $train[0] as $train | $test[0] as $test | $rankings[0] as $rankings | $cases[0] as $cases
@@ -9,18 +11,7 @@ $config[0] as $config | $train[0] as $train | $test[0] as $test | $rankings[0] a
 | ($config | submissions) as $submissions | $submissions[0] as $shown
 | ($cases | map({(.id): .}) | add // {}) as $case
 
-| def number($n): "<td class=\"number\">\($n | @html)</td>";
-def text_cell: "<td>\(tostring | @html)</td>";
-# A column whose name starts with '#' holds numbers.
-def heads($names): "<tr>" + ($names | map(if startswith("#") then "<th class=\"number\">\(.[1:] | @html)</th>"
-  else "<th>\(@html)</th>" end) | add) + "</tr>";
-def table($heads; $rows):
-  "<div class=\"scroll\"><table><thead>\(heads($heads))</thead><tbody>\($rows | add // "")</tbody></table></div>";
-def section($name; $title; $intro; $body):
-  "<section id=\"\($name)\"><h2>\($title | @html)</h2>"
-  + (if $intro == "" then "" else "<p class=\"intro\">\($intro | @html)</p>" end) + "\($body)</section>";
-def legend: "<ul class=\"legend\">" + (map("<li><i class=\"\(.class)\"></i>\(.text | @html)</li>") | add) + "</ul>";
-def stages: $config | needed_training;
+| def stages: $config | needed_training;
 # submission1 -> "submission 1"
 def spaced: "submission " + (ending | ltrimstr("-"));
 
@@ -38,7 +29,6 @@ def header:
 # ---- tiles
 def tile($name; $value; $body):
   "<div class=\"tile\"><h3>\($name | @html)</h3><p class=\"value\">\($value | @html)</p>\($body)</div>";
-def note($text): "<p class=\"note\">\($text | @html)</p>";
 def bar($class; $name; $value):
   "<div class=\"bar \($class)\"><span>\($name | @html)</span><b><i style=\"width:\($value * 100 | rounded(1))%\"></i></b>"
   + "<span class=\"number\">\($value | fixed(3))</span></div>";
@@ -144,15 +134,57 @@ def score_rows: $scores[] | . as $s
 def score_table: section("scores"; "Scores";
   "Over all test images. Two empty masks count 1, one empty mask counts 0; “all empty” answers that no image shows a lesion.";
   table(["", "#Dice", "#95 % interval", "#Dice of empty", "#Dice of lesions", "#accuracy",
-      "#accuracy of empty", "#accuracy of lesions", "#mean IoU"]; [score_rows]));
+      "#accuracy of empty", "#accuracy of lesions", "#mean IoU"]; [score_rows])
+  + if ($sizes[0] // []) == [] then "" else "<div class=\"pair\">" + ($sizes[0] | sizes("Size of lesions and Dice"; $shown | spaced)) + "</div>" end);
+
+# ---- images that the models have not seen
+# validation-merge-seg -> "merge-seg", validate-cls-bisenet -> "cls-bisenet (merge-cls)": merges of one stage are that stage
+def unseen_label: . as $name
+  | if startswith("validation-submission") then ltrimstr("validation-") | spaced
+    elif startswith("validation-") then ltrimstr("validation-")
+    else ([$config | needed_merges[] as $merge | select(unseen($merge) == $name) | $merge] | join(", ")) as $merges
+      | ltrimstr("validate-") + if $merges == "" then "" else " (\($merges))" end end;
+def unseen_series: [$probabilities[] | select(.curves)] | to_entries
+  | map(.key as $i | .value | . + {label: (.name | unseen_label),
+      class: ("c\($i % 10)" + (if .name | startswith("validation-") then " mean" else "" end) + if $i >= 10 then " more" else "" end)});
+def unseen_rows:
+  def row($heading): "<tr><th>\($heading | @html)</th>" + number(.dice | fixed(4))
+    + number("\(.dice_low | fixed(4)) – \(.dice_high | fixed(4))")
+    + ([.dice_empty, .dice_lesion, .roc_area, .average_precision, .froc, .brier, .calibration_error]
+       | map(number(fixed(4))) | add) + "</tr>";
+  ($unseen[], $probabilities[] | .name as $name | .scores | row($name | unseen_label)),
+  ($rules[] | select(.dice) | row("\(.name), nested"));
+def unseen_section: unseen_series as $series
+  | if $unseen + $probabilities == [] then empty else section("validation"; "Images that the models have not seen";
+      "Each training image is predicted by the one model of each stage that has not seen it. Stages and merges are scored without "
+      + "a decision: every image keeps its outlines.";
+      table(["", "#Dice", "#95 % interval", "#Dice of empty", "#Dice of lesions", "#area under ROC", "#average precision", "#FROC",
+          "#Brier score", "#calibration error"]; [unseen_rows])
+      + "<div class=\"pair\">" + (if $series == [] then "" else roc($series) + froc($series) + reliability($series) end)
+      + ($sizes_unseen[0] | if (.lesions // []) == [] then "" else .name as $name
+          | .lesions | sizes("Size of lesions and Dice"; $name | unseen_label) end) + "</div>") end;
+def rule_sections: $rules[] | . as $rule
+  | section(if $rules | length > 1 then .name else "rules" end; "Rules tried" + if $rules | length > 1 then ": \(.name)" else "" end;
+      "Learned from \(.images | grouped) images that the models have not seen: an image is kept where more pixels than the limit have a "
+      + "probability above “decide”; its mask is what lies above “mask”. The best of the \(.grid | length | grouped) rules of the grid: \(
+        .rule | rule_text), Dice \(.rule.dice | fixed(4))"
+      + if .dice then "; chosen on the other folds: \(interval(.; "dice"; 4))." else "." end;
+      "<div class=\"pair\">\(heat)<div>" + table(["mask", "best rule with it", "#Dice"]; mask_rows)
+      + (if .folds then table(["fold", "rule that the others chose", "#its Dice"]; [.folds | to_entries[] | "<tr>" + (.key | text_cell)
+          + (.value | rule_text | text_cell) + number(.value.dice | fixed(4)) + "</tr>"]) else "" end) + "</div></div>");
+# What has not been made
+def absent: ($config | unseen_submissions + unseen_probabilities - [($unseen, $probabilities)[] | .name] | map(unseen_label)) as $scores
+  | ($config | rules - [$rules[].name]) as $tried
+  | (if $scores == [] then empty else "Not made: scores of images that the models have not seen, and the curves behind them, of \(
+        $scores | join(", ")). “make score-validation report” shows them." end),
+    (if $tried == [] then empty else "Not made: \($tried | join(", ")), learned from such images. “make calibrate report” shows the rules tried." end)
+  | note(.);
 
 # ---- ranking of areas
 def pixels: $pixels[0][.id];
 def share: .area / pixels;
 def class_of: $case[.id] as $case
   | if $case then (if $case.truth > 0 then "lesion" else "none" end) elif .keep[0] then "kept" else "left" end;
-def root_ticks($high): reduce (0, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 30, 50, 75, 100) as $tick ([];
-  if $tick <= $high and (length == 0 or (($tick | sqrt) - (last | sqrt)) / ($high | sqrt) > 0.09) then . + [$tick] else . end);
 # A ranking: {merge, submissions, areas}, the areas of one merge's maps, with the cuts of the submissions for which it decides
 def ratio($n): $config[.submissions[$n]].ratio;
 # A cut is behind the last image kept: at its ratio's rank, or before where images have the very area of that rank.
@@ -189,7 +221,7 @@ def ranking: . as $ranking | .areas as $areas
   | {width: 640, height: 360, top: (50 + 14 * ([(.submissions | length) - 2, 0] | max)), strip: 14,
      x: {high: $n, label: "images, by the area that the classification outlines", ticks: ticks($n; 8)},
      y: {high: $high, scale: "root", unit: " %", label: "area of the image (square-root scale)",
-         ticks: root_ticks($high)}} as $chart
+         ticks: root_ticks($high; 0.09)}} as $chart
   | (if .rule then "-rule" else "" end) as $ending
   | section(if {merge, rule} == ($rankings[0] | {merge, rule}) then "ranking" else "ranking-\(.merge)\($ending)" end;
       "Which images show a lesion" + if $rankings | length > 1 then ": " + .merge + $ending else "" end;
@@ -234,9 +266,9 @@ def colophon: section("made"; "Versions and times";
 "<!DOCTYPE html>",
 "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
 "<title>\(title | @html)</title><style>\n\($css)</style></head><body><main>",
-header, tiles, survey_section,
+header, tiles, absent, survey_section,
 section("curves"; "Training";
   "A line a fold. Loss: the mean over the steps since the line before. Dice: on the fold's validation images."; curves),
 section("stages"; "Stages"; ""; stage_tables),
-(if $score then score_table else empty end), ($rankings[] | ranking), gallery, colophon,
+(if $score then score_table else empty end), unseen_section, rule_sections, ($rankings[] | ranking), gallery, colophon,
 "<footer>Research software. It is not a medical device, and nothing here is a finding.</footer></main></body></html>"

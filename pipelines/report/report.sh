@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # report.sh WORK >report.html: a run of the method as one page that needs no other file: scores, curves, the ranking of
-# the areas, pictures. Nothing is written before all is there.
+# the areas, pictures; and of images that the models have not seen, and rules learned from these, what has been made.
+# Nothing is written before all is there.
 # shellcheck disable=SC2016 # what stands in single quotes is for jq
 set -eu -o pipefail
 [ $# = 1 ] || { echo "usage: report.sh WORK" >&2; exit 2; }
@@ -71,6 +72,42 @@ decisions() { # of each submission
     done
 }
 
+# ---- images that the models have not seen
+unseen() { # unseen FILTER: scores of the names that it gives, and the curves behind them
+    local name curves
+    for name in $(stages "$1 | .[]"); do
+        curves=/dev/null
+        [ -e "$work/score-$name.json" ] || continue
+        [ ! -e "$work/curves-$name.json" ] || curves=$work/curves-$name.json
+        jq -c --arg name "$name" --slurpfile curves "$curves" \
+            'if .dice then {name: $name, scores: ., curves: $curves[0]} else error end' "$work/score-$name.json" 2>/dev/null ||
+            complain "$work/score-$name.json: it, or its curves, is not score's"
+    done
+}
+
+rules() {
+    local name
+    for name in $(stages 'rules[]'); do
+        [ -e "$work/$name.json" ] || continue
+        jq -c --arg name "$name" 'if .grid then {name: $name} + . else error end' "$work/$name.json" 2>/dev/null ||
+            complain "$work/$name.json: is not calibrate's"
+    done
+}
+
+sizes() { # sizes SET NAME: lesions of SET by their size, and their Dice by score's table of NAME
+    figures 'cases | lesions($pixels[0])' --slurpfile pixels "$scratch/pixels-$1" -R "$work/score-$2.csv" ||
+        complain "$work/score-$2.csv: is not score's of these images"
+}
+
+sizes_unseen() { # of the first submission as it would be, or of its masks without a decision
+    local name
+    for name in $(stages 'unseen_submissions[], (.[submissions[0]].segment as $merge | unseen($merge))'); do
+        [ -e "$work/score-$name.csv" ] || continue
+        sizes train "$name" | jq -c --arg name "$name" '{name: $name, lesions: .}'
+        return
+    done
+}
+
 # ---- pictures: the chosen cases' rows name the images for decode and hold the masks for overlay
 pictures() {
     local labels=() chosen=$scratch/chosen.csv picture name test size
@@ -129,18 +166,24 @@ fi
 folds >"$scratch/folds"
 times >"$scratch/times"
 for set in train test; do
-    inspect --json "$work/$set/index.mpk" | figures count_samples >"$scratch/$set"
+    inspect --json "$work/$set/index.mpk" >"$scratch/index"
+    figures count_samples "$scratch/index" >"$scratch/$set"
+    figures pixels "$scratch/index" >"$scratch/pixels-$set"
 done
-inspect --json "$work/test/index.mpk" | figures pixels >"$scratch/pixels"
+unseen 'unseen_submissions' >"$scratch/unseen"
+unseen 'unseen_probabilities' >"$scratch/probabilities"
+rules >"$scratch/rules"
+sizes_unseen >"$scratch/sizes-unseen"
 decisions >"$scratch/decided"
 figures '[inputs] | rankings' "$scratch/decided" >"$scratch/rankings"
 if [ -n "$truth" ]; then
     scores >"$scratch/scores"
     figures cases -R "$work/score-${submissions[0]}.csv" >"$scratch/cases" ||
         complain "$work/score-${submissions[0]}.csv: is not score's"
+    sizes test "${submissions[0]}" >"$scratch/sizes"
     figures 'input | groups_by_truth' "$scratch/cases" >"$scratch/groups"
 else
-    : >"$scratch/scores"
+    : | tee "$scratch/scores" >"$scratch/sizes"
     echo '[]' >"$scratch/cases"
     figures 'input[0].areas | groups_by_area' "$scratch/rankings" >"$scratch/groups"
 fi
@@ -152,7 +195,9 @@ machine >"$scratch/machine"
 jq -n -r -L "$here" -L "$here/../method" --rawfile css "$here/report.css" --slurpfile config "$work/config.json" \
     --slurpfile folds "$scratch/folds" --slurpfile times "$scratch/times" --slurpfile scores "$scratch/scores" \
     --slurpfile train "$scratch/train" --slurpfile test "$scratch/test" --slurpfile rankings "$scratch/rankings" \
-    --slurpfile pixels "$scratch/pixels" --slurpfile survey "$work/survey.json" \
+    --slurpfile pixels "$scratch/pixels-test" --slurpfile survey "$work/survey.json" \
+    --slurpfile unseen "$scratch/unseen" --slurpfile probabilities "$scratch/probabilities" \
+    --slurpfile rules "$scratch/rules" --slurpfile sizes "$scratch/sizes" --slurpfile sizes_unseen "$scratch/sizes-unseen" \
     --slurpfile cases "$scratch/cases" --slurpfile groups "$scratch/groups" \
     --slurpfile pictures "$scratch/pictures.json" --slurpfile machine "$scratch/machine" \
     -f "$here/report.jq" >"$scratch/report.html"

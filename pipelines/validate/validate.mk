@@ -23,15 +23,15 @@ $(foreach stage,$(VALIDATING),$(eval $(call validating,$(stage),$(call trainer,$
 
 validate: $(NEEDED_VALIDATING)
 
-# ---- what is made of them, and its score: each submission as it would be of these images; and each stage alone, with the
-# threshold of the first merge that takes it, and no decision
+# ---- what is made of them, and its score: each submission as it would be of these images; and without a decision each merge of
+# several stages, and each stage alone with the threshold of the first merge that takes it
 validator = $(patsubst test-%,validate-%,$1)
 unseen = $(foreach stage,$($1.stages),$(call maps,$(call validator,$(stage))))
 unseen_streams = $(foreach stage,$($1.stages),<(zstd -dcq $(call maps,$(call validator,$(stage)))))
 
 WITH_RATIO := $(foreach name,$(SUBMISSIONS),$(if $($(name).rule),,$(name)))
 $(foreach name,$(WITH_RATIO),$(eval $(call submission,$(name),validation-,unseen,unseen_streams,train)))
-$(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),validation-,unseen,unseen_streams)))
+$(foreach merge,$(sort $(SEGMENTING) $(MIXED)),$(eval $(call segmenting,$(merge),validation-,unseen,unseen_streams)))
 
 define segmenting_alone # STAGE
 $$(WORK)/$1.csv: $$(call maps,$1) $$(OPTIONS)/$($1.merge) | $$(PROGRAMS)
@@ -45,16 +45,25 @@ $(WORK)/validation-truth.csv: $(WORK)/train/index.mpk | $(PROGRAMS)
 	    jq -n -r -f pipelines/validate/truth.jq >$@.part
 	mv $@.part $@
 
-VALIDATED := $(NEEDED_VALIDATING) $(WITH_RATIO:%=validation-%)
-# A rule's score is calibrate's: each fold's by the rule that the others choose.
-VALIDATION_SCORES := $(VALIDATED:%=$(WORK)/score-%.json) \
-    $(sort $(foreach name,$(filter-out $(WITH_RATIO),$(SUBMISSIONS)),$(patsubst %.mpk,%.json,$(call rule,$(name)))))
-define scoring_unseen # NAME
-$$(WORK)/score-$1.json $$(WORK)/score-$1.csv &: $$(WORK)/$1.csv $$(WORK)/validation-truth.csv $$(WORK)/train/index.mpk | $$(PROGRAMS)
+# Submissions are scored as masks; stages and merges of several, as probabilities, too.
+SUBMITTED := $(WITH_RATIO:%=validation-%)
+PROBABLE := $(NEEDED_VALIDATING) $(MIXED:%=validation-%)
+define scoring_unseen # NAME MAPS STREAM
+$$(WORK)/score-$1.json $$(WORK)/score-$1.csv $(if $3,$$(WORK)/curves-$1.json) &: $$(WORK)/$1.csv $2 \
+    $$(WORK)/validation-truth.csv $$(WORK)/train/index.mpk | $$(PROGRAMS)
 	score --json --sizes $$(WORK)/train/index.mpk $$(WORK)/validation-truth.csv $$< \
+	    $(if $3,--probabilities $3 --curves $$(WORK)/curves-$1.json) \
 	    --per-image $$(WORK)/score-$1.csv -o $$(WORK)/score-$1.json
 endef
-$(foreach name,$(VALIDATED),$(eval $(call scoring_unseen,$(name))))
+$(foreach name,$(SUBMITTED),$(eval $(call scoring_unseen,$(name))))
+$(foreach stage,$(NEEDED_VALIDATING),$(eval $(call scoring_unseen,$(stage),$(call maps,$(stage)),<(zstd -dcq \
+    $(call maps,$(stage))))))
+$(foreach merge,$(MIXED),$(eval $(call scoring_unseen,validation-$(merge),$(call unseen,$(merge)),<(merge --type f8 \
+    $(call unseen_streams,$(merge))))))
+
+# A rule's score is calibrate's: each fold's by the rule that the others choose.
+VALIDATION_SCORES := $(patsubst %,$(WORK)/score-%.json,$(PROBABLE) $(SUBMITTED)) \
+    $(sort $(foreach name,$(filter-out $(WITH_RATIO),$(SUBMISSIONS)),$(patsubst %.mpk,%.json,$(call rule,$(name)))))
 
 # ---- rules learned from them, one for each pair of merges, where the stages that decide have one number of folds
 fold_maps = $(foreach stage,$($1.stages),$(WORK)/$(call validator,$(stage))/fold-$2.mpk.zst)
@@ -78,4 +87,9 @@ calibrate: $(or $(RULES),$(if $(filter calibrate,$(MAKECMDGOALS)),$(error calibr
 
 score-validation: $(VALIDATION_SCORES)
 	@pipelines/report/scores.sh $(VALIDATION_SCORES)
+
+# ---- the report shows what of this is wanted beside it, or is there already
+SHOWN := $(VALIDATION_SCORES) $(patsubst %,$(WORK)/score-%.csv,$(PROBABLE) $(SUBMITTED)) $(PROBABLE:%=$(WORK)/curves-%.json)
+$(WORK)/report.html: $(if $(filter score-validation,$(MAKECMDGOALS)),$(SHOWN),$(wildcard $(SHOWN))) \
+    $(if $(filter calibrate,$(MAKECMDGOALS)),$(RULES:.mpk=.json),$(wildcard $(RULES:.mpk=.json)))
 endif

@@ -107,11 +107,11 @@ assert order == ["data", "curves", "stages", "scores", "ranking", "pictures", "m
 @test "a curve for each fold, with each of its points" {
     run_once
     page '
-assert len(drawings) == 7, len(drawings)
+assert len(drawings) == 8, len(drawings)
 assert page.count("polyline", "loss") == 6 and page.count("polyline", "dice") == 6
 assert page.count("polyline", "accuracy") == 2
 assert page.count("circle", "best") == 6
-lines = [t for d in drawings for t in d.iter("polyline")]
+lines = [t for d in drawings[:6] for t in d.iter("polyline")]
 assert sorted(len(l.get("points").split()) for l in lines) == [1] * 6 + [2] * 8, [l.get("points") for l in lines]
 for drawing in drawings:
     width, height = map(float, drawing.get("viewBox").split()[2:])
@@ -199,6 +199,90 @@ for tag, attributes in page.tags:
 assert "<script" not in source and "<img src=x" not in source and "x <b>" not in source
 assert "x <b>&amp;/train" in text
 ' "$RUN/report.html"
+}
+
+# What validation would make, in small: made up, but for the ids.
+add_unseen() {
+    local name
+    inspect --json "$RUN/train/index.mpk" | jq -r -s '"ImageId,Dice,Truth,Prediction,Both",
+        (map(select(.id)) | to_entries[] | "\(.value.id),\(.key / 20),\(.value.lesion),7,3")' >copy/score-validation-submission1.csv
+    for name in validat{ion-submission1,ion-submission2,ion-merge-seg,e-seg-unet,e-seg-bisenet,e-cls-bisenet}; do
+        jq '.dice = 0.1234 | .roc_area = 0.75 | .roc_area_low = 0.5 | .roc_area_high = 1 | .brier = null' \
+            "$RUN/score-submission1.json" >"copy/score-$name.json"
+    done
+    for name in validation-merge-seg validate-{seg-unet,seg-bisenet,cls-bisenet}; do
+        jq -n -c '{roc: [[0, 0], [0, 0.5], [0.5, 1], [1, 1]], froc: [[0, 0], [4, 0.5], [12, 0.75]],
+            reliability: [range(20) | if . % 2 == 0 then {pixels: (1 + . * 100), probability: (. / 20 + 0.02), lesion: (. / 20)}
+                                      else {pixels: 0, probability: null, lesion: null} end]}' >"copy/curves-$name.json"
+    done
+    echo '{"roc":[],"froc":[],"reliability":[]}' >copy/curves-validate-cls-bisenet.json # all images with a lesion, say
+    jq -n -c '[(0.2, 0.5, 0.9) as $decide | (0, 1000) as $area | (0.3, 0.4) as $mask
+        | {decide: $decide, area: $area, mask: $mask, dice: ($decide * $mask + $area / 10000)}]
+        | {images: 16, left_out: 0, rule: max_by(.dice), dice: 0.4321, dice_low: 0.4, dice_high: 0.5, dice_empty: 1, dice_lesion: 0,
+           folds: .[:2], grid: .}' >'copy/rule-cls+seg.json'
+}
+
+@test "images that the models have not seen: scores, curves and rules, where they have been made" {
+    run_once
+    page '
+assert "Not made: scores of images that the models have not seen" in text and "make score-validation report" in text, text
+assert "Not made: rule-cls+seg" in text and "make calibrate report" in text
+' "$RUN/report.html"
+    copy_of_run
+    add_unseen
+    inspect --json "$RUN/train/index.mpk" | jq -r 'select(has("id")) | "\(.id) \(.lesion)"' >lesions
+    "$report" copy >page.html
+    "$report" copy | sed 's/<time>[^<]*//' | cmp - <(sed 's/<time>[^<]*//' page.html)
+    page '
+order = [a["id"] for t, a in page.tags if t == "section"]
+assert order == ["data", "curves", "stages", "scores", "validation", "rules", "ranking", "pictures", "made"], order
+assert "Not made" not in text
+part, = re.findall("<section id=.validation.>.*?</section>", source, re.S)
+rows = {re.sub("<.*?>", "", row[0]): row[1:] for row in (re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall(r"<tr>(.*?)</tr>", part))}
+assert list(rows)[1:] == ["submission 1", "submission 2", "merge-seg", "seg-unet", "seg-bisenet", "cls-bisenet (merge-cls)", "rule-cls+seg, nested"], rows
+assert rows["merge-seg"][0] == "0.1234" and rows["merge-seg"][4] == "0.7500" and rows["merge-seg"][7] == "–", rows
+assert rows["rule-cls+seg, nested"][:2] == ["0.4321", "0.4000 – 0.5000"], rows
+roc, froc, reliability, sizes = [tree.fromstring(d) for d in re.findall(r"<svg.*?</svg>", part, re.S)]
+def lines(drawing, name):
+    return [l.get("points").split() for l in drawing.iter("polyline") if name in l.get("class").split()]
+# A line a series that has one, and of the ensemble a thick one; what is drawn is also said.
+for drawing, points in (roc, 4), (froc, 3), (reliability, 10):
+    assert [len(l) for l in lines(drawing, "curve")][:3] == [points] * 3 and len(lines(drawing, "mean")) == 1, drawing.attrib
+assert "merge-seg: area 0.750 (0.500 – 1.000), average precision" in roc.get("aria-label")
+assert "merge-seg: Brier score no value" in reliability.get("aria-label")
+assert lines(froc, "mean")[0][2] == "504,%s" % (400 - 48 - round(0.625 * 324, 1)), lines(froc, "mean") # cut at 8
+assert len([r for r in reliability.iter("rect")]) == 10
+spots, = [p for p in sizes.iter("path") if p.get("class") == "spots"]
+lesions = sum(int(l.split()[1]) > 0 for l in open("lesions"))
+assert spots.get("d").count("M") == lesions > 4 and [len(l) for l in lines(sizes, "c1")] == [5], (spots.attrib, lesions)
+for drawing in roc, froc, reliability, sizes:
+    for line in lines(drawing, "curve"):
+        for x, y in (map(float, point.split(",")) for point in line):
+            assert 0 <= x <= 520 and 0 <= y <= 440
+part, = re.findall("<section id=.rules.>.*?</section>", source, re.S)
+heat, = re.findall("<table class=.heat.>.*?</table>", part, re.S)
+cells = re.findall("class=\"number( chosen|)\" style=\"--at:([0-9.]+)\">([0-9.]+)<", heat)
+assert [c[2] for c in cells] == ["0.080", "0.200", "0.360", "0.180", "0.300", "0.460"], cells
+assert [c[1] for c in cells] == ["0", "0.32", "0.74", "0.26", "0.58", "1"] and [c[0] for c in cells] == [""] * 5 + [" chosen"], cells
+assert "decide 0.9, area 1000, mask 0.4" in part and "0.4321 (0.4000 – 0.5000)" in part
+' page.html
+    # What is there of it is shown, and what is not is named.
+    rm copy/score-validat{e-seg-unet,ion-submission1}.* copy/rule-cls+seg.json
+    "$report" copy >page.html
+    page '
+assert [a["id"] for t, a in page.tags if t == "section"][4:6] == ["validation", "ranking"]
+assert "the curves behind them, of submission 1, seg-unet." in text and "Not made: rule-cls+seg" in text, text
+' page.html
+    add_unseen
+    for file in score-validate-seg-unet curves-validate-seg-unet score-validation-submission2 rule-cls+seg; do
+        cp "copy/$file.json" away
+        echo '{"dice": ' >"copy/$file.json"
+        fails 1 "copy/${file/curves/score}.json: i" "$report" copy
+        [ -z "$output" ]
+        mv away "copy/$file.json"
+    done
+    sed -i 's/^[^I]/x&/' copy/score-validation-submission1.csv
+    fails 1 "copy/score-validation-submission1.csv: is not score's of these images" "$report" copy
 }
 
 @test "without truth there are predictions only" {

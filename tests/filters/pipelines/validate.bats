@@ -93,7 +93,7 @@ ids() { # of the stream on stdin
 @test "scores: of the masks that the thresholds and the ratio make of the mean of each stage's unseen probabilities" {
     copy_of_whole
     cd "$WORK"
-    for row in validate-{seg-unet,seg-bisenet,cls-bisenet} validation-submission{1,2}; do
+    for row in validate-{seg-unet,seg-bisenet,cls-bisenet} validation-{merge-seg,submission1,submission2}; do
         grep -qE "^$row +0" "$BATS_FILE_TMPDIR/says"
         jq -e '.images == 17' "score-$row.json"
     done
@@ -111,9 +111,20 @@ ids() { # of the stream on stdin
     cmp "$HERE/masks" validation-submission1.csv
     score --json --sizes train/index.mpk xrays/train-rle.csv "$HERE/masks" | jq 'del(.weight_non_empty)' >"$HERE/score"
     jq 'del(.weight_non_empty)' score-validation-submission1.json | diff "$HERE/score" -
+    # Of stages and of a merge of several, the probabilities, too
+    [ ! -e score-validation-merge-cls.json ]
+    rle-encode --threshold 0.3 "$HERE/mean" >"$HERE/masks"
+    score --json --probabilities "$HERE/mean" --curves "$HERE/curves" --sizes train/index.mpk xrays/train-rle.csv "$HERE/masks" |
+        jq 'del(.weight_non_empty)' >"$HERE/score"
+    jq 'del(.weight_non_empty)' score-validation-merge-seg.json | diff "$HERE/score" -
+    cmp "$HERE/curves" curves-validation-merge-seg.json
+    for stage in seg-unet seg-bisenet cls-bisenet; do
+        jq -e 'has("roc_area") and has("brier")' "score-validate-$stage.json"
+        [ "$(jq '[.reliability[].pixels] | add' "curves-validate-$stage.json")" = $((17 * 256 * 256)) ]
+    done
     # Damage to these is found, too
-    truncate -s -1 validation-{truth,submission2,merge-seg}.csv score-validate-seg-unet.json
-    method repair | tail -n 1 | grep -q ' sound, 4 are damaged and removed, 0 more are to be made, 0 are left alone'
+    truncate -s -1 validation-{truth,submission2,merge-seg}.csv score-validate-seg-unet.json curves-validation-merge-seg.json
+    method repair | tail -n 1 | grep -q ' sound, 5 are damaged and removed, 0 more are to be made, 0 are left alone'
 }
 
 @test "make -n shows them; on hosts, too; one stage by its name" {
@@ -168,6 +179,8 @@ ids() { # of the stream on stdin
     grep -qF "The decision follows the $words, which was learned" "$WORK/report.html"
     grep -qE "^rule-cls\+seg +$(jq '.dice * 10000 | round / 10000' "$WORK/rule-cls+seg.json") " says
     no grep -q '^validation-submission1' says
+    grep -q '<section id="validation">' "$WORK/report.html"
+    grep -q '<section id="rules">' "$WORK/report.html"
     method "${ruled[@]}" -q report
     method "${ruled[@]}" repair | grep -q ' sound, 0 are damaged and removed, 0 more are to be made, 0 are left alone'
     truncate -s -1 "$WORK/rule-cls+seg.json" "$WORK/merge-seg1.csv"
