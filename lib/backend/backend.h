@@ -48,9 +48,11 @@ struct convolution_shape {
     size_t images, height, width, channels; // of the input
     size_t out_height, out_width, out_channels;
     size_t window, stride, pad;
-    bool bias; // forward: + bias,
-    bool sum;  // + what comes from elsewhere,
-    bool relu; // then ReLU
+    size_t groups; // of channels: outputs see the inputs of their own group only; depthwise:
+                   // as many as there are channels
+    bool bias;     // forward: + bias,
+    bool sum;      // + what comes from elsewhere,
+    bool relu;     // then ReLU
     bool train;
     bool input_gradient; // backward is asked for the input's
 };

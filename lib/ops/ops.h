@@ -13,10 +13,11 @@ struct convolution {
     const char *name; // of the parameters name.weight and name.bias
     size_t channels;  // of the output
     size_t window, stride, pad;
+    size_t groups; // 0: 1
     bool bias;
 };
 
-// Cross-correlation, as PyTorch's conv2d.
+// Cross-correlation, as PyTorch's conv2d, `groups` too: both sides' channels are multiples of it.
 value_id convolution(struct graph *graph, value_id x, const struct convolution *layer);
 
 // The same, then batch normalisation `norm` (momentum 0.1, eps 1e-5), then + residual (NO_VALUE:
@@ -28,6 +29,12 @@ value_id convolution_norm(struct graph *graph, value_id x, const struct convolut
 
 // max(x, 0), of a convolution without norm. In prediction a part of the convolution.
 value_id convolution_relu(struct graph *graph, value_id x, const struct convolution *layer);
+
+// max(x, 0) on its own, behind what is no convolution.
+value_id relu(struct graph *graph, value_id x);
+
+// x * sigmoid(x).
+value_id silu(struct graph *graph, value_id x);
 
 // Maximum of 3 x 3 with padding 1, and of 2 x 2 without; both with a stride of 2.
 value_id max_pool(struct graph *graph, value_id x);

@@ -68,7 +68,7 @@ static double time_convolution(const struct limit *limit, const struct convoluti
     const size_t size = precision_size(limit->backend->precision);
     const size_t in = shape->images * shape->height * shape->width * shape->channels;
     const size_t out = shape->images * shape->out_height * shape->out_width * shape->out_channels;
-    const size_t weights = shape->out_channels * shape->channels * shape->window * shape->window;
+    const size_t weights = convolution_weights(shape);
     struct trial trial = {.convolution = cpu_convolution_plan(limit->backend, shape, &error),
                           .input = allocate(in * size),
                           .output = allocate(out * size),

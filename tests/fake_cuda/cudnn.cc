@@ -14,7 +14,7 @@ struct fake_tensor { // a filter: n is its number
     int n, h, w, c;
 };
 struct fake_layer {
-    int pad, stride;
+    int pad, stride, groups;
 };
 struct fake_activation {
     cudnnActivationMode_t mode;
@@ -90,14 +90,15 @@ std::vector<float> convolve(const fake_tensor &of_x, const void *x, const fake_t
                             const void *w, const fake_layer &layer, const fake_tensor &of_y) {
     const std::vector<float> in = floats(is_bf16(of_x), x, count_of(of_x));
     const std::vector<float> weights = by_tap(of_w, floats(is_bf16(of_w), w, count_of(of_w)));
+    const int own = of_w.n / layer.groups; // output channels of a group
     std::vector<float> out(count_of(of_y));
 #pragma omp parallel for
     for (int n = 0; n < of_x.n; n++) {
         each_tap(of_x, of_w, layer, of_y, n, [&](size_t from, size_t to, int tap) {
             for (int c = 0; c < of_x.c; c++) {
                 const float value = in[from + c];
-                const float *row = &weights[((size_t)tap * of_w.c + c) * of_w.n];
-                for (int k = 0; k < of_w.n; k++) {
+                const float *row = &weights[((size_t)tap * of_w.c + c % of_w.c) * of_w.n];
+                for (int k = c / of_w.c * own; k < (c / of_w.c + 1) * own; k++) {
                     out[to + k] += value * row[k];
                 }
             }
@@ -118,7 +119,8 @@ void offer(int *count, fake_found<A> *found, A uncertain, A certain) {
 bool fits(const fake_tensor &x, const fake_tensor &w, const fake_layer &layer, const fake_tensor &y,
           bool algorithm, void *scratch, size_t bytes, cudaStream_t stream) {
     fake_queue(stream, [=] { memset(scratch, 0xFF, scratch_bytes); });
-    return algorithm && bytes >= scratch_bytes && x.n == y.n && w.c == x.c && w.n == y.c &&
+    return algorithm && bytes >= scratch_bytes && x.n == y.n && w.c * layer.groups == x.c &&
+           w.n % layer.groups == 0 && w.n == y.c &&
            y.h == (x.h + 2 * layer.pad - w.h) / layer.stride + 1 &&
            y.w == (x.w + 2 * layer.pad - w.w) / layer.stride + 1;
 }
@@ -178,8 +180,12 @@ cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t lay
 cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t layer, int pad_h, int,
                                               int stride_h, int, int, int, cudnnConvolutionMode_t,
                                               cudnnDataType_t) {
-    *layer = {pad_h, stride_h};
+    *layer = {pad_h, stride_h, 1};
     return CUDNN_STATUS_SUCCESS;
+}
+cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t layer, int groups) {
+    layer->groups = groups;
+    return groups > 0 ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t, cudnnMathType_t) {
     return CUDNN_STATUS_SUCCESS;
@@ -298,8 +304,9 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *,
                 for (int k = 0; k < w_.n; k++) {
                     const float value = from[out + k];
                     const float *row = &weights[((size_t)k * w_.h * w_.w + tap) * w_.c];
+                    const size_t first = in + (size_t)(k / (w_.n / layer_.groups)) * w_.c;
                     for (int c = 0; c < w_.c; c++) {
-                        created[in + c] += value * row[c];
+                        created[first + c] += value * row[c];
                     }
                 }
             });
@@ -330,8 +337,9 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void *,
                 each_tap(x_, w_, layer_, y_, n, [&](size_t index, size_t out, int tap) {
                     const float value = from[out + k];
                     float *row = &created[((size_t)k * w_.h * w_.w + tap) * w_.c];
+                    const size_t first = index + (size_t)(k / (w_.n / layer_.groups)) * w_.c;
                     for (int c = 0; c < w_.c; c++) {
-                        row[c] += value * in[index + c];
+                        row[c] += value * in[first + c];
                     }
                 });
             }

@@ -62,6 +62,7 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t layer
                                               int pad_w, int stride_h, int stride_w, int dilation_h,
                                               int dilation_w, cudnnConvolutionMode_t mode,
                                               cudnnDataType_t sums);
+cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t layer, int groups);
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t layer, cudnnMathType_t type);
 cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *created);
 cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t activation);

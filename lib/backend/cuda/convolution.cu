@@ -99,9 +99,10 @@ static bool describe_tensors(struct cuda_convolution *convolution,
                            shape->out_height, shape->out_width, shape->out_channels) &&
            describe_tensor(convolution, &convolution->bias, type, 1, 1, 1, shape->out_channels) &&
            good(convolution, cudnnCreateFilterDescriptor(&convolution->weights)) &&
-           good(convolution, cudnnSetFilter4dDescriptor(convolution->weights, type,
-                                                        CUDNN_TENSOR_NHWC, (int)shape->out_channels,
-                                                        (int)shape->channels, window, window));
+           good(convolution,
+                cudnnSetFilter4dDescriptor(convolution->weights, type, CUDNN_TENSOR_NHWC,
+                                           (int)shape->out_channels,
+                                           (int)(shape->channels / shape->groups), window, window));
 }
 
 // float32 is float32, not TF32.
@@ -113,6 +114,8 @@ static bool describe_layer(struct cuda_convolution *convolution,
            good(convolution,
                 cudnnSetConvolution2dDescriptor(convolution->layer, pad, pad, stride, stride, 1, 1,
                                                 CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT)) &&
+           good(convolution,
+                cudnnSetConvolutionGroupCount(convolution->layer, (int)shape->groups)) &&
            good(convolution,
                 cudnnSetConvolutionMathType(convolution->layer,
                                             bf16 ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH)) &&

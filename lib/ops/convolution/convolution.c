@@ -5,13 +5,13 @@
 #include "ops/kernels.h"
 #include "ops/norm/norm.h"
 #include "ops/ops.h"
-#include "ops/relu/relu.h"
 
 static double products(const struct graph *graph, const struct node *node) {
     const struct convolution_attributes *layer = node->attributes;
     const struct shape in = graph_shape(graph, node->inputs[0]);
     const struct shape out = graph_shape(graph, node->output);
-    return (double)shape_count(out) * (double)(in.c * layer->window * layer->window);
+    return (double)shape_count(out) *
+           (double)(in.c / layer->groups * layer->window * layer->window);
 }
 
 const struct operation convolution_operation = {.name = "convolution",
@@ -39,9 +39,16 @@ static value_id add_layer(struct graph *graph, value_id x, const struct convolut
         graph_fail(graph, "%s: an image of %zu x %zu is too small", layer->name, in.h, in.w);
         return NO_VALUE;
     }
+    const size_t groups = layer->groups == 0 ? 1 : layer->groups;
+    if (in.c % groups != 0 || layer->channels % groups != 0) {
+        graph_fail(graph, "%s: %zu channels to %zu in %zu groups", layer->name, in.c,
+                   layer->channels, groups);
+        return NO_VALUE;
+    }
     const struct convolution_attributes attributes = {.window = layer->window,
                                                       .stride = layer->stride,
                                                       .pad = layer->pad,
+                                                      .groups = groups,
                                                       .bias = layer->bias,
                                                       .norm = norm != NULL,
                                                       .relu = relu};
@@ -52,7 +59,7 @@ static value_id add_layer(struct graph *graph, value_id x, const struct convolut
                              .shape = out_shape(in, layer),
                              .attributes = &attributes,
                              .attribute_bytes = sizeof attributes};
-    const size_t shape[] = {layer->channels, in.c, layer->window, layer->window};
+    const size_t shape[] = {layer->channels, in.c / groups, layer->window, layer->window};
     spec.parameters[spec.parameter_count++] = graph_parameter(
         graph, graph_name("%s.weight", layer->name).text, ROLE_CONVOLUTION, 4, shape);
     if (layer->bias) {

@@ -5,7 +5,7 @@
 #include "nn/operation.h"
 
 struct convolution_attributes {
-    size_t window, stride, pad;
+    size_t window, stride, pad, groups;
     bool bias, norm, relu;
 };
 

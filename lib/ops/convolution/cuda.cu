@@ -33,8 +33,8 @@ size_t rows_above(const struct convolution_shape *shape) {
 }
 
 bool goes_by_fours(const struct convolution_shape *shape, enum precision precision) {
-    return precision == PRECISION_BF16 && shape->channels <= 4 && shape->stride == 2 &&
-           shape->window > shape->pad && !shape->input_gradient;
+    return precision == PRECISION_BF16 && shape->groups == 1 && shape->channels <= 4 &&
+           shape->stride == 2 && shape->window > shape->pad && !shape->input_gradient;
 }
 
 // The borders lie in the input by fours.
@@ -74,7 +74,8 @@ bool plan(struct kernel_plan *plan, struct error *error) {
               .shape = shape,
               .inner = inner,
               .by_fours = by_fours,
-              .weight_count = inner.out_channels * inner.window * inner.window * inner.channels,
+              .weight_count = inner.out_channels * inner.window * inner.window *
+                              (inner.channels / inner.groups),
               .own_bias = layer->bias,
               .norm = layer->norm};
     if (state->convolution == NULL) {
@@ -106,7 +107,7 @@ bool plan(struct kernel_plan *plan, struct error *error) {
 template <typename T>
 struct weights {
     size_t count;
-    size_t channels, window, pad, above; // of the layer
+    size_t channels, window, pad, above; // of the layer, channels of one group
     size_t inner_channels, inner_window; // of cuDNN's convolution
     bool by_fours;
     const float *from, *own_bias;
@@ -171,11 +172,11 @@ weights<T> weights_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     float *const *norm = call->parameter + 1 + state->own_bias;
     weights<T> args = {.count = state->weight_count,
-                       .channels = state->shape.channels,
+                       .channels = state->shape.channels / state->shape.groups,
                        .window = state->shape.window,
                        .pad = state->shape.pad,
                        .above = rows_above(&state->shape),
-                       .inner_channels = state->inner.channels,
+                       .inner_channels = state->inner.channels / state->inner.groups,
                        .inner_window = state->inner.window,
                        .by_fours = state->by_fours,
                        .from = call->parameter[0],

@@ -15,6 +15,7 @@ struct convolution_shape convolution_shape_of(const struct graph *graph, const s
                                       .window = layer->window,
                                       .stride = layer->stride,
                                       .pad = layer->pad,
+                                      .groups = layer->groups,
                                       .bias = layer->bias || layer->norm,
                                       .sum = node->input_count > 1,
                                       .relu = layer->relu,

@@ -1,12 +1,12 @@
 // relu: what it is.
-#include "ops/relu/relu.h"
-
 #include "ops/kernels.h"
+#include "ops/ops.h"
 
 const struct operation relu_operation = {.name = "relu",
                                          .number = OPERATION_relu,
                                          .cpu = &relu_cpu,
                                          .reads_output = true,
+                                         .in_place = 1,
                                          .gradient_in_place = true};
 
 value_id relu(struct graph *graph, value_id x) {

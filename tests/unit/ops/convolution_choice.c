@@ -32,8 +32,8 @@ static void expect(const char *method, struct convolution_shape shape, enum conv
     assert_string_equal(chosen->name, method);
 }
 
-static const struct convolution_shape narrow = {1, 8, 8, 32, 8, 8, 32, 3, 1, 1, .train = true};
-static const struct convolution_shape wide = {1, 8, 8, 64, 8, 8, 64, 3, 1, 1, .train = true};
+static const struct convolution_shape narrow = {1, 8, 8, 32, 8, 8, 32, 3, 1, 1, 1, .train = true};
+static const struct convolution_shape wide = {1, 8, 8, 64, 8, 8, 64, 3, 1, 1, 1, .train = true};
 
 static void the_first_that_accepts_is_taken(void **state) {
     struct convolution_shape other = narrow;
@@ -52,6 +52,20 @@ static void the_first_that_accepts_is_taken(void **state) {
     expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
     expect("onednn-f32", other, CONVOLUTION_DATA_GRADIENT, PRECISION_F32, avx2);
     expect("direct", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_F32, avx2);
+}
+
+static void groups_have_their_method(void **state) {
+    struct convolution_shape depthwise = wide;
+    (void)state;
+    depthwise.groups = 64;
+    expect("grouped", depthwise, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    expect("grouped", depthwise, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, intel_amx);
+    expect("grouped", depthwise, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, amd_bf16);
+    expect("plain", depthwise, CONVOLUTION_FORWARD, PRECISION_F32, base);
+    depthwise.groups = 32; // of 2 channels
+    expect("plain", depthwise, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    depthwise.groups = 2;
+    expect("grouped", depthwise, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
 }
 
 static void processors_differ_in_bf16(void **state) {
@@ -89,6 +103,7 @@ static void methods_are_forbidden_by_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_that_accepts_is_taken),
+        cmocka_unit_test(groups_have_their_method),
         cmocka_unit_test(processors_differ_in_bf16),
         cmocka_unit_test(methods_are_forbidden_by_name),
     };

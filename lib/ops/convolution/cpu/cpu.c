@@ -58,7 +58,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .add = plan->add[0],
                             .precision = plan->backend->precision,
                             .threads = plan->backend->threads,
-                            .inner = shape.channels * shape.window * shape.window,
+                            .inner = convolution_weights(&shape) / shape.out_channels,
                             .output_bytes = shape_count(plan_output_shape(plan)) *
                                             precision_size(plan->backend->precision),
                             .input_count = shape_count(plan_input_shape(plan, 0))};

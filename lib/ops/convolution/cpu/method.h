@@ -32,7 +32,8 @@ struct convolution_problem {
     struct convolution_processor processor;
 };
 
-// A row of the list. Activations are images x height x width x channels, weights OIHW.
+// A row of the list. Activations are images x height x width x channels, weights OIHW,
+// where I are the input channels of one group.
 struct convolution_method {
     const char *name; // in profiles, and in PLEURA_WITHOUT
 
@@ -86,7 +87,7 @@ static inline size_t convolution_outputs(const struct convolution_shape *shape) 
 }
 
 static inline size_t convolution_weights(const struct convolution_shape *shape) {
-    return shape->out_channels * shape->channels * shape->window * shape->window;
+    return shape->out_channels * (shape->channels / shape->groups) * shape->window * shape->window;
 }
 
 // Bytes up to where the next part of a workspace may begin: 64-byte aligned.

@@ -8,9 +8,18 @@
 
 struct state {
     struct convolution_problem problem;
-    float *weights; // of the forward pass (tap, input channel, output channel), of the input's
-                    // gradient (tap, output channel, input channel)
+    float *weights; // of the forward pass (tap, input channel of a group, output channel), of the
+                    // input's gradient (tap, output channel, input channel of its group)
 };
+
+// Channels of one group.
+static size_t group_inputs(const struct convolution_shape *s) {
+    return s->channels / s->groups;
+}
+
+static size_t group_outputs(const struct convolution_shape *s) {
+    return s->out_channels / s->groups;
+}
 
 static bool accepts(const struct convolution_problem *problem) {
     (void)problem;
@@ -29,7 +38,7 @@ static size_t sum_count(const struct state *state) {
     switch (state->problem.pass) {
     case CONVOLUTION_FORWARD: return s->out_channels;
     case CONVOLUTION_DATA_GRADIENT: return s->channels;
-    default: return s->window * s->window * s->channels;
+    default: return s->window * s->window * group_inputs(s);
     }
 }
 
@@ -87,13 +96,13 @@ static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
     const struct convolution_shape *s = &state->problem.shape;
     const size_t taps = s->window * s->window;
+    const size_t inputs = group_inputs(s);
     const bool forward = state->problem.pass == CONVOLUTION_FORWARD;
     for (size_t o = 0; o < s->out_channels; o++) {
-        for (size_t c = 0; c < s->channels; c++) {
+        for (size_t c = 0; c < inputs; c++) {
             for (size_t tap = 0; tap < taps; tap++) {
-                state->weights[forward ? (tap * s->channels + c) * s->out_channels + o
-                                       : (tap * s->out_channels + o) * s->channels + c] =
-                    *weights++;
+                state->weights[forward ? (tap * inputs + c) * s->out_channels + o
+                                       : (tap * s->out_channels + o) * inputs + c] = *weights++;
             }
         }
     }
@@ -127,6 +136,8 @@ static bool output_of(const struct convolution_shape *s, size_t in, size_t tap, 
 static void add_output_pixel(const struct state *state, const float *input, size_t image, size_t y,
                              size_t x, double *sums) {
     const struct convolution_shape *s = &state->problem.shape;
+    const size_t inputs = group_inputs(s);
+    const size_t outputs = group_outputs(s);
     for (size_t tap = 0; tap < s->window * s->window; tap++) {
         size_t in_y;
         size_t in_x;
@@ -135,9 +146,10 @@ static void add_output_pixel(const struct state *state, const float *input, size
             const float *pixel =
                 input + ((image * s->height + in_y) * s->width + in_x) * s->channels;
             for (size_t c = 0; c < s->channels; c++) {
-                add_scaled(sums, pixel[c],
-                           state->weights + (tap * s->channels + c) * s->out_channels,
-                           s->out_channels);
+                const size_t first = c / inputs * outputs;
+                add_scaled(sums + first, pixel[c],
+                           state->weights + (tap * inputs + c % inputs) * s->out_channels + first,
+                           outputs);
             }
         }
     }
@@ -171,6 +183,8 @@ static void forward(void *planned, const void *input, const float *bias, void *o
 static void add_input_pixel(const struct state *state, const float *output_gradient, size_t image,
                             size_t y, size_t x, double *sums) {
     const struct convolution_shape *s = &state->problem.shape;
+    const size_t inputs = group_inputs(s);
+    const size_t outputs = group_outputs(s);
     for (size_t tap = 0; tap < s->window * s->window; tap++) {
         size_t out_y;
         size_t out_x;
@@ -180,8 +194,8 @@ static void add_input_pixel(const struct state *state, const float *output_gradi
                 output_gradient +
                 ((image * s->out_height + out_y) * s->out_width + out_x) * s->out_channels;
             for (size_t o = 0; o < s->out_channels; o++) {
-                add_scaled(sums, pixel[o],
-                           state->weights + (tap * s->out_channels + o) * s->channels, s->channels);
+                add_scaled(sums + o / outputs * inputs, pixel[o],
+                           state->weights + (tap * s->out_channels + o) * inputs, inputs);
             }
         }
     }
@@ -214,6 +228,8 @@ static void data_gradient(void *planned, const void *output_gradient, void *inpu
 // Sums the gradients of one output channel's weights (tap, input channel); returns the bias's.
 static double add_weights(const struct convolution_shape *s, size_t o, const float *input,
                           const float *output_gradient, double *sums) {
+    const size_t inputs = group_inputs(s);
+    const size_t first = o / group_outputs(s) * inputs; // of the group
     double bias = 0;
     for (size_t pixel = 0; pixel < s->images * s->out_height * s->out_width; pixel++) {
         const size_t row = pixel / s->out_width;
@@ -224,10 +240,11 @@ static double add_weights(const struct convolution_shape *s, size_t o, const flo
             size_t x;
             if (input_of(s, row % s->out_height, tap / s->window, s->height, &y) &&
                 input_of(s, pixel % s->out_width, tap % s->window, s->width, &x)) {
-                add_scaled(sums + tap * s->channels, gradient,
-                           input +
-                               ((row / s->out_height * s->height + y) * s->width + x) * s->channels,
-                           s->channels);
+                add_scaled(
+                    sums + tap * inputs, gradient,
+                    input + ((row / s->out_height * s->height + y) * s->width + x) * s->channels +
+                        first,
+                    inputs);
             }
         }
     }
@@ -240,6 +257,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
     const struct convolution_shape *s = &state->problem.shape;
     const enum precision precision = state->problem.precision;
     const size_t taps = s->window * s->window;
+    const size_t channels = group_inputs(s);
     const struct parts parts = split(state, workspace);
     const float *pixels = cpu_read(precision, input, 0, convolution_inputs(s), parts.input);
     const float *gradients =
@@ -248,10 +266,10 @@ static void weight_gradient(void *planned, const void *input, const void *output
     for (size_t o = 0; o < s->out_channels; o++) {
         double *sums = thread_sums(state, &parts);
         const double bias = add_weights(s, o, pixels, gradients, sums);
-        float *to = weight_gradient + o * s->channels * taps;
-        for (size_t c = 0; c < s->channels; c++) {
+        float *to = weight_gradient + o * channels * taps;
+        for (size_t c = 0; c < channels; c++) {
             for (size_t tap = 0; tap < taps; tap++) {
-                to[c * taps + tap] += (float)sums[tap * s->channels + c];
+                to[c * taps + tap] += (float)sums[tap * channels + c];
             }
         }
         if (bias_gradient != NULL) {

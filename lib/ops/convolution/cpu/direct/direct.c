@@ -17,7 +17,6 @@
 // Out channels of 8 go by two pixels.
 static bool widen(struct direct_plan *plan) {
     if (plan->out_channels % PANEL == 0) {
-        plan->pixels = 1;
         return true;
     }
     if (plan->out_channels * 2 != PANEL || plan->columns % 2 != 0 ||
@@ -33,11 +32,13 @@ static bool widen(struct direct_plan *plan) {
     return true;
 }
 
-bool direct_plan_forward(const struct convolution_problem *problem, struct direct_plan *plan,
-                         struct taps *taps) {
+void direct_lay_forward(const struct convolution_problem *problem, struct direct_plan *plan,
+                        struct taps *taps) {
     const struct convolution_shape *shape = &problem->shape;
     const size_t side = shape->window;
-    *plan = (struct direct_plan){.images = shape->images,
+    const size_t inputs = shape->channels / shape->groups;
+    *plan = (struct direct_plan){.pixels = 1,
+                                 .images = shape->images,
                                  .height = shape->height,
                                  .width = shape->width,
                                  .channels = shape->channels,
@@ -56,7 +57,12 @@ bool direct_plan_forward(const struct convolution_problem *problem, struct direc
                                  .out_pixel = shape->out_channels,
                                  .precision = problem->precision,
                                  .threads = problem->threads};
-    *taps = (struct taps){shape->channels * side * side, side * side, side, 0, 0, 1};
+    *taps = (struct taps){inputs * side * side, side * side, side, 0, 0, 1};
+}
+
+bool direct_plan_forward(const struct convolution_problem *problem, struct direct_plan *plan,
+                         struct taps *taps) {
+    direct_lay_forward(problem, plan, taps);
     return widen(plan);
 }
 
@@ -86,8 +92,8 @@ static size_t phase_pixels(size_t pixels, size_t phase, size_t stride) {
     return phase < pixels ? (pixels - phase + stride - 1) / stride : 0;
 }
 
-bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t phase,
-                               struct direct_plan *plan, struct taps *taps) {
+void direct_lay_data_gradient(const struct convolution_problem *problem, size_t phase,
+                              struct direct_plan *plan, struct taps *taps) {
     const struct convolution_shape *shape = &problem->shape;
     const size_t stride = shape->stride;
     const size_t y = phase / stride;
@@ -95,7 +101,8 @@ bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t
     const struct reach down = reach_of(shape, y);
     const struct reach across = reach_of(shape, x);
     const size_t square = shape->window * shape->window;
-    *plan = (struct direct_plan){.images = shape->images,
+    *plan = (struct direct_plan){.pixels = 1,
+                                 .images = shape->images,
                                  .height = shape->out_height,
                                  .width = shape->out_width,
                                  .channels = shape->out_channels,
@@ -113,8 +120,14 @@ bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t
                                  .out_pixel = stride * shape->channels,
                                  .precision = problem->precision,
                                  .threads = problem->threads};
-    *taps = (struct taps){square,        shape->channels * square, shape->window,
-                          down.last_tap, across.last_tap,          -(ptrdiff_t)stride};
+    *taps = (struct taps){square,          shape->channels / shape->groups * square,
+                          shape->window,   down.last_tap,
+                          across.last_tap, -(ptrdiff_t)stride};
+}
+
+bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t phase,
+                               struct direct_plan *plan, struct taps *taps) {
+    direct_lay_data_gradient(problem, phase, plan, taps);
     return widen(plan);
 }
 

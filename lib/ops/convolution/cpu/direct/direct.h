@@ -38,6 +38,12 @@ CHECKED bool direct_plan_forward(const struct convolution_problem *problem,
 CHECKED bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t phase,
                                        struct direct_plan *plan, struct taps *taps);
 
+// The same plans for any channels, of groups too: weights' channels are then those of one group.
+void direct_lay_forward(const struct convolution_problem *problem, struct direct_plan *plan,
+                        struct taps *taps);
+void direct_lay_data_gradient(const struct convolution_problem *problem, size_t phase,
+                              struct direct_plan *plan, struct taps *taps);
+
 // Floats of a plan's weights in panels: (window row, panel, window column and channel, lane).
 size_t direct_weights_size(const struct direct_plan *plan);
 void direct_pack_weights(const struct direct_plan *plan, const struct taps *taps,

@@ -34,7 +34,7 @@ static bool find_phase(const struct convolution_problem *problem, size_t index,
 
 static bool accepts(const struct convolution_problem *problem) {
     const bool ahead = problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead;
-    bool makes_panels = problem->shape.stride <= MAX_STRIDE;
+    bool makes_panels = problem->shape.groups == 1 && problem->shape.stride <= MAX_STRIDE;
     for (size_t i = 0; makes_panels && i < phases_of(problem); i++) {
         struct phase phase;
         makes_panels = find_phase(problem, i, &phase);

@@ -5,15 +5,16 @@
 // some layers' weights' gradients with them for ever, and crashes in others' (3 x 3 from 8 to 8
 // channels at 768 x 768, from 32 to 8 at 384 x 384).
 static bool accepts_amx(const struct convolution_problem *problem) {
-    return problem->precision == PRECISION_BF16 && problem->processor.bf16_products &&
-           problem->processor.matrix_unit && problem->pass != CONVOLUTION_WEIGHT_GRADIENT;
+    return problem->shape.groups == 1 && problem->precision == PRECISION_BF16 &&
+           problem->processor.bf16_products && problem->processor.matrix_unit &&
+           problem->pass != CONVOLUTION_WEIGHT_GRADIENT;
 }
 
-// oneDNN 2.6 leaves out products of weights' gradients where windows of 1 x 1 are 3 pixels apart
-// and the input has few channels.
+// Layers of one group. oneDNN 2.6 leaves out products of weights' gradients where windows of 1 x 1
+// are 3 pixels apart and the input has few channels.
 static bool is_right(const struct convolution_problem *problem) {
-    return problem->pass != CONVOLUTION_WEIGHT_GRADIENT || problem->shape.window > 1 ||
-           problem->shape.stride <= 2;
+    return problem->shape.groups == 1 && (problem->pass != CONVOLUTION_WEIGHT_GRADIENT ||
+                                          problem->shape.window > 1 || problem->shape.stride <= 2);
 }
 
 static bool accepts_bf16(const struct convolution_problem *problem) {

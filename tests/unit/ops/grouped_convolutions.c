@@ -1,0 +1,60 @@
+// Grouped and depthwise convolutions of the CPU backend, by every method that accepts them.
+#include "convolution_trials.h"
+
+// Groups that there is code for, and others; channels of whole vectors of 16, of 8, and others;
+// more than a slab; rows of one block of pixels and of several.
+static void groups_see_their_own_channels(void **state) {
+    static const struct {
+        size_t channels, out_channels, groups;
+    } layers[] = {{24, 24, 24},  {32, 32, 32}, {80, 80, 80}, {16, 16, 4},
+                  {40, 40, 10},  {48, 48, 6},  {64, 64, 4},  {128, 128, 4},
+                  {128, 128, 2}, {12, 12, 12}, {12, 24, 3},  {16, 16, 8}};
+    static const size_t windows[] = {1, 3, 5};
+    (void)state;
+    for (size_t i = 0; i < 2 * 3 * sizeof layers / sizeof *layers; i++) {
+        const size_t which = i / 6;
+        const size_t window = i == 1 ? 2 : windows[i / 2 % 3];
+        check((struct convolution_shape){.images = 2,
+                                         .height = 7,
+                                         .width = which % 2 == 0 ? 6 : 27,
+                                         .channels = layers[which].channels,
+                                         .out_channels = layers[which].out_channels,
+                                         .groups = layers[which].groups,
+                                         .window = window,
+                                         .stride = 1 + i % 2,
+                                         .pad = window / 2,
+                                         .bias = i % 5 != 0,
+                                         .sum = i % 3 == 0,
+                                         .relu = i % 4 == 0,
+                                         .train = true,
+                                         .input_gradient = true});
+    }
+}
+
+// Tiles of several rows, parts of several tiles, slabs of 16 channels of 80.
+static void large_groups_go_by_tiles(void **state) {
+    struct convolution_shape shape = {.images = 1,
+                                      .height = 31,
+                                      .width = 300,
+                                      .channels = 80,
+                                      .out_channels = 80,
+                                      .groups = 80,
+                                      .window = 5,
+                                      .stride = 1,
+                                      .pad = 2,
+                                      .train = true,
+                                      .input_gradient = true};
+    (void)state;
+    check(shape);
+    shape.groups = 20;
+    shape.stride = 2;
+    check(shape);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_see_their_own_channels),
+        cmocka_unit_test(large_groups_go_by_tiles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
