@@ -16,6 +16,22 @@ value_id padded_convolution_norm(struct graph *graph, value_id x, const char *co
     return convolution_norm(graph, x, &layer, norm_name, residual, relu);
 }
 
+value_id squeeze_excitation(struct graph *graph, value_id x, const char *squeeze_name,
+                            const char *excite_name, size_t channels, enum activation activation) {
+    const struct convolution squeeze = {
+        .name = squeeze_name, .channels = channels, .window = 1, .stride = 1, .bias = true};
+    const struct convolution excite = {.name = excite_name,
+                                       .channels = graph_shape(graph, x).c,
+                                       .window = 1,
+                                       .stride = 1,
+                                       .bias = true};
+    const value_id means = global_pool(graph, x);
+    const value_id z = activation == ACTIVATION_SILU
+                           ? silu(graph, convolution(graph, means, &squeeze))
+                           : convolution_relu(graph, means, &squeeze);
+    return channel_gate(graph, x, convolution(graph, z, &excite), false);
+}
+
 static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
                      size_t channels, size_t window, size_t stride) {
     const struct layer_name full = graph_name("%s.%s_unit.0", name, kind);

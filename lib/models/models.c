@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME = 40, MAX_CHOICES = 1000 };
+enum { MAX_NAME = 40, MAX_CHOICES = 2000 };
 
 static const char group_norm_ending[] = "-gn";
 

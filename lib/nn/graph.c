@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NODES 512
-#define MAX_PARAMETERS 1024
+#define MAX_NODES 1024
+#define MAX_PARAMETERS 1536
 #define MAX_OUTPUTS 8
 
 struct graph {

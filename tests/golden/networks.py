@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes figures of networks with encoders of torchvision, of segmentation_models_pytorch's Unet, of AlbuNet, and of these with group
-normalisation in place of batch normalisation.
+"""Makes figures of networks with encoders of torchvision and timm, of segmentation_models_pytorch's Unet, of AlbuNet, and of
+these with group normalisation in place of batch normalisation.
 
 usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; without any all of CASES)
 
 NAME-eval.json and NAME-train.json hold what PyTorch computes in float64 on hash-made parameters and inputs: outputs, loss,
 gradients, running statistics. A tensor is described by shape, L2 norm, mean and some elements [flat index, value]; `float32`
-says by how much PyTorch's own float32 is off. tests/parity compares with them. Made with PyTorch 2.15, torchvision 0.29 and
-segmentation_models_pytorch 0.6 on a CPU; the decoders unet and bisenet are those of tests/gpu/networks.py.
+says by how much PyTorch's own float32 is off, `bfloat16` its bf16. tests/parity compares with them. Made with PyTorch 2.15,
+torchvision 0.29, timm 1.0.31 and segmentation_models_pytorch 0.6 on a CPU; the decoders unet and bisenet are those of tests/gpu/networks.py.
 """
 import json
 import math
@@ -16,6 +16,7 @@ import sys
 
 import numpy as np
 import segmentation_models_pytorch as smp
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -38,7 +39,11 @@ CASES = {
     "albunet-resnet34": ((64, 128, 96, 160), ("eval", "train")),
     "unet-resnet34-gn": ((192, 192, 256, 256), ("eval",)),
     "bisenet-resnet18-gn": ((64, 96, 96, 128), ("train",)),
+    "smp-unet-se_resnext50_32x4d": ((64, 96, 96, 128), ("eval", "train")),
+    "smp-unet-efficientnet_b4": ((64, 96, 96, 128), ("eval", "train")),
 }
+SMP_NAMES = {"efficientnet_b4": "timm-efficientnet-b4"}  # timm's class and names
+OF_TIMM = {"se_resnext50_32x4d": "seresnext50_32x4d"}
 
 
 def hash_uniform(name, count):
@@ -72,13 +77,14 @@ def hash_parameter(name, shape):
     return torch.from_numpy(u.reshape(shape))
 
 
-def of_torchvision(name):
-    """torchvision's network `name` as an encoder: its maps at 1/2 to 1/32, without its last layers."""
+def resnet(name):
+    """The ResNet `name` of torchvision, or of timm, as an encoder: its maps at 1/2 to 1/32, without its last layers."""
 
     class Encoder(nn.Module):
         def __init__(self):
             super().__init__()
-            whole = getattr(torchvision.models, name)(weights=None)
+            whole = (timm.create_model(OF_TIMM[name]) if name in OF_TIMM
+                     else getattr(torchvision.models, name)(weights=None))
             for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"):
                 self.add_module(part, getattr(whole, part))
             self.maxpool, self.widths = whole.maxpool, (64, *(whole.fc.in_features >> i for i in (3, 2, 1, 0)))
@@ -152,16 +158,49 @@ def by_groups(module):
     return module
 
 
+class AllMaps(nn.Module):
+    """An encoder whose maps are led by the images, as segmentation_models_pytorch wants them."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.__dict__["encoder"] = encoder  # whose parts are named as its own
+        for name, part in encoder.named_children():
+            self.add_module(name, part)
+
+    def forward(self, x):
+        return [x, *self.encoder(x)]
+
+
+def smp_unet(encoder, attention):
+    if encoder in OF_TIMM:  # on maps as wide as resnet50's
+        network = smp.Unet("resnet50", encoder_weights=None, decoder_attention_type=attention)
+        network.encoder = AllMaps(resnet(encoder)())
+        return network
+    return without_what_is_left_out(smp.Unet(SMP_NAMES.get(encoder, encoder), encoder_weights=None,
+                                             decoder_attention_type=attention))
+
+
+def without_what_is_left_out(network):
+    """timm's EfficientNets hold layers that no map comes from, and drop paths in training."""
+    for name in ("conv_head", "bn2"):
+        if hasattr(network.encoder, name):
+            delattr(network.encoder, name)
+    for part in network.modules():
+        if hasattr(part, "drop_prob"):
+            part.drop_prob = 0.0
+    return network
+
+
 def build(name):
     if name.endswith("-gn"):
         return by_groups(build(name[:-3]))
     decoder, encoder = name.rsplit("-", 1)
     if decoder.startswith("smp-unet"):
-        return smp.Unet(encoder, encoder_weights=None, decoder_attention_type=decoder[9:] or None)
+        return smp_unet(encoder, decoder[9:] or None)
     if decoder == "albunet":
-        return AlbuNet(of_torchvision(encoder)())
+        return AlbuNet(resnet(encoder)())
     classes = {"unet": networks.UNet, "bisenet": networks.BiSeNet}
-    return classes[decoder](dropout=0, encoder=of_torchvision(encoder))
+    return classes[decoder](dropout=0, encoder=resnet(encoder))
 
 
 def heads_of(network, x):
@@ -189,6 +228,8 @@ def run(case, dtype):
         masks[image, top:bottom, left:right] = 1
     heads, any_lesion = heads_of(network, x)
     heads = [networks.resize(head, case["out"]) for head in heads]
+    if dtype == torch.bfloat16:
+        return network, heads, any_lesion, None
     loss = networks.total_loss(heads, masks)
     loss.backward()
     return network, heads, any_lesion, loss
@@ -219,6 +260,8 @@ def figures(name, mode, sizes):
     if any_lesion is not None:
         case["outputs"].append(describe("gap", any_lesion))
     case["float32"] = {"loss": abs(rough_loss.item() / loss.item() - 1), "outputs": max(map(error, rough_heads, heads))}
+    if mode == "eval":
+        case["bfloat16"] = {"outputs": max(map(error, run(case, torch.bfloat16)[1], heads))}
     if mode == "train":
         exact = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
         # A group of a single number has no gradient: what is left of it is rounding.

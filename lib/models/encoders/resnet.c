@@ -1,5 +1,6 @@
 // ResNets (He et al. 2016) without their last layers, as torchvision names and builds them: where a
-// bottleneck halves the map, its 3 x 3 does ("v1.5").
+// bottleneck halves the map, its 3 x 3 does ("v1.5"). SE-ResNeXt50 (Xie et al. 2017, arXiv
+// 1611.05431; Hu et al. 2018) is timm's seresnext50_32x4d.
 #include "models/encoders/encoders.h"
 
 #include "models/blocks.h"
@@ -45,6 +46,28 @@ static value_id bottleneck(struct graph *graph, value_id x, const char *prefix, 
     return layer(graph, y, prefix, "conv3", "bn3", wide, 1, 1, skip, true);
 }
 
+enum { CARDINALITY = 32, SQUEEZE = 16 };
+
+// The bottleneck with a 3 x 3 in 32 groups of as many channels as the stage has at 64 to 4, gated
+// by squeeze and excitation before the input is added.
+static value_id se_next_bottleneck(struct graph *graph, value_id x, const char *prefix,
+                                   size_t width, size_t stride) {
+    const size_t wide = 4 * width;
+    const struct layer_name name = graph_name("%s.conv2", prefix);
+    const struct convolution grouped = {.name = name.text,
+                                        .channels = width * 4 / 64 * CARDINALITY,
+                                        .window = 3,
+                                        .stride = stride,
+                                        .pad = 1,
+                                        .groups = CARDINALITY};
+    value_id y = layer(graph, x, prefix, "conv1", "bn1", grouped.channels, 1, 1, NO_VALUE, true);
+    y = convolution_norm(graph, y, &grouped, graph_name("%s.bn2", prefix).text, NO_VALUE, true);
+    y = layer(graph, y, prefix, "conv3", "bn3", wide, 1, 1, NO_VALUE, false);
+    y = squeeze_excitation(graph, y, graph_name("%s.se.fc1", prefix).text,
+                           graph_name("%s.se.fc2", prefix).text, wide / SQUEEZE, ACTIVATION_RELU);
+    return relu(graph, add(graph, y, shortcut(graph, x, prefix, wide, stride)));
+}
+
 typedef value_id block_builder(struct graph *graph, value_id x, const char *prefix, size_t width,
                                size_t stride);
 
@@ -77,4 +100,9 @@ struct feature_maps encoder_resnet34(struct graph *graph, value_id x, const char
 struct feature_maps encoder_resnet50(struct graph *graph, value_id x, const char *name,
                                      pooling *pool) {
     return resnet(graph, x, name, pool, bottleneck, (const size_t[]){3, 4, 6, 3});
+}
+
+struct feature_maps encoder_se_resnext50_32x4d(struct graph *graph, value_id x, const char *name,
+                                               pooling *pool) {
+    return resnet(graph, x, name, pool, se_next_bottleneck, (const size_t[]){3, 4, 6, 3});
 }

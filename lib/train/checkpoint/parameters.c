@@ -84,10 +84,23 @@ static bool is_alias_in_albunet(const char *name) {
            name[6] >= '0' && name[6] <= '9';
 }
 
+// Last layers of classifiers that encoders come from: torchvision's, then timm's.
+static bool is_classifier(const char *name) {
+    static const char *const layers[] = {"fc.", "classifier.", "conv_head.", "bn2."};
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const struct layer_name of_backbone = graph_name("backbone.%s", layers[i]);
+        const struct layer_name of_encoder = graph_name("encoder.%s", layers[i]);
+        if (strncmp(name, layers[i], strlen(layers[i])) == 0 ||
+            strstr(name, of_backbone.text) != NULL || strstr(name, of_encoder.text) == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool of_no_use(const char *name) {
     return ends_with(name, "num_batches_tracked") || strcmp(name, "n_averaged") == 0 ||
-           strstr(name, "pam.key_conv.") != NULL || strncmp(name, "fc.", 3) == 0 ||
-           strstr(name, "backbone.fc.") != NULL || strncmp(name, "encoder.fc.", 11) == 0 ||
+           strstr(name, "pam.key_conv.") != NULL || is_classifier(name) ||
            is_alias_in_albunet(name) || strstr(name, "decoder.blocks.4.attention1.") != NULL;
 }
 
@@ -159,12 +172,15 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
 }
 
 struct layer_name parameters_prefix(const struct graph *graph, const struct weight_table *table) {
-    static const char known[] = "layer1.0.conv1.weight";
-    for (int i = 0; i < graph_parameter_count(graph); i++) {
-        const char *name = graph_parameter_at(graph, i)->name;
-        const char *found = strstr(name, known);
-        if (found != NULL && weight_table_find(table, "conv1.weight") != NULL) {
-            return graph_name("%.*s", (int)(found - name), name);
+    static const char *const known[][2] = {{"layer1.0.conv1.weight", "conv1.weight"},
+                                           {"conv_stem.weight", "conv_stem.weight"}};
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        for (int i = 0; i < graph_parameter_count(graph); i++) {
+            const char *name = graph_parameter_at(graph, i)->name;
+            const char *found = strstr(name, known[k][0]);
+            if (found != NULL && weight_table_find(table, known[k][1]) != NULL) {
+                return graph_name("%.*s", (int)(found - name), name);
+            }
         }
     }
     return graph_name("%s", "");

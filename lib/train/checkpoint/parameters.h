@@ -26,9 +26,10 @@ extern const char *const misfit_words[MISFIT_KINDS]; // "missing", "of another s
 
 // Whether a table's tensors are the parameters below `prefix` ("" or "backbone."): every parameter
 // must be there with its shape, and with TAKE_ALL every tensor be used; names that are known to be
-// of no use are left out (num_batches_tracked; n_averaged; fc.*; pam.key_conv.*, an alias of
-// pam.query_conv; conv2.0.* and the like, aliases in AlbuNet; decoder.blocks.4.attention1.*, of a
-// skip that segmentation_models_pytorch's Unet has not). *misfit lists what does not fit.
+// of no use are left out (num_batches_tracked; n_averaged; a classifier's last layers: fc.*, and
+// timm's classifier.*, conv_head.*, bn2.*; pam.key_conv.*, an alias of pam.query_conv; conv2.0.*
+// and the like, aliases in AlbuNet; decoder.blocks.4.attention1.*, of a skip that
+// segmentation_models_pytorch's Unet has not). *misfit lists what does not fit.
 bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
                     enum take take, struct misfit *misfit);
 

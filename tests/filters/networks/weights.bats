@@ -21,12 +21,13 @@ open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + bytes(at))
 PYTHON
 }
 
-# torchvision NETWORK: the names and sides of torchvision's ResNet.
+# torchvision NETWORK: the names and sides of torchvision's ResNet, or of timm's seresnext50_32x4d.
 torchvision() {
     /usr/bin/python3 - "$1" <<'PYTHON'
 import sys
 blocks = [2, 2, 2, 2] if sys.argv[1] == "resnet18" else [3, 4, 6, 3]
-wider = 4 if sys.argv[1] == "resnet50" else 1
+next = sys.argv[1] == "seresnext50_32x4d"
+wider = 4 if sys.argv[1] == "resnet50" or next else 1
 def norm(name, width):
     for part in "weight", "bias", "running_mean", "running_var":
         print(f"{name}.{part}={width}")
@@ -38,13 +39,17 @@ for layer, width in enumerate([64, 128, 256, 512], 1):
     for block in range(blocks[layer - 1]):
         at = f"layer{layer}.{block}"
         window = "1,1" if wider > 1 else "3,3"
-        print(f"{at}.conv1.weight={width},{before},{window}")
-        norm(f"{at}.bn1", width)
-        print(f"{at}.conv2.weight={width},{width},3,3")
-        norm(f"{at}.bn2", width)
+        inner = 2 * width if next else width
+        print(f"{at}.conv1.weight={inner},{before},{window}")
+        norm(f"{at}.bn1", inner)
+        print(f"{at}.conv2.weight={inner},{inner // 32 if next else inner},3,3")
+        norm(f"{at}.bn2", inner)
         if wider > 1:
-            print(f"{at}.conv3.weight={4 * width},{width},1,1")
+            print(f"{at}.conv3.weight={4 * width},{inner},1,1")
             norm(f"{at}.bn3", 4 * width)
+        if next:
+            for part, sides in ("fc1", (width // 4, 4 * width)), ("fc2", (4 * width, width // 4)):
+                print(f"{at}.se.{part}.weight={sides[0]},{sides[1]},1,1", f"{at}.se.{part}.bias={sides[0]}", sep="\n")
         if before != wider * width:
             print(f"{at}.downsample.0.weight={wider * width},{before},1,1")
             norm(f"{at}.downsample.1", wider * width)
@@ -52,6 +57,46 @@ for layer, width in enumerate([64, 128, 256, 512], 1):
 print(f"fc.weight=1000,{before}")
 print("fc.bias=1000")
 PYTHON
+}
+
+# efficientnet_b4: the names and sides of timm's.
+efficientnet_b4() {
+    /usr/bin/python3 - <<'PYTHON'
+def layer(name, norm, *sides):
+    print(f"{name}.weight=" + ",".join(map(str, sides)))
+    for part in "weight", "bias", "running_mean", "running_var":
+        print(f"{norm}.{part}={sides[0]}")
+    print(f"{norm}.num_batches_tracked=")
+layer("conv_stem", "bn1", 48, 3, 3, 3)
+before = 48
+stages = [(2, 3, 1, 24), (4, 3, 6, 32), (4, 5, 6, 56), (6, 3, 6, 112), (6, 5, 6, 160), (8, 5, 6, 272), (2, 3, 6, 448)]
+for stage, (blocks, window, times, width) in enumerate(stages):
+    for block in range(blocks):
+        at, wide = f"blocks.{stage}.{block}", before * times
+        if times > 1:
+            layer(f"{at}.conv_pw", f"{at}.bn1", wide, before, 1, 1)
+        layer(f"{at}.conv_dw", f"{at}.bn{2 if times > 1 else 1}", wide, 1, window, window)
+        for part, to, of in ("reduce", before // 4, wide), ("expand", wide, before // 4):
+            print(f"{at}.se.conv_{part}.weight={to},{of},1,1", f"{at}.se.conv_{part}.bias={to}", sep="\n")
+        layer(f"{at}.conv_pw" + "l" * (times > 1), f"{at}.bn{3 if times > 1 else 2}", width, wide, 1, 1)
+        before = width
+layer("conv_head", "bn2", 1792, 448, 1, 1)
+print("classifier.weight=1000,1792", "classifier.bias=1000", sep="\n")
+PYTHON
+}
+
+@test "--init-for: encoders by timm's names, whose last layers are of no use" {
+    mapfile -t all < <(torchvision seresnext50_32x4d)
+    safetensors next.safetensors "${all[@]}"
+    mapfile -t all < <(efficientnet_b4)
+    safetensors b4.safetensors "${all[@]}"
+    for pair in unet-se_resnext50_32x4d:next smp-unet-efficientnet_b4:b4 bisenet-efficientnet_b4:b4; do
+        run --separate-stderr weights --init-for "${pair%:*}" "${pair#*:}.safetensors"
+        [ "$status$output$stderr" = 0 ]
+    done
+    safetensors odd.safetensors "${all[@]/conv_dw.weight=48,1/conv_dw.weight=48,48}"
+    fails 1 "of another shape: 'encoder.blocks.0.0.conv_dw.weight' (48 x 48 x 3 x 3, not 48 x 1 x 3 x 3)" \
+        weights --init-for smp-unet-efficientnet_b4 odd.safetensors
 }
 
 @test "--init-for: what a network can start from, and what keeps it from that" {

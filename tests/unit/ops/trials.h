@@ -41,6 +41,27 @@ static value_id try_strided(struct graph *graph, value_id x) {
     return layer(graph, x, "c", 4, 7, 2);
 }
 
+static value_id grouped(struct graph *graph, value_id x, size_t groups, size_t stride) {
+    const struct convolution spec = {.name = "c",
+                                     .channels = graph_shape(graph, x).c,
+                                     .window = 3,
+                                     .stride = stride,
+                                     .pad = 1,
+                                     .groups = groups,
+                                     .bias = true};
+    return convolution(graph, x, &spec);
+}
+
+static value_id try_depthwise(struct graph *graph, value_id x) {
+    return grouped(graph, x, graph_shape(graph, x).c, 2);
+}
+
+// Groups of 4 channels, where they make some.
+static value_id try_grouped(struct graph *graph, value_id x) {
+    const size_t channels = graph_shape(graph, x).c;
+    return grouped(graph, x, channels % 4 == 0 ? channels / 4 : 1, 1);
+}
+
 static value_id with_norm(struct graph *graph, value_id x, value_id residual, bool relu) {
     const struct convolution spec = {
         .name = "c", .channels = graph_shape(graph, x).c, .window = 3, .stride = 1, .pad = 1};
@@ -154,10 +175,14 @@ static const struct {
 } tried[] = {
     {"convolution", try_convolution, 1, false},
     {"strided convolution", try_strided, 1, false},
+    {"depthwise convolution", try_depthwise, 1, false},
+    {"grouped convolution", try_grouped, 1, false},
     {"norm", try_norm, 1, false},
     {"norm and ReLU", try_norm_relu, 1, false},
     {"norm, residual, ReLU", try_norm_residual, 1, false},
     {"ReLU", try_relu, 1, false},
+    {"ReLU on its own", relu, 1, false},
+    {"silu", silu, 1, false},
     {"max_pool", max_pool, 1, false},
     {"upsample", try_upsample, 1, false},
     {"upsample_nearest", upsample_nearest, 1, false},
