@@ -1,55 +1,34 @@
 // predict-fold: a trained network's probabilities for samples.
-#include "core/numbers/fp16.h"
-#include "dataset/sample.h"
 #include "models/models.h"
 #include "nn/profile.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/predict/predictor.h"
 #include "program/progress.h"
 #include "program/streams/sources.h"
 #include "program/streams/streams.h"
-#include "stream/statistics.h"
 #include "train/checkpoint/parameters.h"
-#include "train/inference.h"
 #include "weights/file.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_SIDE 2048 // that is taken from a file of weights
 
 struct options {
-    const char *model, *network, *norm, *device, *precision, *type;
+    const char *model, *network, *norm, *device, *precision, *type, *scales;
     int64_t batch, side;
     bool flip, profile;
     struct common_options common;
 };
 
-// What is known of an image until its batch has run.
-struct waiting {
-    char id[RECORD_MAX_NAME];
-    size_t length, height, width; // of the id; of the probabilities
-};
-
-struct prediction {
+// What says which network it is: options and the weights' file.
+struct source_of_graphs {
     const struct options *options;
-    struct sources *samples;
-    struct stream_writer *writer;
-    struct progress progress;
-    struct weight_table table; // until the network is open
-    struct backend *backend;
-    struct graph *graph;
-    struct executor *executor; // NULL: the network is not open yet
-    struct inference inference;
-    uint8_t *first; // images of the first batch, which comes before the network is open
-    struct profile profile;
-    struct waiting *waiting;
-    size_t count, capacity;
-    struct sample_mask mask;
+    struct weight_table table;
 };
-
-// ---- the network
 
 // The side that is asked for, or else the one in training. A file's word is not enough for a
 // network that takes gigabytes.
@@ -65,8 +44,10 @@ static int64_t side_of(const struct options *options, const struct weight_table 
 }
 
 // The graph of a network for so many images, which the weights must fit.
-static struct graph *open_graph(const struct options *options, const struct weight_table *table,
-                                size_t images) {
+static struct graph *build_graph(const void *context, int64_t side, size_t images) {
+    const struct source_of_graphs *source = context;
+    const struct options *options = source->options;
+    const struct weight_table *table = &source->table;
     const struct layer_name said = graph_name("%s", table->network != NULL ? table->network : "");
     const struct layer_name name =
         options->network != NULL ? model_full_name(options->network, options->norm) : said;
@@ -75,7 +56,6 @@ static struct graph *open_graph(const struct options *options, const struct weig
         die("%s: does not say which network it is of: --network NAME (%s)", options->model,
             model_choices());
     }
-    const int64_t side = side_of(options, table);
     const struct model_options model = {
         .images = images, .height = (size_t)side, .width = (size_t)side, .gray = true};
     struct graph *graph = model_build(name.text, GRAPH_PREDICT, &model, &error);
@@ -88,176 +68,105 @@ static struct graph *open_graph(const struct options *options, const struct weig
     return graph;
 }
 
-// What is wrong with the weights is said before the first sample is read.
-static void read_network(struct prediction *prediction, const struct options *options) {
-    struct error error;
+// Adds a multiple of the usual side.
+static void add_scale(struct predictor_options *run, const char *text, int64_t usual,
+                      double scale) {
+    const double step = MODEL_SIDE_STEP;
+    const double side = floor(scale * (double)usual / step + 0.5) * step;
+    if (run->side_count == MAX_SCALES) {
+        die_usage("--scales '%s': %d at most", text, MAX_SCALES);
+    }
+    if (!(side >= MODEL_SIDE_STEP && side <= MODEL_MAX_SIDE)) {
+        die_usage("--scales '%s': a side of %g, and it must be from %d to %d", text, side,
+                  MODEL_SIDE_STEP, MODEL_MAX_SIDE);
+    }
+    for (size_t k = 0; k < run->side_count; k++) {
+        if (run->sides[k] == (int64_t)side) {
+            die_usage("--scales '%s': two of them make a side of %g", text, side);
+        }
+    }
+    run->sides[run->side_count++] = (int64_t)side;
+}
+
+// The sides of --scales, or the usual one.
+static void add_sides(struct predictor_options *run, const char *text, int64_t usual) {
+    if (text == NULL) {
+        run->sides[run->side_count++] = usual;
+        return;
+    }
+    for (const char *rest = text;;) {
+        char *end = NULL;
+        const double scale = strtod(rest, &end);
+        if (end == rest || (*end != ',' && *end != 0) || !(scale > 0) || !isfinite(scale)) {
+            die_usage("--scales '%s': not numbers above 0, separated by commas", text);
+        }
+        add_scale(run, text, usual, scale);
+        if (*end == 0) {
+            return;
+        }
+        rest = end + 1;
+    }
+}
+
+static struct backend *open_backend(const struct options *options) {
     enum precision precision = PRECISION_F32;
+    struct error error;
     if (!precision_named(options->precision, &precision)) {
         die_usage("--precision %s", options->precision);
     }
-    if (!weights_read_file(options->model, &prediction->table, &error)) {
-        die("%s", error.text);
-    }
-    if (!options->common.quiet) {
-        weight_table_say(&prediction->table, options->model);
-    }
-    prediction->backend =
+    struct backend *backend =
         backend_open(options->device, precision, (int)options->common.threads, &error);
-    if (prediction->backend == NULL) {
+    if (backend == NULL) {
         die("%s", error.text);
     }
-    prediction->graph = open_graph(options, &prediction->table, prediction->capacity);
-    const struct shape in = graph_shape(prediction->graph, 0);
-    prediction->first = calloc(in.n, in.h * in.w);
-    prediction->waiting = calloc(prediction->capacity, sizeof *prediction->waiting);
-    if (prediction->first == NULL || prediction->waiting == NULL) {
-        die("no memory");
-    }
-}
-
-// Opens the network when the first batch is there: for its images alone where these are all.
-static void open_network(struct prediction *prediction) {
-    struct error error;
-    if (prediction->count < prediction->capacity) {
-        prediction->capacity = prediction->count;
-        graph_free(prediction->graph);
-        prediction->graph =
-            open_graph(prediction->options, &prediction->table, prediction->capacity);
-    }
-    prediction->executor = executor_new(prediction->graph, prediction->backend, &error);
-    if (prediction->executor == NULL ||
-        !inference_open(&prediction->inference, prediction->backend, prediction->graph,
-                        prediction->executor, prediction->options->flip, &error) ||
-        !parameters_take(prediction->backend, prediction->graph, prediction->executor,
-                         &prediction->table, "", TAKE_NEEDED, &error)) {
-        die("%s", error.text);
-    }
-    weight_table_free(&prediction->table);
-    memcpy(prediction->inference.images, prediction->first, shape_count(prediction->inference.in));
-}
-
-// ---- samples
-
-// Numbers become halves where they lie: those of a block come out before the ones behind it are
-// read.
-static void make_halves(float *numbers, size_t count) {
-    enum { BLOCK = 1024 };
-    uint16_t fp16[BLOCK];
-    for (size_t i = 0; i < count; i += BLOCK) {
-        const size_t chunk = count - i < BLOCK ? count - i : BLOCK;
-        fp16_write(fp16, numbers + i, chunk);
-        memcpy((uint16_t *)(void *)numbers + i, fp16, chunk * sizeof *fp16);
-    }
-}
-
-static void write_prediction(struct prediction *prediction, size_t i) {
-    const struct waiting *waiting = &prediction->waiting[i];
-    const struct text id = {waiting->id, waiting->length};
-    float *probability = NULL;
-    struct error error;
-    if (!inference_probability(&prediction->inference, i, waiting->height, waiting->width,
-                               &probability, &error)) {
-        die("%.*s: %s", TEXT_ARG(id), error.text);
-    }
-    struct tensor tensor = tensor_plane(DTYPE_F4, waiting->height, waiting->width, probability);
-    if (!tensor_finite(&tensor)) {
-        die("%.*s: the network's answer is not a number", TEXT_ARG(id));
-    }
-    if (strcmp(prediction->options->type, "f2") == 0) {
-        make_halves(probability, waiting->height * waiting->width);
-        tensor = tensor_plane(DTYPE_F2, waiting->height, waiting->width, probability);
-    }
-    const struct field field = {text_of("probability"), value_tensor(&tensor)};
-    const struct record record = {id, 1, &field};
-    stream_write(prediction->writer, &record);
-    progress_step(&prediction->progress);
-}
-
-static void run_batch(struct prediction *prediction) {
-    const size_t count = prediction->count;
-    struct error error;
-    if (prediction->executor == NULL) {
-        open_network(prediction);
-    }
-    if (!inference_run(&prediction->inference, prediction->inference.images, &error)) {
-        die("%s", error.text);
-    }
-    for (size_t i = 0; i < count; i++) {
-        write_prediction(prediction, i);
-    }
-    prediction->count = 0;
-}
-
-// The sample's image at the network's size, and the size of what is to come out.
-static bool add_sample(struct prediction *prediction, const struct record *sample,
-                       struct error *error) {
-    const struct shape in = graph_shape(prediction->graph, 0);
-    struct waiting *waiting = &prediction->waiting[prediction->count];
-    uint8_t *images =
-        prediction->executor != NULL ? prediction->inference.images : prediction->first;
-    struct image image = {images + prediction->count * in.h * in.w, in.h, in.w};
-    struct image_view view;
-    if (!sample_image(sample, &view, error) ||
-        !sample_mask_read(&prediction->mask, sample, error)) {
-        return false;
-    }
-    if (view.height == in.h && view.width == in.w) {
-        memcpy(image.pixels, view.pixels, in.h * in.w);
-    } else if (!resize_bilinear(&image, &view, error)) {
-        return false;
-    }
-    waiting->length = sample->id.length;
-    waiting->height = prediction->mask.height;
-    waiting->width = prediction->mask.width;
-    memcpy(waiting->id, sample->id.bytes, sample->id.length);
-    prediction->count++;
-    return true;
+    return backend;
 }
 
 static void predict(const struct options *options, const struct operands *operands) {
-    struct prediction prediction = {.options = options,
-                                    .capacity = (size_t)options->batch,
-                                    .mask = {.max_pixels = options->common.max_pixels}};
+    struct source_of_graphs graphs = {.options = options};
+    struct predictor_options run = {.batch = (size_t)options->batch,
+                                    .flip = options->flip,
+                                    .type = strcmp(options->type, "f2") == 0 ? DTYPE_F2 : DTYPE_F4,
+                                    .build = build_graph,
+                                    .context = &graphs};
+    struct predictor predictor = {
+        .options = &run, .table = &graphs.table, .mask.max_pixels = options->common.max_pixels};
     struct sources samples;
     struct record record;
     struct error error;
+    struct profile profile = {0};
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    read_network(&prediction, options);
+    if (!weights_read_file(options->model, &graphs.table, &error)) {
+        die("%s", error.text);
+    }
+    if (!options->common.quiet) {
+        weight_table_say(&graphs.table, options->model);
+    }
+    predictor.backend = open_backend(options);
+    add_sides(&run, options->scales, side_of(options, &graphs.table));
+    predictor_open(&predictor);
     sources_open(&samples, operands->items, (size_t)operands->count, KIND_SAMPLES,
                  options->common.max_record);
     struct history history = samples.history;
     history_add(&history, text_of(operands->history));
-    prediction.writer = stream_create(output, KIND_PROBABILITIES, &history);
-    prediction.progress = progress_start("images", 0, options->common.quiet);
-    prediction.backend->profile = options->profile ? &prediction.profile : NULL;
+    predictor.writer = stream_create(output, KIND_PROBABILITIES, &history);
+    struct progress progress = progress_start("images", 0, options->common.quiet);
+    predictor.progress = &progress;
+    predictor.backend->profile = options->profile ? &profile : NULL;
     while (sources_read(&samples, &record)) {
-        if (!add_sample(&prediction, &record, &error)) {
-            sources_die(&samples, &error);
-        }
-        if (prediction.count == prediction.capacity) {
-            run_batch(&prediction);
-        }
+        predictor_add(&predictor, &samples, &record);
     }
-    if (prediction.count > 0) {
-        run_batch(&prediction);
-    }
-    progress_end(&prediction.progress);
+    predictor_flush(&predictor);
+    progress_end(&progress);
     if (options->profile) {
-        profile_print(&prediction.profile, stderr);
+        profile_print(&profile, stderr);
     }
-    stream_finish(prediction.writer);
+    stream_finish(predictor.writer);
     output_close(output);
     sources_close(&samples);
-    if (prediction.executor != NULL) {
-        inference_close(&prediction.inference);
-        executor_free(prediction.executor);
-    }
-    weight_table_free(&prediction.table);
-    free(prediction.first);
-    graph_free(prediction.graph);
-    backend_close(prediction.backend);
-    sample_mask_free(&prediction.mask);
-    free(prediction.waiting);
+    predictor_close(&predictor);
+    weight_table_free(&graphs.table);
+    backend_close(predictor.backend);
 }
 
 int main(int argc, char **argv) {
@@ -278,6 +187,9 @@ int main(int argc, char **argv) {
          MODEL_MAX_SIDE, OPTION_RECORDED},
         {"flip", 'f', OPTION_FLAG, &options.flip, NULL,
          "average with the prediction for the mirrored image", 0, 0, OPTION_RECORDED},
+        {"scales", 0, OPTION_TEXT, &options.scales, "S1,S2,...",
+         "average the predictions at several sizes: --side times each of these", 0, 0,
+         OPTION_RECORDED},
         {"type", 0, OPTION_CHOICE, &options.type, "f2|f4", "of the probabilities", 0, 0,
          OPTION_RECORDED},
         {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once", 1, 4096,
@@ -300,9 +212,17 @@ int main(int argc, char **argv) {
             "`probability`, at each image's own size: `size` where augment has resized, else the "
             "image's. Images of another size than the network's are resized for it.\n\n"
             "The probability is the sigmoid of the main head, brought to size between the logits "
-            "(bilinear, half-pixel centres).",
-        .examples = "decode xray.dcm | predict-fold --model best.mpk | rle-encode\n"
-                    "predict-fold -m best.mpk shards/ | zstd >fold0.mpk.zst",
+            "(bilinear, half-pixel centres). With --flip it is the mean of two; with --scales, "
+            "whose "
+            "sides are rounded to multiples of 32, the mean of all sizes' probabilities at the "
+            "image's "
+            "own size, as merge would make it. The largest size's memory serves the others, but "
+            "for "
+            "weights in the form that convolutions want them in, which each size has of its own.",
+        .examples =
+            "decode xray.dcm | predict-fold --model best.mpk | rle-encode\n"
+            "predict-fold -m best.mpk shards/ | zstd >fold0.mpk.zst\n"
+            "predict-fold -m best.mpk --flip --scales 0.75,1,1.25 shards/ | zstd >f.mpk.zst",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,

@@ -27,6 +27,7 @@ struct executor {
     size_t value_count, learned_count, decaying_count;
     uint64_t *seed; // on the device
     bool changed;   // parameters that kernels have not seen
+    bool borrows;   // memory, parameters and seed are another executor's
 };
 
 static const struct kernel *kernel_of(const struct executor *executor, int node) {
@@ -101,6 +102,9 @@ static void fill_call(const struct executor *executor, const struct step *step, 
 
 static void release_memory(struct executor *executor) {
     struct backend *backend = executor->backend;
+    if (executor->borrows) {
+        return;
+    }
     backend->calls->release(backend, executor->memory);
     backend->calls->release(backend, executor->values);
     backend->calls->release(backend, executor->gradients);
@@ -157,7 +161,28 @@ static bool get_memory(struct executor *executor, struct error *error) {
            no_memory(executor, error);
 }
 
-struct executor *executor_new(struct graph *graph, struct backend *backend, struct error *error) {
+// The memory of another executor, which must be enough.
+static bool borrow_memory(struct executor *executor, const struct executor *host,
+                          struct error *error) {
+    struct schedule *schedule = &executor->schedule;
+    executor->borrows = true;
+    if (!memory_plan(schedule->buffers, (size_t)schedule->buffer_count, &executor->memory_bytes,
+                     error)) {
+        return false;
+    }
+    if (executor->memory_bytes > host->memory_bytes || executor->value_count != host->value_count ||
+        graph_mode_of(executor->graph) == GRAPH_TRAIN) {
+        return fail(error, "a network that does not fit into the memory of another one");
+    }
+    executor->memory = host->memory;
+    executor->values = host->values;
+    executor->seed = host->seed;
+    return true;
+}
+
+// `host`: NULL where the executor is to have memory of its own.
+static struct executor *make_executor(struct graph *graph, struct backend *backend,
+                                      const struct executor *host, struct error *error) {
     struct executor *executor = calloc(1, sizeof *executor);
     if (executor == NULL) {
         (void)fail(error, "no memory");
@@ -179,7 +204,8 @@ struct executor *executor_new(struct graph *graph, struct backend *backend, stru
         executor_free(executor);
         return NULL;
     }
-    if (!plan_kernels(executor, error) || !get_memory(executor, error)) {
+    if (!plan_kernels(executor, error) ||
+        !(host != NULL ? borrow_memory(executor, host, error) : get_memory(executor, error))) {
         executor_free(executor);
         return NULL;
     }
@@ -187,6 +213,15 @@ struct executor *executor_new(struct graph *graph, struct backend *backend, stru
         fill_call(executor, &executor->schedule.steps[i], &executor->calls[i]);
     }
     return executor;
+}
+
+struct executor *executor_new(struct graph *graph, struct backend *backend, struct error *error) {
+    return make_executor(graph, backend, NULL, error);
+}
+
+struct executor *executor_new_within(struct executor *host, struct graph *graph,
+                                     struct error *error) {
+    return make_executor(graph, host->backend, host, error);
 }
 
 void executor_free(struct executor *executor) {

@@ -25,7 +25,9 @@ def blocks: {
 };
 def stages: {
   "train-": train,
-  "test-": { batch: of("predict-fold"), flip: of("predict-fold"), precision: of("predict-fold") },
+  "test-": {
+    batch: of("predict-fold"), flip: of("predict-fold"), scales: {type: "numbers", optional: true}, precision: of("predict-fold")
+  },
   "merge-": { stages: "stages", threshold: of("classify") },
   submission: { decide: "stage", segment: "stage", ratio: may("classify"), rule: {choices: ["validation"], optional: true} }
 };
@@ -40,6 +42,7 @@ def wanted($kind; $key):
   if $kind | type == "object" then $kind | option($key)
     | (if .also != null then "\(.also), or " else "" end)
       + (if .type == "flag" then "true or false" elif .type == "choice" then .choices | join(" or ")
+         elif .type == "numbers" then "a list of numbers above 0"
          else (if .step then "a multiple of \(.step)" elif .type == "integer" then "a whole number" else "a number" end)
            + " from \(.minimum) to \(.maximum)" end)
   else { count: "a whole number from 1 up", flag: "true or false", path: "a path", paths: "a path or a list of paths",
@@ -50,6 +53,7 @@ def fits($kind; $key):
   if $kind | type == "object" then . as $value | $kind | option($key)
     | (.also != null and $value == .also)
       or if .type == "flag" then $value | type == "boolean" elif .type == "choice" then any(.choices[]; . == $value)
+         elif .type == "numbers" then $value | type == "array" and length > 0 and all(.[]; type == "number" and . > 0)
          else ($value | type == "number") and (.type == "number" or ($value | whole))
            and $value >= .minimum and $value <= .maximum and (.step == null or $value % .step == 0) end
   elif $kind == "count" then whole and . >= 1 and . <= 1e9
@@ -86,6 +90,7 @@ def check_blocks($where):
 def meant($kind):
   if ($kind | IN("path", "size", "stage")) or ($kind == "paths" and (startswith("[") | not)) then .
   elif $kind == "stages" and (startswith("[") | not) then split(",")
+  elif ($kind | type == "object" and .type == "numbers") and (startswith("[") | not) then split(",") | map(tonumber? // .)
   else . as $text | try fromjson catch $text end;
 def override($text):
   if $text | startswith("init=") then reduce training[] as $stage (.; .[$stage].init = $text[5:])
@@ -108,6 +113,8 @@ def complaints: . as $config
     (training[] | select($config[.] | has("balance-end") and (has("balance") | not)) | "\(.): balance-end without balance"),
     (testing[] | trainer as $stage | select($config | has($stage) | not)
       | "\(.): there is no \($stage), whose models would predict"),
+    (testing[] | select(. as $stage | $config | has($stage | trainer) and (sides($stage) | unique != sort))
+      | "\(.).scales: two of them make the same side"),
     (if submissions == [] then "no submission is named: a block submission1 says of which merges it is made" else empty end),
     (merges[] | . as $merge | $config[.].stages
       | (.[] | select(IN($config | testing[]) | not) | no_stage("\($merge).stages"; $config | testing)),

@@ -111,8 +111,10 @@ if ! checked=$(jq -L "$here" --argjson options "$options" --arg profile "$profil
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
 fi
 while IFS=$'\t' read -r stage network side; do # which sides a network takes it knows itself
-    said=$(cost --json --side "$side" "$network" 2>&1 >/dev/null) || complain "$config: $stage.side: ${said#cost: }"
-done < <(get 'training[] as $stage | [$stage, (.[$stage] | .network, .side)] | @tsv')
+    said=$(cost --json --side "$side" "$network" 2>&1 >/dev/null) || complain "$config: $stage: ${said#cost: }"
+done < <(get 'training[] as $stage | [$stage + ".side", (.[$stage] | .network, .side)] | @tsv' &&
+    get 'testing[] as $stage | select(.[$stage].scales) | sides($stage)[] as $side |
+        [$stage + ".scales", .[$stage | trainer].network, $side] | @tsv')
 { read -r made_up && read -r named && read -r unused; } < <(get 'has("synth"), (.data.train != []),
     ((training - needed_training) + (merges - needed_merges) | join(", "))')
 [ -z "$unused" ] || echo "config: $unused: no submission is made of this" >&2

@@ -20,7 +20,8 @@ def augment: [
 def validation: [ "--side", .side, flag(.images == "lesion"; "--lesion-only") ] | words;
 # The order in which optional words stand in the file has no meaning.
 def train: . as $stage | trained + (keys - trained - prepared - augmented) | map(["--" + ., $stage[.]]) | words;
-def predict: [ "--batch", .batch, "--precision", .precision, flag(.flip; "--flip") ] | words;
+def predict: [ "--batch", .batch, "--precision", .precision, flag(.flip; "--flip"),
+  flag(.scales; ["--scales", (.scales // [] | map(tostring) | join(","))]) ] | words;
 def synth: [
   "--train", .train, "--test", .test, "--lesions", .lesions, "--area", .area, "--contrast", .contrast,
   "--side", .side, "--format", .format, "--seed", .seed ] | words;

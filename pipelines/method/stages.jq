@@ -19,6 +19,8 @@ def needed_testing: . as $config | testing | members([$config | .[needed_merges[
 def mixed: . as $config | needed_merges | map(select($config[.].stages | length > 1));
 def trainer: "train-" + .[5:];
 def validator: "validate-" + .[5:];
+# The sides at which a test stage's networks see an image: those of predict-fold --scales.
+def sides($test): .[$test | trainer].side as $side | .[$test].scales // [1] | map(. * $side / 32 + 0.5 | floor * 32);
 def first_merge($stage): [needed_merges[] as $merge | select(.[$merge].stages | index($stage)) | $merge][0];
 def needed_training: . as $config | training | members($config | needed_testing | map(trainer));
 

@@ -38,7 +38,7 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["
 def maps($stage; $each): $config[$stage | trainer].folds as $folds | $measured[$stage] as $m
   | ($folds * $each) as $maps
   | { images: $maps,
-      flop: ($maps * $measured[$stage | trainer].predict * (if $config[$stage].flip then 2 else 1 end)),
+      flop: ($maps * $m.predict * (if $config[$stage].flip then 2 else 1 end)),
       disk: ($maps * (if $m.trained == 1 then $m.bytes / $m.images else $packed * 2 * $pixels end)),
       estimated: ($m.trained == 0),
       memory: $m.memory,

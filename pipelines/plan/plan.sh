@@ -179,6 +179,12 @@ measure_training() { # measure_training STAGE
     rm -r "$scratch/$stage".[0-9]*
 }
 
+cost_of_sides() { # cost_of_sides STAGE: of one image at all its sizes, to predict
+    local network side
+    network=$(get ".\"train-${1#test-}\".network")
+    for side in $(get "sides(\"$1\")[]"); do cost --json --side "$side" "$network"; done | jq -s 'map(.predict) | add'
+}
+
 cost_of() { # cost_of STAGE predict|train: of one image
     cost --json --side "$(get ".\"$1\".side")" "$(get ".\"$1\".network")" | jq ".$2"
 }
@@ -217,6 +223,7 @@ measure_testing() { # measure_testing STAGE
     fi
     mv "$scratch/$stage.1/1.mpk.zst" "$scratch/$stage.zst"
     found "$stage" memory "$memory" first "$first" last "$seconds" times "$times" trained $trained images $made_up \
+        predict "$(cost_of_sides "$stage")" \
         bytes "$(size "$scratch/$stage.zst")"
     rm -rf "$scratch/$stage".[0-9]*
 }

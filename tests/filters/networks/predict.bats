@@ -32,6 +32,25 @@ PYTHON
     cmp <(range one.mpk) <(range two.mpk)
 }
 
+@test "predict-fold: --scales is the mean of the sizes, as merge makes it by hand" {
+    whole_run # side 64
+    for flip in "" --flip; do
+        for side in 96 32 64; do
+            predict-fold -q $flip --type f4 --side $side -m whole/best.mpk val.mpk -o "$HERE/$side.mpk"
+        done
+        for type in f4 f2; do
+            predict-fold -q $flip --type $type --scales 1.5,0.5,1 --batch 5 -m whole/best.mpk val.mpk -o "$HERE/scales.mpk"
+            merge --type $type "$HERE"/{96,32,64}.mpk | inspect --json | jq -c 'select(has("id"))' >"$HERE/by-hand"
+            inspect --json "$HERE/scales.mpk" | jq -c 'select(has("id"))' | diff - "$HERE/by-hand"
+        done
+    done
+    predict-fold -q --type f4 --scales 1 -m whole/best.mpk val.mpk | inspect --json | jq -c 'select(has("id"))' >"$HERE/one"
+    predict-fold -q --type f4 -m whole/best.mpk val.mpk | inspect --json | jq -c 'select(has("id"))' | diff - "$HERE/one"
+    for scales in x 1,,2 0 -1 1,1.1 0.1 1,2,3,4,5,6,7,8,9 inf; do
+        fails 2 "--scales '$scales'" predict-fold -q -m whole/best.mpk --scales "$scales" val.mpk
+    done
+}
+
 @test "predict-fold: bf16 stays near f32" {
     whole_run
     predict-fold -q --type f4 -m whole/best.mpk val.mpk >f32.mpk

@@ -204,6 +204,18 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     fails 2 'train-seg-bisenet.balance: 2 is not a number from 0 to 1' method -n train-seg-bisenet train-seg-bisenet.balance=2
 }
 
+@test "a test stage may name the scales at which its networks see an image" {
+    method -n test-seg-bisenet >usual # at a side of 64
+    method -n test-seg-bisenet test-seg-bisenet.scales=0.5,1,1.5 >named
+    no cmp -s usual named
+    [ "$(sed 's/ --scales 0.5,1,1.5"/"/' named)" = "$(cat usual)" ]
+    method -n test-seg-bisenet test-seg-bisenet.scales=[0.5,1,1.5] | diff - named
+    fails 2 'test-seg-bisenet.scales: [1,"x"] is not a list of numbers above 0' method -n test-seg-bisenet test-seg-bisenet.scales=1,x
+    fails 2 'test-seg-bisenet.scales: two of them make the same side' method -n test-seg-bisenet test-seg-bisenet.scales=1,1.1
+    fails 2 'test-seg-bisenet.scales: --side 0: must be from 32' method -n test-seg-bisenet test-seg-bisenet.scales=0.1,1
+    fails 2 'test-seg-unet.scales: unet-resnet18: sides of 96 x 96' method -n test-seg-unet test-seg-unet.scales=0.5,1
+}
+
 @test "a training stage may name what augment changes; 0 is as if it were not named" {
     method -n train-seg-bisenet >usual
     method -n train-seg-bisenet train-seg-bisenet.{tone,shift-scale-rotate,distort}=0 | diff usual -

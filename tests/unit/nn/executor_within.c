@@ -1,0 +1,104 @@
+// executor_new_within: a network of another size in the memory of a larger one.
+#include "nn/executor.h"
+#include "ops/ops.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { LARGE = 16, SMALL = 8, CHANNELS = 8 };
+
+static struct graph *make(enum graph_mode mode, size_t side) {
+    struct graph *graph = graph_new(mode);
+    assert_non_null(graph);
+    const struct convolution a = {
+        .name = "a", .channels = CHANNELS, .window = 3, .stride = 1, .pad = 1, .bias = true};
+    const value_id x = graph_input(graph, (struct shape){1, side, side, 3}, STORAGE_FLOAT);
+    graph_output(graph, head_convolution(graph, convolution(graph, x, &a), "l", 0));
+    return graph;
+}
+
+static void fill(struct executor *executor) {
+    float *values = executor_values(executor);
+    for (size_t i = 0; i < executor_value_count(executor); i++) {
+        values[i] = (float)((i * 37) % 11) - 5;
+    }
+}
+
+// Runs an image of ones and twos; the output's numbers.
+static void run(struct executor *executor, size_t side, float *out) {
+    float *in = executor_input(executor);
+    for (size_t i = 0; i < 3 * side * side; i++) {
+        in[i] = 1 + (float)(i % 2);
+    }
+    executor_begin(executor, 0);
+    executor_forward(executor);
+    memcpy(out, executor_output(executor, 0), side * side * sizeof *out);
+}
+
+static void sizes_take_turns_in_one_memory(void **state) {
+    struct error error;
+    float alone[2][LARGE * LARGE];
+    float out[LARGE * LARGE];
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    struct graph *graphs[] = {make(GRAPH_PREDICT, LARGE), make(GRAPH_PREDICT, SMALL)};
+    const size_t sides[] = {LARGE, SMALL};
+    (void)state;
+    assert_non_null(backend);
+    for (int k = 0; k < 2; k++) {
+        struct executor *own = executor_new(graphs[k], backend, &error);
+        assert_non_null(own);
+        fill(own);
+        run(own, sides[k], alone[k]);
+        executor_free(own);
+    }
+    struct executor *host = executor_new(graphs[0], backend, &error);
+    assert_non_null(host);
+    fill(host);
+    struct executor *guest = executor_new_within(host, graphs[1], &error);
+    assert_non_null(guest);
+    assert_ptr_equal(executor_values(guest), executor_values(host));
+    for (int turn = 0; turn < 2; turn++) {
+        run(guest, SMALL, out);
+        assert_memory_equal(out, alone[1], SMALL * SMALL * sizeof *out);
+        run(host, LARGE, out);
+        assert_memory_equal(out, alone[0], LARGE * LARGE * sizeof *out);
+    }
+    executor_free(guest);
+    run(host, LARGE, out); // which has its memory still
+    assert_memory_equal(out, alone[0], LARGE * LARGE * sizeof *out);
+    executor_free(host);
+    graph_free(graphs[0]);
+    graph_free(graphs[1]);
+    backend_close(backend);
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+    struct error error;
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    struct graph *small = make(GRAPH_PREDICT, SMALL);
+    struct graph *others[] = {make(GRAPH_PREDICT, LARGE), make(GRAPH_TRAIN, SMALL)};
+    (void)state;
+    assert_non_null(backend);
+    struct executor *host = executor_new(small, backend, &error);
+    assert_non_null(host);
+    for (int k = 0; k < 2; k++) {
+        assert_null(executor_new_within(host, others[k], &error));
+        assert_non_null(strstr(error.text, "does not fit into the memory of another"));
+        graph_free(others[k]);
+    }
+    executor_free(host);
+    graph_free(small);
+    backend_close(backend);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_take_turns_in_one_memory),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
