@@ -31,6 +31,7 @@ struct stream_reader {
     uint64_t offset;         // of buffer[start] in the input
     uint64_t records;        // read so far, of all streams
     uint64_t records_before; // of the streams before this one
+    uint64_t streams;        // before this one
     struct digest *digest;
     struct tokens tokens;
     struct parsed parsed;
@@ -46,6 +47,10 @@ const char *stream_kind(const struct stream_reader *reader) {
 
 const struct history *stream_history(const struct stream_reader *reader) {
     return &reader->history;
+}
+
+uint64_t stream_number(const struct stream_reader *reader) {
+    return reader->streams;
 }
 
 uint64_t stream_record_offset(const struct stream_reader *reader) {
@@ -191,6 +196,7 @@ static bool read_header(struct stream_reader *reader, struct error *error) {
     if (reader->kind[0] != 0 && !text_is(kind->text, reader->kind)) {
         return fail(error, "a stream of %.*s behind one of %s", TEXT_ARG(kind->text), reader->kind);
     }
+    reader->streams += reader->kind[0] != 0;
     // The history of the first of several streams stands for all.
     if (reader->kind[0] == 0 && !keep_history(reader, &history->list, error)) {
         return false;

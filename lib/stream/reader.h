@@ -38,6 +38,10 @@ void stream_drop_lists(struct stream_reader *reader);
 // "FILE: record N, byte M": where the record read last stands, for messages about it.
 const char *stream_place(struct stream_reader *reader);
 
+// Which of several concatenated streams the record read last is of: 0 is the first. Those before it
+// have been checked whole.
+uint64_t stream_number(const struct stream_reader *reader);
+
 // Byte offset of the record read last, its length, and the hash (xxh3) of its bytes. While the
 // record lives.
 uint64_t stream_record_offset(const struct stream_reader *reader);

@@ -55,6 +55,8 @@ static bool read_record(struct weight_table *table, const struct record *record,
     return weight != NULL && copy_numbers(tensor, weight->values, weight->count, error);
 }
 
+// Behind the stream that had the state there is only what the optimiser remembers, two thirds of
+// the file and more: it is not read.
 bool checkpoint_read(const char *path, struct weight_table *table, struct error *error) {
     struct record record;
     struct stream_reader *reader = stream_open(path, (size_t)1 << 30, error);
@@ -62,13 +64,19 @@ bool checkpoint_read(const char *path, struct weight_table *table, struct error 
         return false;
     }
     enum stream_status status = STREAM_END;
+    uint64_t stream_of_state = UINT64_MAX; // none yet
+    bool whole = false;
     bool read = strcmp(stream_kind(reader), KIND_WEIGHTS) == 0 ||
                 fail(error, "%s: holds %s, not weights", path, stream_kind(reader));
-    while (read && (status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+    while (read && !whole && (status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+        stream_of_state =
+            text_is(record.id, CHECKPOINT_STATE) ? stream_number(reader) : stream_of_state;
+        whole =
+            stream_number(reader) > stream_of_state && text_begins(record.id, CHECKPOINT_OPTIMIZER);
         read = read_record(table, &record, error) || fail_within(error, "%s", stream_place(reader));
     }
     stream_close(reader);
-    return read && status == STREAM_END;
+    return read && (whole || status == STREAM_END);
 }
 
 static bool write_all(struct stream_writer *writer, const struct weight_table *table,

@@ -1,5 +1,6 @@
-// Checkpoints: streams of kind weights. One record a parameter (id: its name, `value`), then
-// perhaps what the optimiser remembers (id: optimizer/NAME), then one record `state`.
+// Checkpoints: streams of kind weights. One record a parameter (id: its name, `value`), then one
+// record `state`; then perhaps another stream with what the optimiser remembers (id:
+// optimizer/NAME).
 #ifndef PLEURA_WEIGHTS_CHECKPOINT_H
 #define PLEURA_WEIGHTS_CHECKPOINT_H
 

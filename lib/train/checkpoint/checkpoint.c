@@ -128,6 +128,30 @@ static bool write_optimizer(struct stream_writer *writer, const struct optimizer
     return true;
 }
 
+static bool write_weights(struct stream_writer *writer, const struct optimizer *optimizer,
+                          const struct arrays *arrays, const struct training_state *state,
+                          struct error *error) {
+    return write_parameters(writer, optimizer->graph, arrays, error) &&
+           training_state_write(writer, state, error);
+}
+
+// One of the checkpoint's streams: the weights, or (`state` is NULL) what the optimiser remembers.
+// The first has an end mark of its own, and whoever predicts need not read on.
+static bool write_stream(struct sink sink, const struct optimizer *optimizer,
+                         const struct arrays *arrays, const struct training_state *state,
+                         const struct history *history, struct error *error) {
+    struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
+    const bool written =
+        writer != NULL && (state != NULL ? write_weights(writer, optimizer, arrays, state, error)
+                                         : write_optimizer(writer, optimizer, arrays, error));
+    if (written) {
+        stream_finish(writer);
+    } else {
+        stream_abandon(writer);
+    }
+    return written;
+}
+
 bool training_write(struct sink sink, const struct optimizer *optimizer,
                     const struct training_state *state, bool resumable,
                     const struct history *history, struct error *error) {
@@ -139,16 +163,9 @@ bool training_write(struct sink sink, const struct optimizer *optimizer,
         memcpy(arrays.values, arrays.learned[arrays.kept - 1],
                executor_learned_count(optimizer->executor) * sizeof(float));
     }
-    struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
-    const bool written = writer != NULL &&
-                         write_parameters(writer, optimizer->graph, &arrays, error) &&
-                         (!resumable || write_optimizer(writer, optimizer, &arrays, error)) &&
-                         training_state_write(writer, state, error);
-    if (written) {
-        stream_finish(writer);
-    } else {
-        stream_abandon(writer);
-    }
+    const bool written =
+        write_stream(sink, optimizer, &arrays, state, history, error) &&
+        (!resumable || write_stream(sink, optimizer, &arrays, NULL, history, error));
     free_all(&arrays);
     return written;
 }

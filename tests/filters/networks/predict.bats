@@ -17,6 +17,35 @@ load training
     rle-encode -q p.mpk | score --size 128x128 xrays/train-rle.csv - >/dev/null
 }
 
+# overwrite FILE OFFSET: another byte there.
+overwrite() {
+    printf '\377' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+@test "predict-fold: of a checkpoint the weights alone are read, and checked" {
+    whole_run
+    predict-fold -q -m whole/last.mpk -o "$HERE/p.mpk" val.mpk
+    cp whole/last.mpk "$HERE/last.mpk"
+    overwrite "$HERE/last.mpk" $(($(stat -c %s whole/last.mpk) - 100000)) # of the moments
+    fails 1 "does not match" inspect --check "$HERE/last.mpk"
+    predict-fold -q -m "$HERE/last.mpk" val.mpk | tail -c 100000 | cmp - <(tail -c 100000 "$HERE/p.mpk")
+    cp whole/last.mpk "$HERE/last.mpk"
+    overwrite "$HERE/last.mpk" 100000
+    fails 1 "does not match" predict-fold -q -m "$HERE/last.mpk" val.mpk
+    # The moments before the state, in one stream, as they were once written.
+    /usr/bin/python3 - whole/last.mpk "$HERE/old.mpk" <<'END'
+import msgpack, sys, xxhash
+header, *records = msgpack.Unpacker(open(sys.argv[1], "rb"), max_buffer_size=2**31)
+records = [r for r in records if "id" in r]
+records.sort(key=lambda r: r["id"] == "state")
+body = b"".join(map(msgpack.packb, [header, *records]))
+end = {"end": len(records), "xxh3": xxhash.xxh3_64_intdigest(body)}
+open(sys.argv[2], "wb").write(body + msgpack.packb(end))
+END
+    inspect --check "$HERE/old.mpk"
+    predict-fold -q -m "$HERE/old.mpk" val.mpk | tail -c 100000 | cmp - <(tail -c 100000 "$HERE/p.mpk")
+}
+
 @test "predict-fold: a mirrored image gives the mirrored answer with --flip" {
     whole_run
     mkdir -p "$HERE/mirror"

@@ -58,6 +58,12 @@ static void streams_follow_each_other(void **state) {
     struct stream_reader *reader = open_bytes(file, raw->bytes, raw->length, 1 << 20, &error);
     assert_int_equal(stream_history(reader)->count, 1);
     assert_true(text_is(stream_history(reader)->lines[0], "first"));
+    static const uint64_t numbers[] = {0, 0, 2, 2, 2}; // the second has no record
+    for (size_t i = 0; i < 5; i++) {
+        struct record record;
+        assert_int_equal(stream_next(reader, &record, &error), STREAM_RECORD);
+        assert_int_equal(stream_number(reader), numbers[i]);
+    }
     stream_close(reader);
     (void)close(file);
 
