@@ -81,7 +81,8 @@ static bool resize(struct inference *inference, const float *logits, size_t i, s
     const struct shape out = inference->out;
     if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
         float_resize_close(&inference->resize);
-        if (!float_resize_open(&inference->resize, out.h, out.w, height, width, error)) {
+        if (!float_resize_open(&inference->resize, out.h, out.w, height, width,
+                               inference->backend->threads, error)) {
             return false;
         }
     }
@@ -104,6 +105,13 @@ static inline float sigmoid(float z) {
 VECTORISED static void sigmoids(float *numbers, size_t count) {
     for (size_t i = 0; i < count; i++) {
         numbers[i] = sigmoid(numbers[i]);
+    }
+}
+
+static void sigmoids_of_rows(float *numbers, size_t height, size_t width, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t y = 0; y < height; y++) {
+        sigmoids(numbers + y * width, width);
     }
 }
 
@@ -145,7 +153,7 @@ bool inference_probability(struct inference *inference, size_t i, size_t height,
     if (!resize(inference, inference->logits, i, height, width, &logits, error)) {
         return false;
     }
-    sigmoids(logits, height * width);
+    sigmoids_of_rows(logits, height, width, inference->backend->threads);
     *probability = logits;
     return !inference->flip || mean_of_both(inference, i, height, width, probability, error);
 }

@@ -3,13 +3,15 @@
 
 #include "core/simd.h"
 
+#include <omp.h>
 #include <stdlib.h>
 
 bool float_resize_open(struct float_resize *resize, size_t in_height, size_t in_width,
-                       size_t height, size_t width, struct error *error) {
-    *resize = (struct float_resize){.row = malloc(in_width * sizeof(float)),
+                       size_t height, size_t width, int threads, struct error *error) {
+    *resize = (struct float_resize){.threads = threads,
+                                    .rows = calloc((size_t)threads, (in_width + 1) * sizeof(float)),
                                     .out = malloc(height * width * sizeof(float))};
-    if (resize->row == NULL || resize->out == NULL) {
+    if (resize->rows == NULL || resize->out == NULL) {
         float_resize_close(resize);
         return fail(error, "no memory");
     }
@@ -24,9 +26,9 @@ bool float_resize_open(struct float_resize *resize, size_t in_height, size_t in_
 void float_resize_close(struct float_resize *resize) {
     bilinear_weights_free(&resize->down);
     bilinear_weights_free(&resize->along);
-    free(resize->row);
+    free(resize->rows);
     free(resize->out);
-    *resize = (struct float_resize){.row = NULL};
+    *resize = (struct float_resize){.rows = NULL};
 }
 
 VECTORISED static void mix_rows(const float *low, const float *high, float share, size_t count,
@@ -36,16 +38,28 @@ VECTORISED static void mix_rows(const float *low, const float *high, float share
     }
 }
 
+// The row has its last number twice, so that the upper input is the next one everywhere.
+VECTORISED static void stretch(const struct bilinear_weights *along, const float *row, float *out) {
+    const size_t *low = along->low;
+    const float *share = along->share;
+    for (size_t x = 0; x < along->out; x++) {
+        out[x] = (1.0F - share[x]) * row[low[x]] + share[x] * row[low[x] + 1];
+    }
+}
+
 float *float_resize_run(struct float_resize *resize, const float *in) {
+    const struct bilinear_weights *down = &resize->down;
     const struct bilinear_weights *along = &resize->along;
-    for (size_t y = 0; y < resize->down.out; y++) {
-        float *out = resize->out + y * along->out;
-        mix_rows(in + resize->down.low[y] * along->in,
-                 in + bilinear_weights_upper(&resize->down, y) * along->in, resize->down.share[y],
-                 along->in, resize->row);
-        for (size_t x = 0; x < along->out; x++) {
-            out[x] = (1.0F - along->share[x]) * resize->row[along->low[x]] +
-                     along->share[x] * resize->row[bilinear_weights_upper(along, x)];
+#pragma omp parallel num_threads(resize->threads)
+    {
+        float *row = resize->rows + (size_t)omp_get_thread_num() * (along->in + 1);
+#pragma omp for schedule(static)
+        for (size_t y = 0; y < down->out; y++) {
+            mix_rows(in + down->low[y] * along->in,
+                     in + bilinear_weights_upper(down, y) * along->in, down->share[y], along->in,
+                     row);
+            row[along->in] = row[along->in - 1];
+            stretch(along, row, resize->out + y * along->out);
         }
     }
     return resize->out;

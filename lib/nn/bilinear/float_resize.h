@@ -6,14 +6,15 @@
 
 struct float_resize {
     struct bilinear_weights down, along;
-    float *row; // two input rows mixed
-    float *out; // height x width
+    int threads;
+    float *rows; // for each thread: two input rows mixed, and the last number once more
+    float *out;  // height x width
 };
 
 // For planes of in_height x in_width that are to be height x width, interpolated as the operation
-// upsample does (nn/bilinear/weights.h). False without memory.
+// upsample does (nn/bilinear/weights.h), by so many threads. False without memory.
 CHECKED bool float_resize_open(struct float_resize *resize, size_t in_height, size_t in_width,
-                               size_t height, size_t width, struct error *error);
+                               size_t height, size_t width, int threads, struct error *error);
 void float_resize_close(struct float_resize *resize);
 
 // The resized plane, height x width; it lives until the next call.

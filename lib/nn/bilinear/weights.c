@@ -18,12 +18,16 @@ static void fill_outputs(struct bilinear_weights *weights) {
     }
 }
 
-// The same, sorted by input.
+// The same, sorted by input: neither input of an output lies before those of the output before it.
 static void fill_inputs(struct bilinear_weights *weights) {
     size_t count = 0;
+    size_t start = 0; // the first output that an input goes into
     for (size_t i = 0; i < weights->in; i++) {
         weights->first[i] = count;
-        for (size_t o = 0; o < weights->out; o++) {
+        while (start < weights->out && bilinear_weights_upper(weights, start) < i) {
+            start++;
+        }
+        for (size_t o = start; o < weights->out && weights->low[o] <= i; o++) {
             const float lower = weights->low[o] == i ? 1.0F - weights->share[o] : 0.0F;
             const float upper = bilinear_weights_upper(weights, o) == i ? weights->share[o] : 0.0F;
             if (lower + upper != 0.0F) {

@@ -80,14 +80,17 @@ static void lists_by_input_hold_the_same(void **state) {
 }
 
 static void resize(const float *in, const size_t sizes[4], const float *want) {
-    struct float_resize plane;
-    struct error error = {{0}};
-    assert_true(float_resize_open(&plane, sizes[0], sizes[1], sizes[2], sizes[3], &error));
-    const float *out = float_resize_run(&plane, in);
-    for (size_t i = 0; i < sizes[2] * sizes[3]; i++) {
-        assert_true(fabsf(out[i] - want[i]) < 1e-5F);
+    for (int threads = 1; threads <= 3; threads++) {
+        struct float_resize plane;
+        struct error error = {{0}};
+        assert_true(
+            float_resize_open(&plane, sizes[0], sizes[1], sizes[2], sizes[3], threads, &error));
+        const float *out = float_resize_run(&plane, in);
+        for (size_t i = 0; i < sizes[2] * sizes[3]; i++) {
+            assert_true(fabsf(out[i] - want[i]) < 1e-5F);
+        }
+        float_resize_close(&plane);
     }
-    float_resize_close(&plane);
 }
 
 static void planes_by_hand(void **state) {
