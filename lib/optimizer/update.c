@@ -21,17 +21,20 @@ static size_t block_count(size_t first, size_t end) {
     return end - first < BLOCK ? end - first : BLOCK;
 }
 
-static int64_t first_not_finite(const float *numbers, size_t count) {
+// The least index of a number that is not finite; INT64_MAX: all are.
+static int64_t first_not_finite(const float *numbers, size_t count, int threads) {
+    int64_t found = INT64_MAX;
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(min : found)
     for (size_t first = 0; first < count; first += BLOCK) {
         if (!all_finite(numbers + first, block_count(first, count))) {
             size_t i = first;
             while (isfinite(numbers[i])) {
                 i++;
             }
-            return (int64_t)i;
+            found = (int64_t)i < found ? (int64_t)i : found;
         }
     }
-    return INT64_MAX;
+    return found;
 }
 
 // In lanes of our own number: the same sum on every processor.
@@ -147,7 +150,7 @@ void optimizer_run(const struct optimizer_update *update, int threads) {
     if (update->encoder != NULL && update->coefficients[2].frozen) {
         clear_frozen(update);
     }
-    *update->bad = first_not_finite(update->gradients, update->count);
+    *update->bad = first_not_finite(update->gradients, update->count, threads);
     if (update->clip > 0) {
         *update->norm = norm_of(update, threads);
     }
