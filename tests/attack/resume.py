@@ -23,11 +23,11 @@ TRAIN = ["train-fold", "-q", "-n", "bisenet-resnet18", "--batch", "2", "--accumu
 
 
 def load(path):
-    """The header and the records of a checkpoint."""
+    """The header and the records of a checkpoint, as if it were one stream."""
     with open(path, "rb") as file:
         unpacker = msgpack.Unpacker(file, max_buffer_size=0, object_pairs_hook=Map, strict_map_key=False)
         items = [Map([list(pair) for pair in item]) for item in unpacker]
-    return items[0], items[1:-1]
+    return items[0], [item for item in items if item[0][0] == "id"]
 
 
 def save(path, header, records, packed):
