@@ -179,30 +179,6 @@ static double take_step(struct learner *learner, enum optimizer_index index, int
     return norm.norm;
 }
 
-// Whatever thread finds it.
-static void the_first_gradient_that_is_no_number_is_told(void **state) {
-    static struct learner learner;
-    const struct optimizer_coefficients coefficients[2] = {{.frozen = true}, {.frozen = true}};
-    int64_t bad = 0;
-    const struct optimizer_update update = {.parameters = learner.parameters,
-                                            .gradients = learner.gradients,
-                                            .decaying = DECAYING,
-                                            .count = COUNT,
-                                            .coefficients = coefficients,
-                                            .bad = &bad};
-    (void)state;
-    for (int threads = 1; threads <= 3; threads++) {
-        start(&learner);
-        learner.gradients[COUNT - 1] = INFINITY;
-        optimizer_run(&update, threads);
-        assert_int_equal(bad, COUNT - 1);
-        learner.gradients[COUNT / 2 + 1] = NAN;
-        learner.gradients[COUNT / 2] = -INFINITY;
-        optimizer_run(&update, threads);
-        assert_int_equal(bad, COUNT / 2);
-    }
-}
-
 static void updates_are_those_of_the_formula(void **state) {
     static struct learner learner;
     const struct optimizer_options options = optimizer_options_usual();
@@ -405,7 +381,6 @@ static void a_device_without_an_optimiser_is_told_by_name(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_gradient_that_is_no_number_is_told),
         cmocka_unit_test(updates_are_those_of_the_formula),
         cmocka_unit_test(updates_are_those_of_torch),
         cmocka_unit_test(each_goes_to_a_minimum),
