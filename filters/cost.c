@@ -2,6 +2,7 @@
 #include "nn/cost/cost.h"
 #include "core/error.h"
 #include "models/models.h"
+#include "optimizer/optimizer.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/output.h"
@@ -10,8 +11,9 @@
 #include <string.h>
 
 struct options {
+    const char *optimizer;
     int64_t side, batch;
-    bool json;
+    bool json, average;
     struct common_options common;
 };
 
@@ -31,6 +33,16 @@ static struct cost cost_of(const char *network, const struct options *options, b
     return cost;
 }
 
+// Bytes of the numbers in a checkpoint of weights, and in one that a run can go on from: with the
+// optimiser's moments, the gradients and the moving average of all learned ones.
+static void print_checkpoints(struct output *output, const struct cost *cost,
+                              const struct options *options) {
+    const struct optimizer_rule *rule = optimizer_rules[optimizer_named(options->optimizer)];
+    const size_t kept = rule->moments + 1 + (options->average ? 1 : 0);
+    output_printf(output, ",\"checkpoint\":%zu,\"resumable\":%zu", cost->values * sizeof(float),
+                  (cost->values + kept * cost->parameters) * sizeof(float));
+}
+
 static void print(struct output *output, const char *network, const struct options *options) {
     const struct cost main = cost_of(network, options, false);
     const struct cost all = cost_of(network, options, true);
@@ -38,9 +50,13 @@ static void print(struct output *output, const char *network, const struct optio
     if (options->json) {
         output_printf(output,
                       "{\"network\":\"%s\",\"side\":%lld,\"batch\":%lld,\"parameters\":%zu,"
-                      "\"predict\":%.0f,\"forward\":%.0f,\"train\":%.0f}\n",
+                      "\"predict\":%.0f,\"forward\":%.0f,\"train\":%.0f",
                       network, (long long)options->side, (long long)options->batch, all.parameters,
                       main.flop, all.flop, train);
+        if (options->optimizer != NULL) {
+            print_checkpoints(output, &all, options);
+        }
+        output_printf(output, "}\n");
     } else {
         output_printf(output, "%-16s %12zu %14.4f %14.4f %14.4f\n", network, all.parameters,
                       main.flop * 1e-9, all.flop * 1e-9, train * 1e-9);
@@ -56,6 +72,12 @@ int main(int argc, char **argv) {
          OPTION_SILENT},
         {"json", 'j', OPTION_FLAG, &options.json, NULL, "one JSON line a network, in FLOP", 0, 0,
          OPTION_SILENT},
+        {"optimizer", 0, OPTION_CHOICE, &options.optimizer, optimizer_choices(),
+         "with --json also the bytes of a checkpoint of weights (checkpoint), and with what this "
+         "optimiser keeps (resumable)",
+         0, 0, OPTION_SILENT},
+        {"ema", 0, OPTION_FLAG, &options.average, NULL,
+         "with --optimizer: a moving average of the weights is kept as well", 0, 0, OPTION_SILENT},
     };
     const struct program program = {
         .name = "cost",
@@ -77,6 +99,11 @@ int main(int argc, char **argv) {
         .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
+    if ((options.optimizer != NULL && !options.json) ||
+        (options.average && options.optimizer == NULL)) {
+        die_usage("%s", options.average && options.optimizer == NULL ? "--ema is of --optimizer"
+                                                                     : "--optimizer is of --json");
+    }
     struct output *output = output_open(options.common.output, OUTPUT_TEXT);
     if (!options.json) {
         output_printf(output, "%-16s %12s %14s %14s %14s\n", "network", "parameters",

@@ -12,8 +12,6 @@ $config[0] as $config | $images[0] as $images | ($measured | add) as $measured
 # An id's map, float16, packed by zstd(1): trained models' take from a third to four fifths of their size.
 | 0.7 as $packed
 | $images.pixels as $pixels
-# last.mpk has weights, two moments and gradients; it is written beside the old one; and there is best.mpk.
-| 9 as $working
 
 | def rounds($folds): $folds / $jobs | ceil;
 def at_a_time($folds): [$folds, $jobs] | min;
@@ -21,6 +19,9 @@ def at_a_time($folds): [$folds, $jobs] | min;
 # Seconds of an image, apart from the programs' start where there was time to run twice; of that start.
 def image: if .times > 1 then (.last - .first) / (.times - 1) / .images else .first / .images end;
 def start: [.first - .images * image, 0] | max;
+
+# last.mpk is written beside the old one; and there are best.mpk and the checkpoints that are kept.
+def working($c; $m): 2 * $m.resumable + (1 + if ($c."keep-best" // 1) > 1 then $c."keep-best" else 0 end) * $m.checkpoint;
 
 def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["test-" + $stage[6:]] as $predict
   | ((if $c.images == "lesion" then $images.lesion else $images.train end) / $c.folds) as $val
@@ -30,7 +31,7 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["
       images: ($c.folds * $c.iterations * $c.batch),
       iterations: ($c.folds * $c.iterations),
       flop: ($c.folds * ($c.iterations * $c.batch * $m.train + $checked * $m.predict)),
-      disk: ($c.folds * $m.checkpoint + at_a_time($c.folds) * ($working * $m.checkpoint + $val * $c.side * $c.side)),
+      disk: ($c.folds * $m.checkpoint + at_a_time($c.folds) * (working($c; $m) + $val * $c.side * $c.side)),
       memory: $m.memory,
       seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step + $checked * ($predict | image))) };
 

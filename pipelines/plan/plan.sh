@@ -173,10 +173,17 @@ measure_training() { # measure_training STAGE
         train_copies "$stage" "$n"
     fi
     found "$stage" memory "$memory" one "$one" first "$first" step "$(steps "$stage" "$n")" \
-        checkpoint "$(size "$scratch/$stage.$n/1.mpk")" predict "$(cost_of "$stage" predict)" \
+        checkpoint "$(size "$scratch/$stage.$n/1.mpk")" resumable "$(resumable "$stage")" predict "$(cost_of "$stage" predict)" \
         train "$(cost_of "$stage" train)"
     mv "$scratch/$stage.$n/1.mpk" "$scratch/$stage.mpk"
     rm -r "$scratch/$stage".[0-9]*
+}
+
+resumable() { # resumable STAGE: bytes of a checkpoint that it goes on from
+    local optimizer=(--optimizer "$(train-fold --options | jq -r .optimizer.default)")
+    [ "$(get ".\"$1\" | has(\"optimizer\")")" = false ] || optimizer=(--optimizer "$(get ".\"$1\".optimizer")")
+    [ "$(get ".\"$1\".ema // 0 | . > 0")" = false ] || optimizer+=(--ema)
+    cost --json "${optimizer[@]}" --side "$(get ".\"$1\".side")" "$(get ".\"$1\" | full_network")" | jq .resumable
 }
 
 cost_of_sides() { # cost_of_sides STAGE: of one image at all its sizes, to predict

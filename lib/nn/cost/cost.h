@@ -12,6 +12,7 @@ struct cost {
     double flop; // of a forward pass: 2 (a product and a sum) for every multiply-add of
                  // convolutions and matrix products; norms, pooling and resizing count nothing
     size_t parameters; // learned ones
+    size_t values;     // all numbers of the parameters, norms' running statistics among them
 };
 
 struct cost graph_cost(const struct graph *graph);

@@ -128,6 +128,25 @@ rates() { # rates DIR: of the updates
     [ ! -e "$HERE/none" ]
 }
 
+# as_reckoned FILE [OPTION]...: what cost says of a checkpoint that goes on; names and shapes are little beside the numbers
+as_reckoned() {
+    jq -n -e "$(stat -c %s "$1") / $(cost --json --side 64 "${@:2}" bisenet-resnet18 | jq .resumable) | . > 1 and . < 1.002"
+}
+
+@test "cost reckons what a checkpoint takes, with moments, gradients and a moving average" {
+    usual_run
+    for optimizer in adam sgd; do
+        learn "$HERE/$optimizer" --optimizer $optimizer --iterations 1
+        as_reckoned "$HERE/$optimizer/last.mpk" --optimizer $optimizer
+    done
+    learn "$HERE/averaged" --optimizer sgd --ema 0.5 --iterations 1
+    as_reckoned "$HERE/averaged/last.mpk" --optimizer sgd --ema
+    as_reckoned usual/last.mpk --optimizer radam
+    jq -n -e "$(stat -c %s usual/best.mpk) / $(cost --json --optimizer sgd bisenet-resnet18 | jq .checkpoint) | . > 1 and . < 1.002"
+    fails 2 "--ema is of --optimizer" cost --json --ema
+    fails 2 "--optimizer is of --json" cost --optimizer sgd
+}
+
 values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     inspect --json "$1" | jq -c "select(.id and (.id | test(\"^(?!optimizer/|state).*${2:-}\")))"
 }
@@ -156,7 +175,13 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     encoder='backbone.*(weight|bias)$'
     cmp <(values "$HERE/first/last.mpk" "$encoder") <(values "$HERE/frozen/last.mpk" "$encoder")
     no cmp -s <(values "$HERE/first/last.mpk" backbone.*running) <(values "$HERE/frozen/last.mpk" backbone.*running)
-    no cmp -s <(values "$HERE/first/last.mpk" 'cls.*weight$') <(values "$HERE/frozen/last.mpk" 'cls.*weight$')
+    # All other parameters have learned.
+    inspect --json "$HERE/first/last.mpk" | jq -r 'select(.value and (.id | test("backbone") | not)) | .id' | sort >"$HERE/others"
+    changed() { comm -23 <(values "$1" | sort) <(values "$2" | sort) | jq -r .id | sort; }
+    comm -23 "$HERE/others" <(changed "$HERE/first/last.mpk" "$HERE/frozen/last.mpk") >"$HERE/same"
+    [ "$(wc -l <"$HERE/others")" -gt 100 ]
+    echo "as they were: $(cat "$HERE/same")"
+    [ ! -s "$HERE/same" ]
     goes_on thawed --freeze 4
     no cmp -s <(values "$HERE/first/last.mpk" "$encoder") <(values "$HERE/thawed/last.mpk" "$encoder")
     learn "$HERE/none" --freeze 0
@@ -255,6 +280,26 @@ best_of() { # best_of DIR K: by the log
     SAMPLES=$HERE/rest.mpk learn "$HERE/killed" --resume --skipped 6
     cmp "$HERE/whole/last.mpk" "$HERE/killed/last.mpk"
     cmp "$HERE/whole/best.mpk" "$HERE/killed/best.mpk"
+}
+
+@test "fine-tuning: --init from a checkpoint of another size, its encoder frozen at first, goes on bit for bit" {
+    usual_run # at a side of 64
+    augment -q shards --side 96 --samples 60 >"$HERE/train.mpk"
+    augment -q shards --side 96 --plain >"$HERE/val.mpk"
+    tune() { SAMPLES=$HERE/train.mpk learn "$1" --init usual/best.mpk --freeze 2 --val "$HERE/val.mpk" "${@:2}"; }
+    tune "$HERE/tuned"
+    [ "$(state "$HERE/tuned" .side)" = 96 ]
+    tune "$HERE/tuned.stopped" --iterations 2 # one update, of all but the encoder
+    encoder='backbone.*(weight|bias)$'
+    cmp <(values usual/best.mpk "$encoder") <(values "$HERE/tuned.stopped/last.mpk" "$encoder")
+    no cmp -s <(values usual/best.mpk 'cls.*weight$') <(values "$HERE/tuned.stopped/last.mpk" 'cls.*weight$')
+    no cmp -s <(values usual/best.mpk "$encoder") <(values "$HERE/tuned/last.mpk" "$encoder")
+    head -c $(($(stat -c %s "$HERE/train.mpk") * 11 / 60)) "$HERE/train.mpk" >"$HERE/cut.mpk"
+    SAMPLES=$HERE/cut.mpk fails 1 "cut.mpk" learn "$HERE/cut" --init usual/best.mpk --freeze 2 --val "$HERE/val.mpk"
+    tune "$HERE/cut" --resume
+    cmp "$HERE/tuned/last.mpk" "$HERE/cut/last.mpk"
+    # Weights of another network are refused before any work.
+    SAMPLES=$HERE/train.mpk fails 1 "do not fit" learn "$HERE/none" --network smp-unet-resnet18 --lambda-cls 0 --init usual/best.mpk
 }
 
 @test "all of it at once on the stand-in for CUDA: near the CPU's, the same bytes each time, and bit for bit behind a stop" {
