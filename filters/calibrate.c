@@ -271,13 +271,13 @@ static void read_grid(struct grid *grid, const struct options *options) {
     }
     read_steps(&grid->limits, "area", options->area, (double)IMAGE_MAX_PIXELS);
     for (size_t i = 0; i < grid->limits.count; i++) {
-        if (floor(grid->limits.at[i]) != grid->limits.at[i]) {
-            die_usage("--area %s: %g is not whole", options->area, grid->limits.at[i]);
+        if (floor(grid->limits.values[i]) != grid->limits.values[i]) {
+            die_usage("--area %s: %g is not whole", options->area, grid->limits.values[i]);
         }
     }
 }
 
-// The folds' streams, by the operands' places, and their history.
+// The folds' streams, by the operands' indices, and their history.
 static struct stream_reader **open_folds(const struct operands *operands, size_t max_record,
                                          struct history *history) {
     struct stream_reader **readers =

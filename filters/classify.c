@@ -39,20 +39,20 @@ static void write_decision(struct stream_writer *writer, struct text id, int64_t
 static void add_area(struct areas *areas, struct stream_reader *reader, struct text id,
                      int64_t area) {
     struct error error;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
-    if (!ids_add(&areas->ids, id, &place, &added, &error)) {
+    if (!ids_add(&areas->ids, id, &index, &added, &error)) {
         die("%s", error.text);
     }
     if (!added) {
         (void)fail(&error, "'%.*s' a second time", TEXT_ARG(id));
         stream_die(reader, &error);
     }
-    areas->items = array_grow(areas->items, &areas->capacity, place + 1, sizeof *areas->items);
+    areas->items = array_grow(areas->items, &areas->capacity, index + 1, sizeof *areas->items);
     if (areas->items == NULL) {
-        die("no memory for %zu areas", place + 1);
+        die("no memory for %zu areas", index + 1);
     }
-    areas->items[place] = area;
+    areas->items[index] = area;
 }
 
 // Measures all images; with --area, decides on each at once.

@@ -55,13 +55,13 @@ static void write_sample(struct decoder *decoder, const struct xray_file *file,
 static void take_reply(struct decoder *decoder, const struct xray_file *file,
                        const struct xray_reply *reply) {
     struct error error;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
     if (!reply->decoded) {
         left_out_file(&decoder->left, file, reply->message);
         return;
     }
-    if (!ids_add(&decoder->seen, text_of(file->id), &place, &added, &error)) {
+    if (!ids_add(&decoder->seen, text_of(file->id), &index, &added, &error)) {
         die("%s: %s", file->path, error.text);
     }
     if (!added) {
@@ -127,7 +127,7 @@ static void add_operand(struct decoder *decoder, const char *operand) {
     left_out_foreign(&decoder->left, &decoder->files, first, operand);
 }
 
-// Keeps the files that are wanted, each with the place of its labels.
+// Keeps the files that are wanted, each with the index of its labels.
 static void join(struct decoder *decoder) {
     const struct options *options = decoder->options;
     struct error error;

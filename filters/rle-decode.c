@@ -13,13 +13,13 @@ struct options {
     struct common_options common;
 };
 
-// The mask of image number `place`, in an image that is made anew where its size differs.
-static bool draw(const struct labels *labels, size_t place, const struct sizes *sizes,
+// The mask of image `index`, in an image that is made anew where its size differs.
+static bool draw(const struct labels *labels, size_t index, const struct sizes *sizes,
                  struct runs *runs, struct image *image, struct error *error) {
     size_t height = 0;
     size_t width = 0;
-    if (!sizes_find(sizes, labels->ids.items[place], &height, &width, error) ||
-        !labels_unite(labels, place, height, width, runs, error)) {
+    if (!sizes_find(sizes, labels->ids.items[index], &height, &width, error) ||
+        !labels_unite(labels, index, height, width, runs, error)) {
         return false;
     }
     if (image->height != height || image->width != width) {

@@ -22,19 +22,19 @@ bool decisions_open(struct decisions *decisions, const char *path, size_t max_re
 // Adds an id; *added: whether it was not there.
 static bool add(struct decisions *decisions, struct text id, enum decision decision, bool *added,
                 struct error *error) {
-    size_t place = 0;
-    if (!ids_add(&decisions->ids, id, &place, added, error)) {
+    size_t index = 0;
+    if (!ids_add(&decisions->ids, id, &index, added, error)) {
         return false;
     }
     if (!*added) {
         return true;
     }
-    unsigned char *values = array_grow(decisions->values, &decisions->capacity, place + 1, 1);
+    unsigned char *values = array_grow(decisions->values, &decisions->capacity, index + 1, 1);
     if (values == NULL) {
-        return fail(error, "no memory for %zu decisions", place + 1);
+        return fail(error, "no memory for %zu decisions", index + 1);
     }
     decisions->values = values;
-    decisions->values[place] = (unsigned char)decision;
+    decisions->values[index] = (unsigned char)decision;
     return true;
 }
 
@@ -80,8 +80,8 @@ bool decisions_take(struct decisions *decisions, struct text id, enum decision *
         *decision = added ? DECISION_KEEP : DECISION_USED;
         return good;
     }
-    size_t place = ids_find(&decisions->ids, id);
-    while (place == IDS_ABSENT) {
+    size_t index = ids_find(&decisions->ids, id);
+    while (index == IDS_ABSENT) {
         const enum stream_status status = read_one(decisions, error);
         if (status == STREAM_END) {
             return fail(error, "%s: no decision for '%.*s'", decisions->name, TEXT_ARG(id));
@@ -89,10 +89,10 @@ bool decisions_take(struct decisions *decisions, struct text id, enum decision *
         if (status == STREAM_FAILED) {
             return false;
         }
-        place = ids_find(&decisions->ids, id);
+        index = ids_find(&decisions->ids, id);
     }
-    *decision = (enum decision)decisions->values[place];
-    decisions->values[place] = DECISION_USED;
+    *decision = (enum decision)decisions->values[index];
+    decisions->values[index] = DECISION_USED;
     return true;
 }
 

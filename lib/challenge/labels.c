@@ -64,14 +64,14 @@ enum csv_status labels_next(struct csv *csv, struct text *id, struct text *runs,
 // A row while it is not known yet how many its image has.
 struct loose_row {
     struct label_row row;
-    size_t place;
+    size_t index;
 };
 
 bool labels_add(struct labels *labels, struct text id, struct text runs, uint64_t line,
                 struct error *error) {
     struct loose_row row = {.row = {.line = line}};
     bool added = false;
-    if (!ids_add(&labels->ids, id, &row.place, &added, error)) {
+    if (!ids_add(&labels->ids, id, &row.index, &added, error)) {
         return false;
     }
     if (runs.length == 0) {
@@ -102,13 +102,13 @@ bool labels_sort(struct labels *labels, struct error *error) {
     // first[i + 2] counts image i's rows, then first[i + 1] is where they start, then where they
     // end.
     for (size_t i = 0; i < count; i++) {
-        labels->first[labels->loose[i].place + 2]++;
+        labels->first[labels->loose[i].index + 2]++;
     }
     for (size_t i = 2; i < images + 2; i++) {
         labels->first[i] += labels->first[i - 1];
     }
     for (size_t i = 0; i < count; i++) {
-        labels->rows[labels->first[labels->loose[i].place + 1]++] = labels->loose[i].row;
+        labels->rows[labels->first[labels->loose[i].index + 1]++] = labels->loose[i].row;
     }
     free(labels->loose);
     labels->loose = NULL;
@@ -140,20 +140,20 @@ bool labels_read(struct labels *labels, const char *path, bool runs_needed, stru
     return read && (labels_sort(labels, error) || fail_within(error, "%s", labels->name));
 }
 
-const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count) {
-    *count = labels->first[place + 1] - labels->first[place];
-    return labels->rows + labels->first[place];
+const struct label_row *labels_rows(const struct labels *labels, size_t index, size_t *count) {
+    *count = labels->first[index + 1] - labels->first[index];
+    return labels->rows + labels->first[index];
 }
 
-bool labels_unite(const struct labels *labels, size_t place, size_t height, size_t width,
+bool labels_unite(const struct labels *labels, size_t index, size_t height, size_t width,
                   struct runs *runs, struct error *error) {
     size_t count = 0;
-    const struct label_row *rows = labels_rows(labels, place, &count);
+    const struct label_row *rows = labels_rows(labels, index, &count);
     runs->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!runs_parse_more(runs, rows[i].runs.bytes, rows[i].runs.length, height, width, error)) {
             return fail_within(error, "%s: line %" PRIu64 ": %.*s", labels->name, rows[i].line,
-                               TEXT_ARG(labels->ids.items[place]));
+                               TEXT_ARG(labels->ids.items[index]));
         }
     }
     runs_unite(runs);

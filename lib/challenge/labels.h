@@ -50,12 +50,12 @@ CHECKED bool labels_add(struct labels *labels, struct text id, struct text runs,
                         struct error *error);
 CHECKED bool labels_sort(struct labels *labels, struct error *error);
 
-// The rows of image number `place`; *count is how many.
-const struct label_row *labels_rows(const struct labels *labels, size_t place, size_t *count);
+// The rows of image `index`; *count is how many.
+const struct label_row *labels_rows(const struct labels *labels, size_t index, size_t *count);
 
-// Reads the union of the rows of image number `place`, whose size is height x width, in place of
+// Reads the union of the rows of image `index`, whose size is height x width, in place of
 // what *runs held. Errors name file, line and id.
-CHECKED bool labels_unite(const struct labels *labels, size_t place, size_t height, size_t width,
+CHECKED bool labels_unite(const struct labels *labels, size_t index, size_t height, size_t width,
                           struct runs *runs, struct error *error);
 
 void labels_free(struct labels *labels);

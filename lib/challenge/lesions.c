@@ -36,12 +36,12 @@ static bool fits(const struct lesions *lesions, size_t height, size_t width) {
     return lesions->height == 0 || (lesions->height == height && lesions->width == width);
 }
 
-bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t place,
+bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t index,
                    size_t height, size_t width, struct error *error) {
     if (fits(lesions, height, width)) {
-        return labels_unite(labels, place, height, width, &lesions->runs, error);
+        return labels_unite(labels, index, height, width, &lesions->runs, error);
     }
-    if (!labels_unite(labels, place, lesions->height, lesions->width, &lesions->runs, error) ||
+    if (!labels_unite(labels, index, lesions->height, lesions->width, &lesions->runs, error) ||
         !image_set_size(&lesions->drawn, lesions->height, lesions->width, error) ||
         !image_set_size(&lesions->fitted, height, width, error)) {
         return false;
@@ -52,11 +52,11 @@ bool lesions_unite(struct lesions *lesions, const struct labels *labels, size_t 
            runs_trace(&lesions->runs, &lesions->fitted, error);
 }
 
-bool lesions_of_row(struct lesions *lesions, const struct labels *labels, size_t place,
+bool lesions_of_row(struct lesions *lesions, const struct labels *labels, size_t index,
                     size_t height, size_t width, struct value *list, struct error *error) {
     size_t count = 0;
-    const struct label_row *rows = labels_rows(labels, place, &count);
-    if (!lesions_unite(lesions, labels, place, height, width, error)) {
+    const struct label_row *rows = labels_rows(labels, index, &count);
+    if (!lesions_unite(lesions, labels, index, height, width, error)) {
         return false;
     }
     if (!fits(lesions, height, width)) {

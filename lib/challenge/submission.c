@@ -33,36 +33,36 @@ static bool note(struct comparison *comparison, struct wrong *wrong, struct text
     return texts_keep(&comparison->texts, id, &wrong->id, error);
 }
 
-static bool compare_masks(struct comparison *comparison, size_t place, size_t height, size_t width,
+static bool compare_masks(struct comparison *comparison, size_t index, size_t height, size_t width,
                           struct error *error) {
     const struct runs *lesion = &comparison->lesions.runs;
     const struct runs *prediction = &comparison->prediction;
-    if (!lesions_unite(&comparison->lesions, comparison->truth, place, height, width, error)) {
+    if (!lesions_unite(&comparison->lesions, comparison->truth, index, height, width, error)) {
         return false;
     }
-    comparison->scores->overlaps[place] = (struct overlap){.truth = runs_area(lesion),
+    comparison->scores->overlaps[index] = (struct overlap){.truth = runs_area(lesion),
                                                            .prediction = runs_area(prediction),
                                                            .both = runs_common(lesion, prediction),
                                                            .pixels = (uint64_t)height * width};
     const struct submission_scores *scores = comparison->scores;
     return scores->contours == NULL ||
-           contours_compare(&scores->contours[place], lesion, prediction, height, width,
+           contours_compare(&scores->contours[index], lesion, prediction, height, width,
                             scores->tolerance, error);
 }
 
 static bool compare_row(struct comparison *comparison, struct csv *csv, struct text id,
                         struct text runs, struct error *error) {
     struct runs *prediction = &comparison->prediction;
-    const size_t place = ids_find(&comparison->truth->ids, id);
+    const size_t index = ids_find(&comparison->truth->ids, id);
     size_t height = 0;
     size_t width = 0;
-    if (place == IDS_ABSENT) {
+    if (index == IDS_ABSENT) {
         return note(comparison, &comparison->surplus, id, csv_line(csv), error);
     }
-    if (comparison->seen[place]) {
+    if (comparison->seen[index]) {
         return note(comparison, &comparison->repeated, id, csv_line(csv), error);
     }
-    comparison->seen[place] = true;
+    comparison->seen[index] = true;
     prediction->count = 0;
     if (!sizes_find(comparison->sizes, id, &height, &width, error)) {
         return false;
@@ -71,7 +71,7 @@ static bool compare_row(struct comparison *comparison, struct csv *csv, struct t
         return fail_within(error, "%s: line %" PRIu64 ": %.*s", csv_name(csv), csv_line(csv),
                            TEXT_ARG(id));
     }
-    return compare_masks(comparison, place, height, width, error);
+    return compare_masks(comparison, index, height, width, error);
 }
 
 static bool compare_rows(struct comparison *comparison, struct csv *csv, struct error *error) {

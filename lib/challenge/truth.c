@@ -7,17 +7,17 @@ bool truth_find(struct truth *truth, const struct record *record, struct error *
     const struct labels *labels = truth->labels;
     size_t height = 0;
     size_t width = 0;
-    const size_t place = ids_find(&labels->ids, record->id);
+    const size_t index = ids_find(&labels->ids, record->id);
     if (truth->seen == NULL) {
         truth->seen = calloc(labels->ids.count + 1, 1);
     }
     if (truth->seen == NULL) {
         return fail(error, "no memory for %zu images", labels->ids.count);
     }
-    if (place == IDS_ABSENT) {
+    if (index == IDS_ABSENT) {
         return fail(error, "%.*s: %s has no such image", TEXT_ARG(record->id), labels->name);
     }
-    if (truth->seen[place]++ != 0) {
+    if (truth->seen[index]++ != 0) {
         return fail(error, "'%.*s' a second time", TEXT_ARG(record->id));
     }
     if (truth->sizes != NULL && !sizes_find(truth->sizes, record->id, &truth->lesions.height,
@@ -25,7 +25,7 @@ bool truth_find(struct truth *truth, const struct record *record, struct error *
         return false;
     }
     return size_of_record(record, &height, &width, error) &&
-           lesions_unite(&truth->lesions, labels, place, height, width, error);
+           lesions_unite(&truth->lesions, labels, index, height, width, error);
 }
 
 size_t truth_missing(const struct truth *truth, struct text *first) {

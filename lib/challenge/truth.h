@@ -11,7 +11,7 @@ struct truth {
     const struct labels *labels;
     const struct sizes *sizes;
     struct lesions lesions;
-    unsigned char *seen; // by the labels' places
+    unsigned char *seen; // by the labels' indices
 };
 
 // The true mask of a record's image, at the record's size, in truth->lesions.runs. Fails for an id

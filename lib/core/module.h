@@ -19,7 +19,7 @@ struct module {
 };
 
 // The version, and a digest of all headers and tables of lib/ (such as that of the operations, by
-// whose places a module's kernels are found): what a program and its modules must agree on. Each
+// whose indices a module's kernels are found): what a program and its modules must agree on. Each
 // has its own copy of the library, so each answers for itself.
 const char *module_build(void);
 

@@ -1,4 +1,4 @@
-// Positions to images: which list, which cycle of it, which place in that cycle's order.
+// Positions to images: which list, which cycle of it, which index in that cycle's order.
 #include "dataset/sampler.h"
 
 #include "core/numbers/random.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define MILLION 1000000
-#define LONGEST_SLIDE ((uint64_t)1e15) // samples, so that products below fit into 128 bits
+#define MAX_SLIDE ((uint64_t)1e15) // samples, so that products below fit into 128 bits
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -87,9 +87,9 @@ static bool check_lists(const struct sampler *sampler, size_t count, struct erro
         return fail(error, "no samples: %zu images do not fill a batch of %zu", lesions + others,
                     options->batch);
     }
-    if (slides(options) && sampler->total > LONGEST_SLIDE) {
+    if (slides(options) && sampler->total > MAX_SLIDE) {
         return fail(error, "a share that slides needs an end, after at most %g samples",
-                    (double)LONGEST_SLIDE);
+                    (double)MAX_SLIDE);
     }
     return true;
 }
@@ -154,16 +154,16 @@ bool sampler_init(struct sampler *sampler, const struct sampler_options *options
 static uint32_t list_at(struct sampler_list *list, const struct sampler_options *options,
                         uint64_t turn) {
     const uint64_t cycle = turn / list->length;
-    const size_t place = (size_t)(turn % list->length);
+    const size_t index = (size_t)(turn % list->length);
     if (!options->shuffle) {
-        return list->members[place];
+        return list->members[index];
     }
     if (list->cycle != cycle) {
         struct random random = random_seed(options->seed, list->draw, cycle);
         random_shuffle(&random, list->order, list->count);
         list->cycle = cycle;
     }
-    return list->members[list->order[place]];
+    return list->members[list->order[index]];
 }
 
 struct sampler_pick sampler_at(struct sampler *sampler, uint64_t position) {

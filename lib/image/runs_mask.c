@@ -45,7 +45,7 @@ VECTORISED static void count_edges(uint32_t *edges, const uint8_t *row, const ui
     }
 }
 
-// Stores row number y at the place of every column in which the row differs from the one above.
+// Stores row number y in every column in which the row differs from the one above.
 static void store_edges(uint32_t *edges, uint32_t *next, const uint8_t *row, const uint8_t *above,
                         size_t width, uint32_t y) {
     size_t x = 0;

@@ -84,7 +84,7 @@ __global__ void sum_terms(const struct summing summing) {
     }
 }
 
-// Scratch memory: each array at its place behind `memory`, NULL to know the bytes.
+// Scratch memory: the arrays one behind the other from `memory` on, NULL to know the bytes.
 struct layout {
     double *sums, *lesions;
     unsigned *tile_lesion, *lesion;

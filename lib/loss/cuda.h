@@ -77,7 +77,7 @@ void cuda_loss(struct backend *backend, const struct loss_inputs *inputs,
                const struct loss_options *options, double scale, struct loss_sums *sums,
                void *scratch);
 
-// An array's place in scratch memory.
+// An array in scratch memory.
 struct placed_array {
     void **array;
     size_t bytes;

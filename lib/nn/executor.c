@@ -33,7 +33,7 @@ struct executor {
 static const struct kernel *kernel_of(const struct executor *executor, int node) {
     const struct operation *operation = graph_node_at(executor->graph, node)->operation;
     const struct kernel *const *kernels = executor->backend->kernels;
-    return kernels != NULL ? kernels[operation->number] : operation->cpu;
+    return kernels != NULL ? kernels[operation->index] : operation->cpu;
 }
 
 // Plans each node's kernel, and gives its scratch and saved buffers their sizes.

@@ -13,7 +13,7 @@ struct buffer {
 };
 
 // Gives every buffer an offset such that those that live together never overlap: largest first,
-// each at the lowest place that is free (greedy by size; Pisarchyk and Lee 2020). Offsets are
+// each at the lowest offset that is free (greedy by size; Pisarchyk and Lee 2020). Offsets are
 // multiples of
 // 64. Returns the block's size in *bytes. Fails
 // where the sizes together are more than a size_t holds, or without memory.

@@ -52,7 +52,7 @@ struct kernel {
 
 struct operation {
     const char *name;
-    int number; // in tables of kernels
+    int index; // in tables of kernels
     const struct kernel *cpu;
     bool reads_input[NODE_INPUTS]; // backward reads these inputs,
     bool reads_output;             // and the output

@@ -124,10 +124,10 @@ static void update_block(const struct optimizer_update *update,
         update_run(update, coefficients, first, end - first);
         return;
     }
-    for (size_t at = first; at < end;) {
-        const size_t count = alike(update, at, end);
-        update_run(update, coefficients + (update->encoder[at] ? 2 : 0), at, count);
-        at += count;
+    for (size_t i = first; i < end;) {
+        const size_t count = alike(update, i, end);
+        update_run(update, coefficients + (update->encoder[i] ? 2 : 0), i, count);
+        i += count;
     }
 }
 

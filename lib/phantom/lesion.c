@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define THICKEST 0.22f
-#define SMALLEST 0.0015f
-#define LARGEST 0.12f
+#define MIN_AREA 0.0015f
+#define MAX_AREA 0.12f
 
 // A pocket: air thickest in one direction seen from the lung's root.
 struct pocket {
@@ -26,7 +26,7 @@ static struct pocket pocket_draw(struct random *random, float area) {
     if (chance(random, 0.08f)) { // at the base
         pocket.angle = uniform(random, 1.75f, 2.1f);
     }
-    pocket.area = smaller(larger(pocket.area, SMALLEST), LARGEST);
+    pocket.area = smaller(larger(pocket.area, MIN_AREA), MAX_AREA);
     pocket.span = smaller(uniform(random, 0.9f, 1.35f) + 15.0f * pocket.area, 2.6f);
     pocket.phase = uniform(random, 0.0f, 6.0f);
     pocket.wobble = uniform(random, 0.03f, 0.14f);

@@ -56,8 +56,8 @@ static void draw_fold(struct layer *layer, const struct patient *p, struct rando
     const float slant = uniform(random, -0.1f, 0.25f);
     for (int i = 0; i <= WIRE; i++) {
         const float t = (float)i / WIRE;
-        const float place = x + slant * t + 0.08f * bump(2.0f * t - 1.0f);
-        points[i] = patient_point(p, right ? place : -place, between(top, bottom, t), 0.1f,
+        const float position = x + slant * t + 0.08f * bump(2.0f * t - 1.0f);
+        points[i] = patient_point(p, right ? position : -position, between(top, bottom, t), 0.1f,
                                   strength * bump(2.0f * t - 1.0f));
     }
     layer_stroke(layer, points, WIRE + 1, PROFILE_FOLD);
@@ -83,9 +83,9 @@ static void draw_border(struct layer *layer, struct random *random) {
     const float tilt = 0.006f * normal(random), radius = uniform(random, 0.01f, 0.035f);
     const float strength = chance(random, 0.6f) ? 1.2f : -2.0f;
     const uint64_t edge = random_below(random, 4);
-    const float place = edge < 2 ? 0.0f : 1.0f;
-    struct stroke_point points[2] = {{-0.1f, place - tilt, radius, strength},
-                                     {1.1f, place + tilt, radius, strength}};
+    const float position = edge < 2 ? 0.0f : 1.0f;
+    struct stroke_point points[2] = {{-0.1f, position - tilt, radius, strength},
+                                     {1.1f, position + tilt, radius, strength}};
     if (edge % 2 == 1) {
         for (int i = 0; i < 2; i++) {
             const float kept = points[i].x;

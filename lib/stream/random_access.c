@@ -78,19 +78,20 @@ static bool parse_bytes(struct loaded_record *loaded, uint64_t length, struct er
 }
 
 bool record_read_at(struct loaded_record *loaded, int descriptor,
-                    const struct record_location *place, struct error *error) {
-    if (!load_bytes(loaded, descriptor, place->offset, place->length, error)) {
+                    const struct record_location *location, struct error *error) {
+    if (!load_bytes(loaded, descriptor, location->offset, location->length, error)) {
         return false;
     }
-    if (digest_of(loaded->bytes, (size_t)place->length) != place->digest) {
+    if (digest_of(loaded->bytes, (size_t)location->length) != location->digest) {
         return fail(error, "damaged: the hash (xxh3) does not match the bytes of '%.*s'",
-                    TEXT_ARG(place->id));
+                    TEXT_ARG(location->id));
     }
-    if (!parse_bytes(loaded, place->length, error)) {
+    if (!parse_bytes(loaded, location->length, error)) {
         return false;
     }
-    if (loaded->parsed.kind != OBJECT_RECORD || !text_equal(loaded->parsed.record.id, place->id)) {
-        return fail(error, "not the record of '%.*s'", TEXT_ARG(place->id));
+    if (loaded->parsed.kind != OBJECT_RECORD ||
+        !text_equal(loaded->parsed.record.id, location->id)) {
+        return fail(error, "not the record of '%.*s'", TEXT_ARG(location->id));
     }
     loaded->record = loaded->parsed.record;
     return true;

@@ -29,7 +29,7 @@ struct record_location {
 // at; the record is checked as the stream reader does, must fill the bytes and have this id. Memory
 // is taken only for bytes that the file has.
 CHECKED bool record_read_at(struct loaded_record *loaded, int descriptor,
-                            const struct record_location *place, struct error *error);
+                            const struct record_location *location, struct error *error);
 
 // Reads the hash in the end mark that fills bytes offset .. end of a file.
 CHECKED bool stream_end_mark_read_at(int descriptor, uint64_t offset, uint64_t *hash,

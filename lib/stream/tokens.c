@@ -168,7 +168,7 @@ struct tokeniser {
     size_t offset;
 };
 
-// The object is complete and its bytes stay: places become pointers.
+// The object is complete and its bytes stay: offsets become pointers.
 static void resolve_texts(struct tokens *tokens, const char *bytes) {
     for (size_t i = 0; i < tokens->count; i++) {
         struct item *item = &tokens->items[i];

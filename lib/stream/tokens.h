@@ -27,7 +27,7 @@ struct item {
         struct text text;
         struct {
             size_t offset, length;
-        } span; // a text's place until the object is complete: its bytes may still move
+        } span; // a text's offset until the object is complete: its bytes may still move
         struct {
             uint32_t first, count, filled; // below RECORD_MAX_VALUES
         } range;

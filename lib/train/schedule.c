@@ -13,19 +13,20 @@ struct schedule schedule_usual(void) {
                              .plateau_patience = 10};
 }
 
-// Position `at` of `length` in cycles of the cosine, which fill the length.
-static double cosine_rate(const struct schedule *schedule, double at, double length, double base) {
+// The rate at `position` of `length`, in cycles of the cosine that fill the length.
+static double cosine_rate(const struct schedule *schedule, double position, double length,
+                          double base) {
     double lengths = 0;
     for (int64_t k = 0; k < schedule->cycles; k++) {
         lengths += pow(schedule->cycle_factor, (double)k);
     }
     double first = 0;
     double cycle = length / lengths;
-    for (int64_t k = 1; k < schedule->cycles && at >= first + cycle; k++) {
+    for (int64_t k = 1; k < schedule->cycles && position >= first + cycle; k++) {
         first += cycle;
         cycle *= schedule->cycle_factor;
     }
-    return 0.1 * base + 0.45 * base * (1 + cos(M_PI * (at - first) / cycle));
+    return 0.1 * base + 0.45 * base * (1 + cos(M_PI * (position - first) / cycle));
 }
 
 double schedule_rate(const struct schedule *schedule, int64_t i, int64_t iterations, double base,

@@ -1,4 +1,4 @@
-// Files by pread; pipes, which have no places, as bytes in memory.
+// Files by pread; pipes, which cannot be read by offset, as bytes in memory.
 #include "weights/source.h"
 
 #include "core/array.h"

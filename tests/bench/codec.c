@@ -9,20 +9,20 @@
 #include <string.h>
 #include <turbojpeg.h>
 
-enum { MOST_BYTES = 1 << 28 };
+enum { MAX_BYTES = 1 << 28 };
 
 struct pixels {
-    uint8_t *at;
+    uint8_t *bytes;
     size_t size;
 };
 
 static void make_room(struct pixels *pixels, size_t size) {
     if (size > pixels->size) {
-        free(pixels->at);
-        pixels->at = malloc(size);
+        free(pixels->bytes);
+        pixels->bytes = malloc(size);
         pixels->size = size;
     }
-    if (pixels->at == NULL) {
+    if (pixels->bytes == NULL) {
         die("no memory for %zu pixels", size);
     }
 }
@@ -40,14 +40,14 @@ static void decode_jpeg(tjhandle turbo, const uint8_t *bytes, size_t length, str
         die("%s: neither PNG nor JPEG", path);
     }
     make_room(out, (size_t)width * (size_t)height);
-    if (tjDecompress2(turbo, jpeg, left, out->at, width, 0, height, TJPF_GRAY,
+    if (tjDecompress2(turbo, jpeg, left, out->bytes, width, 0, height, TJPF_GRAY,
                       TJFLAG_ACCURATEDCT) != 0) {
         die("%s: %s", path, tjGetErrorStr2(turbo));
     }
 }
 
 struct source {
-    const uint8_t *at;
+    const uint8_t *bytes;
     size_t left;
 };
 
@@ -56,8 +56,8 @@ static void read_bytes(png_structp png, png_bytep out, size_t count) {
     if (count > source->left) {
         png_error(png, "cut short");
     }
-    memcpy(out, source->at, count);
-    source->at += count;
+    memcpy(out, source->bytes, count);
+    source->bytes += count;
     source->left -= count;
 }
 
@@ -75,7 +75,7 @@ static void decode_png(const uint8_t *bytes, size_t length, struct pixels *out) 
     const size_t stride = png_get_rowbytes(png, info);
     make_room(out, height * stride);
     for (size_t y = 0; y < height; y++) {
-        png_read_row(png, out->at + y * stride, NULL);
+        png_read_row(png, out->bytes + y * stride, NULL);
     }
     png_read_end(png, NULL);
     png_destroy_read_struct(&png, &info, NULL);
@@ -88,7 +88,7 @@ int main(int argc, char **argv) {
         struct error error;
         uint8_t *bytes = NULL;
         size_t length = 0;
-        if (!file_read(argv[i], MOST_BYTES, &bytes, &length, &error)) {
+        if (!file_read(argv[i], MAX_BYTES, &bytes, &length, &error)) {
             die("%s: %s", argv[i], error.text);
         }
         if (length >= 8 && png_sig_cmp(bytes, 0, 8) == 0) {
@@ -99,6 +99,6 @@ int main(int argc, char **argv) {
         free(bytes);
     }
     (void)tjDestroy(turbo);
-    free(pixels.at);
+    free(pixels.bytes);
     return 0;
 }

@@ -117,13 +117,13 @@ static void fill(struct planes *planes) {
     struct random random = random_seed(1, 0, 0);
     for (int y = 0; y < SIDE; y++) {
         for (int x = 0; x < SIDE; x++) {
-            const int at = y * SIDE + x;
+            const int pixel = y * SIDE + x;
             const int wobble = (x * 7 + y * 3) % 5;
             const int distance = (x - 512) * (x - 512) + (y - 600) * (y - 600);
-            planes->gray.pixels[at] = (uint8_t)(random_next(&random) >> 56);
-            planes->mask.pixels[at] = distance > (330 + wobble) * (330 + wobble) &&
-                                      distance < (380 - wobble) * (380 - wobble) && y < 600;
-            planes->floats[at] = (float)planes->gray.pixels[at] / 256.0f;
+            planes->gray.pixels[pixel] = (uint8_t)(random_next(&random) >> 56);
+            planes->mask.pixels[pixel] = distance > (330 + wobble) * (330 + wobble) &&
+                                         distance < (380 - wobble) * (380 - wobble) && y < 600;
+            planes->floats[pixel] = (float)planes->gray.pixels[pixel] / 256.0f;
         }
     }
     fp16_write(planes->halves, planes->floats, PIXELS);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_ROUNDS = 99 };
+enum { MAX_ROUNDS = 99 };
 
 struct options {
     int64_t rounds;
@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
     struct common_options common = cli_common_defaults();
     const struct option_row rows[] = {
         {"rounds", 'n', OPTION_INTEGER, &options.rounds, "N", "runs of each (default: 5)", 1,
-         MOST_ROUNDS, OPTION_SILENT},
+         MAX_ROUNDS, OPTION_SILENT},
         {"cpu", 'c', OPTION_FLAG, &options.cpu, NULL,
          "measure CPU seconds, of child processes too, not the clock", 0, 0, OPTION_SILENT},
         {"own", 'o', OPTION_FLAG, &options.own, NULL, "take the seconds that the commands print", 0,
@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
     const struct operands operands = cli_parse(&program, argc, argv);
     const char *command = operands.items[0];
     const char *rival = operands.count > 1 ? operands.items[1] : NULL;
-    double times[3][MOST_ROUNDS];
+    double times[3][MAX_ROUNDS];
     const size_t rounds = (size_t)options.rounds;
     for (size_t i = 0; i <= rounds; i++) {
         const double mine = run(command, &options);

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_ROUNDS = 99, LINE = 256 };
+enum { MAX_ROUNDS = 99, LINE = 256 };
 
 struct options {
     int64_t rounds, limit;
@@ -32,8 +32,8 @@ struct contender {
     int to, from;    // its stdin, its stdout
     const char *why; // it is out; NULL: it is not
     size_t count;
-    double times[MOST_ROUNDS]; // milliseconds
-    long peak;                 // of memory, KiB
+    double times[MAX_ROUNDS]; // milliseconds
+    long peak;                // of memory, KiB
 };
 
 static void signal_all(const struct contender *contender, int number) {
@@ -182,7 +182,7 @@ int main(int argc, char **argv) {
     struct common_options common = cli_common_defaults();
     const struct option_row rows[] = {
         {"rounds", 'n', OPTION_INTEGER, &options.rounds, "N", "turns of each (default: 5)", 1,
-         MOST_ROUNDS, OPTION_SILENT},
+         MAX_ROUNDS, OPTION_SILENT},
         {"limit", 0, OPTION_INTEGER, &options.limit, "SECONDS",
          "that a command may take to be ready, and for a turn (default: 600)", 1, 86400,
          OPTION_SILENT},

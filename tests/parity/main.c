@@ -23,8 +23,8 @@ void parity_figure(struct parity *parity, const char *figure, bool equal) {
 
 void hash_uniform(const char *name, size_t count, double *values) {
     uint64_t hash = 0xCBF29CE484222325u;
-    for (const char *at = name; *at; at++) {
-        hash = (hash ^ (unsigned char)*at) * 0x100000001B3u;
+    for (const char *letter = name; *letter; letter++) {
+        hash = (hash ^ (unsigned char)*letter) * 0x100000001B3u;
     }
     for (size_t i = 0; i < count; i++) {
         uint64_t z = hash + (i + 1) * 0x9E3779B97F4A7C15u;
@@ -84,12 +84,12 @@ double described_error(const json_t *description, const float *values) {
     const size_t sampled = json_array_size(samples);
     for (size_t i = 0; i < sampled; i++) {
         const json_t *sample = json_array_get(samples, i);
-        const size_t at = (size_t)json_integer_value(json_array_get(sample, 0));
+        const size_t index = (size_t)json_integer_value(json_array_get(sample, 0));
         const double wanted = json_number_value(json_array_get(sample, 1));
-        if (at >= count) {
+        if (index >= count) {
             die("a sample of a fixture lies outside of its tensor");
         }
-        distance += ((double)values[at] - wanted) * ((double)values[at] - wanted);
+        distance += ((double)values[index] - wanted) * ((double)values[index] - wanted);
         length += wanted * wanted;
     }
     // Where the samples happen to be small, what such a number of elements weighs on average.

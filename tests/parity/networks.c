@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_TOLERANCE 1e-4 // otherwise this many times what float32 in the reference errs by
+#define MIN_TOLERANCE 1e-4 // otherwise this many times what float32 in the reference errs by
 #define TIMES 3
 #define TIMES_ON_GPU 4 // cuDNN adds up thousands of products in one row
 
@@ -106,16 +106,17 @@ static void fill_masks(struct bench *bench, const json_t *fixture) {
     const json_t *box;
     bench->masks = need(bench->images * bench->out_height * bench->out_width, 1);
     json_array_foreach(member(fixture, "target_boxes"), k, box) {
-        size_t at[5];
+        size_t bounds[5];
         for (size_t i = 0; i < 5; i++) {
-            at[i] = (size_t)json_integer_value(json_array_get(box, i));
+            bounds[i] = (size_t)json_integer_value(json_array_get(box, i));
         }
-        if (at[0] >= bench->images || at[2] > bench->out_height || at[4] > bench->out_width) {
+        if (bounds[0] >= bench->images || bounds[2] > bench->out_height ||
+            bounds[4] > bench->out_width) {
             die("a box of a fixture lies outside of its image");
         }
-        for (size_t y = at[1]; y < at[2]; y++) {
-            for (size_t x = at[3]; x < at[4]; x++) {
-                bench->masks[(at[0] * bench->out_height + y) * bench->out_width + x] = 1;
+        for (size_t y = bounds[1]; y < bounds[2]; y++) {
+            for (size_t x = bounds[3]; x < bounds[4]; x++) {
+                bench->masks[(bounds[0] * bench->out_height + y) * bench->out_width + x] = 1;
             }
         }
     }
@@ -253,7 +254,7 @@ static double allowed(const struct parity *parity, const json_t *fixture, const 
         const double usual = strcmp(figure, "statistics") == 0
                                  ? 0
                                  : times * number_member(member(fixture, "float32"), figure);
-        return usual > LEAST_TOLERANCE ? usual : LEAST_TOLERANCE;
+        return usual > MIN_TOLERANCE ? usual : MIN_TOLERANCE;
     }
     const bool train = json_object_get(fixture, "gradients") != NULL;
     for (size_t i = train ? 1 : 0; i < sizeof bf16_figures / sizeof *bf16_figures; i++) {

@@ -59,11 +59,11 @@ static long number_of(const char *call, const char *path) {
 
 static void count(const char *call, const char *path) {
     const int reason = errno;
-    const char *at = getenv("PLEURA_KILL_AT");
+    const char *wanted = getenv("PLEURA_KILL_AT");
     if (path != NULL && (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0)) {
         return;
     }
-    if (number_of(call, path) == (at != NULL ? strtol(at, NULL, 10) : 0)) {
+    if (number_of(call, path) == (wanted != NULL ? strtol(wanted, NULL, 10) : 0)) {
         (void)kill(getenv("PLEURA_KILL_GROUP") != NULL ? 0 : getpid(), SIGKILL);
     }
     errno = reason;

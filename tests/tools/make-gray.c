@@ -72,12 +72,12 @@ int main(int argc, char **argv) {
     uint8_t *bytes = NULL;
     size_t length = 0;
     draw(&image, &options);
-    const bool made = strcmp(options.format, "png") == 0
-                          ? png_encode_gray(&image, 6, &bytes, &length, &error)
-                      : strcmp(options.format, "jpeg") == 0
-                          ? jpeg_encode_gray(&image, 60, &bytes, &length, &error)
-                          : dicom_write_gray(&image, "1.2.3", 0, &bytes, &length, &error);
-    if (!made) {
+    const bool written = strcmp(options.format, "png") == 0
+                             ? png_encode_gray(&image, 6, &bytes, &length, &error)
+                         : strcmp(options.format, "jpeg") == 0
+                             ? jpeg_encode_gray(&image, 60, &bytes, &length, &error)
+                             : dicom_write_gray(&image, "1.2.3", 0, &bytes, &length, &error);
+    if (!written) {
         die("%s", error.text);
     }
     struct output *output = output_open(options.common.output, OUTPUT_BYTES);

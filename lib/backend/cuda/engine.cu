@@ -142,16 +142,16 @@ static void record(struct backend *backend, struct recording *recording,
     }
 }
 
-static void cuda_repeat(struct backend *backend, struct recording **place,
+static void cuda_repeat(struct backend *backend, struct recording **kept,
                         void (*queue)(void *context), void *context) {
-    if (backend->profile != NULL || place == NULL) {
+    if (backend->profile != NULL || kept == NULL) {
         queue(context);
         return;
     }
-    if (*place == NULL) {
-        *place = (struct recording *)calloc(1, sizeof **place);
+    if (*kept == NULL) {
+        *kept = (struct recording *)calloc(1, sizeof **kept);
     }
-    struct recording *recording = *place;
+    struct recording *recording = *kept;
     if (recording == NULL || !recording->warm) {
         queue(context);
         if (recording != NULL) {

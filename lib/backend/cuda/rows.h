@@ -41,26 +41,26 @@ inline unsigned walk_threads(const rows_walk &walk) {
 
 // Where a thread works: rows first, first + step, ... below end, channels from `channel` on. A
 // thread beyond the last channel has none: first = end.
-struct rows_place {
+struct rows_position {
     size_t first, end, step, channel;
 };
 
-__device__ inline rows_place place_of_thread(const rows_walk &walk, int pack) {
+__device__ inline rows_position position_of_thread(const rows_walk &walk, int pack) {
     const size_t start = (size_t)blockIdx.x * walk.span;
     const size_t end = start + walk.span < walk.rows ? start + walk.span : walk.rows;
     const unsigned lane = threadIdx.x % walk.lanes;
-    rows_place place;
-    place.channel = ((size_t)blockIdx.y * walk.lanes + lane) * (size_t)pack;
-    place.first = place.channel < walk.channels ? start + threadIdx.x / walk.lanes : end;
-    place.end = end;
-    place.step = walk.rows_side_by_side;
-    return place;
+    rows_position position;
+    position.channel = ((size_t)blockIdx.y * walk.lanes + lane) * (size_t)pack;
+    position.first = position.channel < walk.channels ? start + threadIdx.x / walk.lanes : end;
+    position.end = end;
+    position.step = walk.rows_side_by_side;
+    return position;
 }
 
 // Adds up what the block's threads have, two sums a channel, and writes them to partial[block][2]
 // [channels]. All threads of the block must call it.
 template <int N>
-__device__ inline void write_partial_sums(const rows_walk &walk, const rows_place &place,
+__device__ inline void write_partial_sums(const rows_walk &walk, const rows_position &position,
                                           const float (&one)[N], const float (&other)[N],
                                           double *partial) {
     __shared__ float ones[THREADS][N];
@@ -70,8 +70,8 @@ __device__ inline void write_partial_sums(const rows_walk &walk, const rows_plac
         others[threadIdx.x][i] = other[i];
     }
     __syncthreads();
-    if (threadIdx.x < walk.lanes && place.channel < walk.channels) {
-        double *to = partial + (size_t)blockIdx.x * 2 * walk.channels + place.channel;
+    if (threadIdx.x < walk.lanes && position.channel < walk.channels) {
+        double *to = partial + (size_t)blockIdx.x * 2 * walk.channels + position.channel;
         for (int i = 0; i < N; i++) {
             double first = 0;
             double second = 0;

@@ -14,10 +14,10 @@ size_t grid_size(const struct grid *grid) {
 
 struct rule grid_rule(const struct grid *grid, size_t index) {
     const size_t limit = index / grid->mask.count;
-    return (struct rule){.decide = grid->decide.at[limit / grid->limits.count],
+    return (struct rule){.decide = grid->decide.values[limit / grid->limits.count],
                          .kind = grid->kind,
-                         .limit = grid->limits.at[limit % grid->limits.count],
-                         .mask = grid->mask.at[index % grid->mask.count]};
+                         .limit = grid->limits.values[limit % grid->limits.count],
+                         .mask = grid->mask.values[index % grid->mask.count]};
 }
 
 // ---- measuring
@@ -48,7 +48,7 @@ static bool measure_areas(struct calibration *c, const struct record *deciding, 
     const struct steps *decide = &c->grid.decide;
     memset(areas, 0, decide->count * sizeof *areas);
     for (size_t i = 0; i < decide->count; i++) {
-        if (!mask_from_probability(deciding, decide->at[i], &c->drawn, error)) {
+        if (!mask_from_probability(deciding, decide->values[i], &c->drawn, error)) {
             return false;
         }
         areas[i] = (int64_t)mask_area(&c->drawn);
@@ -67,7 +67,7 @@ static bool measure_masks(struct calibration *c, const struct record *segmenting
     c->runs.count = 0;
     for (size_t i = 0; i < mask->count; i++) {
         if (i == 0 || c->runs.count > 0) {
-            if (!mask_from_probability(segmenting, mask->at[i], &c->drawn, error) ||
+            if (!mask_from_probability(segmenting, mask->values[i], &c->drawn, error) ||
                 !runs_trace(&c->runs, &c->drawn, error)) {
                 return false;
             }
@@ -118,7 +118,7 @@ void calibration_free(struct calibration *c) {
 
 // Images by number: those of a fold, or those of the others.
 struct choice {
-    size_t *at;
+    size_t *images;
     size_t count;
     int64_t *areas; // for sorting
 };
@@ -126,21 +126,21 @@ struct choice {
 static bool choose(struct choice *choice, const struct calibration *c, size_t fold, bool others,
                    struct error *error) {
     choice->count = 0;
-    choice->at = malloc((c->count + 1) * sizeof *choice->at);
+    choice->images = malloc((c->count + 1) * sizeof *choice->images);
     choice->areas = malloc((c->count + 1) * sizeof *choice->areas);
-    if (choice->at == NULL || choice->areas == NULL) {
+    if (choice->images == NULL || choice->areas == NULL) {
         return fail(error, "no memory for %zu images", c->count);
     }
     for (size_t i = 0; i < c->count; i++) {
         if (fold == NO_FOLD || (c->images[i].fold == fold) != others) {
-            choice->at[choice->count++] = i;
+            choice->images[choice->count++] = i;
         }
     }
     return true;
 }
 
 static void choice_free(struct choice *choice) {
-    free(choice->at);
+    free(choice->images);
     free(choice->areas);
 }
 
@@ -151,7 +151,7 @@ static int64_t area_limit(const struct calibration *c, const struct choice *choi
         return (int64_t)limit;
     }
     for (size_t i = 0; i < choice->count; i++) {
-        choice->areas[i] = c->areas[choice->at[i] * c->grid.decide.count + decide];
+        choice->areas[i] = c->areas[choice->images[i] * c->grid.decide.count + decide];
     }
     return ensemble_area_threshold(choice->areas, choice->count, limit);
 }
@@ -171,7 +171,7 @@ static void score_masks(const struct calibration *c, const struct choice *choice
     for (size_t mask = 0; mask < c->grid.mask.count; mask++) {
         double sum = 0;
         for (size_t i = 0; i < choice->count; i++) {
-            sum += overlap_dice(decided(c, choice->at[i], decide, limit, mask));
+            sum += overlap_dice(decided(c, choice->images[i], decide, limit, mask));
         }
         means[mask] = sum / (double)choice->count;
     }
@@ -205,8 +205,8 @@ bool calibration_apply(const struct calibration *c, size_t index, size_t fold,
         const size_t decide = index / c->grid.mask.count / c->grid.limits.count;
         const int64_t limit = area_limit(c, &choice, decide, grid_rule(&c->grid, index).limit);
         for (size_t i = 0; i < choice.count; i++) {
-            overlaps[choice.at[i]] =
-                decided(c, choice.at[i], decide, limit, index % c->grid.mask.count);
+            overlaps[choice.images[i]] =
+                decided(c, choice.images[i], decide, limit, index % c->grid.mask.count);
         }
     }
     choice_free(&choice);

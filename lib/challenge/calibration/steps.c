@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Puts a value at its place; one that is there already stays alone.
+// Inserts a value in order; one that is there already stays alone.
 static bool add(struct steps *steps, double value, struct error *error) {
-    size_t place = steps->count;
-    while (place > 0 && steps->at[place - 1] >= value) {
-        place--;
+    size_t index = steps->count;
+    while (index > 0 && steps->values[index - 1] >= value) {
+        index--;
     }
-    if (place < steps->count && steps->at[place] == value) {
+    if (index < steps->count && steps->values[index] == value) {
         return true;
     }
     if (steps->count == STEPS_MAX) {
         return fail(error, "more than %d values", STEPS_MAX);
     }
-    memmove(steps->at + place + 1, steps->at + place, (steps->count - place) * sizeof *steps->at);
-    steps->at[place] = value;
+    memmove(steps->values + index + 1, steps->values + index,
+            (steps->count - index) * sizeof *steps->values);
+    steps->values[index] = value;
     steps->count++;
     return true;
 }

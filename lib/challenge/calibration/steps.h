@@ -11,7 +11,7 @@
 // Ascending, each once.
 struct steps {
     size_t count;
-    double at[STEPS_MAX];
+    double values[STEPS_MAX];
 };
 
 // Reads "A,B,C", of which each may be FROM:TO:STEP (FROM, FROM + STEP ... up to TO, each rounded to

@@ -21,9 +21,9 @@ struct csv {
     char *buffer;
     size_t capacity, start, filled; // what is not read yet lies at buffer[start .. filled)
     uint64_t line, next_line;
-    size_t columns;                 // that the caller knows
-    size_t width;                   // that the file has
-    size_t places[CSV_MAX_COLUMNS]; // where the caller's column stands in the file, or CSV_ABSENT
+    size_t columns;                  // that the caller knows
+    size_t width;                    // that the file has
+    size_t indices[CSV_MAX_COLUMNS]; // where the caller's column stands in the file, or CSV_ABSENT
 };
 
 uint64_t csv_line(const struct csv *csv) {
@@ -252,8 +252,8 @@ enum csv_status csv_next(struct csv *csv, struct text *fields, struct error *err
         return CSV_FAILED;
     }
     for (size_t i = 0; i < csv->columns; i++) {
-        const size_t place = csv->places[i];
-        fields[i] = place == CSV_ABSENT ? (struct text){NULL, 0} : found[place];
+        const size_t index = csv->indices[i];
+        fields[i] = index == CSV_ABSENT ? (struct text){NULL, 0} : found[index];
     }
     return CSV_ROW;
 }
@@ -289,7 +289,7 @@ static bool read_header(struct csv *csv, const char *const *columns, size_t requ
     if (csv->width == 0) {
         return fail(error, "%s: empty: the first line must name the columns", csv->path);
     }
-    return csv_find_columns(names, csv->width, columns, csv->columns, required, csv->places,
+    return csv_find_columns(names, csv->width, columns, csv->columns, required, csv->indices,
                             error) ||
            place_error(csv, error);
 }

@@ -59,22 +59,22 @@ static bool check_names(const struct text *names, size_t width, struct error *er
 }
 
 // The column of the file that has this name, or CSV_ABSENT. Fails for one that is there twice.
-static bool find_column(const struct text *names, size_t width, const char *column, size_t *place,
+static bool find_column(const struct text *names, size_t width, const char *column, size_t *index,
                         struct error *error) {
-    *place = CSV_ABSENT;
+    *index = CSV_ABSENT;
     for (size_t j = 0; j < width; j++) {
         if (text_is(names[j], column)) {
-            if (*place != CSV_ABSENT) {
+            if (*index != CSV_ABSENT) {
                 return fail(error, "the column '%s' twice", column);
             }
-            *place = j;
+            *index = j;
         }
     }
     return true;
 }
 
 bool csv_find_columns(struct text *names, size_t width, const char *const *columns, size_t count,
-                      size_t required, size_t *places, struct error *error) {
+                      size_t required, size_t *indices, struct error *error) {
     bool known[CSV_MAX_COLUMNS] = {false};
     for (size_t j = 0; j < width; j++) {
         names[j] = csv_strip(names[j]);
@@ -83,11 +83,11 @@ bool csv_find_columns(struct text *names, size_t width, const char *const *colum
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!find_column(names, width, columns[i], &places[i], error)) {
+        if (!find_column(names, width, columns[i], &indices[i], error)) {
             return false;
         }
-        if (places[i] != CSV_ABSENT) {
-            known[places[i]] = true;
+        if (indices[i] != CSV_ABSENT) {
+            known[indices[i]] = true;
         } else if (i < required) {
             return refuse_names("no column ", text_of(columns[i]), "", names, width, columns, count,
                                 error);

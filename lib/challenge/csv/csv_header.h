@@ -7,10 +7,10 @@
 #define CSV_ABSENT SIZE_MAX
 
 // Finds the caller's `count` columns among the `width` names of the file, from which blanks are
-// stripped: places[i] is where columns[i] stands, or CSV_ABSENT. Fails, saying what is wanted and
+// stripped: indices[i] is where columns[i] stands, or CSV_ABSENT. Fails, saying what is wanted and
 // what is there, where one of the first `required` is absent and where a name is not known or comes
 // twice.
 CHECKED bool csv_find_columns(struct text *names, size_t width, const char *const *columns,
-                              size_t count, size_t required, size_t *places, struct error *error);
+                              size_t count, size_t required, size_t *indices, struct error *error);
 
 #endif

@@ -21,10 +21,10 @@ void sort_numbers(double *numbers, size_t count) {
 }
 
 double percentile(const double *sorted, size_t count, double share) {
-    const double place = share * (double)(count - 1);
-    const size_t below = (size_t)place;
+    const double position = share * (double)(count - 1);
+    const size_t below = (size_t)position;
     const size_t above = below + 1 < count ? below + 1 : below;
-    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
+    return sorted[below] + (position - (double)below) * (sorted[above] - sorted[below]);
 }
 
 static void find_interval(double *scores, size_t count, struct interval *interval) {

@@ -52,13 +52,13 @@ struct tie {
     double with, without;
 };
 
-// The images from *place on that have the same score; *place goes behind them.
+// The images from *rank on that have the same score; *rank goes behind them.
 static struct tie next_tie(const struct probability_scores *scores, const uint32_t *weights,
-                           size_t *place) {
-    const double score = scores->images[scores->order[*place]].score;
+                           size_t *rank) {
+    const double score = scores->images[scores->order[*rank]].score;
     struct tie tie = {0, 0};
-    for (; *place < scores->count; (*place)++) {
-        const uint32_t image = scores->order[*place];
+    for (; *rank < scores->count; (*rank)++) {
+        const uint32_t image = scores->order[*rank];
         if (scores->images[image].score != score) {
             break;
         }
@@ -75,8 +75,8 @@ double score_roc_area(const void *context, const uint32_t *weights) {
     const struct probability_scores *scores = context;
     struct tie above = {0, 0};
     double area = 0;
-    for (size_t place = 0; place < scores->count;) {
-        const struct tie tie = next_tie(scores, weights, &place);
+    for (size_t rank = 0; rank < scores->count;) {
+        const struct tie tie = next_tie(scores, weights, &rank);
         area += tie.without * (above.with + tie.with / 2);
         above.with += tie.with;
         above.without += tie.without;
@@ -88,8 +88,8 @@ double score_average_precision(const void *context, const uint32_t *weights) {
     const struct probability_scores *scores = context;
     struct tie above = {0, 0};
     double sum = 0;
-    for (size_t place = 0; place < scores->count;) {
-        const struct tie tie = next_tie(scores, weights, &place);
+    for (size_t rank = 0; rank < scores->count;) {
+        const struct tie tie = next_tie(scores, weights, &rank);
         above.with += tie.with;
         above.without += tie.without;
         if (tie.with > 0) {

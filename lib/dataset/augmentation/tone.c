@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define MOST_AMOUNT 0.2
+#define MAX_AMOUNT 0.2
 
 static double toned(double level, enum tone tone, double amount, double mean) {
     switch (tone) {
@@ -21,7 +21,7 @@ void tone_table(uint8_t table[256], enum tone tone, double amount, double mean) 
 
 void tone_apply(struct image *image, struct random *random) {
     const enum tone tone = (enum tone)random_below(random, TONE_COUNT);
-    const double amount = MOST_AMOUNT * (2 * random_uniform(random) - 1);
+    const double amount = MAX_AMOUNT * (2 * random_uniform(random) - 1);
     const size_t pixels = image->height * image->width;
     uint8_t table[256];
     uint64_t sum = 0;

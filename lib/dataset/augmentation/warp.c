@@ -67,8 +67,8 @@ static size_t gaussian(float weights[MAX_RADIUS + 1], double sigma) {
     const size_t radius = reach < MAX_RADIUS ? reach : MAX_RADIUS;
     double sum = 0;
     for (size_t i = 0; i <= radius; i++) {
-        const double place = (double)i / sigma;
-        const double weight = exp(-0.5 * place * place);
+        const double position = (double)i / sigma;
+        const double weight = exp(-0.5 * position * position);
         weights[i] = (float)weight;
         sum += i == 0 ? weight : 2 * weight;
     }
@@ -78,17 +78,17 @@ static size_t gaussian(float weights[MAX_RADIUS + 1], double sigma) {
     return radius;
 }
 
-// The place in 0 .. side - 1 that mirrors one beyond, edges not repeated.
-static inline size_t mirrored(long place, size_t side) {
+// The position in 0 .. side - 1 that mirrors one beyond, edges not repeated.
+static inline size_t mirrored(long position, size_t side) {
     const long last = (long)side - 1;
-    if (place >= 0 && place <= last) {
-        return (size_t)place;
+    if (position >= 0 && position <= last) {
+        return (size_t)position;
     }
     if (last == 0) {
         return 0;
     }
-    place = labs(place) % (2 * last);
-    return (size_t)(place <= last ? place : 2 * last - place);
+    position = labs(position) % (2 * last);
+    return (size_t)(position <= last ? position : 2 * last - position);
 }
 
 // Smooths `plane` down its columns, into `out`.
@@ -201,16 +201,17 @@ void warp_distort(struct warp *warp, struct random *random) {
 
 // ---- images
 
-// One place between pixels: the two around it, and how far it is from the first.
+// A position between pixels: the two around it, and how far it is from the first.
 struct between {
     size_t first, second;
     float share;
 };
 
-static inline struct between find_between(float place, size_t side) {
-    const long whole = (long)place;
-    const long below = (float)whole > place ? whole - 1 : whole;
-    return (struct between){mirrored(below, side), mirrored(below + 1, side), place - (float)below};
+static inline struct between find_between(float position, size_t side) {
+    const long whole = (long)position;
+    const long below = (float)whole > position ? whole - 1 : whole;
+    return (struct between){mirrored(below, side), mirrored(below + 1, side),
+                            position - (float)below};
 }
 
 static inline float mix(float a, float b, float share) {
@@ -236,9 +237,9 @@ void warp_image(struct image *out, const struct image *in, const struct warp *wa
 
 // A row of the map between its rows; beyond its edge that of the edge.
 VECTORISED static void map_row(float *restrict row, const float *restrict moves, size_t side,
-                               float place) {
+                               float position) {
     const float last = (float)(side - 1);
-    const float y = place < 0 ? 0 : place > last ? last : place;
+    const float y = position < 0 ? 0 : position > last ? last : position;
     const float *above = moves + (size_t)y * side;
     const float *below = (size_t)y + 1 < side ? above + side : above;
     const float share = y - (float)(size_t)y;
@@ -248,9 +249,9 @@ VECTORISED static void map_row(float *restrict row, const float *restrict moves,
 }
 
 // A row's value between its points.
-static inline float row_at(const float *row, size_t side, float place) {
+static inline float row_at(const float *row, size_t side, float position) {
     const float last = (float)(side - 1);
-    const float x = place < 0 ? 0 : place > last ? last : place;
+    const float x = position < 0 ? 0 : position > last ? last : position;
     const size_t left = (size_t)x;
     return mix(row[left], row[left + 1 < side ? left + 1 : left], x - (float)left);
 }

@@ -34,11 +34,11 @@ enum distortion { DISTORTION_ELASTIC, DISTORTION_GRID, DISTORTION_OPTICAL, DISTO
 void warp_distort(struct warp *warp, struct random *random);
 void warp_distort_by(struct warp *warp, enum distortion distortion, struct random *random);
 
-// out(y, x) = in at the map's place: between four pixels (bilinear, rounded), mirrored at the edges
-// without repeating them. Both are square, of the map's side.
+// out(y, x) = in at the map's position: between four pixels (bilinear, rounded), mirrored at the
+// edges without repeating them. Both are square, of the map's side.
 void warp_image(struct image *out, const struct image *in, const struct warp *warp);
 
-// The same of a square mask of any side: the nearest pixel at the map's place.
+// The same of a square mask of any side: the nearest pixel at the map's position.
 void warp_mask(struct image *out, const struct image *in, const struct warp *warp);
 
 void warp_free(struct warp *warp);

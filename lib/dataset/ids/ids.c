@@ -1,4 +1,4 @@
-// Open addressing over the places of the ids.
+// Open addressing over the indices of the ids.
 #include "dataset/ids/ids.h"
 
 #include "core/array.h"
@@ -58,16 +58,16 @@ static bool reserve(struct ids *ids, struct error *error) {
     return true;
 }
 
-bool ids_add(struct ids *ids, struct text id, size_t *place, bool *added, struct error *error) {
-    *place = ids_find(ids, id);
-    *added = *place == IDS_ABSENT;
+bool ids_add(struct ids *ids, struct text id, size_t *index, bool *added, struct error *error) {
+    *index = ids_find(ids, id);
+    *added = *index == IDS_ABSENT;
     if (!*added) {
         return true;
     }
     if (!reserve(ids, error) || !texts_keep(&ids->texts, id, &ids->items[ids->count], error)) {
         return false;
     }
-    *place = ids->count++;
+    *index = ids->count++;
     ids->slots[find_slot(ids, id)] = (uint32_t)ids->count;
     return true;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define LONGEST_EXTENSION 5
+#define MAX_EXTENSION 5
 
 // The id up to its last dot, where a letter and at most `most` - 1 more characters are behind it;
 // else the id.
@@ -43,11 +43,11 @@ struct text image_id_strip(struct text id) {
 struct text image_id_of_path(const char *path) {
     const char *slash = strrchr(path, '/');
     return image_id_strip(
-        without_extension(text_of(slash != NULL ? slash + 1 : path), LONGEST_EXTENSION));
+        without_extension(text_of(slash != NULL ? slash + 1 : path), MAX_EXTENSION));
 }
 
 size_t image_id_find(const struct ids *ids, struct text id) {
-    const size_t place = ids_find(ids, id);
+    const size_t index = ids_find(ids, id);
     const struct text shorter = without_extension(id, id.length);
-    return place != IDS_ABSENT || shorter.length == id.length ? place : ids_find(ids, shorter);
+    return index != IDS_ABSENT || shorter.length == id.length ? index : ids_find(ids, shorter);
 }

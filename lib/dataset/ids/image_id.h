@@ -13,7 +13,7 @@ struct text image_id_strip(struct text id);
 // stays whole. Points into the path.
 struct text image_id_of_path(const char *path);
 
-// The place of a file's id among the ids of a table; else that of the id without what is behind its
+// The index of a file's id among the ids of a table; else that of the id without what is behind its
 // last dot and begins with a letter ("X" for "X.nih_00000013_003"); else IDS_ABSENT.
 size_t image_id_find(const struct ids *ids, struct text id);
 

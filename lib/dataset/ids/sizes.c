@@ -56,20 +56,20 @@ bool size_of_record(const struct record *record, size_t *height, size_t *width,
 
 bool sizes_add(struct sizes *sizes, struct text id, size_t height, size_t width,
                struct error *error) {
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
-    if (!ids_add(&sizes->ids, id, &place, &added, error)) {
+    if (!ids_add(&sizes->ids, id, &index, &added, error)) {
         return false;
     }
-    struct image_size *items = array_grow(sizes->items, &sizes->capacity, place + 1, sizeof *items);
+    struct image_size *items = array_grow(sizes->items, &sizes->capacity, index + 1, sizeof *items);
     if (items == NULL) {
-        return fail(error, "no memory for %zu sizes", place + 1);
+        return fail(error, "no memory for %zu sizes", index + 1);
     }
     sizes->items = items;
     if (added) {
-        sizes->items[place] = (struct image_size){height, width};
+        sizes->items[index] = (struct image_size){height, width};
     }
-    const struct image_size size = sizes->items[place];
+    const struct image_size size = sizes->items[index];
     return (size.height == height && size.width == width) ||
            fail(error, "'%.*s' is %zu x %zu here, and %zu x %zu before", TEXT_ARG(id), height,
                 width, size.height, size.width);
@@ -109,12 +109,12 @@ bool sizes_find(const struct sizes *sizes, struct text id, size_t *height, size_
     if (sizes->height > 0) {
         return true;
     }
-    const size_t place = ids_find(&sizes->ids, id);
-    if (place == IDS_ABSENT) {
+    const size_t index = ids_find(&sizes->ids, id);
+    if (index == IDS_ABSENT) {
         return fail(error, "%s: no size of '%.*s' in it", sizes->name, TEXT_ARG(id));
     }
-    *height = sizes->items[place].height;
-    *width = sizes->items[place].width;
+    *height = sizes->items[index].height;
+    *width = sizes->items[index].width;
     return true;
 }
 

@@ -20,7 +20,7 @@
 bool catalog_put(struct catalog *catalog, struct text id, const struct catalog_entry *entry,
                  struct error *error) {
     const size_t needed = catalog->ids.count + 1;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
     struct catalog_entry *entries =
         array_grow(catalog->entries, &catalog->capacity, needed, sizeof *entries);
@@ -28,13 +28,13 @@ bool catalog_put(struct catalog *catalog, struct text id, const struct catalog_e
         return fail(error, "no memory for a catalog of %zu", needed);
     }
     catalog->entries = entries;
-    if (!ids_add(&catalog->ids, id, &place, &added, error)) {
+    if (!ids_add(&catalog->ids, id, &index, &added, error)) {
         return false;
     }
     if (!added) {
         return fail(error, "the id '%.*s' is there twice", TEXT_ARG(id));
     }
-    catalog->entries[place] = *entry;
+    catalog->entries[index] = *entry;
     return true;
 }
 
@@ -54,12 +54,12 @@ bool catalog_put_history(struct catalog *catalog, const struct history *history,
 
 bool catalog_name_file(struct catalog *catalog, const char *path, uint32_t *file,
                        struct error *error) {
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
-    if (!ids_add(&catalog->paths, text_of(path), &place, &added, error)) {
+    if (!ids_add(&catalog->paths, text_of(path), &index, &added, error)) {
         return false;
     }
-    *file = (uint32_t)place;
+    *file = (uint32_t)index;
     if (!added) {
         return true;
     }
@@ -71,7 +71,7 @@ bool catalog_name_file(struct catalog *catalog, const char *path, uint32_t *file
     }
     if (copy == NULL || files == NULL) {
         free(copy);
-        return fail(error, "no memory for a catalog of %zu files", place + 1);
+        return fail(error, "no memory for a catalog of %zu files", index + 1);
     }
     catalog->files[catalog->file_count++] = (struct catalog_file){.path = copy, .descriptor = -1};
     return true;
@@ -167,25 +167,25 @@ bool catalog_add(struct catalog *catalog, const char *path, struct error *error)
 #define PATH_SHOWN 160 // bytes of a long path's end in messages, as stream/reader.c has it
 
 bool catalog_fail(const struct catalog *catalog, size_t entry, struct error *error) {
-    const struct catalog_entry *place = &catalog->entries[entry];
-    const char *path = catalog->files[place->file].path;
+    const struct catalog_entry *row = &catalog->entries[entry];
+    const char *path = catalog->files[row->file].path;
     const size_t length = strlen(path);
     size_t number = 1;
     for (size_t i = 0; i < catalog->ids.count; i++) {
         const struct catalog_entry *other = &catalog->entries[i];
-        number += other->file == place->file && other->offset < place->offset;
+        number += other->file == row->file && other->offset < row->offset;
     }
     return fail_within(error, "%s%s: record %zu, byte %" PRIu64, length > PATH_SHOWN ? "..." : "",
                        length > PATH_SHOWN ? path + length - PATH_SHOWN : path, number,
-                       place->offset);
+                       row->offset);
 }
 
 bool catalog_read(const struct catalog *catalog, size_t entry, struct loaded_record *loaded,
                   struct error *error) {
     const struct catalog_entry *row = &catalog->entries[entry];
-    const struct record_location place = {row->offset, row->length, row->digest,
-                                          catalog->ids.items[entry]};
-    return record_read_at(loaded, catalog->files[row->file].descriptor, &place, error) ||
+    const struct record_location location = {row->offset, row->length, row->digest,
+                                             catalog->ids.items[entry]};
+    return record_read_at(loaded, catalog->files[row->file].descriptor, &location, error) ||
            catalog_fail(catalog, entry, error);
 }
 

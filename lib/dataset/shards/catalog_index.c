@@ -23,8 +23,8 @@ static bool join(char **path, const char *folder, struct text name, struct error
 
 // ---- entries
 
-static bool read_place(struct catalog_entry *entry, const struct record *record,
-                       struct error *error) {
+static bool read_location(struct catalog_entry *entry, const struct record *record,
+                          struct error *error) {
     int64_t offset = 0;
     int64_t length = 0;
     if (!record_integer(record, "offset", &offset, error) ||
@@ -90,7 +90,7 @@ static bool add_record(struct catalog *catalog, const char *folder, const struct
                        struct error *error) {
     struct catalog_entry entry = {0};
     return read_shard(catalog, folder, record, &entry.file, error) &&
-           read_place(&entry, record, error) && read_digest(&entry, record, error) &&
+           read_location(&entry, record, error) && read_digest(&entry, record, error) &&
            read_size(&entry, record, error) && catalog_put(catalog, record->id, &entry, error);
 }
 
@@ -115,7 +115,7 @@ static bool read_index(struct catalog *catalog, struct stream_reader *reader, co
     }
 }
 
-static bool check_place(const struct catalog *catalog, size_t i, struct error *error) {
+static bool check_location(const struct catalog *catalog, size_t i, struct error *error) {
     uint64_t end = 0;
     const struct text id = catalog->ids.items[i];
     const struct catalog_entry *entry = &catalog->entries[i];
@@ -140,7 +140,7 @@ static bool open_shards(struct catalog *catalog, size_t first_file, size_t first
         }
     }
     for (size_t i = first_entry; i < catalog->ids.count; i++) {
-        if (!check_place(catalog, i, error)) {
+        if (!check_location(catalog, i, error)) {
             return false;
         }
     }

@@ -14,7 +14,7 @@ struct lovasz_work {
     // Lesion pixels among the sorted, of each tile, and of the tiles before it in its segment.
     unsigned *tile_count, *tile_first;
     unsigned *violators; // of each segment
-    // Of each pixel an entry: its segment, the complement of its error, its place in the map.
+    // Of each pixel an entry: its segment, the complement of its error, its index in the map.
     // Segments come one after the other, and in each those of the greatest errors first, once it is
     // sorted.
     uint64_t *entries, *other;
@@ -158,7 +158,7 @@ __global__ void add_rises(const struct lovasz_work work) {
     }
 }
 
-// ---- memory: each array at its place behind `memory`, NULL to know the bytes
+// ---- memory: the arrays one behind the other from `memory` on; NULL to know the bytes
 
 size_t lay_out(struct lovasz_work *work, char *memory) {
     const size_t segments = segments_of(&work->loss.inputs);

@@ -18,10 +18,10 @@ static value_id layer(struct graph *graph, value_id x, size_t level, const char 
 // Concurrent gates of channels and of pixels (Roy et al. 2018, arXiv 1803.02579), added.
 static value_id scse(struct graph *graph, value_id x, size_t level, const char *name) {
     const size_t channels = graph_shape(graph, x).c;
-    const struct layer_name at = graph_name("decoder.blocks.%zu.%s.attention", level, name);
-    const struct layer_name squeeze = graph_name("%s.cSE.1", at.text);
-    const struct layer_name excite = graph_name("%s.cSE.3", at.text);
-    const struct layer_name of_pixels = graph_name("%s.sSE.0", at.text);
+    const struct layer_name attention = graph_name("decoder.blocks.%zu.%s.attention", level, name);
+    const struct layer_name squeeze = graph_name("%s.cSE.1", attention.text);
+    const struct layer_name excite = graph_name("%s.cSE.3", attention.text);
+    const struct layer_name of_pixels = graph_name("%s.sSE.0", attention.text);
     struct convolution spec = {.name = squeeze.text,
                                .channels = channels / SCSE_REDUCTION,
                                .window = 1,

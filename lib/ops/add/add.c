@@ -3,12 +3,12 @@
 #include "ops/ops.h"
 
 const struct operation add_operation = {.name = "add",
-                                        .number = OPERATION_add,
+                                        .index = OPERATION_add,
                                         .cpu = &add_cpu,
                                         .in_place = 1,
                                         .gradient_in_place = true};
 const struct operation add_scaled_operation = {.name = "add_scaled",
-                                               .number = OPERATION_add_scaled,
+                                               .index = OPERATION_add_scaled,
                                                .cpu = &add_scaled_cpu,
                                                .reads_input = {false, true},
                                                .in_place = 1,

@@ -57,15 +57,15 @@ __device__ inline size_t index_of_b(const terms<T> &args, size_t here, size_t ch
 
 template <typename T, int N>
 __global__ void add_forward(const terms<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     const float weight = weight_of(args);
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         const size_t here =
-            (blockIdx.z * args.walk.rows + row) * args.walk.channels + place.channel;
+            (blockIdx.z * args.walk.rows + row) * args.walk.channels + position.channel;
         float a[N];
         float b[N];
         read_pack(args.a + here, a);
-        read_pack(args.b + index_of_b(args, here, place.channel), b);
+        read_pack(args.b + index_of_b(args, here, position.channel), b);
         for (int i = 0; i < N; i++) {
             a[i] += weight * b[i];
         }
@@ -87,18 +87,18 @@ __device__ inline void hand_on(const float (&dy)[N], float weight, bool add, T *
 
 template <typename T, int N>
 __global__ void add_backward(const terms<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     const float weight = weight_of(args);
     float product[N] = {0};
     float plain[N] = {0};
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         const size_t here =
-            (blockIdx.z * args.walk.rows + row) * args.walk.channels + place.channel;
+            (blockIdx.z * args.walk.rows + row) * args.walk.channels + position.channel;
         float dy[N];
         float b[N] = {0};
         read_pack(args.dy + here, dy);
         if (args.gamma != NULL) {
-            read_pack(args.b + index_of_b(args, here, place.channel), b);
+            read_pack(args.b + index_of_b(args, here, position.channel), b);
         }
         for (int i = 0; i < N; i++) {
             product[i] += dy[i] * b[i];
@@ -112,7 +112,7 @@ __global__ void add_backward(const terms<T> args) {
         }
     }
     if (args.gamma != NULL || args.broadcast) {
-        write_partial_sums(args.walk, place, product, plain,
+        write_partial_sums(args.walk, position, product, plain,
                            partial_of_image(args.partial, args.walk, args.blocks));
     }
 }

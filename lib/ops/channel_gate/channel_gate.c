@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 
 const struct operation channel_gate_operation = {.name = "channel_gate",
-                                                 .number = OPERATION_channel_gate,
+                                                 .index = OPERATION_channel_gate,
                                                  .cpu = &channel_gate_cpu,
                                                  .reads_input = {true, true}};
 

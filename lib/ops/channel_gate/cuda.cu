@@ -45,15 +45,15 @@ __device__ inline void read_gates(const gating<T> &args, size_t channel, float (
 
 template <typename T, int N>
 __global__ void channel_gate_forward(const gating<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    if (place.first >= place.end) {
+    const rows_position position = position_of_thread(args.walk, N);
+    if (position.first >= position.end) {
         return;
     }
     float factor[N];
-    read_gates<T, N>(args, place.channel, factor);
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    read_gates<T, N>(args, position.channel, factor);
+    for (size_t row = position.first; row < position.end; row += position.step) {
         const size_t here =
-            (blockIdx.z * args.walk.rows + row) * args.walk.channels + place.channel;
+            (blockIdx.z * args.walk.rows + row) * args.walk.channels + position.channel;
         float x[N];
         read_pack(args.x + here, x);
         for (int i = 0; i < N; i++) {
@@ -65,16 +65,16 @@ __global__ void channel_gate_forward(const gating<T> args) {
 
 template <typename T, int N>
 __global__ void channel_gate_backward(const gating<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     const float nothing[N] = {0};
     float product[N] = {0};
     float factor[N] = {0};
-    if (place.first < place.end) {
-        read_gates<T, N>(args, place.channel, factor);
+    if (position.first < position.end) {
+        read_gates<T, N>(args, position.channel, factor);
     }
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         const size_t here =
-            (blockIdx.z * args.walk.rows + row) * args.walk.channels + place.channel;
+            (blockIdx.z * args.walk.rows + row) * args.walk.channels + position.channel;
         float x[N];
         float dy[N];
         float before[N] = {0};
@@ -91,7 +91,7 @@ __global__ void channel_gate_backward(const gating<T> args) {
             write_pack(x, args.result + here);
         }
     }
-    write_partial_sums(args.walk, place, product, nothing,
+    write_partial_sums(args.walk, position, product, nothing,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 

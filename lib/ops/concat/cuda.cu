@@ -25,14 +25,14 @@ struct parts {
     bool add_a, add_b;
 };
 
-// A thread's pack of the whole, and its place in the part that it belongs to.
-struct pack_place {
+// A thread's pack of the whole, and its offset in the part that it belongs to.
+struct pack_position {
     bool any, of_one;
     size_t whole, part;
 };
 
 template <typename T, int N>
-__device__ inline pack_place pack_of_thread(const parts<T> &args) {
+__device__ inline pack_position pack_of_thread(const parts<T> &args) {
     const size_t first = thread_number() * N;
     const size_t pixel = first / (args.one + args.other);
     const size_t c = first % (args.one + args.other);
@@ -43,30 +43,30 @@ __device__ inline pack_place pack_of_thread(const parts<T> &args) {
 
 template <typename T, int N>
 __global__ void concat_forward(const parts<T> args) {
-    const pack_place place = pack_of_thread<T, N>(args);
-    if (place.any) {
-        const T *from = (place.of_one ? args.a : args.b) + place.part;
-        *(pack<T, N> *)(args.result + place.whole) = *(const pack<T, N> *)from;
+    const pack_position position = pack_of_thread<T, N>(args);
+    if (position.any) {
+        const T *from = (position.of_one ? args.a : args.b) + position.part;
+        *(pack<T, N> *)(args.result + position.whole) = *(const pack<T, N> *)from;
     }
 }
 
 template <typename T, int N>
 __global__ void concat_backward(const parts<T> args) {
-    const pack_place place = pack_of_thread<T, N>(args);
-    T *to = place.of_one ? args.da : args.db;
-    if (!place.any || to == NULL) {
+    const pack_position position = pack_of_thread<T, N>(args);
+    T *to = position.of_one ? args.da : args.db;
+    if (!position.any || to == NULL) {
         return;
     }
     float dy[N];
-    read_pack(args.dy + place.whole, dy);
-    if (place.of_one ? args.add_a : args.add_b) {
+    read_pack(args.dy + position.whole, dy);
+    if (position.of_one ? args.add_a : args.add_b) {
         float before[N];
-        read_pack(to + place.part, before);
+        read_pack(to + position.part, before);
         for (int i = 0; i < N; i++) {
             dy[i] += before[i];
         }
     }
-    write_pack(dy, to + place.part);
+    write_pack(dy, to + position.part);
 }
 
 template <typename T>

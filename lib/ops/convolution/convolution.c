@@ -15,7 +15,7 @@ static double products(const struct graph *graph, const struct node *node) {
 }
 
 const struct operation convolution_operation = {.name = "convolution",
-                                                .number = OPERATION_convolution,
+                                                .index = OPERATION_convolution,
                                                 .cpu = &convolution_cpu,
                                                 .reads_input = {true},
                                                 .in_place = 2,

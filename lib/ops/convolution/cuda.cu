@@ -212,17 +212,17 @@ struct bias_sums {
 
 template <typename T, int N>
 __global__ void convolution_bias_sums(const bias_sums<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     float sum[N] = {0};
     const float nothing[N] = {0};
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         float dy[N];
-        read_pack(args.dy + row * args.walk.channels + place.channel, dy);
+        read_pack(args.dy + row * args.walk.channels + position.channel, dy);
         for (int i = 0; i < N; i++) {
             sum[i] += dy[i];
         }
     }
-    write_partial_sums(args.walk, place, sum, nothing, args.partial);
+    write_partial_sums(args.walk, position, sum, nothing, args.partial);
 }
 
 template <typename T>

@@ -28,18 +28,19 @@ struct pooling {
 
 template <typename T, int N>
 __global__ void global_pool_sums(const pooling<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    const T *image = args.from + blockIdx.z * args.walk.rows * args.walk.channels + place.channel;
+    const rows_position position = position_of_thread(args.walk, N);
+    const T *image =
+        args.from + blockIdx.z * args.walk.rows * args.walk.channels + position.channel;
     const float nothing[N] = {0};
     float sum[N] = {0};
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         float x[N];
         read_pack(image + row * args.walk.channels, x);
         for (int i = 0; i < N; i++) {
             sum[i] += x[i];
         }
     }
-    write_partial_sums(args.walk, place, sum, nothing,
+    write_partial_sums(args.walk, position, sum, nothing,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
@@ -54,15 +55,15 @@ __global__ void global_pool_means(const pooling<T> args) {
 
 template <typename T, int N>
 __global__ void global_pool_backward(const pooling<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    if (place.first >= place.end) {
+    const rows_position position = position_of_thread(args.walk, N);
+    if (position.first >= position.end) {
         return;
     }
     const float share = 1.0F / (float)args.walk.rows;
-    T *image = args.result + blockIdx.z * args.walk.rows * args.walk.channels + place.channel;
+    T *image = args.result + blockIdx.z * args.walk.rows * args.walk.channels + position.channel;
     float dy[N];
-    read_pack(args.from + blockIdx.z * args.walk.channels + place.channel, dy);
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    read_pack(args.from + blockIdx.z * args.walk.channels + position.channel, dy);
+    for (size_t row = position.first; row < position.end; row += position.step) {
         float sum[N] = {0};
         if (args.add) {
             read_pack(image + row * args.walk.channels, sum);

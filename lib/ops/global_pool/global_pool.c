@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation global_pool_operation = {
-    .name = "global_pool", .number = OPERATION_global_pool, .cpu = &global_pool_cpu};
+    .name = "global_pool", .index = OPERATION_global_pool, .cpu = &global_pool_cpu};
 
 value_id global_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

@@ -43,18 +43,18 @@ __device__ inline size_t of_image(const numbers<T> &args, size_t channel) {
 
 // Where the image's row lies, from the channel on.
 template <typename T>
-__device__ inline size_t place_of_row(const numbers<T> &args, size_t row, size_t channel) {
+__device__ inline size_t offset_of_row(const numbers<T> &args, size_t row, size_t channel) {
     return (blockIdx.z * args.walk.rows + row) * args.walk.channels + channel;
 }
 
 // A thread's group of an image.
-struct group_place {
+struct group_range {
     bool has_group;
     size_t image, first, end; // channels
 };
 
 template <typename T>
-__device__ inline group_place group_of_thread(const numbers<T> &args) {
+__device__ inline group_range group_of_thread(const numbers<T> &args) {
     const size_t thread = thread_number();
     const size_t first = thread % args.groups * args.wide;
     return {thread < args.images * args.groups, thread / args.groups, first, first + args.wide};
@@ -64,23 +64,23 @@ __device__ inline group_place group_of_thread(const numbers<T> &args) {
 
 template <typename T, int N>
 __global__ void group_norm_sums(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     float pivot[N] = {0};
     float plain[N] = {0};
     float squares[N] = {0};
-    if (place.first < place.end) {
-        read_pack(args.x + place_of_row(args, 0, place.channel), pivot);
+    if (position.first < position.end) {
+        read_pack(args.x + offset_of_row(args, 0, position.channel), pivot);
     }
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         float x[N];
-        read_pack(args.x + place_of_row(args, row, place.channel), x);
+        read_pack(args.x + offset_of_row(args, row, position.channel), x);
         for (int i = 0; i < N; i++) {
             const float apart = x[i] - pivot[i];
             plain[i] += apart;
             squares[i] += apart * apart;
         }
     }
-    write_partial_sums(args.walk, place, plain, squares,
+    write_partial_sums(args.walk, position, plain, squares,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
@@ -91,7 +91,7 @@ __global__ void group_norm_gather(const numbers<T> args) {
     if (sums.has_channel) {
         const bool forward = args.dy == NULL;
         const size_t here = of_image(args, sums.channel);
-        const float pivot = to_float(args.x[place_of_row(args, 0, sums.channel)]);
+        const float pivot = to_float(args.x[offset_of_row(args, 0, sums.channel)]);
         const double apart = sums.first / (double)args.walk.rows;
         const double squares = sums.second - apart * sums.first;
         args.first[here] = forward ? pivot + apart : sums.first;
@@ -102,7 +102,7 @@ __global__ void group_norm_gather(const numbers<T> args) {
 // A group's, joined (Chan, Golub, LeVeque 1979).
 template <typename T>
 __global__ void group_norm_statistics(const numbers<T> args) {
-    const group_place group = group_of_thread(args);
+    const group_range group = group_of_thread(args);
     const size_t channels = group.image * args.walk.channels;
     const double rows = (double)args.walk.rows;
     double mean = 0;
@@ -148,14 +148,14 @@ __device__ inline affine<N> affine_of(const numbers<T> &args, size_t channel) {
 
 template <typename T, int N>
 __global__ void group_norm_apply(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    if (place.first >= place.end) {
+    const rows_position position = position_of_thread(args.walk, N);
+    if (position.first >= position.end) {
         return;
     }
-    const affine<N> factors = affine_of<T, N>(args, place.channel);
+    const affine<N> factors = affine_of<T, N>(args, position.channel);
     const float minimum = args.relu ? 0 : -INFINITY; // NaN is to stay, and to be found
-    for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = place_of_row(args, row, place.channel);
+    for (size_t row = position.first; row < position.end; row += position.step) {
+        const size_t here = offset_of_row(args, row, position.channel);
         float x[N];
         float more[N] = {0};
         read_pack(args.x + here, x);
@@ -195,30 +195,30 @@ __device__ inline void read_gradient(const numbers<T> &args, const affine<N> &fa
 
 template <typename T, int N>
 __global__ void group_norm_gradient_sums(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     float plain[N] = {0};
     float product[N] = {0};
-    if (place.first < place.end) {
-        const affine<N> factors = affine_of<T, N>(args, place.channel);
-        for (size_t row = place.first; row < place.end; row += place.step) {
+    if (position.first < position.end) {
+        const affine<N> factors = affine_of<T, N>(args, position.channel);
+        for (size_t row = position.first; row < position.end; row += position.step) {
             float normalised[N];
             float dz[N];
-            read_gradient<T, N>(args, factors, place_of_row(args, row, place.channel), normalised,
-                                dz);
+            read_gradient<T, N>(args, factors, offset_of_row(args, row, position.channel),
+                                normalised, dz);
             for (int i = 0; i < N; i++) {
                 plain[i] += dz[i];
                 product[i] += dz[i] * normalised[i];
             }
         }
     }
-    write_partial_sums(args.walk, place, plain, product,
+    write_partial_sums(args.walk, position, plain, product,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
 // What of a group's gradients, times the scale, reaches every input of it.
 template <typename T>
 __global__ void group_norm_means(const numbers<T> args) {
-    const group_place group = group_of_thread(args);
+    const group_range group = group_of_thread(args);
     const size_t channels = group.image * args.walk.channels;
     const double count = (double)args.walk.rows * (double)args.wide;
     double plain = 0;
@@ -249,34 +249,34 @@ __global__ void group_norm_parameter_gradients(const numbers<T> args) {
 }
 
 template <typename T, int N>
-__device__ inline void write_or_add(float (&made)[N], bool add, T *to) {
+__device__ inline void write_or_add(float (&sum)[N], bool add, T *to) {
     float before[N] = {0};
     if (add) {
         read_pack(to, before);
     }
     for (int i = 0; i < N; i++) {
-        made[i] += before[i];
+        sum[i] += before[i];
     }
-    write_pack(made, to);
+    write_pack(sum, to);
 }
 
 // norm_gradient of scale * dz, whose means are the group's, with the factor `inverse`.
 template <typename T, int N>
 __global__ void group_norm_input_gradient(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    if (place.first >= place.end) {
+    const rows_position position = position_of_thread(args.walk, N);
+    if (position.first >= position.end) {
         return;
     }
-    const affine<N> factors = affine_of<T, N>(args, place.channel);
-    for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = place_of_row(args, row, place.channel);
+    const affine<N> factors = affine_of<T, N>(args, position.channel);
+    for (size_t row = position.first; row < position.end; row += position.step) {
+        const size_t here = offset_of_row(args, row, position.channel);
         float dx[N];
         float dz[N];
         read_gradient<T, N>(args, factors, here, dx, dz);
         for (int i = 0; i < N; i++) {
-            const size_t c = of_image(args, place.channel + i);
-            dx[i] = norm_gradient(args.scale[place.channel + i] * dz[i], dx[i], factors.inverse[i],
-                                  args.mean_plain[c], args.mean_product[c]);
+            const size_t c = of_image(args, position.channel + i);
+            dx[i] = norm_gradient(args.scale[position.channel + i] * dz[i], dx[i],
+                                  factors.inverse[i], args.mean_plain[c], args.mean_product[c]);
         }
         if (args.result != NULL) {
             write_or_add<T, N>(dx, args.add, args.result + here);

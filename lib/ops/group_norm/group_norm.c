@@ -8,12 +8,12 @@ enum { MAX_GROUPS = 32 };
 // As with norm: without a residual the output is recomputed from the input; with one it is kept,
 // and tells where the ReLU was open.
 const struct operation group_norm_operation = {.name = "group_norm",
-                                               .number = OPERATION_group_norm,
+                                               .index = OPERATION_group_norm,
                                                .cpu = &group_norm_cpu,
                                                .reads_input = {true},
                                                .gradient_in_place = true};
 const struct operation group_norm_residual_operation = {.name = "group_norm_residual",
-                                                        .number = OPERATION_group_norm_residual,
+                                                        .index = OPERATION_group_norm_residual,
                                                         .cpu = &group_norm_residual_cpu,
                                                         .reads_input = {true},
                                                         .reads_output = true,

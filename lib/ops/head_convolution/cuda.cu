@@ -105,12 +105,12 @@ __global__ void head_convolution_forward(const heads<T> args) {
 
 template <typename T, int N>
 __global__ void head_convolution_backward(const heads<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     float of_weights[N] = {0};
     float of_bias[N] = {0};
-    for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = row * args.channels + place.channel;
-        const size_t image = row / args.pixels * args.channels + place.channel;
+    for (size_t row = position.first; row < position.end; row += position.step) {
+        const size_t here = row * args.channels + position.channel;
+        const size_t image = row / args.pixels * args.channels + position.channel;
         const float dy = args.dy[row];
         float x[N];
         float before[N] = {0};
@@ -127,7 +127,7 @@ __global__ void head_convolution_backward(const heads<T> args) {
             write_pack(x, args.dx + here);
         }
     }
-    write_partial_sums(args.walk, place, of_weights, of_bias, args.partial);
+    write_partial_sums(args.walk, position, of_weights, of_bias, args.partial);
 }
 
 template <typename T>

@@ -9,7 +9,7 @@ static double products(const struct graph *graph, const struct node *node) {
 }
 
 const struct operation head_convolution_operation = {.name = "head_convolution",
-                                                     .number = OPERATION_head_convolution,
+                                                     .index = OPERATION_head_convolution,
                                                      .cpu = &head_convolution_cpu,
                                                      .reads_input = {true},
                                                      .products = products};

@@ -1,5 +1,5 @@
 // max_pool on the CPU. Saved: which of the window's pixels each maximum came from, so that backward
-// can gather: every input pixel asks the windows over it, and no two threads write to one place.
+// can gather: every input pixel asks the windows over it, and no two threads write to one address.
 #include "backend/cpu/cpu.h"
 #include "core/simd.h"
 #include "ops/cpu_operation.h"

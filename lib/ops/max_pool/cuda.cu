@@ -36,8 +36,8 @@ struct maps {
 
 template <typename T, int N>
 __global__ void max_pool_forward(const maps<T> args) {
-    const pixel place = pixel_of_thread(args.out, N);
-    if (place.image >= args.out.n) {
+    const pixel position = pixel_of_thread(args.out, N);
+    if (position.image >= args.out.n) {
         return;
     }
     float maximum[N];
@@ -47,41 +47,42 @@ __global__ void max_pool_forward(const maps<T> args) {
         from.values[i] = 0;
     }
     for (size_t k = 0; k < args.window * args.window; k++) { // unsigned arithmetic wraps above the
-        const size_t y = 2 * place.y + k / args.window - args.pad; // image, too
-        const size_t x = 2 * place.x + k % args.window - args.pad;
+        const size_t y = 2 * position.y + k / args.window - args.pad; // image, too
+        const size_t x = 2 * position.x + k % args.window - args.pad;
         if (y < args.in.h && x < args.in.w) {
             float here[N];
-            read_pack(args.x + index_at(args.in, place, y, x), here);
+            read_pack(args.x + index_at(args.in, position, y, x), here);
             for (int i = 0; i < N; i++) {
                 from.values[i] = here[i] > maximum[i] ? (uint8_t)k : from.values[i];
                 maximum[i] = here[i] > maximum[i] ? here[i] : maximum[i];
             }
         }
     }
-    const size_t to = index_at(args.out, place, place.y, place.x);
+    const size_t to = index_at(args.out, position, position.y, position.x);
     write_pack(maximum, args.result + to);
     *(pack<uint8_t, N> *)(args.from + to) = from;
 }
 
 template <typename T, int N>
 __global__ void max_pool_backward(const maps<T> args) {
-    const pixel place = pixel_of_thread(args.in, N);
-    if (place.image >= args.in.n) {
+    const pixel position = pixel_of_thread(args.in, N);
+    if (position.image >= args.in.n) {
         return;
     }
-    const size_t to = index_at(args.in, place, place.y, place.x);
+    const size_t to = index_at(args.in, position, position.y, position.x);
     float sum[N] = {0};
     if (args.add) {
         read_pack(args.result + to, sum);
     }
-    for (size_t oy = max_pool_first(place.y); oy <= max_pool_last(place.y, args.pad); oy++) {
-        for (size_t ox = max_pool_first(place.x); ox <= max_pool_last(place.x, args.pad); ox++) {
+    for (size_t oy = max_pool_first(position.y); oy <= max_pool_last(position.y, args.pad); oy++) {
+        for (size_t ox = max_pool_first(position.x); ox <= max_pool_last(position.x, args.pad);
+             ox++) {
             if (oy >= args.out.h || ox >= args.out.w) {
                 continue;
             }
-            const size_t here = index_at(args.out, place, oy, ox);
-            const uint8_t index = (uint8_t)((place.y + args.pad - 2 * oy) * args.window +
-                                            (place.x + args.pad - 2 * ox));
+            const size_t here = index_at(args.out, position, oy, ox);
+            const uint8_t index = (uint8_t)((position.y + args.pad - 2 * oy) * args.window +
+                                            (position.x + args.pad - 2 * ox));
             const pack<uint8_t, N> from = *(const pack<uint8_t, N> *)(args.from + here);
             float dy[N];
             read_pack(args.dy + here, dy);

@@ -36,23 +36,23 @@ struct numbers {
 
 template <typename T, int N>
 __global__ void norm_sums(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     float pivot[N] = {0};
     float plain[N] = {0};
     float squares[N] = {0};
-    if (place.first < place.end) {
-        read_pack(args.x + place.channel, pivot);
+    if (position.first < position.end) {
+        read_pack(args.x + position.channel, pivot);
     }
-    for (size_t row = place.first; row < place.end; row += place.step) {
+    for (size_t row = position.first; row < position.end; row += position.step) {
         float x[N];
-        read_pack(args.x + row * args.walk.channels + place.channel, x);
+        read_pack(args.x + row * args.walk.channels + position.channel, x);
         for (int i = 0; i < N; i++) {
             const float apart = x[i] - pivot[i];
             plain[i] += apart;
             squares[i] += apart * apart;
         }
     }
-    write_partial_sums(args.walk, place, plain, squares, args.partial);
+    write_partial_sums(args.walk, position, plain, squares, args.partial);
 }
 
 template <typename T>
@@ -93,14 +93,14 @@ __device__ inline affine<N> affine_of(const numbers<T> &args, size_t channel) {
 
 template <typename T, int N>
 __global__ void norm_apply(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    if (place.first >= place.end) {
+    const rows_position position = position_of_thread(args.walk, N);
+    if (position.first >= position.end) {
         return;
     }
-    const affine<N> factors = affine_of<T, N>(args, place.channel);
+    const affine<N> factors = affine_of<T, N>(args, position.channel);
     const float minimum = args.relu ? 0 : -INFINITY; // NaN is to stay, and to be found
-    for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = row * args.walk.channels + place.channel;
+    for (size_t row = position.first; row < position.end; row += position.step) {
+        const size_t here = row * args.walk.channels + position.channel;
         float x[N];
         float more[N] = {0};
         read_pack(args.x + here, x);
@@ -142,28 +142,28 @@ __device__ inline void read_gradient(const numbers<T> &args, const affine<N> &fa
 
 template <typename T, int N>
 __global__ void norm_gradient_sums(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
+    const rows_position position = position_of_thread(args.walk, N);
     float plain[N] = {0};
     float product[N] = {0};
-    if (place.first < place.end) {
-        const affine<N> factors = affine_of<T, N>(args, place.channel);
+    if (position.first < position.end) {
+        const affine<N> factors = affine_of<T, N>(args, position.channel);
         float inverse[N];
         float rest[N];
         for (int i = 0; i < N; i++) {
-            inverse[i] = args.inverse[place.channel + i];
-            rest[i] = args.rest[place.channel + i];
+            inverse[i] = args.inverse[position.channel + i];
+            rest[i] = args.rest[position.channel + i];
         }
-        for (size_t row = place.first; row < place.end; row += place.step) {
+        for (size_t row = position.first; row < position.end; row += position.step) {
             float x[N];
             float dz[N];
-            read_gradient<T, N>(args, factors, row * args.walk.channels + place.channel, x, dz);
+            read_gradient<T, N>(args, factors, row * args.walk.channels + position.channel, x, dz);
             for (int i = 0; i < N; i++) {
                 plain[i] += dz[i];
                 product[i] += dz[i] * norm_of(x[i], factors.mean[i], inverse[i], rest[i]);
             }
         }
     }
-    write_partial_sums(args.walk, place, plain, product, args.partial);
+    write_partial_sums(args.walk, position, plain, product, args.partial);
 }
 
 template <typename T>
@@ -181,24 +181,24 @@ __global__ void norm_parameter_gradients(const numbers<T> args) {
 
 template <typename T, int N>
 __global__ void norm_input_gradient(const numbers<T> args) {
-    const rows_place place = place_of_thread(args.walk, N);
-    if (place.first >= place.end) {
+    const rows_position position = position_of_thread(args.walk, N);
+    if (position.first >= position.end) {
         return;
     }
-    const affine<N> factors = affine_of<T, N>(args, place.channel);
+    const affine<N> factors = affine_of<T, N>(args, position.channel);
     float inverse[N];
     float rest[N];
     float plain[N];
     float product[N];
     for (int i = 0; i < N; i++) {
-        const size_t c = place.channel + i;
+        const size_t c = position.channel + i;
         inverse[i] = args.inverse[c];
         rest[i] = args.rest[c];
         plain[i] = args.mean_plain[c];
         product[i] = args.mean_product[c];
     }
-    for (size_t row = place.first; row < place.end; row += place.step) {
-        const size_t here = row * args.walk.channels + place.channel;
+    for (size_t row = position.first; row < position.end; row += position.step) {
+        const size_t here = row * args.walk.channels + position.channel;
         float x[N];
         float dz[N];
         float before[N] = {0};

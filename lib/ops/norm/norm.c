@@ -6,12 +6,12 @@
 // Without a residual the output is recomputed from the input; with one it is kept, and tells where
 // the ReLU was open.
 const struct operation norm_operation = {.name = "norm",
-                                         .number = OPERATION_norm,
+                                         .index = OPERATION_norm,
                                          .cpu = &norm_cpu,
                                          .reads_input = {true},
                                          .gradient_in_place = true};
 const struct operation norm_residual_operation = {.name = "norm_residual",
-                                                  .number = OPERATION_norm_residual,
+                                                  .index = OPERATION_norm_residual,
                                                   .cpu = &norm_residual_cpu,
                                                   .reads_input = {true},
                                                   .reads_output = true,

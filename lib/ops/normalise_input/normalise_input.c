@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation normalise_input_operation = {
-    .name = "normalise_input", .number = OPERATION_normalise_input, .cpu = &normalise_input_cpu};
+    .name = "normalise_input", .index = OPERATION_normalise_input, .cpu = &normalise_input_cpu};
 
 value_id normalise_input(struct graph *graph, value_id x) {
     struct shape shape = graph_shape(graph, x);

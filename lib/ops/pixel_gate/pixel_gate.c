@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation pixel_gate_operation = {.name = "pixel_gate",
-                                               .number = OPERATION_pixel_gate,
+                                               .index = OPERATION_pixel_gate,
                                                .cpu = &pixel_gate_cpu,
                                                .reads_input = {true, true}};
 

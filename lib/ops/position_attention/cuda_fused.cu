@@ -14,7 +14,7 @@ namespace {
 #define BLOCK_ROWS (THREADS / 32 * WARP_ROWS)
 #define LOG2_E 1.4426950408889634F
 
-// A lane's place in its warp, as backend/cuda/tensor_core.h has it.
+// A lane's position in its warp, as backend/cuda/tensor_core.h has it.
 struct lane {
     unsigned index, g, t;
     size_t row; // of the image: g's; g + 8 is eight rows on
@@ -30,7 +30,7 @@ __device__ inline lane lane_of_thread() {
 // eight rows of a matrix lie in different banks
 
 template <int WIDTH>
-__device__ inline unsigned place_in_tile(unsigned row, unsigned piece) {
+__device__ inline unsigned offset_in_tile(unsigned row, unsigned piece) {
     constexpr unsigned pieces = WIDTH / 8;
     constexpr unsigned rows_of_line = pieces < 8 ? 8 / pieces : 1; // of 128 bytes, all banks
     const unsigned index = row * pieces + piece;
@@ -43,7 +43,7 @@ __device__ inline void copy_tile(bf16 *tile, const bf16 *from, size_t first, siz
     for (unsigned i = threadIdx.x; i < ROWS * pieces; i += THREADS) {
         const unsigned row = i / pieces;
         const bool inside = first + row < rows;
-        copy_beside(tile + place_in_tile<WIDTH>(row, i % pieces),
+        copy_beside(tile + offset_in_tile<WIDTH>(row, i % pieces),
                     from + (inside ? first + row : 0) * WIDTH + i % pieces * 8, inside);
     }
 }
@@ -53,7 +53,7 @@ template <int WIDTH>
 __device__ inline void read_rows(uint32_t (&b)[4], const bf16 *tile, const lane &lane,
                                  unsigned group, unsigned step) {
     const unsigned row = 16 * group + lane.index / 16 * 8 + lane.index % 8;
-    read_matrices(b, tile + place_in_tile<WIDTH>(row, 2 * step + lane.index / 8 % 2));
+    read_matrices(b, tile + offset_in_tile<WIDTH>(row, 2 * step + lane.index / 8 % 2));
 }
 
 // B of two products over 16 rows of `group`: columns 16 `step` on of the tile.
@@ -61,7 +61,7 @@ template <int WIDTH>
 __device__ inline void read_columns(uint32_t (&b)[4], const bf16 *tile, const lane &lane,
                                     unsigned group, unsigned step) {
     const unsigned row = 16 * group + lane.index % 16;
-    read_matrices_transposed(b, tile + place_in_tile<WIDTH>(row, 2 * step + lane.index / 16));
+    read_matrices_transposed(b, tile + offset_in_tile<WIDTH>(row, 2 * step + lane.index / 16));
 }
 
 // ---- a warp's rows

@@ -11,7 +11,7 @@ static double products(const struct graph *graph, const struct node *node) {
 }
 
 const struct operation position_attention_operation = {.name = "position_attention",
-                                                       .number = OPERATION_position_attention,
+                                                       .index = OPERATION_position_attention,
                                                        .cpu = &position_attention_cpu,
                                                        .reads_input = {true, true},
                                                        .reads_output = true,

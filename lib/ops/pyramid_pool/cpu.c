@@ -113,7 +113,7 @@ static void add_grid(const struct state *state, size_t cells, const struct matri
     }
 }
 
-// Transposed: up's and down's places changed.
+// Transposed: up and down exchanged.
 static struct matrices transpose(struct matrices matrices) {
     return (struct matrices){matrices.up, matrices.down};
 }

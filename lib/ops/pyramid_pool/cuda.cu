@@ -1,6 +1,6 @@
 // pyramid_pool by CUDA. Pooling and interpolation are linear along each axis, with matrices (cells
 // x pixels) a grid: one launch gathers the cells of all grids, a block each; the next makes each
-// pixel of all cells. Backward is the same with the matrices' places changed.
+// pixel of all cells. Backward is the same with the matrices exchanged.
 #include "ops/cuda_operation.h"
 
 extern "C" {

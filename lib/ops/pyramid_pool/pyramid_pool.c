@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation pyramid_pool_operation = {
-    .name = "pyramid_pool", .number = OPERATION_pyramid_pool, .cpu = &pyramid_pool_cpu};
+    .name = "pyramid_pool", .index = OPERATION_pyramid_pool, .cpu = &pyramid_pool_cpu};
 
 value_id pyramid_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

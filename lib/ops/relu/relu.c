@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation relu_operation = {.name = "relu",
-                                         .number = OPERATION_relu,
+                                         .index = OPERATION_relu,
                                          .cpu = &relu_cpu,
                                          .reads_output = true,
                                          .in_place = 1,

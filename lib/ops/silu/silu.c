@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation silu_operation = {.name = "silu",
-                                         .number = OPERATION_silu,
+                                         .index = OPERATION_silu,
                                          .cpu = &silu_cpu,
                                          .reads_input = {true},
                                          .in_place = 1,

@@ -114,18 +114,19 @@ struct maps {
 
 template <typename T, int N>
 __global__ void upsample_forward(const maps<T> args) {
-    const pixel place = pixel_of_thread(args.out, N);
-    if (place.image >= args.out.n) {
+    const pixel position = pixel_of_thread(args.out, N);
+    if (position.image >= args.out.n) {
         return;
     }
-    const size_t rows[2] = {args.down.low[place.y], args.down.high[place.y]};
-    const float along = args.along.share[place.x];
-    const float down = args.down.share[place.y];
+    const size_t rows[2] = {args.down.low[position.y], args.down.high[position.y]};
+    const float along = args.along.share[position.x];
+    const float down = args.down.share[position.y];
     float mixed[2][N];
     for (int k = 0; k < 2; k++) {
         float left[N];
-        read_pack(args.from + index_at(args.in, place, rows[k], args.along.low[place.x]), left);
-        read_pack(args.from + index_at(args.in, place, rows[k], args.along.high[place.x]),
+        read_pack(args.from + index_at(args.in, position, rows[k], args.along.low[position.x]),
+                  left);
+        read_pack(args.from + index_at(args.in, position, rows[k], args.along.high[position.x]),
                   mixed[k]);
         for (int i = 0; i < N; i++) {
             mixed[k][i] = (1 - along) * left[i] + along * mixed[k][i];
@@ -134,23 +135,23 @@ __global__ void upsample_forward(const maps<T> args) {
     for (int i = 0; i < N; i++) {
         mixed[0][i] = (1 - down) * mixed[0][i] + down * mixed[1][i];
     }
-    write_pack(mixed[0], args.result + index_at(args.out, place, place.y, place.x));
+    write_pack(mixed[0], args.result + index_at(args.out, position, position.y, position.x));
 }
 
 template <typename T, int N>
 __global__ void upsample_backward(const maps<T> args) {
-    const pixel place = pixel_of_thread(args.in, N);
-    if (place.image >= args.in.n) {
+    const pixel position = pixel_of_thread(args.in, N);
+    if (position.image >= args.in.n) {
         return;
     }
-    const size_t to = index_at(args.in, place, place.y, place.x);
+    const size_t to = index_at(args.in, position, position.y, position.x);
     float sum[N] = {0};
     if (args.add) {
         read_pack(args.result + to, sum);
     }
-    for (uint32_t j = args.down.first[place.y]; j < args.down.first[place.y + 1]; j++) {
-        const T *row = args.from + index_at(args.out, place, args.down.outputs[j], 0);
-        for (uint32_t k = args.along.first[place.x]; k < args.along.first[place.x + 1]; k++) {
+    for (uint32_t j = args.down.first[position.y]; j < args.down.first[position.y + 1]; j++) {
+        const T *row = args.from + index_at(args.out, position, args.down.outputs[j], 0);
+        for (uint32_t k = args.along.first[position.x]; k < args.along.first[position.x + 1]; k++) {
             const float weight = args.down.weights[j] * args.along.weights[k];
             float dy[N];
             read_pack(row + (size_t)args.along.outputs[k] * args.out.c, dy);
@@ -172,38 +173,38 @@ struct halfway {
 
 template <typename T, int N>
 __global__ void upsample_backward_along(const halfway<T> args) {
-    const pixel place = pixel_of_thread(args.shape, N);
-    if (place.image >= args.shape.n) {
+    const pixel position = pixel_of_thread(args.shape, N);
+    if (position.image >= args.shape.n) {
         return;
     }
     const struct table &along = args.all.along;
-    const T *row = args.all.from + index_at(args.all.out, place, place.y, 0);
+    const T *row = args.all.from + index_at(args.all.out, position, position.y, 0);
     float sum[N] = {0};
-    for (uint32_t k = along.first[place.x]; k < along.first[place.x + 1]; k++) {
+    for (uint32_t k = along.first[position.x]; k < along.first[position.x + 1]; k++) {
         float dy[N];
         read_pack(row + (size_t)along.outputs[k] * args.shape.c, dy);
         for (int i = 0; i < N; i++) {
             sum[i] += along.weights[k] * dy[i];
         }
     }
-    write_pack(sum, args.sums + index_at(args.shape, place, place.y, place.x));
+    write_pack(sum, args.sums + index_at(args.shape, position, position.y, position.x));
 }
 
 template <typename T, int N>
 __global__ void upsample_backward_down(const halfway<T> args) {
-    const pixel place = pixel_of_thread(args.all.in, N);
-    if (place.image >= args.all.in.n) {
+    const pixel position = pixel_of_thread(args.all.in, N);
+    if (position.image >= args.all.in.n) {
         return;
     }
     const struct table &down = args.all.down;
-    T *to = args.all.result + index_at(args.all.in, place, place.y, place.x);
+    T *to = args.all.result + index_at(args.all.in, position, position.y, position.x);
     float sum[N] = {0};
     if (args.all.add) {
         read_pack(to, sum);
     }
-    for (uint32_t j = down.first[place.y]; j < down.first[place.y + 1]; j++) {
+    for (uint32_t j = down.first[position.y]; j < down.first[position.y + 1]; j++) {
         float of_row[N];
-        read_pack(args.sums + index_at(args.shape, place, down.outputs[j], place.x), of_row);
+        read_pack(args.sums + index_at(args.shape, position, down.outputs[j], position.x), of_row);
         for (int i = 0; i < N; i++) {
             sum[i] += down.weights[j] * of_row[i];
         }

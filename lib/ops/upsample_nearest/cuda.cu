@@ -23,29 +23,30 @@ struct maps {
 
 template <typename T, int N>
 __global__ void upsample_nearest_forward(const maps<T> args) {
-    const pixel place = pixel_of_thread(args.out, N);
-    if (place.image >= args.out.n) {
+    const pixel position = pixel_of_thread(args.out, N);
+    if (position.image >= args.out.n) {
         return;
     }
     float numbers[N];
-    read_pack(args.from + index_at(args.in, place, place.y / 2, place.x / 2), numbers);
-    write_pack(numbers, args.result + index_at(args.out, place, place.y, place.x));
+    read_pack(args.from + index_at(args.in, position, position.y / 2, position.x / 2), numbers);
+    write_pack(numbers, args.result + index_at(args.out, position, position.y, position.x));
 }
 
 template <typename T, int N>
 __global__ void upsample_nearest_backward(const maps<T> args) {
-    const pixel place = pixel_of_thread(args.in, N);
-    if (place.image >= args.in.n) {
+    const pixel position = pixel_of_thread(args.in, N);
+    if (position.image >= args.in.n) {
         return;
     }
-    const size_t to = index_at(args.in, place, place.y, place.x);
+    const size_t to = index_at(args.in, position, position.y, position.x);
     float sum[N] = {0};
     if (args.add) {
         read_pack(args.result + to, sum);
     }
     for (size_t k = 0; k < 4; k++) {
         float dy[N];
-        read_pack(args.from + index_at(args.out, place, 2 * place.y + k / 2, 2 * place.x + k % 2),
+        read_pack(args.from +
+                      index_at(args.out, position, 2 * position.y + k / 2, 2 * position.x + k % 2),
                   dy);
         for (int i = 0; i < N; i++) {
             sum[i] += dy[i];

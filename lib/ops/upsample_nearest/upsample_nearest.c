@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation upsample_nearest_operation = {
-    .name = "upsample_nearest", .number = OPERATION_upsample_nearest, .cpu = &upsample_nearest_cpu};
+    .name = "upsample_nearest", .index = OPERATION_upsample_nearest, .cpu = &upsample_nearest_cpu};
 
 value_id upsample_nearest(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

@@ -78,13 +78,13 @@ struct png_output *png_output_open(const char *output, const char *directory, si
 // The id will be a file's name in a folder that it must not lead out of.
 static void add_id(struct png_output *png, struct text id) {
     struct error error;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
     if (id.length == 0 || id.bytes[0] == '.' || memchr(id.bytes, '/', id.length) != NULL ||
         memchr(id.bytes, 0, id.length) != NULL || id.length > 250) {
         die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
     }
-    if (!ids_add(&png->ids, id, &place, &added, &error)) {
+    if (!ids_add(&png->ids, id, &index, &added, &error)) {
         die("%s", error.text);
     }
     if (!added) {

@@ -105,9 +105,9 @@ void augmenter_put_entry(struct augmenter *augmenter, uint64_t position, size_t 
     job->entry = entry;
     job->source = catalog->files[catalog->entries[entry].file].path;
     pool_put(augmenter->pool, job);
-    const struct catalog_entry *place = &catalog->entries[entry];
-    const uint64_t pixels = (uint64_t)place->height * place->width;
-    if (pixels > 0 && place->length > pixels + MAX_BESIDE_PIXELS) {
+    const struct catalog_entry *stored = &catalog->entries[entry];
+    const uint64_t pixels = (uint64_t)stored->height * stored->width;
+    if (pixels > 0 && stored->length > pixels + MAX_BESIDE_PIXELS) {
         finish_alone(augmenter, job);
     }
 }

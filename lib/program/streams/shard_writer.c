@@ -164,20 +164,20 @@ static void end_shard(struct shard_writer *writer) {
 
 static struct shard_entry *add_entry(struct shard_writer *writer, struct text id) {
     struct error error;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
-    if (!ids_add(&writer->ids, id, &place, &added, &error)) {
+    if (!ids_add(&writer->ids, id, &index, &added, &error)) {
         die("%s", error.text);
     }
     if (!added) {
         die("the id '%.*s' comes twice: a shard folder holds each id once", TEXT_ARG(id));
     }
     writer->entries =
-        array_grow(writer->entries, &writer->capacity, place + 1, sizeof *writer->entries);
+        array_grow(writer->entries, &writer->capacity, index + 1, sizeof *writer->entries);
     if (writer->entries == NULL) {
-        die("no memory for an index of %zu samples", place + 1);
+        die("no memory for an index of %zu samples", index + 1);
     }
-    return &writer->entries[place];
+    return &writer->entries[index];
 }
 
 void shard_writer_add(struct shard_writer *writer, const struct record *sample, int64_t lesion,

@@ -142,7 +142,7 @@ static bool judge_image(struct survey *survey, struct survey_set *set, size_t i,
     struct survey_image *image = &set->images[i];
     const struct xray_file *file = &set->files.items[i];
     struct error says;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
     if (image->state == SURVEY_READABLE && survey->masks.given && file->row != IDS_ABSENT &&
         !check_mask(survey, set, i, error)) {
@@ -156,7 +156,7 @@ static bool judge_image(struct survey *survey, struct survey_set *set, size_t i,
         return count_header(survey, set, &image->header, file->path, error) &&
                leave_out(survey, set, says.text, file->path, skip, error);
     case SURVEY_READABLE:
-        if (!ids_add(&set->ids, text_of(file->id), &place, &added, error)) {
+        if (!ids_add(&set->ids, text_of(file->id), &index, &added, error)) {
             return false;
         }
         if (added) {

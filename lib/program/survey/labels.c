@@ -29,7 +29,7 @@ static bool read_masks(struct survey *survey, const struct survey_request *reque
     for (size_t i = 0; good && i < set->files.count; i++) {
         const struct survey_image image = set->images[i];
         const struct xray_file *file = &set->files.items[i];
-        size_t place = 0;
+        size_t index = 0;
         bool added = false;
         if (image.state == SURVEY_FOREIGN) {
             good = tally_add_message(&survey->notices, "is no mask: it is no image", 1, file->path,
@@ -39,12 +39,12 @@ static bool read_masks(struct survey *survey, const struct survey_request *reque
                                      "the name is not UTF-8 and cannot be an id", 1, file->path,
                                      error);
         } else {
-            good = ids_add(&set->ids, text_of(file->id), &place, &added, error) &&
+            good = ids_add(&set->ids, text_of(file->id), &index, &added, error) &&
                    (added || tally_add(&survey->failures, "a mask before it has the same id", 1,
                                        file->path, error));
         }
         if (added) {
-            set->images[place] = image;
+            set->images[index] = image;
         }
     }
     return good;
@@ -112,10 +112,11 @@ static int ascending(const void *a, const void *b) {
 static void find_quantiles(double *numbers, size_t count, double *quantiles) {
     qsort(numbers, count, sizeof *numbers, ascending);
     for (size_t i = 0; count > 0 && i < SURVEY_QUANTILES; i++) {
-        const double place = SURVEY_QUANTILE[i].position * (double)(count - 1);
-        const size_t below = (size_t)place;
+        const double position = SURVEY_QUANTILE[i].position * (double)(count - 1);
+        const size_t below = (size_t)position;
         const size_t above = below + 1 < count ? below + 1 : below;
-        quantiles[i] = numbers[below] + (numbers[above] - numbers[below]) * (place - (double)below);
+        quantiles[i] =
+            numbers[below] + (numbers[above] - numbers[below]) * (position - (double)below);
     }
 }
 
@@ -126,13 +127,13 @@ static void add_area(struct lesion_areas *areas, double area, double pixels) {
 
 // The area of an image's rows, if they fit.
 static bool measure_rows(struct survey *survey, const struct survey_request *request,
-                         const struct image_header *header, size_t place,
+                         const struct image_header *header, size_t index,
                          struct lesion_areas *areas, struct error *error) {
     const struct labels *labels = &survey->labels;
     const size_t height = request->height > 0 ? request->height : header->height;
     const size_t width = request->height > 0 ? request->width : header->width;
     size_t count = 0;
-    const struct label_row *rows = labels_rows(labels, place, &count);
+    const struct label_row *rows = labels_rows(labels, index, &count);
     char text[24];
     survey->lesions.rows += count;
     areas->runs.count = 0;
@@ -141,7 +142,7 @@ static bool measure_rows(struct survey *survey, const struct survey_request *req
         if (!runs_parse_more(&areas->runs, rows[i].runs.bytes, rows[i].runs.length, height, width,
                              &why)) {
             (void)fail(&example, "%s: line %" PRIu64 ": %.*s", labels->name, rows[i].line,
-                       TEXT_ARG(labels->ids.items[place]));
+                       TEXT_ARG(labels->ids.items[index]));
             areas->wrong++;
             return tally_add_message(&survey->failures, why.text, 1, example.text, error);
         }

@@ -157,25 +157,25 @@ bool survey_decode(struct survey *survey, const struct survey_request *request,
 // The images seen so far, by their digest.
 struct seen {
     struct ids digests;
-    struct place {
+    struct seen_image {
         struct survey_set *set;
         const char *path;
-    } * at; // the first image of each
+    } * first; // the image of each
 };
 
 static bool note_double(struct survey *survey, struct survey_set *set, const char *path,
                         const struct survey_decoded *decoded, struct seen *seen,
                         struct error *error) {
     char digest[24];
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
     (void)snprintf(digest, sizeof digest, "%016" PRIx64, decoded->digest);
-    if (!ids_add(&seen->digests, text_of(digest), &place, &added, error)) {
+    if (!ids_add(&seen->digests, text_of(digest), &index, &added, error)) {
         return false;
     }
-    const struct place first = seen->at[place];
+    const struct seen_image first = seen->first[index];
     if (added) {
-        seen->at[place] = (struct place){set, path};
+        seen->first[index] = (struct seen_image){set, path};
         return true;
     }
     struct error both;
@@ -213,8 +213,8 @@ static bool judge_decoded(struct survey *survey, struct survey_set *set, size_t 
 bool survey_judge_pixels(struct survey *survey, struct error *error) {
     struct survey_set *const sets[] = {&survey->train, &survey->test};
     const size_t most = survey->train.files.count + survey->test.files.count;
-    struct seen seen = {.at = calloc(most + 1, sizeof *seen.at)};
-    bool good = seen.at != NULL || fail(error, "no memory for %zu images", most);
+    struct seen seen = {.first = calloc(most + 1, sizeof *seen.first)};
+    bool good = seen.first != NULL || fail(error, "no memory for %zu images", most);
     for (size_t s = 0; s < 2; s++) {
         for (size_t i = 0; good && i < sets[s]->files.count; i++) {
             const struct survey_image *image = &sets[s]->images[i];
@@ -224,6 +224,6 @@ bool survey_judge_pixels(struct survey *survey, struct error *error) {
         }
     }
     ids_free(&seen.digests);
-    free(seen.at);
+    free(seen.first);
     return good;
 }

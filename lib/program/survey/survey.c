@@ -88,17 +88,17 @@ static bool check_unlabelled(struct survey *survey, bool dropped, struct error *
     return good;
 }
 
-// Finds each test image's place in the list; those that it does not name are left out.
+// Finds each test image in the list; those that it does not name are left out.
 static bool find_ids(struct survey *survey, const struct ids *ids, bool *found,
                      struct error *error) {
     struct survey_set *set = &survey->test;
     bool good = true;
     for (size_t i = 0; good && i < set->files.count; i++) {
         struct xray_file *file = &set->files.items[i];
-        const size_t place = image_id_find(ids, text_of(file->id));
-        if (place != IDS_ABSENT) {
-            found[place] |= set->images[i].state != SURVEY_FOREIGN;
-            good = take_id(file, ids->items[place], error);
+        const size_t index = image_id_find(ids, text_of(file->id));
+        if (index != IDS_ABSENT) {
+            found[index] |= set->images[i].state != SURVEY_FOREIGN;
+            good = take_id(file, ids->items[index], error);
         } else if (is_free(&set->images[i])) {
             set->images[i].state = SURVEY_UNWANTED;
             good = tally_add(&survey->notices, "is left out: the list of ids does not name it", 1,

@@ -18,12 +18,12 @@ static bool reserve(struct tally *tally, struct error *error) {
 
 static bool add(struct tally *tally, const char *key, const char *name, size_t count,
                 const char *example, struct error *error) {
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
-    if (!reserve(tally, error) || !ids_add(&tally->keys, text_of(key), &place, &added, error)) {
+    if (!reserve(tally, error) || !ids_add(&tally->keys, text_of(key), &index, &added, error)) {
         return false;
     }
-    struct tally_row *row = &tally->rows[place];
+    struct tally_row *row = &tally->rows[index];
     if (added) {
         *row = (struct tally_row){.count = 0};
         if (!texts_keep(&tally->texts, text_of(name), &row->name, error)) {

@@ -116,13 +116,13 @@ bool xray_files_add_list(struct xray_files *files, char separator, struct error 
 // ---- ids
 
 struct placed {
-    size_t place, file;
+    size_t index, file;
 };
 
-static int by_place(const void *a, const void *b) {
+static int by_index(const void *a, const void *b) {
     const struct placed *x = a;
     const struct placed *y = b;
-    const int order = (x->place > y->place) - (x->place < y->place);
+    const int order = (x->index > y->index) - (x->index < y->index);
     return order != 0 ? order : (x->file > y->file) - (x->file < y->file);
 }
 
@@ -130,10 +130,10 @@ static int by_place(const void *a, const void *b) {
 static bool check_cover(const struct placed *placed, size_t count, const struct ids *ids,
                         struct error *error) {
     for (size_t id = 0, i = 0; id < ids->count; id++) {
-        if (i == count || placed[i].place != id) {
+        if (i == count || placed[i].index != id) {
             return fail(error, "%.*s: no file has this id", TEXT_ARG(ids->items[id]));
         }
-        while (i < count && placed[i].place == id) {
+        while (i < count && placed[i].index == id) {
             i++;
         }
     }
@@ -149,13 +149,13 @@ bool xray_files_select(struct xray_files *files, const struct ids *ids, struct e
     }
     for (size_t i = 0; i < files->count; i++) {
         placed[count] = (struct placed){image_id_find(ids, text_of(files->items[i].id)), i};
-        count += placed[count].place != IDS_ABSENT;
+        count += placed[count].index != IDS_ABSENT;
     }
-    qsort(placed, count, sizeof *placed, by_place);
+    qsort(placed, count, sizeof *placed, by_index);
     bool good = check_cover(placed, count, ids, error);
     for (size_t i = 0; good && i < count; i++) {
         const struct xray_file *file = &files->items[placed[i].file];
-        good = add_with_id(&selected, file->path, ids->items[placed[i].place], file->found, error);
+        good = add_with_id(&selected, file->path, ids->items[placed[i].index], file->found, error);
     }
     free(placed);
     xray_files_free(good ? files : &selected);

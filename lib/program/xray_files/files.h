@@ -11,7 +11,7 @@ struct xray_file {
     char *path;
     char *id;   // image_id_of_path: any bytes, but for those of left_out_foreign
     bool found; // in a folder: may be something else than an X-ray
-    size_t row; // the place of its row, or mask, in a table (join.h); IDS_ABSENT: none
+    size_t row; // the index of its row, or mask, in a table (join.h); IDS_ABSENT: none
 };
 
 // Starts as zeros.

@@ -11,14 +11,14 @@ void mask_files_find(struct mask_files *masks, const char *folder, struct left_o
     left_out_foreign(left, &masks->files, 0, folder);
     for (size_t i = 0; i < masks->files.count; i++) {
         const struct xray_file *file = &masks->files.items[i];
-        size_t place = 0;
+        size_t index = 0;
         bool added = false;
-        if (!ids_add(&masks->ids, text_of(file->id), &place, &added, &error)) {
+        if (!ids_add(&masks->ids, text_of(file->id), &index, &added, &error)) {
             die("%s: %s", file->path, error.text);
         }
         if (!added) {
             die("%s: a mask of '%s', and so is %s", file->path, file->id,
-                masks->files.items[place].path);
+                masks->files.items[index].path);
         }
     }
 }

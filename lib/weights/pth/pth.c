@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST_PICKLE ((uint64_t)64 << 20)
+#define MAX_PICKLE ((uint64_t)64 << 20)
 #define FIRST_WINDOW                                                                               \
     ((uint64_t)1 << 20) // of the older form, whose pickles do not tell their length
 
@@ -137,7 +137,7 @@ static bool read_archive(const struct zip *zip, struct arena *arena, struct weig
     if (order != NULL && (order->length != 6 || memcmp(bytes, "little", 6) != 0)) {
         return fail(error, "its numbers are big endian");
     }
-    if (entry->length > LONGEST_PICKLE) {
+    if (entry->length > MAX_PICKLE) {
         return fail(error, "has a pickle of %" PRIu64 " bytes", entry->length);
     }
     bytes = zip_bytes(zip, entry, error);
@@ -261,7 +261,7 @@ static bool read_pickles(const struct weight_source *source, uint64_t window, st
 // The same from as many bytes as it takes: the pickles end somewhere before the numbers.
 static bool find_pickles(const struct weight_source *source, struct arena *arena,
                          struct pickle pickles[PICKLES], uint64_t *used, struct error *error) {
-    const uint64_t most = source->length < LONGEST_PICKLE ? source->length : LONGEST_PICKLE;
+    const uint64_t most = source->length < MAX_PICKLE ? source->length : MAX_PICKLE;
     for (uint64_t window = FIRST_WINDOW;; window *= 4) {
         const bool last = window >= most;
         bool cut = false;

@@ -38,7 +38,7 @@ static struct storage *find_storage(struct storages *storages, const struct pick
         return NULL;
     }
     if (!found->checked && found->entry != NULL &&
-        (!zip_place(storages->zip, found->entry, &found->offset, error) ||
+        (!zip_locate(storages->zip, found->entry, &found->offset, error) ||
          !zip_check(storages->zip, found->entry, error))) {
         return NULL;
     }

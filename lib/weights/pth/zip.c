@@ -5,14 +5,14 @@
 #include <string.h>
 #include <zlib.h>
 
-#define END_LENGTH 22                          // of the end record, without its comment
-#define LONGEST_TAIL 65535                     // of the comment, and of what else follows
-#define END64_LENGTH 56                        // of the end record of zip64
-#define LOCATOR_LENGTH 20                      // of what tells where that is, before the end record
-#define ENTRY_LENGTH 46                        // of a directory entry, without names
-#define HEADER_LENGTH 30                       // of a local header, without names
-#define LONGEST_DIRECTORY ((uint64_t)64 << 20) // bytes
-#define PIECE (16 << 10)                       // bytes that are read at once
+#define END_LENGTH 22                      // of the end record, without its comment
+#define MAX_TAIL 65535                     // of the comment, and of what else follows
+#define END64_LENGTH 56                    // of the end record of zip64
+#define LOCATOR_LENGTH 20                  // of what tells where that is, before the end record
+#define ENTRY_LENGTH 46                    // of a directory entry, without names
+#define HEADER_LENGTH 30                   // of a local header, without names
+#define MAX_DIRECTORY ((uint64_t)64 << 20) // bytes
+#define PIECE (16 << 10)                   // bytes that are read at once
 #define SIGNATURE(a, b) (0x4B50u | (uint32_t)(a) << 16 | (uint32_t)(b) << 24)
 
 static uint64_t little_endian(const unsigned char *start, size_t bytes) {
@@ -52,8 +52,7 @@ static bool find_directory64(const struct zip *zip, uint64_t end, struct directo
 // added to the file. PyTorch, too, takes the last one.
 static bool find_directory(const struct zip *zip, struct directory *found, struct error *error) {
     const uint64_t length = zip->source->length;
-    const uint64_t tail =
-        length < END_LENGTH + LONGEST_TAIL ? length : (uint64_t)END_LENGTH + LONGEST_TAIL;
+    const uint64_t tail = length < END_LENGTH + MAX_TAIL ? length : (uint64_t)END_LENGTH + MAX_TAIL;
     const unsigned char *bytes =
         weight_source_take(zip->source, length - tail, tail, zip->arena, error);
     if (bytes == NULL) {
@@ -159,7 +158,7 @@ bool zip_open(struct zip *zip, const struct weight_source *source, struct arena 
         directory.count > directory.length / ENTRY_LENGTH) {
         return fail(error, "a zip archive whose directory lies outside of it");
     }
-    if (directory.length > LONGEST_DIRECTORY) {
+    if (directory.length > MAX_DIRECTORY) {
         return fail(error, "a zip archive with a directory of %" PRIu64 " bytes", directory.length);
     }
     return read_entries(zip, &directory, error);
@@ -179,8 +178,8 @@ const struct zip_entry *zip_find(const struct zip *zip, const char *name) {
     return NULL;
 }
 
-bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *offset,
-               struct error *error) {
+bool zip_locate(const struct zip *zip, const struct zip_entry *entry, uint64_t *offset,
+                struct error *error) {
     unsigned char header[HEADER_LENGTH];
     if ((entry->flags & 1) != 0 || entry->method != 0) {
         return fail(error, "'%.*s' is %s, which PyTorch never does", TEXT_ARG(entry->name),
@@ -205,7 +204,7 @@ bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct erro
     if (entry->crc == 0) {
         return true;
     }
-    if (!zip_place(zip, entry, &offset, error)) {
+    if (!zip_locate(zip, entry, &offset, error)) {
         return false;
     }
     for (uint64_t left = entry->length; left > 0;) {
@@ -224,7 +223,7 @@ bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct erro
 const unsigned char *zip_bytes(const struct zip *zip, const struct zip_entry *entry,
                                struct error *error) {
     uint64_t offset = 0;
-    return zip_place(zip, entry, &offset, error) && zip_check(zip, entry, error)
+    return zip_locate(zip, entry, &offset, error) && zip_check(zip, entry, error)
                ? weight_source_take(zip->source, offset, entry->length, zip->arena, error)
                : NULL;
 }

@@ -28,8 +28,8 @@ CHECKED bool zip_open(struct zip *zip, const struct weight_source *source, struc
 const struct zip_entry *zip_find(const struct zip *zip, const char *name);
 
 // Where an entry's bytes start. Fails for one that is compressed, and where they are not.
-CHECKED bool zip_place(const struct zip *zip, const struct zip_entry *entry, uint64_t *offset,
-                       struct error *error);
+CHECKED bool zip_locate(const struct zip *zip, const struct zip_entry *entry, uint64_t *offset,
+                        struct error *error);
 
 // Fails where an entry's bytes do not have its checksum.
 CHECKED bool zip_check(const struct zip *zip, const struct zip_entry *entry, struct error *error);

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONGEST_HEADER ((uint64_t)100 << 20) // bytes
-#define LONGEST_MEMBER ((size_t)16 << 10)    // of the text that tells one tensor's type and place
-#define PIECE (16 << 10)                     // bytes of numbers that are read at once
+#define MAX_HEADER ((uint64_t)100 << 20) // bytes
+#define MAX_MEMBER ((size_t)16 << 10)    // of the text that tells one tensor's type and offsets
+#define PIECE (16 << 10)                 // bytes of numbers that are read at once
 
 // One tensor of the header.
 struct tensor_span {
@@ -137,7 +137,7 @@ static bool read_members(struct safetensors_header *header, struct tensor_span *
         if (*count == WEIGHTS_MAX_COUNT) {
             return fail(error, "more than %d tensors", WEIGHTS_MAX_COUNT);
         }
-        if (member.value.length > LONGEST_MEMBER) {
+        if (member.value.length > MAX_MEMBER) {
             if (metadata) {
                 continue;
             }
@@ -181,8 +181,8 @@ static int by_start(const void *a, const void *b) {
 }
 
 // Tensors fill the bytes without gap and overlap, as the format asks.
-static bool check_places(struct tensor_span *entries, size_t count, uint64_t length,
-                         struct error *error) {
+static bool check_spans(struct tensor_span *entries, size_t count, uint64_t length,
+                        struct error *error) {
     uint64_t offset = 0;
     if (count > 0) {
         qsort(entries, count, sizeof *entries, by_start);
@@ -259,7 +259,7 @@ static bool read_all(const struct weight_source *source, struct arena *arena,
                     " bytes in a file of %" PRIu64,
                     length, source->length);
     }
-    if (length > LONGEST_HEADER) {
+    if (length > MAX_HEADER) {
         return fail(error, "a header of %" PRIu64 " bytes", length);
     }
     const uint64_t data = 8 + length;
@@ -268,7 +268,7 @@ static bool read_all(const struct weight_source *source, struct arena *arena,
         .length = length,
         .arena = arena};
     if (header.bytes == NULL || !read_members(&header, &entries, &count, table, error) ||
-        !check_places(entries, count, source->length - data, error)) {
+        !check_spans(entries, count, source->length - data, error)) {
         return false;
     }
     table->bytes_left -= arena->used < table->bytes_left ? arena->used : table->bytes_left;

@@ -144,8 +144,8 @@ static void multiply(int sum, int a, int b) {
 #define NAME(what) emulated_##what
 #define TARGET
 #define ZERO(tile) memset(tiles[tile], 0, sizeof tiles[tile])
-#define LOAD(tile, at, step) load(tile, at, step)
-#define STORE(tile, at, step) store(tile, at, step)
+#define LOAD(tile, address, step) load(tile, address, step)
+#define STORE(tile, address, step) store(tile, address, step)
 #define MULTIPLY(sum, a, b) multiply(sum, a, b)
 #include "backend/cpu/products/amx_block.h"
 

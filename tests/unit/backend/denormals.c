@@ -151,18 +151,18 @@ static void products_of_them_are_zero(void **state) {
     (void)state;
     assert_true(least * half > 0);
     cpu_denormals_set_zero(1, true);
-    const float made = least * half;
+    const float product = least * half;
     cpu_denormals_set_zero(1, false);
-    assert_true(made == 0);
+    assert_true(product == 0);
 }
 
 // ---- times. What a step takes with denormal numbers in it is ten to a hundred times what it takes
 // with others where a processor is slow at them. What else the machine does only adds to times: the
 // least ones of both are compared, again and again until enough have been undisturbed.
 
-#define LEAST_REPEATS 3
-#define MOST_REPEATS 200
-#define MOST_TIMES 3.0
+#define MIN_REPEATS 3
+#define MAX_REPEATS 200
+#define MAX_TIMES 3.0
 
 #ifdef __SANITIZE_ADDRESS__
 enum { TIMED_SIDE = 8 }; // slow, and the ratio is the same
@@ -193,11 +193,11 @@ static void compare_times(const char *what, const struct work *ordinary,
                           const struct work *denormal) {
     double one = INFINITY;
     double other = INFINITY;
-    for (int i = 0; i < MOST_REPEATS && (i < LEAST_REPEATS || other >= MOST_TIMES * one); i++) {
+    for (int i = 0; i < MAX_REPEATS && (i < MIN_REPEATS || other >= MAX_TIMES * one); i++) {
         one = fmin(one, time_of(ordinary));
         other = fmin(other, time_of(denormal));
     }
-    if (!(other < MOST_TIMES * one)) {
+    if (!(other < MAX_TIMES * one)) {
         fail_msg("%s: %g ms with denormal numbers, %g without", what, 1e3 * other, 1e3 * one);
     }
 }

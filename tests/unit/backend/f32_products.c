@@ -16,14 +16,14 @@
 
 #include <cmocka.h>
 
-static float *drawn(size_t count, uint64_t number) {
-    struct random random = random_seed(11, number, 0);
-    float *made = calloc(count, sizeof *made);
-    assert_non_null(made);
+static float *drawn(size_t count, uint64_t seed) {
+    struct random random = random_seed(11, seed, 0);
+    float *values = calloc(count, sizeof *values);
+    assert_non_null(values);
     for (size_t i = 0; i < count; i++) {
-        made[i] = (float)(random_uniform(&random) * 2 - 1);
+        values[i] = (float)(random_uniform(&random) * 2 - 1);
     }
-    return made;
+    return values;
 }
 
 // ---- AVX-512's blocks without AVX-512
@@ -67,18 +67,18 @@ struct matrices {
 static struct matrices draw_matrices(const struct product *product) {
     const size_t columns = product->panels * CPU_F32_PANEL;
     const size_t row_step = product->apart ? CPU_F32_PANEL : columns + 3;
-    struct matrices made = {.a = drawn(product->rows * product->inner + 1, 1),
-                            .b = drawn(columns * product->inner + 1, 2),
-                            .numbers = product->rows * (columns + 3)};
-    made.c = drawn(made.numbers, 3);
-    made.from = (struct cpu_f32_a){made.a, product->turned ? 1 : product->inner,
-                                   product->turned ? product->rows : 1};
-    made.with =
-        (struct cpu_f32_b){made.b, product->turned ? CPU_F32_PANEL : product->inner * CPU_F32_PANEL,
-                           product->turned ? columns : CPU_F32_PANEL};
-    made.to = (struct cpu_f32_c){made.c, row_step,
-                                 product->apart ? product->rows * CPU_F32_PANEL : CPU_F32_PANEL};
-    return made;
+    struct matrices matrices = {.a = drawn(product->rows * product->inner + 1, 1),
+                                .b = drawn(columns * product->inner + 1, 2),
+                                .numbers = product->rows * (columns + 3)};
+    matrices.c = drawn(matrices.numbers, 3);
+    matrices.from = (struct cpu_f32_a){matrices.a, product->turned ? 1 : product->inner,
+                                       product->turned ? product->rows : 1};
+    matrices.with = (struct cpu_f32_b){
+        matrices.b, product->turned ? CPU_F32_PANEL : product->inner * CPU_F32_PANEL,
+        product->turned ? columns : CPU_F32_PANEL};
+    matrices.to = (struct cpu_f32_c){
+        matrices.c, row_step, product->apart ? product->rows * CPU_F32_PANEL : CPU_F32_PANEL};
+    return matrices;
 }
 
 static void free_matrices(const struct matrices *matrices) {
@@ -87,63 +87,67 @@ static void free_matrices(const struct matrices *matrices) {
     free(matrices->c);
 }
 
-static size_t place(const struct matrices *matrices, size_t row, size_t column) {
+static size_t index_of(const struct matrices *matrices, size_t row, size_t column) {
     return row * matrices->to.row_step + column / CPU_F32_PANEL * matrices->to.panel_step +
            column % CPU_F32_PANEL;
 }
 
-static void check_sums(const struct product *product, const struct matrices *made) {
-    float *wanted = drawn(made->numbers, 3);
+static void check_sums(const struct product *product, const struct matrices *matrices) {
+    float *wanted = drawn(matrices->numbers, 3);
     for (size_t row = 0; row < product->rows; row++) {
         for (size_t n = 0; n < product->panels * CPU_F32_PANEL; n++) {
-            const size_t at = place(made, row, n);
-            double sum = product->add ? wanted[at] : 0;
+            const size_t index = index_of(matrices, row, n);
+            double sum = product->add ? wanted[index] : 0;
             for (size_t k = 0; k < product->inner; k++) {
-                sum += (double)made->a[row * made->from.row_step + k * made->from.inner_step] *
-                       made->b[n / CPU_F32_PANEL * made->with.panel_step +
-                               k * made->with.inner_step + n % CPU_F32_PANEL];
+                sum +=
+                    (double)
+                        matrices->a[row * matrices->from.row_step + k * matrices->from.inner_step] *
+                    matrices->b[n / CPU_F32_PANEL * matrices->with.panel_step +
+                                k * matrices->with.inner_step + n % CPU_F32_PANEL];
             }
-            if (!(fabs(made->c[at] - sum) < 1e-5)) {
+            if (!(fabs(matrices->c[index] - sum) < 1e-5)) {
                 fail_msg("%zu x %zu panels x %zu: %g for %g", product->rows, product->panels,
-                         product->inner, made->c[at], sum);
+                         product->inner, matrices->c[index], sum);
             }
-            wanted[at] = made->c[at];
+            wanted[index] = matrices->c[index];
         }
     }
-    assert_memory_equal(wanted, made->c, made->numbers * sizeof *wanted); // and nothing beside it
+    assert_memory_equal(wanted, matrices->c,
+                        matrices->numbers * sizeof *wanted); // and nothing beside it
     free(wanted);
 }
 
-static void check_last_row_alone(const struct product *product, const struct matrices *made) {
+static void check_last_row_alone(const struct product *product, const struct matrices *matrices) {
     const size_t last = product->rows - 1;
-    float *alone = drawn(made->numbers, 3);
+    float *alone = drawn(matrices->numbers, 3);
     cpu_f32_gemm(1, product->panels, product->inner,
-                 (struct cpu_f32_a){made->a + last * made->from.row_step, made->from.row_step,
-                                    made->from.inner_step},
-                 made->with, product->add,
-                 (struct cpu_f32_c){alone + last * made->to.row_step, made->to.row_step,
-                                    made->to.panel_step});
+                 (struct cpu_f32_a){matrices->a + last * matrices->from.row_step,
+                                    matrices->from.row_step, matrices->from.inner_step},
+                 matrices->with, product->add,
+                 (struct cpu_f32_c){alone + last * matrices->to.row_step, matrices->to.row_step,
+                                    matrices->to.panel_step});
     for (size_t n = 0; n < product->panels * CPU_F32_PANEL; n += CPU_F32_PANEL) {
-        assert_memory_equal(alone + place(made, last, n), made->c + place(made, last, n),
+        assert_memory_equal(alone + index_of(matrices, last, n),
+                            matrices->c + index_of(matrices, last, n),
                             CPU_F32_PANEL * sizeof *alone);
     }
     free(alone);
 }
 
 static void check(const struct product *product) {
-    const struct matrices made = draw_matrices(product);
+    const struct matrices matrices = draw_matrices(product);
     const struct matrices emulated = draw_matrices(product);
-    cpu_f32_gemm(product->rows, product->panels, product->inner, made.from, made.with, product->add,
-                 made.to);
+    cpu_f32_gemm(product->rows, product->panels, product->inner, matrices.from, matrices.with,
+                 product->add, matrices.to);
     emulated_gemm(product->rows, product->panels, product->inner, emulated.from, emulated.with,
                   product->add, emulated.to);
-    check_sums(product, &made);
+    check_sums(product, &matrices);
     check_sums(product, &emulated);
     if (cpu_f32_products()) { // else numbers are rounded between multiplication and addition
-        assert_memory_equal(made.c, emulated.c, made.numbers * sizeof *made.c);
+        assert_memory_equal(matrices.c, emulated.c, matrices.numbers * sizeof *matrices.c);
     }
-    check_last_row_alone(product, &made);
-    free_matrices(&made);
+    check_last_row_alone(product, &matrices);
+    free_matrices(&matrices);
     free_matrices(&emulated);
 }
 

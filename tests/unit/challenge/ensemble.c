@@ -263,10 +263,10 @@ static void expect_mask(const struct record *record, const unsigned char *pixels
     struct image mask = {.pixels = NULL};
     struct error error = {""};
     for (int round = 0; round < 2; round++) { // the second finds memory of the right size
-        const bool made = probability ? mask_from_probability(record, 0.5, &mask, &error)
-                                      : mask_from_sample(record, &mask, &error);
+        const bool found = probability ? mask_from_probability(record, 0.5, &mask, &error)
+                                       : mask_from_sample(record, &mask, &error);
         assert_string_equal(error.text, "");
-        assert_true(made);
+        assert_true(found);
         assert_memory_equal(mask.pixels, pixels, 4);
     }
     image_free(&mask);

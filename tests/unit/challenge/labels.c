@@ -27,9 +27,9 @@ static bool read_text(struct labels *labels, const char *text, bool runs_needed,
 static void expect_image(const struct labels *labels, const char *id, const char *rows) {
     char found[200] = "";
     size_t count = 0;
-    const size_t place = ids_find(&labels->ids, text_of(id));
-    assert_int_not_equal(place, IDS_ABSENT);
-    const struct label_row *row = labels_rows(labels, place, &count);
+    const size_t index = ids_find(&labels->ids, text_of(id));
+    assert_int_not_equal(index, IDS_ABSENT);
+    const struct label_row *row = labels_rows(labels, index, &count);
     for (size_t i = 0; i < count; i++) {
         sprintf(found + strlen(found), "%d:%.*s;", (int)row[i].line, TEXT_ARG(row[i].runs));
     }
@@ -122,12 +122,12 @@ static void test_find_id(void **state) {
     (void)state;
     struct ids ids = {.count = 0};
     struct error error;
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
-    assert_true(ids_add(&ids, text_of("x"), &place, &added, &error));
-    assert_true(ids_add(&ids, text_of("y.nih"), &place, &added, &error));
-    assert_true(ids_add(&ids, text_of("y"), &place, &added, &error));
-    assert_true(ids_add(&ids, text_of("1.2"), &place, &added, &error));
+    assert_true(ids_add(&ids, text_of("x"), &index, &added, &error));
+    assert_true(ids_add(&ids, text_of("y.nih"), &index, &added, &error));
+    assert_true(ids_add(&ids, text_of("y"), &index, &added, &error));
+    assert_true(ids_add(&ids, text_of("1.2"), &index, &added, &error));
     assert_int_equal(image_id_find(&ids, text_of("x")), 0);
     assert_int_equal(image_id_find(&ids, text_of("x.nih")), 0);
     assert_int_equal(image_id_find(&ids, text_of("x.nih_00000013_003")), 0);
@@ -190,14 +190,14 @@ static void test_many_ids(void **state) {
     struct ids ids = {.count = 0};
     struct error error;
     char id[RECORD_MAX_NAME + 100];
-    size_t place = 0;
+    size_t index = 0;
     bool added = false;
     for (size_t round = 0; round < 2; round++) {
         for (size_t i = 0; i < COUNT; i++) {
             sprintf(id, "%0*zu", i % 1000 == 0 ? 1100 : 5, i);
-            assert_true(ids_add(&ids, text_of(id), &place, &added, &error));
+            assert_true(ids_add(&ids, text_of(id), &index, &added, &error));
             assert_int_equal(added, round == 0);
-            assert_int_equal(place, i);
+            assert_int_equal(index, i);
         }
     }
     assert_int_equal(ids.count, COUNT);

@@ -20,9 +20,9 @@ static float *fetch(struct trial *trial, const void *from, size_t count) {
     return copy;
 }
 
-static void compare(const char *what, size_t which, struct shape shape, const float *made,
+static void compare(const char *what, size_t which, struct shape shape, const float *result,
                     const float *wanted, size_t count, double most) {
-    const double apart = distance(made, wanted, count);
+    const double apart = distance(result, wanted, count);
     if (!(apart <= most)) {
         fail_msg("%s of %s, %zu x %zu x %zu x %zu: off by %g", what, tried[which].name, shape.n,
                  shape.h, shape.w, shape.c, apart);

@@ -78,7 +78,7 @@ static void test_crop_repeats(void **state) {
 // ---- samples
 
 // A ramp, with a lesion at rows 1..2 of column 0 and row 0 of column 1.
-struct made {
+struct sample {
     uint8_t pixels[HEIGHT * WIDTH];
     struct tensor image;
     struct value rows[2];
@@ -86,17 +86,17 @@ struct made {
     struct record record;
 };
 
-static void make(struct made *made) {
+static void make_sample(struct sample *sample) {
     for (size_t i = 0; i < HEIGHT * WIDTH; i++) {
-        made->pixels[i] = (uint8_t)(5 * i);
+        sample->pixels[i] = (uint8_t)(5 * i);
     }
-    made->image = tensor_plane(DTYPE_U1, HEIGHT, WIDTH, made->pixels);
-    made->rows[0] = value_text(text_of("1 2"));
-    made->rows[1] = value_text(text_of("2 1 3 1"));
-    made->fields[0] = (struct field){text_of("rle"), value_list(made->rows, 2)};
-    made->fields[1] = (struct field){text_of("site"), value_integer(42)};
-    made->fields[2] = (struct field){text_of("image"), value_tensor(&made->image)};
-    made->record = (struct record){text_of("x"), 3, made->fields};
+    sample->image = tensor_plane(DTYPE_U1, HEIGHT, WIDTH, sample->pixels);
+    sample->rows[0] = value_text(text_of("1 2"));
+    sample->rows[1] = value_text(text_of("2 1 3 1"));
+    sample->fields[0] = (struct field){text_of("rle"), value_list(sample->rows, 2)};
+    sample->fields[1] = (struct field){text_of("site"), value_integer(42)};
+    sample->fields[2] = (struct field){text_of("image"), value_tensor(&sample->image)};
+    sample->record = (struct record){text_of("x"), 3, sample->fields};
 }
 
 static const struct tensor *find(const struct augmented *out, const char *name) {
@@ -108,10 +108,10 @@ static const struct tensor *find(const struct augmented *out, const char *name) 
     return tensor;
 }
 
-static void run(const struct augment_rule *rule, uint64_t position, const struct made *made,
+static void run(const struct augment_rule *rule, uint64_t position, const struct sample *sample,
                 struct augmented *out) {
     struct error error = {{0}};
-    if (!augment_sample(rule, position, &made->record, out, &error)) {
+    if (!augment_sample(rule, position, &sample->record, out, &error)) {
         fail_msg("%s", error.text);
     }
 }
@@ -120,16 +120,16 @@ static void test_plain(void **state) {
     (void)state;
     const struct augment_rule rule = {.side = 8, .mask_side = 12, .plain = true};
     static struct augmented out;
-    static struct made made;
-    make(&made);
-    run(&rule, 0, &made, &out);
+    static struct sample sample;
+    make_sample(&sample);
+    run(&rule, 0, &sample, &out);
     assert_true(text_is(out.record.id, "x"));
     assert_int_equal(out.record.count, 5);
     const struct value *size = record_find(&out.record, "size");
     assert_non_null(size);
     assert_int_equal(size->list.items[0].integer, HEIGHT);
     assert_int_equal(size->list.items[1].integer, WIDTH);
-    assert_ptr_equal(record_find(&out.record, "rle")->list.items, made.rows);
+    assert_ptr_equal(record_find(&out.record, "rle")->list.items, sample.rows);
     assert_int_equal(record_find(&out.record, "site")->integer, 42);
     assert_int_equal(find(&out, "image")->shape[0], 8);
     // The mask at 12 x 12: rows doubled (6 -> 12), columns floor(x * 8 / 12).
@@ -152,15 +152,15 @@ static void test_memory_is_reused(void **state) {
     (void)state;
     const struct augment_rule rule = {.side = 8, .mask_side = 12, .plain = true};
     static struct augmented out;
-    static struct made made;
+    static struct sample sample;
     const uint8_t zeros[12 * 12] = {0};
-    make(&made);
-    run(&rule, 0, &made, &out);
-    made.fields[0].value = value_list(NULL, 0);
-    run(&rule, 1, &made, &out);
+    make_sample(&sample);
+    run(&rule, 0, &sample, &out);
+    sample.fields[0].value = value_list(NULL, 0);
+    run(&rule, 1, &sample, &out);
     assert_memory_equal(find(&out, "mask")->data, zeros, sizeof zeros);
-    made.fields[0].value = value_list(made.rows, 1);
-    run(&rule, 2, &made, &out);
+    sample.fields[0].value = value_list(sample.rows, 1);
+    run(&rule, 2, &sample, &out);
     assert_memory_not_equal(find(&out, "mask")->data, zeros, sizeof zeros);
     augmented_free(&out);
 }
@@ -169,12 +169,12 @@ static void test_dilation(void **state) {
     (void)state;
     const struct augment_rule rule = {.side = 8, .mask_side = 8, .dilation = 3, .plain = true};
     static struct augmented out;
-    static struct made made;
-    make(&made);
-    made.image = tensor_plane(DTYPE_U1, 6, 8, made.pixels);
-    made.rows[0] = value_text(text_of("20 1")); // row 2, column 3
-    made.fields[0].value = value_list(made.rows, 1);
-    run(&rule, 0, &made, &out);
+    static struct sample sample;
+    make_sample(&sample);
+    sample.image = tensor_plane(DTYPE_U1, 6, 8, sample.pixels);
+    sample.rows[0] = value_text(text_of("20 1")); // row 2, column 3
+    sample.fields[0].value = value_list(sample.rows, 1);
+    run(&rule, 0, &sample, &out);
     const uint8_t *pixels = find(&out, "mask")->data;
     const size_t row[8] = {0, 0, 1, 2, 3, 3, 4, 5}; // floor(y * 6 / 8)
     for (size_t y = 0; y < 8; y++) {
@@ -227,20 +227,20 @@ static void test_unlabelled(void **state) {
     (void)state;
     const struct augment_rule rule = {.side = 4, .mask_side = 4};
     static struct augmented out;
-    static struct made made;
-    make(&made);
-    made.record = (struct record){text_of("x"), 2, made.fields + 1};
-    run(&rule, 0, &made, &out);
+    static struct sample sample;
+    make_sample(&sample);
+    sample.record = (struct record){text_of("x"), 2, sample.fields + 1};
+    run(&rule, 0, &sample, &out);
     assert_int_equal(out.record.count, 2);
     assert_null(record_find(&out.record, "mask"));
     augmented_free(&out);
 }
 
-static void refuse(const struct made *made, const char *why) {
+static void refuse(const struct sample *sample, const char *why) {
     const struct augment_rule rule = {.side = 4, .mask_side = 4};
     static struct augmented out;
     struct error error = {{0}};
-    assert_false(augment_sample(&rule, 0, &made->record, &out, &error));
+    assert_false(augment_sample(&rule, 0, &sample->record, &out, &error));
     if (strstr(error.text, why) == NULL || strncmp(error.text, "x: ", 3) != 0) {
         fail_msg("'%s' is not in '%s'", why, error.text);
     }
@@ -249,29 +249,29 @@ static void refuse(const struct made *made, const char *why) {
 
 static void test_refused(void **state) {
     (void)state;
-    static struct made made;
-    make(&made);
-    made.rows[1] = value_text(text_of("40 9"));
-    refuse(&made, "run 1 ends at pixel 49 of 48");
-    make(&made);
-    made.rows[0] = value_integer(1);
-    refuse(&made, "'rle' is not a list of texts");
-    make(&made);
-    made.fields[0].value = value_text(text_of("1 2"));
-    refuse(&made, "'rle' is not a list of texts");
-    make(&made);
-    made.record.count = 2;
-    refuse(&made, "no 'image' in it");
-    make(&made);
-    made.image = tensor_plane(DTYPE_U2, 2, 2, made.pixels);
-    refuse(&made, "no pixels of type |u1");
-    made.image = tensor_plane(DTYPE_U1, 0, 8, made.pixels);
-    refuse(&made, "no pixels of type |u1");
-    made.image = tensor_plane(DTYPE_U1, 1, 70000, made.pixels);
-    refuse(&made, "too large");
-    make(&made);
-    made.fields[1].name = text_of("mask");
-    refuse(&made, "augmented already");
+    static struct sample sample;
+    make_sample(&sample);
+    sample.rows[1] = value_text(text_of("40 9"));
+    refuse(&sample, "run 1 ends at pixel 49 of 48");
+    make_sample(&sample);
+    sample.rows[0] = value_integer(1);
+    refuse(&sample, "'rle' is not a list of texts");
+    make_sample(&sample);
+    sample.fields[0].value = value_text(text_of("1 2"));
+    refuse(&sample, "'rle' is not a list of texts");
+    make_sample(&sample);
+    sample.record.count = 2;
+    refuse(&sample, "no 'image' in it");
+    make_sample(&sample);
+    sample.image = tensor_plane(DTYPE_U2, 2, 2, sample.pixels);
+    refuse(&sample, "no pixels of type |u1");
+    sample.image = tensor_plane(DTYPE_U1, 0, 8, sample.pixels);
+    refuse(&sample, "no pixels of type |u1");
+    sample.image = tensor_plane(DTYPE_U1, 1, 70000, sample.pixels);
+    refuse(&sample, "too large");
+    make_sample(&sample);
+    sample.fields[1].name = text_of("mask");
+    refuse(&sample, "augmented already");
 }
 
 int main(void) {

@@ -46,7 +46,7 @@ static void test_tones(void **state) {
     }
 }
 
-static struct image made(size_t side) {
+static struct image pattern(size_t side) {
     struct image image;
     struct error error;
     assert_true(image_alloc(&image, side, side, &error));
@@ -73,8 +73,8 @@ static void draw_ellipse(struct image *image, uint8_t level) {
 static void test_moves(void **state) {
     (void)state;
     struct warp warp = still();
-    struct image in = made(SIDE);
-    struct image out = made(SIDE);
+    struct image in = pattern(SIDE);
+    struct image out = pattern(SIDE);
     struct random random = random_seed(1, 0, 0);
     for (size_t i = 0; i < SIDE * SIDE; i++) {
         in.pixels[i] = (uint8_t)random_below(&random, 256);
@@ -105,10 +105,10 @@ static void test_moves(void **state) {
 
 // A mask, which is larger, goes where the image goes: the share of pixels that disagree.
 static double disagreement(const struct warp *warp) {
-    struct image image = made(SIDE);
-    struct image mask = made(MASK_SIDE);
-    struct image out = made(SIDE);
-    struct image out_mask = made(MASK_SIDE);
+    struct image image = pattern(SIDE);
+    struct image mask = pattern(MASK_SIDE);
+    struct image out = pattern(SIDE);
+    struct image out_mask = pattern(MASK_SIDE);
     draw_ellipse(&image, 255);
     draw_ellipse(&mask, 1);
     warp_image(&out, &image, warp);

@@ -187,9 +187,9 @@ static void test_sliding_share(void **state) {
         int seen[2 * IMAGES] = {0};
         unsigned lesions = 0;
         for (uint64_t i = 0; i < options.samples; i++) {
-            const double at = (double)i;
-            const double line =
-                at * slides[k].first + at * at * (slides[k].last - slides[k].first) / (2 * count);
+            const double step = (double)i;
+            const double line = step * slides[k].first +
+                                step * step * (slides[k].last - slides[k].first) / (2 * count);
             assert_true(lesions <= line + 1e-9 && lesions > line - 1 - 1e-9);
             const uint32_t image = sampler_at(&sampler, i).image;
             lesions += images.has_lesion[image];

@@ -167,7 +167,7 @@ static void test_orientation(void **state) {
     // 0 1 2 / 3 4 5 as it is in the file, and how it has to be shown.
     static const struct {
         size_t height, width;
-        uint8_t at[6];
+        uint8_t order[6];
     } cases[] = {
         {2, 3, {0, 1, 2, 3, 4, 5}}, {2, 3, {2, 1, 0, 5, 4, 3}}, {2, 3, {5, 4, 3, 2, 1, 0}},
         {2, 3, {3, 4, 5, 0, 1, 2}}, {3, 2, {0, 3, 1, 4, 2, 5}}, {3, 2, {3, 0, 4, 1, 5, 2}},
@@ -182,7 +182,7 @@ static void test_orientation(void **state) {
         insert(&file, 0xE1, exif, make_exif(exif, i >= 8, 3, orientation + 1));
         insert(&file, 0xE1, "http://ns.adobe.com/xap/1.0/", 29); // XMP shares the marker
         for (size_t j = 0; j < 6; j++) {
-            wanted[j] = GRAY[cases[orientation].at[j]];
+            wanted[j] = GRAY[cases[orientation].order[j]];
         }
         expect(&file, wanted, cases[orientation].height, cases[orientation].width, "");
     }

@@ -109,8 +109,8 @@ static void test_many_texts(void **state) {
     char text[40];
     const clock_t start = clock();
     for (uint32_t i = 0; i < COUNT; i++) {
-        const uint32_t place = i % 2 == 0 ? COUNT - i : i;
-        sprintf(text, "%u 1", 3 * place);
+        const uint32_t first = i % 2 == 0 ? COUNT - i : i;
+        sprintf(text, "%u 1", 3 * first);
         assert_true(runs_parse_more(&runs, text, strlen(text), SIDE, SIDE, NULL));
     }
     runs_unite(&runs);

@@ -18,9 +18,9 @@ static const size_t sides[][2] = {{1, 1}, {1, 5},   {5, 1},   {2, 4},   {4, 2}, 
 
 // What input i gives to output o: a tent around the output's place, which is clamped to the inputs.
 static double formula(size_t in, size_t out, size_t i, size_t o) {
-    const double place = ((double)o + 0.5) * (double)in / (double)out - 0.5;
+    const double position = ((double)o + 0.5) * (double)in / (double)out - 0.5;
     const double last = (double)in - 1;
-    const double clamped = place < 0 ? 0 : place > last ? last : place;
+    const double clamped = position < 0 ? 0 : position > last ? last : position;
     const double distance = fabs(clamped - (double)i);
     return distance < 1 ? 1 - distance : 0;
 }

@@ -94,7 +94,7 @@ static void every_operation_is_tried(void **state) {
         struct trial trial;
         open_trial(&trial, "cpu", GRAPH_TRAIN, which, shapes[3], PRECISION_F32);
         for (int i = 0; i < graph_node_count(trial.graph); i++) {
-            met[graph_node_at(trial.graph, i)->operation->number] = true;
+            met[graph_node_at(trial.graph, i)->operation->index] = true;
         }
         close_trial(&trial);
     }

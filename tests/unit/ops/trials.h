@@ -227,7 +227,7 @@ static inline const char *cpu_only(const struct graph *graph) {
     };
     for (int i = 0; i < graph_node_count(graph); i++) {
         const struct operation *operation = graph_node_at(graph, i)->operation;
-        if (devices_of[operation->number] == CPU_ONLY) {
+        if (devices_of[operation->index] == CPU_ONLY) {
             return operation->name;
         }
     }

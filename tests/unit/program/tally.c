@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-static void expect_row(const struct tally *tally, size_t place, const char *name, size_t count,
+static void expect_row(const struct tally *tally, size_t index, const char *name, size_t count,
                        const char *example) {
-    const struct tally_row *row = &tally->rows[place];
-    assert_true(place < tally->keys.count);
+    const struct tally_row *row = &tally->rows[index];
+    assert_true(index < tally->keys.count);
     assert_true(text_is(row->name, name));
     assert_int_equal(row->count, count);
     assert_true(text_is(row->example, example));

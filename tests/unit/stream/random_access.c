@@ -89,7 +89,7 @@ static uint64_t digest_at(const struct file *file, uint64_t offset, uint64_t len
 }
 
 // The place of a record, with the digest of whatever lies there.
-static struct record_location place_of(const struct file *file, int number) {
+static struct record_location location_of(const struct file *file, int number) {
     const uint64_t offset = file->offsets[number];
     const uint64_t length = file->offsets[number + 1] - offset;
     return (struct record_location){offset, length, digest_at(file, offset, length), id_of(number)};
@@ -102,8 +102,8 @@ static void test_any_order(void **state) {
     const int order[] = {4, 0, 2, 2, 1, 3};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         const int number = order[i];
-        const struct record_location place = place_of(file, number);
-        assert_true(record_read_at(&loaded, file->descriptor, &place, &error));
+        const struct record_location location = location_of(file, number);
+        assert_true(record_read_at(&loaded, file->descriptor, &location, &error));
         check_record(&loaded.record, number);
     }
     loaded_record_free(&loaded);
@@ -115,8 +115,8 @@ static void test_copy(void **state) {
     static struct loaded_record copy;
     struct error error = {{0}};
     for (int number = 0; number < 2; number++) {
-        const struct record_location place = place_of(file, number);
-        assert_true(record_read_at(&loaded, file->descriptor, &place, &error));
+        const struct record_location location = location_of(file, number);
+        assert_true(record_read_at(&loaded, file->descriptor, &location, &error));
         assert_true(record_copy(&copy, &loaded.record, &error));
         memset(loaded.bytes, 0xFF, loaded.capacity);
         loaded_record_free(&loaded);
@@ -143,16 +143,16 @@ static void refuse(const struct file *file, uint64_t offset, uint64_t length, co
                    const char *why) {
     static struct loaded_record loaded;
     struct error error = {{0}};
-    const struct record_location place = {offset, length, digest_at(file, offset, length),
-                                          text_of(id)};
-    assert_false(record_read_at(&loaded, file->descriptor, &place, &error));
+    const struct record_location location = {offset, length, digest_at(file, offset, length),
+                                             text_of(id)};
+    assert_false(record_read_at(&loaded, file->descriptor, &location, &error));
     if (strstr(error.text, why) == NULL) {
         fail_msg("'%s' is not in '%s'", why, error.text);
     }
     loaded_record_free(&loaded);
 }
 
-static void test_wrong_places(void **state) {
+static void test_wrong_locations(void **state) {
     const struct file *file = *state;
     const uint64_t *offset = file->offsets;
     const uint64_t length = offset[1] - offset[0];
@@ -175,25 +175,25 @@ static void test_damage(void **state) {
     const int descriptor = open(file->path, O_RDWR);
     struct error error = {{0}};
     for (int bit = 0; bit < 64; bit++) {
-        struct record_location place = place_of(file, 1);
-        place.digest ^= (uint64_t)1 << bit;
-        assert_false(record_read_at(&loaded, descriptor, &place, &error));
+        struct record_location location = location_of(file, 1);
+        location.digest ^= (uint64_t)1 << bit;
+        assert_false(record_read_at(&loaded, descriptor, &location, &error));
         assert_string_equal(error.text,
                             "damaged: the hash (xxh3) does not match the bytes of 'bb'");
     }
-    const struct record_location place = place_of(file, 1);
-    for (uint64_t i = 0; i < 8 * place.length; i++) {
+    const struct record_location location = location_of(file, 1);
+    for (uint64_t i = 0; i < 8 * location.length; i++) {
         unsigned char byte = 0;
-        const off_t offset = (off_t)(place.offset + i / 8);
+        const off_t offset = (off_t)(location.offset + i / 8);
         assert_int_equal(pread(descriptor, &byte, 1, offset), 1);
         const unsigned char other = (unsigned char)(byte ^ (1U << (i % 8)));
         assert_int_equal(pwrite(descriptor, &other, 1, offset), 1);
-        assert_false(record_read_at(&loaded, descriptor, &place, &error));
+        assert_false(record_read_at(&loaded, descriptor, &location, &error));
         assert_string_equal(error.text,
                             "damaged: the hash (xxh3) does not match the bytes of 'bb'");
         assert_int_equal(pwrite(descriptor, &byte, 1, offset), 1);
     }
-    assert_true(record_read_at(&loaded, descriptor, &place, &error));
+    assert_true(record_read_at(&loaded, descriptor, &location, &error));
     check_record(&loaded.record, 1);
     loaded_record_free(&loaded);
     (void)close(descriptor);
@@ -215,7 +215,7 @@ int main(void) {
         cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_copy_of_an_empty_list),
-        cmocka_unit_test(test_wrong_places),
+        cmocka_unit_test(test_wrong_locations),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_end_mark),
     };

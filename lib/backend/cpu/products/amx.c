@@ -47,8 +47,8 @@ static const struct tile_sizes whole_tiles = {.palette = 1,
 #define NAME(what) native_##what
 #define TARGET __attribute__((target("amx-tile,amx-bf16")))
 #define ZERO(tile) _tile_zero(tile)
-#define LOAD(tile, at, step) _tile_loadd(tile, at, step)
-#define STORE(tile, at, step) _tile_stored(tile, at, step)
+#define LOAD(tile, address, step) _tile_loadd(tile, address, step)
+#define STORE(tile, address, step) _tile_stored(tile, address, step)
 #define MULTIPLY(sum, a, b) _tile_dpbf16ps(sum, a, b)
 #include "backend/cpu/products/amx_block.h"
 

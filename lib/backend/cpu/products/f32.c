@@ -17,8 +17,8 @@ typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alia
 
 // Of the three matrices the sanitizers check the corners, before the products are made.
 #ifdef __SANITIZE_ADDRESS__
-static void read_number(const float *at) {
-    (void)*(const volatile float *)at;
+static void read_number(const float *address) {
+    (void)*(const volatile float *)address;
 }
 
 static void check_corners(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a,
