@@ -86,20 +86,34 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(add_tap)
     }
 }
 
-// Sums, bias, what is there, ReLU (NaN stays).
+// The sums of a block's pixels, + bias, + what is there, then ReLU (NaN stays).
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(store)(
-    const struct grouped_lanes *job, VECTOR sum, float *output) {
+    size_t pixels, const struct grouped_lanes *job, VECTOR *sums, float *output) {
+    const size_t step = job->out_pixel;
     if (job->bias != NULL) {
-        sum += *(const ANYWHERE *)job->bias;
+        const VECTOR bias = *(const ANYWHERE *)job->bias;
+        UNROLLED
+        for (size_t p = 0; p < pixels; p++) {
+            sums[p] += bias;
+        }
     }
     if (job->sum) {
-        sum += *(const ANYWHERE *)output;
+        UNROLLED
+        for (size_t p = 0; p < pixels; p++) {
+            sums[p] += *(const ANYWHERE *)(output + p * step);
+        }
     }
     if (job->relu) {
-        const BITS below = sum < (VECTOR){0};
-        sum = (VECTOR)((BITS)sum & ~below);
+        UNROLLED
+        for (size_t p = 0; p < pixels; p++) {
+            const BITS below = sums[p] < (VECTOR){0};
+            sums[p] = (VECTOR)((BITS)sums[p] & ~below);
+        }
     }
-    *(ANYWHERE *)output = sum;
+    UNROLLED
+    for (size_t p = 0; p < pixels; p++) {
+        *(ANYWHERE *)(output + p * step) = sums[p];
+    }
 }
 
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
@@ -126,10 +140,7 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
             weights += job->width * LANES;
         }
     }
-    UNROLLED
-    for (size_t p = 0; p < pixels; p++) {
-        NAME(store)(job, sums[p], output + p * job->out_pixel);
-    }
+    NAME(store)(pixels, job, sums, output);
 }
 
 // A row in blocks of pixels whose numbers differ by one.
