@@ -49,6 +49,37 @@ value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, 
     return unit(graph, x, name, "cb", channels, window, 1);
 }
 
+enum { CBAM_REDUCTION = 16 };
+
+value_id cbam(struct graph *graph, value_id x, const char *name) {
+    const struct layer_name squeeze_name = graph_name("%s.ChannelGate.mlp.1", name);
+    const struct layer_name excite_name = graph_name("%s.ChannelGate.mlp.3", name);
+    const struct layer_name spatial_name = graph_name("%s.SpatialGate.spatial.cb_unit.0", name);
+    const struct layer_name norm_name = graph_name("%s.SpatialGate.spatial.cb_unit.1", name);
+    const size_t channels = graph_shape(graph, x).c;
+    const struct convolution squeeze = {.name = squeeze_name.text,
+                                        .channels = channels / CBAM_REDUCTION,
+                                        .window = 1,
+                                        .stride = 1,
+                                        .linear = true,
+                                        .bias = true};
+    const struct convolution excite = {.name = excite_name.text,
+                                       .channels = channels,
+                                       .window = 1,
+                                       .stride = 1,
+                                       .linear = true,
+                                       .bias = true};
+    const struct convolution spatial = {
+        .name = spatial_name.text, .channels = 1, .window = 7, .stride = 1, .pad = 3};
+    value_id opened[] = {global_pool(graph, x), global_max_pool(graph, x)};
+    for (int i = 0; i < 2; i++) {
+        opened[i] = convolution(graph, convolution_relu(graph, opened[i], &squeeze), &excite);
+    }
+    x = channel_gate(graph, x, add(graph, opened[0], opened[1]), false);
+    return pixel_gate(graph, x,
+                      convolution_gate(graph, channel_pool(graph, x), &spatial, norm_name.text));
+}
+
 value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
               double dropout) {
     const value_id y = cbr(graph, x, graph_name("%s.0", name).text, channels, window, 1);

@@ -27,6 +27,11 @@ value_id cbr(struct graph *graph, value_id x, const char *name, size_t channels,
              size_t stride);
 value_id cb(struct graph *graph, value_id x, const char *name, size_t channels, size_t window);
 
+// CBAM (Woo et al. 2018, arXiv 1807.06521): a gate of channels, by means and maxima over all pixels
+// through one perceptron (name.ChannelGate.mlp.1, .3), then a gate of pixels, by maxima and means
+// over channels (name.SpatialGate.spatial.cb_unit.0, and its norm .1).
+value_id cbam(struct graph *graph, value_id x, const char *name);
+
 // A head: cbr (name.0) of `channels`, dropout of whole channels, one logit a pixel (name.2).
 value_id head(struct graph *graph, value_id x, const char *name, size_t channels, size_t window,
               double dropout);

@@ -49,7 +49,7 @@ struct value_info {
 // What a parameter is for: convolutions' weights decay; running means and variances are not
 // learned.
 enum parameter_role {
-    ROLE_CONVOLUTION, // starts Kaiming-normal: fan out, ReLU
+    ROLE_CONVOLUTION, // starts Kaiming-normal: fan out, ReLU; with two sides fan in
     ROLE_SCALE,       // of a norm: starts at 1
     ROLE_SHIFT,       // biases, gammas: start at 0
     ROLE_MEAN,

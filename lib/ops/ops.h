@@ -14,6 +14,7 @@ struct convolution {
     size_t channels;  // of the output
     size_t window, stride, pad;
     size_t groups; // 0: 1
+    bool linear; // window 1: weights of two sides, channels and those of the input
     bool bias;
 };
 
@@ -26,6 +27,11 @@ value_id convolution(struct graph *graph, value_id x, const struct convolution *
 // normalisation in its place (group_norm.h).
 value_id convolution_norm(struct graph *graph, value_id x, const struct convolution *layer,
                           const char *norm, value_id residual, bool relu);
+
+// The convolution that opens a gate: then batch normalisation, whatever the graph's norm, whose
+// running statistics follow by 0.01 and whose scale starts at 0, so that the gate is half open.
+value_id convolution_gate(struct graph *graph, value_id x, const struct convolution *layer,
+                          const char *norm);
 
 // max(x, 0), of a convolution without norm. In prediction a part of the convolution.
 value_id convolution_relu(struct graph *graph, value_id x, const struct convolution *layer);
@@ -56,6 +62,12 @@ value_id add_scaled(struct graph *graph, value_id a, value_id b, const char *gam
 
 // The mean over all pixels: images x 1 x 1 x channels.
 value_id global_pool(struct graph *graph, value_id x);
+
+// The maximum over all pixels, of the same shape.
+value_id global_max_pool(struct graph *graph, value_id x);
+
+// The maximum and the mean over each pixel's channels: two channels.
+value_id channel_pool(struct graph *graph, value_id x);
 
 // x * sigmoid(z), or x + x * sigmoid(z) if `keep`; z has one pixel.
 value_id channel_gate(struct graph *graph, value_id x, value_id z, bool keep);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes figures of networks with encoders of torchvision and timm, of segmentation_models_pytorch's Unet, of AlbuNet, and of
-these with group normalisation in place of batch normalisation.
+"""Makes figures of networks with encoders of torchvision and timm, of segmentation_models_pytorch's Unet, of AlbuNet, of
+encoders with CBAM, and of these with group normalisation in place of batch normalisation.
 
 usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; without any all of CASES)
 
@@ -37,6 +37,8 @@ CASES = {
     "smp-unet-resnet50": ((64, 96, 96, 128), ("train",)),
     "smp-unet-scse-resnet18": ((64, 64, 96, 96), ("train",)),
     "albunet-resnet34": ((64, 128, 96, 160), ("eval", "train")),
+    "bisenet-resnet18_cbam": ((64, 96, 96, 128), ("train",)),
+    "smp-unet-resnet50_cbam": ((64, 64, 96, 96), ("eval",)),
     "unet-resnet34-gn": ((192, 192, 256, 256), ("eval",)),
     "bisenet-resnet18-gn": ((64, 96, 96, 128), ("train",)),
     "smp-unet-se_resnext50_32x4d": ((64, 96, 96, 128), ("eval", "train")),
@@ -68,7 +70,7 @@ def hash_parameter(name, shape):
         u = 0.1 * u
     elif "gamma" in name:
         u = 0.5 + 0.1 * u
-    elif len(shape) == 4:
+    elif len(shape) in (2, 4):
         u = math.sqrt(6 / math.prod(shape[1:])) * u
     elif name.endswith("weight"):
         u = 1 + 0.2 * u
@@ -84,7 +86,9 @@ def resnet(name):
         def __init__(self):
             super().__init__()
             whole = (timm.create_model(OF_TIMM[name]) if name in OF_TIMM
-                     else getattr(torchvision.models, name)(weights=None))
+                     else getattr(torchvision.models, name.removesuffix("_cbam"))(weights=None))
+            if name.endswith("_cbam"):
+                attend(whole)
             for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"):
                 self.add_module(part, getattr(whole, part))
             self.maxpool, self.widths = whole.maxpool, (64, *(whole.fc.in_features >> i for i in (3, 2, 1, 0)))
@@ -97,6 +101,36 @@ def resnet(name):
             return at2, at4, at8, at16, self.layer4(at16)
 
     return Encoder
+
+
+class Cbam(nn.Module):
+    """Gates of channels and of pixels (Woo et al. 2018), by the original's names."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.ChannelGate, self.SpatialGate = nn.Module(), nn.Module()
+        self.ChannelGate.mlp = nn.Sequential(nn.Flatten(), nn.Linear(channels, channels // 16), nn.ReLU(),
+                                             nn.Linear(channels // 16, channels))
+        self.SpatialGate.spatial = nn.Module()
+        self.SpatialGate.spatial.cb_unit = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False),
+                                                         nn.BatchNorm2d(1, momentum=0.01))
+
+    def forward(self, x):
+        channels = self.ChannelGate.mlp(x.mean((2, 3))) + self.ChannelGate.mlp(x.amax((2, 3)))
+        x = x * torch.sigmoid(channels)[:, :, None, None]
+        pooled = torch.cat([x.max(1, keepdim=True)[0], x.mean(1, keepdim=True)], 1)
+        return x * torch.sigmoid(self.SpatialGate.spatial.cb_unit(pooled))
+
+
+def attend(encoder):
+    """torchvision's ResNet with Cbam in each block, behind its last norm."""
+    for block in encoder.modules():
+        if isinstance(block, (torchvision.models.resnet.BasicBlock, torchvision.models.resnet.Bottleneck)):
+            last = "bn3" if hasattr(block, "bn3") else "bn2"
+            norm = getattr(block, last)
+            block.cbam = Cbam(norm.num_features)
+            norm.register_forward_hook(lambda _norm, _inputs, output, block=block: block.cbam(output))
+    return encoder
 
 
 class Widened(nn.Module):
@@ -175,6 +209,10 @@ def smp_unet(encoder, attention):
     if encoder in OF_TIMM:  # on maps as wide as resnet50's
         network = smp.Unet("resnet50", encoder_weights=None, decoder_attention_type=attention)
         network.encoder = AllMaps(resnet(encoder)())
+        return network
+    if encoder.endswith("_cbam"):
+        network = smp_unet(encoder.removesuffix("_cbam"), attention)
+        attend(network.encoder)
         return network
     return without_what_is_left_out(smp.Unet(SMP_NAMES.get(encoder, encoder), encoder_weights=None,
                                              decoder_attention_type=attention))

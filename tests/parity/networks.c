@@ -52,7 +52,7 @@ static void hash_parameter(const struct parameter *parameter, float *values) {
         spread = 0.5;
     } else if (parameter->role != ROLE_MEAN && strstr(parameter->name, "gamma") != NULL) {
         centre = 0.5;
-    } else if (parameter->rank == 4) {
+    } else if (parameter->rank == 4 || parameter->rank == 2) {
         spread = sqrt(6.0 / (double)(parameter->count / parameter->shape[0]));
     } else if (length > 6 && strcmp(parameter->name + length - 6, "weight") == 0) {
         centre = 1;

@@ -46,6 +46,30 @@ static value_id bottleneck(struct graph *graph, value_id x, const char *prefix, 
     return layer(graph, y, prefix, "conv3", "bn3", wide, 1, 1, skip, true);
 }
 
+// What a block's layers make, through CBAM, and its input.
+static value_id attend_and_add(struct graph *graph, value_id y, value_id x, const char *prefix,
+                               size_t channels, size_t stride) {
+    const value_id skip = shortcut(graph, x, prefix, channels, stride);
+    return relu(graph, add(graph, cbam(graph, y, graph_name("%s.cbam", prefix).text), skip));
+}
+
+// The same blocks with CBAM, as the method's original has them.
+static value_id basic_block_cbam(struct graph *graph, value_id x, const char *prefix, size_t width,
+                                 size_t stride) {
+    value_id y = layer(graph, x, prefix, "conv1", "bn1", width, 3, stride, NO_VALUE, true);
+    y = layer(graph, y, prefix, "conv2", "bn2", width, 3, 1, NO_VALUE, false);
+    return attend_and_add(graph, y, x, prefix, width, stride);
+}
+
+static value_id bottleneck_cbam(struct graph *graph, value_id x, const char *prefix, size_t width,
+                                size_t stride) {
+    const size_t wide = 4 * width;
+    value_id y = layer(graph, x, prefix, "conv1", "bn1", width, 1, 1, NO_VALUE, true);
+    y = layer(graph, y, prefix, "conv2", "bn2", width, 3, stride, NO_VALUE, true);
+    y = layer(graph, y, prefix, "conv3", "bn3", wide, 1, 1, NO_VALUE, false);
+    return attend_and_add(graph, y, x, prefix, wide, stride);
+}
+
 enum { CARDINALITY = 32, SQUEEZE = 16 };
 
 // The bottleneck with a 3 x 3 in 32 groups of as many channels as the stage has at 64 to 4, gated
@@ -100,6 +124,21 @@ struct feature_maps encoder_resnet34(struct graph *graph, value_id x, const char
 struct feature_maps encoder_resnet50(struct graph *graph, value_id x, const char *name,
                                      pooling *pool) {
     return resnet(graph, x, name, pool, bottleneck, (const size_t[]){3, 4, 6, 3});
+}
+
+struct feature_maps encoder_resnet18_cbam(struct graph *graph, value_id x, const char *name,
+                                          pooling *pool) {
+    return resnet(graph, x, name, pool, basic_block_cbam, (const size_t[]){2, 2, 2, 2});
+}
+
+struct feature_maps encoder_resnet34_cbam(struct graph *graph, value_id x, const char *name,
+                                          pooling *pool) {
+    return resnet(graph, x, name, pool, basic_block_cbam, (const size_t[]){3, 4, 6, 3});
+}
+
+struct feature_maps encoder_resnet50_cbam(struct graph *graph, value_id x, const char *name,
+                                          pooling *pool) {
+    return resnet(graph, x, name, pool, bottleneck_cbam, (const size_t[]){3, 4, 6, 3});
 }
 
 struct feature_maps encoder_se_resnext50_32x4d(struct graph *graph, value_id x, const char *name,

@@ -30,7 +30,7 @@ static struct shape out_shape(struct shape in, const struct convolution *layer) 
 
 // What all kinds share; `residual` is added, `norm` folded in prediction.
 static value_id add_layer(struct graph *graph, value_id x, const struct convolution *layer,
-                          const char *norm, value_id residual, bool relu) {
+                          const struct norm_layer *norm, value_id residual, bool relu) {
     const struct shape in = graph_shape(graph, x);
     if (x == NO_VALUE) {
         return NO_VALUE;
@@ -60,8 +60,9 @@ static value_id add_layer(struct graph *graph, value_id x, const struct convolut
                              .attributes = &attributes,
                              .attribute_bytes = sizeof attributes};
     const size_t shape[] = {layer->channels, in.c / groups, layer->window, layer->window};
-    spec.parameters[spec.parameter_count++] = graph_parameter(
-        graph, graph_name("%s.weight", layer->name).text, ROLE_CONVOLUTION, 4, shape);
+    spec.parameters[spec.parameter_count++] =
+        graph_parameter(graph, graph_name("%s.weight", layer->name).text, ROLE_CONVOLUTION,
+                        layer->linear ? 2 : 4, shape);
     if (layer->bias) {
         spec.parameters[spec.parameter_count++] = graph_parameter(
             graph, graph_name("%s.bias", layer->name).text, ROLE_SHIFT, 1, &layer->channels);
@@ -79,15 +80,26 @@ value_id convolution(struct graph *graph, value_id x, const struct convolution *
 
 value_id convolution_norm(struct graph *graph, value_id x, const struct convolution *layer,
                           const char *norm_name, value_id residual, bool relu) {
+    const struct norm_layer norm = {.name = norm_name};
     if (graph_norm_of(graph) == GRAPH_GROUP_NORM) {
         const value_id z = add_layer(graph, x, layer, NULL, NO_VALUE, false);
         return group_normalise(graph, z, norm_name, residual, relu);
     }
     if (graph_mode_of(graph) == GRAPH_PREDICT) {
-        return add_layer(graph, x, layer, norm_name, residual, relu);
+        return add_layer(graph, x, layer, &norm, residual, relu);
     }
     const value_id y = add_layer(graph, x, layer, NULL, NO_VALUE, false);
-    return normalise(graph, y, norm_name, residual, relu);
+    return normalise(graph, y, &norm, residual, relu);
+}
+
+value_id convolution_gate(struct graph *graph, value_id x, const struct convolution *layer,
+                          const char *norm_name) {
+    const struct norm_layer norm = {.name = norm_name, .gate = true};
+    if (graph_mode_of(graph) == GRAPH_PREDICT) {
+        return add_layer(graph, x, layer, &norm, NO_VALUE, false);
+    }
+    const value_id y = add_layer(graph, x, layer, NULL, NO_VALUE, false);
+    return normalise(graph, y, &norm, NO_VALUE, false);
 }
 
 value_id convolution_relu(struct graph *graph, value_id x, const struct convolution *layer) {

@@ -24,6 +24,7 @@ struct state {
     size_t chunks, chunk; // chunks of so many rows: what a thread takes
     enum precision precision;
     bool relu, residual;
+    double momentum;
     int threads;
 };
 
@@ -82,6 +83,7 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
                             .precision = plan->backend->precision,
                             .relu = attributes->relu,
                             .residual = residual,
+                            .momentum = attributes->momentum,
                             .threads = plan->backend->threads};
     plan->scratch = state->chunks * 2 * channels * sizeof(double) + 4 * channels * sizeof(float);
     plan->saved = 3 * channels * sizeof(float);
@@ -147,8 +149,8 @@ static void finish_statistics(const struct state *state, const struct call *call
     for (size_t c = 0; c < state->own; c++) {
         const struct moments all = channel_moments(state, call, c);
         const struct norm_channel channel =
-            norm_statistics(all.mean, all.squares, all.count, &call->parameter[NORM_MEAN][c],
-                            &call->parameter[NORM_VARIANCE][c]);
+            norm_statistics(all.mean, all.squares, all.count, state->momentum,
+                            &call->parameter[NORM_MEAN][c], &call->parameter[NORM_VARIANCE][c]);
         normal.mean[c] = channel.mean;
         normal.inverse[c] = channel.inverse;
         normal.rest[c] = channel.rest;

@@ -14,6 +14,7 @@ struct state {
     struct backend *backend;
     size_t rows, channels;
     bool relu, residual;
+    double momentum;
 };
 
 // What the kernels work on.
@@ -23,6 +24,7 @@ struct numbers {
     const T *x, *residual, *y, *dy;
     T *result, *residual_result; // outputs, or the input's and the residual's gradient
     bool relu, add, add_residual;
+    double momentum;
     const float *scale, *shift;       // parameters
     float *mean, *inverse, *rest;     // saved
     double *partial;                  // sums of blocks
@@ -66,7 +68,7 @@ __global__ void norm_finish(const numbers<T> args) {
     const double apart = sums.first / rows;
     const double mean = to_float(args.x[c]) + apart;
     const double all = sums.second - apart * sums.first; // squared differences from the mean
-    const norm_channel channel = norm_statistics(mean, all > 0 ? all : 0, rows,
+    const norm_channel channel = norm_statistics(mean, all > 0 ? all : 0, rows, args.momentum,
                                                  &args.running_mean[c], &args.running_variance[c]);
     args.mean[c] = channel.mean;
     args.inverse[c] = channel.inverse;
@@ -236,9 +238,10 @@ bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
         (const struct norm_attributes *)plan->node->attributes;
     plan->scratch = (ROWS_BLOCKS * sizeof(double) + sizeof(float)) * 2 * shape.c;
     plan->saved = 3 * shape.c * sizeof(float);
-    return keep_state<state>(
-        plan, {plan->backend, shape.n * shape.h * shape.w, shape.c, attributes->relu, residual},
-        error);
+    return keep_state<state>(plan,
+                             {plan->backend, shape.n * shape.h * shape.w, shape.c, attributes->relu,
+                              residual, attributes->momentum},
+                             error);
 }
 
 bool plan(struct kernel_plan *asked, struct error *error) {
@@ -256,6 +259,7 @@ numbers<T> numbers_of(const struct call *call) {
     args.x = (const T *)call->in[0];
     args.residual = state->residual ? (const T *)call->in[1] : NULL;
     args.relu = state->relu;
+    args.momentum = state->momentum;
     args.scale = call->parameter[NORM_SCALE];
     args.shift = call->parameter[NORM_SHIFT];
     args.running_mean = call->parameter[NORM_MEAN];

@@ -9,7 +9,6 @@
 #include <math.h>
 
 #define NORM_EPSILON 1e-5
-#define NORM_MOMENTUM 0.1
 
 // What is saved of a channel: the normalised input is (x - mean) * inverse + rest.
 struct norm_channel {
@@ -28,12 +27,13 @@ ON_DEVICE static inline struct norm_channel norm_channel_of(double mean, double 
     return channel;
 }
 
-// The same of a batch: the running statistics follow, the variance unbiased.
+// The same of a batch: the running statistics follow by `momentum`, the variance unbiased.
 ON_DEVICE static inline struct norm_channel norm_statistics(double mean, double squares,
-                                                            double count, float *running_mean,
+                                                            double count, double momentum,
+                                                            float *running_mean,
                                                             float *running_variance) {
-    *running_mean += (float)(NORM_MOMENTUM * (mean - *running_mean));
-    *running_variance += (float)(NORM_MOMENTUM * (squares / (count - 1) - *running_variance));
+    *running_mean += (float)(momentum * (mean - *running_mean));
+    *running_variance += (float)(momentum * (squares / (count - 1) - *running_variance));
     return norm_channel_of(mean, squares, count);
 }
 

@@ -17,24 +17,24 @@ const struct operation norm_residual_operation = {.name = "norm_residual",
                                                   .reads_output = true,
                                                   .gradient_in_place = true};
 
-void norm_parameters(struct graph *graph, const char *name, size_t channels,
+void norm_parameters(struct graph *graph, const struct norm_layer *norm, size_t channels,
                      int parameters[NORM_PARAMETERS]) {
-    static const struct {
+    const struct {
         const char *suffix;
         enum parameter_role role;
-    } parts[NORM_PARAMETERS] = {{"weight", ROLE_SCALE},
+    } parts[NORM_PARAMETERS] = {{"weight", norm->gate ? ROLE_SHIFT : ROLE_SCALE},
                                 {"bias", ROLE_SHIFT},
                                 {"running_mean", ROLE_MEAN},
                                 {"running_var", ROLE_VARIANCE}};
     for (int i = 0; i < NORM_PARAMETERS; i++) {
-        const struct layer_name full = graph_name("%s.%s", name, parts[i].suffix);
+        const struct layer_name full = graph_name("%s.%s", norm->name, parts[i].suffix);
         parameters[i] = graph_parameter(graph, full.text, parts[i].role, 1, &channels);
     }
 }
 
-value_id normalise(struct graph *graph, value_id x, const char *name, value_id residual,
-                   bool relu) {
-    const struct norm_attributes attributes = {relu};
+value_id normalise(struct graph *graph, value_id x, const struct norm_layer *norm,
+                   value_id residual, bool relu) {
+    const struct norm_attributes attributes = {relu, norm->gate ? 0.01 : 0.1};
     const struct shape shape = graph_shape(graph, x);
     if (x == NO_VALUE) {
         return NO_VALUE;
@@ -43,12 +43,12 @@ value_id normalise(struct graph *graph, value_id x, const char *name, value_id r
         graph_fail(graph,
                    "%s: batch normalisation has nothing to normalise in a batch of 1: train with "
                    "2 images or more",
-                   name);
+                   norm->name);
         return NO_VALUE;
     }
     struct node_spec spec = {.operation =
                                  residual == NO_VALUE ? &norm_operation : &norm_residual_operation,
-                             .name = name,
+                             .name = norm->name,
                              .inputs = {x, residual},
                              .input_count = residual == NO_VALUE ? 1 : 2,
                              .parameter_count = NORM_PARAMETERS,
@@ -56,6 +56,6 @@ value_id normalise(struct graph *graph, value_id x, const char *name, value_id r
                              .attributes = &attributes,
                              .attribute_bytes = sizeof attributes,
                              .recompute = residual == NO_VALUE};
-    norm_parameters(graph, name, shape.c, spec.parameters);
+    norm_parameters(graph, norm, shape.c, spec.parameters);
     return graph_node(graph, &spec);
 }

@@ -42,10 +42,9 @@ static void start_parameter(const struct parameter *parameter, uint64_t seed, ui
                             float *values) {
     struct random random = random_seed(seed, DRAW_PARAMETERS, index);
     const bool one = parameter->role == ROLE_SCALE || parameter->role == ROLE_VARIANCE;
-    const double deviation =
-        parameter->role == ROLE_CONVOLUTION
-            ? sqrt(2.0 / (double)(parameter->shape[0] * parameter->shape[2] * parameter->shape[3]))
-            : 0;
+    const size_t *shape = parameter->shape;
+    const size_t fan = parameter->rank == 2 ? shape[1] : shape[0] * shape[2] * shape[3];
+    const double deviation = parameter->role == ROLE_CONVOLUTION ? sqrt(2.0 / (double)fan) : 0;
     for (size_t i = 0; i < parameter->count; i += 2) {
         double pair[2] = {0, 0};
         if (deviation > 0) {
@@ -144,6 +143,11 @@ static void note_shape(struct misfit *misfit, const struct parameter *parameter,
     note_name(misfit, MISFIT_SHAPE, parameter->name, note);
 }
 
+// What torchvision's encoders lack: it stays as it was drawn.
+static bool is_attention(const char *name) {
+    return strstr(name, ".cbam.") != NULL;
+}
+
 bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
                     enum take take, struct misfit *misfit) {
     const size_t skip = strlen(prefix);
@@ -160,6 +164,7 @@ bool parameters_fit(const struct graph *graph, const struct weight_table *table,
     for (int i = 0; i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
         if (strncmp(parameter->name, prefix, skip) == 0 &&
+            !(skip > 0 && is_attention(parameter->name)) &&
             weight_table_find(table, parameter->name + skip) == NULL) {
             note_name(misfit, MISFIT_MISSING, parameter->name, NULL);
         }

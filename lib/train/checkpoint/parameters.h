@@ -7,8 +7,8 @@
 #include "weights/table.h"
 
 // First values: convolutions normal with deviation sqrt(2 / (out channels * window area))
-// (Kaiming, fan out, ReLU), norms' weights and variances 1, all else 0. Each parameter draws from
-// (seed, its index) alone.
+// (Kaiming, fan out, ReLU), linear layers with sqrt(2 / in channels) (fan in), norms' weights and
+// variances 1, all else 0. Each parameter draws from (seed, its index) alone.
 CHECKED bool parameters_start(struct backend *backend, const struct graph *graph,
                               struct executor *executor, uint64_t seed, struct error *error);
 
@@ -25,11 +25,12 @@ struct misfit {
 extern const char *const misfit_words[MISFIT_KINDS]; // "missing", "of another shape", "surplus"
 
 // Whether a table's tensors are the parameters below `prefix` ("" or "backbone."): every parameter
-// must be there with its shape, and with TAKE_ALL every tensor be used; names that are known to be
-// of no use are left out (num_batches_tracked; n_averaged; a classifier's last layers: fc.*, and
-// timm's classifier.*, conv_head.*, bn2.*; pam.key_conv.*, an alias of pam.query_conv; conv2.0.*
-// and the like, aliases in AlbuNet; decoder.blocks.4.attention1.*, of a skip that
-// segmentation_models_pytorch's Unet has not). *misfit lists what does not fit.
+// must be there with its shape (but CBAM's below a prefix), and with TAKE_ALL every tensor be used;
+// names that are known to be of no use are left out (num_batches_tracked; n_averaged; a
+// classifier's last layers: fc.*, and timm's classifier.*, conv_head.*, bn2.*; pam.key_conv.*, an
+// alias of pam.query_conv; conv2.0.* and the like, aliases in AlbuNet;
+// decoder.blocks.4.attention1.*, of a skip that segmentation_models_pytorch's Unet has not).
+// *misfit lists what does not fit.
 bool parameters_fit(const struct graph *graph, const struct weight_table *table, const char *prefix,
                     enum take take, struct misfit *misfit);
 

@@ -36,6 +36,21 @@ setup() {
     [ ! -e none ]
 }
 
+@test "attention is part of a checkpoint, and one without it is no start for it" {
+    not_sanitized "slow"
+    train() {
+        train-fold -q --batch 2 --iterations 1 --accumulate 1 "$@" train.mpk
+    }
+    train --network bisenet-resnet18_cbam attends
+    inspect --json attends/last.mpk | jq -r .id >names
+    grep -qx 'context_path.backbone.layer4.1.cbam.ChannelGate.mlp.3.bias' names
+    grep -qx 'context_path.backbone.layer4.1.cbam.SpatialGate.spatial.cb_unit.1.running_var' names
+    decode -q xrays/test | predict-fold -q -m attends/last.mpk | inspect --check
+    train --network bisenet-resnet18 plain
+    fails 1 "missing: 'context_path.backbone.layer1.0.cbam." train --network bisenet-resnet18_cbam --init plain/last.mpk "$BATS_TEST_TMPDIR/none"
+    fails 1 "surplus: 'context_path.backbone.layer1.0.cbam." train --network bisenet-resnet18 --init attends/last.mpk "$BATS_TEST_TMPDIR/none"
+}
+
 @test "sides that a network does not take are refused with those that it takes" {
     fails 1 "sides of 96 x 96: this network takes multiples of 64" cost --side 96 albunet-resnet18
     fails 1 "sides of 96 x 96: this network takes multiples of 32 from 192" cost --side 96 unet-resnet18

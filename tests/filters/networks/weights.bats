@@ -102,7 +102,7 @@ PYTHON
 @test "--init-for: what a network can start from, and what keeps it from that" {
     mapfile -t all < <(torchvision resnet18)
     safetensors whole.safetensors "${all[@]}"
-    for network in unet-resnet18 bisenet-resnet18; do
+    for network in unet-resnet18 bisenet-resnet18 unet-resnet18_cbam; do # what CBAM has more is drawn
         run --separate-stderr weights --init-for "$network" whole.safetensors
         [ "$status$output$stderr" = 0 ]
     done

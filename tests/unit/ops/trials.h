@@ -97,6 +97,19 @@ static value_id try_group_norm_residual(struct graph *graph, value_id x) {
     return by_groups(graph, x, x, true);
 }
 
+static value_id try_linear(struct graph *graph, value_id x) {
+    const struct convolution spec = {
+        .name = "c", .channels = 3, .window = 1, .stride = 1, .linear = true, .bias = true};
+    return add(graph, convolution(graph, x, &spec),
+               convolution(graph, global_max_pool(graph, x), &spec));
+}
+
+static value_id try_gate(struct graph *graph, value_id x) {
+    const struct convolution spec = {
+        .name = "c", .channels = 1, .window = 7, .stride = 1, .pad = 3};
+    return pixel_gate(graph, x, convolution_gate(graph, channel_pool(graph, x), &spec, "n"));
+}
+
 static value_id try_relu(struct graph *graph, value_id x) {
     const struct convolution spec = {
         .name = "c", .channels = 6, .window = 1, .stride = 1, .bias = true};
@@ -207,6 +220,9 @@ static const struct {
     {"group_norm and ReLU", try_group_norm_relu, 1, false},
     {"group_norm, residual, ReLU", try_group_norm_residual, 1, false},
     {"max_pool_2", max_pool_2, 2, false},
+    {"global_max_pool", global_max_pool, 1, false},
+    {"one layer twice, linear", try_linear, 1, false},
+    {"convolution_gate", try_gate, 1, false},
 };
 
 #define TRIED (sizeof tried / sizeof *tried)

@@ -22,6 +22,14 @@ struct fixture {
     float *values;
 };
 
+static void open_fixture(struct fixture *fixture) {
+    struct error error;
+    fixture->executor = executor_new(fixture->graph, fixture->backend, &error);
+    assert_non_null(fixture->executor);
+    fixture->values = calloc(executor_value_count(fixture->executor), sizeof *fixture->values);
+    assert_non_null(fixture->values);
+}
+
 // 7 x 7 to CHANNELS with norm; perhaps a second convolution; a head "l", and a second one.
 static struct fixture make(enum graph_mode mode, bool middle, bool auxiliary) {
     struct fixture fixture;
@@ -41,10 +49,27 @@ static struct fixture make(enum graph_mode mode, bool middle, bool auxiliary) {
     }
     x = middle ? convolution(fixture.graph, x, &b) : x;
     graph_output(fixture.graph, head_convolution(fixture.graph, x, "l", 0));
-    fixture.executor = executor_new(fixture.graph, fixture.backend, &error);
-    assert_non_null(fixture.executor);
-    fixture.values = calloc(executor_value_count(fixture.executor), sizeof *fixture.values);
-    assert_non_null(fixture.values);
+    open_fixture(&fixture);
+    return fixture;
+}
+
+// A linear layer "a" to CHANNELS, and a gate of pixels by "g", with norm "n".
+static struct fixture make_gate(void) {
+    struct fixture fixture;
+    struct error error;
+    fixture.backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    fixture.graph = graph_new(GRAPH_TRAIN);
+    assert_non_null(fixture.backend);
+    assert_non_null(fixture.graph);
+    const struct convolution a = {
+        .name = "a", .channels = CHANNELS, .window = 1, .stride = 1, .linear = true};
+    const struct convolution g = {.name = "g", .channels = 1, .window = 7, .stride = 1, .pad = 3};
+    value_id x = graph_input(fixture.graph, (struct shape){2, 8, 8, 3}, STORAGE_FLOAT);
+    x = convolution(fixture.graph, normalise_input(fixture.graph, x), &a);
+    x = pixel_gate(fixture.graph, x,
+                   convolution_gate(fixture.graph, channel_pool(fixture.graph, x), &g, "n"));
+    graph_output(fixture.graph, head_convolution(fixture.graph, x, "l", 0));
+    open_fixture(&fixture);
     return fixture;
 }
 
@@ -98,6 +123,20 @@ static void check_normal(struct fixture *fixture, const char *name, double devia
     assert_true(fabs(sum / (double)count) < within);
     assert_true(fabs(sqrt(squares / (double)count) - 1) < within);
     assert_true(fabs((double)near / (double)count - 0.6827) < within);
+}
+
+// Linear layers are drawn by their inputs; a gate is half open at first.
+static void first_values_of_a_gate(void **state) {
+    (void)state;
+    struct fixture fixture = make_gate();
+    start(&fixture, 7);
+    assert_int_equal(graph_parameter_named(fixture.graph, "a.weight")->rank, 2);
+    check_normal(&fixture, "a.weight", sqrt(2.0 / 3), 0.15);
+    check_normal(&fixture, "g.weight", sqrt(2.0 / 49), 0.2);
+    check_all(&fixture, "n.weight", 1, 0);
+    check_all(&fixture, "n.bias", 1, 0);
+    check_all(&fixture, "n.running_var", 1, 1);
+    end(&fixture);
 }
 
 static void first_values(void **state) {
@@ -311,6 +350,7 @@ static void the_backbone_has_a_prefix(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_values),
+        cmocka_unit_test(first_values_of_a_gate),
         cmocka_unit_test(each_parameter_draws_on_its_own),
         cmocka_unit_test(tables_that_fit),
         cmocka_unit_test(tables_that_do_not_fit),
