@@ -168,6 +168,23 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     [ ! -e "$HERE/none" ]
 }
 
+@test "--decay shrinks the weights of convolutions alone; --dropout draws in training alone" {
+    usual_run
+    learn "$HERE/none" --decay 0 --iterations 2 # one update
+    learn "$HERE/much" --decay 1 --iterations 2
+    cmp <(values "$HERE/none/last.mpk" 'bias$') <(values "$HERE/much/last.mpk" 'bias$')
+    cmp <(values "$HERE/none/last.mpk" 'bn1.weight$') <(values "$HERE/much/last.mpk" 'bn1.weight$')
+    values "$HERE/much/last.mpk" 'conv.*weight$' >"$HERE/convolutions"
+    [ "$(wc -l <"$HERE/convolutions")" -ge 15 ]
+    [ -z "$(comm -12 <(sort "$HERE/convolutions") <(values "$HERE/none/last.mpk" | sort))" ]
+    learn "$HERE/dry" --dropout 0 --rate 0 --iterations 3
+    learn "$HERE/wet" --dropout 0.5 --rate 0 --iterations 3
+    no cmp -s <(numbers "$HERE/dry") <(numbers "$HERE/wet")
+    [ "$(state "$HERE/dry" '[.dice, .dice_lesion, .accuracy]' | tr -d ' \n')" = \
+        "$(state "$HERE/wet" '[.dice, .dice_lesion, .accuracy]' | tr -d ' \n')" ]
+    cmp <(values "$HERE/dry/last.mpk") <(values "$HERE/wet/last.mpk")
+}
+
 @test "--freeze: the encoder's weights stay at first, and learn behind that" {
     usual_run
     learn "$HERE/first" --iterations 1 # no update yet
@@ -208,6 +225,14 @@ best_of() { # best_of DIR K: by the log
     cmp "$HERE/kept/best.mpk" "$HERE/kept/best-$(best_of "$HERE/kept" 1).mpk"
     merge "$HERE"/kept/best-*.mpk -o "$HERE/mean.mpk"
     predict-fold -q -m "$HERE/mean.mpk" val.mpk | inspect --check
+    python_with - "$HERE/kept/last.mpk" "$HERE/kept.cut/last.mpk" <<'END'
+import sys
+from tensor_stream import read, write
+records = list(read(sys.argv[1]))
+next(record for record in records if record["id"] == "state")["kept"].reverse()
+write(sys.argv[2], "weights", records)
+END
+    fails 1 "'kept' and 'kept_scores' are no list by rank" learn "$HERE/kept.cut" --resume --keep-best 3 --eval-every 1
     # Nothing else changes, and without it there is best.mpk alone.
     learn "$HERE/one" --eval-every 1
     cmp <(numbers "$HERE/one") <(numbers "$HERE/kept")
