@@ -102,7 +102,7 @@ $(BUILD)/obj/lib/core/module.o: CPPFLAGS += -DMODULE_INTERFACE='"$(shell cat $(s
 
 # ---- GDCM, a shared object beside the programs, which load it for the files that need it: lib/core/module.h
 GDCM_MODULE := pleura-gdcm.so
-$(PROGRAMS): | $(BIN)/$(GDCM_MODULE)
+$(PROGRAMS) all programs tests: | $(BIN)/$(GDCM_MODULE)
 $(BIN)/$(GDCM_MODULE) $(GPU_BUNDLE)/bin/$(GDCM_MODULE): $(patsubst %.cc,$(BUILD)/obj/%.o,$(call in_lib,*.cc)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
@@ -163,7 +163,7 @@ $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard t
 $(BUILD)/tests/% $(GPU_BUNDLE)/bin/%: LDLIBS += -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBRARY)
 	$(link)
-$(filter $(BUILD)/tests/unit/image/%,$(UNIT_TESTS)): | $(BUILD)/tests/unit/image/$(GDCM_MODULE)
+$(filter $(BUILD)/tests/unit/image/%,$(UNIT_TESTS)) tests: | $(BUILD)/tests/unit/image/$(GDCM_MODULE)
 $(BUILD)/tests/unit/image/$(GDCM_MODULE): $(BIN)/$(GDCM_MODULE)
 	@mkdir -p $(@D)
 	@ln -sf $(abspath $<) $@
