@@ -1,6 +1,7 @@
-# config.jq: config.json, a profile and overrides -> one checked configuration.
-#   jq -L pipelines/method --argjson options OPTIONS --arg profile NAME --arg folder DATA -f pipelines/method/config.jq
-#       config.json --args [init=FILE] STAGE.KEY=VALUE...
+# config.jq: config.json, a profile and overrides -> one checked configuration; and then a line for each question that only
+# other programs can answer, words with tabs between: `side SETTING NETWORK SIDE`, `unused STAGES`, `data FOLDER`, `init FILE`.
+#   jq -n -r -c --stream -L pipelines/method --argjson options OPTIONS --arg profile NAME --arg folder DATA
+#       -f pipelines/method/config.jq config.json --args [init=FILE] STAGE.KEY=VALUE...
 # What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
 # configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other.
 # OPTIONS is what each program says with --options, by name: a setting that becomes a program's option has its range.
@@ -31,8 +32,11 @@ def stages: {
   "merge-": { stages: "stages", threshold: of("classify") },
   submission: { decide: "stage", segment: "stage", ratio: may("classify"), rule: {choices: ["validation"], optional: true} }
 };
-def schema($block): blocks[$block]
-  // ([stages | to_entries[] | .key as $prefix | select($block | startswith($prefix)) | .value][0]);
+# Made once, for all that is defined and done below.
+blocks as $blocks | stages as $stages |
+
+def schema($block): $blocks[$block]
+  // ([$stages | to_entries[] | .key as $prefix | select($block | startswith($prefix)) | .value][0]);
 
 def images: ["lesion", "half", "all"];
 # The option that a setting becomes, with the setting's own rules.
@@ -72,19 +76,20 @@ def known($names; $where):
 # Names become make's targets, folders and words of the shell.
 def name: "^((train|test|merge)-[A-Za-z0-9]|submission[0-9]|submission-[A-Za-z0-9])[A-Za-z0-9_-]{0,39}\\z";
 def check_names: (keys_unsorted | map(select(schema(.) == null))[0]) as $stray
-  | (keys_unsorted | map(select(in(blocks) or test(name) | not))[0]) as $odd
-  | if $stray then error("unknown key \($stray | tojson); known are \(blocks | keys | join(", ")), "
+  | (keys_unsorted | map(select(in($blocks) or test(name) | not))[0]) as $odd
+  | if $stray then error("unknown key \($stray | tojson); known are \($blocks | keys | join(", ")), "
       + "train-NAME, test-NAME, merge-NAME, submissionN and profiles")
     elif $odd then error("\($odd | tojson): a stage is train-NAME, test-NAME or merge-NAME, a submission submissionN or "
       + "submission-NAME; names have up to 40 letters, digits, '-' and '_'")
     else . end;
 def check_blocks($where):
-  object($where + "it") | . as $blocks | reduce keys_unsorted[] as $stage (.;
-    $blocks[$stage] | object($where + $stage) | known(schema($stage) | keys; "\($where)\($stage): ")
-    | to_entries[] | . as $item | schema($stage)[.key] as $kind
-    | if .value == null or (.value | fits($kind; $item.key)) then $blocks
+  object($where + "it") | . as $all | reduce keys_unsorted[] as $stage (.;
+    schema($stage) as $schema
+    | $all[$stage] | object($where + $stage) | known($schema | keys; "\($where)\($stage): ")
+    | to_entries[] | . as $item | $schema[.key] as $kind
+    | if .value == null or (.value | fits($kind; $item.key)) then $all
       else error("\($where)\($stage).\(.key): \($item.value | tojson) is not \(wanted($kind; $item.key))") end)
-  | $blocks;
+  | $all;
 
 # What a text of the command line means for a setting: texts are texts, all else is JSON where it can be
 def meant($kind):
@@ -98,7 +103,7 @@ def override($text):
     ($text | index("=")) as $at
     | ($text[:$at] | index(".")) as $dot
     | {stage: $text[:$dot], key: $text[$dot + 1:$at], value: $text[$at + 1:]} as $o
-    | (if has($o.stage) or ($o.stage | in(blocks)) then schema($o.stage)[$o.key] else null end) as $kind
+    | (if has($o.stage) or ($o.stage | in($blocks)) then schema($o.stage)[$o.key] else null end) as $kind
     | if $kind == null then error("unknown setting '\($o.stage).\($o.key)'") else . end
     | .[$o.stage][$o.key] = ($o.value | meant($kind))
   end;
@@ -144,7 +149,24 @@ def check_data:
   elif .test == [] then error("data.test is missing")
   elif .labels == "" and .masks == "" then error("data.labels or data.masks is missing") else . end;
 
-object("it")
+# What `inputs` are pieces of: of a name that is there twice jq alone would take the last.
+def document:
+  [inputs] as $pieces
+  | ([$pieces[] | select(length == 2) | .[0]] | group_by(.) | map(select(length > 1))[0][0]) as $twice
+  | if $twice then error("\($twice | map(tostring) | join(".")) is there twice") else . end
+  | [fromstream($pieces[])] | if length == 1 then .[0] else error("one object is wanted") end;
+
+# Sides that a network takes it knows itself; data that is not made up is looked for where it is not named; weights are found.
+def questions:
+  (training[] as $stage | ["side", $stage + ".side", (.[$stage] | .network, .side)]),
+    (testing[] as $stage | select(.[$stage].scales) | sides($stage)[] as $side
+      | ["side", $stage + ".scales", .[$stage | trainer].network, $side]),
+    ((training - needed_training) + (merges - needed_merges) | select(. != []) | ["unused", join(", ")]),
+    (select((has("synth") | not) and .data.train == []) | ["data", .data.folder]),
+    ([.[].init? // empty | select(. != "")] | unique[] | ["init", .])
+  | map(tostring) | join("\t");
+
+document | object("it")
 | (.profiles // {} | object("profiles")) as $profiles
 | del(.profiles) | check_names | check_blocks("")
 | if $profiles | has($profile) then . else error("no profile '\($profile)'; there are \($profiles | keys | join(", "))") end
@@ -167,3 +189,4 @@ object("it")
     | if $missing then error("\($stage).\($missing) is missing") else . end)
 | check_stages
 | {notes: {data: "", init: "", missing: []}} + .
+| ., questions

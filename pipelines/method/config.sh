@@ -4,29 +4,27 @@
 # or in $SETTLED where that is set. X-rays are those of the folder DATA; where that is empty, made-up ones in a profile
 # with `synth`; else those that `data` names. What is missing before work can begin is in `notes`, for make to stop or a
 # plan to tell.
-# shellcheck disable=SC2016 # what stands in single quotes is for jq
 set -eu -o pipefail
-here=$(dirname "$0") config=$1 profile=$2 work=$3 folder=$4
+here=${0%/*} config=$1 profile=$2 work=$3 folder=$4
 settled=${SETTLED:-$work}
 shift 4
-
-settle() { # settle FILE TEXT: it becomes FILE, which is not touched where it is the same
-    [ ! -f "$1" ] || [ "$(<"$1")" != "$2" ] || return 0
-    printf '%s\n' "$2" >"$1.part"
-    mv "$1.part" "$1"
-}
+found='{}' # what is in a folder, as layout.sh says it; null where it knows no layout
+taken=()   # weights that are wanted, and those that are there instead
+missing=()
 
 complain() {
     echo "config: $1" >&2
     exit 1
 }
 
-get() { # get JQ
-    jq -r -L "$here" "include \"stages\"; $1" <<<"$checked"
+fits() { # fits TEXT: no control characters in it, and nothing that is no UTF-8
+    [[ $1 != *[[:cntrl:]]* ]] && iconv -f UTF-8 -t UTF-8 <<<"$1" >/dev/null 2>&1
 }
 
-change() { # change JQ [OPTION]...: of the configuration
-    checked=$(jq "$@" <<<"$checked")
+settle() { # settle FILE TEXT: it becomes FILE, which is not touched where it is the same; one that a kill has cut off is not
+    local old=''
+    [ ! -f "$1" ] || IFS= read -r -d '' old <"$1" || true
+    [ "$old" = "$2"$'\n' ] || printf '%s\n' "$2" >"$1"
 }
 
 # Times alone do not tell: cp -p keeps them. What a file went through (%C) no program sets.
@@ -41,96 +39,61 @@ state_of() { # state_of PATH...: of a file what it holds; of all files below a f
     done | sha256sum
 }
 
-miss() { # miss WHAT
-    change '.notes.missing += [$what]' --arg what "$1"
+find_data() { # find_data FOLDER
+    found=$("$here/layout.sh" "$1" 2>&1) && return
+    [ -z "$folder" ] || { echo "$found" >&2; exit 1; }
+    missing+=("$found. DATA=FOLDER names another")
+    found=null
 }
 
-# What is in a folder; a path that the configuration names is taken instead.
-find_data() {
-    local found
-    if ! found=$("$here/layout.sh" "$(get .data.folder)" 2>&1); then
-        [ -z "$folder" ] || { echo "$found" >&2; exit 1; }
-        miss "$found. DATA=FOLDER names another"
-        found=$(jq -n --arg folder "$(get .data.folder)" '{train: ["\($folder)/train"], labels: "\($folder)/train-rle.csv",
-            test: ["\($folder)/test"]}')
+find_weights() { # find_weights FILE
+    local instead
+    if ! instead=$("$here/init.sh" "$1"); then
+        missing+=("$instead")
+    elif [ "$instead" != "$1" ]; then
+        taken+=("$1" "$instead")
     fi
-    change --argjson found "$found" '.data as $named | .notes.data = ($found.said // "")
-        | .data += ($found | del(.said) | if $named.labels + $named.masks != "" then del(.labels, .masks) else . end
-            | with_entries(select($named[.key] | length == 0)))'
 }
 
-make_up_data() {
-    change --arg folder "$work/xrays" '.data += {train: ["\($folder)/train"], labels: "\($folder)/train-rle.csv", masks: "",
-        test: ["\($folder)/test"], ids: "\($folder)/sample_submission.csv", truth: "\($folder)/test-truth.csv"}'
-}
-
-find_weights() {
-    local wanted taken
-    while read -r wanted; do
-        if ! taken=$("$here/init.sh" "$wanted"); then
-            miss "$taken"
-        elif [ "$taken" != "$wanted" ]; then
-            change '.notes.init = "\($wanted) is absent, \($taken) is taken"
-                | map_values(if type == "object" and .init == $wanted then .init = $taken else . end)' \
-                --arg wanted "$wanted" --arg taken "$taken"
-        fi
-    done < <(get '[.[].init? // empty | select(. != "")] | unique[]')
-}
-
-dependencies() { # of each stage a line: its name, its settings, the paths that it reads; between them a separator (US)
-    jq -r --argjson made_up "$made_up" 'del(.notes) | to_entries[] | .value as $own
-        | if .key == "data" then [.key, ($own | del(.truth) | tojson)]
-              + if $made_up then [] else [$own | .train, .labels, .masks, .test, .ids] | flatten | unique end,
-              ["score", "", $own.truth]
-          else [.key, ($own | tojson), $own.init? // ""] end
-        | map(. // "") | join("\u001f")' <<<"$checked"
-}
-
-depends() { # depends SETTINGS PATH...: all that decides what comes out of a stage
-    [ -z "$1" ] || echo "$1"
-    [ -z "${*:2}" ] || state_of "${@:2}"
+check_side() { # check_side SETTING NETWORK SIDE
+    local said
+    said=$(cost --json --side "$3" "$2" 2>&1 >/dev/null) || complain "$config: $1: ${said#cost: }"
 }
 
 texts=("$config" "$profile" "$work" "$folder" "$@")
-mapfile -t seen < <(jq -n -r '$ARGS.positional[]' --args -- "${texts[@]}") # jq replaces what is no UTF-8
-for i in "${!texts[@]}"; do
-    [[ ${texts[i]} != *[[:cntrl:]]* && ${texts[i]} = "${seen[i]-}" ]] || complain "$(jq -n -c --arg text "${texts[i]}" \
-        '$text'): control characters and texts that are no UTF-8 cannot be passed on"
+fits "${texts[*]}" || for text in "${texts[@]}"; do
+    fits "$text" || complain "$(jq -n -c --arg text "$text" '$text'): control characters and texts that are no UTF-8 cannot be passed on"
 done
 [ -r "$config" ] || complain "$config: cannot be read"
 command -v train-fold >/dev/null || complain "the programs are not built yet: make builds them" # make -n does not
-# jq takes the last of both; what is no JSON it says later
-twice=$({ jq -c --stream 'select(length == 2) | .[0]' "$config" 2>/dev/null || true; } | sort | uniq -d | head -n 1)
-[ -z "$twice" ] || complain "$config: $(jq -r 'map(tostring) | join(".")' <<<"$twice") is there twice"
 options="{$(for program in augment classify decode predict-fold synth train-fold; do
     printf '%s"%s":%s' "${comma-}" "$program" "$("$program" --options)"
     comma=,
 done)}"
-if ! checked=$(jq -L "$here" --argjson options "$options" --arg profile "$profile" --arg folder "$folder" \
-    -f "$here/config.jq" "$config" --args "$@" 2>&1); then
+checked=$(jq -n -r -c --stream -L "$here" --argjson options "$options" --arg profile "$profile" --arg folder "$folder" \
+    -f "$here/config.jq" "$config" --args "$@" 2>&1) ||
     complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
-fi
-while IFS=$'\t' read -r stage network side; do # which sides a network takes it knows itself
-    said=$(cost --json --side "$side" "$network" 2>&1 >/dev/null) || complain "$config: $stage: ${said#cost: }"
-done < <(get 'training[] as $stage | [$stage + ".side", (.[$stage] | .network, .side)] | @tsv' &&
-    get 'testing[] as $stage | select(.[$stage].scales) | sides($stage)[] as $side |
-        [$stage + ".scales", .[$stage | trainer].network, $side] | @tsv')
-{ read -r made_up && read -r named && read -r unused; } < <(get 'has("synth"), (.data.train != []),
-    ((training - needed_training) + (merges - needed_merges) | join(", "))')
-[ -z "$unused" ] || echo "config: $unused: no submission is made of this" >&2
-if [ "$made_up" = true ]; then
-    make_up_data
-elif [ "$named" = false ]; then
-    find_data
-fi
-find_weights
+{
+    read -r checked
+    while IFS=$'\t' read -r -a words; do
+        case ${words[0]} in
+        side) check_side "${words[@]:1}" ;;
+        unused) echo "config: ${words[1]}: no submission is made of this" >&2 ;;
+        data) find_data "${words[1]-}" ;;
+        init) find_weights "${words[1]}" ;;
+        esac
+    done
+} <<<"$checked"
 
 mkdir -p "$settled/options"
-text=$(jq --arg profile "$profile" '{profile: $profile} + .' <<<"$checked") # an assignment, so that a failure ends this script
-settle "$settled/config.json" "$text"
-text=$(jq -r -L "$here" -f "$here/options.jq" <<<"$checked")
-settle "$settled/config.mk" "$text"
-while IFS=$'\x1f' read -r -a words; do
-    text=$(depends "${words[@]:1}")
+mapfile -d '' -t texts < <(jq -j -L "$here" --arg profile "$profile" --arg work "$work" --argjson found "$found" \
+    --argjson taken ${#taken[@]} -f "$here/settle.jq" --args "${taken[@]}" "${missing[@]}" <<<"$checked")
+wait $! # ends this script where jq has failed
+settle "$settled/config.json" "${texts[0]}"
+settle "$settled/config.mk" "${texts[1]}"
+for text in "${texts[@]:2}"; do # all that decides what comes out of a stage
+    IFS=$'\x1f' read -r -a words <<<"$text"
+    text=${words[1]}
+    [ -z "${words[*]:2}" ] || text+=${text:+$'\n'}$(state_of "${words[@]:2}")
     settle "$settled/options/${words[0]}" "$text"
-done < <(dependencies)
+done

@@ -1,4 +1,4 @@
-# options.jq: the checked configuration -> make variables: STAGE.KEY for every setting, for each stage the options of the
+# options.jq: `make_variables`, of the checked configuration: STAGE.KEY for every setting, for each stage the options of the
 # programs it runs, and lists of stages. Paths are quoted for the shell.
 
 include "data";
@@ -26,19 +26,20 @@ def synth: [
   "--train", .train, "--test", .test, "--lesions", .lesions, "--area", .area, "--contrast", .contrast,
   "--side", .side, "--format", .format, "--seed", .seed ] | words;
 
-(.notes | line("notes.data"; .data), line("notes.init"; .init), line("notes.missing"; .missing | join("; "))),
-(line("TRAINING"; training | words), line("TESTING"; testing | words),
-  line("VALIDATING"; testing | map(validator) | words), line("SUBMISSIONS"; submissions | words),
-  line("SEGMENTING"; segmenting | words), line("MIXED"; mixed | words), line("NEEDED"; needed_training | words),
-  line("CALIBRATED"; calibrated | words), line("NEEDED_VALIDATING"; needed_testing | map(validator) | words)),
-(del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
-  | line("\($stage).\(.key)"; .value | if $stage | test("^(merge-|submission)") then [.] | words else quoted end)),
-(.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),
-(training[] as $stage | .[$stage]
-  | line("\($stage).members"; [range(.folds)] | words),
-    line("\($stage).augment"; augment),
-    line("\($stage).validation"; validation),
-    line("\($stage).options"; train)),
-(testing[] as $stage | .[$stage] | line("\($stage).options"; predict)),
-(needed_testing[] as $stage | line("\($stage | validator).merge"; first_merge($stage))),
-(select(.synth) | line("synth.options"; .synth | synth))
+def make_variables:
+  (.notes | line("notes.data"; .data), line("notes.init"; .init), line("notes.missing"; .missing | join("; "))),
+  (line("TRAINING"; training | words), line("TESTING"; testing | words),
+    line("VALIDATING"; testing | map(validator) | words), line("SUBMISSIONS"; submissions | words),
+    line("SEGMENTING"; segmenting | words), line("MIXED"; mixed | words), line("NEEDED"; needed_training | words),
+    line("CALIBRATED"; calibrated | words), line("NEEDED_VALIDATING"; needed_testing | map(validator) | words)),
+  (del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
+    | line("\($stage).\(.key)"; .value | if $stage | startswith("merge-") or startswith("submission") then [.] | words else quoted end)),
+  (.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),
+  (training[] as $stage | .[$stage]
+    | line("\($stage).members"; [range(.folds)] | words),
+      line("\($stage).augment"; augment),
+      line("\($stage).validation"; validation),
+      line("\($stage).options"; train)),
+  (testing[] as $stage | .[$stage] | line("\($stage).options"; predict)),
+  (needed_testing[] as $stage | line("\($stage | validator).merge"; first_merge($stage))),
+  (select(.synth) | line("synth.options"; .synth | synth));
