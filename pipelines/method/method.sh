@@ -4,7 +4,7 @@
 # lives, so that a second run waits. `make -n` and `make -q` write nothing in WORK: their settings lie in a folder of their
 # own. Settings: WORK, CONFIG, PROFILE, DATA, HOSTS, JOBS, GPUS, and SETTINGS, STAGE.KEY=VALUE words quoted for the shell.
 set -eu -o pipefail
-here=$(dirname "$0")
+here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
 . "$here/settled.bash"
 
@@ -40,6 +40,6 @@ else
 fi
 export SETTLED
 "$here/config.sh" "$CONFIG" "$PROFILE" "$WORK" "$DATA" "${settings[@]}"
-STALE=$(stale_products | paste -s -d " ")
-export STALE
+STALE=$(stale_products)
+export STALE=${STALE//$'\n'/ }
 "$@"

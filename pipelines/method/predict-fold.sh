@@ -3,12 +3,12 @@
 # or for a PART of SHARDS, which is options of augment, separated by blanks.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
-. "$(dirname "$0")/settled.bash"
+. "${0%/*}/settled.bash"
 model=$1 shards=$2 out=$3
 read -ra options <<<"$4"
 read -ra part <<<"${5-}"
 shift $(($# > 4 ? 5 : 4))
-key=$(digest "${options[*]}" ${part:+"${part[*]}"} "$@" "$(digest_file "$model")" "$(digest_file "$shards/index.mpk")")
+key=$(digest "${options[*]}" ${part:+"${part[*]}"} "$@" "$(digest_now "$model")" "$(digest_file "$shards/index.mpk")")
 leave_if_settled "$out.mpk.zst" "$key"
 use_gpu
 

@@ -5,15 +5,19 @@
 # said then.
 
 digest() { # digest WORD...: of the words
-    printf '%s\n' "$@" | sha256sum | cut -d ' ' -f 1
+    local sum
+    sum=$(printf '%s\n' "$@" | sha256sum) && echo "${sum%% *}"
 }
 
 digest_file() { # digest_file FILE
-    sha256sum <"$1" | cut -d ' ' -f 1
+    local sum
+    sum=$(sha256sum <"$1") && echo "${sum%% *}"
 }
 
 key_of() { # key_of OUT LINE: of its key file: 1 what it was made from, 2 what it is, 3 what its log is
-    sed -n "$2p" "$1.key" 2>/dev/null || true
+    local lines=()
+    { mapfile -t lines <"$1.key"; } 2>/dev/null || true
+    printf '%s\n' "${lines[$2 - 1]-}"
 }
 
 settled() { # settled OUT KEY: OUT was made from this very key and is as it was; touches it then, for make's sake
@@ -101,19 +105,20 @@ fold_stages() { # of which WORK has, or may have, folds
 }
 
 outputs() { # below WORK, all that recipes make, there or not, but for folds and marks
-    local set merge segment submission stage
+    local set merge segment submission stage submissions merges
+    submissions=$(stages_of submission) merges=$(stages_of merge-)
     printf '%s\n' xrays/sample_submission.csv survey.json {train,test}/index.mpk {train,test}-left-out.csv report.html \
         {,score-}empty.csv score-empty.json validation-truth.csv
     for set in '' validation-; do
-        for submission in $(stages_of submission); do
+        for submission in $submissions; do
             printf '%s\n' {,score-}"$set$submission".csv "score-$set$submission.json"
-            for merge in $(stages_of merge-); do echo "$set$merge${submission#submission}.mpk"; done
+            for merge in $merges; do echo "$set$merge${submission#submission}.mpk"; done
         done
-        for merge in $(stages_of merge-); do echo "$set$merge.csv"; done
+        for merge in $merges; do echo "$set$merge.csv"; done
     done
-    for merge in $(stages_of merge-); do
-        for segment in $(stages_of merge-); do printf '%s\n' "rule-${merge#merge-}+${segment#merge-}".{mpk,json}; done
-        for submission in $(stages_of submission); do echo "$merge${submission#submission}.csv"; done
+    for merge in $merges; do
+        for segment in $merges; do printf '%s\n' "rule-${merge#merge-}+${segment#merge-}".{mpk,json}; done
+        for submission in $submissions; do echo "$merge${submission#submission}.csv"; done
     done
     for stage in $(stages_of test- | sed 's/^test-/validate-/') $(stages_of merge- | sed 's/^/validation-/'); do
         printf '%s\n' {,score-}"$stage".csv {score,curves}-"$stage.json"
@@ -142,17 +147,25 @@ record_of() { # record_of PRODUCT: the file that has its record
 }
 
 recorded() { # recorded PRODUCT: its digest, and what `stat` said then; nothing where there is no record
-    grep -xE '[0-9a-f]{64} .+' "$(record_of "$1")" 2>/dev/null || true
+    local line=''
+    { read -r line <"$(record_of "$1")"; } 2>/dev/null || true
+    [[ ! $line =~ ^[0-9a-f]{64}\ .+$ ]] || echo "$line"
 }
 
 state_now() { # state_now FILE
     stat -c '%s %i %.9Y %.9Z' "$1"
 }
 
+digest_now() { # digest_now FILE: a product's digest; its bytes are read where `stat` differs from its record
+    local made='' state=''
+    read -r made state < <(recorded "$1") || true
+    if [ -n "$state" ] && [ "$state" = "$(state_now "$1")" ]; then echo "$made"; else digest_file "$1"; fi
+}
+
 record() { # record PRODUCT DIGEST
     local file
     file=$(record_of "$1")
-    mkdir -p "$WORK/digests"
+    [ -d "$WORK/digests" ] || mkdir -p "$WORK/digests"
     if [ "$1" = "$WORK/xrays/sample_submission.csv" ] && [ ! -e "$xray_digests" ]; then
         (cd "$WORK" && find xrays -type f -print0 | sort -z | xargs -0 sha256sum) >"$xray_digests.part"
         mv "$xray_digests.part" "$xray_digests"
@@ -178,7 +191,10 @@ made_with() { # made_with PRODUCT: it and what its recipe makes besides, but for
 
 forget_products() { # forget_products PRODUCT: before it is made, so that no record is of older bytes; folds do it themselves
     local file
-    is_fold "$1" || made_with "$1" | while read -r file; do rm -f "$(record_of "$file")"; done
+    is_fold "$1" || made_with "$1" | while read -r file; do
+        file=$(record_of "$file")
+        [ ! -e "$file" ] || rm "$file"
+    done
     [[ $1 != */sample_submission.csv ]] || rm -f "$xray_digests"
 }
 
@@ -198,29 +214,27 @@ record_products() { # record_products PRODUCT: it and what was made with it
     done
 }
 
-as_recorded() { # as_recorded PRODUCT: it is what was made; its bytes are read where `stat` differs. What a kill left
-    # without a record gets one; a fold's key must be there.
-    local made state now
-    [ -f "$1" ] || return 0
+as_recorded() { # as_recorded PRODUCT NOW: it is what was made; its bytes are read where `stat`, which says NOW, differs.
+    # What a kill left without a record gets one; a fold's key must be there.
+    local made state
     ! is_fold "$1" || [ -f "$1.key" ] || return 1
     read -r made state < <(recorded "$1") || true
-    now=$(state_now "$1")
-    [ "$state" != "$now" ] || return 0
+    [ "$state" != "$2" ] || return 0
     ! is_fold "$1" || made=${made:-$(key_of "$1" 2)}
     [ -z "$made" ] || [ "$made" = "$(digest_file "$1")" ] || return 1
     [ -n "${DRY-}" ] || record "$1" "${made:-$(digest_file "$1")}"
 }
 
 stale_products() { # those that are not as make left them, said and printed; and folds whose beginnings a kill has left
-    local file
-    while read -r file; do
-        if ! as_recorded "$file"; then
+    local size inode written changed file
+    while read -r size inode written changed file; do
+        if ! as_recorded "$file" "$size $inode $written $changed"; then
             echo "$file: is not what make left there; it is looked at anew" >&2
             echo "$file"
         elif is_fold "$file" && [ -d "${file%.mpk*}.part" ]; then
             echo "$file"
         fi
-    done < <(products)
+    done < <(products | xargs -r -d '\n' stat -c '%s %i %.9Y %.9Z %n')
 }
 
 # make compares times. Where the clock went back, files of WORK get times that have passed, in the order they had.

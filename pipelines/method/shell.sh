@@ -2,7 +2,7 @@
 # shell.sh PRODUCT INPUT... -c RECIPE: the shell of the stages. What a recipe has made is recorded; where it fails, inputs
 # that are not as they were made are named.
 set -eu
-here=$(dirname "$0")
+here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
 . "$here/settled.bash"
 # shellcheck source=pipelines/repair/damage.bash

@@ -5,14 +5,14 @@
 # What was begun goes on where it stopped; what is done is not repeated.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
-. "$(dirname "$0")/settled.bash"
+. "${0%/*}/settled.bash"
 fold=$1 shards=$2 out=$3 seed=$(($4 + ${1%/*}))
 read -ra augment <<<"$5"
 read -ra validation <<<"$6"
 read -ra train <<<"$7"
 init=${8-}
 begun=$out.part
-name=$(basename "$(dirname "$out")") # the stage
+stage=${out%/*} stage=${stage##*/}
 
 key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "${train[*]}" ${init:+"$(digest_file "$init")"} \
     "$(digest_file "$shards/index.mpk")")
@@ -24,36 +24,36 @@ if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
 fi
 use_gpu
 
-state() { # state KEY: of the newest checkpoint; 0 before there is one
+look() { # $at, $skip and $kept of the newest checkpoint: the iteration, samples that were taken, names of the best that are kept
+    local state='0 0' # before there is one
     if [ -e "$begun/last.mpk" ]; then
-        inspect --json "$begun/last.mpk" | jq -n -e "[inputs | select(.id == \"state\") | .$1] | last"
-    else
-        echo 0
+        state=$(inspect --json "$begun/last.mpk" | jq -n -r -e \
+            '[inputs | select(.id == "state") | [.iteration, .samples, (.kept // [] | "best-\(.[]).mpk")] | join(" ")] | last')
     fi
+    read -ra kept <<<"$state"
+    at=${kept[0]} skip=${kept[1]} kept=("${kept[@]:2}")
 }
 
-iterations=$(grep -oP -- '--iterations \K\S+' <<<"${train[*]}")
+[[ " ${train[*]} " =~ \ --iterations\ ([^ ]+)\  ]]
+iterations=${BASH_REMATCH[1]}
 [ -e "$begun/val.mpk" ] ||
     augment -q "$shards" --fold "$fold" --split val --plain "${validation[@]}" -o "$begun/val.mpk"
-at=$(state iteration) # an assignment, so that one that cannot be read ends this script
+look
 if [ "$at" -lt "$iterations" ]; then
-    skip=$(state samples)
     augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
         train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
             ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
-    at=$(state iteration)
+    look
 fi
 if [ "$at" -lt "$iterations" ]; then
     echo "$out: stopped after iteration $at of $iterations; make again to go on" >&2
     exit 1
 fi
-jq -r --arg name "$name, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
+jq -r --arg name "$stage, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
     "\(.dice_lesion | tostring | .[:6]), at iteration \(.iteration)"' "$begun/log.jsonl" | tail -n 1 >&2
-kept=$(state 'kept // []')
-mapfile -t kept < <(jq -r --arg begun "$begun/best-" '.[] | "\($begun)\(.).mpk"' <<<"$kept") # by rank
 # Copies: whatever ends this script before the last line, the next run finds all that it needs for these again.
 if [ ${#kept[@]} -gt 0 ]; then
-    merge -q "${kept[@]}" -o "$out.mpk.part"
+    merge -q "${kept[@]/#/"$begun/"}" -o "$out.mpk.part"
 else
     cp "$begun/best.mpk" "$out.mpk.part"
 fi
