@@ -6,7 +6,7 @@ usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; w
 
 NAME-eval.json and NAME-train.json hold what PyTorch computes in float64 on hash-made parameters and inputs: outputs, loss,
 gradients, running statistics. A tensor is described by shape, L2 norm, mean and some elements [flat index, value]; `float32`
-says by how much PyTorch's own float32 is off, `bfloat16` its bf16. tests/parity compares with them. Made with PyTorch 2.15,
+says by how much PyTorch's own float32 is off (the greater of one and two threads), `bfloat16` its bf16. tests/parity compares with them. Made with PyTorch 2.15,
 torchvision 0.29, timm 1.0.31 and segmentation_models_pytorch 0.6 on a CPU; the decoders unet and bisenet are those of tests/gpu/networks.py.
 """
 import json
@@ -285,6 +285,25 @@ def error(one, exact):
     return ((one - exact).norm() / (exact.norm() + 1e-300)).item()
 
 
+def gradients_of(network):
+    exact = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    # A group of a single number has no gradient: what is left of it is rounding.
+    least = 1e-12 * max(gradient.norm() for gradient in exact.values())
+    return {name: gradient for name, gradient in exact.items() if gradient.norm() > least}
+
+
+def float32_errors(case, threads, network, heads, loss):
+    """How far off float32 is with so many threads: the order of its sums depends on them."""
+    torch.set_num_threads(threads)
+    rough, rough_heads, _, rough_loss = run(case, torch.float32)
+    errors = {"loss": abs(rough_loss.item() / loss.item() - 1), "outputs": max(map(error, rough_heads, heads))}
+    if case["mode"] == "train":
+        exact = gradients_of(network)
+        of_gradients = [error(p.grad, exact[name]) for name, p in rough.named_parameters() if name in exact]
+        errors.update(gradients_median=float(np.median(of_gradients)), gradients_max=max(of_gradients))
+    return errors
+
+
 def figures(name, mode, sizes):
     height, width, down, along = sizes
     case = {"network": name, "mode": mode, "batch": 2, "height": height, "width": width, "out": [down, along],
@@ -292,22 +311,16 @@ def figures(name, mode, sizes):
                                                [1, down // 2, down - 9, along // 2, along // 2 + 31]],
             "alpha": networks.ALPHA, "lambda_lovasz": networks.LOVASZ, "margin_pos": networks.MARGIN_LESION, "lambda_cls": 0.0}
     network, heads, any_lesion, loss = run(case, torch.float64)
-    rough, rough_heads, _, rough_loss = run(case, torch.float32)
     case["loss"] = loss.item()
     case["outputs"] = [describe(f"head{i}", head) for i, head in enumerate(heads)]
     if any_lesion is not None:
         case["outputs"].append(describe("gap", any_lesion))
-    case["float32"] = {"loss": abs(rough_loss.item() / loss.item() - 1), "outputs": max(map(error, rough_heads, heads))}
+    each = [float32_errors(case, threads, network, heads, loss) for threads in (1, 2)]
+    case["float32"] = {figure: max(errors[figure] for errors in each) for figure in each[0]}
     if mode == "eval":
         case["bfloat16"] = {"outputs": max(map(error, run(case, torch.bfloat16)[1], heads))}
     if mode == "train":
-        exact = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
-        # A group of a single number has no gradient: what is left of it is rounding.
-        least = 1e-12 * max(gradient.norm() for gradient in exact.values())
-        exact = {name: gradient for name, gradient in exact.items() if gradient.norm() > least}
-        errors = [error(p.grad, exact[name]) for name, p in rough.named_parameters() if name in exact]
-        case["float32"].update(gradients_median=float(np.median(errors)), gradients_max=max(errors))
-        case["gradients"] = [describe(name, gradient) for name, gradient in exact.items()]
+        case["gradients"] = [describe(name, gradient) for name, gradient in gradients_of(network).items()]
         case["buffers_after"] = [describe(name, buffer) for name, buffer in network.named_buffers() if buffer.dim() > 0]
     return case
 
