@@ -134,12 +134,12 @@ says() { # says HEADING: runs its commands; what they print is in `said`
 }
 
 @test "an operation without a CUDA kernel is named where it is planned for CUDA, and where a network of the tables has it" {
-    rm lib/ops/silu/cuda.cu
-    sed -i 's/(silu, CPU_AND_CUDA)/(silu, CPU_ONLY)/' lib/ops/ops.def
+    rm lib/ops/softsign/cuda.cu
+    sed -i 's/(softsign, CPU_AND_CUDA)/(softsign, CPU_ONLY)/' lib/ops/ops.def
     keep_operations
     make build/tests/fake-cuda.so build/tests/unit/ops/operations
-    fails 1 "this device has no kernel for silu" train-fold --device cuda --network fcn-plain --batch 2 nothing samples.mpk
-    fails 1 "silu has no CUDA kernel" env TRIAL=silu build/tests/unit/ops/operations
+    fails 1 "this device has no kernel for softsign" train-fold --device cuda --network fcn-plain --batch 2 nothing samples.mpk
+    fails 1 "softsign has no CUDA kernel" env TRIAL=softsign build/tests/unit/ops/operations
 }
 
 @test "the tests above have run all commands of the page" {
