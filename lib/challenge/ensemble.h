@@ -6,6 +6,7 @@
 #include "image/image.h"
 #include "stream/record.h"
 
+// Whether it is float16, float32 or float64.
 bool dtype_is_float(enum dtype type);
 
 // The weighted mean, element by element, of `count` tensors of floating type and one shape:

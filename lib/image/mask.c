@@ -145,10 +145,3 @@ void mask_above_double(struct image *mask, const void *doubles, double threshold
         mask->pixels[i] = number > threshold;
     }
 }
-
-void mask_above_byte(struct image *mask, const void *bytes, double threshold) {
-    const uint8_t *levels = bytes;
-    for (size_t i = 0; i < mask->height * mask->width; i++) {
-        mask->pixels[i] = (double)levels[i] > threshold;
-    }
-}

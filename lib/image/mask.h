@@ -13,10 +13,9 @@ CHECKED bool mask_dilate(struct image *out, const struct image *in, size_t k, st
 size_t mask_area(const struct image *mask);
 
 // mask = 1 where a number is strictly above the threshold (NaN is not): height x width
-// little-endian fp16, floats, doubles or bytes, row-major, unaligned. The comparison is exact.
+// little-endian fp16, floats or doubles, row-major, unaligned. The comparison is exact.
 void mask_above_fp16(struct image *mask, const void *fp16, double threshold);
 void mask_above_float(struct image *mask, const void *floats, double threshold);
 void mask_above_double(struct image *mask, const void *doubles, double threshold);
-void mask_above_byte(struct image *mask, const void *bytes, double threshold);
 
 #endif

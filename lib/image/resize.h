@@ -12,6 +12,7 @@ struct image_view {
     bool flipped;
 };
 
+// The whole image as it is.
 struct image_view image_view_of(const struct image *image);
 
 // Pillow's antialiased bilinear resize of 8-bit images, bit for bit (ImagingResample: weights in

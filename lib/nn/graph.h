@@ -80,6 +80,7 @@ struct node {
 // ---- building, by operations and networks. The first error sticks: later calls then do nothing
 // and return NO_VALUE, so that a network reads as a list of layers; graph_check tells at the end.
 
+// An empty graph; NULL without memory.
 CHECKED struct graph *graph_new(enum graph_mode mode);
 void graph_free(struct graph *graph);
 enum graph_mode graph_mode_of(const struct graph *graph);

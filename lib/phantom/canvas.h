@@ -65,7 +65,6 @@ void grid_row(float *out, const float *grid, size_t row, size_t side);
 
 // Value noise in -1..1 with `cells` cells a side, NOISE_CELLS_MAX at most: (cells + 1)^2 lattice
 // values.
-
 void noise_fill(float *lattice, size_t cells, uint64_t seed, uint64_t index);
 
 // One image row of the noise, times `strength`: `side` values.

@@ -22,6 +22,7 @@ enum patient_part {
     PART_GRAIN,
 };
 
+// The random numbers of one part of patient `index`, independent of the other parts'.
 struct random patient_random(uint64_t seed, uint64_t index, enum patient_part part);
 
 // Chest coordinates: X from -1 to 1 between the inner chest walls (the patient's left is +X, at the
@@ -43,6 +44,7 @@ struct patient {
     float grain, blur;
 };
 
+// Draws patient `index` of a seed.
 void patient_draw(struct patient *patient, uint64_t seed, uint64_t index);
 
 // Chest coordinates to image coordinates.

@@ -73,7 +73,7 @@ const char *stream_place(struct stream_reader *reader) {
 
 // ---- bytes
 
-// Room for more bytes behind buffer[filled]: moves the rest to the front, or doubles.
+// Makes space for more bytes behind buffer[filled]: moves the rest to the front, or doubles.
 static bool reserve_space(struct stream_reader *reader, struct error *error) {
     if (reader->start > 0) {
         reader->filled -= reader->start;

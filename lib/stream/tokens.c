@@ -31,7 +31,7 @@ static int set_container(struct tokens_user *user, enum item_type type, size_t e
     return 0;
 }
 
-// Room for the items that have really come: grows with them, not with what a container claims.
+// Memory for the items that have really come: it grows with them, not with what a container claims.
 static int store(struct tokens_user *user, size_t index, struct item item) {
     struct tokens *tokens = user->tokens;
     if (index >= tokens->capacity) {

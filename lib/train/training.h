@@ -22,6 +22,7 @@ struct training_calls {
 
 extern const struct training_calls training_cpu, training_cuda;
 
+// The device's, or the CPU's where it brings none.
 const struct training_calls *training_of(const struct backend *backend);
 
 // Whether the device has all terms of a loss, and an optimiser; *error names what it has not.

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 
+// backend_open of the CPU. NULL with *error without memory, and where oneDNN fails.
 CHECKED struct backend *cpu_open(enum precision precision, int threads, struct error *error);
 
 // What products and convolutions are computed by.

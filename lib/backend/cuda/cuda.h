@@ -142,12 +142,14 @@ struct cuda_product {
     bool float_result;
 };
 
+// Queues the products.
 void cuda_gemm(struct backend *backend, const struct cuda_product *product);
 
 // ---- convolutions by cuDNN
 
 struct cuda_convolution;
 
+// Chooses cuDNN's algorithms for a layer's passes. NULL with *error where it has none.
 CHECKED struct cuda_convolution *cuda_convolution_plan(struct backend *backend,
                                                        const struct convolution_shape *shape,
                                                        struct error *error);
@@ -163,6 +165,7 @@ struct cuda_joined {
     bool relu;
 };
 
+// Whether something does in a layer of this shape.
 inline bool cuda_convolution_joins(const struct convolution_shape *shape) {
     return shape->bias || shape->sum || shape->relu;
 }
@@ -181,6 +184,7 @@ void cuda_convolution_weight_gradient(struct cuda_convolution *convolution, cons
 
 // ---- sorting by CUB
 
+// Bytes of scratch memory for sorting `count` numbers.
 size_t cuda_sort_scratch(struct backend *backend, size_t count);
 
 // Sorts `count` numbers by their bits from `first_bit` to before `end_bit`, ascending, those that

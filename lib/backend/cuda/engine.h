@@ -27,6 +27,8 @@ struct cuda_engine {
 // Notes a failure in words.
 void cuda_fault(struct backend *backend, const char *what);
 
+// Open and close the engine's handles of cuDNN and of cuBLAS. False with *error where a library or
+// the device refuses.
 CHECKED bool cuda_dnn_open(struct cuda_engine *engine, struct error *error);
 void cuda_dnn_close(struct cuda_engine *engine);
 CHECKED bool cuda_blas_open(struct cuda_engine *engine, struct error *error);

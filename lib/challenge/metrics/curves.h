@@ -32,6 +32,7 @@ struct reliability {
     double probability, lesion; // the mean probability, and the share of lesion; NaN without pixels
 };
 
+// That of bin number `bin`, from 0.
 struct reliability reliability_of_bin(const struct probability_scores *scores, size_t bin);
 
 #endif

@@ -17,6 +17,7 @@ struct random {
 // another.
 struct random random_seed(uint64_t seed, uint64_t stream, uint64_t index);
 
+// 64 random bits.
 uint64_t random_next(struct random *random);
 
 // Uniform in 0 .. bound-1 without bias (Lemire 2019); bound at least 1.

@@ -1,4 +1,4 @@
-// Images bent and turned: where each pixel that comes out is taken from.
+// Images warped and rotated: where each pixel that comes out is taken from.
 #ifndef PLEURA_DATASET_AUGMENTATION_WARP_H
 #define PLEURA_DATASET_AUGMENTATION_WARP_H
 

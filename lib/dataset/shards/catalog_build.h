@@ -16,6 +16,7 @@ CHECKED bool catalog_name_file(struct catalog *catalog, const char *path, uint32
 CHECKED bool catalog_open_file(struct catalog *catalog, uint32_t file, int flags,
                                struct error *error);
 
+// Adds the programs of a history that the catalog's lacks. Fails without memory.
 CHECKED bool catalog_put_history(struct catalog *catalog, const struct history *history,
                                  struct error *error);
 

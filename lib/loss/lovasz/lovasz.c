@@ -99,7 +99,7 @@ static double add_rises(const uint64_t *sorted, size_t count, size_t pixels, dou
     return sum;
 }
 
-// Room for a violator more than there can be: collect_violators writes before it knows.
+// Memory for a violator more than there can be: collect_violators writes before it knows.
 static size_t scratch_bytes(size_t pixels) {
     return 2 * (pixels + 1) * sizeof(uint64_t);
 }

@@ -15,6 +15,7 @@ struct cost {
     size_t values;     // all numbers of the parameters, norms' running statistics among them
 };
 
+// Of the whole graph, for its batch of images.
 struct cost graph_cost(const struct graph *graph);
 
 #endif

@@ -10,14 +10,14 @@ struct max_pool_attributes {
     size_t window, pad;
 };
 
-// The windows over row (column) `at` of the input are first to last, as far as there are so many;
-// it is row (column) at + pad - 2 * first of the first one.
-ON_DEVICE static inline size_t max_pool_first(size_t at) {
-    return at / 2;
+// The windows over row (column) `y` of the input are first to last, as far as there are so many;
+// it is row (column) y + pad - 2 * first of the first one.
+ON_DEVICE static inline size_t max_pool_first(size_t y) {
+    return y / 2;
 }
 
-ON_DEVICE static inline size_t max_pool_last(size_t at, size_t pad) {
-    return (at + pad) / 2;
+ON_DEVICE static inline size_t max_pool_last(size_t y, size_t pad) {
+    return (y + pad) / 2;
 }
 
 #endif

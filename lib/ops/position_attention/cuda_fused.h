@@ -16,6 +16,7 @@ struct position_arrays {
     bool add_dq, add_dv; // to what is there
 };
 
+// Whether the device and the precision have these passes for so many channels of q and of v.
 bool position_fuses(const struct backend *backend, size_t keys, size_t channels);
 
 // y and L of q and v.

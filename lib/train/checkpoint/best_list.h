@@ -21,7 +21,7 @@ struct best_list {
 };
 
 // Puts an evaluation in, of an iteration behind all others. False where it is not among the best;
-// *dropped is the iteration that had to go for it, 0 where there was room.
+// *dropped is the iteration that had to go for it, 0 where the list was not full.
 bool best_list_add(struct best_list *list, struct ranked evaluation, int64_t *dropped);
 
 bool best_list_has(const struct best_list *list, int64_t iteration);

@@ -21,7 +21,9 @@ struct pickle_machine {
 
 // ---- values (pickle_values.c); all fail with the machine's error
 
+// A value, not yet on the stack; NULL without memory.
 struct pickle_value *pickle_new(struct pickle_machine *machine, enum pickle_type type);
+// Push a value onto the stack.
 CHECKED bool pickle_push(struct pickle_machine *machine, struct pickle_value *value);
 CHECKED bool pickle_push_none(struct pickle_machine *machine);
 CHECKED bool pickle_push_integer(struct pickle_machine *machine, int64_t integer);
@@ -40,6 +42,7 @@ CHECKED bool pickle_gather(struct pickle_machine *machine, size_t count, enum pi
 // Adds the `count` values on top to the list or dict below them; an opaque value swallows them.
 CHECKED bool pickle_add(struct pickle_machine *machine, size_t count, enum pickle_type type);
 
+// Keep the value on top under a number, and push the one that is kept under it.
 CHECKED bool pickle_put_memo(struct pickle_machine *machine, uint64_t index);
 CHECKED bool pickle_get_memo(struct pickle_machine *machine, uint64_t index);
 

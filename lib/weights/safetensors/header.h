@@ -17,7 +17,7 @@ struct safetensors_member {
 };
 
 // The next member of the JSON object; name.bytes is NULL behind the last one. Of the value only its
-// extent is found: whether it is JSON is for its reader to see. Fails with *error.
+// end is found: whether it is JSON is for its reader to see. Fails with *error.
 CHECKED bool safetensors_next(struct safetensors_header *header, struct safetensors_member *member,
                               struct error *error);
 

@@ -51,8 +51,9 @@ static void fuse(const sixteen *a, const sixteen *b, sixteen *c) {
 
 struct product {
     size_t rows, panels, inner;
-    bool turned; // A is inner x rows, and B's panels lie side by side; else one behind the other
-    bool apart;  // C's panels lie one behind the other; else side by side
+    bool
+        transposed; // A is inner x rows, and B's panels lie side by side; else one behind the other
+    bool apart;     // C's panels lie one behind the other; else side by side
     bool add;
 };
 
@@ -71,11 +72,11 @@ static struct matrices draw_matrices(const struct product *product) {
                                 .b = drawn(columns * product->inner + 1, 2),
                                 .numbers = product->rows * (columns + 3)};
     matrices.c = drawn(matrices.numbers, 3);
-    matrices.from = (struct cpu_f32_a){matrices.a, product->turned ? 1 : product->inner,
-                                       product->turned ? product->rows : 1};
+    matrices.from = (struct cpu_f32_a){matrices.a, product->transposed ? 1 : product->inner,
+                                       product->transposed ? product->rows : 1};
     matrices.with = (struct cpu_f32_b){
-        matrices.b, product->turned ? CPU_F32_PANEL : product->inner * CPU_F32_PANEL,
-        product->turned ? columns : CPU_F32_PANEL};
+        matrices.b, product->transposed ? CPU_F32_PANEL : product->inner * CPU_F32_PANEL,
+        product->transposed ? columns : CPU_F32_PANEL};
     matrices.to = (struct cpu_f32_c){
         matrices.c, row_step, product->apart ? product->rows * CPU_F32_PANEL : CPU_F32_PANEL};
     return matrices;
@@ -159,7 +160,7 @@ static void products_are_the_sums(void **state) {
             check(&(struct product){.rows = rows,
                                     .panels = 1 + (rows + i) % 7,
                                     .inner = inners[i / 8],
-                                    .turned = i % 2 != 0,
+                                    .transposed = i % 2 != 0,
                                     .apart = i / 2 % 2 != 0,
                                     .add = i / 4 % 2 != 0});
         }

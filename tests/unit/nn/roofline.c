@@ -1,4 +1,4 @@
-// bound: the least time of a small graph, worked out by hand, and of the networks.
+// roofline: the least time of a small graph, worked out by hand, and of the networks.
 #include "nn/cost/roofline.h"
 #include "models/models.h"
 #include "ops/ops.h"
@@ -24,12 +24,12 @@ static struct graph *small(enum graph_mode mode) {
     return graph;
 }
 
-static struct roofline bound_of(const struct graph *graph, double flop, double bytes) {
+static struct roofline roofline_of(const struct graph *graph, double flop, double bytes) {
     const struct rates rates = {.flop = flop, .bytes = bytes};
-    struct roofline bound;
+    struct roofline roofline;
     struct error error;
-    assert_true(graph_roofline(graph, PRECISION_BF16, &rates, &bound, &error));
-    return bound;
+    assert_true(graph_roofline(graph, PRECISION_BF16, &rates, &roofline, &error));
+    return roofline;
 }
 
 // What is moved of the image, and of what a, b and the logits make.
@@ -55,7 +55,7 @@ static void a_training_step_by_hand(void **state) {
         want.flop += flop[i];
         want.seconds += bytes[i] > flop[i] / 4 ? bytes[i] : flop[i] / 4;
     }
-    const struct roofline found = bound_of(graph, 4, 1);
+    const struct roofline found = roofline_of(graph, 4, 1);
     assert_true(found.bytes == want.bytes);
     assert_true(found.flop == want.flop);
     assert_true(found.seconds == want.seconds);
@@ -67,7 +67,7 @@ static void a_prediction_by_hand(void **state) {
     struct graph *graph = small(GRAPH_PREDICT);
     // A folded norm's scale and shift come with the weights.
     const double bytes = GRAY + A + 2 * (108 + 8) + A + B + 2 * 30 + B + LOGITS + 2 * 7;
-    const struct roofline found = bound_of(graph, 1e30, 1);
+    const struct roofline found = roofline_of(graph, 1e30, 1);
     assert_true(found.bytes == bytes);
     assert_true(found.seconds == bytes);
     graph_free(graph);
@@ -109,7 +109,7 @@ static void networks_have_plausible_bounds(void **state) {
         struct error error;
         struct graph *graph = model_build(names[i], GRAPH_TRAIN, &model, &error);
         assert_non_null(graph);
-        const struct roofline both = bound_of(graph, 1e14, 1e12);
+        const struct roofline both = roofline_of(graph, 1e14, 1e12);
         assert_true(both.seconds >= both.flop / 1e14);
         assert_true(both.seconds >= both.bytes / 1e12);
         assert_true(both.seconds <= both.flop / 1e14 + both.bytes / 1e12);

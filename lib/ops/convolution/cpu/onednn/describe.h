@@ -31,6 +31,7 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *description, enum conv
                                    const_dnnl_primitive_attr_t options,
                                    const_dnnl_primitive_desc_t hint, dnnl_engine_t engine);
 
+// Append to what follows a convolution that its output is added to what is there, and a ReLU.
 dnnl_status_t append_sum(dnnl_post_ops_t operations);
 dnnl_status_t append_relu(dnnl_post_ops_t operations);
 
