@@ -39,10 +39,11 @@ experiment() { # experiment WORK SEEDS EACH
     experiment work 2 '' >again 2>says
     cmp table again
     [ ! -s says ]
-    # Other settings: another score
-    jq '.parts[2].settings.submission1.ratio = 0.1' recipes.json >changed && mv changed recipes.json
+    # The score of other settings does not count
+    jq '.config.submission1.ratio = 0.1' work/scores/none-2.json >other && mv other work/scores/none-2.json
     experiment work 2 '' >again 2>says
-    [ "$(cat says)" = "$(printf 'experiment: %s, seed %s\n' none 1 none 2)" ]
+    cmp table again
+    [ "$(cat says)" = "experiment: none, seed 2" ]
 }
 
 @test "recipes that see other numbers of images are refused, and seeds without an interval" {
