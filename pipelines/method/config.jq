@@ -3,7 +3,8 @@
 #   jq -n -r -c --stream -L pipelines/method --argjson options OPTIONS --arg profile NAME --arg folder DATA
 #       -f pipelines/method/config.jq config.json --args [init=FILE] STAGE.KEY=VALUE...
 # What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
-# configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other.
+# configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other, and does not
+# begin with another stage. A stage that is `like` an earlier one has all settings of that one which it does not name itself.
 # OPTIONS is what each program says with --options, by name: a setting that becomes a program's option has its range.
 include "stages";
 
@@ -14,7 +15,7 @@ def may($program): of($program) + {optional: true};
 def named($names; $kind): $names | map({(.): $kind}) | add;
 def train: {
   init: "path", folds: "count", images: "images", side: {of: "augment", step: 32}, dilate: {of: "augment", also: 0},
-  "whole-batches": "flag", seed: of("train-fold")
+  "whole-batches": "flag", seed: of("train-fold"), like: {type: "stage", optional: true}
 } + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(augmented; may("augment"));
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
@@ -47,6 +48,7 @@ def wanted($kind; $key):
     | (if .also != null then "\(.also), or " else "" end)
       + (if .type == "flag" then "true or false" elif .type == "choice" then .choices | join(" or ")
          elif .type == "numbers" then "a list of numbers above 0"
+         elif .type == "stage" then "a stage's name"
          else (if .step then "a multiple of \(.step)" elif .type == "integer" then "a whole number" else "a number" end)
            + " from \(.minimum) to \(.maximum)" end)
   else { count: "a whole number from 1 up", flag: "true or false", path: "a path", paths: "a path or a list of paths",
@@ -58,6 +60,7 @@ def fits($kind; $key):
     | (.also != null and $value == .also)
       or if .type == "flag" then $value | type == "boolean" elif .type == "choice" then any(.choices[]; . == $value)
          elif .type == "numbers" then $value | type == "array" and length > 0 and all(.[]; type == "number" and . > 0)
+         elif .type == "stage" then $value | type == "string"
          else ($value | type == "number") and (.type == "number" or ($value | whole))
            and $value >= .minimum and $value <= .maximum and (.step == null or $value % .step == 0) end
   elif $kind == "count" then whole and . >= 1 and . <= 1e9
@@ -98,7 +101,8 @@ def meant($kind):
   elif ($kind | type == "object" and .type == "numbers") and (startswith("[") | not) then split(",") | map(tonumber? // .)
   else . as $text | try fromjson catch $text end;
 def override($text):
-  if $text | startswith("init=") then reduce training[] as $stage (.; .[$stage].init = $text[5:])
+  if $text | startswith("init=") then . as $config
+    | reduce (training[] | select(. as $stage | $config | beginning($stage) | not)) as $stage (.; .[$stage].init = $text[5:])
   else
     ($text | index("=")) as $at
     | ($text[:$at] | index(".")) as $dot
@@ -108,10 +112,23 @@ def override($text):
     | .[$o.stage][$o.key] = ($o.value | meant($kind))
   end;
 
+# A stage's settings are those of the stage that it is like, but for its own.
+def inherit: reduce training[] as $stage (.; . as $config | .[$stage].like as $like
+  | if $like == null then .
+    elif (training | index($like) // 1e9) >= (training | index($stage)) then error("\($stage).like: \($like | tojson) is no earlier stage")
+    else .[$stage] = ($config[$like] + .[$stage] | del(.like)) end);
+# A setting that block $stage has not, or null
+def lacks($stage; $block): schema($stage) | with_entries(select(.value | optional | not)) | keys - ($block | keys) | .[0];
+
 # What is wrong with the stages' names for each other, a text each
 def no_stage($where; $names): "\($where): no stage \(tojson); there are \($names | join(", "))";
 def complaints: . as $config
-  | (training[] | . as $stage | "test-" + .[6:] | select(in($config) | not)
+  | (training[] as $stage | beginning($stage) | select(.) | . as $first
+      | if $config | (training | index($first)) >= (training | index($stage)) then "\($stage).init: \($first) is no earlier stage"
+        elif ($config | .[$first] | full_network) != ($config | .[$stage] | full_network) then "\($stage).init: \($first) has another network"
+        elif $config[$first].folds != $config[$stage].folds then "\($stage).init: \($first) has another number of folds"
+        else empty end),
+    ((training - [training[] as $stage | beginning($stage)])[] | . as $stage | "test-" + .[6:] | select(in($config) | not)
       | "\(.) is missing: how the models of \($stage) predict"),
     (training[] | select($config[.] | has("balance") and .images != "all")
       | "\(.): balance is of images: \"all\"; half has one of 0.5, lesion of 1"),
@@ -163,29 +180,32 @@ def questions:
       | ["side", $stage + ".scales", .[$stage | trainer].network, $side]),
     ((training - needed_training) + (merges - needed_merges) | select(. != []) | ["unused", join(", ")]),
     (select((has("synth") | not) and .data.train == []) | ["data", .data.folder]),
-    ([.[].init? // empty | select(. != "")] | unique[] | ["init", .])
+    ([training[] as $stage | select(beginning($stage) == null) | .[$stage].init | select(. != "")] | unique[] | ["init", .])
   | map(tostring) | join("\t");
 
 document | object("it")
 | (.profiles // {} | object("profiles")) as $profiles
 | del(.profiles) | check_names | check_blocks("")
 | if $profiles | has($profile) then . else error("no profile '\($profile)'; there are \($profiles | keys | join(", "))") end
-| (keys_unsorted + ["synth"]) as $names
-| reduce ($profiles | keys[]) as $name (.;
-    ($profiles[$name] | object("profiles.\($name)") | known($names; "profiles.\($name): ")
-     | check_blocks("profiles.\($name).")) as $checked | .)
-| . * $profiles[$profile]
+| keys_unsorted as $names
+| reduce ($profiles | keys[]) as $name (.; # one may have blocks of its own, and take others away (null)
+    ($profiles[$name] | object("profiles.\($name)") | check_names | with_entries(select(.value != null)) | check_blocks("profiles.\($name).")
+     | first((to_entries[] | select(.key | IN($names[], "synth") | not) | select(.value | has("like") | not)
+         | lacks(.key; .value) as $missing | select($missing)
+         | error("profiles.\($name).\(.key).\($missing) is missing: no block has this name but here")), null)) as $checked | .)
+| . * $profiles[$profile] | with_entries(select(.value != null))
 | .data = paths + .data
 | if $folder == "" then . else .data += paths + {folder: $folder} end
 | reduce ($ARGS.positional | sort_by(startswith("init=") | not)[]) as $text (.; override($text))
 | if $folder == "" then . else del(.synth) end
+| inherit
 | map_values(if type == "object" then with_entries(select(.value != null)) else . end) # null: not set
 | check_blocks("")
 | .data |= (.train |= list | .test |= list | check_data
     | map_values(if type == "array" then map(path) else path end))
 | . as $config
 | reduce (keys_unsorted - ["synth"])[] as $stage (.;
-    (schema($stage) | with_entries(select(.value | optional | not)) | keys - ($config[$stage] | keys))[0] as $missing
+    lacks($stage; $config[$stage]) as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
 | check_stages
 | {notes: {data: "", init: "", missing: []}} + .

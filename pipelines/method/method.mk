@@ -79,7 +79,7 @@ PARALLEL = $(if $(HOSTS),pipelines/hosts/hosts.sh $(call quoted,$(HOSTS)) $(SENT
     --halt now,fail=1 --joblog $(@D)/joblog $(if $(HOSTS)$(filter 1,$(JOBS)),--ungroup,--line-buffer)$(if $(HOSTS), \
     pipelines/hosts/host-fold.sh)
 # What the folds of a stage read: shards, models, weights to begin with.
-SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $($(notdir $(@D)).init)
+SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $(if $($(notdir $(@D)).begins),,$($(notdir $(@D)).init))
 
 # ---- X-rays and labels
 xrays: $(WORK)/xrays/sample_submission.csv
@@ -102,7 +102,7 @@ $(WORK)/test/index.mpk $(WORK)/test-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $
 
 # ---- weights to begin with
 define check_init # STAGE
-	$(if $($1.init),weights --init-for $($1.network) $(addprefix --norm ,$($1.norm)) $($1.init))
+	$(if $($1.begins),,$(if $($1.init),weights --init-for $($1.network) $(addprefix --norm ,$($1.norm)) $($1.init)))
 
 endef
 $(WORK)/init.checked: $(patsubst %,$(OPTIONS)/%,$(TRAINING)) | $(PROGRAMS)
@@ -111,6 +111,7 @@ $(WORK)/init.checked: $(patsubst %,$(OPTIONS)/%,$(TRAINING)) | $(PROGRAMS)
 
 # ---- folds: precious, since a fold that fails must not have make delete what the others made
 models = $(patsubst %,$(WORK)/$1/fold-%.mpk,$($1.members))
+begun_with = $(if $($1.begins),$(call models,$($1.begins)))
 trainer = $(patsubst validate-%,train-%,$(patsubst test-%,train-%,$1))
 maps = $(patsubst %,$(WORK)/$1/fold-%.mpk.zst,$($(call trainer,$1).members))
 
@@ -124,13 +125,13 @@ $$(WORK)/$1.checked: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
 
 $1: $$(call models,$1)
 .PRECIOUS: $$(call models,$1)
-$$(call models,$1) &: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
+$$(call models,$1) &: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk $$(call begun_with,$1) | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
 	@mkdir -p $$(@D)
 	$$(PARALLEL) pipelines/method/train-fold.sh {1}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{1} $$($1.seed) \
 	    "$$($1.augment)" \
 	    "$$($1.validation)" \
 	    "$$($1.options)" \
-	    {2} ::: $$($1.members) ::: $$(or $$($1.init),'')
+	    {2} ::: $$($1.members) $$(if $$($1.begins),:::+ $$(call begun_with,$1),::: $$(or $$($1.init),''))
 endef
 $(foreach stage,$(TRAINING),$(eval $(call training,$(stage))))
 

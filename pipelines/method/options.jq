@@ -35,8 +35,9 @@ def make_variables:
   (del(.notes) | to_entries[] | .key as $stage | .value | to_entries[]
     | line("\($stage).\(.key)"; .value | if $stage | startswith("merge-") or startswith("submission") then [.] | words else quoted end)),
   (.data | line("data.decode-train"; decode_train), line("data.decode-test"; decode_test), line("data.survey"; survey)),
-  (training[] as $stage | .[$stage]
+  (. as $config | training[] as $stage | .[$stage]
     | line("\($stage).members"; [range(.folds)] | words),
+      line("\($stage).begins"; $config | beginning($stage) // ""),
       line("\($stage).augment"; augment),
       line("\($stage).validation"; validation),
       line("\($stage).options"; train)),

@@ -22,7 +22,11 @@ def validator: "validate-" + .[5:];
 # The sides at which a test stage's networks see an image: those of predict-fold --scales.
 def sides($test): .[$test | trainer].side as $side | .[$test].scales // [1] | map(. * $side / 32 + 0.5 | floor * 32);
 def first_merge($stage): [needed_merges[] as $merge | select(.[$merge].stages | index($stage)) | $merge][0];
-def needed_training: . as $config | training | members($config | needed_testing | map(trainer));
+# A training stage may begin with the models of another, fold by fold: its name in place of a file of weights
+def beginning($stage): .[$stage].init as $init | training | map(select(. == $init)) | .[0];
+def needed_training: . as $config
+  | def and_beginnings: ., (. as $stage | $config | beginning($stage) | select(.) | and_beginnings);
+  training | members([$config | needed_testing[] | trainer | and_beginnings]);
 
 # submission1 -> "1"; the decisions for it are those of its merge, with this behind the name
 def ending: .["submission" | length:];
@@ -47,7 +51,7 @@ def rule($submission): .[$submission] | "rule-\(.decide[6:])+\(.segment[6:])";
 def rules: . as $config | calibrated | map(. as $name | $config | rule($name)) | unique;
 
 # For `make help`
-def help: . as $config | "", "stages of config.json:", "  " + (training, testing | join(" ")),
+def help: . as $config | "", "profiles of config.json:", "  " + (.profiles // {} | keys_unsorted | join(" ")), "stages of config.json:", "  " + (training, testing | join(" ")),
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment
     | "\(.)\($submission | ending) (\($config[.].stages | join(" ")))"] | join(" and ")));
 
@@ -55,7 +59,7 @@ def help: . as $config | "", "stages of config.json:", "  " + (training, testing
 # for the programs around it.
 def trained: ["network", "iterations", "batch", "accumulate", "rate", "decay", "margin", "lambda-cls", "alpha", "dropout",
   "keep", "eval-every", "precision"];
-def prepared: ["init", "folds", "images", "side", "dilate", "whole-batches", "seed"];
+def prepared: ["init", "folds", "images", "side", "dilate", "whole-batches", "seed"]; # and "like", which config.jq resolves
 # The network as its checkpoints call it.
 def full_network: .network + if .norm == "gn" then "-gn" else "" end;
 # Options of augment that it may have: probabilities that are 0 where they are not named; the share of images with a lesion,

@@ -23,7 +23,10 @@ def start: [.first - .images * image, 0] | max;
 # last.mpk is written beside the old one; and there are best.mpk and the checkpoints that are kept.
 def working($c; $m): 2 * $m.resumable + (1 + if ($c."keep-best" // 1) > 1 then $c."keep-best" else 0 end) * $m.checkpoint;
 
-def train($stage): $config[$stage] as $c | $measured[$stage] as $m | $measured["test-" + $stage[6:]] as $predict
+# How a stage's models predict, or where no submission asks for that, those of the stage that begins with it
+def predicting($stage): $measured["test-" + $stage[6:]]
+  // (first($config | training[] as $next | select(beginning($next) == $stage) | $next) as $next | predicting($next));
+def train($stage): $config[$stage] as $c | $measured[$stage] as $m | predicting($stage) as $predict
   | ((if $c.images == "lesion" then $images.lesion else $images.train end) / $c.folds) as $val
   | ($c.iterations / $c."eval-every" | ceil) as $evaluations
   | ($evaluations * $val) as $checked

@@ -163,8 +163,20 @@ steps() { # steps STAGE ITERATIONS: seconds of one, the median. The first begins
         (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2' "$scratch/$1.$2"/*.jsonl
 }
 
+alike() { # alike STAGE: the stage that it begins with, where a step of both takes the same
+    get "beginning(\"$1\") as \$first | select(\$first and ([.[\"$1\", \$first] | [.side, .batch, .accumulate, .precision, .optimizer, .ema]]
+        | .[0] == .[1])) | \$first"
+}
+
 measure_training() { # measure_training STAGE
     local stage=$1 n=1 first one
+    first=$(alike "$stage")
+    if [ -n "$first" ]; then
+        jq --arg stage "$stage" --arg first "$first" 'select(.[$first]) | {($stage): .[$first]}' "$scratch/measured" >"$scratch/same"
+        cat "$scratch/same" >>"$scratch/measured"
+        cp "$scratch/$first.mpk" "$scratch/$stage.mpk"
+        return
+    fi
     train_copies "$stage" 1
     one=$seconds first=$(steps "$stage" 1)
     if [ "$(more "$first")" -gt 2 ]; then
@@ -282,6 +294,7 @@ measure_data
 for stage in $(get 'needed_training[]'); do
     progress "$stage"
     measure_training "$stage"
+    [ "$(get "needed_testing | index(\"test-${stage#train-}\")")" != null ] || continue
     progress "test-${stage#train-}"
     measure_testing "test-${stage#train-}"
 done

@@ -300,7 +300,8 @@ END
     wrong "submission1: unknown key 'rat'" '."submission1".rat = 0.2'
     wrong 'unknown key "tarin-seg-unet"; known are data, synth, train-NAME, test-NAME, merge-NAME, submissionN' '."tarin-seg-unet" = {}'
     wrong 'train-seg-vnet.accumulate is missing' '."train-seg-vnet" = {}'
-    wrong "profiles.full: unknown key 'train-seg-vnet'; known are data, train-seg-unet, " '.profiles.full."train-seg-vnet" = {}'
+    wrong 'profiles.full.train-seg-vnet.accumulate is missing: no block has this name but here' '.profiles.full."train-seg-vnet" = {}'
+    wrong 'unknown key "tarin"; known are data' '.profiles.full.tarin = {}'
     wrong 'train-seg-unet.batch: 0 is not a whole number from 1 to 4096' '."train-seg-unet".batch = 0'
     wrong 'train-seg-unet.folds: 0 is not a whole number from 1 up' '."train-seg-unet".folds = 0'
     wrong 'train-seg-unet.batch: 2.5 is not' '."train-seg-unet".batch = 2.5'
@@ -316,8 +317,8 @@ END
     wrong 'submission1.ratio is missing' 'del(.submission1.ratio) | .profiles.demo.submission1 = {}'
     wrong 'submission1: not an object' '.submission1 = 3'
     # What stages say of each other
-    wrong 'test-seg-unet is missing: how the models of train-seg-unet predict' 'del(."test-seg-unet")'
-    wrong 'test-seg-unet: there is no train-seg-unet, whose models would predict' 'del(."train-seg-unet", .profiles.demo."train-seg-unet")'
+    wrong 'test-seg-unet is missing: how the models of train-seg-unet predict' 'del(."test-seg-unet", .profiles[]."test-seg-unet")'
+    wrong 'test-seg-unet: there is no train-seg-unet, whose models would predict' 'del(."train-seg-unet", .profiles[]."train-seg-unet")'
     wrong 'merge-seg.stages: no stage "train-seg-unet"; there are test-seg-unet, test-seg-bisenet, test-cls-bisenet' \
         '."merge-seg".stages = ["train-seg-unet"]'
     wrong 'merge-seg.stages: test-seg-unet is named twice' '."merge-seg".stages += ["test-seg-unet"]'
@@ -328,6 +329,14 @@ END
     wrong 'no submission is named' 'del(.submission1, .submission2, .profiles.demo.submission1, .profiles.demo.submission2)'
     wrong 'submission-a-b and submission-b: the decisions of both would be merge-cls-a-b.mpk' \
         '."merge-cls-a" = ."merge-cls" | ."submission-a-b" = .submission1 | ."submission-b" = (.submission1 | .decide = "merge-cls-a")'
+    # A stage that begins with another, or is like it
+    wrong 'train-seg-bisenet.init: train-cls-bisenet is no earlier stage' '.profiles.demo."train-seg-bisenet".init = "train-cls-bisenet"'
+    wrong 'train-cls-bisenet.init: train-cls-bisenet is no earlier stage' '.profiles.demo."train-cls-bisenet".init = "train-cls-bisenet"'
+    wrong 'train-seg-bisenet.init: train-seg-unet has another network' '.profiles.demo."train-seg-bisenet".init = "train-seg-unet"'
+    wrong 'train-cls-bisenet.init: train-seg-bisenet has another number of folds' \
+        '.profiles.demo."train-cls-bisenet" += {init: "train-seg-bisenet", folds: 3}'
+    wrong 'train-seg-unet.like: "train-seg-bisenet" is no earlier stage' '."train-seg-unet".like = "train-seg-bisenet"'
+    wrong 'train-seg-bisenet.like: 3 is not a stage' '."train-seg-bisenet".like = 3'
     # Names become targets, folders, words of the shell
     for name in 'train-' 'train-a b' 'train-$(touch ran)' 'train-a;touch ran' 'test-../x' 'train-a.b' 'train--q' $'train-a\n' 'merge-ä' \
         'submissions' 'submission' 'submission1/2' "train-$(printf '%042d' 0)"; do

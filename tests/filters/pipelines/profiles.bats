@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# The profiles of config.json, and what they are made of: stages that begin with others, or are like others.
+
+load ../helpers
+
+setup() {
+    not_sanitized "the programs that the stages run are tested one by one"
+    HERE=$BATS_TEST_TMPDIR
+    mkdir "$HERE/tmp"
+    mapfile -t profiles < <(jq -r '.profiles | keys_unsorted[]' "$ROOT/config.json")
+}
+
+method() { # method ARGUMENT...
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES TMPDIR="$HERE/tmp" PLAN_SECONDS=0 make -s --no-print-directory -C "$ROOT" \
+        CUDA=0 WORK="$HERE/work" "$@"
+}
+
+stages() { # stages PROFILE PREFIX: those that it has
+    jq -r --arg profile "$1" --arg prefix "$2" '(del(.profiles) * .profiles[$profile]) | to_entries[]
+        | select(.value != null and (.key | startswith($prefix))) | .key' "$ROOT/config.json"
+}
+
+@test "every profile passes the checks, and make knows what it runs" {
+    method help >"$HERE/help"
+    for profile in "${profiles[@]}"; do
+        method -n PROFILE="$profile" submissions >"$HERE/table" 2>"$HERE/says" || { cat "$HERE/says"; false; }
+        no grep -q 'no submission is made of this' "$HERE/says"
+        [ "$(grep -c '^parallel .*/train-fold.sh' "$HERE/table")" = "$(stages "$profile" train- | wc -l)" ]
+        [ "$(grep -c '^parallel .*/predict-fold.sh .*/test ' "$HERE/table")" = "$(stages "$profile" test- | wc -l)" ]
+        grep -qE "^  (.* )?$profile( |$)" "$HERE/help"
+    done
+}
+
+# As small as the networks take, and as short as can be measured
+@test "make plan tells what every profile takes" {
+    for profile in "${profiles[@]}"; do
+        mapfile -t training < <(stages "$profile" train-)
+        settings=(data.size=128x128 synth.side=128 synth.format=png)
+        [ "$profile" = demo ] || settings=(data.size=128x128)
+        for stage in "${training[@]}"; do settings+=("$stage.side=64" "$stage.batch=2" "$stage.dilate=0"); done
+        for stage in $(jq -r 'keys_unsorted[] | select(startswith("train-"))' "$ROOT/config.json"); do
+            [[ " ${training[*]} " != *" $stage "* ]] || settings+=("$stage.network=bisenet-resnet18")
+        done
+        method plan PROFILE="$profile" FORMAT=json init= "${settings[@]}" >"$HERE/plan" 2>"$HERE/says" || { cat "$HERE/says"; false; }
+        jq -r '.stages[].stage | select(startswith("train-"))' "$HERE/plan" | diff - <(printf '%s\n' "${training[@]}")
+        jq -r '.stages[].stage | select(startswith("test-"))' "$HERE/plan" | diff - <(stages "$profile" test-)
+        jq -e '.total.seconds > 0 and .total.flop > 0 and all(.stages[]; .seconds > 0)' "$HERE/plan"
+    done
+}
+
+@test "a stage begins with the models of another, fold by fold, and is like it but for what it says itself" {
+    jq '."train-late" = {like: "train-seg-bisenet", init: "train-seg-bisenet", rate: 1e-4} | ."test-late" = ."test-seg-bisenet"' \
+        "$ROOT/config.json" >"$HERE/config.json"
+    settings=(CONFIG="$HERE/config.json" PROFILE=demo synth.{train=8,test=1,side=128,lesions=1,format=png}
+        train-seg-bisenet.{side=32,iterations=2,eval-every=2,batch=2})
+    # An init for all is that of the first, not of what begins with it
+    method -n "${settings[@]}" init=net.mpk train-late 2>/dev/null | grep 'train-fold.sh' >"$HERE/table"
+    grep -q "train-seg-bisenet/fold-{1} .* ::: 0 1 ::: 'net.mpk'\$" "$HERE/table"
+    grep -q "train-late/fold-{1} .*--iterations 2 .*--rate 0.0001 .* ::: 0 1 :::+ $HERE/work/train-seg-bisenet/fold-0.mpk $HERE/work/train-seg-bisenet/fold-1.mpk\$" "$HERE/table"
+    method "${settings[@]}" train-late >"$HERE/says" 2>&1 || { cat "$HERE/says"; false; }
+    cd "$HERE/work"
+    for k in 0 1; do
+        augment -q train --fold $k/2 --split val --plain --side 32 --lesion-only -o "$HERE/val"
+        augment -q train --fold $k/2 --split train --side 32 --lesion-only --samples 4 --seed $k | train-fold -q --network bisenet-resnet18 \
+            --iterations 2 --batch 2 --accumulate 1 --rate 1e-4 --seed $k --eval-every 2 --val "$HERE/val" --init train-seg-bisenet/fold-$k.mpk "$HERE/fold-$k"
+        inspect --json "$HERE/fold-$k/best.mpk" | jq -c 'select(.id)' | grep -v '"id":"state"' >"$HERE/wanted"
+        inspect --json train-late/fold-$k.mpk | jq -c 'select(.id)' | grep -v '"id":"state"' | diff "$HERE/wanted" -
+    done
+    # Done is done; what the first stage is made of changes both, what the second is made of only that
+    method "${settings[@]}" -q train-late
+    before=$(stat -c %i train-seg-bisenet/fold-0.mpk)
+    method "${settings[@]}" train-late.rate=1e-3 train-late 2>/dev/null
+    [ "$(stat -c %i train-seg-bisenet/fold-0.mpk)" = "$before" ]
+    inode=$(stat -c %i train-late/fold-0.mpk)
+    method "${settings[@]}" train-late.rate=1e-3 train-seg-bisenet.rate=1e-3 train-late 2>/dev/null
+    [ "$(stat -c %i train-late/fold-0.mpk)" != "$inode" ]
+    [ "$(stat -c %i train-seg-bisenet/fold-0.mpk)" != "$before" ]
+}
