@@ -14,7 +14,7 @@ struct convolution {
     size_t channels;  // of the output
     size_t window, stride, pad;
     size_t groups; // 0: 1
-    bool linear; // window 1: weights of two sides, channels and those of the input
+    bool linear;   // window 1: weights of two sides, channels and those of the input
     bool bias;
 };
 
