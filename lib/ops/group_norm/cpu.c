@@ -1,12 +1,11 @@
 // group_norm on the CPU, image by image. Rows are pixels. Sums are made a channel and a chunk of
 // rows each, as those of norm, and brought together a group each, in an order that threads do not
 // change.
-#include "backend/cpu/cpu.h"
 #include "ops/cpu_operation.h"
 #include "ops/group_norm/group_norm.h"
 #include "ops/kernels.h"
+#include "ops/norm/blocks.h"
 #include "ops/norm/formula.h"
-#include "ops/norm/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +13,11 @@
 #define MAX_CHUNKS 64 // of all images, where there are no more images
 
 struct state {
-    size_t images, rows, channels; // rows of one image
-    size_t groups, wide;           // groups of so many channels
-    size_t block, blocks;          // rows worked on at once, and how often in an image
-    size_t chunks, chunk;          // chunks of so many rows an image: what a thread takes
-    enum precision precision;
-    bool relu, residual;
+    struct norm_layout layout;
+    size_t images, rows;  // rows of one image
+    size_t groups, wide;  // groups of so many channels
+    size_t block, blocks; // rows worked on at once, and how often in an image
+    size_t chunks, chunk; // chunks of so many rows an image: what a thread takes
     int threads;
 };
 
@@ -35,19 +33,17 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
     const size_t blocks = (rows + block - 1) / block;
     const size_t most = shape.n < MAX_CHUNKS ? MAX_CHUNKS / shape.n : 1;
     const size_t per_chunk = (blocks + most - 1) / most;
-    *state = (struct state){.images = shape.n,
-                            .rows = rows,
-                            .channels = shape.c,
-                            .groups = attributes->groups,
-                            .wide = shape.c / attributes->groups,
-                            .block = block,
-                            .blocks = blocks,
-                            .chunks = (blocks + per_chunk - 1) / per_chunk,
-                            .chunk = per_chunk * block,
-                            .precision = plan->backend->precision,
-                            .relu = attributes->relu,
-                            .residual = residual,
-                            .threads = plan->backend->threads};
+    *state =
+        (struct state){.layout = {shape.c, plan->backend->precision, attributes->relu, residual},
+                       .images = shape.n,
+                       .rows = rows,
+                       .groups = attributes->groups,
+                       .wide = shape.c / attributes->groups,
+                       .block = block,
+                       .blocks = blocks,
+                       .chunks = (blocks + per_chunk - 1) / per_chunk,
+                       .chunk = per_chunk * block,
+                       .threads = plan->backend->threads};
     plan->scratch =
         state->images * shape.c * (state->chunks * 2 * sizeof(double) + 4 * sizeof(float));
     plan->saved = state->images * 3 * shape.c * sizeof(float);
@@ -66,14 +62,15 @@ static bool plan_residual(struct kernel_plan *asked, struct error *error) {
 // ---- memory; what belongs to groups is held a channel each
 
 static struct normal normal_of(const struct state *state, const struct call *call, size_t image) {
-    float *saved = (float *)call->saved + image * 3 * state->channels;
-    return (struct normal){saved, saved + state->channels, saved + 2 * state->channels};
+    float *saved = (float *)call->saved + image * 3 * state->layout.channels;
+    return (struct normal){saved, saved + state->layout.channels,
+                           saved + 2 * state->layout.channels};
 }
 
 // Chunks are numbered through all images.
 static struct sums chunk_sums(const struct state *state, const struct call *call, size_t chunk) {
-    double *sums = (double *)call->scratch + chunk * 2 * state->channels;
-    return (struct sums){sums, sums + state->channels};
+    double *sums = (double *)call->scratch + chunk * 2 * state->layout.channels;
+    return (struct sums){sums, sums + state->layout.channels};
 }
 
 // Of one image: with `scale` and `shift` the norm is (x - mean) * scale + shift; the other two are
@@ -83,39 +80,39 @@ struct line {
 };
 
 static struct line line_of(const struct state *state, const struct call *call, size_t image) {
-    void *behind = (double *)call->scratch + state->images * state->chunks * 2 * state->channels;
-    float *first = (float *)behind + image * 4 * state->channels;
-    return (struct line){first, first + state->channels, first + 2 * state->channels,
-                         first + 3 * state->channels};
+    void *behind =
+        (double *)call->scratch + state->images * state->chunks * 2 * state->layout.channels;
+    float *first = (float *)behind + image * 4 * state->layout.channels;
+    return (struct line){first, first + state->layout.channels, first + 2 * state->layout.channels,
+                         first + 3 * state->layout.channels};
 }
 
-// A span of rows of one image.
+static struct norm_affine affine_of(const struct state *state, const struct call *call,
+                                    size_t image) {
+    const struct line line = line_of(state, call, image);
+    return (struct norm_affine){normal_of(state, call, image).mean, line.scale, line.shift};
+}
+
+// A span of rows of one image, numbered through all images.
 struct span {
     size_t image, first, end;
 };
 
 static struct span span_of(const struct state *state, size_t image, size_t part, size_t rows) {
-    const size_t first = part * rows;
-    return (struct span){image, first, first + rows < state->rows ? first + rows : state->rows};
+    const size_t first = image * state->rows + part * rows;
+    const size_t end = (image + 1) * state->rows;
+    return (struct span){image, first, first + rows < end ? first + rows : end};
+}
+
+static struct span chunk_span(const struct state *state, size_t chunk) {
+    return span_of(state, chunk / state->chunks, chunk % state->chunks, state->chunk);
+}
+
+static struct span block_span(const struct state *state, size_t block) {
+    return span_of(state, block / state->blocks, block % state->blocks, state->block);
 }
 
 // ---- forward
-
-static void statistics_of_chunk(const struct state *state, const struct call *call, size_t chunk) {
-    const size_t channels = state->channels;
-    const struct sums sums = chunk_sums(state, call, chunk);
-    const struct span span =
-        span_of(state, chunk / state->chunks, chunk % state->chunks, state->chunk);
-    float temporary[NORM_BLOCK];
-    memset(sums.first, 0, 2 * channels * sizeof *sums.first);
-    for (size_t row = span.first; row < span.end; row += state->block) {
-        const size_t rows = span.end - row < state->block ? span.end - row : state->block;
-        const float *x =
-            cpu_read(state->precision, call->in[0], (span.image * state->rows + row) * channels,
-                     rows * channels, temporary);
-        norm_join_block(x, rows, channels, row - span.first, sums);
-    }
-}
 
 // The group's mean and sum of squared differences from it, joined (Chan, Golub, LeVeque 1979).
 static void join_group(const struct state *state, const struct call *call, size_t image,
@@ -155,7 +152,7 @@ static void affine(const struct state *state, const struct call *call) {
     for (size_t image = 0; image < state->images; image++) {
         const struct normal normal = normal_of(state, call, image);
         const struct line line = line_of(state, call, image);
-        for (size_t c = 0; c < state->channels; c++) {
+        for (size_t c = 0; c < state->layout.channels; c++) {
             const float scale = call->parameter[GROUP_NORM_SCALE][c];
             line.scale[c] = scale * normal.inverse[c];
             line.shift[c] =
@@ -164,30 +161,14 @@ static void affine(const struct state *state, const struct call *call) {
     }
 }
 
-static void apply_block(const struct state *state, const struct call *call, struct span span) {
-    const struct line line = line_of(state, call, span.image);
-    const size_t rows = span.end - span.first;
-    const size_t count = rows * state->channels;
-    const size_t offset = (span.image * state->rows + span.first) * state->channels;
-    float of_x[NORM_BLOCK];
-    float of_residual[NORM_BLOCK];
-    float of_y[NORM_BLOCK];
-    const float *x = cpu_read(state->precision, call->in[0], offset, count, of_x);
-    const float *residual =
-        state->residual ? cpu_read(state->precision, call->in[1], offset, count, of_residual)
-                        : NULL;
-    float *y = state->precision == PRECISION_F32 ? (float *)call->out + offset : of_y;
-    norm_apply(x, residual, rows, state->channels, normal_of(state, call, span.image).mean,
-               line.scale, line.shift, state->relu, y);
-    cpu_write(state->precision, call->out, offset, count, y);
-}
-
 static void forward(const struct call *call) {
     const struct state *state = call->state;
     if (call->mode == RUN_FORWARD) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
         for (size_t chunk = 0; chunk < state->images * state->chunks; chunk++) {
-            statistics_of_chunk(state, call, chunk);
+            const struct span span = chunk_span(state, chunk);
+            norm_rows_statistics(&state->layout, call, span.first, span.end, state->block,
+                                 chunk_sums(state, call, chunk));
         }
 #pragma omp parallel for schedule(static) num_threads(state->threads)
         for (size_t i = 0; i < state->images * state->groups; i++) {
@@ -197,48 +178,24 @@ static void forward(const struct call *call) {
     affine(state, call);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t i = 0; i < state->images * state->blocks; i++) {
-        apply_block(state, call,
-                    span_of(state, i / state->blocks, i % state->blocks, state->block));
+        const struct span span = block_span(state, i);
+        norm_write_output(&state->layout, call, span.first, span.end - span.first,
+                          affine_of(state, call, span.image));
     }
 }
 
 // ---- backward
 
-// The rows' input, and their output's gradient with the ReLU taken into account.
-static void read_block(const struct state *state, const struct call *call, struct span span,
-                       struct block *block) {
-    const size_t channels = state->channels;
-    float temporary[NORM_BLOCK];
-    block->rows = span.end - span.first;
-    block->first = (span.image * state->rows + span.first) * channels;
-    const size_t count = block->rows * channels;
-    block->x = cpu_read(state->precision, call->in[0], block->first, count, block->of_x);
-    const float *dy =
-        cpu_read(state->precision, call->out_gradient, block->first, count, temporary);
-    if (!state->relu) {
-        memcpy(block->dz, dy, count * sizeof *dy);
-    } else if (state->residual) {
-        float of_y[NORM_BLOCK];
-        const float *y = cpu_read(state->precision, call->out, block->first, count, of_y);
-        norm_mask_by_output(dy, y, count, block->dz);
-    } else {
-        const struct line line = line_of(state, call, span.image);
-        norm_mask_by_input(dy, block->x, normal_of(state, call, span.image).mean, line.scale,
-                           line.shift, block->rows, channels, block->dz);
-    }
-}
-
 static void gradients_of_chunk(const struct state *state, const struct call *call, size_t chunk) {
     const struct sums sums = chunk_sums(state, call, chunk);
-    const struct span span =
-        span_of(state, chunk / state->chunks, chunk % state->chunks, state->chunk);
+    const struct span span = chunk_span(state, chunk);
+    const struct norm_affine applied = affine_of(state, call, span.image);
     struct block block;
-    memset(sums.first, 0, 2 * state->channels * sizeof *sums.first);
+    memset(sums.first, 0, 2 * state->layout.channels * sizeof *sums.first);
     for (size_t row = span.first; row < span.end; row += state->block) {
-        const struct span here = {span.image, row,
-                                  row + state->block < span.end ? row + state->block : span.end};
-        read_block(state, call, here, &block);
-        norm_add_block(&block, normal_of(state, call, span.image), state->channels, sums);
+        const size_t rows = span.end - row < state->block ? span.end - row : state->block;
+        norm_read_block(&state->layout, call, row, rows, applied, &block);
+        norm_add_block(&block, normal_of(state, call, span.image), state->layout.channels, sums);
     }
 }
 
@@ -271,36 +228,15 @@ static void finish_group(const struct state *state, const struct call *call, siz
     }
 }
 
-static void write_residual(const struct state *state, const struct call *call,
-                           const struct block *block) {
-    const size_t count = block->rows * state->channels;
-    float temporary[NORM_BLOCK];
-    float *to = cpu_target(state->precision, call->in_gradient[1], block->first, count,
-                           call->add[1], temporary);
-    for (size_t i = 0; i < count; i++) {
-        to[i] += block->dz[i];
-    }
-    cpu_write(state->precision, call->in_gradient[1], block->first, count, to);
-}
-
 // norm_gradient of scale * dz, whose means are the group's, with the factor `inverse`.
 static void write_input(const struct state *state, const struct call *call, size_t image,
                         struct block *block) {
-    const size_t count = block->rows * state->channels;
     const struct line line = line_of(state, call, image);
     const struct normal normal = normal_of(state, call, image);
     const struct factors factors = {normal, normal.inverse, line.mean_plain, line.mean_product};
-    float temporary[NORM_BLOCK];
-    float *dx = (float *)call->in_gradient[0] + block->first;
-    if (state->precision != PRECISION_F32) {
-        dx = temporary;
-        if (call->add[0]) {
-            (void)cpu_read(state->precision, call->in_gradient[0], block->first, count, dx);
-        }
-    }
-    norm_scale_rows(call->parameter[GROUP_NORM_SCALE], block->rows, state->channels, block->dz);
-    norm_input_gradient(block, &factors, state->channels, call->add[0], dx);
-    cpu_write(state->precision, call->in_gradient[0], block->first, count, dx);
+    norm_scale_rows(call->parameter[GROUP_NORM_SCALE], block->rows, state->layout.channels,
+                    block->dz);
+    norm_write_input(&state->layout, call, block, &factors);
 }
 
 static void backward(const struct call *call) {
@@ -316,15 +252,12 @@ static void backward(const struct call *call) {
     }
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t i = 0; i < state->images * state->blocks; i++) {
-        const struct span span = span_of(state, i / state->blocks, i % state->blocks, state->block);
+        const struct span span = block_span(state, i);
         struct block block;
-        read_block(state, call, span, &block);
-        if (state->residual && call->in_gradient[1] != NULL) {
-            write_residual(state, call, &block);
-        }
-        if (call->in_gradient[0] != NULL) {
-            write_input(state, call, span.image, &block);
-        }
+        norm_read_block(&state->layout, call, span.first, span.end - span.first,
+                        affine_of(state, call, span.image), &block);
+        norm_write_residual(&state->layout, call, &block);
+        write_input(state, call, span.image, &block);
     }
 }
 

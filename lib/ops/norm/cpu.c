@@ -1,12 +1,11 @@
 // norm on the CPU. Rows are pixels. Statistics are of float32 blocks with their own means, brought
 // together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change. What
 // float32 leaves of a mean is kept as a correction: over two pixels 1 / deviation may be 300.
-#include "backend/cpu/cpu.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
+#include "ops/norm/blocks.h"
 #include "ops/norm/formula.h"
 #include "ops/norm/norm.h"
-#include "ops/norm/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,29 +17,29 @@
 // Narrow rows are taken several at once, as if they were one of so many channels: `strands` of
 // `own` channels each, which are brought together where a channel's sums are finished.
 struct state {
-    size_t rows, channels;
+    struct norm_layout layout;
+    size_t rows;
     size_t own, strands;
     size_t block;         // rows worked on at once
     size_t chunks, chunk; // chunks of so many rows: what a thread takes
-    enum precision precision;
-    bool relu, residual;
     double momentum;
     int threads;
 };
 
 static struct normal saved_normal(const struct state *state, const struct call *call) {
     float *saved = call->saved;
-    return (struct normal){saved, saved + state->channels, saved + 2 * state->channels};
+    return (struct normal){saved, saved + state->layout.channels,
+                           saved + 2 * state->layout.channels};
 }
 
 static struct sums chunk_sums(const struct state *state, void *scratch, size_t chunk) {
-    double *sums = (double *)scratch + chunk * 2 * state->channels;
-    return (struct sums){sums, sums + state->channels};
+    double *sums = (double *)scratch + chunk * 2 * state->layout.channels;
+    return (struct sums){sums, sums + state->layout.channels};
 }
 
 // Memory for four floats a channel.
 static float *behind_sums(const struct state *state, void *scratch) {
-    void *memory = (char *)scratch + state->chunks * 2 * state->channels * sizeof(double);
+    void *memory = (char *)scratch + state->chunks * 2 * state->layout.channels * sizeof(double);
     return memory;
 }
 
@@ -73,18 +72,16 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
     const size_t block = NORM_BLOCK / channels;
     const size_t blocks = (rows + block - 1) / block;
     const size_t per_chunk = (blocks + MAX_CHUNKS - 1) / MAX_CHUNKS;
-    *state = (struct state){.rows = rows,
-                            .channels = channels,
-                            .own = shape.c,
-                            .strands = strands,
-                            .block = block,
-                            .chunks = (blocks + per_chunk - 1) / per_chunk,
-                            .chunk = per_chunk * block,
-                            .precision = plan->backend->precision,
-                            .relu = attributes->relu,
-                            .residual = residual,
-                            .momentum = attributes->momentum,
-                            .threads = plan->backend->threads};
+    *state =
+        (struct state){.layout = {channels, plan->backend->precision, attributes->relu, residual},
+                       .rows = rows,
+                       .own = shape.c,
+                       .strands = strands,
+                       .block = block,
+                       .chunks = (blocks + per_chunk - 1) / per_chunk,
+                       .chunk = per_chunk * block,
+                       .momentum = attributes->momentum,
+                       .threads = plan->backend->threads};
     plan->scratch = state->chunks * 2 * channels * sizeof(double) + 4 * channels * sizeof(float);
     plan->saved = 3 * channels * sizeof(float);
     plan->state = state;
@@ -101,18 +98,8 @@ static bool plan_residual(struct kernel_plan *asked, struct error *error) {
 
 // ---- forward
 
-static void statistics_of_chunk(const struct state *state, const struct call *call, size_t chunk) {
-    const struct sums sums = chunk_sums(state, call->scratch, chunk);
-    const size_t first = chunk * state->chunk;
-    const size_t end = first + state->chunk < state->rows ? first + state->chunk : state->rows;
-    float temporary[NORM_BLOCK];
-    memset(sums.first, 0, 2 * state->channels * sizeof *sums.first);
-    for (size_t row = first; row < end; row += state->block) {
-        const size_t rows = end - row < state->block ? end - row : state->block;
-        const float *x = cpu_read(state->precision, call->in[0], row * state->channels,
-                                  rows * state->channels, temporary);
-        norm_join_block(x, rows, state->channels, row - first, sums);
-    }
+static size_t end_of(const struct state *state, size_t first, size_t rows) {
+    return first + rows < state->rows ? first + rows : state->rows;
 }
 
 // A part of a channel's numbers: mean, sum of squared differences from it, and how many.
@@ -134,7 +121,7 @@ static struct moments channel_moments(const struct state *state, const struct ca
     for (size_t chunk = 0; chunk < state->chunks; chunk++) {
         const struct sums sums = chunk_sums(state, call->scratch, chunk);
         const size_t left = state->rows - chunk * state->chunk;
-        for (size_t c = channel; c < state->channels; c += state->own) {
+        for (size_t c = channel; c < state->layout.channels; c += state->own) {
             const struct moments here = {sums.first[c], sums.second[c],
                                          (double)(left < state->chunk ? left : state->chunk)};
             join_moments(&all, &here);
@@ -174,57 +161,26 @@ static void affine(const struct state *state, const struct call *call, float *sc
 
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t channels = state->channels;
     float *scale = behind_sums(state, call->scratch);
-    float *shift = scale + channels;
+    float *shift = scale + state->layout.channels;
     if (call->mode == RUN_FORWARD) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
         for (size_t chunk = 0; chunk < state->chunks; chunk++) {
-            statistics_of_chunk(state, call, chunk);
+            const size_t first = chunk * state->chunk;
+            norm_rows_statistics(&state->layout, call, first, end_of(state, first, state->chunk),
+                                 state->block, chunk_sums(state, call->scratch, chunk));
         }
         finish_statistics(state, call);
     }
     affine(state, call, scale, shift);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < state->rows; row += state->block) {
-        const size_t rows = state->rows - row < state->block ? state->rows - row : state->block;
-        const size_t offset = row * channels;
-        float of_x[NORM_BLOCK];
-        float of_residual[NORM_BLOCK];
-        float of_y[NORM_BLOCK];
-        const float *x = cpu_read(state->precision, call->in[0], offset, rows * channels, of_x);
-        const float *residual = state->residual ? cpu_read(state->precision, call->in[1], offset,
-                                                           rows * channels, of_residual)
-                                                : NULL;
-        float *y = state->precision == PRECISION_F32 ? (float *)call->out + offset : of_y;
-        norm_apply(x, residual, rows, channels, call->saved, scale, shift, state->relu, y);
-        cpu_write(state->precision, call->out, offset, rows * channels, y);
+        norm_write_output(&state->layout, call, row, end_of(state, row, state->block) - row,
+                          (struct norm_affine){call->saved, scale, shift});
     }
 }
 
 // ---- backward
-
-static void read_block(const struct state *state, const struct call *call, const float *scale,
-                       const float *shift, size_t row, struct block *block) {
-    const size_t channels = state->channels;
-    float temporary[NORM_BLOCK];
-    block->rows = state->rows - row < state->block ? state->rows - row : state->block;
-    block->first = row * channels;
-    const size_t count = block->rows * channels;
-    block->x = cpu_read(state->precision, call->in[0], block->first, count, block->of_x);
-    const float *dy =
-        cpu_read(state->precision, call->out_gradient, block->first, count, temporary);
-    if (!state->relu) {
-        memcpy(block->dz, dy, count * sizeof *dy);
-    } else if (state->residual) {
-        float of_y[NORM_BLOCK];
-        const float *y = cpu_read(state->precision, call->out, block->first, count, of_y);
-        norm_mask_by_output(dy, y, count, block->dz);
-    } else {
-        norm_mask_by_input(dy, block->x, call->saved, scale, shift, block->rows, channels,
-                           block->dz);
-    }
-}
 
 // Gradients of scale and shift; what of them reaches every input: mean gradient and mean product.
 static void finish_sums(const struct state *state, const struct call *call, float *mean_plain,
@@ -235,7 +191,7 @@ static void finish_sums(const struct state *state, const struct call *call, floa
         double product = 0;
         for (size_t chunk = 0; chunk < state->chunks; chunk++) {
             const struct sums sums = chunk_sums(state, call->scratch, chunk);
-            for (size_t c = channel; c < state->channels; c += state->own) {
+            for (size_t c = channel; c < state->layout.channels; c += state->own) {
                 plain += sums.first[c];
                 product += sums.second[c];
             }
@@ -249,56 +205,26 @@ static void finish_sums(const struct state *state, const struct call *call, floa
     repeat_strands(state, mean_product);
 }
 
-static void write_residual(const struct state *state, const struct call *call,
-                           const struct block *block) {
-    const size_t count = block->rows * state->channels;
-    float temporary[NORM_BLOCK];
-    float *to = cpu_target(state->precision, call->in_gradient[1], block->first, count,
-                           call->add[1], temporary);
-    for (size_t i = 0; i < count; i++) {
-        to[i] += block->dz[i];
-    }
-    cpu_write(state->precision, call->in_gradient[1], block->first, count, to);
-}
-
-static void write_gradients(const struct state *state, const struct call *call,
-                            const struct block *block, const struct factors *factors) {
-    const size_t count = block->rows * state->channels;
-    if (call->in_gradient[0] != NULL) {
-        float temporary[NORM_BLOCK];
-        float *dx = (float *)call->in_gradient[0] + block->first;
-        if (state->precision != PRECISION_F32) {
-            dx = temporary;
-            if (call->add[0]) {
-                (void)cpu_read(state->precision, call->in_gradient[0], block->first, count, dx);
-            }
-        }
-        norm_input_gradient(block, factors, state->channels, call->add[0], dx);
-        cpu_write(state->precision, call->in_gradient[0], block->first, count, dx);
-    }
-    if (state->residual && call->in_gradient[1] != NULL) {
-        write_residual(state, call, block);
-    }
-}
-
 static void backward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t channels = state->channels;
+    const size_t channels = state->layout.channels;
     float *scale = behind_sums(state, call->scratch);
     float *shift = scale + channels;
     float *mean_plain = shift + channels;
     float *mean_product = mean_plain + channels;
     const struct factors factors = {saved_normal(state, call), scale, mean_plain, mean_product};
+    const struct norm_affine applied = {call->saved, scale, shift};
     affine(state, call, scale, shift);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t chunk = 0; chunk < state->chunks; chunk++) {
         const struct sums sums = chunk_sums(state, call->scratch, chunk);
         const size_t first = chunk * state->chunk;
-        const size_t end = first + state->chunk < state->rows ? first + state->chunk : state->rows;
+        const size_t end = end_of(state, first, state->chunk);
         struct block block;
         memset(sums.first, 0, 2 * channels * sizeof *sums.first);
         for (size_t row = first; row < end; row += state->block) {
-            read_block(state, call, scale, shift, row, &block);
+            norm_read_block(&state->layout, call, row, end_of(state, row, state->block) - row,
+                            applied, &block);
             norm_add_block(&block, factors.normal, channels, sums);
         }
     }
@@ -306,8 +232,10 @@ static void backward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < state->rows; row += state->block) {
         struct block block;
-        read_block(state, call, scale, shift, row, &block);
-        write_gradients(state, call, &block, &factors);
+        norm_read_block(&state->layout, call, row, end_of(state, row, state->block) - row, applied,
+                        &block);
+        norm_write_input(&state->layout, call, &block, &factors);
+        norm_write_residual(&state->layout, call, &block);
     }
 }
 
