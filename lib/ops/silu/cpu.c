@@ -1,29 +1,10 @@
 // silu on the CPU.
-#include "backend/cpu/cpu.h"
 #include "core/simd.h"
-#include "ops/cpu_operation.h"
+#include "ops/cpu_elementwise.h"
 #include "ops/kernels.h"
 #include "ops/silu/silu.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-struct state {
-    size_t count;
-    enum precision precision;
-    int threads;
-};
-
-static bool plan(struct kernel_plan *plan, struct error *error) {
-    struct state *state = cpu_state_alloc(sizeof *state, 0, 0, error);
-    if (state == NULL) {
-        return false;
-    }
-    *state = (struct state){shape_count(plan_output_shape(plan)), plan->backend->precision,
-                            plan->backend->threads};
-    plan->state = state;
-    return true;
-}
 
 VECTORISED static void apply(const float *x, size_t count, float *y) {
     for (size_t i = 0; i < count; i++) {
@@ -38,36 +19,11 @@ VECTORISED static void apply_slope(const float *x, const float *dy, size_t count
 }
 
 static void forward(const struct call *call) {
-    const struct state *state = call->state;
-#pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t first = 0; first < state->count; first += CPU_BLOCK) {
-        const size_t count = state->count - first < CPU_BLOCK ? state->count - first : CPU_BLOCK;
-        float of_x[CPU_BLOCK];
-        float y[CPU_BLOCK]; // the output may lie where the input does
-        apply(cpu_read(state->precision, call->in[0], first, count, of_x), count, y);
-        if (state->precision == PRECISION_F32) {
-            memcpy((float *)call->out + first, y, count * sizeof *y);
-        }
-        cpu_write(state->precision, call->out, first, count, y);
-    }
+    cpu_elementwise_forward(call, apply);
 }
 
 static void backward(const struct call *call) {
-    const struct state *state = call->state;
-#pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t first = 0; first < state->count; first += CPU_BLOCK) {
-        const size_t count = state->count - first < CPU_BLOCK ? state->count - first : CPU_BLOCK;
-        float of_x[CPU_BLOCK];
-        float of_dy[CPU_BLOCK];
-        float result[CPU_BLOCK];
-        apply_slope(cpu_read(state->precision, call->in[0], first, count, of_x),
-                    cpu_read(state->precision, call->out_gradient, first, count, of_dy), count,
-                    result);
-        float *dx =
-            cpu_target(state->precision, call->in_gradient[0], first, count, call->add[0], of_dy);
-        cpu_add_multiple(result, 1, count, dx);
-        cpu_write(state->precision, call->in_gradient[0], first, count, dx);
-    }
+    cpu_elementwise_backward(call, call->in[0], apply_slope);
 }
 
-const struct kernel silu_cpu = {plan, forward, backward, free, NULL};
+const struct kernel silu_cpu = {cpu_elementwise_plan, forward, backward, free, NULL};

@@ -1,0 +1,21 @@
+// Operations on the CPU whose output's numbers are each a function of the input's number there.
+#ifndef PLEURA_OPS_CPU_ELEMENTWISE_H
+#define PLEURA_OPS_CPU_ELEMENTWISE_H
+
+#include "nn/operation.h"
+
+// y = f(x), `count` numbers.
+typedef void elementwise_function(const float *x, size_t count, float *y);
+
+// result = dy * df/dx, where `kept` is what df/dx is made of: the input, or the output.
+typedef void elementwise_gradient(const float *kept, const float *dy, size_t count, float *result);
+
+// The state, for free; only that memory is short is an error.
+CHECKED bool cpu_elementwise_plan(struct kernel_plan *plan, struct error *error);
+
+// The passes of an operation that was planned so. `kept` is call->in[0] or call->out.
+void cpu_elementwise_forward(const struct call *call, elementwise_function *function);
+void cpu_elementwise_backward(const struct call *call, const void *kept,
+                              elementwise_gradient *gradient);
+
+#endif
