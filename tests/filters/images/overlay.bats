@@ -95,7 +95,7 @@ END
 }
 
 @test "predictions must be probabilities or masks, of the samples and in their order" {
-    fails 1 "probabilities or samples are needed" overlay -d "$BATS_TEST_TMPDIR/x" samples \
+    fails 1 "probabilities, deviations or samples are needed" overlay -d "$BATS_TEST_TMPDIR/x" samples \
         -p <(make-probabilities 1 | classify --ratio 0)
     fails 1 "mask" overlay -d "$BATS_TEST_TMPDIR/x" -p unlabelled samples
     fails 1 "where the samples have" overlay -d "$BATS_TEST_TMPDIR/x" -p <(tac xrays/train-rle.csv |
