@@ -32,6 +32,11 @@ static float *learned_on_device(const struct optimizer *optimizer, size_t index)
                               : optimizer->average;
 }
 
+// How many arrays of learned parameters a run keeps.
+static size_t kept_arrays(const struct optimizer *optimizer) {
+    return optimizer_rule_of(optimizer)->moments + 1 + (optimizer->average != NULL);
+}
+
 static void free_all(struct arrays *arrays) {
     free(arrays->values);
     for (size_t i = 0; i < arrays->kept; i++) {
@@ -53,8 +58,7 @@ static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
     const size_t learned = executor_learned_count(optimizer->executor);
     *arrays = (struct arrays){.values = fetch(optimizer, executor_values(optimizer->executor),
                                               executor_value_count(optimizer->executor)),
-                              .kept = optimizer_rule_of(optimizer)->moments + 1 +
-                                      (optimizer->average != NULL)};
+                              .kept = kept_arrays(optimizer)};
     bool whole = arrays->values != NULL;
     for (size_t i = 0; i < arrays->kept; i++) {
         arrays->learned[i] = fetch(optimizer, learned_on_device(optimizer, i), learned);
@@ -89,11 +93,33 @@ static struct tensor tensor_of(const struct parameter *parameter, const float *v
     return tensor;
 }
 
-static bool write_parameters(struct stream_writer *writer, const struct graph *graph,
-                             const struct arrays *arrays, struct error *error) {
-    for (int i = 0; i < graph_parameter_count(graph); i++) {
-        const struct parameter *parameter = graph_parameter_at(graph, i);
-        const struct tensor tensor = tensor_of(parameter, arrays->values + parameter->offset);
+// A run that is written, and memory for one record's tensors, `stride` numbers each: arrays as
+// large as the network are not copied.
+struct saving {
+    const struct optimizer *optimizer;
+    bool averaged; // learned values are the moving average's
+    size_t stride;
+    float *host;
+};
+
+// The parameter's part of a device's array, as the `index`-th tensor of a record.
+static struct tensor fetched(const struct saving *saving, const struct parameter *parameter,
+                             const float *array, size_t index) {
+    struct backend *backend = saving->optimizer->backend;
+    float *host = saving->host + index * saving->stride;
+    backend->calls->get(backend, host, array + parameter->offset, parameter->count * sizeof *host);
+    return tensor_of(parameter, host);
+}
+
+static bool write_parameters(struct stream_writer *writer, const struct saving *saving,
+                             struct error *error) {
+    const struct optimizer *optimizer = saving->optimizer;
+    for (int i = 0; i < graph_parameter_count(optimizer->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(optimizer->graph, i);
+        const float *array = saving->averaged && graph_role_is_learned(parameter->role)
+                                 ? optimizer->average
+                                 : executor_values(optimizer->executor);
+        const struct tensor tensor = fetched(saving, parameter, array, 0);
         const struct field field = {text_of(CHECKPOINT_VALUE), value_tensor(&tensor)};
         const struct record record = {text_of(parameter->name), 1, &field};
         if (!stream_add(writer, &record, error)) {
@@ -103,11 +129,12 @@ static bool write_parameters(struct stream_writer *writer, const struct graph *g
     return true;
 }
 
-static bool write_optimizer(struct stream_writer *writer, const struct optimizer *optimizer,
-                            const struct arrays *arrays, struct error *error) {
-    const struct graph *graph = optimizer->graph;
-    for (int i = 0; i < graph_parameter_count(graph); i++) {
-        const struct parameter *parameter = graph_parameter_at(graph, i);
+static bool write_optimizer(struct stream_writer *writer, const struct saving *saving,
+                            struct error *error) {
+    const struct optimizer *optimizer = saving->optimizer;
+    const size_t kept = kept_arrays(optimizer);
+    for (int i = 0; i < graph_parameter_count(optimizer->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(optimizer->graph, i);
         char id[NAME_SIZE + sizeof CHECKPOINT_OPTIMIZER];
         struct tensor tensors[MAX_KEPT];
         struct field fields[MAX_KEPT];
@@ -115,12 +142,12 @@ static bool write_optimizer(struct stream_writer *writer, const struct optimizer
             continue;
         }
         (void)snprintf(id, sizeof id, "%s%s", CHECKPOINT_OPTIMIZER, parameter->name);
-        for (size_t k = 0; k < arrays->kept; k++) {
-            tensors[k] = tensor_of(parameter, arrays->learned[k] + parameter->offset);
+        for (size_t k = 0; k < kept; k++) {
+            tensors[k] = fetched(saving, parameter, learned_on_device(optimizer, k), k);
             fields[k] = (struct field){text_of(learned_name(optimizer_rule_of(optimizer), k)),
                                        value_tensor(&tensors[k])};
         }
-        const struct record record = {text_of(id), arrays->kept, fields};
+        const struct record record = {text_of(id), kept, fields};
         if (!stream_add(writer, &record, error)) {
             return false;
         }
@@ -128,22 +155,20 @@ static bool write_optimizer(struct stream_writer *writer, const struct optimizer
     return true;
 }
 
-static bool write_weights(struct stream_writer *writer, const struct optimizer *optimizer,
-                          const struct arrays *arrays, const struct training_state *state,
-                          struct error *error) {
-    return write_parameters(writer, optimizer->graph, arrays, error) &&
-           training_state_write(writer, state, error);
+static bool write_weights(struct stream_writer *writer, const struct saving *saving,
+                          const struct training_state *state, struct error *error) {
+    return write_parameters(writer, saving, error) && training_state_write(writer, state, error);
 }
 
 // One of the checkpoint's streams: the weights, or (`state` is NULL) what the optimiser remembers.
 // The first has an end mark of its own, and whoever predicts need not read on.
-static bool write_stream(struct sink sink, const struct optimizer *optimizer,
-                         const struct arrays *arrays, const struct training_state *state,
-                         const struct history *history, struct error *error) {
+static bool write_stream(struct sink sink, const struct saving *saving,
+                         const struct training_state *state, const struct history *history,
+                         struct error *error) {
     struct stream_writer *writer = stream_begin(sink, KIND_WEIGHTS, history, error);
     const bool written =
-        writer != NULL && (state != NULL ? write_weights(writer, optimizer, arrays, state, error)
-                                         : write_optimizer(writer, optimizer, arrays, error));
+        writer != NULL && (state != NULL ? write_weights(writer, saving, state, error)
+                                         : write_optimizer(writer, saving, error));
     if (written) {
         stream_finish(writer);
     } else {
@@ -155,18 +180,19 @@ static bool write_stream(struct sink sink, const struct optimizer *optimizer,
 bool training_write(struct sink sink, const struct optimizer *optimizer,
                     const struct training_state *state, bool resumable,
                     const struct history *history, struct error *error) {
-    struct arrays arrays;
-    if (!fetch_all(optimizer, &arrays, error)) {
-        return false;
+    struct saving saving = {.optimizer = optimizer,
+                            .averaged = !resumable && optimizer->average != NULL};
+    for (int i = 0; i < graph_parameter_count(optimizer->graph); i++) {
+        const size_t count = graph_parameter_at(optimizer->graph, i)->count;
+        saving.stride = count > saving.stride ? count : saving.stride;
     }
-    if (!resumable && optimizer->average != NULL) {
-        memcpy(arrays.values, arrays.learned[arrays.kept - 1],
-               executor_learned_count(optimizer->executor) * sizeof(float));
+    saving.host = malloc(kept_arrays(optimizer) * saving.stride * sizeof *saving.host + 1);
+    if (saving.host == NULL) {
+        return fail(error, "no memory for a checkpoint");
     }
-    const bool written =
-        write_stream(sink, optimizer, &arrays, state, history, error) &&
-        (!resumable || write_stream(sink, optimizer, &arrays, NULL, history, error));
-    free_all(&arrays);
+    const bool written = write_stream(sink, &saving, state, history, error) &&
+                         (!resumable || write_stream(sink, &saving, NULL, history, error));
+    free(saving.host);
     return written;
 }
 
