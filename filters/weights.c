@@ -106,6 +106,34 @@ static void convert(const struct options *options, const struct operands *operan
     weight_table_free(&table);
 }
 
+static const char description[] =
+    "Reads a checkpoint, a .safetensors file or a PyTorch .pth (a state_dict, in a zip "
+    "archive or the older form), told apart by content, and writes it as a checkpoint or "
+    "as .safetensors, in float32.\n\n"
+    "Of a .pth only tensors are read and nothing in it is executed: what would have to be "
+    "is passed over as a whole, with the tensors in it. The state_dict is what the "
+    "outermost dict has as `state_dict`, `model_state_dict`, `model_state`, `model`, "
+    "`net`, `network`, `weights`, `params`, `module`, `ema`, `model_ema` or "
+    "`state_dict_ema`, the first of these that holds tensors, there or by the same names "
+    "below it; else that dict itself; else the dict with most tensors under any other "
+    "name. Prefixes that all names share (`module.`, `model.`, `net.`, `_orig_mod.`, "
+    "`encoder.`, `backbone.` and their like, several in a row) are taken away. What is "
+    "passed over, left out or changed is said, a line each. "
+    "Complex, quantized, sparse and 8-bit floating numbers are left out.\n\n"
+    "However a file is made, reading it takes at most 64 MiB, or four times its size, and "
+    "less than a second a megabyte.\n\n"
+    "Where the network is known, names and shapes must be its own: what is missing, "
+    "surplus or of another shape is listed, and nothing is written. `pam.key_conv`, "
+    "a classifier's last layers (`fc`; timm's `classifier`, `conv_head`, `bn2`), "
+    "`num_batches_tracked` and AlbuNet's second names of its encoder (`conv2.0...`) "
+    "are of no use and allowed.\n\n"
+    "torchvision's resnet18, resnet34 and resnet50, timm's seresnext50_32x4d (here "
+    "se_resnext50_32x4d) and efficientnet_b4 are encoders of ours, no networks; "
+    "train-fold --init takes their files for the network's encoder, from any of these "
+    "kinds. --init-for says so beforehand: it ends with 0 and prints nothing but notices "
+    "where the file has the network's weights or its encoder's, and else lists what keeps "
+    "it from that and ends with 1.";
+
 int main(int argc, char **argv) {
     struct options options = {.common = cli_common_defaults()};
     const struct option_row rows[] = {
@@ -128,33 +156,7 @@ int main(int argc, char **argv) {
         .name = "weights",
         .summary = "convert weights from and to .pth, .safetensors and checkpoints",
         .usage = "[OPTION]... FILE",
-        .description =
-            "Reads a checkpoint, a .safetensors file or a PyTorch .pth (a state_dict, in a zip "
-            "archive or the older form), told apart by content, and writes it as a checkpoint or "
-            "as .safetensors, in float32.\n\n"
-            "Of a .pth only tensors are read and nothing in it is executed: what would have to be "
-            "is passed over as a whole, with the tensors in it. The state_dict is what the "
-            "outermost dict has as `state_dict`, `model_state_dict`, `model_state`, `model`, "
-            "`net`, `network`, `weights`, `params`, `module`, `ema`, `model_ema` or "
-            "`state_dict_ema`, the first of these that holds tensors, there or by the same names "
-            "below it; else that dict itself; else the dict with most tensors under any other "
-            "name. Prefixes that all names share (`module.`, `model.`, `net.`, `_orig_mod.`, "
-            "`encoder.`, `backbone.` and their like, several in a row) are taken away. What is "
-            "passed over, left out or changed is said, a line each. "
-            "Complex, quantized, sparse and 8-bit floating numbers are left out.\n\n"
-            "However a file is made, reading it takes at most 64 MiB, or four times its size, and "
-            "less than a second a megabyte.\n\n"
-            "Where the network is known, names and shapes must be its own: what is missing, "
-            "surplus or of another shape is listed, and nothing is written. `pam.key_conv`, "
-            "a classifier's last layers (`fc`; timm's `classifier`, `conv_head`, `bn2`), "
-            "`num_batches_tracked` and AlbuNet's second names of its encoder (`conv2.0...`) "
-            "are of no use and allowed.\n\n"
-            "torchvision's resnet18, resnet34 and resnet50, timm's seresnext50_32x4d (here "
-            "se_resnext50_32x4d) and efficientnet_b4 are encoders of ours, no networks; "
-            "train-fold --init takes their files for the network's encoder, from any of these "
-            "kinds. --init-for says so beforehand: it ends with 0 and prints nothing but notices "
-            "where the file has the network's weights or its encoder's, and else lists what keeps "
-            "it from that and ends with 1.",
+        .description = description,
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
                     "weights fold0/best.mpk -o fold0.safetensors\n"
                     "weights --init-for unet-resnet18 resnet18-f37072fd.pth",
