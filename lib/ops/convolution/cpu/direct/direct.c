@@ -12,10 +12,10 @@
 #define MIN_ITEMS ((size_t)8)       // of an image
 #define ITEM_FLOATS ((size_t)98304) // of bf16: more rows, while they fit into the cache as floats
 
-// ---- geometry
+// ---- planning
 
 // Out channels of 8 go by two pixels.
-static bool widen(struct direct_plan *plan) {
+bool direct_complete(struct phase_plan *plan) {
     if (plan->out_channels % PANEL == 0) {
         return true;
     }
@@ -32,124 +32,25 @@ static bool widen(struct direct_plan *plan) {
     return true;
 }
 
-void direct_lay_forward(const struct convolution_problem *problem, struct direct_plan *plan,
-                        struct taps *taps) {
-    const struct convolution_shape *shape = &problem->shape;
-    const size_t side = shape->window;
-    const size_t inputs = shape->channels / shape->groups;
-    *plan = (struct direct_plan){.pixels = 1,
-                                 .images = shape->images,
-                                 .height = shape->height,
-                                 .width = shape->width,
-                                 .channels = shape->channels,
-                                 .rows = shape->out_height,
-                                 .columns = shape->out_width,
-                                 .out_channels = shape->out_channels,
-                                 .window_height = side,
-                                 .window_width = side,
-                                 .stride_y = shape->stride,
-                                 .stride_x = shape->stride,
-                                 .top = -(ptrdiff_t)shape->pad,
-                                 .left = -(ptrdiff_t)shape->pad,
-                                 .out_image =
-                                     shape->out_height * shape->out_width * shape->out_channels,
-                                 .out_row = shape->out_width * shape->out_channels,
-                                 .out_pixel = shape->out_channels,
-                                 .precision = problem->precision,
-                                 .threads = problem->threads};
-    *taps = (struct taps){inputs * side * side, side * side, side, 0, 0, 1};
-}
-
-bool direct_plan_forward(const struct convolution_problem *problem, struct direct_plan *plan,
-                         struct taps *taps) {
-    direct_lay_forward(problem, plan, taps);
-    return widen(plan);
-}
-
-// In one direction: the input pixels `phase`, phase + stride, ... get something from the taps t
-// with phase + pad - t a multiple of the stride, and that from the output pixel (that / stride).
-// The last such tap comes with the first output pixel.
-struct reach {
-    size_t taps;
-    ptrdiff_t last_tap, first_pixel;
-};
-
-static struct reach reach_of(const struct convolution_shape *shape, size_t phase) {
-    struct reach reach = {0, 0, 0};
-    for (size_t tap = 0; tap < shape->window; tap++) {
-        const ptrdiff_t apart = (ptrdiff_t)(phase + shape->pad) - (ptrdiff_t)tap;
-        if (apart % (ptrdiff_t)shape->stride == 0) {
-            reach.taps++;
-            reach.last_tap = (ptrdiff_t)tap;
-            reach.first_pixel = apart / (ptrdiff_t)shape->stride;
-        }
-    }
-    return reach;
-}
-
-// Every stride'th pixel from `phase` on.
-static size_t phase_pixels(size_t pixels, size_t phase, size_t stride) {
-    return phase < pixels ? (pixels - phase + stride - 1) / stride : 0;
-}
-
-void direct_lay_data_gradient(const struct convolution_problem *problem, size_t phase,
-                              struct direct_plan *plan, struct taps *taps) {
-    const struct convolution_shape *shape = &problem->shape;
-    const size_t stride = shape->stride;
-    const size_t y = phase / stride;
-    const size_t x = phase % stride;
-    const struct reach down = reach_of(shape, y);
-    const struct reach across = reach_of(shape, x);
-    const size_t square = shape->window * shape->window;
-    *plan = (struct direct_plan){.pixels = 1,
-                                 .images = shape->images,
-                                 .height = shape->out_height,
-                                 .width = shape->out_width,
-                                 .channels = shape->out_channels,
-                                 .rows = phase_pixels(shape->height, y, stride),
-                                 .columns = phase_pixels(shape->width, x, stride),
-                                 .out_channels = shape->channels,
-                                 .window_height = across.taps > 0 ? down.taps : 0,
-                                 .window_width = across.taps,
-                                 .stride_y = 1,
-                                 .stride_x = 1,
-                                 .top = down.first_pixel,
-                                 .left = across.first_pixel,
-                                 .out_image = shape->height * shape->width * shape->channels,
-                                 .out_row = stride * shape->width * shape->channels,
-                                 .out_pixel = stride * shape->channels,
-                                 .precision = problem->precision,
-                                 .threads = problem->threads};
-    *taps = (struct taps){square,          shape->channels / shape->groups * square,
-                          shape->window,   down.last_tap,
-                          across.last_tap, -(ptrdiff_t)stride};
-}
-
-bool direct_plan_data_gradient(const struct convolution_problem *problem, size_t phase,
-                               struct direct_plan *plan, struct taps *taps) {
-    direct_lay_data_gradient(problem, phase, plan, taps);
-    return widen(plan);
-}
-
 // ---- weights
 
-size_t direct_weights_size(const struct direct_plan *plan) {
+size_t direct_weights_size(const struct phase_plan *plan) {
     return plan->window_height * plan->window_width * plan->channels * plan->out_channels;
 }
 
-static void pack_tap(const struct direct_plan *plan, const struct taps *taps, const struct tap *tap,
-                     const float *weights, float *to) {
+static void pack_tap(const struct phase_plan *plan, const struct tap *tap, const float *weights,
+                     float *to) {
     const size_t lanes = lanes_of(plan);
     for (size_t pixel = 0; pixel < plan->pixels; pixel++) {
-        const ptrdiff_t offset = weight_offset(plan, taps, tap, pixel);
+        const ptrdiff_t offset = weight_offset(plan, tap, pixel);
         for (size_t i = 0; i < lanes; i++) {
-            to[pixel * lanes + i] = offset < 0 ? 0 : weights[(size_t)offset + i * taps->out_step];
+            to[pixel * lanes + i] =
+                offset < 0 ? 0 : weights[(size_t)offset + i * plan->taps.out_step];
         }
     }
 }
 
-void direct_pack_weights(const struct direct_plan *plan, const struct taps *taps,
-                         const float *weights, float *packed) {
+void direct_pack_weights(const struct phase_plan *plan, const float *weights, float *packed) {
     const size_t panels = plan->out_channels / PANEL;
 #pragma omp parallel for collapse(3) schedule(static) num_threads(plan->threads)
     for (size_t y = 0; y < plan->window_height; y++) {
@@ -159,7 +60,7 @@ void direct_pack_weights(const struct direct_plan *plan, const struct taps *taps
                                          plan->channels * PANEL;
                 for (size_t c = 0; c < plan->channels; c++) {
                     const struct tap tap = {y, x, c, panel};
-                    pack_tap(plan, taps, &tap, weights, to + c * PANEL);
+                    pack_tap(plan, &tap, weights, to + c * PANEL);
                 }
             }
         }
@@ -168,7 +69,7 @@ void direct_pack_weights(const struct direct_plan *plan, const struct taps *taps
 
 // ---- rows of output
 
-VECTORISED static void begin_row(const struct direct_plan *plan, struct epilogue epilogue,
+VECTORISED static void begin_row(const struct phase_plan *plan, struct epilogue epilogue,
                                  float *row) {
     const size_t own = plan->out_channels / plan->pixels;
     for (size_t x = 0; x < plan->columns; x++) {
@@ -184,7 +85,7 @@ VECTORISED static void begin_row(const struct direct_plan *plan, struct epilogue
     }
 }
 
-VECTORISED static void end_row(const struct direct_plan *plan, float *row) {
+VECTORISED static void end_row(const struct phase_plan *plan, float *row) {
     for (size_t x = 0; x < plan->columns; x++) {
         float *pixel = row + x * plan->out_pixel;
         for (size_t c = 0; c < plan->out_channels; c++) {
@@ -194,7 +95,7 @@ VECTORISED static void end_row(const struct direct_plan *plan, float *row) {
 }
 
 // Adds what one window row gives to one output row in some panels; `weights`: of both.
-static void add_window_row(const struct direct_plan *plan, const struct edges *edges,
+static void add_window_row(const struct phase_plan *plan, const struct edges *edges,
                            const float *from, const float *weights, size_t panels, float *row) {
     const size_t channels = plan->channels;
     const size_t panel_step = plan->window_width * channels * PANEL;
@@ -213,7 +114,7 @@ static void add_window_row(const struct direct_plan *plan, const struct edges *e
 }
 
 // All rows of one image, whose first pixels `image` and `output` are, in float32.
-static void convolve_rows(const struct direct_plan *plan, const float *image, const float *weights,
+static void convolve_rows(const struct phase_plan *plan, const float *image, const float *weights,
                           struct epilogue epilogue, float *output) {
     const struct edges edges = edges_of(plan);
     const size_t panels = plan->out_channels / PANEL;
@@ -244,21 +145,21 @@ static void convolve_rows(const struct direct_plan *plan, const float *image, co
 // ---- items, a few rows each: what a thread does at once, by a plan of its own
 
 // Floats of rows of output, and of the rows that they are computed from.
-static size_t output_floats(const struct direct_plan *plan, size_t rows) {
+static size_t output_floats(const struct phase_plan *plan, size_t rows) {
     return rows * plan->columns * plan->out_channels;
 }
 
-static size_t input_floats(const struct direct_plan *plan, size_t rows) {
+static size_t input_floats(const struct phase_plan *plan, size_t rows) {
     return ((rows - 1) * plan->stride_y + plan->window_height) * plan->width * plan->channels;
 }
 
-static bool rows_fit(const struct direct_plan *plan, size_t rows) {
+static bool rows_fit(const struct phase_plan *plan, size_t rows) {
     return rows * MIN_ITEMS <= plan->rows &&
            output_floats(plan, rows) + input_floats(plan, rows) <= ITEM_FLOATS;
 }
 
 // Neighbours read the same rows, which bf16 has to convert for each.
-static size_t rows_of_item(const struct direct_plan *plan) {
+static size_t rows_of_item(const struct phase_plan *plan) {
     size_t rows = plan->columns > 0 ? (ITEM_PIXELS + plan->columns - 1) / plan->columns : 1;
     while (plan->precision != PRECISION_F32 && rows_fit(plan, rows + 1)) {
         rows++;
@@ -266,22 +167,22 @@ static size_t rows_of_item(const struct direct_plan *plan) {
     return rows;
 }
 
-static size_t item_floats(const struct direct_plan *plan) {
+static size_t item_floats(const struct phase_plan *plan) {
     const size_t rows = rows_of_item(plan);
     return plan->precision == PRECISION_F32 ? 0
                                             : input_floats(plan, rows) + output_floats(plan, rows);
 }
 
-size_t direct_workspace(const struct direct_plan *plan) {
+size_t direct_workspace(const struct phase_plan *plan) {
     return (size_t)plan->threads * item_floats(plan) * sizeof(float);
 }
 
 struct item {
-    struct direct_plan plan;     // over the rows that it reads
+    struct phase_plan plan;      // over the rows that it reads
     size_t input, count, output; // the first number read, how many are, the first one written
 };
 
-static struct item item_of(const struct direct_plan *plan, size_t image, size_t row,
+static struct item item_of(const struct phase_plan *plan, size_t image, size_t row,
                            size_t max_rows) {
     const size_t rows = plan->rows - row < max_rows ? plan->rows - row : max_rows;
     const ptrdiff_t top = (ptrdiff_t)(row * plan->stride_y) + plan->top;
@@ -302,7 +203,7 @@ static struct item item_of(const struct direct_plan *plan, size_t image, size_t 
 // Copies an item's output from where it is stored into `packed`, or back: runs of numbers that lie
 // together, whole rows or single pixels.
 static void move_rows(const struct item *item, void *output, float *packed, bool back) {
-    const struct direct_plan *plan = &item->plan;
+    const struct phase_plan *plan = &item->plan;
     const bool whole = plan->out_pixel == plan->out_channels;
     const size_t runs = whole ? 1 : plan->columns;
     const size_t count = whole ? plan->columns * plan->out_channels : plan->out_channels;
@@ -327,7 +228,7 @@ static void convolve_item(const struct item *item, const void *input, const floa
         convolve_rows(&item->plan, rows, weights, epilogue, (float *)output + item->output);
         return;
     }
-    struct direct_plan plan = item->plan; // of rows that lie together
+    struct phase_plan plan = item->plan; // of rows that lie together
     float *packed = workspace + input_floats(&item->plan, item->plan.rows);
     plan.out_pixel = plan.out_channels;
     plan.out_row = plan.columns * plan.out_channels;
@@ -338,7 +239,7 @@ static void convolve_item(const struct item *item, const void *input, const floa
     move_rows(item, output, packed, true);
 }
 
-void direct_convolve(const struct direct_plan *plan, const void *input, const float *weights,
+void direct_convolve(const struct phase_plan *plan, const void *input, const float *weights,
                      struct epilogue epilogue, void *output, size_t first, void *workspace) {
     const size_t together = rows_of_item(plan);
     const size_t items = (plan->rows + together - 1) / together;

@@ -13,11 +13,11 @@
 #define ROWS ((size_t)4)            // that it reads together then
 
 // Floats of a window row, of all panels.
-static size_t row_size(const struct direct_plan *plan) {
+static size_t row_size(const struct phase_plan *plan) {
     return plan->window_width * plan->channels * plan->out_channels;
 }
 
-static size_t parts_of(const struct direct_plan *plan) {
+static size_t parts_of(const struct phase_plan *plan) {
     const size_t fit = PARTS_FLOATS / direct_weights_size(plan);
     const size_t limit = fit < 1 ? 1 : fit > MAX_PARTS ? MAX_PARTS : fit;
     const size_t rows = plan->images * plan->rows;
@@ -26,33 +26,33 @@ static size_t parts_of(const struct direct_plan *plan) {
 
 // Window rows of an item: all, if their sums are few. They read the same rows, which bf16 has to
 // convert for each item.
-static size_t taps_of(const struct direct_plan *plan) {
+static size_t taps_of(const struct phase_plan *plan) {
     const size_t panels = plan->out_channels / PANEL;
     const size_t floats = direct_weights_size(plan) / panels * (panels < GROUP ? panels : GROUP);
     return floats <= TAPS_FLOATS ? plan->window_height : 1;
 }
 
 // Output rows that are read together, and the rows of input that they come from.
-static size_t rows_together(const struct direct_plan *plan) {
+static size_t rows_together(const struct phase_plan *plan) {
     return taps_of(plan) > 1 ? ROWS : 1;
 }
 
-static size_t input_rows(const struct direct_plan *plan) {
+static size_t input_rows(const struct phase_plan *plan) {
     return (rows_together(plan) - 1) * plan->stride_y + taps_of(plan);
 }
 
-static size_t thread_floats(const struct direct_plan *plan) {
+static size_t thread_floats(const struct phase_plan *plan) {
     return input_rows(plan) * plan->width * plan->channels + rows_together(plan) * plan->out_row;
 }
 
-size_t direct_gradient_workspace(const struct direct_plan *plan) {
+size_t direct_gradient_workspace(const struct phase_plan *plan) {
     return (parts_of(plan) * direct_weights_size(plan) +
             (size_t)plan->threads * thread_floats(plan)) *
            sizeof(float);
 }
 
 // Adds one output row's products with one window row: (panel, window column and channel, lane).
-static void add_row(const struct direct_plan *plan, const struct edges *edges, size_t panels,
+static void add_row(const struct phase_plan *plan, const struct edges *edges, size_t panels,
                     const float *from, const float *gradient, float *sums) {
     const size_t channels = plan->channels;
     const size_t inner = plan->window_width * channels;
@@ -78,7 +78,7 @@ struct item {
 };
 
 // Adds `count` output rows of an image from row `first` on.
-static void add_rows(const struct direct_plan *plan, const struct item *item, size_t image,
+static void add_rows(const struct phase_plan *plan, const struct item *item, size_t image,
                      size_t first, size_t count, const void *input, const void *gradient,
                      float *rows) {
     const struct edges edges = edges_of(plan);
@@ -113,7 +113,7 @@ static size_t smaller(size_t one, size_t other) {
     return one < other ? one : other;
 }
 
-static void add_part(const struct direct_plan *plan, const struct item *item, size_t part,
+static void add_part(const struct phase_plan *plan, const struct item *item, size_t part,
                      const void *input, const void *gradient, float *rows) {
     const size_t height = plan->rows;
     const size_t parts = parts_of(plan);
@@ -134,8 +134,8 @@ static void add_part(const struct direct_plan *plan, const struct item *item, si
 }
 
 // Adds a tap's sums to the gradient; those of the parts lie `step` floats apart.
-static void join_tap(const struct direct_plan *plan, const struct taps *taps, const struct tap *tap,
-                     const float *from, size_t parts, size_t step, float *gradient) {
+static void join_tap(const struct phase_plan *plan, const struct tap *tap, const float *from,
+                     size_t parts, size_t step, float *gradient) {
     const size_t lanes = lanes_of(plan);
     float sums[PANEL] = {0};
     for (size_t part = 0; part < parts; part++) {
@@ -144,16 +144,15 @@ static void join_tap(const struct direct_plan *plan, const struct taps *taps, co
         }
     }
     for (size_t pixel = 0; pixel < plan->pixels; pixel++) {
-        const ptrdiff_t offset = weight_offset(plan, taps, tap, pixel);
+        const ptrdiff_t offset = weight_offset(plan, tap, pixel);
         for (size_t i = 0; offset >= 0 && i < lanes; i++) {
-            gradient[(size_t)offset + i * taps->out_step] += sums[pixel * lanes + i];
+            gradient[(size_t)offset + i * plan->taps.out_step] += sums[pixel * lanes + i];
         }
     }
 }
 
 // Panels share no weights, so no two threads add to one; the two pixels of a panel do, in order.
-static void join_parts(const struct direct_plan *plan, const struct taps *taps, const float *sums,
-                       float *gradient) {
+static void join_parts(const struct phase_plan *plan, const float *sums, float *gradient) {
     const size_t size = direct_weights_size(plan);
     const size_t parts = parts_of(plan);
     const size_t panels = plan->out_channels / PANEL;
@@ -164,7 +163,7 @@ static void join_parts(const struct direct_plan *plan, const struct taps *taps, 
             for (size_t x = 0; x < plan->window_width; x++) {
                 for (size_t c = 0; c < plan->channels; c++) {
                     const struct tap tap = {y, x, c, panel};
-                    join_tap(plan, taps, &tap, from, parts, size, gradient);
+                    join_tap(plan, &tap, from, parts, size, gradient);
                     from += PANEL;
                 }
             }
@@ -172,9 +171,8 @@ static void join_parts(const struct direct_plan *plan, const struct taps *taps, 
     }
 }
 
-void direct_weight_gradient(const struct direct_plan *plan, const struct taps *taps,
-                            const void *input, const void *output_gradient, float *gradient,
-                            void *workspace) {
+void direct_weight_gradient(const struct phase_plan *plan, const void *input,
+                            const void *output_gradient, float *gradient, void *workspace) {
     const size_t panels = plan->out_channels / PANEL;
     const size_t groups = (panels + GROUP - 1) / GROUP;
     const size_t parts = parts_of(plan);
@@ -199,6 +197,6 @@ void direct_weight_gradient(const struct direct_plan *plan, const struct taps *t
                 }
             }
         }
-        join_parts(plan, taps, sums, gradient);
+        join_parts(plan, sums, gradient);
     }
 }

@@ -13,7 +13,7 @@ struct window {
     size_t tap, pixel, taps;
 };
 
-static inline struct window window_at(const struct direct_plan *plan, size_t x) {
+static inline struct window window_at(const struct phase_plan *plan, size_t x) {
     const ptrdiff_t first = (ptrdiff_t)(x * plan->stride_x) + plan->left;
     const ptrdiff_t last = first + (ptrdiff_t)plan->window_width;
     const ptrdiff_t from = first < 0 ? 0 : first;
@@ -27,7 +27,7 @@ struct edges {
     size_t inside, outside;
 };
 
-static inline struct edges edges_of(const struct direct_plan *plan) {
+static inline struct edges edges_of(const struct phase_plan *plan) {
     struct edges edges = {0, plan->columns};
     while (edges.inside < edges.outside &&
            window_at(plan, edges.inside).taps < plan->window_width) {
@@ -46,14 +46,14 @@ struct span {
     struct window window; // of the first
 };
 
-static inline struct span span_at(const struct direct_plan *plan, const struct edges *edges,
+static inline struct span span_at(const struct phase_plan *plan, const struct edges *edges,
                                   size_t x) {
     const bool whole = x >= edges->inside && x < edges->outside;
     return (struct span){whole ? edges->outside - x : 1, window_at(plan, x)};
 }
 
 // Lanes of a panel that belong to one pixel.
-static inline size_t lanes_of(const struct direct_plan *plan) {
+static inline size_t lanes_of(const struct phase_plan *plan) {
     return PANEL / plan->pixels;
 }
 
@@ -64,10 +64,11 @@ struct tap {
 };
 
 // Where in the layer the weights of `tap` lie for output pixel `pixel` of those that count as one;
-// those of the panel's other output channels are taps->out_step on. -1: nowhere, they are 0: the
-// second pixel's taps begin a stride later.
-static inline ptrdiff_t weight_offset(const struct direct_plan *plan, const struct taps *taps,
-                                      const struct tap *tap, size_t pixel) {
+// those of the panel's other output channels are taps.out_step on. -1: nowhere, they are 0:
+// the second pixel's taps begin a stride later.
+static inline ptrdiff_t weight_offset(const struct phase_plan *plan, const struct tap *tap,
+                                      size_t pixel) {
+    const struct taps *taps = &plan->taps;
     const size_t stride = plan->stride_x / plan->pixels;
     const size_t width = plan->window_width - (plan->pixels - 1) * stride;
     const size_t x = tap->x - pixel * stride; // below 0: far to the right

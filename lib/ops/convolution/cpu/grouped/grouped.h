@@ -5,38 +5,22 @@
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_GROUPED_GROUPED_H
 #define PLEURA_OPS_CONVOLUTION_CPU_GROUPED_GROUPED_H
 
-#include "ops/convolution/cpu/direct/direct.h"
-#include "ops/convolution/cpu/epilogue.h"
+#include "ops/convolution/cpu/phases.h"
 
-// Both sides have the same channels. A tile is at most `rows` rows of output in `slab` channels.
-struct grouped_plan {
-    struct direct_plan direct; // what is read and written; what lies where
-    struct taps taps;
-    size_t width; // channels of a group
-    size_t lanes; // of a vector
-    size_t rows, slab;
-};
+// The functions of a struct phased_convolution. Groups are of a width that there is code for, both
+// sides have the same channels, and these make whole vectors.
+CHECKED bool grouped_complete(struct phase_plan *plan);
 
-// Whether groups are of a width that there is code for, and channels make whole vectors.
-CHECKED bool grouped_suits(const struct convolution_shape *shape);
+// Weights by vectors: (vector, window row, window column, input channel of the group, lane).
+size_t grouped_weights_size(const struct phase_plan *plan);
+void grouped_pack_weights(const struct phase_plan *plan, const float *weights, float *packed);
 
-// Takes the geometry of a plan: chooses vectors and tiles.
-void grouped_plan_tiles(struct grouped_plan *plan, const struct convolution_shape *shape);
-
-// Floats of weights by vectors: (vector, window row, window column, input channel of the group,
-// lane).
-size_t grouped_weights_size(const struct grouped_plan *plan);
-void grouped_pack_weights(const struct grouped_plan *plan, const float *weights, float *packed);
-
-// Writes to `output` from its number `first` on. An image's bytes depend neither on the other
-// images nor on the number of threads. The workspace is in bytes.
-size_t grouped_workspace(const struct grouped_plan *plan);
-void grouped_convolve(const struct grouped_plan *plan, const void *input, const float *weights,
+size_t grouped_workspace(const struct phase_plan *plan);
+void grouped_convolve(const struct phase_plan *plan, const void *input, const float *weights,
                       struct epilogue epilogue, void *output, size_t first, void *workspace);
 
-// Adds the weights' gradient. Bytes do not depend on the number of threads.
-size_t grouped_gradient_workspace(const struct grouped_plan *plan);
-void grouped_weight_gradient(const struct grouped_plan *plan, const void *input,
+size_t grouped_gradient_workspace(const struct phase_plan *plan);
+void grouped_weight_gradient(const struct phase_plan *plan, const void *input,
                              const void *output_gradient, float *gradient, void *workspace);
 
 #endif

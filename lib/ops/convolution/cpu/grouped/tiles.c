@@ -8,40 +8,38 @@
 
 #define EIGHT ((size_t)8)
 
-size_t grouped_row_tiles(const struct grouped_plan *plan) {
-    return plan->direct.images * ((plan->direct.rows + plan->rows - 1) / plan->rows);
+size_t grouped_row_tiles(const struct phase_plan *plan) {
+    return plan->images * ((plan->rows + plan->tiles.rows - 1) / plan->tiles.rows);
 }
 
-size_t grouped_slabs(const struct grouped_plan *plan) {
-    return (plan->direct.channels + plan->slab - 1) / plan->slab;
+size_t grouped_slabs(const struct phase_plan *plan) {
+    return (plan->channels + plan->tiles.slab - 1) / plan->tiles.slab;
 }
 
-struct grouped_tile grouped_tile_at(const struct grouped_plan *plan, size_t row_tile, size_t slab) {
-    const size_t of_image = (plan->direct.rows + plan->rows - 1) / plan->rows;
-    const size_t row = row_tile % of_image * plan->rows;
-    const size_t channel = slab * plan->slab;
-    const size_t rows_left = plan->direct.rows - row;
-    const size_t channels_left = plan->direct.channels - channel;
-    return (struct grouped_tile){.image = row_tile / of_image,
-                                 .row = row,
-                                 .rows = rows_left < plan->rows ? rows_left : plan->rows,
-                                 .channel = channel,
-                                 .channels =
-                                     channels_left < plan->slab ? channels_left : plan->slab};
+struct grouped_tile grouped_tile_at(const struct phase_plan *plan, size_t row_tile, size_t slab) {
+    const size_t of_image = (plan->rows + plan->tiles.rows - 1) / plan->tiles.rows;
+    const size_t row = row_tile % of_image * plan->tiles.rows;
+    const size_t channel = slab * plan->tiles.slab;
+    const size_t rows_left = plan->rows - row;
+    const size_t channels_left = plan->channels - channel;
+    return (struct grouped_tile){
+        .image = row_tile / of_image,
+        .row = row,
+        .rows = rows_left < plan->tiles.rows ? rows_left : plan->tiles.rows,
+        .channel = channel,
+        .channels = channels_left < plan->tiles.slab ? channels_left : plan->tiles.slab};
 }
 
-size_t grouped_widest(const struct grouped_plan *plan) {
-    return plan->slab < plan->direct.channels ? plan->slab : plan->direct.channels;
+size_t grouped_widest(const struct phase_plan *plan) {
+    return plan->tiles.slab < plan->channels ? plan->tiles.slab : plan->channels;
 }
 
-size_t grouped_row_floats(const struct grouped_plan *plan, size_t channels) {
-    const struct direct_plan *direct = &plan->direct;
-    return ((direct->columns - 1) * direct->stride_x + direct->window_width) * channels;
+size_t grouped_row_floats(const struct phase_plan *plan, size_t channels) {
+    return ((plan->columns - 1) * plan->stride_x + plan->window_width) * channels;
 }
 
-size_t grouped_input_floats(const struct grouped_plan *plan) {
-    const struct direct_plan *direct = &plan->direct;
-    const size_t rows = (plan->rows - 1) * direct->stride_y + direct->window_height;
+size_t grouped_input_floats(const struct phase_plan *plan) {
+    const size_t rows = (plan->tiles.rows - 1) * plan->stride_y + plan->window_height;
     return rows * grouped_row_floats(plan, grouped_widest(plan));
 }
 
@@ -109,27 +107,26 @@ static struct borders borders_of(ptrdiff_t first, size_t count, size_t side) {
                       : (struct borders){(size_t)(from - first), (size_t)(to - from)};
 }
 
-void grouped_read_input(const struct grouped_plan *plan, const struct grouped_tile *tile,
+void grouped_read_input(const struct phase_plan *plan, const struct grouped_tile *tile,
                         const void *input, float *to) {
-    const struct direct_plan *direct = &plan->direct;
     const size_t channels = tile->channels;
-    const size_t rows = (tile->rows - 1) * direct->stride_y + direct->window_height;
+    const size_t rows = (tile->rows - 1) * plan->stride_y + plan->window_height;
     const size_t floats = grouped_row_floats(plan, channels);
-    const ptrdiff_t top = (ptrdiff_t)(tile->row * direct->stride_y) + direct->top;
-    const struct borders across = borders_of(direct->left, floats / channels, direct->width);
+    const ptrdiff_t top = (ptrdiff_t)(tile->row * plan->stride_y) + plan->top;
+    const struct borders across = borders_of(plan->left, floats / channels, plan->width);
     const size_t begin = across.before * channels;
     const size_t end = begin + across.inside * channels;
-    const size_t column = across.inside > 0 && direct->left > 0 ? (size_t)direct->left : 0;
+    const size_t column = across.inside > 0 && plan->left > 0 ? (size_t)plan->left : 0;
     for (size_t i = 0; i < rows; i++, to += floats) {
         const ptrdiff_t y = top + (ptrdiff_t)i;
-        if (y < 0 || y >= (ptrdiff_t)direct->height) {
+        if (y < 0 || y >= (ptrdiff_t)plan->height) {
             memset(to, 0, floats * sizeof *to);
             continue;
         }
         memset(to, 0, begin * sizeof *to);
         memset(to + end, 0, (floats - end) * sizeof *to);
-        const size_t pixel = (tile->image * direct->height + (size_t)y) * direct->width + column;
-        grouped_read_pixels(direct->precision, input, pixel * direct->channels + tile->channel,
-                            direct->channels, across.inside, channels, to + begin);
+        const size_t pixel = (tile->image * plan->height + (size_t)y) * plan->width + column;
+        grouped_read_pixels(plan->precision, input, pixel * plan->channels + tile->channel,
+                            plan->channels, across.inside, channels, to + begin);
     }
 }

@@ -11,19 +11,19 @@ struct grouped_tile {
 
 // How many tiles an image's rows and channels make, and tile `index` of all images; those of the
 // same rows follow each other.
-size_t grouped_row_tiles(const struct grouped_plan *plan);
-size_t grouped_slabs(const struct grouped_plan *plan);
-struct grouped_tile grouped_tile_at(const struct grouped_plan *plan, size_t row_tile, size_t slab);
+size_t grouped_row_tiles(const struct phase_plan *plan);
+size_t grouped_slabs(const struct phase_plan *plan);
+struct grouped_tile grouped_tile_at(const struct phase_plan *plan, size_t row_tile, size_t slab);
 
 // The channels of the widest tile.
-size_t grouped_widest(const struct grouped_plan *plan);
+size_t grouped_widest(const struct phase_plan *plan);
 
 // Floats of a row that is read for a tile, and of all rows of the largest.
-size_t grouped_row_floats(const struct grouped_plan *plan, size_t channels);
-size_t grouped_input_floats(const struct grouped_plan *plan);
+size_t grouped_row_floats(const struct phase_plan *plan, size_t channels);
+size_t grouped_input_floats(const struct phase_plan *plan);
 
 // Copies what the tile's windows read: rows x columns x the tile's channels.
-void grouped_read_input(const struct grouped_plan *plan, const struct grouped_tile *tile,
+void grouped_read_input(const struct phase_plan *plan, const struct grouped_tile *tile,
                         const void *input, float *to);
 
 // `count` pixels of some channels out of those of an image, and back; `step` numbers from a pixel

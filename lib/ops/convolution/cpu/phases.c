@@ -1,0 +1,223 @@
+// The phases' geometry, and the passes.
+#include "ops/convolution/cpu/phases.h"
+
+#include "ops/convolution/cpu/bias_gradient.h"
+
+#include <stdlib.h>
+
+#define MAX_STRIDE 2
+#define MAX_PHASES (MAX_STRIDE * MAX_STRIDE)
+
+struct phase {
+    struct phase_plan plan;
+    float *weights; // packed; NULL for the weights' gradient
+};
+
+struct state {
+    const struct phased_convolution *method;
+    struct convolution_problem problem;
+    struct phase phases[MAX_PHASES];
+    size_t phase_count;
+};
+
+// ---- geometry
+
+static struct phase_plan lay_forward(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    const size_t side = shape->window;
+    const size_t inputs = shape->channels / shape->groups;
+    return (struct phase_plan){.pixels = 1,
+                               .images = shape->images,
+                               .height = shape->height,
+                               .width = shape->width,
+                               .channels = shape->channels,
+                               .rows = shape->out_height,
+                               .columns = shape->out_width,
+                               .out_channels = shape->out_channels,
+                               .group_width = inputs,
+                               .window_height = side,
+                               .window_width = side,
+                               .stride_y = shape->stride,
+                               .stride_x = shape->stride,
+                               .top = -(ptrdiff_t)shape->pad,
+                               .left = -(ptrdiff_t)shape->pad,
+                               .out_image =
+                                   shape->out_height * shape->out_width * shape->out_channels,
+                               .out_row = shape->out_width * shape->out_channels,
+                               .out_pixel = shape->out_channels,
+                               .precision = problem->precision,
+                               .threads = problem->threads,
+                               .taps = {inputs * side * side, side * side, side, 0, 0, 1}};
+}
+
+// In one direction: the input pixels `phase`, phase + stride, ... get something from the taps t
+// with phase + pad - t a multiple of the stride, and that from the output pixel (that / stride).
+// The last such tap comes with the first output pixel.
+struct reach {
+    size_t taps;
+    ptrdiff_t last_tap, first_pixel;
+};
+
+static struct reach reach_of(const struct convolution_shape *shape, size_t phase) {
+    struct reach reach = {0, 0, 0};
+    for (size_t tap = 0; tap < shape->window; tap++) {
+        const ptrdiff_t apart = (ptrdiff_t)(phase + shape->pad) - (ptrdiff_t)tap;
+        if (apart % (ptrdiff_t)shape->stride == 0) {
+            reach.taps++;
+            reach.last_tap = (ptrdiff_t)tap;
+            reach.first_pixel = apart / (ptrdiff_t)shape->stride;
+        }
+    }
+    return reach;
+}
+
+// Every stride'th pixel from `phase` on.
+static size_t phase_pixels(size_t pixels, size_t phase, size_t stride) {
+    return phase < pixels ? (pixels - phase + stride - 1) / stride : 0;
+}
+
+static struct phase_plan lay_data_gradient(const struct convolution_problem *problem,
+                                           size_t phase) {
+    const struct convolution_shape *shape = &problem->shape;
+    const size_t stride = shape->stride;
+    const size_t y = phase / stride;
+    const size_t x = phase % stride;
+    const struct reach down = reach_of(shape, y);
+    const struct reach across = reach_of(shape, x);
+    const size_t inputs = shape->channels / shape->groups;
+    const size_t square = shape->window * shape->window;
+    return (struct phase_plan){.pixels = 1,
+                               .images = shape->images,
+                               .height = shape->out_height,
+                               .width = shape->out_width,
+                               .channels = shape->out_channels,
+                               .rows = phase_pixels(shape->height, y, stride),
+                               .columns = phase_pixels(shape->width, x, stride),
+                               .out_channels = shape->channels,
+                               .group_width = inputs,
+                               .window_height = across.taps > 0 ? down.taps : 0,
+                               .window_width = across.taps,
+                               .stride_y = 1,
+                               .stride_x = 1,
+                               .top = down.first_pixel,
+                               .left = across.first_pixel,
+                               .out_image = shape->height * shape->width * shape->channels,
+                               .out_row = stride * shape->width * shape->channels,
+                               .out_pixel = stride * shape->channels,
+                               .precision = problem->precision,
+                               .threads = problem->threads,
+                               .taps = {square, inputs * square, shape->window, down.last_tap,
+                                        across.last_tap, -(ptrdiff_t)stride}};
+}
+
+// ---- planning
+
+static size_t phases_of(const struct convolution_problem *problem) {
+    const size_t stride = problem->shape.stride;
+    return problem->pass == CONVOLUTION_DATA_GRADIENT ? stride * stride : 1;
+}
+
+static bool find_plan(const struct phased_convolution *method,
+                      const struct convolution_problem *problem, size_t phase,
+                      struct phase_plan *plan) {
+    *plan = problem->pass == CONVOLUTION_DATA_GRADIENT ? lay_data_gradient(problem, phase)
+                                                       : lay_forward(problem);
+    return method->complete(plan);
+}
+
+bool phases_suit(const struct phased_convolution *method,
+                 const struct convolution_problem *problem) {
+    bool suit = problem->shape.stride <= MAX_STRIDE;
+    for (size_t i = 0; suit && i < phases_of(problem); i++) {
+        struct phase_plan plan;
+        suit = find_plan(method, problem, i, &plan);
+    }
+    return suit;
+}
+
+void phases_release(void *planned) {
+    struct state *state = planned;
+    for (size_t i = 0; state != NULL && i < state->phase_count; i++) {
+        free(state->phases[i].weights);
+    }
+    free(state);
+}
+
+static bool plan_phase(struct state *state, size_t index, size_t *workspace) {
+    const struct phased_convolution *method = state->method;
+    struct phase *phase = &state->phases[index];
+    if (!find_plan(method, &state->problem, index, &phase->plan)) {
+        return false;
+    }
+    if (state->problem.pass == CONVOLUTION_WEIGHT_GRADIENT) {
+        *workspace = workspace_for_either(method->gradient_workspace(&phase->plan),
+                                          cpu_bias_gradient_workspace(&state->problem.shape));
+        return true;
+    }
+    const size_t bytes = method->weights_size(&phase->plan) * sizeof(float);
+    *workspace = workspace_for_either(*workspace, method->workspace(&phase->plan));
+    phase->weights = aligned_alloc(64, workspace_part(bytes + 1));
+    return phase->weights != NULL;
+}
+
+void *phases_plan(const struct phased_convolution *method,
+                  const struct convolution_problem *problem, size_t *workspace,
+                  struct error *error) {
+    struct state *state = calloc(1, sizeof *state);
+    bool planned = state != NULL;
+    *workspace = 0;
+    if (planned) {
+        state->method = method;
+        state->problem = *problem;
+        state->phase_count = phases_of(problem);
+    }
+    for (size_t i = 0; planned && i < state->phase_count; i++) {
+        planned = plan_phase(state, i, workspace);
+    }
+    if (!planned) {
+        phases_release(state);
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    return state;
+}
+
+// ---- the passes
+
+void phases_prepare(void *planned, const float *weights) {
+    struct state *state = planned;
+    for (size_t i = 0; i < state->phase_count; i++) {
+        state->method->pack_weights(&state->phases[i].plan, weights, state->phases[i].weights);
+    }
+}
+
+void phases_forward(void *planned, const void *input, const float *bias, void *output,
+                    void *workspace) {
+    const struct state *state = planned;
+    const struct convolution_shape *shape = &state->problem.shape;
+    state->method->convolve(&state->phases[0].plan, input, state->phases[0].weights,
+                            (struct epilogue){bias, shape->sum, shape->relu}, output, 0, workspace);
+}
+
+// Where a phase's first pixel lies in the input's gradient.
+static size_t phase_offset(const struct convolution_shape *shape, size_t phase) {
+    return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
+}
+
+void phases_data_gradient(void *planned, const void *output_gradient, void *input_gradient,
+                          void *workspace) {
+    const struct state *state = planned;
+    for (size_t i = 0; i < state->phase_count; i++) {
+        state->method->convolve(&state->phases[i].plan, output_gradient, state->phases[i].weights,
+                                (struct epilogue){.bias = NULL}, input_gradient,
+                                phase_offset(&state->problem.shape, i), workspace);
+    }
+}
+
+void phases_weight_gradient(void *planned, const void *input, const void *output_gradient,
+                            float *weight_gradient, float *bias_gradient, void *workspace) {
+    const struct state *state = planned;
+    state->method->weight_gradient(&state->phases[0].plan, input, output_gradient, weight_gradient,
+                                   workspace);
+    cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
+}
