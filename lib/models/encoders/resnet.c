@@ -111,37 +111,17 @@ static struct feature_maps resnet(struct graph *graph, value_id x, const char *n
     return (struct feature_maps){at2, maps[0], maps[1], maps[2], maps[3]};
 }
 
-struct feature_maps encoder_resnet18(struct graph *graph, value_id x, const char *name,
-                                     pooling *pool) {
-    return resnet(graph, x, name, pool, basic_block, (const size_t[]){2, 2, 2, 2});
-}
+// An encoder of the list: its block, and how many of them each of the four stages has.
+#define RESNET(variant, block, ...)                                                                \
+    struct feature_maps encoder_##variant(struct graph *graph, value_id x, const char *name,       \
+                                          pooling *pool) {                                         \
+        return resnet(graph, x, name, pool, block, (const size_t[]){__VA_ARGS__});                 \
+    }
 
-struct feature_maps encoder_resnet34(struct graph *graph, value_id x, const char *name,
-                                     pooling *pool) {
-    return resnet(graph, x, name, pool, basic_block, (const size_t[]){3, 4, 6, 3});
-}
-
-struct feature_maps encoder_resnet50(struct graph *graph, value_id x, const char *name,
-                                     pooling *pool) {
-    return resnet(graph, x, name, pool, bottleneck, (const size_t[]){3, 4, 6, 3});
-}
-
-struct feature_maps encoder_resnet18_cbam(struct graph *graph, value_id x, const char *name,
-                                          pooling *pool) {
-    return resnet(graph, x, name, pool, basic_block_cbam, (const size_t[]){2, 2, 2, 2});
-}
-
-struct feature_maps encoder_resnet34_cbam(struct graph *graph, value_id x, const char *name,
-                                          pooling *pool) {
-    return resnet(graph, x, name, pool, basic_block_cbam, (const size_t[]){3, 4, 6, 3});
-}
-
-struct feature_maps encoder_resnet50_cbam(struct graph *graph, value_id x, const char *name,
-                                          pooling *pool) {
-    return resnet(graph, x, name, pool, bottleneck_cbam, (const size_t[]){3, 4, 6, 3});
-}
-
-struct feature_maps encoder_se_resnext50_32x4d(struct graph *graph, value_id x, const char *name,
-                                               pooling *pool) {
-    return resnet(graph, x, name, pool, se_next_bottleneck, (const size_t[]){3, 4, 6, 3});
-}
+RESNET(resnet18, basic_block, 2, 2, 2, 2)
+RESNET(resnet34, basic_block, 3, 4, 6, 3)
+RESNET(resnet50, bottleneck, 3, 4, 6, 3)
+RESNET(resnet18_cbam, basic_block_cbam, 2, 2, 2, 2)
+RESNET(resnet34_cbam, basic_block_cbam, 3, 4, 6, 3)
+RESNET(resnet50_cbam, bottleneck_cbam, 3, 4, 6, 3)
+RESNET(se_resnext50_32x4d, se_next_bottleneck, 3, 4, 6, 3)
