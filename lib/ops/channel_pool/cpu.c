@@ -1,6 +1,6 @@
 // channel_pool on the CPU: pixel by pixel. Saved: the channel that each maximum came from.
 #include "backend/cpu/cpu.h"
-#include "ops/cpu_operation.h"
+#include "ops/cpu_map.h"
 #include "ops/kernels.h"
 
 #include <math.h>
@@ -9,30 +9,17 @@
 
 enum { MAXIMUM, MEAN, POOLS };
 
-struct state {
-    size_t pixels, channels; // pixels of all images
-    enum precision precision;
-    int threads;
-};
-
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = plan_input_shape(plan, 0);
-    struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
-    if (state == NULL) {
-        return false;
-    }
-    *state =
-        (struct state){in.n * in.h * in.w, in.c, plan->backend->precision, plan->backend->threads};
-    plan->saved = state->pixels * sizeof(uint32_t);
-    plan->state = state;
-    return true;
+    plan->saved = in.n * in.h * in.w * sizeof(uint32_t);
+    return cpu_map_plan_pixels(plan, error);
 }
 
 static void forward(const struct call *call) {
-    const struct state *state = call->state;
+    const struct cpu_map *state = call->state;
     const size_t channels = state->channels;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+    for (size_t pixel = 0; pixel < state->images * state->pixels; pixel++) {
         float of_x[CPU_BLOCK];
         float of_out[POOLS];
         const float *x = cpu_read(state->precision, call->in[0], pixel * channels, channels, of_x);
@@ -53,11 +40,11 @@ static void forward(const struct call *call) {
 }
 
 static void backward(const struct call *call) {
-    const struct state *state = call->state;
+    const struct cpu_map *state = call->state;
     const size_t channels = state->channels;
     const float share = 1.0F / (float)channels;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+    for (size_t pixel = 0; pixel < state->images * state->pixels; pixel++) {
         float of_dy[POOLS];
         float of_dx[CPU_BLOCK];
         const float *dy =

@@ -1,58 +1,28 @@
 // global_max_pool on the CPU: a thread takes some channels of an image. Saved: the pixel that each
 // maximum came from.
 #include "backend/cpu/cpu.h"
+#include "ops/cpu_map.h"
 #include "ops/kernels.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#define CHANNELS 32 // worked on at once
-
-struct state {
-    size_t images, pixels, channels, groups;
-    enum precision precision;
-    int threads;
-};
-
 static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape in = plan_input_shape(plan, 0);
-    struct state *state = malloc(sizeof *state);
-    if (state == NULL) {
-        return fail(error, "no memory");
-    }
-    *state = (struct state){in.n,
-                            in.h * in.w,
-                            in.c,
-                            (in.c + CHANNELS - 1) / CHANNELS,
-                            plan->backend->precision,
-                            plan->backend->threads};
-    plan->saved = in.n * in.c * sizeof(uint32_t);
-    plan->state = state;
-    return true;
-}
-
-// Some channels of one image: offsets of the first, in its first pixel and in the output.
-struct group {
-    size_t first, output, count;
-};
-
-static struct group group_of(const struct state *state, size_t index) {
-    const size_t image = index / state->groups;
-    const size_t channel = index % state->groups * CHANNELS;
-    const size_t left = state->channels - channel;
-    return (struct group){image * state->pixels * state->channels + channel,
-                          image * state->channels + channel, left < CHANNELS ? left : CHANNELS};
+    const struct shape out = plan_output_shape(plan);
+    plan->saved = out.n * out.c * sizeof(uint32_t);
+    return cpu_map_plan(plan, error);
 }
 
 static void forward(const struct call *call) {
-    const struct state *state = call->state;
+    const struct cpu_map *state = call->state;
+    const size_t groups = cpu_map_groups(state);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t index = 0; index < state->images * state->groups; index++) {
-        const struct group group = group_of(state, index);
-        uint32_t *from = (uint32_t *)call->saved + group.output;
-        float maxima[CHANNELS];
-        float temporary[CHANNELS];
+    for (size_t index = 0; index < groups; index++) {
+        const struct cpu_group group = cpu_map_group(state, index);
+        uint32_t *from = (uint32_t *)call->saved + group.alone;
+        float maxima[CPU_GROUP];
+        float temporary[CPU_GROUP];
         for (size_t c = 0; c < group.count; c++) {
             maxima[c] = -INFINITY;
             from[c] = 0;
@@ -67,24 +37,25 @@ static void forward(const struct call *call) {
             }
         }
         float *out =
-            cpu_target(state->precision, call->out, group.output, group.count, false, temporary);
+            cpu_target(state->precision, call->out, group.alone, group.count, false, temporary);
         for (size_t c = 0; c < group.count; c++) {
             out[c] = maxima[c];
         }
-        cpu_write(state->precision, call->out, group.output, group.count, out);
+        cpu_write(state->precision, call->out, group.alone, group.count, out);
     }
 }
 
 static void backward(const struct call *call) {
-    const struct state *state = call->state;
+    const struct cpu_map *state = call->state;
+    const size_t groups = cpu_map_groups(state);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t index = 0; index < state->images * state->groups; index++) {
-        const struct group group = group_of(state, index);
-        const uint32_t *from = (const uint32_t *)call->saved + group.output;
-        float of_dy[CHANNELS];
-        float temporary[CHANNELS];
+    for (size_t index = 0; index < groups; index++) {
+        const struct cpu_group group = cpu_map_group(state, index);
+        const uint32_t *from = (const uint32_t *)call->saved + group.alone;
+        float of_dy[CPU_GROUP];
+        float temporary[CPU_GROUP];
         const float *dy =
-            cpu_read(state->precision, call->out_gradient, group.output, group.count, of_dy);
+            cpu_read(state->precision, call->out_gradient, group.alone, group.count, of_dy);
         for (size_t pixel = 0; pixel < state->pixels; pixel++) {
             const size_t offset = group.first + pixel * state->channels;
             float *dx = cpu_target(state->precision, call->in_gradient[0], offset, group.count,

@@ -1,39 +1,22 @@
 // pixel_gate on the CPU: pixel by pixel.
 #include "backend/cpu/cpu.h"
 #include "ops/channel_gate/channel_gate.h"
+#include "ops/cpu_map.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
 
-struct state {
-    size_t pixels, channels; // pixels of all images
-    enum precision precision;
-    int threads;
-};
-
-static bool plan(struct kernel_plan *plan, struct error *error) {
-    const struct shape in = plan_input_shape(plan, 0);
-    struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
-    if (state == NULL) {
-        return false;
-    }
-    *state =
-        (struct state){in.n * in.h * in.w, in.c, plan->backend->precision, plan->backend->threads};
-    plan->state = state;
-    return true;
-}
-
-static float open_at(const struct state *state, const struct call *call, size_t pixel) {
+static float open_at(const struct cpu_map *state, const struct call *call, size_t pixel) {
     float temporary;
     return channel_gate_open(*cpu_read(state->precision, call->in[1], pixel, 1, &temporary));
 }
 
 static void forward(const struct call *call) {
-    const struct state *state = call->state;
+    const struct cpu_map *state = call->state;
     const size_t channels = state->channels;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+    for (size_t pixel = 0; pixel < state->images * state->pixels; pixel++) {
         const size_t first = pixel * channels;
         float of_x[CPU_BLOCK];
         float of_out[CPU_BLOCK];
@@ -45,7 +28,7 @@ static void forward(const struct call *call) {
 }
 
 // z's gradient: of the sum over channels of x * sigmoid(z) * dy.
-static void write_gate_gradient(const struct state *state, const struct call *call, size_t pixel,
+static void write_gate_gradient(const struct cpu_map *state, const struct call *call, size_t pixel,
                                 float open, const float *dy) {
     const size_t channels = state->channels;
     float of_x[CPU_BLOCK];
@@ -61,10 +44,10 @@ static void write_gate_gradient(const struct state *state, const struct call *ca
 }
 
 static void backward(const struct call *call) {
-    const struct state *state = call->state;
+    const struct cpu_map *state = call->state;
     const size_t channels = state->channels;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+    for (size_t pixel = 0; pixel < state->images * state->pixels; pixel++) {
         const size_t first = pixel * channels;
         const float open = open_at(state, call, pixel);
         float of_dy[CPU_BLOCK];
@@ -82,4 +65,4 @@ static void backward(const struct call *call) {
     }
 }
 
-const struct kernel pixel_gate_cpu = {plan, forward, backward, free, NULL};
+const struct kernel pixel_gate_cpu = {cpu_map_plan_pixels, forward, backward, free, NULL};
