@@ -10,9 +10,10 @@ import argparse
 import importlib.metadata
 import os
 import sys
-import time
 
-GPU = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gpu")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gpu"))
+from turns import take_turns  # noqa: E402
+
 PACKAGES = {"torch": ["torch"], "onnxruntime": ["torch", "onnx", "onnxruntime"], "openvino": ["torch", "onnx", "openvino"],
             "int8": ["torch", "onnx", "openvino", "nncf"]}
 CALIBRATION = 4  # batches
@@ -28,7 +29,6 @@ def have(_):
 
 
 def export(options):
-    sys.path.insert(0, GPU)
     import torch
     import networks
 
@@ -61,17 +61,6 @@ def int8(options):
     model = openvino.Core().read_model(options.files[0])
     batches = nncf.Dataset([noise(model.input().shape) for _ in range(CALIBRATION)])
     openvino.save_model(nncf.quantize(model, batches, subset_size=CALIBRATION), options.files[1])
-
-
-def take_turns(work):
-    """Does the work once for each line of stdin."""
-    work()
-    work()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        work()
-        print(round(1000 * (time.perf_counter() - start), 4), flush=True)
 
 
 def onnxruntime(options):

@@ -21,21 +21,10 @@ import time
 import torch
 
 import networks
+from turns import take_turns
 
 MODES = {"compiled": "default", "graphs": "reduce-overhead", "tuned": "max-autotune-no-cudagraphs"}
 WARM = 4  # repetitions before the first that counts
-
-
-def take_turns(work):
-    """Does the work once for each line of stdin."""
-    work()
-    work()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        work()
-        print(round(1000 * (time.perf_counter() - start), 4), flush=True)
-    sys.exit(0)
 
 
 def time_all(work, repeat, device):
@@ -188,6 +177,7 @@ def predict(options):
     with torch.inference_mode():
         if options.turns:
             take_turns(whole)
+            sys.exit()
         stay = feed()[0].clone()
 
         def alone():
@@ -236,6 +226,7 @@ def train(options):
 
     if options.turns:
         take_turns(accumulated)
+        sys.exit()
     times = time_all(accumulated, options.repeat, options.device)
     return {"ms": median(time / options.accumulate for time in times)}
 
