@@ -9,14 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// All arrays of a run, on this side: parameters; what the optimiser keeps of the learned ones,
-// behind it the gradients gathered so far, and last the moving average, if there is one.
+// The arrays that a run keeps of its learned parameters: the optimiser's moments, behind them the
+// gradients gathered so far, and last the moving average, if there is one.
 enum { MAX_KEPT = MAX_MOMENTS + 2 };
-struct arrays {
-    float *values;
-    size_t kept; // arrays in `learned`
-    float *learned[MAX_KEPT];
-};
 
 static const char *learned_name(const struct optimizer_rule *rule, size_t index) {
     return index < rule->moments    ? rule->moment[index].name
@@ -32,54 +27,9 @@ static float *learned_on_device(const struct optimizer *optimizer, size_t index)
                               : optimizer->average;
 }
 
-// How many arrays of learned parameters a run keeps.
+// How many of them there are.
 static size_t kept_arrays(const struct optimizer *optimizer) {
     return optimizer_rule_of(optimizer)->moments + 1 + (optimizer->average != NULL);
-}
-
-static void free_all(struct arrays *arrays) {
-    free(arrays->values);
-    for (size_t i = 0; i < arrays->kept; i++) {
-        free(arrays->learned[i]);
-    }
-}
-
-static float *fetch(const struct optimizer *optimizer, const float *from, size_t count) {
-    float *copy = calloc(count + 1, sizeof *copy);
-    if (copy != NULL) {
-        optimizer->backend->calls->get(optimizer->backend, copy, from, count * sizeof *copy);
-    }
-    return copy;
-}
-
-// False with *error, and nothing to free, without memory.
-static bool fetch_all(const struct optimizer *optimizer, struct arrays *arrays,
-                      struct error *error) {
-    const size_t learned = executor_learned_count(optimizer->executor);
-    *arrays = (struct arrays){.values = fetch(optimizer, executor_values(optimizer->executor),
-                                              executor_value_count(optimizer->executor)),
-                              .kept = kept_arrays(optimizer)};
-    bool whole = arrays->values != NULL;
-    for (size_t i = 0; i < arrays->kept; i++) {
-        arrays->learned[i] = fetch(optimizer, learned_on_device(optimizer, i), learned);
-        whole = whole && arrays->learned[i] != NULL;
-    }
-    if (!whole) {
-        free_all(arrays);
-        return fail(error, "no memory for a checkpoint");
-    }
-    return true;
-}
-
-static void put_all(const struct optimizer *optimizer, const struct arrays *arrays) {
-    const struct backend_calls *calls = optimizer->backend->calls;
-    const size_t bytes = executor_learned_count(optimizer->executor) * sizeof(float);
-    calls->put(optimizer->backend, executor_values(optimizer->executor), arrays->values,
-               executor_value_count(optimizer->executor) * sizeof(float));
-    for (size_t i = 0; i < arrays->kept; i++) {
-        calls->put(optimizer->backend, learned_on_device(optimizer, i), arrays->learned[i], bytes);
-    }
-    executor_changed(optimizer->executor);
 }
 
 // ---- writing
@@ -210,9 +160,11 @@ static bool check_values(const struct tensor *tensor, const char *name,
                 statistics.min);
 }
 
-static bool copy_tensor(const struct record *record, const char *name,
-                        const struct parameter *parameter, bool variance, float *values,
-                        struct error *error) {
+// Puts a record's tensor into the parameter's part of a device's array.
+static bool put_tensor(const struct optimizer *optimizer, const struct record *record,
+                       const char *name, const struct parameter *parameter, bool variance,
+                       float *array, struct error *error) {
+    struct backend *backend = optimizer->backend;
     const struct tensor *tensor = NULL;
     if (!record_tensor(record, name, parameter->rank, &tensor, error)) {
         return false;
@@ -224,17 +176,16 @@ static bool copy_tensor(const struct record *record, const char *name,
     if (!check_values(tensor, name, parameter, variance, error)) {
         return false;
     }
-    memcpy(values + parameter->offset, tensor->data, tensor->bytes);
+    backend->calls->put(backend, array + parameter->offset, tensor->data, tensor->bytes);
     return true;
 }
 
 // A checkpoint that is being read, and which of its records have come.
 struct loading {
+    const struct optimizer *optimizer;
     const struct graph *graph;
-    const struct optimizer_rule *rule;
     const struct training_plan *plan;
     struct training_state *state;
-    struct arrays arrays;
     bool *has_value, *has_learned; // of each parameter: its values; its moments and gradient
     bool has_state;
 };
@@ -264,19 +215,21 @@ static bool read_value(struct loading *loading, const struct record *record, int
                        struct error *error) {
     const struct parameter *parameter = graph_parameter_at(loading->graph, index);
     return take_record(&loading->has_value[index], record, 1, error) &&
-           copy_tensor(record, CHECKPOINT_VALUE, parameter, parameter->role == ROLE_VARIANCE,
-                       loading->arrays.values, error);
+           put_tensor(loading->optimizer, record, CHECKPOINT_VALUE, parameter,
+                      parameter->role == ROLE_VARIANCE,
+                      executor_values(loading->optimizer->executor), error);
 }
 
 static bool read_learned(struct loading *loading, const struct record *record, int index,
                          struct error *error) {
     const struct parameter *parameter = graph_parameter_at(loading->graph, index);
-    const struct optimizer_rule *rule = loading->rule;
-    bool read = take_record(&loading->has_learned[index], record, loading->arrays.kept, error);
-    for (size_t k = 0; k < loading->arrays.kept && read; k++) {
+    const struct optimizer_rule *rule = optimizer_rule_of(loading->optimizer);
+    const size_t kept = kept_arrays(loading->optimizer);
+    bool read = take_record(&loading->has_learned[index], record, kept, error);
+    for (size_t k = 0; k < kept && read; k++) {
         const bool variance = k < rule->moments && rule->moment[k].squared;
-        read = copy_tensor(record, learned_name(rule, k), parameter, variance,
-                           loading->arrays.learned[k], error);
+        read = put_tensor(loading->optimizer, record, learned_name(rule, k), parameter, variance,
+                          learned_on_device(loading->optimizer, k), error);
     }
     return read;
 }
@@ -341,7 +294,7 @@ static bool read_all(struct loading *loading, struct stream_reader *reader, cons
     return status == STREAM_END && (complete(loading, error) || fail_within(error, "%s", path));
 }
 
-// Reads all into `loading`, whose arrays are there; allocates both lists of flags.
+// Reads all, with both lists of flags while it does.
 static bool load_into(struct loading *loading, struct stream_reader *reader, const char *path,
                       struct error *error) {
     const size_t count = (size_t)graph_parameter_count(loading->graph);
@@ -358,20 +311,14 @@ static bool load_into(struct loading *loading, struct stream_reader *reader, con
 bool training_load(const char *path, struct optimizer *optimizer, const struct training_plan *plan,
                    struct training_state *state, struct error *error) {
     struct stream_reader *reader = stream_open_regular(path, (size_t)1 << 30, error);
-    struct loading loading = {.graph = optimizer->graph,
-                              .rule = optimizer_rule_of(optimizer),
-                              .plan = plan,
-                              .state = state};
-    if (reader == NULL || !fetch_all(optimizer, &loading.arrays, error)) {
-        stream_close(reader);
+    struct loading loading = {
+        .optimizer = optimizer, .graph = optimizer->graph, .plan = plan, .state = state};
+    if (reader == NULL) {
         return false;
     }
     const bool read = load_into(&loading, reader, path, error);
-    if (read) {
-        put_all(optimizer, &loading.arrays);
-        optimizer->steps = state->steps;
-    }
-    free_all(&loading.arrays);
+    executor_changed(optimizer->executor);
+    optimizer->steps = state->steps;
     stream_close(reader);
     return read;
 }

@@ -15,7 +15,7 @@ CHECKED bool training_write(struct sink sink, const struct optimizer *optimizer,
 // Reads it back. The file must come from a run of this plan with the options, network, seed and
 // side that *state has; it must hold each parameter once, and only numbers that a run can leave
 // (finite, variances from 0 up, counts that belong together). Else *error names what is wrong, and
-// optimiser and network are as they were.
+// optimiser and network hold a part of it: there is nothing to go on with.
 CHECKED bool training_load(const char *path, struct optimizer *optimizer,
                            const struct training_plan *plan, struct training_state *state,
                            struct error *error);
