@@ -88,16 +88,14 @@ static void regular_path(const struct trainer_options *options, const char *name
 }
 
 // The iteration of a file that is called as a kept checkpoint is; 0 where none is.
-static int64_t kept_iteration(const struct trainer_options *options, const char *name) {
-    char path[PATH_MAX];
-    char kept[PATH_MAX];
+static int64_t kept_iteration(const char *name) {
+    char kept[KEPT_NAME_SIZE];
     if (strncmp(name, "best-", 5) != 0) {
         return 0;
     }
     const int64_t iteration = strtoll(name + 5, NULL, 10);
-    trainer_path(options, name, path);
-    trainer_kept_path(options, iteration, kept);
-    return strcmp(path, kept) == 0 ? iteration : 0;
+    trainer_kept_name(iteration, kept);
+    return strcmp(name, kept) == 0 ? iteration : 0;
 }
 
 // Kept checkpoints that the state does not know, of evaluations that are to come again or of
@@ -110,7 +108,7 @@ static void remove_strays(const struct trainer *trainer) {
         die("%s: %s", options->folder, strerror(errno));
     }
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        const int64_t iteration = kept_iteration(options, entry->d_name);
+        const int64_t iteration = kept_iteration(entry->d_name);
         if (iteration > 0 && !best_list_has(&trainer->state.kept, iteration)) {
             trainer_path(options, entry->d_name, path);
             if (unlink(path) != 0) {

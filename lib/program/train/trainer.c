@@ -43,14 +43,13 @@ void trainer_path(const struct trainer_options *options, const char *name, char 
     }
 }
 
-void trainer_kept_path(const struct trainer_options *options, int64_t iteration,
-                       char path[PATH_MAX]) {
-    char name[40];
-    (void)snprintf(name, sizeof name, "best-%" PRId64 ".mpk", iteration);
-    trainer_path(options, name, path);
+void trainer_kept_name(int64_t iteration, char name[KEPT_NAME_SIZE]) {
+    (void)snprintf(name, KEPT_NAME_SIZE, "best-%" PRId64 ".mpk", iteration);
 }
 
-static void save_to(const struct trainer *trainer, const char *path, bool resumable) {
+static void save(const struct trainer *trainer, const char *name, bool resumable) {
+    char path[PATH_MAX];
+    trainer_path(trainer->options, name, path);
     struct error error;
     struct output *output = output_open_regular(path, OUTPUT_BYTES);
     if (!training_write(output_sink(output), &trainer->optimizer, &trainer->state, resumable,
@@ -58,12 +57,6 @@ static void save_to(const struct trainer *trainer, const char *path, bool resuma
         die("%s", error.text);
     }
     output_close(output);
-}
-
-static void save(const struct trainer *trainer, const char *name, bool resumable) {
-    char path[PATH_MAX];
-    trainer_path(trainer->options, name, path);
-    save_to(trainer, path, resumable);
 }
 
 // ---- one step
@@ -192,19 +185,21 @@ static void write_log(struct training_run *run) {
 // again.
 static void keep(struct trainer *trainer) {
     struct training_state *state = &trainer->state;
+    char name[KEPT_NAME_SIZE];
     char path[PATH_MAX];
     int64_t dropped = 0;
     if (!best_list_add(&state->kept, (struct ranked){state->iteration, state->score}, &dropped)) {
         return;
     }
     if (dropped > 0) {
-        trainer_kept_path(trainer->options, dropped, path);
+        trainer_kept_name(dropped, name);
+        trainer_path(trainer->options, name, path);
         if (unlink(path) != 0 && errno != ENOENT) {
             die("%s: %s", path, strerror(errno));
         }
     }
-    trainer_kept_path(trainer->options, state->iteration, path);
-    save_to(trainer, path, false);
+    trainer_kept_name(state->iteration, name);
+    save(trainer, name, false);
 }
 
 static void check(struct training_run *run) {

@@ -45,9 +45,9 @@ struct trainer {
 // The path of a file in the trainer's folder. Ends the program where it is too long.
 void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]);
 
-// The path of the kept checkpoint of an iteration, DIR/best-ITERATION.mpk; likewise.
-void trainer_kept_path(const struct trainer_options *options, int64_t iteration,
-                       char path[PATH_MAX]);
+// The name of the kept checkpoint of an iteration, best-ITERATION.mpk.
+enum { KEPT_NAME_SIZE = 40 };
+void trainer_kept_name(int64_t iteration, char name[KEPT_NAME_SIZE]);
 
 // Trains from state.iteration to the end; samples that the state says are used have been left out
 // of the stream. Saves and returns early on SIGINT and SIGTERM, which must be blocked in all
