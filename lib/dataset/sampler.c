@@ -87,6 +87,11 @@ static bool check_lists(const struct sampler *sampler, size_t count, struct erro
         return fail(error, "no samples: %zu images do not fill a batch of %zu", lesions + others,
                     options->batch);
     }
+    if (sampler->total == 0) {
+        return fail(error,
+                    "no samples: epochs of %zu images with a lesion do not fill a batch of %zu",
+                    lesions, options->batch);
+    }
     if (slides(options) && sampler->total > MAX_SLIDE) {
         return fail(error, "a share that slides needs an end, after at most %g samples",
                     (double)MAX_SLIDE);

@@ -326,6 +326,11 @@ static void test_nothing_left(void **state) {
     options.balance = options.balance_end = 0;
     options.lesion_epochs = true;
     refuse(&options, 4, both, "a share of 0 never goes through");
+    options.balance = options.balance_end = 0.5;
+    options.epochs = 1;
+    options.batch = 4;
+    refuse(&options, 4, both,
+           "no samples: epochs of 1 images with a lesion do not fill a batch of 4");
 }
 
 int main(void) {
