@@ -33,9 +33,13 @@ static bool add_point(struct curve *curve, double x, double y, struct error *err
     return true;
 }
 
-// Answers come with descending scores. The curve ends as (wrong / all_wrong, right / all_right).
+// Answers come with descending scores. The curve ends as (wrong / all_wrong, right / all_right); it
+// stays empty where one of these is 0.
 static bool trace(struct curve *curve, const struct answer *answers, size_t count, double all_wrong,
                   double all_right, struct error *error) {
+    if (all_wrong == 0 || all_right == 0) {
+        return true;
+    }
     double wrong = 0;
     double right = 0;
     bool added = add_point(curve, 0, 0, error);
@@ -73,8 +77,7 @@ bool curve_of_images(struct curve *curve, const struct probability_scores *score
         answers[i] = (struct answer){image->score, image->lesions > 0};
         lesion += answers[i].right;
     }
-    const bool traced = lesion == 0 || lesion == scores->count ||
-                        trace(curve, answers, scores->count, (double)(scores->count - lesion),
+    const bool traced = trace(curve, answers, scores->count, (double)(scores->count - lesion),
                               (double)lesion, error);
     free(answers);
     return traced;
@@ -93,8 +96,8 @@ bool curve_of_lesions(struct curve *curve, const struct probability_scores *scor
     for (size_t i = 0; i < scores->detection_count; i++) {
         answers[i] = (struct answer){scores->detections[i].score, scores->detections[i].hit};
     }
-    const bool traced = lesions == 0 || trace(curve, answers, scores->detection_count,
-                                              (double)scores->count, lesions, error);
+    const bool traced =
+        trace(curve, answers, scores->detection_count, (double)scores->count, lesions, error);
     free(answers);
     return traced;
 }
