@@ -99,10 +99,11 @@ int main(int argc, char **argv) {
         .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    if ((options.optimizer != NULL && !options.json) ||
-        (options.average && options.optimizer == NULL)) {
-        die_usage("%s", options.average && options.optimizer == NULL ? "--ema is of --optimizer"
-                                                                     : "--optimizer is of --json");
+    if (options.average && options.optimizer == NULL) {
+        die_usage("--ema is of --optimizer");
+    }
+    if (options.optimizer != NULL && !options.json) {
+        die_usage("--optimizer is of --json");
     }
     struct output *output = output_open(options.common.output, OUTPUT_TEXT);
     if (!options.json) {

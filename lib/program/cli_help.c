@@ -32,9 +32,8 @@ static void option_text(const struct option_row *row, const char *value,
                         char text[OPTION_TEXT_SIZE]) {
     const char *found = cli_default(row, value);
     const char *choices = choices_are_in_text(row) ? row->argument : "";
-    const int help_length =
-        snprintf(text, OPTION_TEXT_SIZE, "%s%s", row->help, row->help[0] && *choices ? ": " : "");
-    size_t length = (size_t)help_length;
+    (void)snprintf(text, OPTION_TEXT_SIZE, "%s%s", row->help, row->help[0] && *choices ? ": " : "");
+    size_t length = strlen(text);
     for (; *choices && length + 2 < OPTION_TEXT_SIZE; choices++) {
         text[length++] = *choices == '|' ? ',' : *choices;
         if (*choices == '|') {
