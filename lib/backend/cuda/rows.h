@@ -101,6 +101,36 @@ inline dim3 image_walk_blocks(const rows_walk &walk, int pack, size_t images) {
     return dim3(blocks.x, blocks.y, (unsigned)images);
 }
 
+// Launches a kernel over all images' rows that makes partial sums; its walk and blocks are put into
+// the arguments.
+template <typename A>
+void launch_image_sums(struct backend *backend, void (*kernel)(const A), size_t images, size_t rows,
+                       size_t channels, int pack, A *arguments) {
+    arguments->walk = walk_rows(rows, channels, pack, image_blocks(images), 4);
+    const dim3 blocks = image_walk_blocks(arguments->walk, pack, images);
+    arguments->blocks = blocks.x;
+    launch(backend, kernel, blocks, walk_threads(arguments->walk), *arguments);
+}
+
+// Launches one that makes none.
+template <typename A>
+void launch_image_rows(struct backend *backend, void (*kernel)(const A), size_t images, size_t rows,
+                       size_t channels, int pack, A arguments) {
+    arguments.walk = walk_rows(rows, channels, pack, (size_t)1 << 30, 8);
+    launch(backend, kernel, image_walk_blocks(arguments.walk, pack, images),
+           walk_threads(arguments.walk), arguments);
+}
+
+// Where a row of this block's image lies, from the channel on.
+__device__ inline size_t offset_of_row(const rows_walk &walk, size_t row, size_t channel) {
+    return (blockIdx.z * walk.rows + row) * walk.channels + channel;
+}
+
+// Where a channel of it lies in what images have once a channel.
+__device__ inline size_t offset_of_channel(const rows_walk &walk, size_t channel) {
+    return blockIdx.z * walk.channels + channel;
+}
+
 __device__ inline double *partial_of_image(double *partial, const rows_walk &walk, size_t blocks) {
     return partial + blockIdx.z * blocks * 2 * walk.channels;
 }

@@ -1,9 +1,6 @@
-// group_norm by CUDA, image by image: rows are pixels. As with norm, statistics are sums of
-// differences from the image's first pixel, a channel each; they are then brought together a group
-// each, in float64.
-#include "backend/cuda/rows.h"
-#include "ops/cuda_operation.h"
-#include "ops/norm/formula.h"
+// group_norm by CUDA, image by image: statistics are made a channel each, and then brought together
+// a group each, in float64.
+#include "ops/norm/cuda_rows.h"
 
 extern "C" {
 #include "ops/group_norm/group_norm.h"
@@ -11,41 +8,16 @@ extern "C" {
 
 namespace {
 
-struct state {
-    struct backend *backend;
-    size_t images, rows, channels, groups; // rows of one image
-    bool relu, residual;
+struct state : norm_state {
+    size_t groups;
 };
 
-// What the kernels work on. All but the parameters is an image's and a channel's, one image behind
-// the other.
+// What the kernels work on.
 template <typename T>
-struct numbers {
-    rows_walk walk;
+struct numbers : norm_numbers<T> {
     size_t images, groups, wide; // groups of so many channels
-    const T *x, *residual, *y, *dy;
-    T *result, *residual_result; // outputs, or the input's and the residual's gradient
-    bool relu, add, add_residual;
-    const float *scale, *shift;       // parameters
-    float *mean, *inverse, *rest;     // saved
-    double *partial;                  // sums of blocks
-    size_t blocks;                    // of one image, that made them
-    double *first, *second;           // of an image's channels: what became of these sums
-    float *mean_plain, *mean_product; // backward
-    float *scale_gradient, *shift_gradient;
+    double *first, *second;      // of an image's channels: what became of the blocks' sums
 };
-
-// The number of this block's image and the channel.
-template <typename T>
-__device__ inline size_t of_image(const numbers<T> &args, size_t channel) {
-    return blockIdx.z * args.walk.channels + channel;
-}
-
-// Where the image's row lies, from the channel on.
-template <typename T>
-__device__ inline size_t offset_of_row(const numbers<T> &args, size_t row, size_t channel) {
-    return (blockIdx.z * args.walk.rows + row) * args.walk.channels + channel;
-}
 
 // A thread's group of an image.
 struct group_range {
@@ -62,36 +34,14 @@ __device__ inline group_range group_of_thread(const numbers<T> &args) {
 
 // ---- forward
 
-template <typename T, int N>
-__global__ void group_norm_sums(const numbers<T> args) {
-    const rows_position position = position_of_thread(args.walk, N);
-    float pivot[N] = {0};
-    float plain[N] = {0};
-    float squares[N] = {0};
-    if (position.first < position.end) {
-        read_pack(args.x + offset_of_row(args, 0, position.channel), pivot);
-    }
-    for (size_t row = position.first; row < position.end; row += position.step) {
-        float x[N];
-        read_pack(args.x + offset_of_row(args, row, position.channel), x);
-        for (int i = 0; i < N; i++) {
-            const float apart = x[i] - pivot[i];
-            plain[i] += apart;
-            squares[i] += apart * apart;
-        }
-    }
-    write_partial_sums(args.walk, position, plain, squares,
-                       partial_of_image(args.partial, args.walk, args.blocks));
-}
-
 // Of a channel: forward the mean, and squared differences from it; backward the sums as they are.
 template <typename T>
 __global__ void group_norm_gather(const numbers<T> args) {
     const channel_sums sums = sum_image_partials(args.partial, args.walk, args.blocks);
     if (sums.has_channel) {
         const bool forward = args.dy == NULL;
-        const size_t here = of_image(args, sums.channel);
-        const float pivot = to_float(args.x[offset_of_row(args, 0, sums.channel)]);
+        const size_t here = offset_of_channel(args.walk, sums.channel);
+        const float pivot = to_float(args.x[offset_of_row(args.walk, 0, sums.channel)]);
         const double apart = sums.first / (double)args.walk.rows;
         const double squares = sums.second - apart * sums.first;
         args.first[here] = forward ? pivot + apart : sums.first;
@@ -125,95 +75,7 @@ __global__ void group_norm_statistics(const numbers<T> args) {
     }
 }
 
-// A pack's channels: y = (x - mean) * scale + shift, normalised = (x - mean) * inverse + rest.
-template <int N>
-struct affine {
-    float mean[N], scale[N], shift[N], inverse[N], rest[N];
-};
-
-template <typename T, int N>
-__device__ inline affine<N> affine_of(const numbers<T> &args, size_t channel) {
-    affine<N> result;
-    for (int i = 0; i < N; i++) {
-        const size_t c = of_image(args, channel + i);
-        const float scale = args.scale[channel + i];
-        result.mean[i] = args.mean[c];
-        result.scale[i] = scale * args.inverse[c];
-        result.inverse[i] = args.inverse[c];
-        result.rest[i] = args.rest[c];
-        result.shift[i] = norm_offset(args.shift[channel + i], scale, args.rest[c]);
-    }
-    return result;
-}
-
-template <typename T, int N>
-__global__ void group_norm_apply(const numbers<T> args) {
-    const rows_position position = position_of_thread(args.walk, N);
-    if (position.first >= position.end) {
-        return;
-    }
-    const affine<N> factors = affine_of<T, N>(args, position.channel);
-    const float minimum = args.relu ? 0 : -INFINITY; // NaN is to stay, and to be found
-    for (size_t row = position.first; row < position.end; row += position.step) {
-        const size_t here = offset_of_row(args, row, position.channel);
-        float x[N];
-        float more[N] = {0};
-        read_pack(args.x + here, x);
-        if (args.residual != NULL) {
-            read_pack(args.residual + here, more);
-        }
-        for (int i = 0; i < N; i++) {
-            const float sum = norm_of(x[i], factors.mean[i], factors.scale[i], factors.shift[i]);
-            const float with = args.residual != NULL ? sum + more[i] : sum;
-            x[i] = with < minimum ? minimum : with;
-        }
-        write_pack(x, args.result + here);
-    }
-}
-
 // ---- backward
-
-// The output's gradient with the ReLU taken into account, and the normalised input.
-template <typename T, int N>
-__device__ inline void read_gradient(const numbers<T> &args, const affine<N> &factors, size_t here,
-                                     float (&normalised)[N], float (&dz)[N]) {
-    float y[N] = {0};
-    read_pack(args.x + here, normalised);
-    read_pack(args.dy + here, dz);
-    if (args.y != NULL) {
-        read_pack(args.y + here, y);
-    }
-    for (int i = 0; i < N; i++) {
-        if (args.y == NULL) {
-            y[i] = norm_of(normalised[i], factors.mean[i], factors.scale[i], factors.shift[i]);
-        }
-        dz[i] = args.relu && !(y[i] > 0) ? 0 : dz[i];
-        normalised[i] =
-            norm_of(normalised[i], factors.mean[i], factors.inverse[i], factors.rest[i]);
-    }
-}
-
-template <typename T, int N>
-__global__ void group_norm_gradient_sums(const numbers<T> args) {
-    const rows_position position = position_of_thread(args.walk, N);
-    float plain[N] = {0};
-    float product[N] = {0};
-    if (position.first < position.end) {
-        const affine<N> factors = affine_of<T, N>(args, position.channel);
-        for (size_t row = position.first; row < position.end; row += position.step) {
-            float normalised[N];
-            float dz[N];
-            read_gradient<T, N>(args, factors, offset_of_row(args, row, position.channel),
-                                normalised, dz);
-            for (int i = 0; i < N; i++) {
-                plain[i] += dz[i];
-                product[i] += dz[i] * normalised[i];
-            }
-        }
-    }
-    write_partial_sums(args.walk, position, plain, product,
-                       partial_of_image(args.partial, args.walk, args.blocks));
-}
 
 // What of a group's gradients, times the scale, reaches every input of it.
 template <typename T>
@@ -248,45 +110,6 @@ __global__ void group_norm_parameter_gradients(const numbers<T> args) {
     }
 }
 
-template <typename T, int N>
-__device__ inline void write_or_add(float (&sum)[N], bool add, T *to) {
-    float before[N] = {0};
-    if (add) {
-        read_pack(to, before);
-    }
-    for (int i = 0; i < N; i++) {
-        sum[i] += before[i];
-    }
-    write_pack(sum, to);
-}
-
-// norm_gradient of scale * dz, whose means are the group's, with the factor `inverse`.
-template <typename T, int N>
-__global__ void group_norm_input_gradient(const numbers<T> args) {
-    const rows_position position = position_of_thread(args.walk, N);
-    if (position.first >= position.end) {
-        return;
-    }
-    const affine<N> factors = affine_of<T, N>(args, position.channel);
-    for (size_t row = position.first; row < position.end; row += position.step) {
-        const size_t here = offset_of_row(args, row, position.channel);
-        float dx[N];
-        float dz[N];
-        read_gradient<T, N>(args, factors, here, dx, dz);
-        for (int i = 0; i < N; i++) {
-            const size_t c = of_image(args, position.channel + i);
-            dx[i] = norm_gradient(args.scale[position.channel + i] * dz[i], dx[i],
-                                  factors.inverse[i], args.mean_plain[c], args.mean_product[c]);
-        }
-        if (args.result != NULL) {
-            write_or_add<T, N>(dx, args.add, args.result + here);
-        }
-        if (args.residual_result != NULL) {
-            write_or_add<T, N>(dz, args.add_residual, args.residual_result + here);
-        }
-    }
-}
-
 // ---- both
 
 bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
@@ -296,10 +119,11 @@ bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     plan->scratch = image_sums_bytes(shape.n, shape.c) +
                     2 * shape.n * shape.c * (sizeof(double) + sizeof(float));
     plan->saved = 3 * shape.n * shape.c * sizeof(float);
-    return keep_state<state>(plan,
-                             {plan->backend, shape.n, shape.h * shape.w, shape.c,
-                              attributes->groups, attributes->relu, residual},
-                             error);
+    return keep_state<state>(
+        plan,
+        {{plan->backend, shape.n, shape.h * shape.w, shape.c, attributes->relu, residual},
+         attributes->groups},
+        error);
 }
 
 bool plan(struct kernel_plan *asked, struct error *error) {
@@ -315,17 +139,10 @@ numbers<T> numbers_of(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const size_t all = state->images * state->channels;
     numbers<T> args = {};
+    norm_set<T>(call, *state, GROUP_NORM_SCALE, GROUP_NORM_SHIFT, &args);
     args.images = state->images;
     args.groups = state->groups;
     args.wide = state->channels / state->groups;
-    args.x = (const T *)call->in[0];
-    args.residual = state->residual ? (const T *)call->in[1] : NULL;
-    args.relu = state->relu;
-    args.scale = call->parameter[GROUP_NORM_SCALE];
-    args.shift = call->parameter[GROUP_NORM_SHIFT];
-    args.mean = (float *)call->saved;
-    args.inverse = args.mean + all;
-    args.rest = args.inverse + all;
     args.first = (double *)call->scratch;
     args.second = args.first + all;
     args.partial = args.second + all;
@@ -336,52 +153,38 @@ numbers<T> numbers_of(const struct call *call) {
 
 // Sums over rows, gathered a channel each, and joined a group each.
 template <typename T, int N>
-void run_sums(const struct state *state, numbers<T> *args, void (*sum)(const numbers<T>),
+void run_sums(const struct state *state, numbers<T> *args, void (*sum)(const norm_numbers<T>),
               void (*join)(const numbers<T>)) {
-    args->walk = walk_rows(state->rows, state->channels, N, image_blocks(state->images), 4);
-    const dim3 blocks = image_walk_blocks(args->walk, N, state->images);
-    args->blocks = blocks.x;
-    launch(state->backend, sum, blocks, walk_threads(args->walk), *args);
+    launch_image_sums<norm_numbers<T>>(state->backend, sum, state->images, state->rows,
+                                       state->channels, N, args);
     launch(state->backend, group_norm_gather<T>, sums_blocks(state->channels, state->images),
            THREADS, *args);
     launch(state->backend, join, blocks_for(state->images * state->groups), THREADS, *args);
 }
 
 template <typename T, int N>
-void run_apply(const struct state *state, numbers<T> args, void (*apply)(const numbers<T>)) {
-    args.walk = walk_rows(state->rows, state->channels, N, (size_t)1 << 30, 8);
-    const dim3 blocks = image_walk_blocks(args.walk, N, state->images);
-    launch(state->backend, apply, blocks, walk_threads(args.walk), args);
-}
-
-template <typename T, int N>
 void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     numbers<T> args = numbers_of<T>(call);
-    args.result = (T *)call->out;
+    norm_set_forward<T>(call, *state, &args);
     if (call->mode == RUN_FORWARD) {
-        run_sums<T, N>(state, &args, group_norm_sums<T, N>, group_norm_statistics<T>);
+        run_sums<T, N>(state, &args, norm_row_sums<T, N>, group_norm_statistics<T>);
     }
-    run_apply<T, N>(state, args, group_norm_apply<T, N>);
+    launch_image_rows<norm_numbers<T>>(state->backend, norm_apply_rows<T, N>, state->images,
+                                       state->rows, state->channels, N, args);
 }
 
 template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     numbers<T> args = numbers_of<T>(call);
-    args.dy = (const T *)call->out_gradient;
-    args.y = state->residual ? (const T *)call->out : NULL;
-    args.result = (T *)call->in_gradient[0];
-    args.add = call->add[0];
-    args.residual_result = state->residual ? (T *)call->in_gradient[1] : NULL;
-    args.add_residual = call->add[1];
-    args.scale_gradient = call->gradient[GROUP_NORM_SCALE];
-    args.shift_gradient = call->gradient[GROUP_NORM_SHIFT];
-    run_sums<T, N>(state, &args, group_norm_gradient_sums<T, N>, group_norm_means<T>);
+    norm_set_backward<T>(call, *state, GROUP_NORM_SCALE, GROUP_NORM_SHIFT, &args);
+    run_sums<T, N>(state, &args, norm_gradient_row_sums<T, N>, group_norm_means<T>);
     launch(state->backend, group_norm_parameter_gradients<T>, blocks_for(state->channels), THREADS,
            args);
     if (args.result != NULL || args.residual_result != NULL) {
-        run_apply<T, N>(state, args, group_norm_input_gradient<T, N>);
+        launch_image_rows<norm_numbers<T>>(state->backend, norm_input_gradients<T, N, true>,
+                                           state->images, state->rows, state->channels, N, args);
     }
 }
 
