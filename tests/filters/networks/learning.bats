@@ -6,22 +6,34 @@ load training
 # learn DIR [OPTION]...: 7 iterations, of which each second updates
 learn() {
     train-fold -q --network bisenet-resnet18 --iterations 7 --batch 2 --accumulate 2 --rate 1e-3 \
-        --threads 2 --val val.mpk --eval-every 3 --log-every 1 --save-every 3 "${@:2}" "$1" "${SAMPLES:-train.mpk}"
+        --threads 2 --val val.mpk --eval-every 3 --log-every 1 "${@:2}" "$1" "${SAMPLES:-train.mpk}"
 }
 
-usual_run() { # made once
-    [ -d usual ] || learn usual
+# made DIR [OPTION]...: the same, once for all tests that name this folder
+made() {
+    [ -d "$1" ] || learn "$@"
 }
 
-# goes_on NAME [OPTION]...: makes NAME in one go, and again with its samples cut off after some iterations
+usual_run() {
+    made usual
+}
+
+# cut_off DIR [OPTION]...: a run whose samples are cut off while a gradient is in flight
+cut_off() {
+    local samples=${SAMPLES:-train.mpk}
+    head -c $(($(stat -c %s "$samples") * 11 / 60)) "$samples" >"$HERE/cut.mpk" # 10 of 60 samples, and some
+    SAMPLES=$HERE/cut.mpk fails 1 "cut.mpk" learn "$1" --save-every 3 "${@:2}"
+    [ "$(state "$1" .iteration)" = 3 ]
+}
+
+# goes_on DIR [OPTION]...: makes DIR in one go, and DIR.cut of a run that is cut off and resumed; once
 goes_on() {
-    learn "$HERE/$1" "${@:2}"
-    head -c $(($(stat -c %s train.mpk) * 11 / 60)) train.mpk >"$HERE/cut.mpk" # 10 of 60 samples, and some
-    SAMPLES=$HERE/cut.mpk fails 1 "cut.mpk" learn "$HERE/$1.cut" "${@:2}"
-    [ "$(state "$HERE/$1.cut" .iteration)" = 3 ] # a gradient is in flight
-    learn "$HERE/$1.cut" --resume "${@:2}"
-    cmp "$HERE/$1/last.mpk" "$HERE/$1.cut/last.mpk"
-    cmp "$HERE/$1/best.mpk" "$HERE/$1.cut/best.mpk"
+    [ ! -d "$1.cut" ] || return 0
+    made "$@"
+    cut_off "$1.cut" "${@:2}"
+    learn "$1.cut" --resume "${@:2}"
+    cmp "$1/last.mpk" "$1.cut/last.mpk"
+    cmp "$1/best.mpk" "$1.cut/best.mpk"
 }
 
 # state DIR FILTER: of the newest checkpoint
@@ -39,31 +51,38 @@ numbers() {
     for optimizer in adam adamw sgd; do
         goes_on $optimizer --optimizer $optimizer
         # The first update comes after the second iteration.
-        cmp <(numbers usual | head -n 2) <(numbers "$HERE/$optimizer" | head -n 2)
-        no cmp -s <(numbers usual) <(numbers "$HERE/$optimizer")
+        cmp <(numbers usual | head -n 2) <(numbers $optimizer | head -n 2)
+        no cmp -s <(numbers usual) <(numbers $optimizer)
     done
-    no cmp -s <(numbers "$HERE/adam") <(numbers "$HERE/adamw")
-    learn "$HERE/radam" --optimizer radam
-    cmp <(numbers usual) <(numbers "$HERE/radam")
-    fails 1 "other options" learn "$HERE/adam" --resume --optimizer adamw
+    no cmp -s <(numbers adam) <(numbers adamw)
+    fails 1 "other options" learn adam --resume --optimizer adamw
+}
+
+@test "what is usual changes nothing when it is said" {
+    usual_run
+    learn "$HERE/said" --optimizer radam --bce 1 --bce-balance 1 --lovasz 0.1 --focal 0 --dice 0 --clip 0 \
+        --schedule cosine --cycles 1 --warm-up 5 --freeze 0
+    cmp <(numbers usual) <(numbers "$HERE/said")
 }
 
 @test "an optimiser's settings reach it alone" {
-    usual_run
+    made sgd --optimizer sgd
     learn "$HERE/slow" --optimizer sgd --sgd-momentum 0.5
-    learn "$HERE/sgd" --optimizer sgd
-    no cmp -s <(numbers "$HERE/slow") <(numbers "$HERE/sgd")
+    no cmp -s <(numbers "$HERE/slow") <(numbers sgd)
     fails 2 "--sgd-momentum is of --optimizer sgd" learn "$HERE/none" --sgd-momentum 0.5
     [ ! -e "$HERE/none" ]
 }
 
-@test "terms of the loss: weights count, and a combination goes on bit for bit" {
+rates() { # rates DIR: of the updates
+    numbers "$1" | jq -s -c '[.[] | select(.iteration % 2 == 0) | .rate]'
+}
+
+@test "terms of the loss: weights count, and a combination goes on bit for bit, at a constant rate" {
     usual_run
-    # What is usual changes nothing, and logs do not name what does not count.
-    learn "$HERE/said" --bce 1 --bce-balance 1 --lovasz 0.1 --focal 0 --dice 0
-    cmp <(numbers usual) <(numbers "$HERE/said")
+    # Logs do not name what does not count.
     [ "$(numbers usual | head -n 1 | jq -c keys)" = '["bce","global","iteration","loss","lovasz","rate"]' ]
-    goes_on sum --bce 3 --bce-balance 0 --lovasz 0 --dice 1 --focal 4 --focal-gamma 2
+    goes_on "$HERE/sum" --bce 3 --bce-balance 0 --lovasz 0 --dice 1 --focal 4 --focal-gamma 2 --schedule constant --warm-up 0
+    [ "$(rates "$HERE/sum")" = "[0.001,0.001,0.001]" ]
     numbers "$HERE/sum" | jq -e '.bce > 0 and .dice > 0 and .focal > 0 and .lovasz == 0 and .global == 0'
     numbers "$HERE/sum" | jq -e '(.bce + .dice + .focal - .loss) | fabs < 1e-5'
     # The first iteration's terms are of the same weights: one term's numbers do not depend on another's.
@@ -87,37 +106,29 @@ numbers() {
 
 @test "--clip: gradients above the norm are made shorter, and the log tells the norm" {
     usual_run
-    goes_on clipped --clip 0.01
+    goes_on "$HERE/clipped" --clip 0.01
     [ "$(numbers "$HERE/clipped" | jq -c 'select(.norm) | .iteration' | paste -sd' ')" = "2 4 6" ]
     numbers "$HERE/clipped" | jq -s -e 'map(.norm | select(.)) | min > 0.01'
     no cmp -s <(numbers usual) <(numbers "$HERE/clipped" | jq -c 'del(.norm)')
     # A norm that is never reached changes what the log says, and nothing else.
     learn "$HERE/free" --clip 1e9
     cmp <(numbers usual) <(numbers "$HERE/free" | jq -c 'del(.norm)')
-    learn "$HERE/zero" --clip 0
-    cmp <(numbers usual) <(numbers "$HERE/zero")
 }
 
-rates() { # rates DIR: of the updates
-    numbers "$1" | jq -s -c '[.[] | select(.iteration % 2 == 0) | .rate]'
-}
+# Runs that are evaluated after each iteration
+evaluated=(--eval-every 1 --schedule plateau --warm-up 0 --plateau-factor 0.5 --plateau-patience 0)
 
 @test "--schedule: the rate goes its way, and goes on bit for bit" {
-    usual_run
-    learn "$HERE/said" --schedule cosine --cycles 1 --warm-up 5
-    cmp <(numbers usual) <(numbers "$HERE/said")
-    goes_on constant --schedule constant --warm-up 0
-    [ "$(rates "$HERE/constant")" = "[0.001,0.001,0.001]" ]
     # Cycles of 2 and 5 iterations; steps are taken at the rates of iterations 0, 2 and 4.
-    goes_on cycles --warm-up 0 --cycles 2 --cycle-factor 2.5
+    goes_on "$HERE/cycles" --warm-up 0 --cycles 2 --cycle-factor 2.5
     rates "$HERE/cycles" | jq -e '.[0] == 0.001 and .[1] == 0.001 and .[2] < 0.001 and .[2] > 0.0001'
     # Each evaluation without a new best score halves the rate.
-    goes_on plateau --schedule plateau --warm-up 0 --plateau-factor 0.5 --plateau-patience 0 --eval-every 1
+    goes_on kept --keep-best 3 "${evaluated[@]}"
     jq -s -e 'map(select(.best == false) | .iteration) as $worse | [.[] | select(.loss and .iteration % 2 == 0)]
         | length == 3 and all(.iteration as $i | .rate == 1e-3 * pow(0.5; $worse | map(select(. < $i)) | length))' \
-        "$HERE/plateau/log.jsonl"
-    [ "$(state "$HERE/plateau" .reductions)" = "$(jq -s 'map(select(.best == false)) | length' "$HERE/plateau/log.jsonl")" ]
-    [ "$(state "$HERE/plateau" .reductions)" -gt 0 ]
+        kept/log.jsonl
+    [ "$(state kept .reductions)" = "$(jq -s 'map(select(.best == false)) | length' kept/log.jsonl)" ]
+    [ "$(state kept .reductions)" -gt 0 ]
 }
 
 @test "a schedule that cannot be meant is refused before any work" {
@@ -136,11 +147,11 @@ as_reckoned() {
 @test "cost reckons what a checkpoint takes, with moments, gradients and a moving average" {
     usual_run
     for optimizer in adam sgd; do
-        learn "$HERE/$optimizer" --optimizer $optimizer --iterations 1
-        as_reckoned "$HERE/$optimizer/last.mpk" --optimizer $optimizer
+        made $optimizer --optimizer $optimizer
+        as_reckoned $optimizer/last.mpk --optimizer $optimizer
     done
-    learn "$HERE/averaged" --optimizer sgd --ema 0.5 --iterations 1
-    as_reckoned "$HERE/averaged/last.mpk" --optimizer sgd --ema
+    made averaged --ema 0.5
+    as_reckoned averaged/last.mpk --optimizer radam --ema
     as_reckoned usual/last.mpk --optimizer radam
     jq -n -e "$(stat -c %s usual/best.mpk) / $(cost --json --optimizer sgd bisenet-resnet18 | jq .checkpoint) | . > 1 and . < 1.002"
     fails 2 "--ema is of --optimizer" cost --json --ema
@@ -154,9 +165,9 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
 @test "--ema: the average is evaluated and kept as the best; the run itself is as without it" {
     usual_run
     goes_on averaged --ema 0.5
-    cmp <(numbers usual) <(numbers "$HERE/averaged")
-    cmp <(values usual/last.mpk) <(values "$HERE/averaged/last.mpk")
-    inspect "$HERE/averaged/last.mpk" | grep -q ' average '
+    cmp <(numbers usual) <(numbers averaged)
+    cmp <(values usual/last.mpk) <(values averaged/last.mpk)
+    inspect averaged/last.mpk | grep -q ' average '
     no grep -q ' average ' <(inspect usual/last.mpk)
     # Norms' running statistics are the run's.
     learn "$HERE/once" --ema 0.5 --iterations 4 --eval-every 4
@@ -186,7 +197,6 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
 }
 
 @test "--freeze: the encoder's weights stay at first, and learn behind that" {
-    usual_run
     learn "$HERE/first" --iterations 1 # no update yet
     learn "$HERE/frozen" --iterations 4 --freeze 4
     encoder='backbone.*(weight|bias)$'
@@ -199,10 +209,8 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     [ "$(wc -l <"$HERE/others")" -gt 100 ]
     echo "as they were: $(cat "$HERE/same")"
     [ ! -s "$HERE/same" ]
-    goes_on thawed --freeze 4
+    goes_on "$HERE/thawed" --freeze 4
     no cmp -s <(values "$HERE/first/last.mpk" "$encoder") <(values "$HERE/thawed/last.mpk" "$encoder")
-    learn "$HERE/none" --freeze 0
-    cmp <(numbers usual) <(numbers "$HERE/none")
     fails 2 "--freeze 3 is not a multiple of --accumulate 2" learn "$HERE/odd" --freeze 3
     [ ! -e "$HERE/odd" ]
 }
@@ -218,25 +226,26 @@ best_of() { # best_of DIR K: by the log
 }
 
 @test "--keep-best: the K best by the log, bit for bit behind a stop, whose mean merge makes" {
-    goes_on kept --keep-best 3 --eval-every 1
-    [ "$(kept "$HERE/kept")" = "$(best_of "$HERE/kept" 3)" ]
-    [ "$(kept "$HERE/kept.cut")" = "$(kept "$HERE/kept")" ]
-    for file in "$HERE"/kept/best-*.mpk; do cmp "$file" "$HERE/kept.cut/${file##*/}"; done
-    cmp "$HERE/kept/best.mpk" "$HERE/kept/best-$(best_of "$HERE/kept" 1).mpk"
-    merge "$HERE"/kept/best-*.mpk -o "$HERE/mean.mpk"
+    goes_on kept --keep-best 3 "${evaluated[@]}"
+    [ "$(kept kept)" = "$(best_of kept 3)" ]
+    [ "$(kept kept.cut)" = "$(kept kept)" ]
+    for file in kept/best-*.mpk; do cmp "$file" "kept.cut/${file##*/}"; done
+    cmp kept/best.mpk "kept/best-$(best_of kept 1).mpk"
+    merge kept/best-*.mpk -o "$HERE/mean.mpk"
     predict-fold -q -m "$HERE/mean.mpk" val.mpk | inspect --check
-    python_with - "$HERE/kept/last.mpk" "$HERE/kept.cut/last.mpk" <<'END'
+    mkdir "$HERE/wrong"
+    python_with - kept/last.mpk "$HERE/wrong/last.mpk" <<'END'
 import sys
 from tensor_stream import read, write
 records = list(read(sys.argv[1]))
 next(record for record in records if record["id"] == "state")["kept"].reverse()
 write(sys.argv[2], "weights", records)
 END
-    fails 1 "'kept' and 'kept_scores' are no list by rank" learn "$HERE/kept.cut" --resume --keep-best 3 --eval-every 1
+    fails 1 "'kept' and 'kept_scores' are no list by rank" learn "$HERE/wrong" --resume --keep-best 3 "${evaluated[@]}"
     # Nothing else changes, and without it there is best.mpk alone.
-    learn "$HERE/one" --eval-every 1
-    cmp <(numbers "$HERE/one") <(numbers "$HERE/kept")
-    cmp <(values "$HERE/one/last.mpk") <(values "$HERE/kept/last.mpk")
+    learn "$HERE/one" "${evaluated[@]}"
+    cmp <(numbers "$HERE/one") <(numbers kept)
+    cmp <(values "$HERE/one/last.mpk") <(values kept/last.mpk)
     [ "$(ls "$HERE/one" | paste -s -d ' ')" = "best.mpk last.mpk log.jsonl" ]
     fails 2 "--keep-best 2 is by score, and needs --val" train-fold -n bisenet-resnet18 --keep-best 2 "$HERE/none" train.mpk
     [ ! -e "$HERE/none" ]
@@ -244,7 +253,7 @@ END
 
 @test "--keep-best: wherever a run is killed there are no more than K, and it goes on to the same ones" {
     not_sanitized "kill-at.so cannot be loaded before AddressSanitizer"
-    keeping() { learn "$1" --keep-best 2 --eval-every 1 --accumulate 1 --rate 1e-2 --warm-up 0 --iterations 4 "${@:2}"; }
+    keeping() { learn "$1" --keep-best 2 --eval-every 1 --accumulate 1 --rate 1e-2 --warm-up 0 --iterations 4 --save-every 3 "${@:2}"; }
     export PLEURA_KILL_LOG=$HERE/calls
     kill_at() { # kill_at N DIR [OPTION]...
         rm -f "$HERE/calls"
@@ -290,7 +299,7 @@ END
     sliding 0 >"$HERE/samples.mpk"
     SAMPLES=$HERE/samples.mpk learn "$HERE/whole"
     mkfifo "$HERE/pipe"
-    SAMPLES=$HERE/pipe learn "$HERE/killed" &
+    SAMPLES=$HERE/pipe learn "$HERE/killed" --save-every 3 &
     exec 7>"$HERE/pipe"
     head -c $(($(stat -c %s "$HERE/samples.mpk") * 10 / 14)) "$HERE/samples.mpk" >&7
     for i in $(seq 100); do
@@ -319,8 +328,7 @@ END
     cmp <(values usual/best.mpk "$encoder") <(values "$HERE/tuned.stopped/last.mpk" "$encoder")
     no cmp -s <(values usual/best.mpk 'cls.*weight$') <(values "$HERE/tuned.stopped/last.mpk" 'cls.*weight$')
     no cmp -s <(values usual/best.mpk "$encoder") <(values "$HERE/tuned/last.mpk" "$encoder")
-    head -c $(($(stat -c %s "$HERE/train.mpk") * 11 / 60)) "$HERE/train.mpk" >"$HERE/cut.mpk"
-    SAMPLES=$HERE/cut.mpk fails 1 "cut.mpk" learn "$HERE/cut" --init usual/best.mpk --freeze 2 --val "$HERE/val.mpk"
+    SAMPLES=$HERE/train.mpk cut_off "$HERE/cut" --init usual/best.mpk --freeze 2 --val "$HERE/val.mpk"
     tune "$HERE/cut" --resume
     cmp "$HERE/tuned/last.mpk" "$HERE/cut/last.mpk"
     # Weights of another network are refused before any work.
@@ -332,7 +340,7 @@ END
     all=(--optimizer adamw --bce 3 --bce-balance 0 --dice 1 --focal 4 --clip 1 --ema 0.9 --freeze 2 --rate 1e-6
         --iterations 5 --schedule plateau --plateau-patience 0)
     learn "$HERE/cpu" "${all[@]}" --device cpu
-    goes_on cuda "${all[@]}" --device cuda
+    goes_on "$HERE/cuda" "${all[@]}" --device cuda
     for number in loss focal dice norm; do
         value() { numbers "$1" | jq -s "map(.$number | select(.)) | first"; }
         jq -n -e "($(value "$HERE/cuda") / $(value "$HERE/cpu") - 1) | fabs < 1e-3"
