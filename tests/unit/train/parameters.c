@@ -22,8 +22,25 @@ struct fixture {
     float *values;
 };
 
-static void open_fixture(struct fixture *fixture) {
+// A backend, and a graph that has its layers to come.
+static struct fixture begin(enum graph_mode mode) {
     struct error error;
+    const struct fixture fixture = {.backend = backend_open("cpu", PRECISION_F32, 1, &error),
+                                    .graph = graph_new(mode)};
+    assert_non_null(fixture.backend);
+    assert_non_null(fixture.graph);
+    return fixture;
+}
+
+static value_id image(const struct fixture *fixture) {
+    const value_id x = graph_input(fixture->graph, (struct shape){2, 8, 8, 3}, STORAGE_FLOAT);
+    return normalise_input(fixture->graph, x);
+}
+
+// The head "l", and all that the graph's parameters need.
+static void complete(struct fixture *fixture, value_id x) {
+    struct error error;
+    graph_output(fixture->graph, head_convolution(fixture->graph, x, "l", 0));
     fixture->executor = executor_new(fixture->graph, fixture->backend, &error);
     assert_non_null(fixture->executor);
     fixture->values = calloc(executor_value_count(fixture->executor), sizeof *fixture->values);
@@ -32,44 +49,30 @@ static void open_fixture(struct fixture *fixture) {
 
 // 7 x 7 to CHANNELS with norm; perhaps a second convolution; a head "l", and a second one.
 static struct fixture make(enum graph_mode mode, bool middle, bool auxiliary) {
-    struct fixture fixture;
-    struct error error;
-    fixture.backend = backend_open("cpu", PRECISION_F32, 1, &error);
-    fixture.graph = graph_new(mode);
-    assert_non_null(fixture.backend);
-    assert_non_null(fixture.graph);
+    struct fixture fixture = begin(mode);
     const struct convolution a = {
         .name = "a", .channels = CHANNELS, .window = 7, .stride = 2, .pad = 3};
     const struct convolution b = {
         .name = "b", .channels = 8, .window = 3, .stride = 1, .pad = 1, .bias = true};
-    value_id x = graph_input(fixture.graph, (struct shape){2, 8, 8, 3}, STORAGE_FLOAT);
-    x = convolution_norm(fixture.graph, normalise_input(fixture.graph, x), &a, "n", NO_VALUE, true);
+    value_id x = convolution_norm(fixture.graph, image(&fixture), &a, "n", NO_VALUE, true);
     if (auxiliary) {
         graph_output(fixture.graph, head_convolution(fixture.graph, x, "aux", 0));
     }
     x = middle ? convolution(fixture.graph, x, &b) : x;
-    graph_output(fixture.graph, head_convolution(fixture.graph, x, "l", 0));
-    open_fixture(&fixture);
+    complete(&fixture, x);
     return fixture;
 }
 
 // A linear layer "a" to CHANNELS, and a gate of pixels by "g", with norm "n".
 static struct fixture make_gate(void) {
-    struct fixture fixture;
-    struct error error;
-    fixture.backend = backend_open("cpu", PRECISION_F32, 1, &error);
-    fixture.graph = graph_new(GRAPH_TRAIN);
-    assert_non_null(fixture.backend);
-    assert_non_null(fixture.graph);
+    struct fixture fixture = begin(GRAPH_TRAIN);
     const struct convolution a = {
         .name = "a", .channels = CHANNELS, .window = 1, .stride = 1, .linear = true};
     const struct convolution g = {.name = "g", .channels = 1, .window = 7, .stride = 1, .pad = 3};
-    value_id x = graph_input(fixture.graph, (struct shape){2, 8, 8, 3}, STORAGE_FLOAT);
-    x = convolution(fixture.graph, normalise_input(fixture.graph, x), &a);
+    value_id x = convolution(fixture.graph, image(&fixture), &a);
     x = pixel_gate(fixture.graph, x,
                    convolution_gate(fixture.graph, channel_pool(fixture.graph, x), &g, "n"));
-    graph_output(fixture.graph, head_convolution(fixture.graph, x, "l", 0));
-    open_fixture(&fixture);
+    complete(&fixture, x);
     return fixture;
 }
 
