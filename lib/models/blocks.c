@@ -29,7 +29,7 @@ value_id squeeze_excitation(struct graph *graph, value_id x, const char *squeeze
     const value_id z = activation == ACTIVATION_SILU
                            ? silu(graph, convolution(graph, means, &squeeze))
                            : convolution_relu(graph, means, &squeeze);
-    return channel_gate(graph, x, convolution(graph, z, &excite), false);
+    return convolution(graph, z, &excite);
 }
 
 static value_id unit(struct graph *graph, value_id x, const char *name, const char *kind,
@@ -71,7 +71,9 @@ value_id cbam(struct graph *graph, value_id x, const char *name) {
                                        .bias = true};
     const struct convolution spatial = {
         .name = spatial_name.text, .channels = 1, .window = 7, .stride = 1, .pad = 3};
-    value_id opened[] = {global_pool(graph, x), global_max_pool(graph, x)};
+    value_id opened[2];
+    opened[0] = global_pool(graph, x);
+    opened[1] = global_max_pool(graph, x);
     for (int i = 0; i < 2; i++) {
         opened[i] = convolution(graph, convolution_relu(graph, opened[i], &squeeze), &excite);
     }

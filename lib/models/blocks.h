@@ -15,9 +15,8 @@ value_id padded_convolution_norm(struct graph *graph, value_id x, const char *co
                                  const char *norm_name, size_t channels, size_t window,
                                  size_t stride, value_id residual, bool relu);
 
-// x times what squeeze and excitation (Hu et al. 2018, arXiv 1709.01507) makes of it: channel
-// means, a 1 x 1 to `channels`, ReLU or SiLU, a 1 x 1 back, sigmoid. The layers by their full
-// names.
+// What opens a channel_gate of x by squeeze and excitation (Hu et al. 2018, arXiv 1709.01507):
+// channel means, a 1 x 1 to `channels`, ReLU or SiLU, a 1 x 1 back. The layers by their full names.
 enum activation { ACTIVATION_RELU, ACTIVATION_SILU };
 value_id squeeze_excitation(struct graph *graph, value_id x, const char *squeeze_name,
                             const char *excite_name, size_t channels, enum activation activation);

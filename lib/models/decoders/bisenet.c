@@ -15,13 +15,10 @@ static value_id refine(struct graph *graph, value_id f, const char *level, value
 
 // Feature fusion: both paths through a 1 x 1, and a gate over channels.
 static value_id fuse(struct graph *graph, value_id spatial, value_id context) {
-    const struct convolution squeeze = {
-        .name = "ffm.cse.1.cbr_unit.0", .channels = 64, .window = 1, .stride = 1, .bias = true};
-    const struct convolution excite = {
-        .name = "ffm.cse.2.cb_unit.0", .channels = 128, .window = 1, .stride = 1, .bias = true};
     const value_id y = cbr(graph, concat(graph, spatial, context), "ffm.cbr", 128, 1, 1);
-    const value_id z = convolution_relu(graph, global_pool(graph, y), &squeeze);
-    return channel_gate(graph, y, convolution(graph, z, &excite), true);
+    const value_id open = squeeze_excitation(graph, y, "ffm.cse.1.cbr_unit.0",
+                                             "ffm.cse.2.cb_unit.0", 64, ACTIVATION_RELU);
+    return channel_gate(graph, y, open, true);
 }
 
 void decoder_bisenet(struct graph *graph, value_id x, encoder *encode,

@@ -17,24 +17,18 @@ static value_id layer(struct graph *graph, value_id x, size_t level, const char 
 
 // Concurrent gates of channels and of pixels (Roy et al. 2018, arXiv 1803.02579), added.
 static value_id scse(struct graph *graph, value_id x, size_t level, const char *name) {
-    const size_t channels = graph_shape(graph, x).c;
     const struct layer_name attention = graph_name("decoder.blocks.%zu.%s.attention", level, name);
     const struct layer_name squeeze = graph_name("%s.cSE.1", attention.text);
     const struct layer_name excite = graph_name("%s.cSE.3", attention.text);
     const struct layer_name of_pixels = graph_name("%s.sSE.0", attention.text);
-    struct convolution spec = {.name = squeeze.text,
-                               .channels = channels / SCSE_REDUCTION,
-                               .window = 1,
-                               .stride = 1,
-                               .bias = true};
-    value_id z = convolution_relu(graph, global_pool(graph, x), &spec);
-    spec.name = excite.text;
-    spec.channels = channels;
-    z = convolution(graph, z, &spec);
-    spec.name = of_pixels.text;
-    spec.channels = 1;
-    return add(graph, channel_gate(graph, x, z, false),
-               pixel_gate(graph, x, convolution(graph, x, &spec)));
+    const struct convolution to_pixels = {
+        .name = of_pixels.text, .channels = 1, .window = 1, .stride = 1, .bias = true};
+    const value_id open =
+        squeeze_excitation(graph, x, squeeze.text, excite.text,
+                           graph_shape(graph, x).c / SCSE_REDUCTION, ACTIVATION_RELU);
+    const value_id by_pixel = pixel_gate(graph, x, convolution(graph, x, &to_pixels));
+    const value_id by_channel = channel_gate(graph, x, open, false);
+    return add(graph, by_channel, by_pixel);
 }
 
 static void build(struct graph *graph, value_id x, encoder *encode,

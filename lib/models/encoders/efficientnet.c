@@ -46,9 +46,10 @@ static value_id inverted_residual(struct graph *graph, value_id x, const char *p
         y = layer(graph, y, prefix, "conv_pw", "bn1", &expand, true);
     }
     y = layer(graph, y, prefix, "conv_dw", expands ? "bn2" : "bn1", &depthwise, true);
-    y = squeeze_excitation(graph, y, graph_name("%s.se.conv_reduce", prefix).text,
-                           graph_name("%s.se.conv_expand", prefix).text, begin / SQUEEZE,
-                           ACTIVATION_SILU);
+    const value_id open = squeeze_excitation(graph, y, graph_name("%s.se.conv_reduce", prefix).text,
+                                             graph_name("%s.se.conv_expand", prefix).text,
+                                             begin / SQUEEZE, ACTIVATION_SILU);
+    y = channel_gate(graph, y, open, false);
     y = layer(graph, y, prefix, expands ? "conv_pwl" : "conv_pw", expands ? "bn3" : "bn2", &project,
               false);
     return stride == 1 && begin == stage->channels ? add(graph, y, x) : y;

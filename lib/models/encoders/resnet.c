@@ -87,8 +87,10 @@ static value_id se_next_bottleneck(struct graph *graph, value_id x, const char *
     value_id y = layer(graph, x, prefix, "conv1", "bn1", grouped.channels, 1, 1, NO_VALUE, true);
     y = convolution_norm(graph, y, &grouped, graph_name("%s.bn2", prefix).text, NO_VALUE, true);
     y = layer(graph, y, prefix, "conv3", "bn3", wide, 1, 1, NO_VALUE, false);
-    y = squeeze_excitation(graph, y, graph_name("%s.se.fc1", prefix).text,
+    const value_id open =
+        squeeze_excitation(graph, y, graph_name("%s.se.fc1", prefix).text,
                            graph_name("%s.se.fc2", prefix).text, wide / SQUEEZE, ACTIVATION_RELU);
+    y = channel_gate(graph, y, open, false);
     return relu(graph, add(graph, y, shortcut(graph, x, prefix, wide, stride)));
 }
 
