@@ -100,6 +100,10 @@ INTERFACE := $(call in_lib,*.h *.def)
 $(BUILD)/obj/lib/core/module.o: $(INTERFACE)
 $(BUILD)/obj/lib/core/module.o: CPPFLAGS += -DMODULE_INTERFACE='"$(shell cat $(sort $(INTERFACE)) | sha256sum | cut -c -16)"'
 
+# pleura lists all programs but itself.
+$(BUILD)/obj/filters/pleura.o: $(wildcard filters/*.c)
+$(BUILD)/obj/filters/pleura.o: CPPFLAGS += -DPROGRAM_NAMES='$(foreach name,$(filter-out pleura,$(sort $(notdir $(PROGRAMS)))),"$(name)"$(comma))'
+
 # ---- GDCM, a shared object beside the programs, which load it for the files that need it: lib/core/module.h
 GDCM_MODULE := pleura-gdcm.so
 $(PROGRAMS) all programs tests: | $(BIN)/$(GDCM_MODULE)

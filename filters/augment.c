@@ -281,6 +281,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "augment",
         .summary = "samples for a network: in random order, cropped, flipped and resized",
+        .purpose = PURPOSE_READ,
         .usage = "[OPTION]... [SOURCE]...",
         .description = description,
         .examples = examples,

@@ -359,6 +359,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "calibrate",
         .summary = "learn from the truth which rule makes the best masks of probabilities",
+        .purpose = PURPOSE_DECIDE,
         .usage = "[OPTION]... TRUTH FOLD...",
         .description =
             "Reads the probabilities of images that the networks have not seen in training, a "

@@ -161,6 +161,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "classify",
         .summary = "decide which images have a lesion at all",
+        .purpose = PURPOSE_DECIDE,
         .usage = "--ratio R | --area N | --rule STREAM [OPTION]... [STREAM]",
         .description =
             "Reads probabilities (a NaN or an infinity ends the program with status 1) and writes "

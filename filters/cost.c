@@ -82,6 +82,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "cost",
         .summary = "what networks cost: parameters and arithmetic",
+        .purpose = PURPOSE_TRAIN,
         .usage = "[OPTION]... [NETWORK]...",
         .description =
             "Prints a line for each NETWORK, or for all there are: learned parameters, and the "

@@ -277,6 +277,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "decode",
         .summary = "X-ray files to samples",
+        .purpose = PURPOSE_READ,
         .usage = "[OPTION]... [FILE|FOLDER|-]...",
         .description = description,
         .examples = "decode --labels train-rle.csv train/ | shard shards\n"

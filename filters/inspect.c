@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "inspect",
         .summary = "show what tensor streams hold",
+        .purpose = PURPOSE_LOOK,
         .usage = "[OPTION]... [STREAM]...",
         .description =
             "Prints one line a value: record, name, type, shape, and of tensors the least, the "

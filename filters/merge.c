@@ -185,6 +185,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "merge",
         .summary = "mean or deviation of several tensor streams, record by record",
+        .purpose = PURPOSE_PREDICT,
         .usage = "[OPTION]... [STREAM]...",
         .description =
             "Reads all streams in step and writes one record for each step: tensors of floating "

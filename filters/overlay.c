@@ -197,6 +197,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "overlay",
         .summary = "pictures of samples with lesions outlined",
+        .purpose = PURPOSE_LOOK,
         .usage = "[OPTION]... [SAMPLES]",
         .description =
             "Draws each sample's image with the outline of its true lesion (green; from mask or "

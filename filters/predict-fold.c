@@ -204,6 +204,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "predict-fold",
         .summary = "a trained network's probabilities for samples",
+        .purpose = PURPOSE_PREDICT,
         .usage = "[OPTION]... --model FILE [SOURCE]...",
         .description =
             "Reads samples from the SOURCEs: shard folders (see shard), in the index's order, "

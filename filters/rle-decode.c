@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "rle-decode",
         .summary = "turn run lengths in a CSV into masks",
+        .purpose = PURPOSE_DECIDE,
         .usage = "[OPTION]... [CSV]",
         .description =
             "Reads rows `ImageId,EncodedPixels` and writes a stream of samples with a `mask` of 0 "

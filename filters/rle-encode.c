@@ -155,6 +155,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "rle-encode",
         .summary = "turn probabilities or masks into run lengths in a CSV",
+        .purpose = PURPOSE_DECIDE,
         .usage = "[OPTION]... [STREAM]",
         .description =
             "Reads probabilities, or samples with a `mask`, and writes the CSV that the challenge "

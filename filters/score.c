@@ -362,6 +362,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "score",
         .summary = "score a submission against the truth",
+        .purpose = PURPOSE_SCORE,
         .usage = "[OPTION]... TRUTH SUBMISSION.csv",
         .description = DESCRIPTION,
         .examples = "score train-rle.csv submission.csv\n"

@@ -50,6 +50,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "shard",
         .summary = "store samples for random access",
+        .purpose = PURPOSE_READ,
         .usage = "[OPTION]... DIR [SOURCE]...\n   or: shard --verify DIR",
         .description =
             "Writes the samples of the SOURCEs (streams or other shard folders; stdin when none is "

@@ -121,6 +121,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "survey",
         .summary = "what X-rays and labels are, and what would go wrong with them later",
+        .purpose = PURPOSE_READ,
         .usage = "[OPTION]... FILE|FOLDER|-...",
         .description = description,
         .examples = "survey --labels train-rle.csv train/ --test test/\n"

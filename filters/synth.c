@@ -240,6 +240,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "synth",
         .summary = "made-up chest X-rays in the challenge's layout",
+        .purpose = PURPOSE_READ,
         .usage = "[OPTION]... DIR",
         .description = description,
         .examples = "synth --train 40 --test 10 xrays\nsynth --format png --side 256 small",

@@ -363,6 +363,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "train-fold",
         .summary = "train a network on samples",
+        .purpose = PURPOSE_TRAIN,
         .usage = "[OPTION]... DIR [STREAM]...",
         .description = description(),
         .examples = examples,

@@ -155,6 +155,7 @@ int main(int argc, char **argv) {
     const struct program program = {
         .name = "weights",
         .summary = "convert weights from and to .pth, .safetensors and checkpoints",
+        .purpose = PURPOSE_TRAIN,
         .usage = "[OPTION]... FILE",
         .description = description,
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"

@@ -109,6 +109,8 @@ static void set_value(const struct program *program, const struct option_default
     if (row->target == NULL) {
         if (strcmp(row->name, "version") == 0) {
             (void)printf("%s (Pleura) %s\n", program->name, PLEURA_VERSION);
+        } else if (strcmp(row->name, "summary") == 0) {
+            (void)printf("%s\t%s\n", purpose_title(program->purpose), program->summary);
         } else if (strcmp(row->name, "options") == 0) {
             cli_print_options(program, defaults);
         } else {

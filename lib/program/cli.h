@@ -57,9 +57,25 @@ enum {
 
 enum { MAX_OPTIONS = 128 }; // of a program, shared ones included
 
+// What a program is for: `pleura` lists the programs by it, in this order.
+enum purpose {
+    PURPOSE_OTHER,
+    PURPOSE_READ,
+    PURPOSE_TRAIN,
+    PURPOSE_PREDICT,
+    PURPOSE_DECIDE,
+    PURPOSE_SCORE,
+    PURPOSE_LOOK,
+    PURPOSES
+};
+
+// The purpose in words: "train networks".
+const char *purpose_title(enum purpose purpose);
+
 struct program {
     const char *name;
-    const char *summary;     // one line, no full stop
+    const char *summary; // one line, no full stop
+    enum purpose purpose;
     const char *usage;       // what follows the name
     const char *description; // paragraphs separated by empty lines
     const char *examples;    // shell lines
@@ -80,11 +96,11 @@ struct operands {
 // The defaults: stdout, one thread a processor, records of at most 1 GiB, 4096 x 4096 pixels.
 struct common_options cli_common_defaults(void);
 
-// Reads the command line into the options' targets. Answers --help, --man, --options and --version
-// and ends the program with 0; ends it with 2 and a hint where the command line is wrong, and with
-// 1 where the stack is too small (ulimit -s). A closed pipe ends the program quietly from here on,
-// and a write beyond the largest permitted file fails (ulimit -f), whatever the parent process
-// arranged.
+// Reads the command line into the options' targets. Answers --help, --man, --options, --summary and
+// --version and ends the program with 0; ends it with 2 and a hint where the command line is wrong,
+// and with 1 where the stack is too small (ulimit -s). A closed pipe ends the program quietly from
+// here on, and a write beyond the largest permitted file fails (ulimit -f), whatever the parent
+// process arranged.
 struct operands cli_parse(const struct program *program, int argc, char **argv);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))

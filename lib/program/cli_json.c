@@ -48,6 +48,9 @@ void cli_print_options(const struct program *program, const struct option_defaul
         json_text(output, rows[i].name, strlen(rows[i].name));
         output_printf(output, ":{\"type\":\"%s\",\"recorded\":%s", type_name(rows[i].type),
                       rows[i].trace == OPTION_RECORDED ? "true" : "false");
+        if (rows[i].letter != 0) {
+            output_printf(output, ",\"letter\":\"%c\"", rows[i].letter);
+        }
         if (rows[i].minimum < rows[i].maximum) {
             number_member(output, "minimum", rows[i].minimum);
             number_member(output, "maximum", rows[i].maximum);

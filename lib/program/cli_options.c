@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *purpose_title(enum purpose purpose) {
+    static const char *const titles[PURPOSES] = {
+        [PURPOSE_OTHER] = "other",
+        [PURPOSE_READ] = "read X-rays and prepare samples",
+        [PURPOSE_TRAIN] = "train networks",
+        [PURPOSE_PREDICT] = "predict",
+        [PURPOSE_DECIDE] = "decide, and write results",
+        [PURPOSE_SCORE] = "score",
+        [PURPOSE_LOOK] = "look at what there is",
+    };
+    return titles[purpose];
+}
+
 size_t cli_all_options(const struct program *program, struct option_row *rows) {
     size_t count = 0;
     for (; count < program->option_count; count++) {
@@ -40,6 +53,8 @@ size_t cli_all_options(const struct program *program, struct option_row *rows) {
          OPTION_SILENT},
         {"options", 0, OPTION_FLAG, NULL, NULL, "print the options as JSON, with their ranges", 0,
          0, OPTION_SILENT},
+        {"summary", 0, OPTION_FLAG, NULL, NULL,
+         "print what the program is for, a tab, and what it does", 0, 0, OPTION_SILENT},
         {"version", 0, OPTION_FLAG, NULL, NULL, "print the version", 0, 0, OPTION_SILENT},
     };
     for (size_t i = 0; i < COUNT_OF(answers); i++) {

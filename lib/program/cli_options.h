@@ -5,7 +5,7 @@
 #include "program/cli.h"
 
 // Fills `rows` (MAX_OPTIONS at most) with a program's own options, the shared ones it has, and
-// --help, --man, --options, --version, whose targets are NULL. Returns how many.
+// --help, --man, --options, --summary, --version, whose targets are NULL. Returns how many.
 size_t cli_all_options(const struct program *program, struct option_row *rows);
 
 enum {
