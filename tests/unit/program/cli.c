@@ -45,6 +45,7 @@ static void parse_and_print(void *argument) {
     const struct program program = {
         .name = "tester",
         .summary = "a program",
+        .purpose = PURPOSE_SCORE,
         .usage = "[OPTION]... [FILE]...",
         .description = "First paragraph.\n\n.Second 'paragraph' - with a \\ in it.",
         .examples = "tester a | tester",
@@ -208,11 +209,13 @@ static void questions_are_answered(void **state) {
     assert_non_null(strstr(manual, "\n.B \\-n, \\-\\-integer N\na number (default: 7)\n"));
     assert_non_null(strstr(manual, "\n.SH EXIT STATUS\n"));
     const char *options = answer(&child, "--options");
-    assert_non_null(strstr(options,
-                           "\"integer\":{\"type\":\"integer\",\"recorded\":true,\"minimum\":-5,"
-                           "\"maximum\":100,\"default\":7,\"help\":\"a number\"}"));
+    assert_non_null(strstr(
+        options,
+        "\"integer\":{\"type\":\"integer\",\"recorded\":true,"
+        "\"letter\":\"n\",\"minimum\":-5,\"maximum\":100,\"default\":7,\"help\":\"a number\"}"));
     assert_non_null(strstr(options, "\"silent\":{\"type\":\"integer\",\"recorded\":false,"));
     assert_non_null(strstr(options, "\"choices\":[\"a\",\"b\",\"cc\"],\"default\":\"b\""));
+    assert_string_equal(answer(&child, "--summary"), "score\ta program\n");
 }
 
 static void answer_to_full_disk(void *argument) {
