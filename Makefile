@@ -48,7 +48,7 @@ LIBRARY := $(BUILD)/libpleura.a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs module help deps man test bench lint format fuzz install uninstall clean
+.PHONY: all programs module help deps man test bench lint format fuzz clean
 
 all: $(PROGRAMS) $(PARITY) module man
 
@@ -69,7 +69,6 @@ help:
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM and weights, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
 #: make nightly      make fuzz and make attack, all of it: an hour
-#: make install PREFIX=/usr/local
 #: make clean
 
 $(BUILD)/obj/%.o: %.c
@@ -311,17 +310,6 @@ TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck 
 
 deps:
 	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES)
-
-# ---- installation: short names behind one front command
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pleura $(DESTDIR)$(PREFIX)/share/man/man1
-	install $(BIN)/pleura $(DESTDIR)$(PREFIX)/bin/
-	install $(filter-out $(BIN)/pleura,$(PROGRAMS)) $(BIN)/$(GDCM_MODULE) $(MODULE) $(DESTDIR)$(PREFIX)/libexec/pleura/
-	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
-
-uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/pleura $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(PAGES)))
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/pleura
 
 clean:
 	rm -rf bin build
