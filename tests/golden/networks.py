@@ -33,6 +33,7 @@ SAMPLES = 8  # elements of a tensor
 CASES = {
     "unet-resnet50": ((192, 192, 256, 256), ("eval",)),
     "bisenet-resnet34": ((64, 96, 96, 128), ("train",)),
+    "bisenet-resnet18_w16": ((64, 96, 96, 128), ("train",)),
     "smp-unet-resnet18": ((64, 96, 96, 128), ("eval",)),
     "smp-unet-resnet50": ((64, 96, 96, 128), ("train",)),
     "smp-unet-scse-resnet18": ((64, 64, 96, 96), ("train",)),
@@ -46,6 +47,7 @@ CASES = {
 }
 SMP_NAMES = {"efficientnet_b4": "timm-efficientnet-b4"}  # timm's class and names
 OF_TIMM = {"se_resnext50_32x4d": "seresnext50_32x4d"}
+NARROW = 4  # resnet18_w16: so many times fewer channels than resnet18
 
 
 def hash_uniform(name, count):
@@ -79,19 +81,40 @@ def hash_parameter(name, shape):
     return torch.from_numpy(u.reshape(shape))
 
 
+class NarrowResNet18(torchvision.models.ResNet):
+    """torchvision's ResNet18 with a NARROWth of its channels."""
+
+    def __init__(self):
+        super().__init__(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2])
+        width = self.conv1.out_channels // NARROW
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.fc = nn.Linear(8 * width, 1000)
+
+    def _make_layer(self, block, planes, blocks, stride=1, dilate=False):
+        if stride == 1:  # the first: it takes what conv1 makes
+            self.inplanes //= NARROW
+        return super()._make_layer(block, planes // NARROW, blocks, stride, dilate)
+
+
+def torchvision_resnet(name):
+    if name == "resnet18_w16":
+        return NarrowResNet18()
+    return getattr(torchvision.models, name.removesuffix("_cbam"))(weights=None)
+
+
 def resnet(name):
     """The ResNet `name` of torchvision, or of timm, as an encoder: its maps at 1/2 to 1/32, without its last layers."""
 
     class Encoder(nn.Module):
         def __init__(self):
             super().__init__()
-            whole = (timm.create_model(OF_TIMM[name]) if name in OF_TIMM
-                     else getattr(torchvision.models, name.removesuffix("_cbam"))(weights=None))
+            whole = timm.create_model(OF_TIMM[name]) if name in OF_TIMM else torchvision_resnet(name)
             if name.endswith("_cbam"):
                 attend(whole)
             for part in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"):
                 self.add_module(part, getattr(whole, part))
-            self.maxpool, self.widths = whole.maxpool, (64, *(whole.fc.in_features >> i for i in (3, 2, 1, 0)))
+            self.maxpool, self.widths = whole.maxpool, (whole.conv1.out_channels, *(whole.fc.in_features >> i for i in (3, 2, 1, 0)))
 
         def forward(self, x):
             at2 = torch.relu(self.bn1(self.conv1(x)))

@@ -97,33 +97,35 @@ static value_id se_next_bottleneck(struct graph *graph, value_id x, const char *
 typedef value_id block_builder(struct graph *graph, value_id x, const char *prefix, size_t width,
                                size_t stride);
 
+// `width`: of the first map, and of the first stage's blocks; each further stage is twice as wide.
 // `blocks`: of each of the four stages.
 static struct feature_maps resnet(struct graph *graph, value_id x, const char *name, pooling *pool,
-                                  block_builder *build, const size_t *blocks) {
+                                  block_builder *build, size_t width, const size_t *blocks) {
     value_id maps[4];
-    const value_id at2 = layer(graph, x, name, "conv1", "bn1", 64, 7, 2, NO_VALUE, true);
+    const value_id at2 = layer(graph, x, name, "conv1", "bn1", width, 7, 2, NO_VALUE, true);
     value_id y = pool(graph, at2);
     for (size_t stage = 0; stage < 4; stage++) {
         for (size_t block = 0; block < blocks[stage]; block++) {
             const struct layer_name prefix = graph_name("%s.layer%zu.%zu", name, stage + 1, block);
-            y = build(graph, y, prefix.text, (size_t)64 << stage, stage > 0 && block == 0 ? 2 : 1);
+            y = build(graph, y, prefix.text, width << stage, stage > 0 && block == 0 ? 2 : 1);
         }
         maps[stage] = y;
     }
     return (struct feature_maps){at2, maps[0], maps[1], maps[2], maps[3]};
 }
 
-// An encoder of the list: its block, and how many of them each of the four stages has.
-#define RESNET(variant, block, ...)                                                                \
+// An encoder of the list: its block, its width, and how many blocks each of the four stages has.
+#define RESNET(variant, block, width, ...)                                                         \
     struct feature_maps encoder_##variant(struct graph *graph, value_id x, const char *name,       \
                                           pooling *pool) {                                         \
-        return resnet(graph, x, name, pool, block, (const size_t[]){__VA_ARGS__});                 \
+        return resnet(graph, x, name, pool, block, width, (const size_t[]){__VA_ARGS__});          \
     }
 
-RESNET(resnet18, basic_block, 2, 2, 2, 2)
-RESNET(resnet34, basic_block, 3, 4, 6, 3)
-RESNET(resnet50, bottleneck, 3, 4, 6, 3)
-RESNET(resnet18_cbam, basic_block_cbam, 2, 2, 2, 2)
-RESNET(resnet34_cbam, basic_block_cbam, 3, 4, 6, 3)
-RESNET(resnet50_cbam, bottleneck_cbam, 3, 4, 6, 3)
-RESNET(se_resnext50_32x4d, se_next_bottleneck, 3, 4, 6, 3)
+RESNET(resnet18, basic_block, 64, 2, 2, 2, 2)
+RESNET(resnet34, basic_block, 64, 3, 4, 6, 3)
+RESNET(resnet50, bottleneck, 64, 3, 4, 6, 3)
+RESNET(resnet18_w16, basic_block, 16, 2, 2, 2, 2) // for trials: a sixteenth of resnet18's weights
+RESNET(resnet18_cbam, basic_block_cbam, 64, 2, 2, 2, 2)
+RESNET(resnet34_cbam, basic_block_cbam, 64, 3, 4, 6, 3)
+RESNET(resnet50_cbam, bottleneck_cbam, 64, 3, 4, 6, 3)
+RESNET(se_resnext50_32x4d, se_next_bottleneck, 64, 3, 4, 6, 3)

@@ -83,6 +83,7 @@ static void test_training(void **state) {
         size_t parameters;
     } networks[] = {{"unet-resnet18", 12120615},
                     {"bisenet-resnet18", 13402984},
+                    {"bisenet-resnet18_w16", 2105272},
                     {"unet-resnet34", 22228775},
                     {"bisenet-resnet50", 29027688}};
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
