@@ -24,19 +24,21 @@ endif
 WARN := -Wall -Wextra -Wshadow -Werror
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
-CPPFLAGS += -Ilib -D_GNU_SOURCE
+CPPFLAGS += -Ilib -I$(BUILD)/generated -D_GNU_SOURCE
 # PIC: the CUDA backend takes what it needs of the library into a shared object.
 SHARED := -fPIC -fvisibility=hidden
 CFLAGS += -std=c11 $(WARN_C) $(OPTIMISE) $(SANITIZER) $(SHARED) -pthread -fopenmp -fno-math-errno
 CXXFLAGS += -std=c++17 $(WARN) $(OPTIMISE) $(SANITIZER) $(SHARED) -isystem $(GDCM)
 LDFLAGS += $(SANITIZER) -pthread -fopenmp -Wl,--as-needed
-LDLIBS += -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -ldnnl -lz -lm
+LDLIBS += -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -lprotobuf-c -lisal -ldnnl -lz -lm
 
 # ---- what there is: every file found is built; nothing is listed by hand
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c)
-LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)))
+# Protocol buffers: protoc-c makes C of NAME.proto, NAME.pb-c.h and .c below build/generated.
+PROTOCOLS := $(patsubst lib/%.proto,$(BUILD)/generated/%.pb-c,$(call in_lib,*.proto))
+LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)) $(PROTOCOLS))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
@@ -66,12 +68,18 @@ help:
 #: make gpu-check    on a machine with a GPU: figures, sanitizers, speed; BUNDLE=FOLDER from such a folder
 #: make overfit      both networks learn four images by heart, in ten minutes or so
 #: make lint         format, clang-tidy, cppcheck, who includes whom
-#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM and weights, so long each
+#: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM, weights and logs, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
 #: make nightly      make fuzz and make attack, all of it: an hour
 #: make clean
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: lib/%.proto
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  PB  $<')
+	$(Q)protoc-c --proto_path=lib --c_out=$(BUILD)/generated $<
+$(PROTOCOLS:%=$(BUILD)/obj/%.o): WARN_C := -w
+
+$(BUILD)/obj/%.o: %.c | $(PROTOCOLS:%=%.h)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC  $<')
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -245,7 +253,7 @@ fuzz:
 run-fuzz: $(PROGRAMS) $(TOOLS) $(FUZZ_TARGETS)
 	@tests/fuzz/run.sh $(abspath $(BIN)) $(abspath $(BUILD))/tests/tools $(FUZZ) $(SECONDS)
 
-$(FUZZ)/obj/%.o: %.c
+$(FUZZ)/obj/%.o: %.c | $(PROTOCOLS:%=%.h)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC  $< (fuzz)')
 	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
@@ -286,6 +294,7 @@ format:
 lint: lint-tidy lint-cppcheck lint-format lint-scripts
 
 lint-tidy: deps
+	@+$(MAKE) --no-print-directory $(PROTOCOLS:%=%.h)
 	@printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P2 -n4 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS) 2>/dev/null' sh
 
@@ -303,7 +312,7 @@ lint-scripts: deps
 
 # ---- packages
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
-    libjansson-dev libdnnl-dev zlib1g-dev jq zstd parallel
+    libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
     libomp-dev openssh-server iproute2 rsync \
     python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy

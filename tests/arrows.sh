@@ -54,6 +54,9 @@ msgpack.h 2
 png.h 1
 turbojpeg.h 1
 xxhash.h 1
+jansson.h 2
+isa-l/crc.h 1
+event.pb-c.h 1
 gdcm[A-Z][A-Za-z0-9]*.h 1
 dnnl.h 1
 cuda_runtime.h 1

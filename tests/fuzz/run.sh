@@ -44,7 +44,7 @@ make_pickles() { # make_pickles FOLDER
 
 make_seeds() {
     rm -rf "$seeds"
-    mkdir -p "$seeds"/{stream,csv,png,dicom,jpeg}
+    mkdir -p "$seeds"/{stream,csv,png,dicom,jpeg,log}
     cp -r "$(dirname "$0")/../golden/weights" "$seeds"
     make_pickles "$seeds/weights"
     make_streams "$seeds/stream"
@@ -52,6 +52,8 @@ make_seeds() {
     make-png "$seeds/png"
     make-dicom "$seeds/dicom"
     make-jpeg "$seeds/jpeg"
+    printf '{"iteration":7,"loss":2.5,"rate":5e-4,"images_per_second":9,"time":1700000000.25}' >"$seeds/log/step"
+    printf '{"iteration":7,"dice":0.5,"best":true,"memory_mib":900,"more":[{"a":"\\u00e9"},null]}' >"$seeds/log/scores"
     if [ -d "$shared" ]; then
         cp "$shared"/pngsuite/*.png "$seeds/png"
         find "$shared/dicom_suite" -type f -size -24k -exec cp --backup=numbered -t "$seeds/dicom" {} +

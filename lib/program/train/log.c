@@ -1,6 +1,7 @@
 // Writing the log.
 #include "program/train/log.h"
 
+#include "core/clock.h"
 #include "core/file.h"
 #include "program/die.h"
 #include "program/output.h"
@@ -54,7 +55,7 @@ FILE *train_log_open(const char *path, int64_t iteration) {
 }
 
 static void end_line(FILE *log) {
-    if (fputs("}\n", log) < 0 || fflush(log) != 0) {
+    if (fprintf(log, ",\"time\":%.3f}\n", clock_wall_seconds()) < 0 || fflush(log) != 0) {
         die("the log cannot be written: %s", strerror(errno));
     }
 }

@@ -1,4 +1,5 @@
-// The log of a training run: one JSON object a line.
+// The log of a training run: one JSON object a line, which ends with the time of day (seconds since
+// 1970).
 #ifndef PLEURA_PROGRAM_TRAIN_LOG_H
 #define PLEURA_PROGRAM_TRAIN_LOG_H
 

@@ -43,7 +43,7 @@ state() {
 
 # numbers DIR: what the log says of the steps, without the machine's speed
 numbers() {
-    jq -c 'select(.loss) | del(.images_per_second)' "$1/log.jsonl"
+    jq -c 'select(.loss) | del(.images_per_second, .time)' "$1/log.jsonl"
 }
 
 @test "each optimiser learns in its own way, and goes on bit for bit" {

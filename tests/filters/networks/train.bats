@@ -11,6 +11,9 @@ log.jsonl" ]
     inspect --check whole/last.mpk whole/best.mpk
     [ "$(jq -s '[.[] | select(.loss)] | length' whole/log.jsonl)" = 14 ]
     [ "$(jq -s -c '[.[] | select(.dice) | .iteration]' whole/log.jsonl)" = "[4,8,12,14]" ]
+    # Each line has the time of day, and is one of an event file: see events.bats.
+    jq -s -e 'map(.time) | . == sort and all(. > now - 3600 and . <= now)' whole/log.jsonl
+    events -q whole/log.jsonl | grep -c dice_lesion
     state=$(inspect --json whole/last.mpk | jq -c 'select(.id == "state")')
     [[ $state == *bisenet-resnet18* ]]
     # What best.mpk keeps is the greatest Dice of the log.
