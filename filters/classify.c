@@ -57,8 +57,7 @@ static void add_area(struct areas *areas, struct stream_reader *reader, struct t
 
 // Measures all images; with --area, decides on each at once.
 static void measure(struct areas *areas, struct stream_reader *reader,
-                    const struct options *options, struct stream_writer *writer,
-                    struct output *output) {
+                    const struct options *options, struct stream_writer *writer) {
     struct progress progress = progress_start("images", 0, options->common.quiet);
     struct image mask = {.pixels = NULL};
     struct record record;
@@ -71,7 +70,6 @@ static void measure(struct areas *areas, struct stream_reader *reader,
         add_area(areas, reader, record.id, area);
         if (options->area != NOT_GIVEN) {
             write_decision(writer, record.id, area, options->area);
-            output_flush(output);
         }
         progress_step(&progress);
     }
@@ -129,7 +127,7 @@ static void run(struct options *options, const struct operands *operands) {
     }
     struct stream_writer *writer = stream_create(output, KIND_DECISIONS, &history);
     struct areas areas = {.items = NULL};
-    measure(&areas, reader, options, writer, output);
+    measure(&areas, reader, options, writer);
     if (options->area == NOT_GIVEN) {
         decide(&areas, options->ratio, writer);
     }

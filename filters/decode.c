@@ -7,13 +7,15 @@
 #include "program/streams/streams.h"
 #include "program/xray_files/join.h"
 #include "program/xray_files/mask_files.h"
+#include "program/xray_files/names.h"
 #include "program/xray_files/xray_decoder.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct options {
     const char *labels, *masks, *size, *unlabelled, *left_out, *ids, *on_error, *voi;
-    bool null_separated;
+    bool null_separated, follow;
     double seconds;
     struct common_options common;
 };
@@ -27,7 +29,7 @@ struct decoder {
     struct lesions lesions;
     struct left_out left;
     struct stream_writer *writer;
-    struct ids seen; // of the samples written
+    struct ids seen; // of the samples written; not kept with --follow
 };
 
 static bool has_mask(const struct decoder *decoder, const struct xray_file *file) {
@@ -52,19 +54,23 @@ static void write_sample(struct decoder *decoder, const struct xray_file *file,
     stream_write(decoder->writer, &record);
 }
 
-static void take_reply(struct decoder *decoder, const struct xray_file *file,
-                       const struct xray_reply *reply) {
+static bool is_new(struct decoder *decoder, const struct xray_file *file) {
     struct error error;
     size_t index = 0;
     bool added = false;
+    if (!ids_add(&decoder->seen, text_of(file->id), &index, &added, &error)) {
+        die("%s: %s", file->path, error.text);
+    }
+    return added;
+}
+
+static void take_reply(struct decoder *decoder, const struct xray_file *file,
+                       const struct xray_reply *reply) {
     if (!reply->decoded) {
         left_out_file(&decoder->left, file, reply->message);
         return;
     }
-    if (!ids_add(&decoder->seen, text_of(file->id), &index, &added, &error)) {
-        die("%s: %s", file->path, error.text);
-    }
-    if (!added) {
+    if (!decoder->options->follow && !is_new(decoder, file)) {
         left_out_file(&decoder->left, file, "a file before it has the same id");
         return;
     }
@@ -83,14 +89,17 @@ static void put_file(const struct decoder *decoder, struct xray_decoder *workers
     }
 }
 
-static void decode_all(struct decoder *decoder) {
-    const struct options *options = decoder->options;
+static struct xray_decoder *start_workers(const struct options *options) {
     const struct image_options image = {
         .voi = strcmp(options->voi, "window") == 0 ? IMAGE_VOI_WINDOW : IMAGE_VOI_LUT};
+    return xray_decoder_start((size_t)options->common.threads, options->seconds, &image);
+}
+
+static void decode_all(struct decoder *decoder) {
+    const struct options *options = decoder->options;
     const struct xray_files *files = &decoder->files;
     struct progress progress = progress_start("images", files->count, options->common.quiet);
-    struct xray_decoder *workers =
-        xray_decoder_start((size_t)options->common.threads, options->seconds, &image);
+    struct xray_decoder *workers = start_workers(options);
     struct xray_reply reply;
     for (size_t put = 0, taken = 0; taken < files->count; taken++) {
         for (; put < files->count && !xray_decoder_full(workers); put++) {
@@ -107,6 +116,53 @@ static void decode_all(struct decoder *decoder) {
     if (files->count > 0 && decoder->seen.count == 0) {
         die("not one of %zu images could be read", files->count);
     }
+}
+
+// ---- files as they come
+
+// `reply`: what became of the file; NULL: it is put to work.
+static void take_name(struct decoder *decoder, struct xray_decoder *workers, const char *path,
+                      const struct xray_reply *reply) {
+    struct xray_file file;
+    struct error error;
+    if (!xray_file_make(&file, path, &error)) {
+        die("%s: %s", path, error.text);
+    }
+    if (reply != NULL) {
+        take_reply(decoder, &file, reply);
+    } else if (!left_out_nameless(&decoder->left, &file)) {
+        put_file(decoder, workers, &file);
+    }
+    xray_file_free(&file);
+}
+
+// Decodes files while their names come, until no more will.
+static void follow(struct decoder *decoder) {
+    const struct options *options = decoder->options;
+    struct names names = {.separator = options->null_separated ? 0 : '\n'};
+    struct progress progress = progress_start("images", 0, options->common.quiet);
+    struct xray_decoder *workers = start_workers(options);
+    struct xray_reply reply;
+    struct error error;
+    for (bool wanted = true; wanted;) {
+        const char *name = NULL;
+        while (!xray_decoder_full(workers) && (name = names_next(&names)) != NULL) {
+            take_name(decoder, workers, name, NULL);
+        }
+        const bool reads = !names.ended && !xray_decoder_full(workers);
+        if (xray_decoder_wait(workers, reads ? STDIN_FILENO : -1)) {
+            (void)xray_decoder_take(workers, &reply);
+            take_name(decoder, workers, reply.path, &reply);
+            progress_step(&progress);
+        } else if (!reads) {
+            wanted = false;
+        } else if (!names_read(&names, &error)) {
+            die("%s", error.text);
+        }
+    }
+    xray_decoder_stop(workers);
+    names_free(&names);
+    progress_end(&progress);
 }
 
 // ---- the files
@@ -182,10 +238,16 @@ static void run(const struct options *options, const struct operands *operands) 
     if (options->left_out != NULL) {
         left_out_open(&decoder.left, options->left_out);
     }
-    find_files(&decoder, operands);
+    if (!options->follow) {
+        find_files(&decoder, operands);
+    }
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
     decoder.writer = stream_create(output, KIND_SAMPLES, &history);
-    decode_all(&decoder);
+    if (options->follow) {
+        follow(&decoder);
+    } else {
+        decode_all(&decoder);
+    }
     stream_finish(decoder.writer);
     output_close(output);
     left_out_close(&decoder.left);
@@ -198,7 +260,13 @@ static void run(const struct options *options, const struct operands *operands) 
 
 // ---- options
 
-static void check_options(const struct options *options) {
+static void check_options(const struct options *options, const struct operands *operands) {
+    const bool list =
+        operands->count == 0 || (operands->count == 1 && strcmp(operands->items[0], "-") == 0);
+    if (options->follow &&
+        (!list || options->labels != NULL || options->masks != NULL || options->ids != NULL)) {
+        die_usage("--follow: takes names from stdin, and neither FILE nor labels nor --ids");
+    }
     if (options->labels != NULL && options->masks != NULL) {
         die_usage("--labels and --masks: one or the other");
     }
@@ -221,7 +289,9 @@ static const char description[] =
     "header but pixels leaves the file.\n\n"
     "A folder stands for all files below it. Those that are none of these formats are left out and "
     "counted; a folder without one image is an error. Without a FILE, and for '-', the names are "
-    "read from stdin, one a line.\n\n"
+    "read from stdin, one a line. With --follow a sample is written as soon as its file is "
+    "decoded, however long the next name takes; nothing is remembered, so that an id may come "
+    "twice; and a stream without a sample is no error.\n\n"
     "A sample's id is the file's name without its extension, and without any of "
 #define X(name, extensions, sniff, decode, describe) extensions " "
 #include "image/formats.def"
@@ -273,6 +343,9 @@ int main(int argc, char **argv) {
          0.01, 1e6, OPTION_SILENT},
         {"null", '0', OPTION_FLAG, &options.null_separated, NULL,
          "names on stdin end with a NUL (find -print0)", 0, 0, OPTION_SILENT},
+        {"follow", 0, OPTION_FLAG, &options.follow, NULL,
+         "decode each file as soon as its name comes on stdin, until stdin ends", 0, 0,
+         OPTION_SILENT},
     };
     const struct program program = {
         .name = "decode",
@@ -282,7 +355,8 @@ int main(int argc, char **argv) {
         .description = description,
         .examples = "decode --labels train-rle.csv train/ | shard shards\n"
                     "decode --masks masks/ --unlabelled drop images/ | shard shards\n"
-                    "find . -name '*.dcm' -print0 | decode -0 --on-error skip | inspect",
+                    "find . -name '*.dcm' -print0 | decode -0 --on-error skip | inspect\n"
+                    "inotifywait -qme close_write --format %w%f inbox/ | decode --follow | inspect",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,
@@ -290,7 +364,7 @@ int main(int argc, char **argv) {
         .max_operands = -1,
     };
     const struct operands operands = cli_parse(&program, argc, argv);
-    check_options(&options);
+    check_options(&options, &operands);
     run(&options, &operands);
     return 0;
 }

@@ -20,10 +20,12 @@ static void inspect(char *const *path, const struct options *options, struct out
     if (!options->check) {
         summary = summary_start(output, options->json, sources_path(&source), source.kind,
                                 &source.history);
+        output_hand_on(output);
     }
     while (sources_read(&source, &record)) {
         if (!options->check) {
             summary_record(&summary, &record);
+            output_hand_on(output);
         }
         progress_step(&progress);
     }

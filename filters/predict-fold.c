@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define MAX_SIDE 2048 // that is taken from a file of weights
+#define GPU_BATCH 4
 
 struct options {
     const char *model, *network, *norm, *device, *precision, *type, *scales;
@@ -122,10 +123,15 @@ static struct backend *open_backend(const struct options *options) {
     return backend;
 }
 
+// A processor gains nothing from several images at once.
+static size_t batch_of(const struct options *options, const struct backend *backend) {
+    const bool gpu = backend->kernels != NULL;
+    return options->batch > 0 ? (size_t)options->batch : gpu ? GPU_BATCH : 1;
+}
+
 static void predict(const struct options *options, const struct operands *operands) {
     struct source_of_graphs graphs = {.options = options};
-    struct predictor_options run = {.batch = (size_t)options->batch,
-                                    .flip = options->flip,
+    struct predictor_options run = {.flip = options->flip,
                                     .type = strcmp(options->type, "f2") == 0 ? DTYPE_F2 : DTYPE_F4,
                                     .build = build_graph,
                                     .context = &graphs};
@@ -143,6 +149,7 @@ static void predict(const struct options *options, const struct operands *operan
         weight_table_say(&graphs.table, options->model);
     }
     predictor.backend = open_backend(options);
+    run.batch = batch_of(options, predictor.backend);
     add_sides(&run, options->scales, side_of(options, &graphs.table));
     predictor_open(&predictor);
     sources_open(&samples, operands->items, (size_t)operands->count, KIND_SAMPLES,
@@ -150,6 +157,7 @@ static void predict(const struct options *options, const struct operands *operan
     struct history history = samples.history;
     history_add(&history, text_of(operands->history));
     predictor.writer = stream_create(output, KIND_PROBABILITIES, &history);
+    predictor_prepare(&predictor);
     struct progress progress = progress_start("images", 0, options->common.quiet);
     predictor.progress = &progress;
     predictor.backend->profile = options->profile ? &profile : NULL;
@@ -170,11 +178,8 @@ static void predict(const struct options *options, const struct operands *operan
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.device = "auto",
-                              .precision = "f32",
-                              .type = "f2",
-                              .batch = 4,
-                              .common = cli_common_defaults()};
+    struct options options = {
+        .device = "auto", .precision = "f32", .type = "f2", .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"model", 'm', OPTION_FILE, &options.model, "FILE",
          "the weights: a checkpoint, .safetensors or .pth", 0, 0, OPTION_RECORDED},
@@ -192,7 +197,8 @@ int main(int argc, char **argv) {
          OPTION_RECORDED},
         {"type", 0, OPTION_CHOICE, &options.type, "f2|f4", "of the probabilities", 0, 0,
          OPTION_RECORDED},
-        {"batch", 'b', OPTION_INTEGER, &options.batch, "N", "images at once", 1, 4096,
+        {"batch", 'b', OPTION_INTEGER, &options.batch, "N",
+         "images at once, fewer where the input pauses (default: 4 on a GPU; else 1)", 1, 4096,
          OPTION_SILENT},
         {"device", 0, OPTION_TEXT, &options.device, "auto|cpu|cuda|cuda:N", "auto is the CPU", 0, 0,
          OPTION_SILENT},

@@ -207,8 +207,18 @@ static void write_to(void *to, const void *bytes, size_t length) {
     output_write(to, bytes, length);
 }
 
+void output_hand_on(struct output *output) {
+    if (output->target == NULL) {
+        output_flush(output);
+    }
+}
+
+static void hand_on(void *to) {
+    output_hand_on(to);
+}
+
 struct sink output_sink(struct output *output) {
-    return (struct sink){write_to, output, output->path};
+    return (struct sink){write_to, hand_on, output, output->path};
 }
 
 void output_flush(struct output *output) {

@@ -33,8 +33,12 @@ void output_text(struct output *output, const char *text);
 void output_printf(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Hands on what has been gathered, so that a reader of the pipe sees it now.
+// Writes what has been gathered.
 void output_flush(struct output *output);
+
+// What has been written so far is whole in itself, a record or a line: the reader of a pipe gets it
+// now. A file, which nobody sees before its end, goes on gathering.
+void output_hand_on(struct output *output);
 
 // Flushes, syncs to disk, gives the file its name and frees. Ends the program on any error.
 void output_close(struct output *output);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,11 @@ enum stream_status stream_next(struct stream_reader *reader, struct record *reco
             return next;
         }
     }
+}
+
+bool stream_pauses(const struct stream_reader *reader) {
+    struct pollfd input = {.fd = reader->descriptor, .events = POLLIN};
+    return reader->filled == reader->start && !reader->finished && poll(&input, 1, 0) == 0;
 }
 
 void stream_drop_lists(struct stream_reader *reader) {

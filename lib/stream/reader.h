@@ -32,6 +32,10 @@ const struct history *stream_history(const struct stream_reader *reader);
 CHECKED enum stream_status stream_next(struct stream_reader *reader, struct record *record,
                                        struct error *error);
 
+// Whether the input pauses behind the record read last: nothing of what follows has come, and it
+// has not ended. stream_next would wait.
+bool stream_pauses(const struct stream_reader *reader);
+
 // Empties the lists of the record read last and gives their memory back.
 void stream_drop_lists(struct stream_reader *reader);
 

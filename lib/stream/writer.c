@@ -127,6 +127,7 @@ struct stream_writer *stream_begin(struct sink sink, const char *kind,
     for (size_t i = 0; i < history->count; i++) {
         pack_text(packer, history->lines[i]);
     }
+    sink_hand_on(&writer->sink);
     return writer;
 }
 
@@ -146,6 +147,7 @@ bool stream_add(struct stream_writer *writer, const struct record *record, struc
         pack_value(packer, &record->fields[i].value);
     }
     writer->records++;
+    sink_hand_on(&writer->sink);
     return true;
 }
 

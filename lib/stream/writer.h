@@ -29,8 +29,8 @@ void history_add_all(struct history *history, const struct history *more);
 
 struct stream_writer;
 
-// Starts a stream with a header. NULL with *error for a line of history that is not UTF-8, and
-// without memory.
+// Starts a stream with a header. It is handed on (see sink.h) as soon as it is whole, as every
+// record is. NULL with *error for a line of history that is not UTF-8, and without memory.
 CHECKED struct stream_writer *stream_begin(struct sink sink, const char *kind,
                                            const struct history *history, struct error *error);
 

@@ -368,4 +368,5 @@ void csv_write(struct sink sink, const struct text *fields, size_t count) {
         }
     }
     sink_write(&sink, "\n", 1);
+    sink_hand_on(&sink);
 }

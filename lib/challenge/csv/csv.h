@@ -39,8 +39,8 @@ void csv_close(struct csv *csv);
 // A text without the blanks and tabs around it, which quotes keep.
 struct text csv_strip(struct text text);
 
-// Writes a row; fields are quoted where the format asks for it. NUL bytes, which no reader takes,
-// are the caller's to refuse.
+// Writes a row and hands it on; fields are quoted where the format asks for it. NUL bytes, which no
+// reader takes, are the caller's to refuse.
 void csv_write(struct sink sink, const struct text *fields, size_t count);
 
 #endif

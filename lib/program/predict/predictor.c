@@ -73,11 +73,10 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
     memcpy(network->inference.images, network->first, shape_count(network->inference.in));
 }
 
-// Opens all when the first batch is there: for its images alone where these are all. The largest
-// one's memory serves the others.
-static void open_networks(struct predictor *predictor) {
+// Opens all for batches of `images`. The largest one's memory serves the others.
+static void open_networks(struct predictor *predictor, size_t images) {
     struct sized_network *largest = largest_network(predictor);
-    predictor->capacity = predictor->count;
+    predictor->capacity = images;
     open_network(predictor, largest, NULL);
     for (size_t k = 0; k < predictor->options->side_count; k++) {
         if (&predictor->networks[k] != largest) {
@@ -85,6 +84,12 @@ static void open_networks(struct predictor *predictor) {
         }
     }
     weight_table_free(predictor->table);
+}
+
+void predictor_prepare(struct predictor *predictor) {
+    if (predictor->capacity == 1) {
+        open_networks(predictor, 1);
+    }
 }
 
 static void close_network(struct sized_network *network) {
@@ -174,11 +179,11 @@ static void write_prediction(struct predictor *predictor, size_t i) {
     progress_step(predictor->progress);
 }
 
-static void run_batch(struct predictor *predictor) {
+static void run_batch(struct predictor *predictor, bool last) {
     const size_t count = predictor->count;
     struct error error;
     if (predictor->networks[0].executor == NULL) {
-        open_networks(predictor);
+        open_networks(predictor, last ? count : predictor->capacity);
     }
     for (size_t k = 0; k < predictor->options->side_count; k++) {
         struct inference *inference = &predictor->networks[k].inference;
@@ -232,13 +237,13 @@ void predictor_add(struct predictor *predictor, struct sources *samples,
     if (!add_sample(predictor, sample, &error)) {
         sources_die(samples, &error);
     }
-    if (predictor->count == predictor->capacity) {
-        run_batch(predictor);
+    if (predictor->count == predictor->capacity || sources_pause(samples)) {
+        run_batch(predictor, false);
     }
 }
 
 void predictor_flush(struct predictor *predictor) {
     if (predictor->count > 0) {
-        run_batch(predictor);
+        run_batch(predictor, true);
     }
 }

@@ -14,7 +14,7 @@ enum { MAX_SCALES = 8 };
 struct predictor_options {
     int64_t sides[MAX_SCALES]; // of the images, different ones
     size_t side_count;
-    size_t batch;
+    size_t batch;    // images at once, at most
     bool flip;       // see inference.h
     enum dtype type; // of the probabilities: f2 or f4
     // The graph for so many images of a side, which the weights fit; ends the program where there
@@ -51,12 +51,17 @@ struct predictor {
 
 // The caller sets options, backend, table, mask.max_pixels, writer and progress, which must live
 // until the end; the rest is zeros. Makes the graphs, so that what is wrong with the weights is
-// said before the first sample is read. The networks themselves are opened with the first batch:
-// for its images alone where these are all. The largest one's memory serves the others. Everything
-// here ends the program on errors.
+// said before the first sample is read. Everything here ends the program on errors.
 void predictor_open(struct predictor *predictor);
 
-// Takes a sample, the record that was read last, and writes a batch when it is full.
+// Opens the networks before there is a sample where batches are of one image. Else that is done
+// with the first batch: for its images alone where these are all. The largest one's memory serves
+// the others.
+void predictor_prepare(struct predictor *predictor);
+
+// Takes a sample, the record that was read last. Writes a batch when it is full, or when the next
+// sample would have to be waited for; it then takes the time of a full one, and the same numbers
+// come out.
 void predictor_add(struct predictor *predictor, struct sources *samples,
                    const struct record *sample);
 

@@ -77,6 +77,11 @@ bool sources_read(struct sources *sources, struct record *record) {
     return true;
 }
 
+bool sources_pause(const struct sources *sources) {
+    const struct stream_reader *reader = sources->items[sources->current].reader;
+    return reader != NULL && stream_pauses(reader);
+}
+
 const char *sources_path(const struct sources *sources) {
     const char *path = sources->items[sources->current].path;
     return strcmp(path, "-") == 0 ? "stdin" : path;

@@ -30,6 +30,9 @@ void sources_open(struct sources *sources, char *const *paths, size_t count, con
 // The next record of all; it lives until the next call. False behind the last.
 bool sources_read(struct sources *sources, struct record *record);
 
+// Whether the next record would have to be waited for: stream_pauses.
+bool sources_pause(const struct sources *sources);
+
 // Where the record read last came from, for messages about it.
 const char *sources_path(const struct sources *sources);
 

@@ -49,7 +49,7 @@ struct workers {
     size_t put, handed, taken, released; // counts since the start; slot = count % depth
     struct worker_slot *slots;
     struct worker *worker;
-    struct pollfd *polls;
+    struct pollfd *polls; // one a worker, and one more
 };
 
 static void finish(struct worker_slot *slot, const struct worker_answer *answer) {
@@ -199,23 +199,34 @@ static void hand_out(struct workers *workers) {
     }
 }
 
-// Takes in answers, waiting for one when `wait`, and keeps the time limit.
-static void take_answers(struct workers *workers, bool wait) {
+// How long poll may wait before the first deadline, in milliseconds; -1: for ever.
+static int time_left(const struct workers *workers) {
     double first = -1;
     for (size_t i = 0; i < workers->count; i++) {
         const struct worker *worker = &workers->worker[i];
-        workers->polls[i] =
-            (struct pollfd){.fd = worker->process == 0 ? -1 : worker->socket, .events = POLLIN};
         if (worker->queued > 0 && (first < 0 || worker->deadline < first)) {
             first = worker->deadline;
         }
     }
-    int milliseconds = wait ? -1 : 0;
-    if (wait && workers->limits.seconds > 0) {
-        const double left = first - clock_seconds();
-        milliseconds = left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(1000 * left) + 1;
+    if (workers->limits.seconds <= 0 || first < 0) {
+        return -1;
     }
-    const int ready = poll(workers->polls, workers->count, milliseconds);
+    const double left = first - clock_seconds();
+    return left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(1000 * left) + 1;
+}
+
+// Takes in answers and keeps the time limit. With `wait` it waits for an answer, or for
+// `descriptor` (-1: none) to become readable; true when that is so.
+static bool take_answers(struct workers *workers, bool wait, int descriptor) {
+    struct pollfd *other = &workers->polls[workers->count];
+    for (size_t i = 0; i < workers->count; i++) {
+        const struct worker *worker = &workers->worker[i];
+        workers->polls[i] =
+            (struct pollfd){.fd = worker->process == 0 ? -1 : worker->socket, .events = POLLIN};
+    }
+    *other = (struct pollfd){.fd = descriptor, .events = POLLIN};
+    const int ready = poll(workers->polls, workers->count + 1, wait ? time_left(workers) : 0);
+    const bool readable = ready > 0 && other->revents != 0;
     for (size_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->worker[i];
         if (ready > 0 && workers->polls[i].revents != 0) {
@@ -229,6 +240,7 @@ static void take_answers(struct workers *workers, bool wait) {
         }
     }
     hand_out(workers);
+    return readable;
 }
 
 struct workers *workers_start(size_t count, struct workers_limits limits, worker_function *work,
@@ -238,7 +250,7 @@ struct workers *workers_start(size_t count, struct workers_limits limits, worker
     if (count == 0 || workers == NULL ||
         (workers->worker = calloc(count, sizeof *workers->worker)) == NULL ||
         (workers->slots = calloc(depth, sizeof *workers->slots)) == NULL ||
-        (workers->polls = calloc(count, sizeof *workers->polls)) == NULL) {
+        (workers->polls = calloc(count + 1, sizeof *workers->polls)) == NULL) {
         die("no memory for %zu %s processes", count, limits.what);
     }
     workers->limits = limits;
@@ -313,17 +325,25 @@ static const void *map_result(struct workers *workers, size_t index) {
     return slot->map;
 }
 
+bool workers_wait(struct workers *workers, int descriptor) {
+    const struct worker_slot *oldest = &workers->slots[workers->taken % workers->depth];
+    const bool none = workers->taken == workers->put;
+    bool readable = none && descriptor < 0;
+    (void)take_answers(workers, false, -1); // what has finished meanwhile frees slots
+    while (!readable && (none || !oldest->done)) {
+        readable = take_answers(workers, true, descriptor);
+    }
+    return !none && oldest->done;
+}
+
 bool workers_take(struct workers *workers, struct workers_reply *reply) {
     release(workers);
     if (workers->taken == workers->put) {
         return false;
     }
     const size_t index = workers->taken % workers->depth;
-    struct worker_slot *slot = &workers->slots[index];
-    take_answers(workers, false); // what has finished meanwhile frees slots
-    while (!slot->done) {
-        take_answers(workers, true);
-    }
+    const struct worker_slot *slot = &workers->slots[index];
+    (void)workers_wait(workers, -1);
     workers->taken++;
     *reply = (struct workers_reply){
         .succeeded = slot->answer.succeeded,

@@ -40,6 +40,11 @@ bool workers_full(const struct workers *workers);
 // WORKERS_MAX_JOB is answered with an error.
 void workers_put(struct workers *workers, const void *job, size_t length);
 
+// Waits until the oldest job is done, or `descriptor` can be read (-1: only the former). True when
+// it is done, so that workers_take need not wait. False at once when no job is under way and there
+// is no descriptor.
+bool workers_wait(struct workers *workers, int descriptor);
+
 // Waits for the oldest job's reply; false when none is under way.
 bool workers_take(struct workers *workers, struct workers_reply *reply);
 

@@ -3,11 +3,11 @@
 
 #include "core/array.h"
 #include "dataset/ids/image_id.h"
+#include "program/xray_files/names.h"
 
 #include <errno.h>
 #include <fts.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +18,20 @@ void xray_file_free(struct xray_file *file) {
     *file = (struct xray_file){NULL, NULL, false, IDS_ABSENT};
 }
 
+static bool make_file(struct xray_file *file, const char *path, struct text id, bool found,
+                      struct error *error) {
+    *file = (struct xray_file){strdup(path), strndup(id.bytes, id.length), found, IDS_ABSENT};
+    if (file->path == NULL || file->id == NULL) {
+        xray_file_free(file);
+        return fail(error, "no memory for a path");
+    }
+    return true;
+}
+
+bool xray_file_make(struct xray_file *file, const char *path, struct error *error) {
+    return make_file(file, path, image_id_of_path(path), false, error);
+}
+
 static bool add_with_id(struct xray_files *files, const char *path, struct text id, bool found,
                         struct error *error) {
     struct xray_file *items =
@@ -26,11 +40,8 @@ static bool add_with_id(struct xray_files *files, const char *path, struct text 
         return fail(error, "no memory for %zu paths", files->count + 1);
     }
     files->items = items;
-    struct xray_file *file = &files->items[files->count];
-    *file = (struct xray_file){strdup(path), strndup(id.bytes, id.length), found, IDS_ABSENT};
-    if (file->path == NULL || file->id == NULL) {
-        xray_file_free(file);
-        return fail(error, "no memory for %zu paths", files->count);
+    if (!make_file(&files->items[files->count], path, id, found, error)) {
+        return false;
     }
     files->count++;
     return true;
@@ -96,20 +107,15 @@ bool xray_files_add(struct xray_files *files, const char *path, struct error *er
 }
 
 bool xray_files_add_list(struct xray_files *files, char separator, struct error *error) {
-    char *line = NULL;
-    size_t size = 0;
+    struct names names = {.separator = separator};
     bool good = true;
-    errno = 0;
-    for (ssize_t length; good && (length = getdelim(&line, &size, separator, stdin)) > 0;) {
-        if (line[length - 1] == separator) {
-            line[length - 1] = 0;
+    while (good && !names.ended) {
+        good = names_read(&names, error);
+        for (const char *name; good && (name = names_next(&names)) != NULL;) {
+            good = add_file(files, name, false, error);
         }
-        good = line[0] == 0 || add_file(files, line, false, error);
     }
-    if (good && ferror(stdin)) {
-        good = fail(error, "stdin: %s", strerror(errno));
-    }
-    free(line);
+    names_free(&names);
     return good;
 }
 

@@ -20,6 +20,9 @@ struct xray_files {
     size_t count, capacity;
 };
 
+// A file that is named by itself; xray_file_free frees it.
+CHECKED bool xray_file_make(struct xray_file *file, const char *path, struct error *error);
+
 // Adds a file, or every regular file below a folder in the bytewise order of the paths; hidden ones
 // and links to folders are left out.
 CHECKED bool xray_files_add(struct xray_files *files, const char *path, struct error *error);
@@ -32,7 +35,7 @@ CHECKED bool xray_files_add_list(struct xray_files *files, char separator, struc
 CHECKED bool xray_files_select(struct xray_files *files, const struct ids *ids,
                                struct error *error);
 
-// Frees a file that is no part of a list any more.
+// Frees a file that is no part of a list.
 void xray_file_free(struct xray_file *file);
 
 void xray_files_free(struct xray_files *files);

@@ -105,6 +105,14 @@ static void say_kinds(const struct kind *kinds, const char *folder) {
     }
 }
 
+bool left_out_nameless(struct left_out *left, const struct xray_file *file) {
+    if (utf8_valid(file->id, strlen(file->id))) {
+        return false;
+    }
+    left_out_file(left, file, "the name is not UTF-8 and cannot be an id");
+    return true;
+}
+
 static bool is_wanted(struct left_out *left, const struct xray_file *file, struct kind *kinds) {
     struct error reason;
     if (file->found && !xray_file_known_format(file->path, &reason)) {
@@ -112,11 +120,7 @@ static bool is_wanted(struct left_out *left, const struct xray_file *file, struc
         count_kind(kinds, file->path, &reason);
         return false;
     }
-    if (!utf8_valid(file->id, strlen(file->id))) {
-        left_out_file(left, file, "the name is not UTF-8 and cannot be an id");
-        return false;
-    }
-    return true;
+    return !left_out_nameless(left, file);
 }
 
 void left_out_foreign(struct left_out *left, struct xray_files *files, size_t first,

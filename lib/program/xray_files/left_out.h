@@ -22,6 +22,9 @@ void left_out_add(struct left_out *left, struct text id, const char *path, const
 // A file that cannot become a sample: ends the program, or (`skip`) is told of and left out.
 void left_out_file(struct left_out *left, const struct xray_file *file, const char *reason);
 
+// A file whose name cannot be an id goes by left_out_file, and is true.
+bool left_out_nameless(struct left_out *left, const struct xray_file *file);
+
 // False, with the reason, for a file of no known format, going by its first bytes. One that cannot
 // be read is the decoder's to refuse.
 bool xray_file_known_format(const char *path, struct error *reason);

@@ -149,6 +149,10 @@ void xray_decoder_put_both(struct xray_decoder *decoder, const char *path, const
     put(decoder, BOTH, path, mask);
 }
 
+bool xray_decoder_wait(struct xray_decoder *decoder, int descriptor) {
+    return workers_wait(decoder->workers, descriptor);
+}
+
 bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply) {
     struct workers_reply answer;
     struct decoded decoded;

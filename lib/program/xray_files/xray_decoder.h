@@ -38,6 +38,9 @@ void xray_decoder_put_mask(struct xray_decoder *decoder, const char *path);
 // An image and its mask, which must be of one size: one reply with both, or why not.
 void xray_decoder_put_both(struct xray_decoder *decoder, const char *path, const char *mask);
 
+// Waits until the oldest file's reply is there (true), or `descriptor` can be read (workers_wait).
+bool xray_decoder_wait(struct xray_decoder *decoder, int descriptor);
+
 // Waits for the oldest file's reply; false when none is under way.
 bool xray_decoder_take(struct xray_decoder *decoder, struct xray_reply *reply);
 

@@ -58,6 +58,41 @@ ids() { inspect --json "$@" | jq -r 'select(.id) | .id'; }
     [ "$(ids "$BATS_TEST_TMPDIR/out" | wc -l)" = 2 ]
 }
 
+@test "--follow: files are decoded as their names come, and what is left out is told at once" {
+    local line
+    cd "$BATS_TEST_TMPDIR"
+    head -c 2000 "$BATS_FILE_TMPDIR/dicom/train/synth-1-000002.dcm" >broken.dcm
+    one=$BATS_FILE_TMPDIR/dicom/train/synth-1-000001.dcm two=$BATS_FILE_TMPDIR/dicom/train/synth-1-000000.dcm
+    mkfifo left
+    # shellcheck disable=SC2034 # COPROC is bash's
+    coproc { decode --follow --on-error skip --left-out left | inspect --json; }
+    exec 4<left 5<&"${COPROC[0]}" 6>&"${COPROC[1]}"
+    eval "exec ${COPROC[0]}<&- ${COPROC[1]}>&-"
+    answer() { read -r -t 20 -u "$1" line && [[ $line == $2 ]] || { echo "got '$line'"; return 1; }; }
+    answer 5 '*"samples"*'
+    answer 4 ImageId,Path,Reason
+    for path in "$one" "$two" "$one"; do # an id may come again
+        printf '%s\n' "$path" >&6
+        answer 5 "*\"$(basename "$path" .dcm)\"*"
+    done
+    printf 'broken' >&6 # a name in two pieces
+    printf '.dcm\n\nabsent.dcm\n' >&6
+    answer 4 'broken,broken.dcm,*'
+    answer 4 'absent,absent.dcm,*'
+    printf '%s' "$two" >&6
+    exec 6>&-
+    answer 5 '*"synth-1-000000"*'
+    answer 5 '{"end": 4}'
+    exec 4<&- 5<&-
+    # All at once: the stream of any list.
+    find "$BATS_FILE_TMPDIR/dicom" -name '*.dcm' -print0 | tee list | decode --follow -0 - | cmp - <(decode -0 <list)
+    fails 1 "broken.dcm: " decode --follow <<<broken.dcm
+    decode --follow </dev/null | inspect --check
+    fails 2 "--follow" decode --follow "$one"
+    fails 2 "--follow" decode --follow --labels "$BATS_FILE_TMPDIR/dicom/train-rle.csv"
+    fails 1 "a name of more than" decode --follow < <(tr '\0' x </dev/zero)
+}
+
 @test "other files in a folder are left out; a file named itself must be an image" {
     mkdir "$BATS_TEST_TMPDIR/x"
     cp png/train/*0.png "$BATS_TEST_TMPDIR/x"

@@ -17,6 +17,30 @@ load training
     rle-encode -q p.mpk | score --size 128x128 xrays/train-rle.csv - >/dev/null
 }
 
+@test "a record goes through all filters as soon as it is whole, and comes out as in full batches" {
+    whole_run
+    local row paths=(xrays/train/*.png)
+    paths=("${paths[@]:0:7}")
+    decode -q "${paths[@]}" | predict-fold -q -m whole/best.mpk --batch 3 | merge | rle-encode >"$HERE/whole.csv"
+    # shellcheck disable=SC2034 # COPROC is bash's
+    coproc {
+        decode --follow | predict-fold -q -m whole/best.mpk --batch 3 | merge | tee >(classify --area 0 | inspect --json >"$HERE/decisions") |
+            rle-encode
+    }
+    for path in header "${paths[@]}"; do
+        [ "$path" = header ] || printf '%s\n' "$path" >&"${COPROC[1]}"
+        read -r -t 60 -u "${COPROC[0]}" row || { echo "no answer to $path"; return 1; }
+        printf '%s\n' "$row" >>"$HERE/one-by-one.csv"
+    done
+    cmp "$HERE/whole.csv" "$HERE/one-by-one.csv"
+    for ((i = 0; i < 100; i++)); do # the last image's decision comes, too, while the pipe is open
+        [ "$(wc -l <"$HERE/decisions")" != 8 ] || break
+        sleep 0.1
+    done
+    [ "$(wc -l <"$HERE/decisions")" = 8 ]
+    eval "exec ${COPROC[1]}>&-"
+}
+
 # overwrite FILE OFFSET: another byte there.
 overwrite() {
     printf '\377' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none

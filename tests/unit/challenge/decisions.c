@@ -30,7 +30,8 @@ static void write_rows(const struct row *rows, size_t count) {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     struct stream_writer *writer =
-        stream_begin((struct sink){write_file, file, path}, KIND_DECISIONS, &history, &error);
+        stream_begin((struct sink){.write = write_file, .to = file, .name = path}, KIND_DECISIONS,
+                     &history, &error);
     assert_non_null(writer);
     for (size_t i = 0; i < count; i++) {
         const struct field fields[] = {{text_of("area"), value_integer(rows[i].area)},
