@@ -240,7 +240,7 @@ FUZZ := build/fuzz
 FUZZ_PACKAGES := clang libclang-rt-dev
 FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
-FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image dataset challenge phantom weights)),\
+FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image dataset challenge phantom weights objects)),\
     $(call in_lib,*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
 SECONDS ?= 60
@@ -314,7 +314,7 @@ lint-scripts: deps
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
     libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
-    libomp-dev openssh-server iproute2 rsync \
+    libomp-dev openssh-server iproute2 rsync dicom3tools dcmtk orthanc orthanc-dicomweb \
     python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
 deps:

@@ -13,13 +13,14 @@ allowed() { # modules that a module of lib/ may know besides itself
     challenge) echo "core stream image dataset" ;;
     phantom) echo "core image" ;;
     weights) echo "core stream" ;;
+    objects) echo "core stream image" ;;
     nn) echo "core backend" ;;
     ops) echo "core backend nn" ;;
     loss | optimizer) echo "core backend" ;;
     models) echo "core nn ops" ;;
     train) echo "core stream dataset weights backend nn loss optimizer" ;;
     cuda) echo "core backend ops train" ;;
-    program) echo "core stream image dataset challenge weights backend nn loss optimizer train" ;;
+    program) echo "core stream image dataset challenge weights objects backend nn loss optimizer train" ;;
     *) complain "lib/$1: a module the plan does not know" ;;
     esac
 }

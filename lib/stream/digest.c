@@ -37,3 +37,8 @@ uint64_t digest_value(const struct digest *digest) {
 uint64_t digest_of(const void *bytes, size_t length) {
     return XXH3_64bits(bytes, length);
 }
+
+struct digest_128 digest_128_of(const void *bytes, size_t length) {
+    const XXH128_hash_t hash = XXH3_128bits(bytes, length);
+    return (struct digest_128){hash.high64, hash.low64};
+}

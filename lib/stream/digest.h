@@ -1,4 +1,4 @@
-// The 64-bit XXH3 hash of bytes, piece by piece or at once.
+// The XXH3 hash of bytes: of 64 bits, piece by piece or at once; of 128 bits, at once.
 #ifndef PLEURA_STREAM_DIGEST_H
 #define PLEURA_STREAM_DIGEST_H
 
@@ -14,5 +14,11 @@ void digest_add(struct digest *digest, const void *bytes, size_t length);
 uint64_t digest_value(const struct digest *digest);
 
 uint64_t digest_of(const void *bytes, size_t length);
+
+struct digest_128 {
+    uint64_t high, low;
+};
+
+struct digest_128 digest_128_of(const void *bytes, size_t length);
 
 #endif

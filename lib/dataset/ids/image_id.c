@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #define MAX_EXTENSION 5
+#define MAX_NAME 255 // bytes of a file's name in Linux
 
 // The id up to its last dot, where a letter and at most `most` - 1 more characters are behind it;
 // else the id.
@@ -50,4 +51,17 @@ size_t image_id_find(const struct ids *ids, struct text id) {
     const size_t index = ids_find(ids, id);
     const struct text shorter = without_extension(id, id.length);
     return index != IDS_ABSENT || shorter.length == id.length ? index : ids_find(ids, shorter);
+}
+
+bool image_id_is(struct text id, struct text row) {
+    return text_equal(id, row) || text_equal(without_extension(id, id.length), row);
+}
+
+bool image_id_names_file(struct text id, size_t ending) {
+    for (size_t i = 0; i < id.length; i++) {
+        if ((unsigned char)id.bytes[i] < ' ' || id.bytes[i] == 0x7F || id.bytes[i] == '/') {
+            return false;
+        }
+    }
+    return id.length > 0 && id.length + ending <= MAX_NAME && id.bytes[0] != '.';
 }

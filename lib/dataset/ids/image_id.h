@@ -17,4 +17,12 @@ struct text image_id_of_path(const char *path);
 // last dot and begins with a letter ("X" for "X.nih_00000013_003"); else IDS_ABSENT.
 size_t image_id_find(const struct ids *ids, struct text id);
 
+// Whether a file of this id is the row's: the id is the row's, or is it without what is behind its
+// last dot and begins with a letter.
+bool image_id_is(struct text id, struct text row);
+
+// Whether an id may be a file's name in a folder that it must not lead out of, with an ending of so
+// many bytes behind it: no slash, no dot in front, no control characters, 255 bytes at most.
+bool image_id_names_file(struct text id, size_t ending);
+
 #endif

@@ -2,7 +2,7 @@
 #include "program/png_output/png_output.h"
 
 #include "core/array.h"
-#include "dataset/ids/ids.h"
+#include "dataset/ids/image_id.h"
 #include "image/codec/png_codec.h"
 #include "program/die.h"
 #include "program/output.h"
@@ -80,8 +80,7 @@ static void add_id(struct png_output *png, struct text id) {
     struct error error;
     size_t index = 0;
     bool added = false;
-    if (id.length == 0 || id.bytes[0] == '.' || memchr(id.bytes, '/', id.length) != NULL ||
-        memchr(id.bytes, 0, id.length) != NULL || id.length > 250) {
+    if (!image_id_names_file(id, strlen(".png"))) {
         die("'%.*s': this id cannot be a file's name", TEXT_ARG(id));
     }
     if (!ids_add(&png->ids, id, &index, &added, &error)) {

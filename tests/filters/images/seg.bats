@@ -1,0 +1,159 @@
+# seg: DICOM segmentations that others read, with patient and study of their sources.
+load ../helpers
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    synth -q --train 3 --test 0 --side 96 --lesions 1 xrays
+    rle-decode -q --size 96x96 xrays/train-rle.csv -o masks
+    make-probabilities --height 96 --width 96 --inside 0.75 --outside 0.25 200 -o one
+    mkdir patient
+    cp xrays/train/synth-1-000000.dcm patient/p0.dcm
+    seg --source xrays/train objects masks
+}
+
+setup() { cd "$BATS_FILE_TMPDIR"; }
+
+element() { # element TAG FILE: the value of the dataset's own element
+    dcmdump -Un "$2" | sed -n "s/^($1) .. \[\(.*\)\].*/\1/p"
+}
+
+@test "one object an image with a lesion, without an error for dciodvfy" {
+    [ "$(ls objects | tr '\n' ' ')" = "synth-1-000000.seg.dcm synth-1-000001.seg.dcm synth-1-000002.seg.dcm " ]
+    for file in objects/*; do
+        dciodvfy "$file" >"$BATS_TEST_TMPDIR/said" 2>&1
+        no grep -i error "$BATS_TEST_TMPDIR/said"
+        grep -q '^Segmentation$' "$BATS_TEST_TMPDIR/said"
+    done
+}
+
+@test "the pixels are the mask's, first pixel in the lowest bit" {
+    /usr/bin/python3 - objects/synth-1-000001.seg.dcm masks synth-1-000001 <<'END'
+import msgpack, msgpack_numpy, numpy, sys
+file, stream, id = sys.argv[1:]
+bits = numpy.frombuffer(open(file, "rb").read()[-96 * 96 // 8:], numpy.uint8)
+masks = {r["id"]: r["mask"] for r in msgpack.Unpacker(open(stream, "rb"), object_hook=msgpack_numpy.decode) if "id" in r}
+assert masks[id].sum() > 9
+assert (numpy.unpackbits(bits, bitorder="little").reshape(96, 96) == masks[id]).all()
+END
+}
+
+@test "highdicom reads it pixel for pixel, and what it is" {
+    python3 -c 'import highdicom' 2>/dev/null || skip "python3 lacks highdicom"
+    seg --source patient -q --fractional fractional one
+    python3 - objects/synth-1-000001.seg.dcm fractional/p0.seg.dcm <<'END'
+import highdicom, pydicom, numpy, sys
+for path in sys.argv[1:]:
+    seg = highdicom.seg.segread(path)
+    what = seg.get_segment_description(1)
+    assert what.segmented_property_type == pydicom.sr.codedict.codes.SCT.Pneumothorax
+    assert what.segmented_property_category == pydicom.sr.codedict.codes.SCT.MorphologicallyAbnormalStructure
+    assert what.algorithm_type == highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC
+    (study, series, image), = seg.get_source_image_uids()
+    pixels = seg.get_pixels_by_source_instance([image], ignore_spatial_locations=True)[0, :, :, 0]
+    plain = pydicom.dcmread(path).pixel_array
+    if seg.segmentation_type == highdicom.seg.SegmentationTypeValues.FRACTIONAL:
+        plain = plain / 255
+        assert abs(pixels.ravel()[:200] - 0.75).max() < 1 / 255 and abs(pixels.ravel()[200:] - 0.25).max() < 1 / 255
+    assert abs(pixels - plain).max() < 1e-6 and pixels.any()
+END
+}
+
+@test "an archive takes it by C-STORE and by STOW-RS, and gives it back" {
+    command -v Orthanc >/dev/null || skip "Orthanc absent"
+    mkdir "$BATS_TEST_TMPDIR/orthanc"
+    /usr/bin/python3 "$ROOT/tests/filters/images/archive.py" "$BATS_TEST_TMPDIR/orthanc" objects/*
+}
+
+@test "patient and study are the source's, in its character set; UIDs are new" {
+    source=$BATS_TEST_TMPDIR/p0.dcm
+    cp patient/p0.dcm "$source"
+    dcmodify -q -nb -i '(0008,0005)=ISO_IR 192' -i '(0010,0010)=Müller^Jörg' -i '(0010,0020)=P 17' \
+        -i '(0008,0020)=2024.01.31' -i '(0010,0040)=x' "$source"
+    seg --source "$source" "$BATS_TEST_TMPDIR/out" one
+    object=$BATS_TEST_TMPDIR/out/p0.seg.dcm
+    for tag in 0008,0005 0010,0010 0010,0020 0020,000d; do
+        [ -n "$(element $tag "$source")" ]
+        [ "$(element $tag "$source")" = "$(element $tag "$object")" ]
+    done
+    [ "$(element 0008,0020 "$object")" = 20240131 ] # the form before DICOM
+    [ "$(element 0008,0023 "$object")" = 20240131 ]
+    [ -z "$(element 0010,0040 "$object")" ] # no code
+    for tag in 0008,0018 0020,000e; do
+        [ -n "$(element $tag "$object")" ]
+        [ "$(element $tag "$source")" != "$(element $tag "$object")" ]
+    done
+    dcmdump -Un "$object" | grep "ReferencedSOPInstanceUID" | grep -qF "[$(element 0008,0018 "$source")]"
+}
+
+@test "the same input gives the same bytes, and anything else another UID" {
+    seg --source xrays/train "$BATS_TEST_TMPDIR/again" masks
+    diff -r objects "$BATS_TEST_TMPDIR/again"
+    seg --source patient "$BATS_TEST_TMPDIR/a" one
+    seg --source patient --threshold 0.1 "$BATS_TEST_TMPDIR/b" one
+    seg --source patient --uid-root 1.2.3 --algorithm "mine" "$BATS_TEST_TMPDIR/c" one
+    uids=$(for x in a b c; do element 0008,0018 "$BATS_TEST_TMPDIR/$x/p0.seg.dcm"; done)
+    [ "$(sort -u <<<"$uids" | wc -l)" = 3 ]
+    [[ $(tail -n 1 <<<"$uids") == 1.2.3.1* ]]
+    dcmdump "$BATS_TEST_TMPDIR/c/p0.seg.dcm" | grep -q 'LO \[mine\] .*SegmentAlgorithmName'
+    fails 2 "no UID" seg --source patient --uid-root 1.02 "$BATS_TEST_TMPDIR/c" one
+}
+
+@test "no lesion by threshold, rule or decision: no object" {
+    classify --area 1000 one -o none
+    seg --source patient --list --decisions none "$BATS_TEST_TMPDIR/out" one >"$BATS_TEST_TMPDIR/list"
+    printf 'done\tp0\n' | cmp - "$BATS_TEST_TMPDIR/list"
+    seg --source patient --threshold 0.8 "$BATS_TEST_TMPDIR/out" one
+    [ -z "$(ls "$BATS_TEST_TMPDIR/out")" ]
+    seg --source patient --list "$BATS_TEST_TMPDIR/out" one >"$BATS_TEST_TMPDIR/list"
+    printf 'written\tp0\t%s\ndone\tp0\n' "$BATS_TEST_TMPDIR/out/p0.seg.dcm" | cmp - "$BATS_TEST_TMPDIR/list"
+}
+
+@test "the weights' hash is the algorithm's version" {
+    weights=$ROOT/tests/golden/weights/model.safetensors
+    seg --source patient -w "$weights" "$BATS_TEST_TMPDIR/out" one
+    hash=$(/usr/bin/python3 -c 'import sys, xxhash; print(xxhash.xxh3_64_hexdigest(open(sys.argv[1], "rb").read()))' "$weights")
+    dcmdump "$BATS_TEST_TMPDIR/out/p0.seg.dcm" | grep -q "LO \[xxh3 $hash\] .*AlgorithmVersion"
+}
+
+@test "sources that do not fit are errors, or left out one by one" {
+    cd "$BATS_TEST_TMPDIR"
+    mkdir two && cp "$BATS_FILE_TMPDIR/patient/p0.dcm" two/ && mkdir two/more && cp two/p0.dcm two/more/
+    echo text >p0.png
+    make-probabilities --height 8 --width 8 3 -o small
+    fails 1 "two files have this id: two/more/p0.dcm and two/p0.dcm" seg --source two out "$BATS_FILE_TMPDIR/one"
+    fails 1 "p0.png: is no DICOM file" seg --source p0.png out "$BATS_FILE_TMPDIR/one"
+    fails 1 "no file of --source has this id" seg --source "$BATS_FILE_TMPDIR/xrays" out "$BATS_FILE_TMPDIR/one"
+    fails 1 "has 96 rows and 96 columns, and the mask 8 and 8" seg --source "$BATS_FILE_TMPDIR/patient" out small
+    dcmodify -q -nb -ea '(0020,000d)' two/p0.dcm
+    fails 1 "Study Instance UID is missing" seg --source two/p0.dcm out "$BATS_FILE_TMPDIR/one"
+    fails 2 "whose images" seg out "$BATS_FILE_TMPDIR/one"
+    fails 1 "needs probabilities" seg --fractional --source two out "$BATS_FILE_TMPDIR/masks"
+    run --separate-stderr seg --on-error skip --list --source two/p0.dcm out "$BATS_FILE_TMPDIR/one"
+    [ "$status" = 0 ]
+    [ "$output" = $'failed\tp0' ]
+    [[ $stderr == *"record 1"*"left out: two/p0.dcm"* ]]
+    [ -z "$(ls out)" ]
+    make-samples --count 1 --prefix ../x >evil
+    fails 1 "cannot be a file's name" seg --source two out evil
+}
+
+@test "objects come while the stream does, of files that come while it does" {
+    cd "$BATS_TEST_TMPDIR"
+    make-probabilities --height 96 --width 96 200 100 -o two
+    mkdir inbox
+    cp "$BATS_FILE_TMPDIR/patient/p0.dcm" inbox/
+    mkfifo stream
+    seg --source inbox --list out stream >list &
+    seg=$!
+    {
+        head -c -120 two # the end mark, and a part of the second record
+        for _ in $(seq 200); do ! grep -q done list || break; sleep 0.05; done
+        cp list early
+        cp inbox/p0.dcm inbox/p1.dcm
+        tail -c 120 two
+    } >stream
+    wait $seg
+    [ "$(tail -n 1 early)" = $'done\tp0' ]
+    [ "$(tail -n 1 list)" = $'done\tp1' ]
+    [ "$(ls out | wc -l)" = 2 ]
+}
