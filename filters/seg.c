@@ -10,9 +10,9 @@
 #include "program/die.h"
 #include "program/output.h"
 #include "program/progress.h"
+#include "program/source_files/source_files.h"
 #include "program/streams/masks.h"
 #include "program/streams/streams.h"
-#include "program/source_files/source_files.h"
 #include "stream/digest.h"
 #include "weights/file.h"
 
