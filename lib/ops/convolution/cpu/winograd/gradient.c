@@ -46,12 +46,17 @@ static void take_tiles(const struct winograd *shape, const struct run *run, cons
 #pragma omp for schedule(static)
     for (size_t tile = 0; tile < run->tiles; tile++) {
         struct pixels pixels;
+        struct pixels next;
         const struct corner corner = corner_of(shape, TILE, run->first + tile);
+        const struct corner then =
+            corner_of(shape, TILE, run->first + (tile + 1 < run->tiles ? tile + 1 : tile));
         find_pixels(shape, corner, 1, SPAN, shape->channels, &pixels);
-        transform_input(TILE, input, &pixels, shape->channels,
+        find_pixels(shape, then, 1, SPAN, shape->channels, &next);
+        transform_input(TILE, input, &pixels, &next, shape->channels,
                         run->in + tile * row_of(shape->channels), run->in_step);
         find_pixels(shape, corner, 0, TILE, shape->out_channels, &pixels);
-        transform_gradient(output_gradient, &pixels, shape->out_channels,
+        find_pixels(shape, then, 0, TILE, shape->out_channels, &next);
+        transform_gradient(output_gradient, &pixels, &next, shape->out_channels,
                            run->out + tile * row_of(shape->out_channels), run->out_step);
     }
 }

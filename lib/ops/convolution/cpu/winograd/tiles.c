@@ -202,10 +202,29 @@ INLINE void find_column(enum precision precision, const void *numbers, const siz
     }
 }
 
+// Asks the cache for 16 channels of `side` x `side` pixels, but for the first `known` columns. What
+// lies outside of the image asks for something that need not be there.
+INLINE void fetch_pixels(enum precision precision, const void *numbers, const size_t *pixels,
+                         size_t side, size_t known, size_t channel, bool write) {
+    const size_t size = precision == PRECISION_F32 ? sizeof(float) : sizeof(uint16_t);
+    for (size_t y = 0; y < side; y++) {
+        for (size_t x = known; x < side; x++) {
+            const uintptr_t address = (uintptr_t)numbers + (pixels[y * side + x] + channel) * size;
+            if (write) {
+                __builtin_prefetch((const void *)address, 1);
+            } else {
+                __builtin_prefetch((const void *)address, 0);
+            }
+        }
+    }
+}
+
 INLINE void transform_input_by(size_t tile, enum precision precision, const void *input,
-                               const size_t *pixels, size_t channels, float *to, size_t step) {
+                               const size_t *pixels, const size_t *next, size_t channels, float *to,
+                               size_t step) {
     const size_t span = span_of(tile);
     for (size_t c = 0; c < channels; c += LANES) {
+        fetch_pixels(precision, input, next, span, span - tile, c, false);
         lanes middle[SPAN * SPAN];
         lanes converted[SPAN];
         const float *lines[SPAN];
@@ -222,19 +241,25 @@ INLINE void transform_input_by(size_t tile, enum precision precision, const void
 
 // Tiles of 2 serve float32 alone.
 VECTORISED void transform_input(size_t tile, const void *input, const struct pixels *pixels,
-                                size_t channels, float *to, size_t step) {
+                                const struct pixels *next, size_t channels, float *to,
+                                size_t step) {
     if (tile == 2) {
-        transform_input_by(2, PRECISION_F32, input, pixels->offset, channels, to, step);
+        transform_input_by(2, PRECISION_F32, input, pixels->offset, next->offset, channels, to,
+                           step);
     } else if (pixels->precision == PRECISION_F32) {
-        transform_input_by(4, PRECISION_F32, input, pixels->offset, channels, to, step);
+        transform_input_by(4, PRECISION_F32, input, pixels->offset, next->offset, channels, to,
+                           step);
     } else {
-        transform_input_by(4, PRECISION_BF16, input, pixels->offset, channels, to, step);
+        transform_input_by(4, PRECISION_BF16, input, pixels->offset, next->offset, channels, to,
+                           step);
     }
 }
 
 INLINE void transform_gradient_by(enum precision precision, const void *gradient,
-                                  const size_t *pixels, size_t channels, float *to, size_t step) {
+                                  const size_t *pixels, const size_t *next, size_t channels,
+                                  float *to, size_t step) {
     for (size_t c = 0; c < channels; c += LANES) {
+        fetch_pixels(precision, gradient, next, TILE, 0, c, false);
         lanes middle[SPAN * TILE];
         lanes converted[TILE];
         const float *lines[TILE];
@@ -250,11 +275,14 @@ INLINE void transform_gradient_by(enum precision precision, const void *gradient
 }
 
 VECTORISED void transform_gradient(const void *gradient, const struct pixels *pixels,
-                                   size_t channels, float *to, size_t step) {
+                                   const struct pixels *next, size_t channels, float *to,
+                                   size_t step) {
     if (pixels->precision == PRECISION_F32) {
-        transform_gradient_by(PRECISION_F32, gradient, pixels->offset, channels, to, step);
+        transform_gradient_by(PRECISION_F32, gradient, pixels->offset, next->offset, channels, to,
+                              step);
     } else {
-        transform_gradient_by(PRECISION_BF16, gradient, pixels->offset, channels, to, step);
+        transform_gradient_by(PRECISION_BF16, gradient, pixels->offset, next->offset, channels, to,
+                              step);
     }
 }
 
@@ -308,8 +336,9 @@ INLINE void store_pixel(const float *pixel, const float *bias, struct epilogue e
 
 INLINE void transform_output_by(size_t tile, enum precision precision, const float *from,
                                 size_t step, struct epilogue epilogue, size_t channel, void *output,
-                                const size_t *pixels) {
+                                const size_t *pixels, const size_t *next) {
     const size_t span = span_of(tile);
+    fetch_pixels(precision, output, next, tile, 0, channel, true);
     const float *bias = epilogue.bias != NULL ? epilogue.bias + channel : zeros;
     lanes middle[TILE * SPAN];
     const float *lines[SPAN];
@@ -332,16 +361,16 @@ INLINE void transform_output_by(size_t tile, enum precision precision, const flo
 
 VECTORISED void transform_output(size_t tile, const float *from, size_t step,
                                  struct epilogue epilogue, size_t channel, void *output,
-                                 const struct pixels *pixels) {
+                                 const struct pixels *pixels, const struct pixels *next) {
     if (tile == 2) {
-        transform_output_by(2, PRECISION_F32, from, step, epilogue, channel, output,
-                            pixels->offset);
+        transform_output_by(2, PRECISION_F32, from, step, epilogue, channel, output, pixels->offset,
+                            next->offset);
     } else if (pixels->precision == PRECISION_F32) {
-        transform_output_by(4, PRECISION_F32, from, step, epilogue, channel, output,
-                            pixels->offset);
+        transform_output_by(4, PRECISION_F32, from, step, epilogue, channel, output, pixels->offset,
+                            next->offset);
     } else {
         transform_output_by(4, PRECISION_BF16, from, step, epilogue, channel, output,
-                            pixels->offset);
+                            pixels->offset, next->offset);
     }
 }
 

@@ -65,11 +65,12 @@ static inline void find_pixels(const struct winograd *shape, struct corner from,
     }
 }
 
-// ---- transforms. Numbers at the points lie `step` floats apart.
+// ---- transforms. Numbers at the points lie `step` floats apart. Pixels of the tile that comes
+// `next` are fetched into the cache meanwhile: they are more streams than a processor foresees.
 
 // Of tiles of 4 or 2: span x span input pixels.
-void transform_input(size_t tile, const void *input, const struct pixels *pixels, size_t channels,
-                     float *to, size_t step);
+void transform_input(size_t tile, const void *input, const struct pixels *pixels,
+                     const struct pixels *next, size_t channels, float *to, size_t step);
 
 // 3 x 3 weights of LANES channels.
 void transform_weights(size_t tile, const float weights[9][LANES], float *to, size_t step);
@@ -77,11 +78,12 @@ void transform_weights(size_t tile, const float weights[9][LANES], float *to, si
 // LANES channels, from `channel` on, of tile x tile output pixels: sums at the points, with the
 // epilogue.
 void transform_output(size_t tile, const float *from, size_t step, struct epilogue epilogue,
-                      size_t channel, void *output, const struct pixels *pixels);
+                      size_t channel, void *output, const struct pixels *pixels,
+                      const struct pixels *next);
 
 // Of tiles of 4: the pixels of the output's gradient.
-void transform_gradient(const void *gradient, const struct pixels *pixels, size_t channels,
-                        float *to, size_t step);
+void transform_gradient(const void *gradient, const struct pixels *pixels,
+                        const struct pixels *next, size_t channels, float *to, size_t step);
 
 // The gradients of 3 x 3 weights of LANES channels.
 void transform_weight_gradient(const float *from, size_t step, float weights[9][LANES]);

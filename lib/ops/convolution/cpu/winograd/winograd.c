@@ -81,15 +81,40 @@ size_t cpu_winograd_workspace(const struct winograd *shape) {
     return (size_t)shape->threads * thread_floats(shape) * sizeof(float);
 }
 
-static void store_tile(const struct winograd *shape, const struct block *block, size_t tile,
-                       struct epilogue epilogue, void *output) {
-    const size_t side = shape->tile;
-    struct pixels pixels;
-    find_pixels(shape, corner_of(shape, side, block->first + tile), 0, side, shape->out_channels,
-                &pixels);
-    for (size_t panel = 0; panel < block->panels; panel++) {
-        transform_output(side, block->out + (tile * block->panels + panel) * LANES, block->out_step,
-                         epilogue, (block->panel + panel) * LANES, output, &pixels);
+// The pixels of a tile of the block, or of its last one behind it.
+static void find_tile(const struct winograd *shape, const struct block *block, size_t tile,
+                      bool output, struct pixels *found) {
+    const size_t last = block->tiles - 1;
+    const struct corner corner =
+        corner_of(shape, shape->tile, block->first + (tile < last ? tile : last));
+    if (output) {
+        find_pixels(shape, corner, 0, shape->tile, shape->out_channels, found);
+    } else {
+        find_pixels(shape, corner, 1, span_of(shape->tile), shape->channels, found);
+    }
+}
+
+static void take_tiles(const struct winograd *shape, const struct block *block, const void *input) {
+    struct pixels pixels[2]; // of a tile and the next
+    find_tile(shape, block, 0, false, &pixels[0]);
+    for (size_t tile = 0; tile < block->tiles; tile++) {
+        find_tile(shape, block, tile + 1, false, &pixels[(tile + 1) % 2]);
+        transform_input(shape->tile, input, &pixels[tile % 2], &pixels[(tile + 1) % 2],
+                        shape->channels, block->in + tile * shape->channels, block->in_step);
+    }
+}
+
+static void store_tiles(const struct winograd *shape, const struct block *block,
+                        struct epilogue epilogue, void *output) {
+    struct pixels pixels[2];
+    find_tile(shape, block, 0, true, &pixels[0]);
+    for (size_t tile = 0; tile < block->tiles; tile++) {
+        find_tile(shape, block, tile + 1, true, &pixels[(tile + 1) % 2]);
+        for (size_t panel = 0; panel < block->panels; panel++) {
+            transform_output(shape->tile, block->out + (tile * block->panels + panel) * LANES,
+                             block->out_step, epilogue, (block->panel + panel) * LANES, output,
+                             &pixels[tile % 2], &pixels[(tile + 1) % 2]);
+        }
     }
 }
 
@@ -97,13 +122,7 @@ static void do_block(const struct winograd *shape, const struct block *block, co
                      const float *weights, struct epilogue epilogue, void *output) {
     const size_t channels = shape->channels;
     const size_t side = shape->tile;
-    for (size_t tile = 0; tile < block->tiles; tile++) {
-        struct pixels pixels;
-        find_pixels(shape, corner_of(shape, side, block->first + tile), 1, span_of(side), channels,
-                    &pixels);
-        transform_input(side, input, &pixels, channels, block->in + tile * channels,
-                        block->in_step);
-    }
+    take_tiles(shape, block, input);
     for (size_t point = 0; point < points_of(side); point++) {
         const float *from =
             weights + (point * shape->out_channels + block->panel * LANES) * channels;
@@ -113,9 +132,7 @@ static void do_block(const struct winograd *shape, const struct block *block, co
             (struct cpu_f32_b){from, channels * LANES, LANES}, false,
             (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
     }
-    for (size_t tile = 0; tile < block->tiles; tile++) {
-        store_tile(shape, block, tile, epilogue, output);
-    }
+    store_tiles(shape, block, epilogue, output);
 }
 
 void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
