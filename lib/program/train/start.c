@@ -107,7 +107,8 @@ static void remove_strays(const struct trainer *trainer) {
     if (folder == NULL) {
         die("%s: %s", options->folder, strerror(errno));
     }
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    errno = 0; // which alone tells the end from a failure
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL; errno = 0) {
         const int64_t iteration = kept_iteration(entry->d_name);
         if (iteration > 0 && !best_list_has(&trainer->state.kept, iteration)) {
             trainer_path(options, entry->d_name, path);
@@ -115,6 +116,9 @@ static void remove_strays(const struct trainer *trainer) {
                 die("%s: %s", path, strerror(errno));
             }
         }
+    }
+    if (errno != 0) {
+        die("%s: %s", options->folder, strerror(errno));
     }
     (void)closedir(folder);
 }

@@ -145,16 +145,18 @@ static bool read_numbers(const struct record *record, const struct members *memb
     return true;
 }
 
-// Whether the list is one by rank, of iterations that were, and begins with the best.
+// Whether the list is one by rank, of iterations that were, each once, and begins with the best.
 static bool check_kept(const struct training_state *state, struct error *error) {
     const struct best_list *kept = &state->kept;
     bool good = (kept->count > 0) == (state->best >= 0);
+    struct best_list better = *kept; // those before the i-th
     for (size_t i = 0; i < kept->count; i++) {
+        better.count = i;
         const struct ranked here = kept->items[i];
         const struct ranked before =
             i > 0 ? kept->items[i - 1] : (struct ranked){here.iteration - 1, state->best};
         good = good && here.iteration > 0 && here.iteration <= state->iteration &&
-               here.score >= 0 &&
+               here.score >= 0 && !best_list_has(&better, here.iteration) &&
                (here.score < before.score ||
                 (here.score == before.score && here.iteration > before.iteration));
     }

@@ -234,14 +234,18 @@ best_of() { # best_of DIR K: by the log
     merge kept/best-*.mpk -o "$HERE/mean.mpk"
     predict-fold -q -m "$HERE/mean.mpk" val.mpk | inspect --check
     mkdir "$HERE/wrong"
-    python_with - kept/last.mpk "$HERE/wrong/last.mpk" <<'END'
+    for wrong in 'kept.reverse()' 'kept[2] = kept[1]'; do # the second: one iteration twice
+        python_with - kept/last.mpk "$HERE/wrong/last.mpk" <<END
 import sys
 from tensor_stream import read, write
 records = list(read(sys.argv[1]))
-next(record for record in records if record["id"] == "state")["kept"].reverse()
+kept = next(record for record in records if record["id"] == "state")["kept"]
+$wrong
 write(sys.argv[2], "weights", records)
 END
-    fails 1 "'kept' and 'kept_scores' are no list by rank" learn "$HERE/wrong" --resume --keep-best 3 "${evaluated[@]}"
+        fails 1 "'kept' and 'kept_scores' are no list by rank" \
+            learn "$HERE/wrong" --resume --keep-best 3 "${evaluated[@]}"
+    done
     # Nothing else changes, and without it there is best.mpk alone.
     learn "$HERE/one" "${evaluated[@]}"
     cmp <(numbers "$HERE/one") <(numbers kept)
