@@ -33,7 +33,7 @@ SETTINGS += $(if $(INIT_GIVEN),$(call quoted,init=$(init)))
 override export LC_ALL := C.UTF-8
 
 WANTED := $(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS))
-ifneq ($(WANTED)$(filter plan repair,$(MAKECMDGOALS)),)
+ifneq ($(WANTED)$(filter plan repair watch,$(MAKECMDGOALS)),)
 export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SETTINGS
 endif
 

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# watch.sh: prints how far the folds in the work folder WORK are, again every two seconds; once where ONCE is set, or stdout is
+# no terminal. It reads what the stages write (settings, logs, job logs) and takes no lock, so it disturbs nothing.
+# shellcheck disable=SC2016 # what stands in single quotes is for jq
+set -eu -o pipefail
+here=${0%/*}
+# shellcheck source=pipelines/method/settled.bash
+. "$here/../method/settled.bash"
+check_work
+
+stages() { # stages FILTER: by the definitions of stages.jq
+    jq -r -L "$here/../method" "include \"stages\"; $1" "$WORK/config.json"
+}
+
+# What our processes have open below WORK: the lock file as long as a run lives, and a fold's folder while it is trained.
+open_files() {
+    local root
+    root=$(realpath "$WORK")
+    { find /proc/[0-9]*/fd -maxdepth 1 -type l -printf '%l\n' 2>/dev/null || true; } | # others' are closed to us
+        ROOT=$root/ awk 'index($0, ENVIRON["ROOT"]) == 1 { print substr($0, length(ENVIRON["ROOT"]) + 1) }' | sort -u
+}
+
+is_open() { # is_open FILE, below WORK
+    grep -qxF -- "$1" <<<"$opened"
+}
+
+status_of() { # status_of STAGE FOLD: with which a fold's job ended last, if GNU parallel says that it failed by itself
+    awk -F '\t' -v fold="$2" 'NR > 1 && $9 ~ ("train-fold\\.sh " fold "/") { status = $8 == 0 && $7 != 0 ? $7 : "" } END { print status }' \
+        "$WORK/$1/joblog" 2>/dev/null || true
+}
+
+on_hosts() { # on_hosts STAGE FOLD: it has been given to hosts.sh, and has not come back
+    local file
+    for file in "$WORK/$1/hosts"/fold-*; do
+        [ ! -f "$file" ] || [ "$(head -c 20 "$file" | cut -d ' ' -f 1)" != "$2" ] || return 0
+    done
+    return 1
+}
+
+last_lines() { # last_lines LOG: the last whole line of steps, a tab, and the last one with a best score
+    if [ -f "$1" ]; then
+        awk '/"loss":.*}$/ { step = $0 } /"best":true.*}$/ { best = $0 } END { print step "\t" best }' "$1"
+    else
+        echo
+    fi
+}
+
+fold() { # fold STAGE FOLD ITERATIONS BATCH: a line for watch.jq
+    local at=$WORK/$1/fold-$2 log=$WORK/$1/fold-$2.part/log.jsonl state status
+    status=$(status_of "$1" "$2")
+    if is_open "$1/fold-$2.part"; then
+        state=training
+    elif [ -f "$at.mpk" ] && [ ! -d "$at.part" ]; then
+        state='done' log=$at.jsonl
+    elif on_hosts "$1" "$2"; then
+        state="on hosts"
+    elif [ -n "$status" ]; then
+        state="failed, status $status"
+    elif [ -d "$at.part" ]; then
+        state=${active:+waiting}
+        state=${state:-stopped}
+    else
+        state="not begun"
+    fi
+    printf '%s\t' "$@" "$state"
+    last_lines "$log"
+}
+
+predicted() { # predicted STAGE FOLDS
+    local made=("$WORK/$1"/fold-*.mpk.zst)
+    [ -e "${made[0]}" ] || made=()
+    printf '%s: %d of %d folds have predicted\n' "$1" "${#made[@]}" "$2"
+}
+
+show() {
+    local opened active='' stage words
+    if [ ! -f "$WORK/config.json" ]; then
+        echo "$WORK: nothing has begun"
+        return
+    fi
+    opened=$(open_files)
+    ! is_open .pleura || active=yes
+    if [ -n "$active" ]; then echo "$WORK: make is at work"; else echo "$WORK: nobody is at work"; fi
+    stages 'needed_training as $needed | training[] as $stage
+        | "\($stage) \(.[$stage] | "\(.folds) \(.iterations) \(.batch)") \(if $needed | index($stage) then "needed" else "" end)"' |
+        while read -r stage folds words; do
+            [[ $words == *needed ]] || [ -d "$WORK/$stage" ] || continue
+            read -ra words <<<"$words"
+            for ((k = 0; k < folds; k++)); do fold "$stage" "$k" "${words[@]:0:2}"; done
+        done | jq -n -R -r -f "$here/watch.jq" | column -t -s $'\t'
+    stages 'needed_testing[] as $stage | "\($stage) \(.[$stage | trainer].folds)"' |
+        while read -r stage folds; do predicted "$stage" "$folds"; done
+}
+
+if [ -n "${ONCE-}" ] || [ ! -t 1 ]; then
+    show
+    exit
+fi
+trap 'exit 0' INT TERM
+while true; do
+    text=$(show)
+    printf '\e[H\e[J%s\n' "$text"
+    sleep 2
+done
