@@ -223,13 +223,17 @@ static const char examples[] =
     "augment shards/ --balance 0.8 --balance-end 0.4 --lesion-epochs --epochs 50 | train-fold ...\n"
     "decode xrays/ | augment --plain | predict-fold --model best.mpk";
 
+static struct options default_options(void) {
+    return (struct options){.side = 768,
+                            .epochs = -1,
+                            .batch = 1,
+                            .balance = BALANCE_NONE,
+                            .balance_end = BALANCE_NONE,
+                            .common = cli_common_defaults()};
+}
+
 int main(int argc, char **argv) {
-    struct options options = {.side = 768,
-                              .epochs = -1,
-                              .batch = 1,
-                              .balance = BALANCE_NONE,
-                              .balance_end = BALANCE_NONE,
-                              .common = cli_common_defaults()};
+    struct options options = default_options();
     const struct option_row rows[] = {
         {"fold", 'f', OPTION_TEXT, &options.fold, "K/N",
          "fold K of N, 0 <= K < N; the ids alone decide which images are in it", 0, 0,
