@@ -14,7 +14,6 @@
 #include <string.h>
 
 static const struct colour TRUTH = {64, 220, 96};
-static const struct colour PREDICTION = {255, 96, 64};
 
 struct options {
     const char *directory, *predictions;
@@ -55,8 +54,7 @@ static void draw_mask(struct rgb_image *coloured, struct image *mask, struct col
     struct error error;
     struct image scaled;
     const struct image_view view = image_view_of(mask);
-    const size_t longer = coloured->height > coloured->width ? coloured->height : coloured->width;
-    const size_t thickness = options->thickness > 0 ? (size_t)options->thickness : longer / 400 + 1;
+    const size_t thickness = (size_t)options->thickness;
     must(image_alloc(&scaled, coloured->height, coloured->width, &error), source, &error);
     must(resize_nearest(&scaled, &view, &error), source, &error);
     must(rgb_image_outline(coloured, &scaled, colour, thickness, &error), source, &error);
@@ -133,7 +131,7 @@ static void draw_sample(struct png_output *destination, const struct record *sam
     }
     if (predictions != NULL) {
         prediction_of(&mask, sample, predictions, options->threshold);
-        draw_mask(&coloured, &mask, PREDICTION, options, predictions);
+        draw_mask(&coloured, &mask, COLOUR_PREDICTION, options, predictions);
         image_free(&mask);
     }
     png_output_add(destination, &coloured, sample->id);

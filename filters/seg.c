@@ -1,6 +1,5 @@
 // seg: probabilities or masks become DICOM objects of the X-rays that they belong to.
 #include "challenge/ensemble.h"
-#include "core/file.h"
 #include "core/text/utf8.h"
 #include "dataset/ids/image_id.h"
 #include "image/mask.h"
@@ -8,13 +7,14 @@
 #include "objects/uid.h"
 #include "program/cli.h"
 #include "program/die.h"
+#include "program/objects/algorithm.h"
+#include "program/objects/source_files.h"
 #include "program/output.h"
 #include "program/progress.h"
-#include "program/source_files/source_files.h"
 #include "program/streams/masks.h"
 #include "program/streams/streams.h"
-#include "stream/digest.h"
-#include "weights/file.h"
+#include "program/xray_files/xray_decoder.h"
+#include "stream/statistics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,15 +22,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_WEIGHTS ((size_t)1 << 33) // bytes of a file
-#define MAX_ENDING ".seg.dcm"
-
-enum { TEXT_SIZE = 65 }; // 64 characters and a NUL, as DICOM's short texts have them
+#define LONGEST_ENDING ".capture.dcm"
+#define SECONDS 60 // that a source may take to decode
 
 struct options {
     struct option_files sources, weights;
     const char *algorithm, *root, *on_error;
-    bool fractional, list;
+    bool fractional, capture, report, list;
     struct mask_options masks;
     struct common_options common;
 };
@@ -39,12 +37,13 @@ struct writer {
     const struct options *options;
     const char *folder;
     struct object_maker maker;
-    char algorithm[TEXT_SIZE], version[TEXT_SIZE], rule[TEXT_SIZE];
+    struct algorithm algorithm;
+    char rule[ALGORITHM_TEXT_SIZE]; // in words
     struct mask_stream masks;
     struct source_files sources;
-    struct object segmentation; // of the image at hand, empty where there is none
-    struct output *list;        // NULL: none
-    size_t written;
+    struct xray_decoder *decoder;                // of sources for captures; NULL: none are wanted
+    struct object segmentation, capture, report; // of the image at hand, empty where not wanted
+    struct output *list;                         // NULL: none
 };
 
 // ---- one image
@@ -86,11 +85,59 @@ static bool make_segmentation(struct writer *writer, const struct object_source 
     return made;
 }
 
+// The source decoded as decode does it, with the mask's outline where there is a lesion.
+static bool make_capture(struct writer *writer, const struct object_source *source, bool positive,
+                         struct error *error) {
+    struct xray_reply reply;
+    struct image *mask = &writer->masks.mask;
+    xray_decoder_put(writer->decoder, writer->sources.path);
+    if (!xray_decoder_take(writer->decoder, &reply) || !reply.decoded) {
+        return fail(error, "%s", reply.message);
+    }
+    if (!positive) {
+        memset(mask->pixels, 0, mask->height * mask->width);
+    }
+    return object_capture(source, &writer->maker, &reply.image, mask, &writer->capture, error);
+}
+
+static bool make_report(struct writer *writer, const struct object_source *source, bool positive,
+                        struct error *error) {
+    struct tensor_statistics statistics = {0, 0, 0};
+    const struct tensor *tensor = NULL;
+    struct object_measures measures = {.area = mask_area(&writer->masks.mask),
+                                       .positive = positive};
+    if (writer->masks.probabilities) {
+        if (!record_tensor(&writer->masks.record, "probability", 2, &tensor, error)) {
+            return false;
+        }
+        measures.has_probability = tensor_statistics(tensor, &statistics);
+        measures.probability = statistics.max;
+    }
+    return object_report(source, &writer->maker, &measures,
+                         writer->segmentation.bytes != NULL ? &writer->segmentation : NULL,
+                         &writer->report, error);
+}
+
+// Makes the objects of a source that fits the mask.
+static bool make_all(struct writer *writer, const struct object_source *source,
+                     struct error *error) {
+    const struct options *options = writer->options;
+    const struct image *mask = &writer->masks.mask;
+    if (mask->height != source->rows || mask->width != source->columns) {
+        return fail(error, "has %zu rows and %zu columns, and the mask %zu and %zu", source->rows,
+                    source->columns, mask->height, mask->width);
+    }
+    const bool positive = writer->masks.decision == DECISION_KEEP && mask_area(mask) > 0;
+    return (!positive || make_segmentation(writer, source, error)) &&
+           (!options->report || make_report(writer, source, positive, error)) &&
+           (!options->capture || make_capture(writer, source, positive, error));
+}
+
 // Makes the objects of the record read last.
 static bool make_objects(struct writer *writer, struct error *error) {
     struct mask_stream *masks = &writer->masks;
     struct object_source source;
-    if (!image_id_names_file(masks->record.id, strlen(MAX_ENDING))) {
+    if (!image_id_names_file(masks->record.id, strlen(LONGEST_ENDING))) {
         return fail(error, "'%.*s': this id cannot be a file's name", TEXT_ARG(masks->record.id));
     }
     if (!mask_stream_take(masks, error) ||
@@ -100,13 +147,9 @@ static bool make_objects(struct writer *writer, struct error *error) {
     if (!object_source_open(writer->sources.bytes, writer->sources.length, &source, error)) {
         return fail_within(error, "%s", writer->sources.path);
     }
-    const bool positive = masks->decision == DECISION_KEEP && mask_area(&masks->mask) > 0;
-    const bool made = (masks->mask.height == source.rows && masks->mask.width == source.columns) ||
-                      fail(error, "has %zu rows and %zu columns, and the mask %zu and %zu",
-                           source.rows, source.columns, masks->mask.height, masks->mask.width);
-    const bool all = made && (!positive || make_segmentation(writer, &source, error));
+    const bool made = make_all(writer, &source, error);
     object_source_close(&source);
-    return all || fail_within(error, "%s", writer->sources.path);
+    return made || fail_within(error, "%s", writer->sources.path);
 }
 
 static void write_object(struct writer *writer, const struct object *object, const char *ending) {
@@ -124,7 +167,6 @@ static void write_object(struct writer *writer, const struct object *object, con
     if (writer->list != NULL) {
         output_printf(writer->list, "written\t%.*s\t%s\n", (int)id.length, id.bytes, path);
     }
-    writer->written++;
     free(path);
 }
 
@@ -142,10 +184,14 @@ static void write_objects(struct writer *writer) {
     const bool made = make_objects(writer, &error);
     if (made) {
         write_object(writer, &writer->segmentation, ".seg.dcm");
+        write_object(writer, &writer->capture, ".capture.dcm");
+        write_object(writer, &writer->report, ".report.dcm");
     } else {
         leave_out(writer, &error);
     }
     object_free(&writer->segmentation);
+    object_free(&writer->capture);
+    object_free(&writer->report);
     if (writer->list != NULL) {
         char shown[2 * RECORD_MAX_NAME];
         utf8_show_text(id.bytes, id.length, shown, sizeof shown);
@@ -154,65 +200,19 @@ static void write_objects(struct writer *writer) {
     }
 }
 
-// ---- who has made it
-
-static void add_weights(struct weight_table *table, const char *path, uint64_t *digest) {
-    struct error error;
-    struct file_view view;
-    if (!file_view_open(path, MAX_WEIGHTS, &view, &error)) {
-        die("%s: %s", path, error.text);
-    }
-    *digest = digest_of(view.bytes, view.length);
-    file_view_close(&view);
-    if (!weights_read_file(path, table, &error)) {
-        die("%s", error.text);
-    }
-}
-
-// The version is the hash of the weights' file, or of several files' hashes; the name has the
-// network, where all have the same.
-static void describe_weights(struct writer *writer) {
-    const struct option_files *files = &writer->options->weights;
-    char network[TEXT_SIZE] = "";
-    bool same = true;
-    uint64_t *digests = calloc(files->count + 1, sizeof *digests);
-    if (digests == NULL) {
-        die("no memory");
-    }
-    for (size_t i = 0; i < files->count; i++) {
-        struct weight_table table = {0};
-        add_weights(&table, files->paths[i], &digests[i]);
-        const char *name = table.network != NULL ? table.network : "";
-        same = same && (i == 0 || strcmp(network, name) == 0);
-        (void)snprintf(network, sizeof network, "%s", name);
-        weight_table_free(&table);
-    }
-    if (files->count > 0) {
-        const uint64_t digest =
-            files->count == 1 ? digests[0] : digest_of(digests, files->count * sizeof *digests);
-        (void)snprintf(writer->version, sizeof writer->version, "xxh3 %016llx",
-                       (unsigned long long)digest);
-    }
-    (void)snprintf(writer->algorithm, sizeof writer->algorithm, "Pleura%s%.40s",
-                   same && network[0] != '\0' ? " " : "", same ? network : "");
-    free(digests);
-}
+// ---- all images
 
 static void describe_maker(struct writer *writer) {
     const struct options *options = writer->options;
-    (void)snprintf(writer->version, sizeof writer->version, "unknown");
-    describe_weights(writer);
-    if (options->algorithm != NULL) {
-        (void)snprintf(writer->algorithm, sizeof writer->algorithm, "%s", options->algorithm);
-    }
+    algorithm_describe(&writer->algorithm, &options->weights, options->algorithm);
     if (writer->masks.probabilities) {
         (void)snprintf(writer->rule, sizeof writer->rule, "probability above %g",
                        writer->masks.threshold);
     } else {
         (void)snprintf(writer->rule, sizeof writer->rule, "a mask that was given");
     }
-    writer->maker =
-        (struct object_maker){options->root, writer->algorithm, writer->version, writer->rule};
+    writer->maker = (struct object_maker){options->root, writer->algorithm.name,
+                                          writer->algorithm.version, writer->rule};
 }
 
 static void run(const struct options *options, const char *folder, const char *path) {
@@ -226,6 +226,9 @@ static void run(const struct options *options, const char *folder, const char *p
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         die("%s: %s", folder, strerror(errno));
     }
+    if (options->capture) {
+        writer.decoder = xray_decoder_start(1, SECONDS, &(struct image_options){IMAGE_VOI_LUT});
+    }
     writer.list = options->list ? output_open(NULL, OUTPUT_TEXT) : NULL;
     struct progress progress = progress_start("images", 0, options->common.quiet);
     while (mask_stream_next(&writer.masks)) {
@@ -233,6 +236,9 @@ static void run(const struct options *options, const char *folder, const char *p
         progress_step(&progress);
     }
     progress_end(&progress);
+    if (writer.decoder != NULL) {
+        xray_decoder_stop(writer.decoder);
+    }
     mask_stream_close(&writer.masks);
     source_files_free(&writer.sources);
     if (writer.list != NULL) {
@@ -247,15 +253,6 @@ static void check_options(const struct options *options) {
     if (!uid_is_valid(options->root) || strlen(options->root) > UID_MAX_ROOT) {
         die_usage("--uid-root %s: no UID of at most %d characters", options->root, UID_MAX_ROOT);
     }
-    const char *name = options->algorithm != NULL ? options->algorithm : "";
-    for (const char *letter = name; *letter != '\0'; letter++) {
-        if (*letter < ' ' || *letter > '~' || *letter == '\\') {
-            die_usage("--algorithm: only ASCII, and no backslash");
-        }
-    }
-    if (strlen(name) >= TEXT_SIZE) {
-        die_usage("--algorithm: 64 characters at most");
-    }
 }
 
 static const char description[] =
@@ -264,6 +261,11 @@ static const char description[] =
     "segment, "
     "with patient and study of the source, which viewers show over it. What counts as lesion is "
     "said as for rle-encode: by --threshold or --rule, and --decisions.\n\n"
+    "With --capture there is a Secondary Capture of every image, for archives that show no "
+    "segmentations: the X-ray as decode makes it, the outline where there is a lesion, and below "
+    "it "
+    "the words `research software, not a finding`. With --report there is a Structured Report (TID "
+    "1500) of every image.\n\n"
     "--source names the DICOM files that the images were decoded from, or folders with them; a "
     "record's file is the one that has its id (see decode). A folder is looked at again for an id "
     "that it did not have, so files may come while the stream does. A file without UIDs, or of "
@@ -288,6 +290,13 @@ int main(int argc, char **argv) {
         MASK_ROWS(options.masks),
         {"fractional", 'f', OPTION_FLAG, &options.fractional, NULL,
          "segmentations hold probabilities in 255ths in place of a mask", 0, 0, OPTION_SILENT},
+        {"capture", 'c', OPTION_FLAG, &options.capture, NULL,
+         "write FOLDER/ID.capture.dcm, too, of every image: a picture with the outline in it", 0, 0,
+         OPTION_SILENT},
+        {"report", 'r', OPTION_FLAG, &options.report, NULL,
+         "write FOLDER/ID.report.dcm, too, of every image: a structured report of its area, "
+         "greatest probability and the decision",
+         0, 0, OPTION_SILENT},
         {"weights", 'w', OPTION_FILES, &options.weights, "FILE",
          "the weights that predicted: their hash is the algorithm's version in the objects; may be "
          "given several times",
@@ -304,7 +313,7 @@ int main(int argc, char **argv) {
     };
     const struct program program = {
         .name = "seg",
-        .summary = "turn probabilities or masks into DICOM segmentations",
+        .summary = "turn probabilities or masks into DICOM segmentations, pictures and reports",
         .purpose = PURPOSE_DECIDE,
         .usage = "[OPTION]... --source FILE|FOLDER FOLDER [STREAM]",
         .description = description,

@@ -44,7 +44,9 @@ bool rgb_image_outline(struct rgb_image *image, const struct image *mask, struct
     if (!image_alloc(&grown, mask->height, mask->width, error)) {
         return false;
     }
-    const bool dilated = mask_dilate(&grown, mask, 2 * thickness + 1, error);
+    const size_t longer = image->height > image->width ? image->height : image->width;
+    const size_t pen = thickness > 0 ? thickness : longer / 400 + 1;
+    const bool dilated = mask_dilate(&grown, mask, 2 * pen + 1, error);
     for (size_t i = 0; dilated && i < mask->height * mask->width; i++) {
         if (grown.pixels[i] != 0 && mask->pixels[i] == 0) {
             const uint8_t pixel[3] = {colour.red, colour.green, colour.blue};

@@ -8,6 +8,9 @@ struct colour {
     uint8_t red, green, blue;
 };
 
+// What the lesion of a prediction is outlined in.
+#define COLOUR_PREDICTION ((struct colour){255, 96, 64})
+
 // height x width x 3 bytes, row-major.
 struct rgb_image {
     uint8_t *rgb;
@@ -27,8 +30,8 @@ void rgb_image_place(struct rgb_image *image, const struct rgb_image *part, size
 CHECKED bool rgb_image_from_gray(struct rgb_image *image, const struct image *gray,
                                  struct error *error);
 
-// Draws the rim around the mask's regions, `thickness` pixels wide and just outside of them, so
-// that what is inside stays visible. The mask has the image's size.
+// Draws the rim around the mask's regions, `thickness` pixels wide (0: by the image's size) and
+// just outside of them, so that what is inside stays visible. The mask has the image's size.
 CHECKED bool rgb_image_outline(struct rgb_image *image, const struct image *mask,
                                struct colour colour, size_t thickness, struct error *error);
 

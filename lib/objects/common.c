@@ -97,27 +97,28 @@ void object_put_source_series(struct dicom_builder *builder, const struct object
     dicom_end_sequence(builder);
 }
 
-void object_put_source_image(struct dicom_builder *builder, const struct object_source *source) {
+void object_put_source_image(struct dicom_builder *builder, const struct object_source *source,
+                             bool in_place) {
     static const struct dicom_code purpose = {"DCM", "121322",
                                               "Source image for image processing operation"};
     dicom_begin_sequence(builder, DICOM_TAG(0x0008, 0x2112));
     dicom_begin_item(builder);
     object_put_reference(builder, source->sop_class, source->sop_instance, source->frames);
-    dicom_put_text(builder, DICOM_TAG(0x0028, 0x135A), "CS", "YES"); // pixel for pixel
+    dicom_put_text(builder, DICOM_TAG(0x0028, 0x135A), "CS", in_place ? "YES" : "NO");
     dicom_put_code(builder, DICOM_TAG(0x0040, 0xA170), &purpose);
     dicom_end_item(builder);
     dicom_end_sequence(builder);
 }
 
-void object_put_pixel_module(struct dicom_builder *builder, const struct object_source *source,
+void object_put_pixel_module(struct dicom_builder *builder, size_t rows, size_t columns,
                              size_t samples, const char *photometric, size_t bits) {
     dicom_put_number(builder, DICOM_TAG(0x0028, 0x0002), samples);
     dicom_put_text(builder, DICOM_TAG(0x0028, 0x0004), "CS", photometric);
     if (samples > 1) {
         dicom_put_number(builder, DICOM_TAG(0x0028, 0x0006), 0); // pixel by pixel
     }
-    dicom_put_number(builder, DICOM_TAG(0x0028, 0x0010), source->rows);
-    dicom_put_number(builder, DICOM_TAG(0x0028, 0x0011), source->columns);
+    dicom_put_number(builder, DICOM_TAG(0x0028, 0x0010), rows);
+    dicom_put_number(builder, DICOM_TAG(0x0028, 0x0011), columns);
     dicom_put_number(builder, DICOM_TAG(0x0028, 0x0100), bits); // allocated, stored, high bit, sign
     dicom_put_number(builder, DICOM_TAG(0x0028, 0x0101), bits);
     dicom_put_number(builder, DICOM_TAG(0x0028, 0x0102), bits - 1);

@@ -24,11 +24,13 @@ void object_put_reference(struct dicom_builder *builder, const char *sop_class,
 // Puts the Common Instance Reference module (PS3.3 C.12.2) for the source.
 void object_put_source_series(struct dicom_builder *builder, const struct object_source *source);
 
-// Puts Source Image Sequence for the source, with the purpose of image processing.
-void object_put_source_image(struct dicom_builder *builder, const struct object_source *source);
+// Puts Source Image Sequence for the source, with the purpose of image processing. `in_place`: the
+// object's pixels are those of the source, one for one.
+void object_put_source_image(struct dicom_builder *builder, const struct object_source *source,
+                             bool in_place);
 
 // Puts rows, columns and how the pixels lie. `bits`: 1 or 8, allocated and stored.
-void object_put_pixel_module(struct dicom_builder *builder, const struct object_source *source,
+void object_put_pixel_module(struct dicom_builder *builder, size_t rows, size_t columns,
                              size_t samples, const char *photometric, size_t bits);
 
 // Makes the object, whose UID comes from all that has been put, and frees the builder. False, with

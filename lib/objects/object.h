@@ -35,4 +35,25 @@ CHECKED bool object_segmentation(const struct object_source *source,
                                  const uint8_t *fractions, struct object *object,
                                  struct error *error);
 
+// A Secondary Capture for archives that show no segmentations: the source as 8-bit gray with the
+// mask's outline, both of the source's size, and OBJECT_WARNING in a strip below it (caption.h).
+CHECKED bool object_capture(const struct object_source *source, const struct object_maker *maker,
+                            const struct image *gray, const struct image *mask,
+                            struct object *object, struct error *error);
+
+// What a report says of an image.
+struct object_measures {
+    size_t area; // of the lesion, in pixels
+    bool has_probability;
+    double probability; // the greatest of any pixel
+    bool positive;      // the rule's decision: there is a lesion
+};
+
+// A Structured Report (Comprehensive SR) by the template TID 1500, with one group of measurements:
+// by TID 1410 of the segmentation, or by TID 1501 of the source where that is NULL.
+CHECKED bool object_report(const struct object_source *source, const struct object_maker *maker,
+                           const struct object_measures *measures,
+                           const struct object *segmentation, struct object *object,
+                           struct error *error);
+
 #endif

@@ -26,7 +26,8 @@ static void put_image(struct dicom_builder *builder, const struct object_source 
     (void)object_copy(builder, source, DICOM_TAG(0x0018, 0x0015), "CS", OBJECT_LEAVE_OUT);
     (void)object_copy(builder, source, DICOM_TAG(0x0020, 0x0020), "CS", OBJECT_PUT_EMPTY);
     dicom_put_text(builder, DICOM_TAG(0x0028, 0x0008), "IS", "1"); // frames
-    object_put_pixel_module(builder, source, 1, "MONOCHROME2", fractional ? 8 : 1);
+    object_put_pixel_module(builder, source->rows, source->columns, 1, "MONOCHROME2",
+                            fractional ? 8 : 1);
     object_put_lossy(builder, source);
     dicom_put_text(builder, DICOM_TAG(0x0062, 0x0001), "CS", fractional ? "FRACTIONAL" : "BINARY");
     if (fractional) {
@@ -53,8 +54,8 @@ static void put_algorithm(struct dicom_builder *builder, const struct object_mak
 static void put_segment(struct dicom_builder *builder, const struct object_maker *maker) {
     static const struct dicom_code category = {"SCT", "49755003",
                                                "Morphologically Abnormal Structure"};
-    // The red that overlay draws predictions in, as CIELab with the D50 white of PS3.3 C.10.7.1.1,
-    // scaled to 16 bits.
+    // COLOUR_PREDICTION, which overlay draws predictions in, as CIELab with the D50 white of PS3.3
+    // C.10.7.1.1, scaled to 16 bits.
     static const uint16_t red[] = {40935, 48414, 45985};
     uint8_t colour[sizeof red];
     for (size_t i = 0; i < sizeof red / sizeof *red; i++) {
@@ -109,7 +110,7 @@ static void put_frame(struct dicom_builder *builder, const struct object_source 
     dicom_begin_item(builder);
     dicom_begin_sequence(builder, DICOM_TAG(0x0008, 0x9124)); // Derivation Image
     dicom_begin_item(builder);
-    object_put_source_image(builder, source);
+    object_put_source_image(builder, source, true);
     dicom_put_code(builder, DICOM_TAG(0x0008, 0x9215), &derivation);
     dicom_end_item(builder);
     dicom_end_sequence(builder);

@@ -10,6 +10,18 @@
 
 #define MAX_PIXELS ((size_t)1 << 20) // more would only cost time
 
+// Each kind in turn, by the file's length.
+static bool make(const struct object_source *source, const struct image *mask, size_t kind,
+                 struct object *object, struct error *error) {
+    const struct object_maker maker = {UID_USUAL_ROOT, "Pleura", "1", "above 0.5"};
+    const struct object_measures measures = {3, true, 0.5, true};
+    switch (kind % 3) {
+    case 0: return object_segmentation(source, &maker, mask, NULL, object, error);
+    case 1: return object_capture(source, &maker, mask, mask, object, error);
+    default: return object_report(source, &maker, &measures, NULL, object, error);
+    }
+}
+
 static void check_object(const struct object_source *source, const struct object *object) {
     struct dicom_file file;
     struct error error = {""};
@@ -24,7 +36,6 @@ static void check_object(const struct object_source *source, const struct object
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
-    const struct object_maker maker = {UID_USUAL_ROOT, "Pleura", "1", "above 0.5"};
     struct object_source source;
     struct object object;
     struct image mask;
@@ -35,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     }
     if (source.rows * source.columns <= MAX_PIXELS &&
         image_alloc(&mask, source.rows, source.columns, &error)) {
-        if (object_segmentation(&source, &maker, &mask, NULL, &object, &error)) {
+        if (make(&source, &mask, length, &object, &error)) {
             check_object(&source, &object);
         } else {
             PROMISE(object.bytes == NULL && strstr(error.text, "too long") != NULL);

@@ -1,4 +1,4 @@
-# seg: DICOM segmentations that others read, with patient and study of their sources.
+# seg: DICOM segmentations, pictures and reports that others read, with patient and study of their sources.
 load ../helpers
 
 setup_file() {
@@ -9,6 +9,9 @@ setup_file() {
     mkdir patient
     cp xrays/train/synth-1-000000.dcm patient/p0.dcm
     seg --source xrays/train objects masks
+    seg --capture --report --source patient all one
+    classify --area 1000 one -o none
+    seg --capture --report --decisions none --source patient negative one
 }
 
 setup() { cd "$BATS_FILE_TMPDIR"; }
@@ -61,7 +64,7 @@ END
 @test "an archive takes it by C-STORE and by STOW-RS, and gives it back" {
     command -v Orthanc >/dev/null || skip "Orthanc absent"
     mkdir "$BATS_TEST_TMPDIR/orthanc"
-    /usr/bin/python3 "$ROOT/tests/filters/images/archive.py" "$BATS_TEST_TMPDIR/orthanc" objects/*
+    /usr/bin/python3 "$ROOT/tests/filters/images/archive.py" "$BATS_TEST_TMPDIR/orthanc" objects/* all/*
 }
 
 @test "patient and study are the source's, in its character set; UIDs are new" {
@@ -99,13 +102,58 @@ END
 }
 
 @test "no lesion by threshold, rule or decision: no object" {
-    classify --area 1000 one -o none
     seg --source patient --list --decisions none "$BATS_TEST_TMPDIR/out" one >"$BATS_TEST_TMPDIR/list"
     printf 'done\tp0\n' | cmp - "$BATS_TEST_TMPDIR/list"
     seg --source patient --threshold 0.8 "$BATS_TEST_TMPDIR/out" one
     [ -z "$(ls "$BATS_TEST_TMPDIR/out")" ]
     seg --source patient --list "$BATS_TEST_TMPDIR/out" one >"$BATS_TEST_TMPDIR/list"
     printf 'written\tp0\t%s\ndone\tp0\n' "$BATS_TEST_TMPDIR/out/p0.seg.dcm" | cmp - "$BATS_TEST_TMPDIR/list"
+}
+
+@test "--capture: every image, with the outline where there is a lesion, and words below" {
+    [ "$(ls all negative | tr '\n' ' ')" = "all: p0.capture.dcm p0.report.dcm p0.seg.dcm  negative: p0.capture.dcm p0.report.dcm " ]
+    dciodvfy all/p0.capture.dcm 2>&1 | no grep -i error
+    cp negative/p0.capture.dcm "$BATS_TEST_TMPDIR/q0.dcm"
+    decode -q all/p0.capture.dcm "$BATS_TEST_TMPDIR/q0.dcm" patient -o "$BATS_TEST_TMPDIR/pictures"
+    /usr/bin/python3 - "$BATS_TEST_TMPDIR/pictures" <<'END'
+import msgpack, msgpack_numpy, numpy, sys
+stream = msgpack.Unpacker(open(sys.argv[1], "rb"), object_hook=msgpack_numpy.decode)
+drawn, plain, source = [r["image"].astype(int) for r in stream if "id" in r]
+assert source.shape == (96, 96) and plain.shape == drawn.shape and plain.shape[0] > 96 and plain.shape[1] == 96
+assert (plain[:96] == source).all()
+words = plain[96:]
+assert (drawn[96:] == words).all() and set(words.ravel()) == {0, 255}
+assert 0.05 < (words == 255).mean() < 0.3
+rows, columns = numpy.nonzero(drawn[:96] != source)  # the rim below the first 200 pixels: rows 0 and 1, and a part of row 2
+assert len(rows) > 90 and rows.max() == 3
+END
+}
+
+@test "--report: area, greatest probability and decision of every image, by TID 1500" {
+    for folder in all negative; do
+        file=$BATS_TEST_TMPDIR/$folder
+        dciodvfy $folder/p0.report.dcm 2>&1 | no grep -i error
+        dsrdump +Pl $folder/p0.report.dcm >"$file.text" 2>"$file.said"
+        no grep . "$file.said"
+        grep -qF '"Area")="200" ({pixels},UCUM,"pixels")' "$file.text"
+        grep -qF '"Probability")="0.75" (1,UCUM,"no units")' "$file.text"
+        grep -qF '"research software, not a finding"' "$file.text"
+        grep -q 'Verification Flag *: UNVERIFIED' "$file.text"
+    done
+    grep -q 'Decision of the rule: pneumothorax")=(373066001,SCT,"Yes")' "$BATS_TEST_TMPDIR/all.text"
+    grep -q 'Decision of the rule: pneumothorax")=(373067005,SCT,"No")' "$BATS_TEST_TMPDIR/negative.text"
+    grep -q 'Referenced Segmentation Frame")=(SG image,,1)' "$BATS_TEST_TMPDIR/all.text"
+    dcmdump -Un all/p0.report.dcm | grep -qF "[$(element 0008,0018 all/p0.seg.dcm)]"
+    no grep -q Segment "$BATS_TEST_TMPDIR/negative.text"
+    python3 -c 'import highdicom' 2>/dev/null || skip "the rest, which needs python3's highdicom"
+    python3 - {all,negative}/p0.report.dcm <<'END'
+import highdicom, sys
+for path in sys.argv[1:]:
+    content = highdicom.sr.srread(path).content
+    group, = content.get_planar_roi_measurement_groups() + content.get_image_measurement_groups()
+    area, probability = group.get_measurements()
+    assert (area.value, probability.value, probability.derivation.meaning) == (200, 0.75, "Maximum")
+END
 }
 
 @test "the weights' hash is the algorithm's version" {

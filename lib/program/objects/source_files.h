@@ -1,6 +1,6 @@
 // The X-ray files that records of a stream have come from, found by the records' ids.
-#ifndef PLEURA_PROGRAM_SOURCE_FILES_SOURCE_FILES_H
-#define PLEURA_PROGRAM_SOURCE_FILES_SOURCE_FILES_H
+#ifndef PLEURA_PROGRAM_OBJECTS_SOURCE_FILES_H
+#define PLEURA_PROGRAM_OBJECTS_SOURCE_FILES_H
 
 #include "program/cli.h"
 #include "program/xray_files/files.h"

@@ -1,5 +1,5 @@
 // Finding the file of an id.
-#include "program/source_files/source_files.h"
+#include "program/objects/source_files.h"
 
 #include "core/file.h"
 #include "dataset/ids/image_id.h"
