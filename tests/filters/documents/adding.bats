@@ -71,7 +71,7 @@ says() { # says HEADING: runs its commands; what they print is in `said`
     [ "$(grep -c '^# \(decode\|invert\)' said)" = 2 ]
     invert --man | grep -q 'invert the grey levels'
     invert --options | jq -e '.above.maximum == 255'
-    pleura | grep -qx invert
+    pleura --names | grep -qx invert
 }
 
 @test "an image format" {
