@@ -54,7 +54,7 @@ make_seeds() {
     make-jpeg "$seeds/jpeg"
     printf '{"iteration":7,"loss":2.5,"rate":5e-4,"images_per_second":9,"time":1700000000.25}' >"$seeds/log/step"
     printf '{"iteration":7,"dice":0.5,"best":true,"memory_mib":900,"more":[{"a":"\\u00e9"},null]}' >"$seeds/log/scores"
-    synth --quiet --side 32 --quality 0 --train 1 --test 1 "$seeds/object-xrays"
+    synth --quiet --side 64 --quality 0 --train 1 --test 1 "$seeds/object-xrays"
     cp "$seeds"/object-xrays/*/*.dcm "$seeds/object"
     if [ -d "$shared" ]; then
         cp "$shared"/pngsuite/*.png "$seeds/png"
@@ -64,7 +64,7 @@ make_seeds() {
 
 run_target() { # run_target NAME: a line at the end of FUZZ/results
     local name=$1 log=$fuzz/$1.log status=0 count crash
-    local -A length=([png]=8192 [dicom]=24576 [object]=4096 [weights]=8192)
+    local -A length=([png]=8192 [dicom]=24576 [object]=8192 [weights]=8192)
     # The others must do with 64 MiB whatever a file claims; an image may be large for its file.
     local -A memory=([png]=1024 [dicom]=2048 [object]=2048 [jpeg]=1024)
     mkdir -p "$fuzz/corpus/$name" "$fuzz/crashes/$name"
