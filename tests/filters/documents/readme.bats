@@ -14,6 +14,7 @@ load ../helpers
     bash -eu -o pipefail example.sh >says 2>&1 || { cat says; false; }
     file truth.png seen.png | grep -c 'PNG image data, 1024 x 1024' | grep -qx 2
     inspect --check val?.mpk fold?/best.mpk decisions.mpk
+    dciodvfy objects/*-000040.capture.dcm 2>&1 | no grep -i error
     [ "$(wc -l <submission.csv)" = 11 ]
     tail -n +2 submission.csv | grep -v -q ',-1$'
     grep -E '^Dice' says | tail -n 1 | grep -q '1\.0000'
