@@ -1,11 +1,10 @@
 // pleura: one front command for all programs, so that their short names clash with nothing.
-#include "core/error.h"
+#include "core/file.h"
 #include "program/cli.h"
 #include "program/die.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -32,13 +31,11 @@ struct listed {
 
 // The folder of the programs: PREFIX/libexec/pleura for PREFIX/bin/pleura, else this program's own.
 static void find_programs(char *folder, size_t size) {
-    char self[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0) {
-        die("/proc/self/exe: %s", strerror(errno));
+    char here[PATH_MAX];
+    struct error error;
+    if (!file_program_folder(here, sizeof here, &error)) {
+        die("%s", error.text);
     }
-    self[length] = 0;
-    const char *here = dirname(self);
     (void)snprintf(folder, size, "%s/../libexec/pleura", here);
     if (access(folder, X_OK) != 0) {
         (void)snprintf(folder, size, "%s", here);

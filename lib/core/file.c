@@ -121,3 +121,14 @@ void file_view_close(struct file_view *view) {
     }
     *view = (struct file_view){NULL, 0, NULL, false};
 }
+
+bool file_program_folder(char *path, size_t size, struct error *error) {
+    const ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    if (length <= 0 || (size_t)length == size - 1) {
+        return fail(error, "/proc/self/exe cannot be read");
+    }
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    slash[slash == path] = '\0'; // but for that of the root
+    return true;
+}

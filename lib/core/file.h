@@ -1,4 +1,4 @@
-// Whole files into memory, or mapped.
+// Whole files into memory, or mapped; where programs lie.
 #ifndef PLEURA_CORE_FILE_H
 #define PLEURA_CORE_FILE_H
 
@@ -28,5 +28,8 @@ CHECKED bool file_view_open(const char *path, size_t limit, struct file_view *vi
                             struct error *error);
 
 void file_view_close(struct file_view *view);
+
+// The path of the folder that this program's file is in, in `size` bytes.
+CHECKED bool file_program_folder(char *path, size_t size, struct error *error);
 
 #endif

@@ -1,6 +1,7 @@
 // Loading modules.
 #include "core/module.h"
 
+#include "core/file.h"
 #include "core/version.h"
 
 #include <dlfcn.h>
@@ -24,14 +25,12 @@ static bool find_file(const struct module *module, char path[PATH_MAX], struct e
         return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX ||
                fail(error, "%s: too long a path", module->variable);
     }
-    const size_t size = strlen(module->file) + 1;
-    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - size);
-    if (length <= 0) {
-        return fail(error, "/proc/self/exe cannot be read");
+    char folder[PATH_MAX];
+    if (!file_program_folder(folder, sizeof folder, error)) {
+        return false;
     }
-    path[length] = '\0';
-    memcpy(strrchr(path, '/') + 1, module->file, size);
-    return true;
+    return snprintf(path, PATH_MAX, "%s/%s", folder, module->file) < PATH_MAX ||
+           fail(error, "%s: too long a path", folder);
 }
 
 // ISO C has no conversion from an object's address to a function's.
