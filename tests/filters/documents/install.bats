@@ -13,6 +13,7 @@ setup_file() {
 setup() {
     not_sanitized "what is installed is not"
     cd "$BATS_TEST_TMPDIR" || return 1
+    BIN=$(dirname "$(command -v pleura)") # bats has a `run` of its own
 }
 
 installation() { # installation install|uninstall
@@ -34,8 +35,8 @@ complete_at() {
     "$AT/usr/bin/pleura" | grep -q '^  merge '
     [ "$(ls "$AT/usr/bin")" = pleura ]
     for program in $(pleura --names); do
-        [ "$("$AT/usr/bin/pleura" "$program" --version)" = "$("$program" --version)" ]
-        cmp <("$program" --man) "$AT/usr/share/man/man1/pleura-$program.1"
+        [ "$("$AT/usr/bin/pleura" "$program" --version)" = "$("$BIN/$program" --version)" ]
+        cmp <("$BIN/$program" --man) "$AT/usr/share/man/man1/pleura-$program.1"
     done
     # The documents' links lead somewhere.
     cd "$AT/usr/share/doc/pleura"
@@ -54,7 +55,7 @@ complete_at() {
     [ "$(complete_at /usr/bin/pleura pred)" = predict-fold ]
     [ "$(complete_at pleura --na)" = --names ]
     for program in $names; do
-        options=$("$program" --options | jq -r 'keys_unsorted[] | "--\(.)"' | sort | paste -s -d ' ')
+        options=$("$BIN/$program" --options | jq -r 'keys_unsorted[] | "--\(.)"' | sort | paste -s -d ' ')
         [ "$(complete_at pleura "$program" -)" = "$options" ]
         [ "$(complete_at "bin/$program" x --)" = "$options" ]
     done

@@ -3,7 +3,7 @@ load ../helpers
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
-    BIN=$(dirname "$(command -v pleura)")
+    BIN=$(dirname "$(command -v pleura)") # bats has a `run` of its own
 }
 
 @test "pleura runs, lists and refuses" {
@@ -18,7 +18,7 @@ setup() {
     pleura >list
     [ "$(sed -n 's/^  \([^ ]*\) .*/\1/p' list | sort)" = "$(pleura --names)" ]
     for program in $(pleura --names); do
-        IFS=$'\t' read -r purpose summary < <("$program" --summary)
+        IFS=$'\t' read -r purpose summary < <("$BIN/$program" --summary)
         [ "$purpose" != other ] || { echo "$program has no purpose"; return 1; }
         # Above the program's line the nearest title is its purpose.
         awk -v name="$program" '/^[^ ].*:$/ { title = $0 } $1 == name { print title; $1 = ""; print substr($0, 2) }' list >found
@@ -36,13 +36,13 @@ setup() {
 @test "every program has --help, --version, a manual page and a row in README" {
     [ "$(pleura --names | wc -l)" -ge 10 ]
     for program in $(pleura --names); do
-        "$program" --help | grep -q "^Usage: $program"
-        "$program" --version | grep -qE "^$program \(Pleura\) [0-9.]+$"
-        "$program" --man >"$BATS_TEST_TMPDIR/page"
+        "$BIN/$program" --help | grep -q "^Usage: $program"
+        "$BIN/$program" --version | grep -qE "^$program \(Pleura\) [0-9.]+$"
+        "$BIN/$program" --man >"$BATS_TEST_TMPDIR/page"
         grep -q '^\.SH OPTIONS' "$BATS_TEST_TMPDIR/page"
         grep -q "^| $program |" "$ROOT/README.md"
         # What --help names, the manual names too.
-        for option in $("$program" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE '\-\-[a-z0-9-]+'); do
+        for option in $("$BIN/$program" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE '\-\-[a-z0-9-]+'); do
             grep -qF -- "${option//-/\\-}" "$BATS_TEST_TMPDIR/page"
         done
     done
@@ -50,8 +50,8 @@ setup() {
 
 @test "--options is JSON; help and manual print the defaults that programs have, not those they are given" {
     for program in $(pleura --names); do
-        "$program" --help >help
-        "$program" --options >options
+        "$BIN/$program" --help >help
+        "$BIN/$program" --options >options
         jq -e 'has("help") and all(.[]; (.type | IN("flag", "text", "file", "files", "choice", "integer", "number", "bytes")))' \
             options >/dev/null
         while read -r value; do
@@ -66,6 +66,6 @@ setup() {
 @test "an unknown option is wrong usage everywhere" {
     [ "$(pleura --names | wc -l)" -ge 10 ]
     for program in $(pleura --names); do
-        fails 2 "--help" "$program" --no-such-option
+        fails 2 "--help" "$BIN/$program" --no-such-option
     done
 }

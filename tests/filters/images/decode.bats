@@ -159,7 +159,7 @@ END
 @test "GDCM is loaded for files that need it; a module that is missing, or not of this version, costs these" {
     local program here=$BATS_TEST_TMPDIR
     for program in $(pleura --names); do
-        no grep gdcm <(ldd "$(command -v "$program")")
+        no grep gdcm <(ldd "$(type -P "$program")")
     done
     mkdir "$here"/{all,bin,two}
     make-dicom "$here/all"
