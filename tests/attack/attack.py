@@ -46,7 +46,7 @@ def commands(kind, index=()):
         "overlay": Command("overlay", "H -o O", rules.samples, 1, {1}),  # for one sample
         "overlay -d": Command("overlay", "-d O H", rules.shards),
         "predict-fold": Command("predict-fold", "-m M H -o O", rules.samples, 7),
-        "train-fold": Command("train-fold", "-n bisenet-resnet18 --batch 2 --iterations 1 O H", None, 23),
+        "train-fold": Command("train-fold", "-n bisenet-resnet18_w16 --batch 2 --iterations 1 O H", None, 23),
     }
     of_samples = {
         **of_all_samples,
@@ -59,7 +59,7 @@ def commands(kind, index=()):
         **of_all_samples,
         "overlay -p": Command("overlay", "S -p H -d O", rules.masks),
         "train-fold --val": Command(
-            "train-fold", "-n bisenet-resnet18 --batch 2 --iterations 1 --val H O S", None, 23),
+            "train-fold", "-n bisenet-resnet18_w16 --batch 2 --iterations 1 --val H O S", None, 23),
     }
     of_probabilities = {
         "classify --area": Command("classify", "--area 3 H -o O", rules.probabilities),
@@ -72,8 +72,8 @@ def commands(kind, index=()):
     of_weights = {
         "weights": Command("weights", "H -o O.safetensors"),
         "weights -o .mpk": Command("weights", "H -o O.mpk"),
-        "predict-fold": Command("predict-fold", "-n bisenet-resnet18 -m H S -o O", None, 7, {1}),
-        "train-fold --init": Command("train-fold", "-n bisenet-resnet18 --batch 2 --iterations 1 --init H O S", None, 23, {1}),
+        "predict-fold": Command("predict-fold", "-n bisenet-resnet18_w16 -m H S -o O", None, 7, {1}),
+        "train-fold --init": Command("train-fold", "-n bisenet-resnet18_w16 --batch 2 --iterations 1 --init H O S", None, 23, {1}),
     }
     own = {
         "samples": of_samples,
@@ -211,7 +211,7 @@ def make_model(folder):
     with open(f"{folder}/samples.mpk", "wb") as file:
         hostile.augmented().write(file)
     subprocess.run(
-        ["train-fold", "-q", "-n", "bisenet-resnet18", "--batch", "2", "--iterations", "1", f"{folder}/model",
+        ["train-fold", "-q", "-n", "bisenet-resnet18_w16", "--batch", "2", "--iterations", "1", f"{folder}/model",
          f"{folder}/samples.mpk"], check=True)
     return f"{folder}/model/last.mpk"
 

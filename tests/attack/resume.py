@@ -19,7 +19,7 @@ import hostile
 import streams
 from streams import Map, pack
 
-TRAIN = ["train-fold", "-q", "-n", "bisenet-resnet18", "--batch", "2", "--accumulate", "2", "--iterations", "4"]
+TRAIN = ["train-fold", "-q", "-n", "bisenet-resnet18_w16", "--batch", "2", "--accumulate", "2", "--iterations", "4"]
 
 
 def load(path):

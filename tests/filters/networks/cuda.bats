@@ -17,7 +17,7 @@ setup() {
 train() {
     local device=$1
     shift
-    train-fold -q --network bisenet-resnet18 --iterations 4 --batch 2 --accumulate 2 --rate 1e-6 --threads 2 \
+    train-fold -q --network bisenet-resnet18_w16 --iterations 4 --batch 2 --accumulate 2 --rate 1e-6 --threads 2 \
         --val val.mpk --eval-every 2 --save-every 100 --log-every 1 --seed 3 --device "$device" "$@" train.mpk
 }
 
@@ -58,7 +58,7 @@ PYTHON
     # Over a map of 2 x 2 pixels normalisation makes small errors large.
     jq -n "($(loss "$HERE/cuda" 3) / $(loss "$HERE/cpu" 3) - 1) | fabs < 0.1" | grep -q true
     head -c 60000 train.mpk >short.mpk # ends within a sample: the run dies, its checkpoint stays
-    fails 1 "" train-fold -q --network bisenet-resnet18 --iterations 4 --batch 2 --accumulate 2 --rate 1e-6 \
+    fails 1 "" train-fold -q --network bisenet-resnet18_w16 --iterations 4 --batch 2 --accumulate 2 --rate 1e-6 \
         --val val.mpk --eval-every 2 --save-every 1 --log-every 1 --seed 3 --device cuda "$HERE/cut" short.mpk
     inspect --check "$HERE/cut/last.mpk"
     train cuda "$HERE/cut" --resume
@@ -96,8 +96,8 @@ PYTHON
 }
 
 @test "where memory ends a smaller batch is proposed" {
-    FAKE_CUDA_MEMORY=325000000 fails 1 "a batch of" train cuda "$HERE/a" --batch 12
+    FAKE_CUDA_MEMORY=90000000 fails 1 "a batch of" train cuda "$HERE/a" --batch 12
     fits=$(grep -oE 'about [0-9]+ fits' <<<"$stderr" | grep -oE '[0-9]+')
     [ "$fits" -gt 5 ] && [ "$fits" -lt 12 ]
-    FAKE_CUDA_MEMORY=100000000 fails 1 "a smaller batch needs less" train cuda "$HERE/a"
+    FAKE_CUDA_MEMORY=55000000 fails 1 "a smaller batch needs less" train cuda "$HERE/a"
 }

@@ -10,7 +10,7 @@ setup() {
 }
 
 small() { # small OPTION...: a network in small
-    "$SPEED" --network bisenet-resnet18 --side 32 --batch 2 --repeat 1 --accumulate 2 --precision f32 "$@"
+    "$SPEED" --network bisenet-resnet18_w16 --side 32 --batch 2 --repeat 1 --accumulate 2 --precision f32 "$@"
 }
 
 @test "the bound needs no device, and follows the rates" {
@@ -36,12 +36,12 @@ small() { # small OPTION...: a network in small
 @test "bench.sh times ours where PyTorch is not there, and prints tables" {
     printf '#!/bin/sh\n[ "$1" != -c ] || exit 1\nexec python3 "$@"\n' >no-torch
     chmod +x no-torch
-    export DEVICE=cpu NETWORKS=bisenet-resnet18 SIDE=32 BATCH=2 REPEAT=1 PRECISION=f32
+    export DEVICE=cpu NETWORKS=bisenet-resnet18_w16 SIDE=32 BATCH=2 REPEAT=1 PRECISION=f32
     PYTHON=./no-torch "$GPU/bench.sh" "$SPEED" lines >table 2>said
     grep -q "no PyTorch" said
     [ "$(jq -r .task lines | sort | uniq -c | tr -s ' \n' ' ')" = " 2 predict 2 train " ]
-    grep -qE '^\| bisenet-resnet18 \| training step, 2 of 32 x 32 \| [0-9.]+ \| - \| - \|' table
-    grep -qE '^\| bisenet-resnet18 \| its forward pass alone' table
+    grep -qE '^\| bisenet-resnet18_w16 \| training step, 2 of 32 x 32 \| [0-9.]+ \| - \| - \|' table
+    grep -qE '^\| bisenet-resnet18_w16 \| its forward pass alone' table
 }
 
 made_up() { # made_up WHO HOW MS TAKEN

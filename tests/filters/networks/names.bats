@@ -27,12 +27,12 @@ setup() {
 @test "a network without a global logit learns on both devices, and predicts; a loss of that logit is refused" {
     not_sanitized "slow"
     for device in cpu cuda; do
-        train-fold -q --device $device --network smp-unet-resnet18 --batch 2 --iterations 1 --accumulate 1 $device train.mpk
+        train-fold -q --device $device --network smp-unet-resnet18_w16 --batch 2 --iterations 1 --accumulate 1 $device train.mpk
         inspect --check $device/last.mpk
     done
     decode -q xrays/test | predict-fold -q -m cpu/last.mpk | inspect --check
     fails 1 "the loss global is of a global logit, which this network has not" \
-        train-fold --network smp-unet-resnet18 --lambda-cls 0.1 --batch 2 none train.mpk
+        train-fold --network smp-unet-resnet18_w16 --lambda-cls 0.1 --batch 2 none train.mpk
     [ ! -e none ]
 }
 

@@ -16,7 +16,7 @@ setup() {
 
 # learn DIR [OPTION]...: two iterations
 learn() {
-    train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 --accumulate 1 --rate 1e-2 --threads 2 \
+    train-fold -q --network bisenet-resnet18_w16 --iterations 2 --batch 2 --accumulate 1 --rate 1e-2 --threads 2 \
         --log-every 1 "$@" train.mpk
 }
 
@@ -29,18 +29,18 @@ names() { # names CHECKPOINT: of its tensors
 }
 
 @test "a checkpoint has scales and shifts without running statistics, and a name that all programs know" {
-    [ "$(inspect --json group/last.mpk | jq -r 'select(.id == "state").network')" = bisenet-resnet18-gn ]
+    [ "$(inspect --json group/last.mpk | jq -r 'select(.id == "state").network')" = bisenet-resnet18_w16-gn ]
     names group/last.mpk >"$HERE/names"
     grep -qx 'context_path.backbone.layer1.0.bn1.weight' "$HERE/names"
     grep -qx 'context_path.backbone.layer1.0.bn1.bias' "$HERE/names"
     no grep -q running_ "$HERE/names"
     decode -q xrays/test | predict-fold -q -m group/last.mpk -o "$HERE/told.mpk"
     weights -q group/last.mpk -o "$HERE/group.safetensors"
-    decode -q xrays/test | predict-fold -q -m "$HERE/group.safetensors" --network bisenet-resnet18 --norm gn --side 64 \
+    decode -q xrays/test | predict-fold -q -m "$HERE/group.safetensors" --network bisenet-resnet18_w16 --norm gn --side 64 \
         -o "$HERE/said.mpk"
     cmp <(inspect --json "$HERE/told.mpk" | tail -n +2) <(inspect --json "$HERE/said.mpk" | tail -n +2)
-    weights -q --network bisenet-resnet18 --norm gn "$HERE/group.safetensors" -o "$HERE/again.mpk"
-    jq -n -e "$(cost --json bisenet-resnet18-gn | jq -c 'del(.network)') == $(cost --json bisenet-resnet18 | jq -c 'del(.network)')"
+    weights -q --network bisenet-resnet18_w16 --norm gn "$HERE/group.safetensors" -o "$HERE/again.mpk"
+    jq -n -e "$(cost --json bisenet-resnet18_w16-gn | jq -c 'del(.network)') == $(cost --json bisenet-resnet18_w16 | jq -c 'del(.network)')"
 }
 
 @test "it learns another way than batch normalisation, and on the stand-in for CUDA nearly alike" {
@@ -60,10 +60,10 @@ names() { # names CHECKPOINT: of its tensors
     fails 1 "surplus: 'spatial_path.cbr1.cbr_unit.1.running_mean' and 81 more" learn "$HERE/none" --norm gn --init "$HERE/usual/last.mpk"
     fails 1 "missing: 'spatial_path.cbr1.cbr_unit.1.running_mean', " learn "$HERE/none" --init group/last.mpk
     [ ! -e "$HERE/none/last.mpk" ]
-    fails 1 "does not fit bisenet-resnet18-gn" weights --init-for bisenet-resnet18 --norm gn "$HERE/usual/last.mpk"
-    weights -q --init-for bisenet-resnet18 --norm gn group/last.mpk
-    fails 1 "bisenet-resnet18-gn; now: bisenet-resnet18" learn group --resume
+    fails 1 "does not fit bisenet-resnet18_w16-gn" weights --init-for bisenet-resnet18_w16 --norm gn "$HERE/usual/last.mpk"
+    weights -q --init-for bisenet-resnet18_w16 --norm gn group/last.mpk
+    fails 1 "bisenet-resnet18_w16-gn; now: bisenet-resnet18_w16" learn group --resume
     fails 2 "--norm is of the network" weights --norm gn group/last.mpk -o "$HERE/none.mpk"
     fails 2 "--norm is of the network" predict-fold -m group/last.mpk --norm gn xrays
-    fails 1 "no network 'bisenet-resnet18-xn'" cost bisenet-resnet18-xn
+    fails 1 "no network 'bisenet-resnet18_w16-xn'" cost bisenet-resnet18_w16-xn
 }

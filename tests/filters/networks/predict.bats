@@ -148,7 +148,7 @@ PYTHON
     means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
     paste <(means all.mpk) <(means plain.mpk) | awk '{d = $1 - $2; if (d * d > 1e-10) exit 1}'
     for without in "" $rest; do
-        PLEURA_WITHOUT=$without train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 --accumulate 2 \
+        PLEURA_WITHOUT=$without train-fold -q --network bisenet-resnet18_w16 --iterations 2 --batch 2 --accumulate 2 \
             --threads 2 --log-every 1 "$HERE/run${without:0:1}" train.mpk
     done
     losses() { jq -s '.[] | select(.loss) | .loss' "$1/log.jsonl"; }
@@ -172,7 +172,7 @@ text = json.dumps(header).encode()
 open("nameless.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
 PYTHON
     fails 1 "--network" predict-fold -q -m nameless.safetensors val.mpk
-    predict-fold -q -n bisenet-resnet18 --side 64 -m nameless.safetensors val.mpk >n.mpk
+    predict-fold -q -n bisenet-resnet18_w16 --side 64 -m nameless.safetensors val.mpk >n.mpk
     predict-fold -q -m whole/best.mpk val.mpk >p.mpk
     range() { inspect --json "$1" | jq -c 'select(has("id")) | .probability'; }
     cmp <(range n.mpk) <(range p.mpk)

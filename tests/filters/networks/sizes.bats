@@ -32,7 +32,7 @@ setup_file() {
     for k in 0 1; do
         augment -q train/shards --fold $k/2 --split val --plain --side 64 -o val$k.mpk
         augment -q train/shards --fold $k/2 --split train --side 64 --samples 36 |
-            train-fold -q --network bisenet-resnet18 --iterations 6 --batch 6 --accumulate 1 --rate 1e-2 \
+            train-fold -q --network bisenet-resnet18_w16 --iterations 6 --batch 6 --accumulate 1 --rate 1e-2 \
                 --eval-every 3 --val val$k.mpk fold$k
         predict-fold -q -m fold$k/best.mpk test/shards/shard-*.mpk -o p$k.mpk
     done

@@ -15,7 +15,7 @@ log.jsonl" ]
     jq -s -e 'map(.time) | . == sort and all(. > now - 3600 and . <= now)' whole/log.jsonl
     events -q whole/log.jsonl | grep -c dice_lesion
     state=$(inspect --json whole/last.mpk | jq -c 'select(.id == "state")')
-    [[ $state == *bisenet-resnet18* ]]
+    [[ $state == *bisenet-resnet18_w16* ]]
     # What best.mpk keeps is the greatest Dice of the log.
     best=$(inspect --json whole/best.mpk | jq 'select(.id == "state") | .best | if type == "object" then .value else . end')
     log=$(jq -s '[.[] | select(.dice) | .dice] | max' whole/log.jsonl)
@@ -44,7 +44,7 @@ log.jsonl" ]
     for i in 1 2 3 4 5 6; do
         train --resume --save-every 1 "$HERE/killed" &
         pid=$!
-        sleep "0.$((2 + 3 * i % 7))"
+        sleep "0.$((1 + 3 * i % 4))"
         pkill -9 -P $pid 2>/dev/null || kill -9 $pid 2>/dev/null || true
         wait $pid || true
         if [ -e "$HERE/killed/last.mpk" ]; then
@@ -63,7 +63,7 @@ log.jsonl" ]
     whole_run
     for signal in TERM INT; do
         mkfifo "$HERE/pipe.$signal"
-        train-fold --network bisenet-resnet18 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
+        train-fold --network bisenet-resnet18_w16 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
             --threads 2 --val val.mpk --eval-every 4 --save-every 100 --log-every 1 \
             "$HERE/$signal" "$HERE/pipe.$signal" 2>"$HERE/says" &
         pid=$!
@@ -83,13 +83,13 @@ log.jsonl" ]
 
 @test "--skipped takes a stream that leaves out what has been used" {
     whole_run
-    train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 --rate 1e-3 \
+    train-fold -q --network bisenet-resnet18_w16 --iterations 20 --batch 2 --accumulate 3 --rate 1e-3 \
         --threads 2 --log-every 1 --save-every 8 "$HERE/long" train.mpk
     mkdir "$HERE/half"
-    train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 --rate 1e-3 \
+    train-fold -q --network bisenet-resnet18_w16 --iterations 20 --batch 2 --accumulate 3 --rate 1e-3 \
         --threads 2 --log-every 1 --save-every 7 "$HERE/half" <(head -c 500000 train.mpk) || true
     augment -q shards --side 64 --samples 60 --skip 14 |
-        train-fold -q --network bisenet-resnet18 --iterations 20 --batch 2 --accumulate 3 \
+        train-fold -q --network bisenet-resnet18_w16 --iterations 20 --batch 2 --accumulate 3 \
             --rate 1e-3 --threads 2 --log-every 1 --resume --skipped 14 "$HERE/half"
     cmp "$HERE/long/last.mpk" "$HERE/half/last.mpk"
 }
@@ -106,14 +106,14 @@ log.jsonl" ]
 }
 
 @test "what cannot be learned from is refused, with the reason" {
-    small="train-fold -q --network bisenet-resnet18 --iterations 2"
+    small="train-fold -q --network bisenet-resnet18_w16 --iterations 2"
     fails 1 "a batch of 1" $small --batch 1 "$HERE/a" train.mpk
-    fails 1 "samples end after" train-fold -q -n bisenet-resnet18 --iterations 99 --batch 2 "$HERE/b" train.mpk
+    fails 1 "samples end after" train-fold -q -n bisenet-resnet18_w16 --iterations 99 --batch 2 "$HERE/b" train.mpk
     fails 1 "multiples of 32" train-fold -q -n unet-resnet18 --iterations 2 --batch 2 "$HERE/c" train.mpk
     decode -q xrays/train | augment -q --plain --side 64 >unlabelled.mpk
     fails 1 "neither 'mask' nor 'rle'" $small --batch 2 "$HERE/d" unlabelled.mpk
     cat train.mpk <(augment -q shards --plain --side 96) >mixed.mpk
-    fails 1 "96 x 96" train-fold -q -n bisenet-resnet18 --iterations 40 --batch 2 "$HERE/e" mixed.mpk
+    fails 1 "96 x 96" train-fold -q -n bisenet-resnet18_w16 --iterations 40 --batch 2 "$HERE/e" mixed.mpk
     fails 1 "no device" $small --batch 2 --device abacus "$HERE/f" train.mpk
     fails 1 "No such file" $small --batch 2 --init absent.pth "$HERE/g" train.mpk
     fails 2 "" train-fold --network lenet "$HERE/h" train.mpk
@@ -154,7 +154,7 @@ PYTHON
 
 @test "two runs do not share a folder; a killed one leaves nothing to clean" {
     mkfifo "$HERE/samples"
-    train-fold -q --network bisenet-resnet18 --iterations 14 --batch 2 "$HERE/mine" "$HERE/samples" 3>&- &
+    train-fold -q --network bisenet-resnet18_w16 --iterations 14 --batch 2 "$HERE/mine" "$HERE/samples" 3>&- &
     exec 7>"$HERE/samples"
     head -c 100000 train.mpk >&7
     for i in $(seq 100); do
@@ -173,7 +173,7 @@ PYTHON
     for name in last.mpk best.mpk log.jsonl; do
         mkdir -p "$HERE/$name"
         mkfifo "$HERE/$name/$name"
-        fails 1 "$name: not a regular file" timeout 20 train-fold --network bisenet-resnet18 --iterations 2 \
+        fails 1 "$name: not a regular file" timeout 20 train-fold --network bisenet-resnet18_w16 --iterations 2 \
             --batch 2 --resume "$HERE/$name" train.mpk
     done
 }
@@ -181,15 +181,15 @@ PYTHON
 @test "samples behind which the stream turns out to be damaged are not learned from" {
     # The last byte but one of the end mark's hash, behind the last sample that is used
     { head -c -2 train.mpk && printf '\0' && tail -c 1 train.mpk; } >"$HERE/flipped.mpk"
-    fails 1 "damaged" train-fold -q --network bisenet-resnet18 --iterations 30 --batch 2 "$HERE/run" "$HERE/flipped.mpk"
+    fails 1 "damaged" train-fold -q --network bisenet-resnet18_w16 --iterations 30 --batch 2 "$HERE/run" "$HERE/flipped.mpk"
     [ ! -e "$HERE/run/last.mpk" ] || [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" -lt 30 ]
-    train-fold -q --network bisenet-resnet18 --iterations 2 --batch 2 "$HERE/surplus" train.mpk
+    train-fold -q --network bisenet-resnet18_w16 --iterations 2 --batch 2 "$HERE/surplus" train.mpk
 }
 
 @test "a file to validate with is read over before the first iteration" {
     head -c -1 val.mpk >"$HERE/cut.mpk"
     augment -q shards --side 32 --plain >"$HERE/small.mpk"
-    small="train-fold -q --network bisenet-resnet18 --batch 2 --iterations 2"
+    small="train-fold -q --network bisenet-resnet18_w16 --batch 2 --iterations 2"
     fails 1 "cut.mpk" $small --val "$HERE/cut.mpk" "$HERE/a" train.mpk
     fails 1 "images of 32 x 32, and the network takes 64 x 64" $small --val "$HERE/small.mpk" "$HERE/b" train.mpk
     fails 1 "absent.mpk: No such file" $small --val absent.mpk "$HERE/c" train.mpk
@@ -208,7 +208,7 @@ for i in range(2):
     stream += msgpack.packb({"id": str(i), "image": tensor([64, 64], bytes(4096)), "size": [16384, 16384], "rle": ["0 1"]})
 sys.stdout.buffer.write(stream + msgpack.packb({"end": 2, "xxh3": xxhash.xxh3_64_intdigest(stream)}))
 PYTHON
-    fails 1 "above 4 times its sides" train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 "$HERE/x" "$HERE/large.mpk"
+    fails 1 "above 4 times its sides" train-fold -q --network bisenet-resnet18_w16 --iterations 1 --batch 2 "$HERE/x" "$HERE/large.mpk"
     whole_run
     fails 1 "--max-pixels" predict-fold -q -m whole/best.mpk "$HERE/large.mpk"
     fails 1 "--max-pixels" overlay -q "$HERE/large.mpk" -d "$HERE/pictures"

@@ -13,7 +13,7 @@ setup() {
 
 # train DIR [OPTION]...: a short run, with gradients in flight at most iterations
 train() {
-    train-fold -q --network bisenet-resnet18 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
+    train-fold -q --network bisenet-resnet18_w16 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
         --threads 2 --val val.mpk --eval-every 4 --save-every 100 --log-every 1 "$@" train.mpk
 }
 

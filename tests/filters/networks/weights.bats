@@ -469,7 +469,7 @@ PYTHON
 
 @test "predict-fold and train-fold read what weights reads, and say the same of it" {
     small_training 4 12
-    train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 --accumulate 1 --threads 2 run train.mpk
+    train-fold -q --network bisenet-resnet18_w16 --iterations 1 --batch 2 --accumulate 1 --threads 2 run train.mpk
     weights -q run/last.mpk -o ours.safetensors
     /usr/bin/python3 - <<'PYTHON'
 import json, struct
@@ -481,10 +481,10 @@ text = json.dumps({"module.model." + name: entry for name, entry in header.items
 open("wrapped.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
 PYTHON
     predict-fold -q -m run/last.mpk val.mpk >whole.mpk
-    predict-fold -n bisenet-resnet18 --side 64 -m wrapped.safetensors val.mpk 2>said >wrapped.mpk
+    predict-fold -n bisenet-resnet18_w16 --side 64 -m wrapped.safetensors val.mpk 2>said >wrapped.mpk
     cmp <(inspect --json whole.mpk | tail -n +3 | jq -c 'del(.file)') <(inspect --json wrapped.mpk | tail -n +3 | jq -c 'del(.file)')
     [ "$(cat said)" = "predict-fold: wrapped.safetensors: 'module.model.' stands before all names and is taken away" ]
-    train-fold --network bisenet-resnet18 --iterations 1 --batch 2 --init wrapped.safetensors again train.mpk 2>said
+    train-fold --network bisenet-resnet18_w16 --iterations 1 --batch 2 --init wrapped.safetensors again train.mpk 2>said
     [ "$(head -n 1 said)" = "train-fold: wrapped.safetensors: 'module.model.' stands before all names and is taken away" ]
     cmp <(inspect --json run/last.mpk | jq -c 'select(.id and (.id | test("^(?!optimizer/).*(weight|bias)$")))') \
         <(inspect --json again/last.mpk | jq -c 'select(.id and (.id | test("^(?!optimizer/).*(weight|bias)$")))')

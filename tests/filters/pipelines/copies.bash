@@ -11,7 +11,7 @@ setup_file() {
 method() { # method ARGUMENT...: make with the programs of BIN
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 BIN="$BIN" WORK="$WORK" PROFILE=demo \
         synth.{train=8,test=3,side=64,lesions=0.5,format=png} merge-{cls,seg}.threshold=0.3 train-cls-bisenet.dilate=8 \
-        train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18,side=64,iterations=1,eval-every=1,batch=2} "$@"
+        train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18_w16,side=64,iterations=1,eval-every=1,batch=2} "$@"
 }
 
 copying_programs() { # $BIN: all programs; the two that have networks read what they would read, and copy files of BIN.small

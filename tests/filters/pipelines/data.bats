@@ -23,6 +23,7 @@ setup() {
 method() {
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" PROFILE=demo \
         train-seg-{unet,bisenet}.{iterations=2,eval-every=2,batch=2} train-seg-bisenet.side=64 \
+        train-seg-unet.network=unet-resnet18_w16 train-{seg,cls}-bisenet.network=bisenet-resnet18_w16 \
         train-cls-bisenet.{iterations=2,eval-every=2,batch=2,side=64,dilate=8} merge-{cls,seg}.threshold=0.3 \
         submission1.ratio=0.7 "$@"
 }
@@ -281,14 +282,14 @@ END
         "weights/resnet18-f37072fd.pth"] and all(.profiles.demo[].init? // ""; . == "")' "$ROOT/config.json"
 }
 
-# resnet18 FILE SEED: random weights with the names and shapes of torchvision's
+# resnet18 FILE SEED: random weights with the names of torchvision's, and the shapes of resnet18_w16
 resnet18() {
     $PYTHON - "$1" "$2" <<'END'
 import json, struct, sys, numpy as np
 
-shapes = {"conv1.weight": (64, 3, 7, 7), "fc.weight": (1000, 512), "fc.bias": (1000,)}
-norms = {"bn1": 64}
-for layer, width in enumerate((64, 128, 256, 512), 1):
+shapes = {"conv1.weight": (16, 3, 7, 7), "fc.weight": (1000, 128), "fc.bias": (1000,)}
+norms = {"bn1": 16}
+for layer, width in enumerate((16, 32, 64, 128), 1):
     for block in range(2):
         name, entry = f"layer{layer}.{block}", width // 2 if layer > 1 and block == 0 else width
         shapes |= {f"{name}.conv1.weight": (width, entry, 3, 3), f"{name}.conv2.weight": (width, width, 3, 3)}

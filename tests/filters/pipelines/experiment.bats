@@ -13,7 +13,7 @@ recipes() {
         xrays: ["--train", "8", "--test", "4", "--lesions", "0.5", "--side", "128", "--format", "png"],
         small: {
             "train-seg-unet": null, "test-seg-unet": null, "train-cls-bisenet": null, "test-cls-bisenet": null, "merge-cls": null,
-            "train-seg-bisenet": {init: "", folds: 2, side: 64, iterations: 1, batch: 2, "whole-batches": false, accumulate: 1,
+            "train-seg-bisenet": {init: "", network: "bisenet-resnet18_w16", folds: 2, side: 64, iterations: 1, batch: 2, "whole-batches": false, accumulate: 1,
                 "eval-every": 1},
             "merge-seg": {stages: ["test-seg-bisenet"]}, submission2: null,
             submission1: {decide: "merge-seg", segment: "merge-seg", ratio: 0.9}

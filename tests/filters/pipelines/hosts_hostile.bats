@@ -5,7 +5,7 @@
 
 load ../helpers
 
-TRAIN="--network bisenet-resnet18 --iterations 1 --batch 2 --accumulate 1 --eval-every 1 --margin 2"
+TRAIN="--network bisenet-resnet18_w16 --iterations 1 --batch 2 --accumulate 1 --eval-every 1 --margin 2"
 
 setup_file() {
     NET=$BATS_FILE_TMPDIR/net

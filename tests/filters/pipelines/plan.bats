@@ -7,7 +7,8 @@ setup() {
     not_sanitized "what programs under sanitizers take tells nothing"
     HERE=$BATS_TEST_TMPDIR
     mkdir "$HERE/tmp"
-    SMALL=(train-seg-{unet,bisenet}.{iterations=4,eval-every=2,batch=2} train-seg-bisenet.side=64
+    SMALL=(train-seg-unet.network=unet-resnet18_w16 train-{seg,cls}-bisenet.network=bisenet-resnet18_w16
+        train-seg-{unet,bisenet}.{iterations=4,eval-every=2,batch=2} train-seg-bisenet.side=64
         train-cls-bisenet.{iterations=4,eval-every=2,batch=2,side=64,dilate=8})
     TINY=(PROFILE=demo synth.train=20 synth.test=5 synth.side=256 synth.lesions=0.5 "${SMALL[@]}")
 }
@@ -29,8 +30,11 @@ equal() { # equal A B: two numbers, but for the last digits
 }
 
 flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, and of so many predictions in between
-    local network=unet-resnet18 side=192
-    [ "$1" = train-seg-unet ] || network=bisenet-resnet18 side=64
+    local network=bisenet-resnet18_w16 side=64
+    case $1 in
+    train-seg-unet) network=unet-resnet18_w16 side=192 ;;
+    train-x) network=bisenet-resnet18 ;;
+    esac
     cost --json --side $side $network | jq "$2 * 2 * .train + $3 * .predict"
 }
 
@@ -69,7 +73,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     equal "$(stage train-seg-bisenet .flop)" "$(flop train-seg-bisenet 8 20)"
     equal "$(stage train-cls-bisenet .flop)" "$(flop train-cls-bisenet 20 40)"
     equal "$(stage train-x .flop)" "$(flop train-x 12 20)"
-    equal "$(stage test-seg-unet .flop)" "$(cost --json --side 192 unet-resnet18 | jq '2 * 50 * 2 * .predict')"
+    equal "$(stage test-seg-unet .flop)" "$(cost --json --side 192 unet-resnet18_w16 | jq '2 * 50 * 2 * .predict')"
     stage train-seg-unet '.images == 48 and .iterations == 24'
     stage test-cls-bisenet '.images == 250'
     stage merge-seg '.images == 50'
@@ -81,8 +85,8 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     jq -e '.maps.folds == 12 and .maps.float16 == 12 * 50 * 131072 and .maps.bytes < .maps.float16' "$HERE/plan"
     # A step in training holds weights, moments and gradients at the least; a shard holds each pixel once.
     jq -e '.jobs == 2 and .threads == ([1, (.processors / 2 | floor)] | max)' "$HERE/plan"
-    stage train-seg-unet ".memory > 2 * 4 * 4 * $(cost --json --side 192 unet-resnet18 | jq .parameters)"
-    stage train-cls-bisenet '.memory > 2 * 4 * 4 * 13402984'
+    stage train-seg-unet ".memory > 2 * 4 * 4 * $(cost --json --side 192 unet-resnet18_w16 | jq .parameters)"
+    stage train-x '.memory > 2 * 4 * 4 * 13402984'
     stage data '.disk > 70 * 65536 and .disk < 1.1 * 70 * 65536'
     # Nothing is made where the stages work, and nothing stays.
     [ ! -e "$HERE/work" ]
@@ -125,7 +129,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     lesions=$(tail -n +2 "$HERE/data/train-rle.csv" | grep -v -e '-1$' | cut -d , -f 1 | sort -u | wc -l)
     synth -q --train 6 --test 0 --side 64 --lesions 1 "$HERE/learn"
     decode "$HERE/learn/train" --labels "$HERE/learn/train-rle.csv" | augment --plain --side 64 |
-        train-fold -q --network bisenet-resnet18 --batch 2 --accumulate 1 --iterations 3 "$HERE/model"
+        train-fold -q --network bisenet-resnet18_w16 --batch 2 --accumulate 1 --iterations 3 "$HERE/model"
     mkdir -p "$HERE/work/train-cls-bisenet"
     cp "$HERE/model/last.mpk" "$HERE/work/train-cls-bisenet/fold-0.mpk"
     before=$(find "$HERE/work" -printf '%p %i %s %T@\n')

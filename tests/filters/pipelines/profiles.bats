@@ -37,7 +37,7 @@ stages() { # stages PROFILE PREFIX: those that it has
         mapfile -t training < <(stages "$profile" train-)
         settings=(data.size=128x128)
         for stage in "${training[@]}"; do
-            settings+=("$stage.side=64" "$stage.batch=2" "$stage.dilate=0" "$stage.network=bisenet-resnet18")
+            settings+=("$stage.side=64" "$stage.batch=2" "$stage.dilate=0" "$stage.network=bisenet-resnet18_w16")
         done
         method plan PROFILE="$profile" FORMAT=json init= "${settings[@]}" >"$HERE/plan" 2>"$HERE/says" || { cat "$HERE/says"; false; }
         jq -r '.stages[].stage | select(startswith("train-"))' "$HERE/plan" | diff - <(printf '%s\n' "${training[@]}")
@@ -50,7 +50,7 @@ stages() { # stages PROFILE PREFIX: those that it has
     jq '."train-late" = {like: "train-seg-bisenet", init: "train-seg-bisenet", rate: 1e-4} | ."test-late" = ."test-seg-bisenet"' \
         "$ROOT/config.json" >"$HERE/config.json"
     settings=(CONFIG="$HERE/config.json" PROFILE=demo synth.{train=8,test=1,side=128,lesions=1,format=png}
-        train-seg-bisenet.{side=32,iterations=2,eval-every=2,batch=2})
+        train-seg-bisenet.{network=bisenet-resnet18_w16,side=32,iterations=2,eval-every=2,batch=2})
     # An init for all is that of the first, not of what begins with it
     method -n "${settings[@]}" init=net.mpk train-late 2>/dev/null | grep 'train-fold.sh' >"$HERE/table"
     grep -q "train-seg-bisenet/fold-{1} .* ::: 0 1 ::: 'net.mpk'\$" "$HERE/table"
@@ -59,7 +59,7 @@ stages() { # stages PROFILE PREFIX: those that it has
     cd "$HERE/work"
     for k in 0 1; do
         augment -q train --fold $k/2 --split val --plain --side 32 --lesion-only -o "$HERE/val"
-        augment -q train --fold $k/2 --split train --side 32 --lesion-only --samples 4 --seed $k | train-fold -q --network bisenet-resnet18 \
+        augment -q train --fold $k/2 --split train --side 32 --lesion-only --samples 4 --seed $k | train-fold -q --network bisenet-resnet18_w16 \
             --iterations 2 --batch 2 --accumulate 1 --rate 1e-4 --seed $k --eval-every 2 --val "$HERE/val" --init train-seg-bisenet/fold-$k.mpk "$HERE/fold-$k"
         inspect --json "$HERE/fold-$k/best.mpk" | jq -c 'select(.id)' | grep -v '"id":"state"' >"$HERE/wanted"
         inspect --json train-late/fold-$k.mpk | jq -c 'select(.id)' | grep -v '"id":"state"' | diff "$HERE/wanted" -

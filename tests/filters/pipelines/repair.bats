@@ -239,7 +239,7 @@ END
     [ -e "$BIN" ] || copying_programs
     synth -q --format png --side 64 --train 8 --test 3 --lesions 0.5 mine
     decode -q mine/train --labels mine/train-rle.csv | augment -q --side 64 --plain |
-        train-fold -q --network bisenet-resnet18 --batch 2 --accumulate 1 --iterations 1 model
+        train-fold -q --network bisenet-resnet18_w16 --batch 2 --accumulate 1 --iterations 1 model
     mv model/last.mpk weights.mpk
     method=(method DATA="$HERE/mine" train-seg-{unet,bisenet}.init= train-cls-bisenet.init="$HERE/weights.mpk")
     "${method[@]}" "$WORK/init.checked" data

@@ -19,7 +19,7 @@ teardown() {
 method() { # method ARGUMENT...: make with few iterations
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 PROFILE=demo WORK="$WORK" \
         synth.train=8 synth.test=2 synth.side=64 synth.lesions=0.5 synth.format=png \
-        train-seg-bisenet.{iterations=1,eval-every=1,batch=2,side=64,folds=2} "$@"
+        train-seg-bisenet.{network=bisenet-resnet18_w16,iterations=1,eval-every=1,batch=2,side=64,folds=2} "$@"
 }
 
 # What shells, make, jq, parallel or printf would read in their own way; `ran` would be there if one had run it.
@@ -57,7 +57,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     odd="o \$(touch ran) \`touch ran\` ; & {= system(\"touch ran\") =} {} {1} {2} # % \\#'\"\\"
     synth -q --format png --side 64 --train 8 --test 2 --lesions 0.5 "$odd"
     decode -q "$odd/train" --labels "$odd/train-rle.csv" | augment -q --side 64 --plain |
-        train-fold -q --network bisenet-resnet18 --batch 2 --accumulate 1 --iterations 1 model
+        train-fold -q --network bisenet-resnet18_w16 --batch 2 --accumulate 1 --iterations 1 model
     cp model/last.mpk "$odd/model.mpk"
     method DATA="$PWD/$odd" CONFIG="$ROOT/config.json" train-seg-bisenet.init="$PWD/$odd/model.mpk" train-seg-bisenet \
         2>says || { cat says; false; }

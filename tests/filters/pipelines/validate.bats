@@ -21,7 +21,7 @@ setup() {
 method() {
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 WORK="$WORK" PROFILE=demo \
         synth.{train=17,test=4,side=256,lesions=0.5,format=png} \
-        train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18,side=64,iterations=2,eval-every=2,batch=2} \
+        train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18_w16,side=64,iterations=2,eval-every=2,batch=2} \
         train-cls-bisenet.{dilate=8,folds=3} merge-{cls,seg}.threshold=0.3 "$@"
 }
 

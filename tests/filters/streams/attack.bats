@@ -54,14 +54,14 @@ kib() { /usr/bin/time -o memory -f %M "$@" >/dev/null && cat memory; }
 }
 
 @test "a size beyond --max-pixels is refused before memory is taken for it" {
-    train-fold -q -n bisenet-resnet18 --batch 2 --iterations 1 run augmented.mpk
+    train-fold -q -n bisenet-resnet18_w16 --batch 2 --iterations 1 run augmented.mpk
     for command in "predict-fold -m run/last.mpk -o" "overlay -d"; do
         fails 1 "huge.mpk: record 1, byte 38: a: 'size' has more than 16777216 pixels (see --max-pixels)" \
             $command out -q huge.mpk
         fails 1 "more than 100 pixels" $command out -q --max-pixels 100 sized.mpk
         [ ! -e out ]
     done
-    fails 1 "above 4 times its sides" train-fold -q -n bisenet-resnet18 --batch 1 --iterations 1 other huge.mpk
+    fails 1 "above 4 times its sides" train-fold -q -n bisenet-resnet18_w16 --batch 1 --iterations 1 other huge.mpk
 }
 
 @test "a named pipe in the place of a folder's file is refused, one that is named is read" {

@@ -8,7 +8,7 @@ setup_file() {
     shard -q --size 1K shards in.mpk
     augment -q --side 32 --samples 4 --batch 2 shards >train.mpk
     augment -q --side 32 --plain shards >plain.mpk
-    train-fold -q --network bisenet-resnet18 --iterations 1 --batch 2 --accumulate 1 --rate 1e-6 model train.mpk
+    train-fold -q --network bisenet-resnet18_w16 --iterations 1 --batch 2 --accumulate 1 --rate 1e-6 model train.mpk
 }
 
 setup() {
