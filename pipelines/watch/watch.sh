@@ -29,8 +29,9 @@ status_of() { # status_of STAGE FOLD: with which a fold's job ended last, if GNU
         "$WORK/$1/joblog" 2>/dev/null || true
 }
 
-on_hosts() { # on_hosts STAGE FOLD: it has been given to hosts.sh, and has not come back
+on_hosts() { # on_hosts STAGE FOLD: hosts.sh, which is at work, has it to give, and it has not come back
     local file
+    [ -n "$active" ] || return 1
     for file in "$WORK/$1/hosts"/fold-*; do
         [ ! -f "$file" ] || [ "$(head -c 20 "$file" | cut -d ' ' -f 1)" != "$2" ] || return 0
     done
@@ -38,11 +39,8 @@ on_hosts() { # on_hosts STAGE FOLD: it has been given to hosts.sh, and has not c
 }
 
 last_lines() { # last_lines LOG: the last whole line of steps, a tab, and the last one with a best score
-    if [ -f "$1" ]; then
-        awk '/"loss":.*}$/ { step = $0 } /"best":true.*}$/ { best = $0 } END { print step "\t" best }' "$1"
-    else
-        echo
-    fi
+    { cat "$1" 2>/dev/null || true; } |
+        awk '/"loss":.*}$/ { step = $0 } /"best":true.*}$/ { best = $0 } END { print step "\t" best }'
 }
 
 fold() { # fold STAGE FOLD ITERATIONS BATCH: a line for watch.jq
@@ -98,7 +96,7 @@ if [ -n "${ONCE-}" ] || [ ! -t 1 ]; then
 fi
 trap 'exit 0' INT TERM
 while true; do
-    text=$(show)
+    text=$(show) || true # what comes and goes meanwhile is there, or not, next time
     printf '\e[H\e[J%s\n' "$text"
     sleep 2
 done
