@@ -317,8 +317,11 @@ TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck 
     libomp-dev openssh-server iproute2 rsync dicom3tools dcmtk orthanc orthanc-dicomweb \
     python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
+# What make serve needs besides.
+SERVE_PACKAGES := dcmtk inotify-tools
+
 deps:
-	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES)
+	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES) $(SERVE_PACKAGES)
 
 clean:
 	rm -rf bin build

@@ -140,7 +140,6 @@ static void take_name(struct decoder *decoder, struct xray_decoder *workers, con
 static void follow(struct decoder *decoder) {
     const struct options *options = decoder->options;
     struct names names = {.separator = options->null_separated ? 0 : '\n'};
-    struct progress progress = progress_start("images", 0, options->common.quiet);
     struct xray_decoder *workers = start_workers(options);
     struct xray_reply reply;
     struct error error;
@@ -153,7 +152,6 @@ static void follow(struct decoder *decoder) {
         if (xray_decoder_wait(workers, reads ? STDIN_FILENO : -1)) {
             (void)xray_decoder_take(workers, &reply);
             take_name(decoder, workers, reply.path, &reply);
-            progress_step(&progress);
         } else if (!reads) {
             wanted = false;
         } else if (!names_read(&names, &error)) {
@@ -162,7 +160,6 @@ static void follow(struct decoder *decoder) {
     }
     xray_decoder_stop(workers);
     names_free(&names);
-    progress_end(&progress);
 }
 
 // ---- the files

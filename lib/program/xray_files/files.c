@@ -67,7 +67,11 @@ static bool add_entry(struct xray_files *files, FTS *walk, FTSENT *entry, struct
     switch (entry->fts_info) {
     case FTS_ERR:
     case FTS_DNR:
-    case FTS_NS: return fail(error, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
+    case FTS_NS:
+        if (entry->fts_level > 0 && entry->fts_errno == ENOENT) {
+            return true; // it went while the folder was read
+        }
+        return fail(error, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
     case FTS_D:
         if (entry->fts_level > 0 && entry->fts_name[0] == '.') {
             (void)fts_set(walk, entry, FTS_SKIP);

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# serve.sh: answers X-rays until it is stopped: storescp (PORT) or others (WATCH) put files into folders, filters that stay
+# up make objects of them, storescu sends these on (docs/serve.md has the settings, and what is where in SPOOL). Each part is
+# a process of its own between named pipes; where one ends, all do. A file's state is the folder that it is in.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+: "${PORT=}" "${MODEL=}" "${TO=}" "${WATCH=}" "${SPOOL:=spool}" "${AET:=PLEURA}" "${KEEP:=}"
+: "${STORESCP=}" "${STORESCU=}" "${PREDICT=}" "${SEG=--capture}"
+
+die() {
+    echo "serve: $1" >&2
+    exit "${2:-1}"
+}
+
+# ---- settings
+
+models=() predict=() seg=() storescp=()
+
+check() {
+    local program model
+    [ -n "$PORT$WATCH" ] || die "PORT=N or WATCH=FOLDER: where do X-rays come from?" 2
+    [ -z "$PORT" ] || [[ $PORT =~ ^[1-9][0-9]{0,4}$ && $PORT -le 65535 ]] || die "PORT=$PORT: not from 1 to 65535" 2
+    [ -z "$WATCH" ] || [ -d "$WATCH" ] || die "WATCH=$WATCH: no folder" 2
+    [ ${#models[@]} -gt 0 ] || die "MODEL=FILE: which weights?" 2
+    for model in "${models[@]}"; do [ -r "$model" ] || die "MODEL: $model: cannot be read" 2; done
+    [ -n "$TO" ] || die "TO=AET@HOST:PORT or TO=FOLDER: who gets the results?" 2
+    [[ $TO =~ ^[^@/]{1,16}@[A-Za-z0-9._:-]+:[0-9]{1,5}$ ]] || [ -d "$TO" ] || die "TO=$TO: neither AET@HOST:PORT nor a folder" 2
+    [[ $AET =~ ^[A-Za-z0-9\ ._-]{1,16}$ ]] || die "AET=$AET: not 1 to 16 letters or digits" 2
+    [[ ${KEEP:=$([ -n "$WATCH" ] && echo yes || echo no)} =~ ^(yes|no)$ ]] || die "KEEP=$KEEP: yes or no" 2
+    for program in storescp storescu inotifywait setpriv flock; do
+        [ -x "$(command -v $program)" ] || die "$program is missing (Debian: dcmtk, inotify-tools, util-linux)"
+    done
+}
+
+words() { # words NAME TEXT: makes NAME an array of the words of TEXT; blanks within quotes are part of one
+    mapfile -d '' -t "$1" < <(xargs -r printf '%s\0' <<<"$2")
+}
+
+# Alone in SPOOL: what a killed run leaves, a sender's connection that storescp serves on, has ended before this one begins.
+enter_spool() {
+    mkdir -p "$SPOOL" || die "SPOOL=$SPOOL: no folder"
+    SPOOL=$(cd "$SPOOL" && pwd)
+    [[ $SPOOL != *$'\n'* ]] || die "SPOOL: a line end in its name"
+    exec 9>"$SPOOL/.lock" || die "$SPOOL: cannot be written"
+    flock -n 9 || {
+        echo "serve: waiting for what works in $SPOOL" >&2
+        flock -w 90 9 || die "another serve works in $SPOOL"
+    }
+    mkdir -p "$SPOOL"/{incoming,work,results,answered,failed,done,.pipes} || die "$SPOOL: cannot be written"
+    [ -z "$WATCH" ] || [ "$(stat -c %d "$WATCH")" = "$(stat -c %d "$SPOOL/work")" ] ||
+        die "WATCH and SPOOL are not on one file system: files could not go from one to the other at once"
+}
+
+# ---- parts
+
+declare -A parts=()
+
+# part NAME IN OUT COMMAND...: starts it, reading IN and writing OUT (-: as here); it dies with this script.
+part() {
+    (
+        [ "$2" = - ] || exec <"$2"
+        [ "$3" = - ] || exec >"$3"
+        exec setpriv --pdeathsig KILL -- "${@:4}"
+    ) &
+    parts[$!]=$1
+}
+
+pipe() { # pipe NAME: a new named pipe
+    rm -f "$SPOOL/.pipes/$1"
+    mkfifo "$SPOOL/.pipes/$1" || die "$SPOOL: no named pipes there"
+}
+
+stop() {
+    local process
+    trap '' INT TERM HUP
+    for process in "${!parts[@]}"; do # storescp with those that it has started
+        kill -KILL -- "-$process" 2>/dev/null || kill -KILL "$process"
+    done 2>/dev/null
+    wait 2>/dev/null # bash would tell of each
+}
+
+# One network, or several and their mean.
+start_networks() { # start_networks FROM TO
+    local k into=() from=()
+    if [ ${#models[@]} = 1 ]; then
+        part predict-fold "$1" "$2" predict-fold -q -m "${models[0]}" --batch 1 "${predict[@]}"
+        return
+    fi
+    for k in "${!models[@]}"; do
+        pipe "samples.$k"
+        pipe "probabilities.$k"
+        into+=("$pipes/samples.$k")
+        from+=("$pipes/probabilities.$k")
+        part predict-fold "$pipes/samples.$k" "$pipes/probabilities.$k" predict-fold -q -m "${models[k]}" --batch 1 "${predict[@]}"
+    done
+    part tee "$1" /dev/null tee "${into[@]}"
+    part merge /dev/null "$2" merge -q "${from[@]}"
+}
+
+start() {
+    local name weights=() inboxes=("$SPOOL/incoming")
+    for name in names samples probabilities left listed answered; do pipe $name; done
+    for name in "${models[@]}"; do weights+=(--weights "$name"); done
+    [ -z "$WATCH" ] || inboxes+=("$WATCH")
+    part arrive /dev/null "$pipes/names" "$here/arrive.sh" "${inboxes[@]}"
+    part decode "$pipes/names" "$pipes/samples" decode --follow --on-error skip --left-out "$pipes/left"
+    start_networks "$pipes/samples" "$pipes/probabilities"
+    part seg "$pipes/probabilities" "$pipes/listed" seg -q --list --on-error skip --source "$SPOOL/work" "${weights[@]}" \
+        "${seg[@]}" "$SPOOL/results"
+    # A row of a file that decode has left out, behind the header, is a failure like seg's own.
+    part left "$pipes/left" "$pipes/listed" sed -u -n -E '1!s/^([^,]*),.*/failed\t\1/p'
+    part settle "$pipes/listed" "$pipes/answered" "$here/settle.sh"
+    part send "$pipes/answered" - "$here/send.sh"
+    [ -z "$PORT" ] || part storescp /dev/null - setsid storescp --fork -aet "$AET" +xa +uf -fe .dcm -ta 30 -td 60 -dhl \
+        -od "$SPOOL/incoming" "${storescp[@]}" "$PORT"
+}
+
+words models "$MODEL"
+words predict "$PREDICT"
+words seg "$SEG"
+words storescp "$STORESCP"
+check
+enter_spool
+pipes=$SPOOL/.pipes
+export SPOOL TO AET KEEP STORESCU
+trap 'stop; exit 0' INT TERM HUP
+start
+echo "serve: ${PORT:+port $PORT as $AET }${PORT:+${WATCH:+and }}${WATCH:+$WATCH }to $TO; spool $SPOOL"
+wait -n -p ended "${!parts[@]}" 2>/dev/null
+status=$?
+stop
+die "${parts[$ended]} has ended (status $status); what has come is in $SPOOL, and make serve goes on with it"
