@@ -133,11 +133,21 @@ static bool make_all(struct writer *writer, const struct object_source *source,
            (!options->capture || make_capture(writer, source, positive, error));
 }
 
+// Whether objects may have this id for a name: it is one line of --list, too.
+static bool names_objects(struct text id) {
+    for (size_t i = 0; i < id.length; i++) {
+        if ((unsigned char)id.bytes[i] < ' ' || id.bytes[i] == 0x7F) {
+            return false;
+        }
+    }
+    return image_id_names_file(id, strlen(LONGEST_ENDING));
+}
+
 // Makes the objects of the record read last.
 static bool make_objects(struct writer *writer, struct error *error) {
     struct mask_stream *masks = &writer->masks;
     struct object_source source;
-    if (!image_id_names_file(masks->record.id, strlen(LONGEST_ENDING))) {
+    if (!names_objects(masks->record.id)) {
         return fail(error, "'%.*s': this id cannot be a file's name", TEXT_ARG(masks->record.id));
     }
     if (!mask_stream_take(masks, error) ||

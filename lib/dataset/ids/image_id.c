@@ -58,10 +58,6 @@ bool image_id_is(struct text id, struct text row) {
 }
 
 bool image_id_names_file(struct text id, size_t ending) {
-    for (size_t i = 0; i < id.length; i++) {
-        if ((unsigned char)id.bytes[i] < ' ' || id.bytes[i] == 0x7F || id.bytes[i] == '/') {
-            return false;
-        }
-    }
-    return id.length > 0 && id.length + ending <= MAX_NAME && id.bytes[0] != '.';
+    return id.length > 0 && id.length + ending <= MAX_NAME && id.bytes[0] != '.' &&
+           memchr(id.bytes, '/', id.length) == NULL && memchr(id.bytes, 0, id.length) == NULL;
 }

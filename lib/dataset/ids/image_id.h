@@ -22,7 +22,7 @@ size_t image_id_find(const struct ids *ids, struct text id);
 bool image_id_is(struct text id, struct text row);
 
 // Whether an id may be a file's name in a folder that it must not lead out of, with an ending of so
-// many bytes behind it: no slash, no dot in front, no control characters, 255 bytes at most.
+// many bytes behind it: no slash, no NUL, no dot in front, 255 bytes at most.
 bool image_id_names_file(struct text id, size_t ending);
 
 #endif
