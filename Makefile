@@ -37,8 +37,9 @@ LDLIBS += -lturbojpeg -lpng -lmsgpackc -lxxhash -ljansson -lprotobuf-c -lisal -l
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
 LIB_SOURCES := $(call in_lib,*.c)
-# Protocol buffers: protoc-c makes C of NAME.proto, NAME.pb-c.h and .c below build/generated.
-PROTOCOLS := $(patsubst lib/%.proto,$(BUILD)/generated/%.pb-c,$(call in_lib,*.proto))
+# Protocol buffers: protoc-c makes C of NAME.proto, NAME.pb-c.h and .c below build/generated; of ONNX's, too.
+ONNX := $(BUILD)/generated/onnx
+PROTOCOLS := $(patsubst lib/%.proto,$(BUILD)/generated/%.pb-c,$(call in_lib,*.proto)) $(ONNX).pb-c
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)) $(PROTOCOLS))
 PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
@@ -78,6 +79,14 @@ $(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: lib/%.proto
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  PB  $<')
 	$(Q)protoc-c --proto_path=lib --c_out=$(BUILD)/generated $<
+# Fields in which a message may hold others of its own kind are left out: protobuf-c reads as deep as a file goes, on
+# the stack. None of them is of use here, and they are passed over as what is not known.
+$(ONNX).proto: /usr/include/onnx/onnx.proto
+	@mkdir -p $(@D)
+	$(Q)sed -E '/^ +(optional|repeated) (GraphProto (g|graphs)|TypeProto (elem_type|value_type)) = /d' $< >$@
+$(ONNX).pb-c.c $(ONNX).pb-c.h &: $(ONNX).proto
+	$(if $(V),,@echo '  PB  $<')
+	$(Q)protoc-c --proto_path=$(@D) --c_out=$(@D) $<
 $(PROTOCOLS:%=$(BUILD)/obj/%.o): WARN_C := -w
 
 $(BUILD)/obj/%.o: %.c | $(PROTOCOLS:%=%.h)
@@ -240,9 +249,9 @@ bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS) $(BUILD)/tests/gpu/speed
 FUZZ := build/fuzz
 FUZZ_PACKAGES := clang libclang-rt-dev
 FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lz -lm
+FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lprotobuf-c -lz -lm
 FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image dataset challenge phantom weights objects)),\
-    $(call in_lib,*.c)))
+    $(call in_lib,*.c))) $(PROTOCOLS:%=$(FUZZ)/obj/%.o)
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
 SECONDS ?= 60
 
@@ -317,10 +326,10 @@ lint-scripts: deps
 
 # ---- packages
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
-    libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev zlib1g-dev jq zstd parallel
+    libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libisal-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
     libomp-dev openssh-server iproute2 rsync dicom3tools dcmtk orthanc orthanc-dicomweb \
-    python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
+    python3-onnx python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
 # What make serve needs besides.
 SERVE_PACKAGES := dcmtk inotify-tools

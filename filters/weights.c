@@ -1,18 +1,29 @@
-// weights: files of weights into checkpoints, and checkpoints into .safetensors.
+// weights: files of weights into checkpoints, and checkpoints into .safetensors and ONNX.
+#include "challenge/calibration/rule.h"
+#include "challenge/labels.h"
 #include "models/models.h"
+#include "onnx/export.h"
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/output.h"
+#include "stream/digest.h"
 #include "train/checkpoint/parameters.h"
 #include "weights/checkpoint.h"
 #include "weights/file.h"
 #include "weights/safetensors/safetensors.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define USUAL_SIDE 768
+#define MAX_PROPERTIES 10
+#define MAX_PROPERTY 1100 // bytes of one's value
 
 struct options {
-    const char *network, *norm, *init_for, *to;
+    const char *network, *norm, *init_for, *to, *size, *rule;
     int64_t side;
     struct common_options common;
 };
@@ -49,11 +60,12 @@ static void set_network(struct weight_table *table, const char *network) {
     }
 }
 
-static bool to_safetensors(const struct options *options) {
+// Whether `form`, such as "onnx", is what is to be written.
+static bool is_to(const struct options *options, const char *form) {
     const char *path = options->common.output;
     const char *ending = path != NULL ? strrchr(path, '.') : NULL;
-    return options->to != NULL ? strcmp(options->to, "safetensors") == 0
-                               : ending != NULL && strcmp(ending, ".safetensors") == 0;
+    return options->to != NULL ? strcmp(options->to, form) == 0
+                               : ending != NULL && strcmp(ending + 1, form) == 0;
 }
 
 static void read_table(const struct options *options, const char *path,
@@ -80,27 +92,148 @@ static void check_start(const struct options *options, const char *path) {
     weight_table_free(&table);
 }
 
-static void convert(const struct options *options, const struct operands *operands) {
-    struct weight_table table = {.count = 0};
-    struct history history = {.count = 0};
+// ---- to ONNX
+
+// What the model says of itself: keys, and values in memory of their own.
+struct properties {
+    struct onnx_property list[MAX_PROPERTIES];
+    char values[MAX_PROPERTIES][MAX_PROPERTY];
+    size_t count;
+};
+
+__attribute__((format(printf, 3, 4))) static void add_property(struct properties *properties,
+                                                               const char *key, const char *format,
+                                                               ...) {
+    char *value = properties->values[properties->count];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(value, MAX_PROPERTY, format, arguments);
+    va_end(arguments);
+    properties->list[properties->count++] = (struct onnx_property){key, value};
+}
+
+// The XXH3 of a file's bytes, which a pipe does not give a second time.
+static void add_digest(struct properties *properties, const char *path) {
+    unsigned char piece[1 << 16];
+    struct stat status;
+    FILE *file = fopen(path, "rb");
+    struct digest *digest = digest_new();
+    if (file == NULL || digest == NULL || fstat(fileno(file), &status) != 0) {
+        die("%s: cannot be read again", path);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        warn("%s: is no file, so the model does not say its digest", path);
+    } else {
+        for (size_t count = 0; (count = fread(piece, 1, sizeof piece, file)) > 0;) {
+            digest_add(digest, piece, count);
+        }
+        if (ferror(file)) {
+            die("%s: cannot be read again", path);
+        }
+        add_property(properties, "weights_xxh3", "%016" PRIx64, digest_value(digest));
+    }
+    digest_free(digest);
+    (void)fclose(file);
+}
+
+static void add_rule(struct properties *properties, const struct options *options) {
+    struct rule rule;
+    struct error error;
+    if (!rule_read(&rule, options->rule, options->common.max_record, &error)) {
+        die("%s", error.text);
+    }
+    add_property(properties, "rule", "{\"decide\":%.17g,\"%s\":%.17g,\"mask\":%.17g}", rule.decide,
+                 rule_limit_name(rule.kind), rule.limit, rule.mask);
+}
+
+static const char notice[] =
+    "Research software. It is not a medical device, and nothing it gives is a finding.";
+
+static void describe(struct properties *properties, const struct options *options,
+                     const struct operands *operands, const char *network,
+                     const struct model_options *model) {
+    add_property(properties, "notice", "%s", notice);
+    add_property(properties, "network", "%s", network);
+    add_property(properties, "side", "%zu", model->height);
+    add_property(properties, "size", "%zux%zu", model->out_height, model->out_width);
+    add_property(properties, "normalisation",
+                 "in the model: gray levels from 0 to 255 come in as they are");
+    add_property(properties, "history", "%s", operands->history);
+    add_digest(properties, operands->items[0]);
+    if (options->rule != NULL) {
+        add_rule(properties, options);
+    }
+}
+
+// The network's prediction form, which needs the main head's weights alone.
+static void export(const struct options *options, const struct operands *operands,
+                   const struct weight_table *table, struct output *output) {
+    const size_t side = table->side > 0 ? (size_t)table->side : USUAL_SIDE;
+    struct model_options model = {.images = 1,
+                                  .height = side,
+                                  .width = side,
+                                  .gray = true,
+                                  .out_height = side,
+                                  .out_width = side};
+    struct properties properties = {.count = 0};
     const char *path = operands->items[0];
     struct error error;
+    if (table->network == NULL) {
+        die("%s: does not say which network it is of: --network NAME", path);
+    }
+    if (options->size != NULL &&
+        !labels_parse_size(options->size, &model.out_height, &model.out_width, &error)) {
+        die_usage("--size %s", error.text);
+    }
+    struct graph *graph = model_build(table->network, GRAPH_PREDICT, &model, &error);
+    if (graph == NULL || !parameters_check(graph, table, "", TAKE_NEEDED, &error)) {
+        die("%s: %s", path, error.text);
+    }
+    describe(&properties, options, operands, table->network, &model);
+    const struct onnx_description description = {
+        .name = table->network,
+        .text = notice,
+        .input_text = "chest X-rays: gray levels from 0 to 255, air dark",
+        .output_text = "each pixel's probability of belonging to a pneumothorax",
+        .properties = properties.list,
+        .property_count = properties.count};
+    if (!onnx_export(output_sink(output), graph, table, &description, &error)) {
+        die("%s: %s", path, error.text);
+    }
+    graph_free(graph);
+}
+
+// ---- conversion
+
+static void write_table(const struct options *options, const struct operands *operands,
+                        const struct weight_table *table, struct output *output) {
+    struct history history = {.count = 0};
+    struct error error;
+    if (table->network != NULL) {
+        check(operands->items[0], table, table->network, false);
+    }
+    history_add(&history, text_of(operands->history));
+    if (!(is_to(options, "safetensors")
+              ? safetensors_write(output_sink(output), table, &error)
+              : checkpoint_write(output_sink(output), table, &history, &error))) {
+        die("%s", error.text);
+    }
+}
+
+static void convert(const struct options *options, const struct operands *operands) {
+    struct weight_table table = {.count = 0};
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    read_table(options, path, &table);
+    read_table(options, operands->items[0], &table);
     if (options->network != NULL) {
         set_network(&table, model_full_name(options->network, options->norm).text);
     }
     if (options->side > 0) {
         table.side = options->side;
     }
-    if (table.network != NULL) {
-        check(path, &table, table.network, false);
-    }
-    history_add(&history, text_of(operands->history));
-    if (!(to_safetensors(options)
-              ? safetensors_write(output_sink(output), &table, &error)
-              : checkpoint_write(output_sink(output), &table, &history, &error))) {
-        die("%s", error.text);
+    if (is_to(options, "onnx")) {
+        export(options, operands, &table, output);
+    } else {
+        write_table(options, operands, &table, output);
     }
     output_close(output);
     weight_table_free(&table);
@@ -120,6 +253,11 @@ static const char description[] =
     "`encoder.`, `backbone.` and their like, several in a row) are taken away. What is "
     "passed over, left out or changed is said, a line each. "
     "Complex, quantized, sparse and 8-bit floating numbers are left out.\n\n"
+    "To ONNX (opset 17, for ONNX Runtime 1.16 and others) goes the whole network as it predicts, "
+    "norms folded: `image`, batch x 1 x side x side of float32, gray levels from 0 to 255 as they "
+    "are, to `probability`, batch x 1 x height x width, of any number of images. Metadata say what "
+    "it is: `network`, `side`, `size`, `normalisation`, `weights_xxh3` (FILE's, as xxhsum -H3 "
+    "prints it), `history`, `rule` (JSON), `notice`.\n\n"
     "However a file is made, reading it takes at most 64 MiB, or four times its size, and "
     "less than a second a megabyte.\n\n"
     "Where the network is known, names and shapes must be its own: what is missing, "
@@ -147,19 +285,27 @@ int main(int argc, char **argv) {
          "what the network of --network or --init-for is normalised by (default: bn)", 0, 0,
          OPTION_RECORDED},
         {"side", 0, OPTION_INTEGER, &options.side, "N",
-         "the images' side that the network was trained with", MODEL_SIDE_STEP, MODEL_MAX_SIDE,
-         OPTION_RECORDED},
-        {"to", 't', OPTION_CHOICE, &options.to, "checkpoint|safetensors",
+         "the images' side that the network was trained with; to ONNX, that it is made for "
+         "(default "
+         "there: as the file says, else 768)",
+         MODEL_SIDE_STEP, MODEL_MAX_SIDE, OPTION_RECORDED},
+        {"to", 't', OPTION_CHOICE, &options.to, "checkpoint|safetensors|onnx",
          "(default: by the ending of -o; else a checkpoint)", 0, 0, OPTION_RECORDED},
+        {"size", 's', OPTION_TEXT, &options.size, "HxW",
+         "to ONNX: of the probabilities that come out (default: the side's)", 0, 0,
+         OPTION_RECORDED},
+        {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
+         "to ONNX: the model's metadata tell the rule that calibrate wrote", 0, 0, OPTION_RECORDED},
     };
     const struct program program = {
         .name = "weights",
-        .summary = "convert weights from and to .pth, .safetensors and checkpoints",
+        .summary = "convert weights from and to .pth, .safetensors, ONNX and checkpoints",
         .purpose = PURPOSE_TRAIN,
         .usage = "[OPTION]... FILE",
         .description = description,
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
                     "weights fold0/best.mpk -o fold0.safetensors\n"
+                    "weights fold0/best.mpk --size 1024x1024 -o fold0.onnx\n"
                     "weights --init-for unet-resnet18 resnet18-f37072fd.pth",
         .options = rows,
         .option_count = COUNT_OF(rows),
@@ -171,6 +317,9 @@ int main(int argc, char **argv) {
     const struct operands operands = cli_parse(&program, argc, argv);
     if (options.norm != NULL && options.network == NULL && options.init_for == NULL) {
         die_usage("--norm is of the network that --network or --init-for names");
+    }
+    if ((options.size != NULL || options.rule != NULL) && !is_to(&options, "onnx")) {
+        die_usage("--size and --rule are of a model of ONNX");
     }
     if (options.init_for == NULL) {
         convert(&options, &operands);

@@ -50,6 +50,10 @@ struct kernel {
     void (*prepare)(const struct call *call);
 };
 
+// A model of ONNX in the making, and one of its tensors: see onnx/onnx.h.
+struct onnx;
+typedef int onnx_id;
+
 struct operation {
     const char *name;
     int index; // in tables of kernels
@@ -60,6 +64,8 @@ struct operation {
     bool gradient_in_place;        // the first input's gradient may take the output's gradient's
     bool recomputable;             // its output can be recomputed, at the price of its products
     double (*products)(const struct graph *graph, const struct node *node); // see nn/cost/cost.h
+    // Adds what the node does in prediction, and returns its output; NULL: it cannot be exported.
+    onnx_id (*onnx)(struct onnx *model, const struct node *node);
 };
 
 // The precision that a value is stored with on a backend; not for bytes.

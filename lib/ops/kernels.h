@@ -1,4 +1,4 @@
-// For the operations' folders: each one's description, and its kernels.
+// For the operations' folders: each one's description, its kernels, and its form in ONNX.
 #ifndef PLEURA_OPS_KERNELS_H
 #define PLEURA_OPS_KERNELS_H
 
@@ -14,7 +14,8 @@ enum {
 #define OPERATION(name, devices)                                                                   \
     extern const struct operation name##_operation;                                                \
     extern const struct kernel name##_cpu;                                                         \
-    extern const struct kernel name##_cuda;
+    extern const struct kernel name##_cuda;                                                        \
+    onnx_id name##_onnx(struct onnx *model, const struct node *node);
 #include "ops/ops.def"
 #undef OPERATION
 

@@ -5,11 +5,13 @@
 const struct operation add_operation = {.name = "add",
                                         .index = OPERATION_add,
                                         .cpu = &add_cpu,
+                                        .onnx = add_onnx,
                                         .in_place = 1,
                                         .gradient_in_place = true};
 const struct operation add_scaled_operation = {.name = "add_scaled",
                                                .index = OPERATION_add_scaled,
                                                .cpu = &add_scaled_cpu,
+                                               .onnx = add_scaled_onnx,
                                                .reads_input = {false, true},
                                                .in_place = 1,
                                                .gradient_in_place = true};

@@ -11,6 +11,7 @@ static double products(const struct graph *graph, const struct node *node) {
 const struct operation channel_attention_operation = {.name = "channel_attention",
                                                       .index = OPERATION_channel_attention,
                                                       .cpu = &channel_attention_cpu,
+                                                      .onnx = channel_attention_onnx,
                                                       .reads_input = {true},
                                                       .products = products};
 

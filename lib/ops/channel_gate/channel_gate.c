@@ -7,6 +7,7 @@
 const struct operation channel_gate_operation = {.name = "channel_gate",
                                                  .index = OPERATION_channel_gate,
                                                  .cpu = &channel_gate_cpu,
+                                                 .onnx = channel_gate_onnx,
                                                  .reads_input = {true, true}};
 
 value_id channel_gate(struct graph *graph, value_id x, value_id z, bool keep) {

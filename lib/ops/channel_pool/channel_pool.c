@@ -2,8 +2,10 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation channel_pool_operation = {
-    .name = "channel_pool", .index = OPERATION_channel_pool, .cpu = &channel_pool_cpu};
+const struct operation channel_pool_operation = {.name = "channel_pool",
+                                                 .index = OPERATION_channel_pool,
+                                                 .cpu = &channel_pool_cpu,
+                                                 .onnx = channel_pool_onnx};
 
 value_id channel_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

@@ -2,8 +2,10 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation global_max_pool_operation = {
-    .name = "global_max_pool", .index = OPERATION_global_max_pool, .cpu = &global_max_pool_cpu};
+const struct operation global_max_pool_operation = {.name = "global_max_pool",
+                                                    .index = OPERATION_global_max_pool,
+                                                    .cpu = &global_max_pool_cpu,
+                                                    .onnx = global_max_pool_onnx};
 
 value_id global_max_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

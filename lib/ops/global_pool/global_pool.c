@@ -2,8 +2,10 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation global_pool_operation = {
-    .name = "global_pool", .index = OPERATION_global_pool, .cpu = &global_pool_cpu};
+const struct operation global_pool_operation = {.name = "global_pool",
+                                                .index = OPERATION_global_pool,
+                                                .cpu = &global_pool_cpu,
+                                                .onnx = global_pool_onnx};
 
 value_id global_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

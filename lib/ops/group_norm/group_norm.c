@@ -10,11 +10,13 @@ enum { MAX_GROUPS = 32 };
 const struct operation group_norm_operation = {.name = "group_norm",
                                                .index = OPERATION_group_norm,
                                                .cpu = &group_norm_cpu,
+                                               .onnx = group_norm_onnx,
                                                .reads_input = {true},
                                                .gradient_in_place = true};
 const struct operation group_norm_residual_operation = {.name = "group_norm_residual",
                                                         .index = OPERATION_group_norm_residual,
                                                         .cpu = &group_norm_residual_cpu,
+                                                        .onnx = group_norm_residual_onnx,
                                                         .reads_input = {true},
                                                         .reads_output = true,
                                                         .gradient_in_place = true};

@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 
 const struct operation max_pool_operation = {
-    .name = "max_pool", .index = OPERATION_max_pool, .cpu = &max_pool_cpu};
+    .name = "max_pool", .index = OPERATION_max_pool, .cpu = &max_pool_cpu, .onnx = max_pool_onnx};
 
 static value_id pool(struct graph *graph, value_id x, struct max_pool_attributes attributes) {
     const struct shape in = graph_shape(graph, x);

@@ -2,8 +2,10 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation normalise_input_operation = {
-    .name = "normalise_input", .index = OPERATION_normalise_input, .cpu = &normalise_input_cpu};
+const struct operation normalise_input_operation = {.name = "normalise_input",
+                                                    .index = OPERATION_normalise_input,
+                                                    .cpu = &normalise_input_cpu,
+                                                    .onnx = normalise_input_onnx};
 
 value_id normalise_input(struct graph *graph, value_id x) {
     struct shape shape = graph_shape(graph, x);

@@ -5,6 +5,7 @@
 const struct operation pixel_gate_operation = {.name = "pixel_gate",
                                                .index = OPERATION_pixel_gate,
                                                .cpu = &pixel_gate_cpu,
+                                               .onnx = pixel_gate_onnx,
                                                .reads_input = {true, true}};
 
 value_id pixel_gate(struct graph *graph, value_id x, value_id z) {

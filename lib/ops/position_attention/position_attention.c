@@ -13,6 +13,7 @@ static double products(const struct graph *graph, const struct node *node) {
 const struct operation position_attention_operation = {.name = "position_attention",
                                                        .index = OPERATION_position_attention,
                                                        .cpu = &position_attention_cpu,
+                                                       .onnx = position_attention_onnx,
                                                        .reads_input = {true, true},
                                                        .reads_output = true,
                                                        .products = products};

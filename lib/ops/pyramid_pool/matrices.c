@@ -1,12 +1,11 @@
-// The matrices of average pooling, in steps of n / cells with windows of n - step * (cells - 1),
-// and of bilinear interpolation.
+// The matrices of average pooling and of bilinear interpolation.
 #include "ops/pyramid_pool/matrices.h"
 
 #include "nn/bilinear/weights.h"
 
 bool pyramid_matrices(float *down, float *up, size_t n, size_t cells, struct error *error) {
-    const size_t step = n / cells;
-    const size_t window = n - step * (cells - 1);
+    const size_t step = pyramid_step(n, cells);
+    const size_t window = pyramid_window(n, cells);
     struct bilinear_weights weights;
     if (!bilinear_weights_make(&weights, cells, n, error)) {
         return false;

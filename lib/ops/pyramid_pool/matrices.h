@@ -16,6 +16,15 @@ ON_DEVICE static inline unsigned pyramid_cells(unsigned grid) {
     return grid == 0 ? PYRAMID_MAX_CELLS : PYRAMID_GRIDS - grid;
 }
 
+// The cells of an axis of n pixels are means of windows, in steps.
+static inline size_t pyramid_step(size_t n, size_t cells) {
+    return n / cells;
+}
+
+static inline size_t pyramid_window(size_t n, size_t cells) {
+    return n - pyramid_step(n, cells) * (cells - 1);
+}
+
 // Fills a grid's two matrices of an axis, cells x n each, which hold zeros: pooled = down x, and x
 // interpolated = up^T pooled. False with *error without memory.
 CHECKED bool pyramid_matrices(float *down, float *up, size_t n, size_t cells, struct error *error);

@@ -2,8 +2,10 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation pyramid_pool_operation = {
-    .name = "pyramid_pool", .index = OPERATION_pyramid_pool, .cpu = &pyramid_pool_cpu};
+const struct operation pyramid_pool_operation = {.name = "pyramid_pool",
+                                                 .index = OPERATION_pyramid_pool,
+                                                 .cpu = &pyramid_pool_cpu,
+                                                 .onnx = pyramid_pool_onnx};
 
 value_id pyramid_pool(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

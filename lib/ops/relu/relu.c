@@ -5,6 +5,7 @@
 const struct operation relu_operation = {.name = "relu",
                                          .index = OPERATION_relu,
                                          .cpu = &relu_cpu,
+                                         .onnx = relu_onnx,
                                          .reads_output = true,
                                          .in_place = 1,
                                          .gradient_in_place = true};

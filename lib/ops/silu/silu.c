@@ -5,6 +5,7 @@
 const struct operation silu_operation = {.name = "silu",
                                          .index = OPERATION_silu,
                                          .cpu = &silu_cpu,
+                                         .onnx = silu_onnx,
                                          .reads_input = {true},
                                          .in_place = 1,
                                          .gradient_in_place = true};

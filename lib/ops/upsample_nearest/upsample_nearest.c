@@ -2,8 +2,10 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation upsample_nearest_operation = {
-    .name = "upsample_nearest", .index = OPERATION_upsample_nearest, .cpu = &upsample_nearest_cpu};
+const struct operation upsample_nearest_operation = {.name = "upsample_nearest",
+                                                     .index = OPERATION_upsample_nearest,
+                                                     .cpu = &upsample_nearest_cpu,
+                                                     .onnx = upsample_nearest_onnx};
 
 value_id upsample_nearest(struct graph *graph, value_id x) {
     const struct shape in = graph_shape(graph, x);

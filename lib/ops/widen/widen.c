@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 const struct operation widen_operation = {
-    .name = "widen", .index = OPERATION_widen, .cpu = &widen_cpu};
+    .name = "widen", .index = OPERATION_widen, .cpu = &widen_cpu, .onnx = widen_onnx};
 
 value_id widen(struct graph *graph, value_id x) {
     const struct node_spec spec = {.operation = &widen_operation,

@@ -2,8 +2,8 @@
 #include "backend/cpu/cpu.h"
 #include "ops/convolution/convolution.h"
 #include "ops/convolution/cpu/plan.h"
+#include "ops/convolution/fold.h"
 #include "ops/kernels.h"
-#include "ops/norm/formula.h"
 #include "ops/norm/norm.h"
 
 #include <stdio.h>
@@ -83,29 +83,27 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     return true;
 }
 
-// The weights and biases with the norm folded into them.
-static void fold(struct state *state, const float *weights, const float *bias, float *const *norm) {
-    const size_t channels = state->shape.out_channels;
-    float *biases = state->folded + state->inner * channels;
-    for (size_t c = 0; c < channels; c++) {
-        const double factor = norm_folded_factor(norm[NORM_SCALE][c], norm[NORM_VARIANCE][c]);
-        const double own = bias != NULL ? bias[c] : 0;
-        for (size_t i = 0; i < state->inner; i++) {
-            state->folded[c * state->inner + i] = (float)(weights[c * state->inner + i] * factor);
-        }
-        biases[c] = norm_folded_bias(own, norm[NORM_MEAN][c], factor, norm[NORM_SHIFT][c]);
-    }
-}
-
 static const float *own_bias(const struct call *call) {
     const struct state *state = call->state;
     return state->own_bias ? call->parameter[1] : NULL;
 }
 
-static void prepare(const struct call *call) {
+// The weights and biases with the norm folded into them.
+static void fold(const struct call *call) {
     struct state *state = call->state;
+    const size_t channels = state->shape.out_channels;
+    const float *norm[NORM_PARAMETERS];
+    for (int i = 0; i < NORM_PARAMETERS; i++) {
+        norm[i] = call->parameter[1 + state->own_bias + i];
+    }
+    convolution_fold(call->parameter[0], own_bias(call), norm, channels, state->inner,
+                     state->folded, state->folded + state->inner * channels);
+}
+
+static void prepare(const struct call *call) {
+    const struct state *state = call->state;
     if (state->norm) {
-        fold(state, call->parameter[0], own_bias(call), call->parameter + 1 + state->own_bias);
+        fold(call);
     }
     cpu_convolution_prepare(state->convolution, state->norm ? state->folded : call->parameter[0]);
 }
