@@ -182,7 +182,7 @@ int main(int argc, char **argv) {
         .device = "auto", .precision = "f32", .type = "f2", .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"model", 'm', OPTION_FILE, &options.model, "FILE",
-         "the weights: a checkpoint, .safetensors or .pth", 0, 0, OPTION_RECORDED},
+         "the weights: a checkpoint, .safetensors, .pth or ONNX", 0, 0, OPTION_RECORDED},
         {"network", 'n', OPTION_CHOICE, &options.network, model_choices(),
          "the weights' network (default: as the checkpoint says)", 0, 0, OPTION_RECORDED},
         {"norm", 0, OPTION_CHOICE, &options.norm, MODEL_NORMS,

@@ -289,7 +289,8 @@ static void add_start(struct table *table, struct options *options) {
          .type = OPTION_FILE,
          .target = &options->start.init,
          .argument = "FILE",
-         .help = "start from these weights: a checkpoint, .safetensors or .pth of the network, or "
+         .help = "start from these weights: a checkpoint, .safetensors, .pth or ONNX of the "
+                 "network, or "
                  "of torchvision's ResNet of the encoder's name for the encoder",
          .trace = OPTION_RECORDED},
     };

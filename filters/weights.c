@@ -240,9 +240,9 @@ static void convert(const struct options *options, const struct operands *operan
 }
 
 static const char description[] =
-    "Reads a checkpoint, a .safetensors file or a PyTorch .pth (a state_dict, in a zip "
-    "archive or the older form), told apart by content, and writes it as a checkpoint or "
-    "as .safetensors, in float32.\n\n"
+    "Reads a checkpoint, a .safetensors file, a model of ONNX or a PyTorch .pth (a state_dict, in "
+    "a zip archive or the older form), told apart by content, and writes it as a checkpoint or "
+    "as .safetensors, in float32, or as a model of ONNX.\n\n"
     "Of a .pth only tensors are read and nothing in it is executed: what would have to be "
     "is passed over as a whole, with the tensors in it. The state_dict is what the "
     "outermost dict has as `state_dict`, `model_state_dict`, `model_state`, `model`, "
@@ -253,6 +253,9 @@ static const char description[] =
     "`encoder.`, `backbone.` and their like, several in a row) are taken away. What is "
     "passed over, left out or changed is said, a line each. "
     "Complex, quantized, sparse and 8-bit floating numbers are left out.\n\n"
+    "Of a model of ONNX the floating initialisers are taken, by all their names. What exporters "
+    "have folded into convolutions is lost, and a file whose numbers lie in others (external data) "
+    "is refused: docs/onnx.md says how to export.\n\n"
     "To ONNX (opset 17, for ONNX Runtime 1.16 and others) goes the whole network as it predicts, "
     "norms folded: `image`, batch x 1 x side x side of float32, gray levels from 0 to 255 as they "
     "are, to `probability`, batch x 1 x height x width, of any number of images. Metadata say what "

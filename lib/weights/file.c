@@ -2,6 +2,7 @@
 #include "weights/file.h"
 
 #include "weights/checkpoint.h"
+#include "weights/onnx/onnx.h"
 #include "weights/prefix.h"
 #include "weights/pth/pth.h"
 #include "weights/safetensors/safetensors.h"
@@ -13,7 +14,14 @@
 // to find them comes on top.
 #define MIN_MEMORY ((uint64_t)60 << 20)
 
-enum format { FORMAT_UNKNOWN, FORMAT_STREAM, FORMAT_ZIP, FORMAT_OLD, FORMAT_SAFETENSORS };
+enum format {
+    FORMAT_UNKNOWN,
+    FORMAT_STREAM,
+    FORMAT_ZIP,
+    FORMAT_OLD,
+    FORMAT_SAFETENSORS,
+    FORMAT_ONNX
+};
 
 static enum format format_of(const struct weight_source *source) {
     const unsigned char *bytes = source->head;
@@ -26,6 +34,7 @@ static enum format format_of(const struct weight_source *source) {
     return pth_is_zip(bytes, length)       ? FORMAT_ZIP
            : pth_is_old(bytes, length)     ? FORMAT_OLD
            : length > 9 && bytes[8] == '{' ? FORMAT_SAFETENSORS
+           : onnx_is(bytes, length)        ? FORMAT_ONNX
                                            : FORMAT_UNKNOWN;
 }
 
@@ -62,7 +71,8 @@ static bool fail_unknown(const struct weight_source *source, struct error *error
             return fail(error, "is %s", kinds[i].what);
         }
     }
-    return fail(error, "holds no weights that are known here: a checkpoint, .safetensors or .pth");
+    return fail(error, "holds no weights that are known here: a checkpoint, .safetensors, .pth or "
+                       "a model of ONNX");
 }
 
 static bool read_foreign(const struct weight_source *source, enum format format,
@@ -71,6 +81,7 @@ static bool read_foreign(const struct weight_source *source, enum format format,
     case FORMAT_ZIP: return pth_read_zip(source, table, error);
     case FORMAT_OLD: return pth_read_old(source, table, error);
     case FORMAT_SAFETENSORS: return safetensors_read(source, table, error);
+    case FORMAT_ONNX: return onnx_read(source, table, error);
     default: return fail_unknown(source, error);
     }
 }

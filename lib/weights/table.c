@@ -5,6 +5,7 @@
 #include "core/text/utf8.h"
 #include "weights/checkpoint.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,23 @@ const struct weight *weight_table_find(const struct weight_table *table, const c
     const struct weight *const *found =
         bsearch(name, table->index, table->count, sizeof(const struct weight *), compare_name);
     return found != NULL ? *found : NULL;
+}
+
+// ---- what a file says of itself
+
+bool weight_table_describe(struct weight_table *table, const char *network, const char *side,
+                           struct error *error) {
+    char *end = NULL;
+    errno = 0;
+    const long long number = side != NULL ? strtoll(side, &end, 10) : -1;
+    if (network == NULL || number < 0 || number > 65535 || errno != 0 || end == side || *end != 0) {
+        return true;
+    }
+    table->side = number;
+    if (table->network == NULL) {
+        table->network = strdup(network);
+    }
+    return table->network != NULL || fail(error, "no memory");
 }
 
 // ---- notes

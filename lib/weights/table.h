@@ -36,6 +36,11 @@ CHECKED bool weight_table_close(struct weight_table *table, struct error *error)
 // Of a table that is closed; NULL for a name that is not there.
 const struct weight *weight_table_find(const struct weight_table *table, const char *name);
 
+// Notes the network and the side (decimal) that a file's metadata tell, or NULL. Our own files have
+// both; what others write there means nothing here. Fails without memory.
+CHECKED bool weight_table_describe(struct weight_table *table, const char *network,
+                                   const char *side, struct error *error);
+
 // Adds a note; those above WEIGHTS_MAX_NOTES are dropped.
 void weight_table_note(struct weight_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

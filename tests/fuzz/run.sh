@@ -42,11 +42,22 @@ make_pickles() { # make_pickles FOLDER
     done
 }
 
+make_models() { # make_models FOLDER
+    python3 - "$(dirname "$0")/../filters/networks" "$1" <<'PYTHON'
+import sys
+sys.path.insert(0, sys.argv[1])
+import make_onnx
+for name, model in make_onnx.CASES.items():
+    open(f"{sys.argv[2]}/{name}.onnx", "wb").write(model)
+PYTHON
+}
+
 make_seeds() {
     rm -rf "$seeds"
     mkdir -p "$seeds"/{stream,csv,png,dicom,jpeg,log,object}
     cp -r "$(dirname "$0")/../golden/weights" "$seeds"
     make_pickles "$seeds/weights"
+    make_models "$seeds/weights"
     make_streams "$seeds/stream"
     make_tables "$seeds/csv"
     make-png "$seeds/png"

@@ -1,5 +1,5 @@
-// Fuzzes files of weights from elsewhere: .safetensors, and .pth of both kinds with their pickled
-// programs. Checkpoints of ours are tensor streams (stream.c).
+// Fuzzes files of weights from elsewhere: .safetensors, models of ONNX, and .pth of both kinds with
+// their pickled programs. Checkpoints of ours are tensor streams (stream.c).
 #include "fuzz.h"
 
 #include "weights/file.h"

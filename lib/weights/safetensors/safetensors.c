@@ -5,7 +5,6 @@
 #include "weights/safetensors/header.h"
 #include "weights/types.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -107,23 +106,6 @@ static bool read_entry(const json_t *value, struct tensor_span *entry, struct er
     return true;
 }
 
-// Our own files have a network and a side; what others write there means nothing here.
-static bool read_metadata(const json_t *metadata, struct weight_table *table, struct error *error) {
-    const char *network = json_string_value(json_object_get(metadata, "network"));
-    const char *side = json_string_value(json_object_get(metadata, "side"));
-    char *end = NULL;
-    errno = 0;
-    const long long number = side != NULL ? strtoll(side, &end, 10) : -1;
-    if (network == NULL || number < 0 || number > 65535 || errno != 0 || end == side || *end != 0) {
-        return true;
-    }
-    table->side = number;
-    if (table->network == NULL) {
-        table->network = strdup(network);
-    }
-    return table->network != NULL || fail(error, "no memory");
-}
-
 // The header's members, each read on its own: as a whole its JSON would take many times its size.
 static bool read_members(struct safetensors_header *header, struct tensor_span **entries,
                          size_t *count, struct weight_table *table, struct error *error) {
@@ -156,7 +138,9 @@ static bool read_members(struct safetensors_header *header, struct tensor_span *
                                          TEXT_ARG(member.name), problem.text);
         }
         if (read && metadata) {
-            read = read_metadata(value, table, error);
+            read =
+                weight_table_describe(table, json_string_value(json_object_get(value, "network")),
+                                      json_string_value(json_object_get(value, "side")), error);
         } else if (read) {
             read = read_entry(value, &entry, error);
             (*entries)[(*count)++] = entry;

@@ -388,6 +388,90 @@ open(sys.argv[1], "wb").write(struct.pack("<Q", len(header)) + header + bytes(ra
     fails 1 "y.safetensors: holds no" weights y.safetensors -o x.mpk
 }
 
+@test "ONNX: the initialisers of a model, under all their names" {
+    model() { # model CASE
+        /usr/bin/python3 "$BATS_TEST_DIRNAME/make_onnx.py" x.onnx "$1"
+    }
+    model plain
+    [ "$(values x.onnx)" = "$usual" ]
+    [ "$(values <(cat x.onnx))" = "$usual" ]
+    model kinds
+    diff - <(values x.onnx) <<'TABLE'
+bf16 2 = 1 -0.15625
+bf16-list 1 = 3
+double 2 = 0.5 -1.25
+double-list 2 = 0.25 3
+empty 0x3 =
+float-list 1x2 = 1.5 2.5
+half 2 = 1.5 -2.25
+half-list 2 = 1 -2
+one 1 = 7
+TABLE
+    model others
+    [ "$(values x.onnx)" = "${usual/$'\n'/$'\nbn2.weight 3 = 1 2 3\n'}" ]
+    model prefix
+    [ "$(values x.onnx)" = $'a 1 = 1\nb 1 = 2' ]
+    model foreign
+    [ "$(values x.onnx)" = "$usual" ]
+    run --separate-stderr weights x.onnx -o x.mpk
+    [ "$stderr" = "weights: x.onnx: left out: 1 sparse tensors
+weights: x.onnx: left out: 'complex' (complex numbers), 'text' (texts), 'whole' (no floating numbers), 'nine' (more than 8 sides), 'unknown' (no floating numbers)" ]
+    model folded
+    fails 0 "x.onnx: has convolutions and no norms: where the network has some, they are folded" weights x.onnx -o x.mpk
+    model normed
+    run --separate-stderr weights x.onnx -o x.mpk
+    [ "$status$stderr" = 0 ]
+    model named
+    fails 1 "does not fit bisenet-resnet18" weights x.onnx -o y.mpk
+    says() { # says CASE WORDS
+        model "$1"
+        fails 1 "weights: x.onnx: $2" weights x.onnx -o y.mpk
+        [ "${#stderr_lines[@]}" = 1 ]
+        [ ! -e y.mpk ]
+    }
+    says external "'a' lies in another file, and none is opened"
+    for case in short odd long less both none negative overflow wrapped; do
+        says $case "'a' does not have as many numbers as its shape"
+    done
+    says twice "'bn1.weight' is there twice"
+    says nameless "'' is no name for a tensor"
+    says state "'state' as a tensor's name"
+    says no-graph "a model of ONNX without a graph"
+    says no-tensors "holds no tensors"
+    model plain
+    for bytes in $(seq 4 7 "$(($(stat -c %s x.onnx) - 1))"); do # the graph comes last, so no part is whole
+        head -c "$bytes" x.onnx >cut.onnx
+        fails 1 "cut.onnx: " weights cut.onnx -o y.mpk
+    done
+}
+
+@test "ONNX: what PyTorch's exporters write" {
+    python3 -c 'import torch, onnxscript' 2>/dev/null || skip "python3 has no torch with onnxscript"
+    python3 - <<'PYTHON' >/dev/null 2>&1
+import torch
+from torch.onnx import TrainingMode, export
+
+torch.manual_seed(1)
+net = torch.nn.Sequential()
+for name, layer in (("conv1", torch.nn.Conv2d(1, 4, 3)), ("bn1", torch.nn.BatchNorm2d(4)), ("bn2", torch.nn.BatchNorm2d(4)),
+                    ("relu", torch.nn.ReLU()), ("pool", torch.nn.AdaptiveAvgPool2d(1)), ("flat", torch.nn.Flatten()),
+                    ("fc", torch.nn.Linear(4, 2))):
+    net.add_module(name, layer)
+net.eval()
+torch.save(net.state_dict(), "net.pth")
+x = (torch.zeros(1, 1, 8, 8),)
+export(net, x, "old.onnx", dynamo=False, training=TrainingMode.PRESERVE, do_constant_folding=False)
+export(net, x, "new.onnx", dynamo=True, optimize=False, external_data=False)
+export(net, x, "folded.onnx", dynamo=False)
+PYTHON
+    values net.pth | grep -v num_batches >wanted
+    [ "$(grep -c . wanted)" = 12 ]
+    for file in old new; do
+        values $file.onnx | diff wanted -
+    done
+    fails 0 "folded.onnx: has convolutions and no norms" weights folded.onnx -o x.mpk
+}
+
 # limited COMMAND...: within a second of processor time and 75 MiB of memory (64 above what a small file takes).
 limited() {
     local status=0
@@ -404,6 +488,7 @@ limited() {
     /usr/bin/python3 - "$BATS_TEST_DIRNAME" <<'PYTHON'
 import json, struct, sys, zipfile
 sys.path.insert(0, sys.argv[1])
+import make_onnx
 import make_pth
 from make_pth import Storage, tensor, torch
 
@@ -432,18 +517,21 @@ for number, unit in enumerate([b")", b"}", b"]", b"(", b"N", b"N\x94", b"\x8f", 
     write(f"pickle{number}.pth", magic + unit * ((1 << 20) // len(unit)))
 write("tuples.pth", magic + b"N" + b"\x85" * (1 << 20))
 write("memo.pth", magic + b"N" * (1 << 20) + b"r" + struct.pack("<I", 1 << 20))
+for name, data in make_onnx.hostile():
+    write(name + ".onnx", data)
 large = bytes(1 << 19)
 with zipfile.ZipFile("overlap.pth", "w") as archive:
     archive.writestr("a/data.pkl", large)
     entry = archive.infolist()[0]
     archive.filelist += [entry] * 8000
 for name, head in (("zeros", b""), ("zip", b"PK\3\4"), ("old", magic), ("text", magic + b"X\xff\xff\xff\x7f"),
+                   ("onnx", make_onnx.model(make_onnx.PLAIN)),
                    ("tensor", struct.pack("<Q", 53) + b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}')):
     with open(f"sparse-{name}.pth", "wb") as file:
         file.write(head)
         file.truncate(3 << 30)
 PYTHON
-    for file in *.pth *.safetensors; do
+    for file in *.pth *.safetensors *.onnx; do
         limited weights -q "$file" -o out.mpk
     done
     if [ -e "$ROOT/../shared/cases/attack/oldquad_small.pth" ]; then
