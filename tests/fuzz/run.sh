@@ -36,14 +36,14 @@ make_pickles() { # make_pickles FOLDER
     for case in plain kinds foreign nested two averaged network; do
         for protocol in 2 4; do
             for form in zip old; do
-                python3 "$(dirname "$0")/../filters/networks/make_pth.py" "$1/$case-$protocol-$form.pth" "$case" "$protocol" "$form"
+                python3 "$(dirname "$0")/../filters/weights/make_pth.py" "$1/$case-$protocol-$form.pth" "$case" "$protocol" "$form"
             done
         done
     done
 }
 
 make_models() { # make_models FOLDER
-    python3 - "$(dirname "$0")/../filters/networks" "$1" <<'PYTHON'
+    python3 - "$(dirname "$0")/../filters/weights" "$1" <<'PYTHON'
 import sys
 sys.path.insert(0, sys.argv[1])
 import make_onnx

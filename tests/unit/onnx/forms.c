@@ -33,7 +33,7 @@ static bool exports(const char *network, enum graph_mode mode, size_t *bytes, st
     const struct model_options options = {
         .images = 2, .height = 192, .width = 192, .gray = true, .out_height = 50, .out_width = 70};
     const struct onnx_description description = {.name = network};
-    const struct sink sink = {count_bytes, bytes, "bytes"};
+    const struct sink sink = {.write = count_bytes, .to = bytes, .name = "bytes"};
     struct weight_table table;
     struct graph *graph = model_build(network, mode, &options, error);
     assert_non_null(graph);
