@@ -132,7 +132,7 @@ $(BIN)/$(GDCM_MODULE) $(GPU_BUNDLE)/bin/$(GDCM_MODULE): $(patsubst %.cc,$(BUILD)
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
 # the system, in the toolkit, or in Python's packages, for the goals that want it. CUDA=0 leaves it out.
 CUDA_SOURCES := $(call in_lib,*.cu)
-CUDA_GOALS := $(if $(filter 0,$(CUDA)),,all module install gpu-bundle gpu-check %/pleura-cuda.so)
+CUDA_GOALS := $(if $(filter 0,$(CUDA)),,all module install deb image gpu-bundle gpu-check %/pleura-cuda.so)
 ifneq ($(filter $(CUDA_GOALS),$(or $(MAKECMDGOALS),all)),)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN := $(firstword $(wildcard $(foreach at,$(if $(NVCC),$(dir $(NVCC))../include) /usr/include \
