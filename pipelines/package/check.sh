@@ -2,6 +2,7 @@
 # check.sh DEB: the package on a minimal Debian, where there is no compiler, runs README's pipelines as they are installed, and its
 # removal leaves nothing behind.
 set -eu -o pipefail
+# shellcheck disable=SC2016 # for the shell there
 exec "$(dirname "$0")/minimal.sh" "$1" /dev/null '
     ! command -v cc gcc make python3
     [ "$(pleura --names | wc -l)" -gt 10 ]
