@@ -38,7 +38,11 @@ filter() { # filter FILE: the section of a file of pipe tests
 }
 
 { # the longest first
-    for name in pipeline kills data adding plan repair hosts settings train readme hosts_hostile report predict cuda gpu_check attack; do
+    for name in pipeline plan hosts; do
+        filter "$here"/filters/*/"$name.bats"
+    done
+    echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
+    for name in learning adding data report kills repair validate hosts_hostile profiles train settings readme attack gpu_check cuda; do
         filter "$here"/filters/*/"$name.bats"
     done
     for test in "$here"/filters/*/*.bats; do
@@ -54,7 +58,6 @@ filter() { # filter FILE: the section of a file of pipe tests
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
     echo "section parity $here/parity/run.sh $build/parity"
-    echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
 } | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-2}"
 cat "$sections"/*.log >"$log"
 

@@ -38,7 +38,7 @@ in_bundle() {
     make-dicom "$root/bundle/dicom"
     fails 1 "GDCM cannot decompress it" inside /bundle/bin/decode /bundle/dicom/1.2.840.10008.1.2.4.80.dcm -o /bundle/out
     TRIAL=convolution inside /bundle/bin/cuda
-    inside /bundle/bin/learn --network bisenet-resnet18 --side 64 --batch 2 --iterations 1 | grep -q losses
+    inside /bundle/bin/learn --network bisenet-resnet18_w16 --side 64 --batch 2 --iterations 1 | grep -q losses
 }
 
 @test "without a GPU it says so, and ends with 77" {
@@ -58,7 +58,7 @@ in_bundle() {
     mkdir "$OUT/tree/tests/golden"
     ln -s "$PWD/bin" "$OUT/tree/bin"
     sed 's/"loss":/"loss":1/' tests/golden/bisenet-resnet18-eval.json >"$OUT/tree/tests/golden/bisenet-resnet18-eval.json"
-    cp tests/golden/bisenet-resnet18-train.json "$OUT/tree/tests/golden/"
+    cp tests/golden/bisenet-resnet18_w16-train.json "$OUT/tree/tests/golden/"
     no "$OUT/tree/tests/gpu/check.sh" parity >"$OUT/said"
     grep -q 'ok - parity-f32: .*outputs' "$OUT/said"
     grep -q 'not ok - parity-f32: .*eval.*loss' "$OUT/said"
@@ -67,7 +67,7 @@ in_bundle() {
 }
 
 @test "a short run gives the same bytes twice, and the CPU's losses" {
-    learn() { bin/learn --network bisenet-resnet18 --side 64 --batch 2 --iterations 4 --accumulate 2 --rate 1e-6 "$@"; }
+    learn() { bin/learn --network bisenet-resnet18_w16 --side 64 --batch 2 --iterations 4 --accumulate 2 --rate 1e-6 "$@"; }
     learn >"$OUT/one"
     learn >"$OUT/two"
     cmp "$OUT/one" "$OUT/two"

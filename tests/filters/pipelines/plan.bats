@@ -164,7 +164,8 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
 @test "interrupted, it takes its programs and files along" {
     cd "$ROOT"
     TMPDIR=$HERE/tmp PLAN_SECONDS=0 pipelines/plan/plan.sh config.json demo "$HERE/work" '' 1 table \
-        synth.side=256 train-cls-bisenet.side=512 train-cls-bisenet.batch=8 >"$HERE/said" 2>&1 &
+        synth.side=256 train-seg-unet.network=unet-resnet18_w16 train-seg-bisenet.{network=bisenet-resnet18_w16,side=64} \
+        train-cls-bisenet.side=512 train-cls-bisenet.batch=8 >"$HERE/said" 2>&1 &
     pid=$!
     for _ in {1..300}; do
         [ -z "$(compgen -G "$HERE/tmp/*/train-cls-bisenet.1/*.part/val.mpk")" ] || break
