@@ -64,7 +64,7 @@ void object_put_common(struct dicom_builder *builder, const struct object_source
     dicom_put_text(builder, DICOM_TAG(0x0008, 0x0060), "CS", kind->modality);
     dicom_put_text(builder, DICOM_TAG(0x0008, 0x0070), "LO", "Pleura"); // manufacturer, model
     dicom_put_text(builder, DICOM_TAG(0x0008, 0x103E), "LO", kind->description);
-    dicom_put_text(builder, DICOM_TAG(0x0008, 0x1090), "LO", "Pleura seg");
+    dicom_put_text(builder, DICOM_TAG(0x0008, 0x1090), "LO", OBJECT_MODEL);
     dicom_put_text(builder, DICOM_TAG(0x0018, 0x1000), "LO", PLEURA_VERSION); // serial number
     dicom_put_text(builder, DICOM_TAG(0x0018, 0x1020), "LO", PLEURA_VERSION); // software version
     dicom_put_text(builder, DICOM_TAG(0x0020, 0x000D), "UI", source->study);

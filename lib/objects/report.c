@@ -142,7 +142,7 @@ static void put_context(struct dicom_builder *builder, const struct object_maker
     put_code_item(builder, MODIFIER, &language, &english);
     put_code_item(builder, CONTEXT, &observer, &device);
     put_uid_item(builder, maker, &device_uid, maker->algorithm, maker->version);
-    put_text_item(builder, CONTEXT, &device_name, "Pleura seg");
+    put_text_item(builder, CONTEXT, &device_name, OBJECT_MODEL);
     put_code_item(builder, MODIFIER, &procedure, &radiography);
 }
 

@@ -20,6 +20,13 @@ static bool read_uid(const struct object_source *source, uint32_t tag, const cha
                 given == DICOM_ABSENT ? "missing" : "no UID");
 }
 
+static bool is_foreign(const struct object_source *source, struct error *error) {
+    char model[sizeof OBJECT_MODEL];
+    return dicom_word(&source->file.data, DICOM_TAG(0x0008, 0x1090), model, sizeof model) !=
+               DICOM_GIVEN ||
+           strcmp(model, OBJECT_MODEL) != 0 || fail(error, "is itself an object made by seg");
+}
+
 bool object_source_open(const uint8_t *bytes, size_t length, struct object_source *source,
                         struct error *error) {
     struct image_header header = {.frames = 1};
@@ -34,7 +41,8 @@ bool object_source_open(const uint8_t *bytes, size_t length, struct object_sourc
     source->rows = header.height;
     source->columns = header.width;
     source->frames = header.frames;
-    if (!read_uid(source, DICOM_TAG(0x0008, 0x0016), "SOP Class UID", source->sop_class, error) ||
+    if (!is_foreign(source, error) ||
+        !read_uid(source, DICOM_TAG(0x0008, 0x0016), "SOP Class UID", source->sop_class, error) ||
         !read_uid(source, DICOM_TAG(0x0008, 0x0018), "SOP Instance UID", source->sop_instance,
                   error) ||
         !read_uid(source, DICOM_TAG(0x0020, 0x000D), "Study Instance UID", source->study, error) ||

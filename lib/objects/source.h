@@ -4,6 +4,9 @@
 
 #include "image/dicom/write/dataset.h"
 
+// The model that objects are made by: their Manufacturer's Model Name.
+#define OBJECT_MODEL "Pleura seg"
+
 struct object_source {
     struct dicom_file file;
     size_t rows, columns, frames;
@@ -12,7 +15,9 @@ struct object_source {
 };
 
 // Reads the header of a file that stays in memory until object_source_close. False for what
-// dicom_describe refuses, and where one of the four UIDs is missing or is no digits and dots.
+// dicom_describe refuses, where one of the four UIDs is missing or is no digits and dots, and for
+// an object that was made here: an archive that routes all images on would have it go round for
+// ever.
 CHECKED bool object_source_open(const uint8_t *bytes, size_t length, struct object_source *source,
                                 struct error *error);
 

@@ -122,7 +122,8 @@ words storescp "$STORESCP"
 check
 enter_spool
 pipes=$SPOOL/.pipes
-export SPOOL TO AET KEEP STORESCU
+# DCMTK sends small pieces at once then, and each answer comes 40 ms earlier.
+export SPOOL TO AET KEEP STORESCU TCP_NODELAY="${TCP_NODELAY-1}"
 trap 'stop; exit 0' INT TERM HUP
 start
 echo "serve: ${PORT:+port $PORT as $AET }${PORT:+${WATCH:+and }}${WATCH:+$WATCH }to $TO; spool $SPOOL"

@@ -174,6 +174,8 @@ END
     fails 1 "has 96 rows and 96 columns, and the mask 8 and 8" seg --source "$BATS_FILE_TMPDIR/patient" out small
     dcmodify -q -nb -ea '(0020,000d)' two/p0.dcm
     fails 1 "Study Instance UID is missing" seg --source two/p0.dcm out "$BATS_FILE_TMPDIR/one"
+    mkdir own && cp "$BATS_FILE_TMPDIR/all/p0.capture.dcm" own/p0.dcm
+    fails 1 "own/p0.dcm: is itself an object made by seg" seg --source own out "$BATS_FILE_TMPDIR/one"
     fails 2 "whose images" seg out "$BATS_FILE_TMPDIR/one"
     fails 1 "needs probabilities" seg --fractional --source two out "$BATS_FILE_TMPDIR/masks"
     run --separate-stderr seg --on-error skip --list --source two/p0.dcm out "$BATS_FILE_TMPDIR/one"

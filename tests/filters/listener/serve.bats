@@ -84,7 +84,7 @@ ended() {
 }
 
 send() { # send FILE...
-    storescu -q localhost "$PORT" "$@"
+    storescu -q -R localhost "$PORT" "$@"
 }
 
 has() { # has FOLDER COUNT
@@ -111,14 +111,20 @@ all_answered() {
     send "${XRAYS[@]:0:2}" &
     send "${XRAYS[2]}" "$EMPTY" "${XRAYS[3]}"
     wait $!
-    cp "${XRAYS[4]}" "inbox/with blank, comma.dcm"
+    cp "${XRAYS[4]}" $'inbox/with blank,\n"comma".dcm'
+    ln -s "${XRAYS[6]}" inbox/link.dcm
     head -c 3000 "${XRAYS[1]}" >inbox/cut.dcm
     cp "${XRAYS[5]}" inbox/.hidden && mv inbox/.hidden inbox/x.dcm
     all_answered "${XRAYS[@]:0:6}"
     until_true 10 has spool/failed 2
     grep -q 'decode: .*cut.dcm: left out: ' serve.log
     [ "$(grep -c 'answered after' serve.log)" = 6 ]
-    [ -z "$(ls inbox)" ]
+    [ "$(ls inbox)" = link.dcm ] # whose file belongs to somebody else
+    # What was made here is not answered.
+    decode -q "${XRAYS[0]}" | predict-fold -q -m "$MODEL" | seg -q --capture --source "${XRAYS[0]}" made
+    send made/*.capture.dcm
+    until_true 10 has spool/failed 3
+    grep -q 'is itself an object made by seg' serve.log
     # The same image again is answered again, by the object that is there.
     send "${XRAYS[0]}"
     until_true 10 eval '[ "$(grep -c "answered after" serve.log)" = 7 ]'
