@@ -38,7 +38,7 @@ filter() { # filter FILE: the section of a file of pipe tests
 }
 
 { # the longest first
-    for name in pipeline plan hosts; do
+    for name in pipeline plan hosts slurm; do
         filter "$here"/filters/*/"$name.bats"
     done
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"

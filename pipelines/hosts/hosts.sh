@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # hosts.sh HOSTS: checks the file HOSTS, of one [FOLDS/][USER@]NAME a line, and that there are programs to reach them.
-# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/hosts/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD]: then gives
-# the folds that are not done to the hosts that answer ({1} and {2} stand for MEMBER and the last WORD). Each has a folder
+# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/hosts/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD | :::+ WORD...]: then gives
+# the folds that are not done (folds.bash) to the hosts that answer. Each has a folder
 # that stands for /: programs, scripts and what is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds
 # at a time on a host, where its line names no number), HOSTS_DIR (where the folder is; from the home there, unless it
 # begins with /), HOSTS_TIMEOUT (seconds without a word after which a host is given up; 120).
@@ -10,6 +10,8 @@ set -eu -o pipefail
 . "$(dirname "$0")/../method/settled.bash"
 # shellcheck source=pipelines/hosts/shown.bash
 . "$(dirname "$0")/shown.bash"
+# shellcheck source=pipelines/hosts/folds.bash
+. "$(dirname "$0")/folds.bash"
 
 complain() {
     echo "hosts: $1" >&2
@@ -115,23 +117,8 @@ while [ "$1" != ::: ]; do
     fold+=("$1")
     shift
 done
-shift
 
-all=() members=() asked=()
-while [ $# -gt 0 ] && [ "$1" != ::: ]; do
-    all+=("$1")
-    shift
-done
-shift $(($# > 0))
-last=${1-}
-for member in "${all[@]}"; do
-    words=("${fold[@]//"{1}"/$member}")
-    words=("${words[@]/#"{2}"/"$last"}")
-    if key=$(ASK=1 "${words[@]}"); then continue; fi
-    [ -n "$key" ] || exit 1
-    members+=("$member")
-    asked+=("$(printf '%q ' "$member" "${key%%$'\n'*}" "${key#*$'\n'}" "${words[@]}")")
-done
+folds_to_do "${fold[@]}" "$@"
 [ ${#members[@]} -gt 0 ] || exit 0
 
 stage=$(dirname "${fold[3]}")
@@ -139,18 +126,18 @@ run=$stage/hosts
 root=${HOSTS_DIR:-.cache/pleura}/$(basename "$WORK")-$(digest "$(hostname)" "$(realpath -s "$WORK")" | head -c 8)
 rm -rf "$run"
 mkdir -p "$run"
-for ((i = 0; i < ${#asked[@]}; i++)); do echo "${asked[i]}" >"$run/fold-$((i + 1))"; done
+for ((i = 0; i < ${#folds[@]}; i++)); do echo "${folds[i]}" >"$run/fold-$((i + 1))"; done
 same=$(which_programs "$programs")
 while read -r line; do
     prepare "$line" &
 done < <(lines_of "$hosts")
 wait
 [ -e "$run/alive" ] || die "$hosts: none of these hosts can be used"
-complain "$(basename "$stage"): ${#members[@]} of ${#all[@]} folds to do, on $(cut -d / -f 2 "$run/alive" | sort | paste -s -d ' ')"
+complain "$(basename "$stage"): ${#members[@]} of $all folds to do, on $(cut -d / -f 2 "$run/alive" | sort | paste -s -d ' ')"
 
 # A fold that fails on a host has a try on each of the others.
 export HOSTS_RUN=$run HOSTS_ROOT=$root HOSTS_PROGRAMS=$programs
 "${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh pipelines/hosts/host-ssh.sh \
-    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/hosts/host-fold.sh "${fold[@]}" ::: "${members[@]}" ::: "$last" ||
+    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/hosts/host-fold.sh "${fold[@]}" ::: "${members[@]}" :::+ "${lasts[@]}" ||
     die "$(basename "$stage"): not all folds came back; make again to go on"
 rm -r "$run"

@@ -1,10 +1,14 @@
 # method.mk: the stages that config.json lists, as targets. `make -n submissions` prints what they run.
-#   PROFILE=full|demo|...  DATA=FOLDER  WORK=FOLDER  JOBS=N  GPUS=0,1,...  HOSTS=FILE  init=FILE
+#   PROFILE=full|demo|...  DATA=FOLDER  WORK=FOLDER  JOBS=N  GPUS=0,1,...  HOSTS=FILE  SLURM=OPTIONS  init=FILE
 #   STAGE.KEY=VALUE (see config.json)
 
 PROFILE ?= full
 WORK ?= work/$(PROFILE)
 CONFIG ?= config.json
+# Whether JOBS was given: with SLURM the queue says how many at a time where it was not.
+ifndef SETTLED
+JOBS_GIVEN := $(filter-out undefined,$(origin JOBS))
+endif
 JOBS ?= $(if $(GPUS),$(words $(subst $(comma), ,$(GPUS))),1)
 comma := ,
 
@@ -15,6 +19,7 @@ comma := ,
 #: make test-NAME    each fold's probabilities for the test images
 #: make merge-NAMEN  what merge-NAME gives for submissionN: which images show a lesion; where
 #: make submissions HOSTS=hosts.txt    folds on the machines of the file, a name a line (docs/hosts.md)
+#: make submissions SLURM=--partition=x   folds in Slurm's queue, with these options of sbatch (docs/slurm.md)
 #: make submissionN  the CSV file of each submission of config.json (make submission1)
 #: make submissions score report       all of them, their scores, report.html
 FIXED := xrays survey data submissions score report validate score-validation calibrate
@@ -24,7 +29,7 @@ quoted = '$(subst ','\'',$1)'
 
 # What comes from the command line and the environment is data: make takes it literally, and runs no $(shell) in it.
 INIT_GIVEN := $(filter command,$(origin init))
-$(foreach name,PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT FORMAT init,\
+$(foreach name,PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SLURM SLURM_PAUSE FORMAT init,\
     $(if $(filter command environment,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 SETTINGS := $(foreach name,$(sort $(.VARIABLES)),$(if $(findstring .,$(name)),$(if $(filter command,$(origin $(name))),\
     $(call quoted,$(name)=$(value $(name))))))
@@ -34,7 +39,7 @@ override export LC_ALL := C.UTF-8
 
 WANTED := $(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS))
 ifneq ($(WANTED)$(filter plan repair watch,$(MAKECMDGOALS)),)
-export PROFILE DATA WORK CONFIG JOBS GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SETTINGS
+export PROFILE DATA WORK CONFIG JOBS JOBS_GIVEN GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SLURM SLURM_PAUSE SETTINGS
 endif
 
 ifndef SETTLED
@@ -64,8 +69,8 @@ TARGETS := $(FIXED) $(TRAINING) $(TESTING) $(VALIDATING) $(SUBMISSIONS) \
 $(foreach goal,$(filter-out $(TARGETS) $(WORK)/%,$(MAKECMDGOALS)),$(error no stage '$(goal)'; there are $(TARGETS)))
 
 export PATH := $(abspath $(BIN)):$(PATH)
-# With HOSTS each host divides its own.
-export THREADS := $(if $(HOSTS),,$(shell n=$$(($$(nproc) / $(JOBS))); echo $$((n > 0 ? n : 1))))
+# With HOSTS each host divides its own; with SLURM the queue says how many a fold has.
+export THREADS := $(if $(HOSTS)$(SLURM),,$(shell n=$$(($$(nproc) / $(JOBS))); echo $$((n > 0 ? n : 1))))
 $(WORK)/%: SHELL := pipelines/method/shell.sh
 $(WORK)/%: .SHELLFLAGS = $@ $^ -c
 
@@ -75,7 +80,8 @@ $(STALE): FORCE
 
 # One job a fold; where one fails the others are told to stop, and go on from there next time. Words that are not
 # checked numbers or names within WORK are arguments behind `:::`, which parallel takes as they are.
-PARALLEL = $(if $(HOSTS),pipelines/hosts/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )parallel --will-cite -q --jobs $(JOBS) \
+PARALLEL = $(if $(HOSTS),pipelines/hosts/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )$(if \
+    $(SLURM),pipelines/slurm/slurm.sh )parallel --will-cite -q --jobs $(JOBS) \
     --halt now,fail=1 --joblog $(@D)/joblog $(if $(HOSTS)$(filter 1,$(JOBS)),--ungroup,--line-buffer)$(if $(HOSTS), \
     pipelines/hosts/host-fold.sh)
 # What the folds of a stage read: shards, models, weights to begin with.

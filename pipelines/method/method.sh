@@ -2,11 +2,13 @@
 # method.sh MAKE... GOAL...: runs the method's stages in the work folder WORK: takes its lock, settles the settings there,
 # then runs MAKE, whose rules read them (SETTLED: where they are). Programs of the run hold the lock as long as any of them
 # lives, so that a second run waits. `make -n` and `make -q` write nothing in WORK: their settings lie in a folder of their
-# own. Settings: WORK, CONFIG, PROFILE, DATA, HOSTS, JOBS, GPUS, and SETTINGS, STAGE.KEY=VALUE words quoted for the shell.
+# own. Settings: WORK, CONFIG, PROFILE, DATA, HOSTS, SLURM, JOBS, GPUS, and SETTINGS, STAGE.KEY=VALUE words quoted for the shell.
 set -eu -o pipefail
 here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
 . "$here/settled.bash"
+# shellcheck source=pipelines/slurm/queue.bash
+. "$here/../slurm/queue.bash"
 
 die() {
     echo "$1" >&2
@@ -25,6 +27,8 @@ settings=()
 # shellcheck disable=SC2153 # of the environment
 eval "settings=($SETTINGS)" # make has quoted each
 [[ $HOSTS != *[[:cntrl:]]* ]] || die "HOSTS=$(printf %q "$HOSTS"): a path without control characters is wanted"
+[[ $SLURM == *[![:blank:]]* ]] || SLURM=
+[ -z "$SLURM" ] || "$here/../slurm/slurm.sh"
 [ -z "$HOSTS" ] || "$here/../hosts/hosts.sh" "$HOSTS"
 
 flags=${MAKEFLAGS%% *}
@@ -35,6 +39,7 @@ if [[ $flags != -* && $flags == *[nq]* ]]; then
     export DRY=1
 else
     own_folder "$WORK"
+    [ -n "$SLURM" ] || refuse_queued
     straighten_times # before settings that changed get the time of now
     SETTLED=$WORK
 fi

@@ -7,6 +7,8 @@ shopt -s nullglob
 here=$(dirname "$0")
 # shellcheck source=pipelines/method/settled.bash
 . "$here/../method/settled.bash"
+# shellcheck source=pipelines/slurm/queue.bash
+. "$here/../slurm/queue.bash"
 # shellcheck source=pipelines/repair/damage.bash
 . "$here/damage.bash"
 sound=0 removed=0 missing=0 left=0
@@ -152,6 +154,7 @@ if [ -L "$WORK/digests" ]; then
     exit 1
 fi
 own_folder "$WORK"
+refuse_queued
 while read -r file; do
     case ${file#"$WORK"/} in
     */index.mpk) check_shards "$file" ;;
@@ -171,7 +174,7 @@ mapfile -t names < <(outputs)
 foreign "$WORK" .pleura config.json config.mk options digests xrays init.checked train test \
     "${stages[@]}" "${stages[@]/%/.checked}" "${names[@]}" '*.part'
 for stage in "${stages[@]}"; do
-    foreign "$WORK/$stage" joblog hosts 'fold-[0-9]*'
+    foreign "$WORK/$stage" joblog hosts slurm 'fold-[0-9]*'
 done
 for folder in train test; do
     foreign "$WORK/$folder" index.mpk 'shard-[0-9]*.mpk' '*.part' '.shard-*'

@@ -1,0 +1,98 @@
+# cluster.bash: Slurm, of the user who tests: a key, sockets and daemons of its own on loopback, two nodes n1 and n2. All is in
+# the folder $CLUSTER, with $SLURM_CONF; nothing of a Slurm that the machine may have is used.
+
+no_cluster() { # why there can be none; nothing where there can
+    local program
+    for program in munged slurmctld slurmd sbatch; do
+        command -v $program >/dev/null || { echo "$program absent (Debian: slurm-wlm)"; return; }
+    done
+}
+
+start_cluster() {
+    local host node i
+    host=$(hostname -s)
+    mkdir -p "$CLUSTER"/state
+    chmod 700 "$CLUSTER"
+    head -c 1024 /dev/urandom >"$CLUSTER/key"
+    chmod 400 "$CLUSTER/key"
+    # A port each that nobody listens to
+    mapfile -t ports < <(/usr/bin/python3 -c 'import socket
+sockets = [socket.socket() for _ in range(3)]
+for one in sockets: one.bind(("127.0.0.1", 0))
+for one in sockets: print(one.getsockname()[1])')
+    cat >"$SLURM_CONF" <<END
+ClusterName=pleura
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=${ports[0]}
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthType=auth/munge
+AuthInfo=socket=$CLUSTER/socket,cred_expire=5
+StateSaveLocation=$CLUSTER/state
+SlurmdSpoolDir=$CLUSTER/%n
+SlurmdPidFile=$CLUSTER/%n.pid
+SlurmctldPidFile=$CLUSTER/controller.pid
+SlurmctldLogFile=$CLUSTER/controller.log
+SlurmdLogFile=$CLUSTER/%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerType=sched/builtin
+SchedulerParameters=sched_interval=2
+MessageTimeout=5
+ReturnToService=2
+SlurmdTimeout=6
+KillWait=2
+NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[1]} CPUs=1
+NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[2]} CPUs=1
+PartitionName=main Nodes=n1,n2 Default=YES
+END
+    munged --force --key-file="$CLUSTER/key" --socket="$CLUSTER/socket" --pid-file="$CLUSTER/munged.pid" \
+        --log-file="$CLUSTER/munged.log" --seed-file="$CLUSTER/seed" 3>&- >"$CLUSTER/munged.says" 2>&1
+    start_controller -c
+    for node in n1 n2; do start_node $node; done
+    for ((i = 0; i < 100; i++)); do
+        [ "$(sinfo --noheader --Node --format=%T 2>/dev/null)" != $'idle\nidle' ] || return 0
+        sleep 0.2
+    done
+    sinfo --Node
+    tail -v -n 20 "$CLUSTER"/*.log
+    return 1
+}
+
+start_controller() { # start_controller [OPTION]
+    slurmctld -f "$SLURM_CONF" "$@" 3>&- >>"$CLUSTER/says" 2>&1
+}
+
+start_node() { # start_node NAME
+    mkdir -p "$CLUSTER/$1"
+    SLURMD_NODENAME=$1 slurmd -N "$1" -f "$SLURM_CONF" 3>&- >>"$CLUSTER/says" 2>&1
+}
+
+stop_node() { # stop_node NAME: it, and all that runs there, at one moment, so that nothing tells of another's end
+    local process parent processes=()
+    for process in /proc/[0-9]*; do # these have its name in the environment, but for what started a job's script
+        [ "$({ tr '\0' '\n' <"$process/environ"; } 2>/dev/null | grep -cxE "SLURMD_NODENAME=$1|SLURM_CONF=$SLURM_CONF")" = 2 ] || continue
+        processes+=("${process##*/}")
+        parent=$(sed -n 's/^PPid:\t//p' "$process/status" 2>/dev/null || true)
+        [ "$(cat "/proc/$parent/comm" 2>/dev/null)" != slurmstepd ] || processes+=("$parent")
+    done
+    kill -STOP "${processes[@]}" 2>/dev/null || true
+    kill -KILL "${processes[@]}" 2>/dev/null || true
+}
+
+stop_controller() {
+    local pid
+    pid=$(cat "$CLUSTER/controller.pid")
+    kill -9 "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+
+stop_cluster() {
+    local node
+    stop_controller
+    for node in n1 n2; do stop_node $node; done
+    kill "$(cat "$CLUSTER/munged.pid")"
+}

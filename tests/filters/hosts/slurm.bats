@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# Folds in Slurm's queue: a cluster of two nodes on this machine, whose nodes and controller go down in the middle.
+
+load ../helpers
+load cluster
+
+setup_file() {
+    CLUSTER=$BATS_FILE_TMPDIR/cluster
+    SLURM_CONF=$CLUSTER/slurm.conf
+    WORK=$BATS_FILE_TMPDIR/work
+    WHOLE=$BATS_FILE_TMPDIR/whole
+    CONFIG=$BATS_FILE_TMPDIR/config.json
+    BIN=$BATS_FILE_TMPDIR/bin
+    PATH=$PATH:/usr/sbin
+    export CLUSTER SLURM_CONF WORK WHOLE CONFIG BIN PATH
+    mkdir -p "$CLUSTER" "$BIN"
+    no_cluster >"$CLUSTER/cannot"
+    ! sanitized || echo "sanitized: the programs are tested one by one" >"$CLUSTER/cannot"
+    [ ! -s "$CLUSTER/cannot" ] || return 0
+    # Two stages, of which the second begins with the models of the first
+    jq '{data} + {synth: (.profiles.demo.synth + {train: 12, test: 3, side: 64, format: "png", lesions: 0.5}),
+        "train-a": (."train-cls-bisenet" + {network: "bisenet-resnet18_w16", init: "", folds: 2, side: 64, dilate: 8, batch: 2,
+            "whole-batches": false, accumulate: 1, iterations: 30, "eval-every": 15}),
+        "train-b": {like: "train-a", init: "train-a", iterations: 2, "eval-every": 1}, "test-b": ."test-cls-bisenet",
+        "merge-m": {stages: ["test-b"], threshold: 0.3},
+        submission1: {decide: "merge-m", segment: "merge-m", ratio: 0.5}, profiles: {small: {}}}' "$ROOT/config.json" >"$CONFIG"
+    ln -s "$(dirname "$(command -v augment)")"/* "$BIN/"
+    rm "$BIN"/{augment,train-fold}
+    # Where there is a file `hold`, samples stop coming after some
+    cat >"$BIN/augment" <<END
+#!/bin/bash
+case "\$*" in
+*--skip*) "$(command -v augment)" "\$@" | { head -c 60000 && while [ -e "$CLUSTER/hold" ]; do sleep 0.1; done && cat; } ;;
+*) exec "$(command -v augment)" "\$@" ;;
+esac
+END
+    # Where there is a file `broken`, fold 1 of train-b fails
+    cat >"$BIN/train-fold" <<END
+#!/bin/sh
+case "\$*" in
+*train-b/fold-1.part) [ ! -e "$CLUSTER/broken" ] || { echo "train-fold: the disk is full" >&2; exit 1; } ;;
+esac
+exec "$(command -v train-fold)" "\$@"
+END
+    chmod +x "$BIN"/{augment,train-fold}
+    start_cluster
+    # What a run without a queue makes, in $WORK, since the paths of X-rays count
+    method THREADS=1 submission1 >"$CLUSTER/log" 2>&1 || cat "$CLUSTER/log"
+    mv "$WORK" "$WHOLE"
+}
+
+teardown_file() {
+    [ -s "$CLUSTER/cannot" ] || stop_cluster
+}
+
+setup() {
+    [ ! -s "$CLUSTER/cannot" ] || skip "$(cat "$CLUSTER/cannot")"
+    HERE=$BATS_TEST_TMPDIR
+    rm -f "$CLUSTER"/{broken,hold}
+    rm -rf "$WORK"
+    mkdir "$WORK"
+    find "$WHOLE" -mindepth 1 -maxdepth 1 ! -name 't*-[ab]' ! -name '*.csv' ! -name 'merge*' -exec cp -a -t "$WORK" {} +
+}
+
+teardown() {
+    local i
+    [ ! -s "$CLUSTER/cannot" ] || return 0
+    scancel --user="$(id -u)" 2>/dev/null || true
+    rm -f "$CLUSTER/hold"
+    for ((i = 0; i < 100; i++)); do
+        [ -n "$(squeue --noheader 2>/dev/null)" ] || break
+        sleep 0.2
+    done
+}
+
+method() { # method ARGUMENT...: make, which asks the queue often
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 BIN="$BIN" WORK="$WORK" \
+        CONFIG="$CONFIG" PROFILE=small SLURM_PAUSE=1 "$@" 3>&-
+}
+
+half_way() { # half_way FOLD...: waits until these of train-a train; they go on when there is no file `hold`
+    local fold i
+    for ((i = 0; i < 600; i++)); do
+        for fold; do
+            [ -e "$WORK/train-a/fold-$fold.part/log.jsonl" ] || { sleep 0.1; continue 2; }
+        done
+        return 0
+    done
+    return 1
+}
+
+until_said() { # until_said WORDS [FILE]
+    local i
+    for ((i = 0; i < 600; i++)); do
+        ! grep -q -- "$1" "${2-$HERE/stderr}" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    cat "$HERE/stderr"
+    return 1
+}
+
+same() { # same STAGE...: what the local run made, but for times and speeds in logs
+    local stage file
+    for stage in "$@"; do
+        for file in "$WHOLE/$stage"/fold-*.mpk*; do
+            if [[ $file == *.key ]]; then # its third line is of the log
+                cmp <(head -n 2 "$file") <(head -n 2 "$WORK${file#"$WHOLE"}")
+            else
+                cmp "$file" "$WORK${file#"$WHOLE"}"
+            fi
+        done
+        [ "$(ls "$WORK/$stage")" = "$(ls "$WHOLE/$stage")" ]
+    done
+}
+
+waiting() { # the process that waits for the queue
+    local process
+    for process in /proc/[0-9]*; do
+        ! tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q "^bash pipelines/slurm/slurm.sh parallel .* $WORK/" || basename "$process"
+    done | head -n 1
+}
+
+job() { # the queue's
+    squeue --noheader --format='%F' | head -n 1
+}
+
+@test "a fold has to give way, a node goes down, the controller restarts: the submission of a run without a queue" {
+    touch "$CLUSTER/hold"
+    method SLURM="--partition=main --comment='my folds'" THREADS=1 submission1 2>"$HERE/stderr" &
+    run_pid=$!
+    half_way 0 1
+    scontrol show job "$(job)_0" | grep -q '^ *Comment=my folds '
+    node=$(squeue --noheader --array --format='%K %N' | sed -n 's/^1 //p')
+    scancel --signal=TERM --batch "$(job)_0" # as before a time is over
+    until_said 'fold 0 is told to stop' "$WORK/train-a/slurm/fold-0.log"
+    stop_node "$node"
+    stop_controller
+    until_said 'train-a: the queue does not answer; waiting'
+    start_controller
+    cp -al "$WORK/train-a/slurm/fold-0.log" "$HERE/log" # which goes when all is done
+    rm "$CLUSTER/hold"
+    start_node "$node"
+    wait $run_pid || { cat "$HERE/stderr" "$CLUSTER/controller.log"; false; }
+    cat "$HERE/stderr"
+    grep -q 'fold 0 is in the queue again' "$HERE/log"
+    grep -q 'slurm: train-a: 2 of 2 folds to do, as job' "$HERE/stderr"
+    grep -q '^train-a, fold 0/2: Dice ' "$HERE/stderr"
+    same train-a train-b test-b
+    cmp "$WHOLE/submission1.csv" "$WORK/submission1.csv"
+    # Nothing is repeated, and the queue gets nothing
+    touch "$WORK/options/train-a"
+    method SLURM=-- THREADS=1 submission1 2>"$HERE/stderr"
+    no grep slurm: "$HERE/stderr"
+}
+
+@test "make is killed, its job is not: the next takes it up, or cancels it where settings differ; without SLURM it is refused" {
+    touch "$CLUSTER/hold"
+    setsid bash -c "$(declare -f method); method SLURM=-- JOBS=1 THREADS=1 train-a" 2>"$HERE/stderr" 3>&- &
+    half_way 0
+    [ "$(squeue --noheader --array --format='%K %T %r' | sort)" = $'0 RUNNING None\n1 PENDING JobArrayTaskLimit' ]
+    first=$(job)
+    kill -9 -- "-$!"
+    fails 2 "train-a: job $first is still in the queue: make with SLURM= waits for it" method train-a
+    fails 1 "train-a: job $first is still in the queue" env PATH="$BIN:$PATH" WORK="$WORK" "$ROOT/pipelines/repair/repair.sh"
+    # Interrupted, make says so
+    method SLURM=-- THREADS=1 train-a 2>"$HERE/stderr" &
+    until_said "train-a: job $first is in the queue already; waiting for it"
+    kill "$(waiting)"
+    until_said "train-a: job $first stays in the queue"
+    wait $! || true
+    # Other settings: the job is of no use any more
+    method SLURM=-- THREADS=1 train-a.seed=1 train-a 2>"$HERE/stderr" &
+    until_said "train-a: job $first in the queue is of other settings or inputs; it is cancelled"
+    until_said "train-a: 2 of 2 folds to do, as job"
+    second=$(job)
+    [ "$second" != "$first" ]
+    half_way 0 1
+    kill "$(waiting)"
+    wait $! || true
+    rm "$CLUSTER/hold"
+    method SLURM=-- THREADS=1 train-a.seed=1 train-a 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
+    grep "train-a: job $second is in the queue already" "$HERE/stderr"
+    no grep 'folds to do' "$HERE/stderr"
+    no cmp -s "$WHOLE/train-a/fold-0.mpk" "$WORK/train-a/fold-0.mpk"
+    method THREADS=1 train-a
+    same train-a
+}
+
+@test "a fold that fails is named with its log, the others are kept, and make does it alone" {
+    touch "$CLUSTER/broken"
+    cp -a "$WHOLE/train-a" "$WORK"
+    fails 2 "slurm: train-b, fold 1: failed; its log $WORK/train-b/slurm/fold-1.log ends: train-fold: the disk is full" \
+        method SLURM=-- THREADS=1 submission1
+    [[ $stderr == *"slurm: train-b: 1 of 2 folds are not done; make again to go on"* ]]
+    rm "$CLUSTER/broken"
+    method SLURM=-- THREADS=1 submission1 2>"$HERE/stderr"
+    grep 'train-b: 1 of 2 folds to do, as job' "$HERE/stderr"
+    same train-b test-b
+    cmp "$WHOLE/submission1.csv" "$WORK/submission1.csv"
+}
+
+@test "what is wrong with SLURM is said before any work" {
+    fails 2 "slurm: train-a: sbatch: error: Batch job submission failed: Invalid partition name" method SLURM=--partition=nowhere train-a
+    rm -r "$WORK"
+    fails 2 "slurm: SLURM and HOSTS are both given" method SLURM=-- HOSTS=hosts.txt train-a
+    [ ! -e "$WORK" ]
+    wrong() { # wrong SLURM WORDS [SETTING]...
+        fails 1 "slurm: $2" env SLURM="$1" HOSTS= GPUS= SLURM_PAUSE= "${@:3}" "$ROOT/pipelines/slurm/slurm.sh"
+    }
+    wrong gpu "SLURM: 'gpu' is no option"
+    wrong '--partition main' "SLURM: 'main' is no option"
+    wrong '$(date)' "SLURM: '\$(date)' is no option"
+    wrong '--comment="my folds' 'SLURM=--comment=\"my\ folds: a quote is not closed'
+    wrong --array=0-3 'SLURM: --array=0-3: make says this itself'
+    wrong --wrap=date 'SLURM: --wrap=date: make says this itself'
+    wrong $'--comment=a\nb' "SLURM=\$'--comment=a\\nb': options of sbatch without control characters"
+    wrong -- 'SLURM and GPUS are both given' GPUS=0
+    wrong -- 'SLURM_PAUSE=\$\(date\): seconds' SLURM_PAUSE='$(date)'
+    wrong -- 'the queue does not answer' SLURM_CONF=/nowhere
+}
