@@ -38,7 +38,7 @@ SETTINGS += $(if $(INIT_GIVEN),$(call quoted,init=$(init)))
 override export LC_ALL := C.UTF-8
 
 WANTED := $(filter $(STAGES) $(WORK)/%,$(MAKECMDGOALS))
-ifneq ($(WANTED)$(filter plan repair watch,$(MAKECMDGOALS)),)
+ifneq ($(WANTED)$(filter plan repair watch status,$(MAKECMDGOALS)),)
 export PROFILE DATA WORK CONFIG JOBS JOBS_GIVEN GPUS HOSTS HOSTS_DIR HOSTS_TIMEOUT SLURM SLURM_PAUSE SETTINGS
 endif
 
@@ -155,7 +155,9 @@ $(foreach stage,$(TESTING),$(eval $(call testing,$(stage))))
 # mean in double, since one rounded to float16 may fall on the other side.
 unpacked = $(patsubst %,<(zstd -dcq %),$1)
 merged = $(foreach stage,$($1.stages),$(call maps,$(stage)))
-merged_streams = $(call unpacked,$(call merged,$1))
+# Many folds are not held side by side.
+merged_mean = $(if $(word 65,$(call merged,$1)),pipelines/method/merge-many.sh $(call merged,$1),merge --type f8 $(call \
+    unpacked,$(call merged,$1)))
 
 # A submission's decisions are its own, since the ratio is; submissions with the same segmenting merge take its masks, if they
 # have no rule. PREFIX: what stands before the products' names, for images that are not the test set.
@@ -164,26 +166,26 @@ masks = $(WORK)/$2$($1.segment)$(if $($1.rule),$(call ending,$1)).csv
 rule = $(WORK)/rule-$(patsubst merge-%,%,$($1.decide))+$(patsubst merge-%,%,$($1.segment)).mpk
 decided_by = $(if $($1.rule),--rule $(call rule,$1),--ratio $($1.ratio) --threshold $($($1.decide).threshold))
 
-# MAPS and STREAMS of a merge are files, and what `merge` reads; SHARDS have the images.
-define submission # NAME PREFIX MAPS STREAMS SHARDS
+# MAPS and MEAN of a merge are files, and what makes their mean; SHARDS have the images.
+define submission # NAME PREFIX MAPS MEAN SHARDS
 $$(call decisions,$1,$2): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call $3,$($1.decide)) \
     $$(if $$($1.rule),$$(call rule,$1)) | $$(PROGRAMS)
-	merge --type f8 $$(call $4,$($1.decide)) | \
+	$$(call $4,$($1.decide)) | \
 	    classify $$(call decided_by,$1) -o $$@
 
 $$(WORK)/$2$1.csv: $$(call masks,$1,$2) $$(call decisions,$1,$2) $$(WORK)/$5/index.mpk | $$(PROGRAMS)
 	rle-decode --sizes $$(WORK)/$5/index.mpk $$< | rle-encode --decisions $$(call decisions,$1,$2) -o $$@
 endef
-define segmenting # MERGE PREFIX MAPS STREAMS
+define segmenting # MERGE PREFIX MAPS MEAN
 $$(WORK)/$2$1.csv: $$(call $3,$1) $$(OPTIONS)/$1 | $$(PROGRAMS)
-	merge --type f8 $$(call $4,$1) | rle-encode --threshold $$($1.threshold) -o $$@
+	$$(call $4,$1) | rle-encode --threshold $$($1.threshold) -o $$@
 endef
-$(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name),,merged,merged_streams,test)))
-$(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),,merged,merged_streams)))
+$(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name),,merged,merged_mean,test)))
+$(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),,merged,merged_mean)))
 
 define segmenting_by_rule # NAME
 $$(call masks,$1): $$(call merged,$($1.segment)) $$(OPTIONS)/$1 $$(OPTIONS)/$($1.segment) $$(call rule,$1) | $$(PROGRAMS)
-	merge --type f8 $$(call merged_streams,$($1.segment)) | rle-encode --rule $$(call rule,$1) -o $$@
+	$$(call merged_mean,$($1.segment)) | rle-encode --rule $$(call rule,$1) -o $$@
 endef
 $(foreach name,$(SUBMISSIONS),$(if $($(name).rule),$(eval $(call segmenting_by_rule,$(name)))))
 

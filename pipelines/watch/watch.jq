@@ -12,6 +12,6 @@ def time_left: ceil | if . < 60 then "\(.) s" elif . < 3600 then "\(. / 60 | cei
      ($step.iteration | if . then "\(.) of \($iterations)" else "-" end),
      ($step.loss | if . then digits(4) else "-" end),
      ($best.dice | if . then digits(4) else "-" end),
-     if $state == "training" and $step.iteration and ($step.images_per_second // 0) > 0
+     if ($state | startswith("training")) and $step.iteration and ($step.images_per_second // 0) > 0
      then ($iterations - $step.iteration) * $batch / $step.images_per_second | time_left else "-" end])
 | join("\t")

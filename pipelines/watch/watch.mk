@@ -1,6 +1,8 @@
 # watch.mk: how far the folds are.
 
-#: make watch        the folds' state, refreshed while they train (ONCE=1: printed once)
-.PHONY: watch
-watch:
+#: make status       the folds' state: iteration, loss, best Dice, time left; what Slurm's queue says of them
+#: make watch        the same, refreshed while they train (ONCE=1: printed once)
+.PHONY: watch status
+status: override ONCE := 1
+watch status:
 	@ONCE=$(call quoted,$(ONCE)) pipelines/watch/watch.sh

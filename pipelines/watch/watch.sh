@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # watch.sh: prints how far the folds in the work folder WORK are, again every two seconds; once where ONCE is set, or stdout is
-# no terminal. It reads what the stages write (settings, logs, job logs) and takes no lock, so it disturbs nothing.
+# no terminal. It reads what the stages write (settings, logs, job logs), asks Slurm's queue where stages were given to it, and
+# takes no lock, so it disturbs nothing.
 # shellcheck disable=SC2016 # what stands in single quotes is for jq
 set -eu -o pipefail
 here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
 . "$here/../method/settled.bash"
+# shellcheck source=pipelines/slurm/queue.bash
+. "$here/../slurm/queue.bash"
 check_work
 
 stages() { # stages FILTER: by the definitions of stages.jq
@@ -38,6 +41,24 @@ on_hosts() { # on_hosts STAGE FOLD: hosts.sh, which is at work, has it to give, 
     return 1
 }
 
+ask_queue() { # ask_queue STAGE: to $queue, what the queue has of it, where it was given to a queue
+    queue=''
+    [ ! -d "$WORK/$1/slurm" ] || queue=$(queued "$1") || {
+        echo "$1: the queue does not answer" >&2
+        queue=''
+    }
+}
+
+in_queue() { # in_queue FOLD: its state there
+    awk -F '|' -v fold="$1" '$2 == fold { print $3 == "RUNNING" ? "training on " $5 : $3 == "PENDING" ? "in the queue: " $4 : tolower($3) }' \
+        <<<"$queue" | head -n 1
+}
+
+failed_in_queue() { # failed_in_queue STAGE FOLD
+    [ -z "$queue" ] || [ -z "$(in_queue "$2")" ] || return 1
+    [ "$(cat "$WORK/$1/slurm/ended-$2" 2>/dev/null || echo 0)" != 0 ]
+}
+
 last_lines() { # last_lines LOG: the last whole line of steps, a tab, and the last one with a best score
     { cat "$1" 2>/dev/null || true; } |
         awk '/"loss":.*}$/ { step = $0 } /"best":true.*}$/ { best = $0 } END { print step "\t" best }'
@@ -46,12 +67,17 @@ last_lines() { # last_lines LOG: the last whole line of steps, a tab, and the la
 fold() { # fold STAGE FOLD ITERATIONS BATCH: a line for watch.jq
     local at=$WORK/$1/fold-$2 log=$WORK/$1/fold-$2.part/log.jsonl state status
     status=$(status_of "$1" "$2")
-    if is_open "$1/fold-$2.part"; then
+    state=$(in_queue "$2")
+    if [ -n "$state" ]; then
+        :
+    elif is_open "$1/fold-$2.part"; then
         state=training
     elif [ -f "$at.mpk" ] && [ ! -d "$at.part" ]; then
         state='done' log=$at.jsonl
     elif on_hosts "$1" "$2"; then
         state="on hosts"
+    elif failed_in_queue "$1" "$2"; then
+        state="failed, see $WORK/$1/slurm/fold-$2.log"
     elif [ -n "$status" ]; then
         state="failed, status $status"
     elif [ -d "$at.part" ]; then
@@ -65,13 +91,15 @@ fold() { # fold STAGE FOLD ITERATIONS BATCH: a line for watch.jq
 }
 
 predicted() { # predicted STAGE FOLDS
-    local made=("$WORK/$1"/fold-*.mpk.zst)
+    local made=("$WORK/$1"/fold-*.mpk.zst) queue
     [ -e "${made[0]}" ] || made=()
-    printf '%s: %d of %d folds have predicted\n' "$1" "${#made[@]}" "$2"
+    ask_queue "$1"
+    printf '%s: %d of %d folds have predicted%s\n' "$1" "${#made[@]}" "$2" \
+        "$([ -z "$queue" ] || cut -d '|' -f 3 <<<"$queue" | sort | uniq -c | awk '{ printf "%s %d %s", NR == 1 ? "; in the queue:" : ",", $1, tolower($2) }')"
 }
 
 show() {
-    local opened active='' stage words
+    local opened active='' stage words queue
     if [ ! -f "$WORK/config.json" ]; then
         echo "$WORK: nothing has begun"
         return
@@ -84,6 +112,7 @@ show() {
         while read -r stage folds words; do
             [[ $words == *needed ]] || [ -d "$WORK/$stage" ] || continue
             read -ra words <<<"$words"
+            ask_queue "$stage"
             for ((k = 0; k < folds; k++)); do fold "$stage" "$k" "${words[@]:0:2}"; done
         done | jq -n -R -r -f "$here/watch.jq" | column -t -s $'\t'
     stages 'needed_testing[] as $stage | "\($stage) \(.[$stage | trainer].folds)"' |

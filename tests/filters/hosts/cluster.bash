@@ -40,8 +40,8 @@ JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerType=sched/builtin
-SchedulerParameters=sched_interval=2
-MessageTimeout=5
+SchedulerParameters=sched_interval=1,sched_min_interval=100000,batch_sched_delay=0
+MessageTimeout=2
 ReturnToService=2
 SlurmdTimeout=6
 KillWait=2

@@ -129,6 +129,8 @@ job() { # the queue's
     method SLURM="--partition=main --comment='my folds'" THREADS=1 submission1 2>"$HERE/stderr" &
     run_pid=$!
     half_way 0 1
+    method status >"$HERE/status"
+    grep -E '^train-a +[01] +training on n[12] +' "$HERE/status" | wc -l | grep -qx 2
     scontrol show job "$(job)_0" | grep -q '^ *Comment=my folds '
     node=$(squeue --noheader --array --format='%K %N' | sed -n 's/^1 //p')
     scancel --signal=TERM --batch "$(job)_0" # as before a time is over
@@ -153,36 +155,27 @@ job() { # the queue's
     no grep slurm: "$HERE/stderr"
 }
 
-@test "make is killed, its job is not: the next takes it up, or cancels it where settings differ; without SLURM it is refused" {
+@test "make is killed, its job is not: without SLURM make is refused, with other settings the job goes, with the same it is waited for" {
     touch "$CLUSTER/hold"
-    setsid bash -c "$(declare -f method); method SLURM=-- JOBS=1 THREADS=1 train-a" 2>"$HERE/stderr" 3>&- &
+    setsid bash -c "$(declare -f method); method SLURM=-- JOBS=1 THREADS=1 train-a.seed=1 train-a" 2>"$HERE/stderr" 3>&- &
     half_way 0
-    [ "$(squeue --noheader --array --format='%K %T %r' | sort)" = $'0 RUNNING None\n1 PENDING JobArrayTaskLimit' ]
+    method status | tr -s ' ' | grep -E '^train-a 1 in the queue: JobArrayTaskLimit - - - -'
     first=$(job)
     kill -9 -- "-$!"
     fails 2 "train-a: job $first is still in the queue: make with SLURM= waits for it" method train-a
     fails 1 "train-a: job $first is still in the queue" env PATH="$BIN:$PATH" WORK="$WORK" "$ROOT/pipelines/repair/repair.sh"
-    # Interrupted, make says so
     method SLURM=-- THREADS=1 train-a 2>"$HERE/stderr" &
-    until_said "train-a: job $first is in the queue already; waiting for it"
-    kill "$(waiting)"
-    until_said "train-a: job $first stays in the queue"
-    wait $! || true
-    # Other settings: the job is of no use any more
-    method SLURM=-- THREADS=1 train-a.seed=1 train-a 2>"$HERE/stderr" &
     until_said "train-a: job $first in the queue is of other settings or inputs; it is cancelled"
     until_said "train-a: 2 of 2 folds to do, as job"
     second=$(job)
     [ "$second" != "$first" ]
-    half_way 0 1
     kill "$(waiting)"
+    until_said "train-a: job $second stays in the queue"
     wait $! || true
     rm "$CLUSTER/hold"
-    method SLURM=-- THREADS=1 train-a.seed=1 train-a 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
+    method SLURM=-- THREADS=1 train-a 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
     grep "train-a: job $second is in the queue already" "$HERE/stderr"
     no grep 'folds to do' "$HERE/stderr"
-    no cmp -s "$WHOLE/train-a/fold-0.mpk" "$WORK/train-a/fold-0.mpk"
-    method THREADS=1 train-a
     same train-a
 }
 
@@ -191,6 +184,7 @@ job() { # the queue's
     cp -a "$WHOLE/train-a" "$WORK"
     fails 2 "slurm: train-b, fold 1: failed; its log $WORK/train-b/slurm/fold-1.log ends: train-fold: the disk is full" \
         method SLURM=-- THREADS=1 submission1
+    method status | tr -s ' ' | grep -F "train-b 1 failed, see $WORK/train-b/slurm/fold-1.log - - - -"
     [[ $stderr == *"slurm: train-b: 1 of 2 folds are not done; make again to go on"* ]]
     rm "$CLUSTER/broken"
     method SLURM=-- THREADS=1 submission1 2>"$HERE/stderr"
@@ -216,5 +210,7 @@ job() { # the queue's
     wrong $'--comment=a\nb' "SLURM=\$'--comment=a\\nb': options of sbatch without control characters"
     wrong -- 'SLURM and GPUS are both given' GPUS=0
     wrong -- 'SLURM_PAUSE=\$\(date\): seconds' SLURM_PAUSE='$(date)'
-    wrong -- 'the queue does not answer' SLURM_CONF=/nowhere
+    printf '#!/bin/sh\necho "slurm_load_jobs error: Unable to contact slurm controller" >&2\nexit 1\n' >"$HERE/squeue"
+    chmod +x "$HERE/squeue"
+    wrong -- 'the queue does not answer: slurm_load_jobs error: Unable to contact' PATH="$HERE:$PATH"
 }
