@@ -28,10 +28,11 @@ validate: $(NEEDED_VALIDATING)
 validator = $(patsubst test-%,validate-%,$1)
 unseen = $(foreach stage,$($1.stages),$(call maps,$(call validator,$(stage))))
 unseen_streams = $(foreach stage,$($1.stages),<(zstd -dcq $(call maps,$(call validator,$(stage)))))
+unseen_mean = merge --type f8 $(call unseen_streams,$1)
 
 WITH_RATIO := $(foreach name,$(SUBMISSIONS),$(if $($(name).rule),,$(name)))
-$(foreach name,$(WITH_RATIO),$(eval $(call submission,$(name),validation-,unseen,unseen_streams,train)))
-$(foreach merge,$(sort $(SEGMENTING) $(MIXED)),$(eval $(call segmenting,$(merge),validation-,unseen,unseen_streams)))
+$(foreach name,$(WITH_RATIO),$(eval $(call submission,$(name),validation-,unseen,unseen_mean,train)))
+$(foreach merge,$(sort $(SEGMENTING) $(MIXED)),$(eval $(call segmenting,$(merge),validation-,unseen,unseen_mean)))
 
 define segmenting_alone # STAGE
 $$(WORK)/$1.csv: $$(call maps,$1) $$(OPTIONS)/$($1.merge) | $$(PROGRAMS)
