@@ -172,6 +172,9 @@ static bool is_of(const Onnx__NodeProto *node, const char *operator_type) {
 // Tensors by other names.
 static bool add_others(struct weight_table *table, const Onnx__GraphProto *graph,
                        struct name_list *left, struct error *error) {
+    if (graph->n_initializer == 0) {
+        return true;
+    }
     qsort(graph->initializer, graph->n_initializer, sizeof(Onnx__TensorProto *), by_name);
     for (size_t i = 0; i < graph->n_node; i++) {
         const Onnx__NodeProto *node = graph->node[i];
