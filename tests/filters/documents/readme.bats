@@ -10,7 +10,7 @@ load ../helpers
     sed -n '/^```sh$/,/^```$/{/^```/!p}' "$ROOT/README.md" >example.sh
     [ "$(grep -c . example.sh)" -ge 18 ]
     grep -q -e '--samples 360 ' example.sh && grep -q -e '--iterations 60 ' example.sh
-    sed -i 's/--samples 360 /--samples 90 /; s/--iterations 60 /--iterations 15 /' example.sh
+    sed -i 's/--samples 360 /--samples 48 /; s/--iterations 60 /--iterations 8 /' example.sh
     bash -eu -o pipefail example.sh >says 2>&1 || { cat says; false; }
     file truth.png seen.png | grep -c 'PNG image data, 1024 x 1024' | grep -qx 2
     inspect --check val?.mpk fold?/best.mpk decisions.mpk
