@@ -1,10 +1,13 @@
 #!/bin/sh
 # deps.sh PACKAGE...: installs the Debian packages that are missing, with sudo when not root.
 set -eu
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}|' "$@" 2>/dev/null || true)
 missing=
 for package in "$@"; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
+    case "|$installed" in
+    *"|$package installed|"*) ;;
+    *) missing="$missing $package" ;;
+    esac
 done
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null; then
