@@ -8,7 +8,7 @@ setup_file() {
     synth -q --side 64 --train 6 --test 4 --lesions 0.5 xrays
     decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
     augment -q shards --side 64 --samples 16 |
-        train-fold -q --network bisenet-resnet18 --iterations 4 --batch 4 --accumulate 1 --rate 1e-3 --threads 2 fold
+        train-fold -q --network bisenet-resnet18_w16 --iterations 4 --batch 4 --accumulate 1 --rate 1e-3 --threads 2 fold
     mv fold/last.mpk model.mpk
     decode -q xrays/train | predict-fold -q --model model.mpk -o known.mpk
     calibrate -q xrays/train-rle.csv known.mpk -o rule.mpk
