@@ -79,6 +79,18 @@ stop() {
     wait 2>/dev/null # bash would tell of each
 }
 
+# Which parts have ended: one that fails takes others along, and who was first cannot be seen.
+tell() { # tell PROCESS STATUS: of one that has been waited for
+    local process
+    echo "serve: ${parts[$1]} has ended (status $2)" >&2
+    for process in "${!parts[@]}"; do
+        if [ "$process" != "$1" ] && ! grep -qs '^State:.[^Z]' "/proc/$process/status"; then
+            wait "$process" 2>/dev/null
+            echo "serve: ${parts[$process]} has ended (status $?)" >&2
+        fi
+    done
+}
+
 # One network, or several and their mean.
 start_networks() { # start_networks FROM TO
     local k into=() from=()
@@ -127,7 +139,9 @@ export SPOOL TO AET KEEP STORESCU TCP_NODELAY="${TCP_NODELAY-1}"
 trap 'stop; exit 0' INT TERM HUP
 start
 echo "serve: ${PORT:+port $PORT as $AET }${PORT:+${WATCH:+and }}${WATCH:+$WATCH }to $TO; spool $SPOOL"
-wait -n -p ended "${!parts[@]}" 2>/dev/null
+wait -n -p first "${!parts[@]}" 2>/dev/null
 status=$?
+sleep 0.2
+tell "$first" "$status"
 stop
-die "${parts[$ended]} has ended (status $status); what has come is in $SPOOL, and make serve goes on with it"
+die "what has come is in $SPOOL, and make serve goes on with it"

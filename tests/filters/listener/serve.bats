@@ -54,7 +54,7 @@ answers() { # answers PORT
 start_archive() {
     setsid storescp -q -aet ARCHIVE -od archive +xa "$PEER" 3>&- &
     ARCHIVE=$!
-    until_true 10 answers "$PEER"
+    until_true 60 answers "$PEER"
 }
 
 stop_archive() {
@@ -70,13 +70,17 @@ run_serve() { # run_serve NAME=VALUE...
 
 start_serve() { # start_serve [NAME=VALUE]...
     run_serve TO="ARCHIVE@localhost:$PEER" PORT="$PORT" "$@"
-    until_true 10 answers "$PORT"
+    until_true 60 answers "$PORT"
 }
 
 # part NAME: the process of a part of serve; storescp has a session of its own
 part() {
     if [ "$1" = storescp ]; then set -- -f "storescp.*$PWD/spool"; else set -- -s "$SERVE" -f "$1"; fi
     pgrep "$@" | head -n 1
+}
+
+runs() { # runs NAME
+    [ -n "$(part "$1")" ]
 }
 
 ended() {
@@ -97,8 +101,8 @@ uids() { # uids ELEMENT FILE...: wherever the element is
 
 # all_answered FILE...: the archive has one segmentation of each, and nothing is left to do.
 all_answered() {
-    until_true 30 has archive $#
-    until_true 10 has spool/answered 0
+    until_true 60 has archive $#
+    until_true 60 has spool/answered 0
     uids 0008,0018 "$@" >wanted
     uids 0008,1155 archive/* | uniq >got
     diff wanted got
@@ -116,22 +120,22 @@ all_answered() {
     head -c 3000 "${XRAYS[1]}" >inbox/cut.dcm
     cp "${XRAYS[5]}" inbox/.hidden && mv inbox/.hidden inbox/x.dcm
     all_answered "${XRAYS[@]:0:6}"
-    until_true 10 has spool/failed 2
+    until_true 60 has spool/failed 2
     grep -q 'decode: .*cut.dcm: left out: ' serve.log
     [ "$(grep -c 'answered after' serve.log)" = 6 ]
     [ "$(ls inbox)" = link.dcm ] # whose file belongs to somebody else
     # What was made here is not answered.
     decode -q "${XRAYS[0]}" | predict-fold -q -m "$MODEL" | seg -q --capture --source "${XRAYS[0]}" made
     send made/*.capture.dcm
-    until_true 10 has spool/failed 3
+    until_true 60 has spool/failed 3
     grep -q 'is itself an object made by seg' serve.log
     # The same image again is answered again, by the object that is there.
     send "${XRAYS[0]}"
-    until_true 10 eval '[ "$(grep -c "answered after" serve.log)" = 7 ]'
+    until_true 60 eval '[ "$(grep -c "answered after" serve.log)" = 7 ]'
     all_answered "${XRAYS[@]:0:6}"
     kill -TERM "$SERVE"
     wait "$SERVE"
-    until_true 5 ended
+    until_true 60 ended
 }
 
 @test "serve: any part is killed, and every image is answered once" {
@@ -139,12 +143,13 @@ all_answered() {
     start_archive
     for part in arrive.sh 'decode --follow' predict-fold 'seg -q' settle.sh send.sh storescp serve.sh; do
         start_serve
+        until_true 60 runs predict-fold && until_true 60 runs "$part"
         kill -STOP "$(part predict-fold)" # so that there is work
         send "${XRAYS[count]}"
         kill -KILL "$(part "$part")"
         kill -CONT "$(part predict-fold)" 2>/dev/null || true
         wait "$SERVE" && return 1
-        until_true 5 ended
+        until_true 60 ended
         count=$((count + 1))
     done
     start_serve
@@ -155,10 +160,10 @@ all_answered() {
 @test "serve: a peer that is away gets the results when it is back; TLS is the programs' own" {
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 1 -keyout 'a key.pem' -out cert.pem 2>/dev/null
     run_serve TO="ARCHIVE@localhost:$PEER" PORT="$PORT" AET=LISTENER KEEP=yes STORESCP="+tls 'a key.pem' cert.pem +cf cert.pem"
-    until_true 10 storescu -q -aec LISTENER +tls 'a key.pem' cert.pem +cf cert.pem localhost "$PORT" "${XRAYS[0]}"
-    until_true 10 has spool/results 1
+    until_true 60 storescu -q -aec LISTENER +tls 'a key.pem' cert.pem +cf cert.pem localhost "$PORT" "${XRAYS[0]}"
+    until_true 60 has spool/results 1
     no send "${XRAYS[1]}"
-    until_true 10 grep -q 'results of 1 images were not accepted; again in 2 s' serve.log
+    until_true 60 grep -q 'results of 1 images were not accepted; again in 2 s' serve.log
     start_archive
     all_answered "${XRAYS[0]}"
     has spool/done 1
@@ -166,11 +171,11 @@ all_answered() {
 
 @test "serve: several networks, from folder to folder; settings that make no sense" {
     run_serve MODEL="$MODEL '$MODEL'" TO=archive WATCH=inbox SEG="--threshold 1 --capture"
-    until_true 10 grep -q '^serve: .*inbox to archive' serve.log
+    until_true 60 grep -q '^serve: .*inbox to archive' serve.log
     cp "${XRAYS[0]}" inbox/one.dcm
     all_answered "${XRAYS[0]}"
     [[ $(ls archive) == *.one.capture.dcm ]] # nothing is above 1
-    until_true 5 has spool/done 1
+    until_true 60 has spool/done 1
     for setting in PORT=0 PORT=x PORT=70000 PORT= WATCH=absent MODEL= MODEL=absent TO= TO=absent TO=A@b:c AET=a+b KEEP=maybe; do
         status=0
         timeout 10 env SPOOL=other PORT=1 MODEL="$MODEL" TO=archive "$setting" "$ROOT/pipelines/serve/serve.sh" 2>says >/dev/null || status=$?
