@@ -63,9 +63,7 @@ near() {
     near bisenet-resnet18_cbam-gn sized.onnx 96 200.mpk
 }
 
-@test "metadata say what a model is" {
-    /usr/bin/python3 -c 'import onnx' || skip "python3-onnx absent"
-    network=smp-unet-resnet34-gn
+make_rule() { # rule.mpk, as calibrate writes it
     /usr/bin/python3 - <<'PYTHON'
 import msgpack, xxhash
 header = {"pleura": 1, "kind": "rule", "history": ["by hand"]}
@@ -73,6 +71,12 @@ record = {"id": "rule", "decide": 0.5, "area": 1000.0, "mask": 0.25}
 body = msgpack.packb(header) + msgpack.packb(record)
 open("rule.mpk", "wb").write(body + msgpack.packb({"end": 1, "xxh3": xxhash.xxh3_64_intdigest(body)}))
 PYTHON
+}
+
+@test "metadata say what a model is" {
+    /usr/bin/python3 -c 'import onnx' || skip "python3-onnx absent"
+    network=smp-unet-resnet34-gn
+    make_rule
     weights $network.mpk --side 96 --size 100x90 --rule rule.mpk --to onnx >said.onnx
     /usr/bin/python3 - >said <<'PYTHON'
 import onnx
@@ -94,6 +98,21 @@ history: weights $(weights --version | sed "s/.* //") --side 96 --to onnx --size
 weights_xxh3: $(xxh3 <$network.mpk)
 rule: {"decide":0.5,"area":1000,"mask":0.25}
 END
+}
+
+@test "the Python of docs/onnx.md gives predict-fold's greatest probabilities" {
+    python3 -c 'import onnxruntime, PIL' 2>/dev/null || skip "python3 has no onnxruntime with Pillow"
+    network=bisenet-resnet18_cbam-gn
+    make_rule
+    weights -q $network.mpk --rule rule.mpk -o ruled.onnx
+    synth -q --format png --side 64 --train 2 --test 1 shown
+    sed -n '/^```python$/,/^```$/{/^```/!p}' "$ROOT/docs/onnx.md" >show.py
+    python3 show.py ruled.onnx shown/train/*.png >said
+    decode -q shown/train | predict-fold -q --type f4 -m $network.mpk | inspect --json |
+        jq -r 'select(has("id")) | .probability.max' | xargs printf '%.3f\n' >wanted
+    [ "$(grep -c . wanted)" = 2 ]
+    sed -n 's/.* greatest probability //p' said | diff - wanted
+    [ "$(grep -cE ' (positive|negative) [0-9]+ pixels$' said)" = 2 ]
 }
 
 @test "to ONNX: what cannot be is said, and nothing is written" {
