@@ -123,6 +123,10 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
 #pragma GCC unroll 6
     for (size_t row = 0; row < rows; row++) {
 #pragma GCC unroll 4
+        for (size_t panel = 0; panel < panels; panel++) { // what the next block adds to, asked for
+            __builtin_prefetch(c + (rows + row) * leading + panel * PANEL, 1);
+        }
+#pragma GCC unroll 4
         for (size_t panel = 0; panel < panels; panel++) {
             sums[row][panel] =
                 add ? _mm512_loadu_ps(c + row * leading + panel * PANEL) : _mm512_setzero_ps();

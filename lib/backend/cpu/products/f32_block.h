@@ -94,6 +94,15 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
     size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
     struct cpu_f32_c c) {
     size_t count = 0;
+    if (add && panels > 1) { // the cache is asked for what the next block adds to
+        UNROLLED
+        for (size_t row = 0; row < rows; row++) {
+            UNROLLED
+            for (size_t i = 0; i < panels; i++) {
+                __builtin_prefetch(c.data + (rows + row) * c.row_step + i * c.panel_step, 1);
+            }
+        }
+    }
     do {
         count = inner < PART ? inner : PART;
         NAME(block)(rows, panels, count, a, b, add, c);
