@@ -1,6 +1,8 @@
-// max_pool on the CPU. Saved: which of the window's pixels each maximum came from, so that backward
-// can gather: every input pixel asks the windows over it, and no two threads write to one address.
+// max_pool on the CPU. Saved in training: which of the window's pixels each maximum came from, so
+// that backward can gather: every input pixel asks the windows over it, and no two threads write to
+// one address.
 #include "backend/cpu/cpu.h"
+#include "backend/bf16.h"
 #include "core/simd.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
@@ -13,6 +15,7 @@
 struct state {
     struct shape in, out;
     size_t window, pad;
+    bool train;
     enum precision precision;
     int threads;
 };
@@ -28,9 +31,10 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             plan_output_shape(plan),
                             attributes->window,
                             attributes->pad,
+                            graph_mode_of(plan->graph) == GRAPH_TRAIN,
                             plan->backend->precision,
                             plan->backend->threads};
-    plan->saved = shape_count(state->out);
+    plan->saved = state->train ? shape_count(state->out) : 0;
     plan->state = state;
     return true;
 }
@@ -43,25 +47,79 @@ VECTORISED static void keep_greater(const float *x, size_t channels, uint8_t ind
     }
 }
 
-static void pool_pixel(const struct state *state, const struct call *call, size_t row,
-                       size_t column, float *maximum, uint8_t *from) {
+#define MAX_WINDOW 9
+
+// The pixels of a window that lie inside: their first numbers, and which of the window's they are.
+// Behind them the first one comes again.
+struct window {
+    size_t count, first[MAX_WINDOW];
+    uint8_t index[MAX_WINDOW];
+};
+
+static struct window window_of(const struct state *state, size_t row, size_t column) {
     const struct shape in = state->in;
     const size_t image = row / state->out.h;
     const size_t y = row % state->out.h;
+    struct window window = {.count = 0};
+    for (size_t k = 0; k < state->window * state->window; k++) {
+        // Unsigned arithmetic wraps above the image, too.
+        const size_t iy = 2 * y + k / state->window - state->pad;
+        const size_t ix = 2 * column + k % state->window - state->pad;
+        if (iy < in.h && ix < in.w) {
+            window.first[window.count] = ((image * in.h + iy) * in.w + ix) * in.c;
+            window.index[window.count++] = (uint8_t)k;
+        }
+    }
+    for (size_t k = window.count; k < MAX_WINDOW; k++) {
+        window.first[k] = window.first[0];
+    }
+    return window;
+}
+
+static void pool_pixel(const struct state *state, const struct call *call, size_t offset,
+                       const struct window *window) {
+    const size_t channels = state->in.c;
     float temporary[CPU_BLOCK];
-    for (size_t c = 0; c < in.c; c++) {
+    float result[CPU_BLOCK];
+    uint8_t *from = (uint8_t *)call->saved + offset;
+    float *maximum = cpu_target(state->precision, call->out, offset, channels, false, result);
+    for (size_t c = 0; c < channels; c++) {
         maximum[c] = -INFINITY;
         from[c] = 0;
     }
-    const size_t window = state->window;
-    for (size_t k = 0; k < window * window; k++) { // unsigned arithmetic wraps above the image, too
-        const size_t iy = 2 * y + k / window - state->pad;
-        const size_t ix = 2 * column + k % window - state->pad;
-        if (iy < in.h && ix < in.w) {
-            const size_t offset = ((image * in.h + iy) * in.w + ix) * in.c;
-            keep_greater(cpu_read(state->precision, call->in[0], offset, in.c, temporary), in.c,
-                         (uint8_t)k, maximum, from);
+    for (size_t k = 0; k < window->count; k++) {
+        keep_greater(cpu_read(state->precision, call->in[0], window->first[k], channels, temporary),
+                     channels, window->index[k], maximum, from);
+    }
+    cpu_write(state->precision, call->out, offset, channels, maximum);
+}
+
+// The greatest numbers of all channels: stored, nothing saved.
+VECTORISED static void predict_f32(const float *in, const size_t first[MAX_WINDOW], size_t channels,
+                                   float *out) {
+#pragma omp simd
+    for (size_t c = 0; c < channels; c++) {
+        float maximum = -INFINITY;
+#pragma GCC unroll 9
+        for (size_t k = 0; k < MAX_WINDOW; k++) {
+            const float x = in[first[k] + c];
+            maximum = x > maximum ? x : maximum;
         }
+        out[c] = maximum;
+    }
+}
+
+VECTORISED static void predict_bf16(const uint16_t *in, const size_t first[MAX_WINDOW],
+                                    size_t channels, uint16_t *out) {
+#pragma omp simd
+    for (size_t c = 0; c < channels; c++) {
+        float maximum = -INFINITY;
+#pragma GCC unroll 9
+        for (size_t k = 0; k < MAX_WINDOW; k++) {
+            const float x = bf16_to(in[first[k] + c]);
+            maximum = x > maximum ? x : maximum;
+        }
+        out[c] = bf16_from(maximum);
     }
 }
 
@@ -72,11 +130,14 @@ static void forward(const struct call *call) {
     for (size_t row = 0; row < out.n * out.h; row++) {
         for (size_t x = 0; x < out.w; x++) {
             const size_t offset = (row * out.w + x) * out.c;
-            float temporary[CPU_BLOCK];
-            float *maximum =
-                cpu_target(state->precision, call->out, offset, out.c, false, temporary);
-            pool_pixel(state, call, row, x, maximum, (uint8_t *)call->saved + offset);
-            cpu_write(state->precision, call->out, offset, out.c, maximum);
+            const struct window window = window_of(state, row, x);
+            if (state->train) {
+                pool_pixel(state, call, offset, &window);
+            } else if (state->precision == PRECISION_F32) {
+                predict_f32(call->in[0], window.first, out.c, (float *)call->out + offset);
+            } else {
+                predict_bf16(call->in[0], window.first, out.c, (uint16_t *)call->out + offset);
+            }
         }
     }
 }

@@ -56,17 +56,29 @@ VECTORISED static void between(const float *a, const float *b, float share, size
     }
 }
 
-// A row of single numbers, without a call a pixel.
-static void stretch(const struct bilinear_weights *along, const float *row, size_t channels,
-                    float *out) {
+// `channels` is a constant where this is called for the narrow maps of most pixels.
+__attribute__((always_inline)) static inline void stretch_by(const struct bilinear_weights *along,
+                                                             const float *row, size_t channels,
+                                                             float *out) {
     for (size_t o = 0; o < along->out; o++) {
         const float *low = row + along->low[o] * channels;
         const float *high = row + bilinear_weights_upper(along, o) * channels;
-        if (channels == 1) {
-            out[o] = (1.0F - along->share[o]) * *low + along->share[o] * *high;
-        } else {
-            between(low, high, along->share[o], channels, out + o * channels);
+        const float share = along->share[o];
+#pragma omp simd
+        for (size_t c = 0; c < channels; c++) {
+            out[o * channels + c] = (1.0F - share) * low[c] + share * high[c];
         }
+    }
+}
+
+VECTORISED static void stretch(const struct bilinear_weights *along, const float *row,
+                               size_t channels, float *out) {
+    switch (channels) {
+    case 1: stretch_by(along, row, 1, out); break;
+    case 8: stretch_by(along, row, 8, out); break;
+    case 16: stretch_by(along, row, 16, out); break;
+    case 32: stretch_by(along, row, 32, out); break;
+    default: stretch_by(along, row, channels, out); break;
     }
 }
 
