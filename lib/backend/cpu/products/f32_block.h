@@ -38,10 +38,11 @@
 
 #define VECTORS (CPU_F32_PANEL / LANES) // of a panel
 
-// `rows` of `panels`; both are constants where this is called.
+// `rows` of `panels`; both are constants where this is called. Where B streams through the cache,
+// what lies `ahead` numbers behind it is asked for meanwhile.
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
-    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
-    struct cpu_f32_c c) {
+    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, size_t ahead,
+    bool add, struct cpu_f32_c c) {
     VECTOR sums[MAX_ROWS][MAX_PANELS * VECTORS];
     const float *from[POINTERS];
     UNROLLED
@@ -76,6 +77,9 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
             from[i] += a.inner_step;
             KEPT(from[i]);
         }
+        if (panels == MAX_PANELS) {
+            __builtin_prefetch(b.data + ahead, 0, 2);
+        }
         b.data += b.inner_step;
     }
     UNROLLED
@@ -91,8 +95,8 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
 
 // The same, summed in parts: in float32 the error of a sum grows with its length.
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
-    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, bool add,
-    struct cpu_f32_c c) {
+    size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b, size_t ahead,
+    bool add, struct cpu_f32_c c) {
     size_t count = 0;
     if (add && panels > 1) { // the cache is asked for what the next block adds to
         UNROLLED
@@ -105,7 +109,7 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
     }
     do {
         count = inner < PART ? inner : PART;
-        NAME(block)(rows, panels, count, a, b, add, c);
+        NAME(block)(rows, panels, count, a, b, ahead, add, c);
         a.data += count * a.inner_step;
         b.data += count * b.inner_step;
         inner -= count;
@@ -117,13 +121,14 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
 #define ROWS(panels, max_rows, rows)                                                               \
     case rows:                                                                                     \
         if ((rows) <= (max_rows)) {                                                                \
-            NAME(parts)(rows, panels, inner, a, b, add, c);                                        \
+            NAME(parts)(rows, panels, inner, a, b, ahead, add, c);                                 \
         }                                                                                          \
         break;
 #define SHAPE(panels, max_rows)                                                                    \
     UNCHECKED TARGET static void NAME(panels_##panels)(size_t rows, size_t inner,                  \
                                                        struct cpu_f32_a a, struct cpu_f32_b b,     \
                                                        bool add, struct cpu_f32_c c) {             \
+        size_t ahead = (panels)*b.panel_step;                                                      \
         for (size_t blocks = (rows + (max_rows)-1) / (max_rows); blocks > 0; blocks--) {           \
             const size_t count = (rows + blocks - 1) / blocks;                                     \
             switch (count) {                                                                       \
@@ -144,6 +149,7 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
             a.data += count * a.row_step;                                                          \
             c.data += count * c.row_step;                                                          \
             rows -= count;                                                                         \
+            ahead += b.panel_step;                                                                 \
         }                                                                                          \
     }
 SHAPES
