@@ -23,6 +23,8 @@ struct executor {
     struct node_methods *methods; // likewise
     char *memory;
     size_t memory_bytes;
+    void *preparation; // what kernels' prepare works in, one after the other
+    size_t preparation_bytes;
     float *values, *gradients;
     size_t value_count, learned_count, decaying_count;
     uint64_t *seed; // on the device
@@ -61,6 +63,9 @@ static bool plan_kernels(struct executor *executor, struct error *error) {
         executor->states[i] = planned ? plan->state : NULL;
         executor->methods[i] = (struct node_methods){plan->forward_method, plan->backward_method};
         schedule->buffers[schedule->saved[i]].bytes = plan->saved;
+        if (plan->preparation > executor->preparation_bytes) {
+            executor->preparation_bytes = plan->preparation;
+        }
     }
     for (int i = 0; planned && i < schedule->step_count; i++) {
         const struct step *step = &schedule->steps[i];
@@ -102,6 +107,8 @@ static void fill_call(const struct executor *executor, const struct step *step, 
 
 static void release_memory(struct executor *executor) {
     struct backend *backend = executor->backend;
+    backend->calls->release(backend, executor->preparation);
+    executor->preparation = NULL;
     if (executor->borrows) {
         return;
     }
@@ -139,6 +146,14 @@ static bool no_memory(struct executor *executor, struct error *error) {
     return false;
 }
 
+static bool get_preparation(struct executor *executor) {
+    struct backend *backend = executor->backend;
+    if (executor->preparation_bytes > 0) {
+        executor->preparation = backend->calls->alloc(backend, executor->preparation_bytes);
+    }
+    return executor->preparation_bytes == 0 || executor->preparation != NULL;
+}
+
 static bool get_memory(struct executor *executor, struct error *error) {
     struct backend *backend = executor->backend;
     struct schedule *schedule = &executor->schedule;
@@ -157,7 +172,7 @@ static bool get_memory(struct executor *executor, struct error *error) {
     executor->gradients = learns ? backend->calls->alloc(backend, learned) : NULL;
     executor->seed = backend->calls->alloc(backend, sizeof *executor->seed);
     return (executor->memory != NULL && executor->values != NULL && executor->seed != NULL &&
-            (!learns || executor->gradients != NULL)) ||
+            get_preparation(executor) && (!learns || executor->gradients != NULL)) ||
            no_memory(executor, error);
 }
 
@@ -177,7 +192,7 @@ static bool borrow_memory(struct executor *executor, const struct executor *host
     executor->memory = host->memory;
     executor->values = host->values;
     executor->seed = host->seed;
-    return true;
+    return get_preparation(executor) || fail(error, "no memory");
 }
 
 // `host`: NULL where the executor is to have memory of its own.
@@ -284,7 +299,9 @@ static void take_parameters(void *context) {
         const struct kernel *kernel = kernel_of(executor, node);
         executor->backend->doing = graph_node_at(executor->graph, node)->name;
         if (kernel->prepare != NULL) {
-            kernel->prepare(&executor->calls[i]);
+            struct call call = executor->calls[i];
+            call.scratch = executor->preparation;
+            kernel->prepare(&call);
         }
     }
 }

@@ -12,7 +12,7 @@ enum run_mode {
 // One run of a node. Addresses are the device's.
 struct call {
     void *state;
-    void *scratch; // as much as was planned, for this call only
+    void *scratch; // as much as was planned, for this call only; prepare has `preparation`
     void *saved;   // as much as was planned, from forward to backward
     const void *in[NODE_INPUTS];
     void *out;
@@ -34,6 +34,7 @@ struct kernel_plan {
     bool add[NODE_INPUTS]; // the gradients that backward adds to
     void *state;           // answers: the kernel's own,
     size_t scratch, saved; // and bytes,
+    size_t preparation;    // of scratch that prepare has instead,
     // and for profiles the names of the methods that it has chosen, which live as long as the
     // state; NULL: it has one method.
     const char *forward_method, *backward_method;

@@ -18,7 +18,7 @@ struct state {
     bool own_bias, norm, add;
     enum precision precision;
     int threads;
-    float *folded; // weights, then biases, with the norm in them
+    float *biases; // with the norm in them; NULL without one
     size_t inner;  // weights of one output channel
     size_t output_bytes, input_count;
     char backward_method[METHOD_SIZE];
@@ -27,7 +27,7 @@ struct state {
 static void release(void *planned) {
     struct state *state = planned;
     cpu_convolution_release(state->convolution);
-    free(state->folded);
+    free(state->biases);
     free(state);
 }
 
@@ -68,8 +68,9 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
         return false;
     }
     if (layer->norm) {
-        state->folded = malloc((state->inner + 1) * shape.out_channels * sizeof(float));
-        if (state->folded == NULL) {
+        plan->preparation = convolution_weights(&shape) * sizeof(float);
+        state->biases = malloc(shape.out_channels * sizeof(float));
+        if (state->biases == NULL) {
             release(state);
             return fail(error, "no memory");
         }
@@ -88,30 +89,31 @@ static const float *own_bias(const struct call *call) {
     return state->own_bias ? call->parameter[1] : NULL;
 }
 
-// The weights and biases with the norm folded into them.
-static void fold(const struct call *call) {
-    struct state *state = call->state;
-    const size_t channels = state->shape.out_channels;
+// Makes the weights and biases with the norm folded into them.
+static void fold(const struct call *call, float *folded) {
+    const struct state *state = call->state;
     const float *norm[NORM_PARAMETERS];
     for (int i = 0; i < NORM_PARAMETERS; i++) {
         norm[i] = call->parameter[1 + state->own_bias + i];
     }
-    convolution_fold(call->parameter[0], own_bias(call), norm, channels, state->inner,
-                     state->folded, state->folded + state->inner * channels);
+    convolution_fold(call->parameter[0], own_bias(call), norm, state->shape.out_channels,
+                     state->inner, folded, state->biases);
 }
 
+// A layer with a norm is one for prediction: no backward pass reads its folded weights later.
 static void prepare(const struct call *call) {
     const struct state *state = call->state;
+    const float *weights = call->parameter[0];
     if (state->norm) {
-        fold(call);
+        fold(call, call->scratch);
+        weights = call->scratch;
     }
-    cpu_convolution_prepare(state->convolution, state->norm ? state->folded : call->parameter[0]);
+    cpu_convolution_prepare(state->convolution, weights);
 }
 
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const float *bias =
-        state->norm ? state->folded + state->inner * state->shape.out_channels : own_bias(call);
+    const float *bias = state->norm ? state->biases : own_bias(call);
     if (state->shape.sum && call->out != call->in[1]) {
         memcpy(call->out, call->in[1], state->output_bytes);
     }
