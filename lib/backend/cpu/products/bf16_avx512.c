@@ -7,14 +7,16 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(NATIVE) || (defined(__x86_64__) && defined(__GNUC__))
+// A test that runs this code on any processor has defined this, and the intrinsics below.
+#ifndef NATIVE
 #include <immintrin.h>
+#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#endif
 
 #define PANEL CPU_BF16_PANEL
 #define PANELS 4 // of a block of C,
 #define ROWS 6   // by so many rows: 24 of the 32 registers
-
-#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
 // The first `count` of a panel's lanes.
 static inline __mmask16 lanes(size_t count) {
