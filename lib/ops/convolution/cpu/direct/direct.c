@@ -5,6 +5,7 @@
 #include "core/simd.h"
 #include "ops/convolution/cpu/direct/window.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -69,34 +70,26 @@ void direct_pack_weights(const struct phase_plan *plan, const float *weights, fl
 
 // ---- rows of output
 
-VECTORISED static void begin_row(const struct phase_plan *plan, struct epilogue epilogue,
-                                 float *row) {
+VECTORISED static void end_row(const struct phase_plan *plan, struct epilogue epilogue,
+                               float *row) {
     const size_t own = plan->out_channels / plan->pixels;
+    const float least = epilogue.relu ? 0.0F : -INFINITY;
     for (size_t x = 0; x < plan->columns; x++) {
-        float *pixel = row + x * plan->out_pixel;
-        if (!epilogue.sum) {
-            memset(pixel, 0, plan->out_channels * sizeof *pixel);
-        }
-        for (size_t i = 0; epilogue.bias != NULL && i < plan->pixels; i++) {
+        for (size_t i = 0; i < plan->pixels; i++) {
+            float *pixel = row + x * plan->out_pixel + i * own;
             for (size_t c = 0; c < own; c++) {
-                pixel[i * own + c] += epilogue.bias[c];
+                const float sum = pixel[c] + (epilogue.bias != NULL ? epilogue.bias[c] : 0.0F);
+                pixel[c] = sum < least ? least : sum;
             }
         }
     }
 }
 
-VECTORISED static void end_row(const struct phase_plan *plan, float *row) {
-    for (size_t x = 0; x < plan->columns; x++) {
-        float *pixel = row + x * plan->out_pixel;
-        for (size_t c = 0; c < plan->out_channels; c++) {
-            pixel[c] = pixel[c] < 0 ? 0 : pixel[c];
-        }
-    }
-}
-
-// Adds what one window row gives to one output row in some panels; `weights`: of both.
-static void add_window_row(const struct phase_plan *plan, const struct edges *edges,
-                           const float *from, const float *weights, size_t panels, float *row) {
+// Makes what one window row gives to one output row in some panels, or adds it to what is there;
+// `weights`: of both.
+static void take_window_row(const struct phase_plan *plan, const struct edges *edges,
+                            const float *from, const float *weights, size_t panels, bool add,
+                            float *row) {
     const size_t channels = plan->channels;
     const size_t panel_step = plan->window_width * channels * PANEL;
     struct span span;
@@ -106,10 +99,29 @@ static void add_window_row(const struct phase_plan *plan, const struct edges *ed
                                          plan->stride_x * channels, 1};
         const struct cpu_f32_b taps = {weights + span.window.tap * channels * PANEL, panel_step,
                                        PANEL};
-        if (span.window.taps > 0) {
-            cpu_f32_gemm(span.columns, panels, span.window.taps * channels, pixels, taps, true,
-                         (struct cpu_f32_c){row + x * plan->out_pixel, plan->out_pixel, PANEL});
-        }
+        cpu_f32_gemm(span.columns, panels, span.window.taps * channels, pixels, taps, add,
+                     (struct cpu_f32_c){row + x * plan->out_pixel, plan->out_pixel, PANEL});
+    }
+}
+
+// The window rows of an output row that lie inside: from `first` on, before `end`.
+struct taps_inside {
+    size_t first, end;
+};
+
+static struct taps_inside taps_inside(const struct phase_plan *plan, size_t y) {
+    const ptrdiff_t top = (ptrdiff_t)(y * plan->stride_y) + plan->top;
+    const ptrdiff_t below = (ptrdiff_t)plan->height - top;
+    const ptrdiff_t window = (ptrdiff_t)plan->window_height;
+    const ptrdiff_t first = top < 0 ? -top : 0;
+    const ptrdiff_t end = below < window ? below : window;
+    return first < end ? (struct taps_inside){(size_t)first, (size_t)end}
+                       : (struct taps_inside){0, 0};
+}
+
+static void clear_row(const struct phase_plan *plan, float *row) {
+    for (size_t x = 0; x < plan->columns; x++) {
+        memset(row + x * plan->out_pixel, 0, plan->out_channels * sizeof *row);
     }
 }
 
@@ -120,25 +132,29 @@ static void convolve_rows(const struct phase_plan *plan, const float *image, con
     const size_t panels = plan->out_channels / PANEL;
     const size_t inner = plan->window_width * plan->channels;
     const size_t together = cpu_f32_together();
-    for (size_t y = 0; y < plan->rows; y++) {
-        begin_row(plan, epilogue, output + y * plan->out_row);
-    }
     for (size_t tap = 0; tap < plan->window_height; tap++) {
         for (size_t panel = 0; panel < panels; panel += together) {
             const size_t count = panels - panel < together ? panels - panel : together;
             for (size_t y = 0; y < plan->rows; y++) {
-                const ptrdiff_t from = (ptrdiff_t)(y * plan->stride_y + tap) + plan->top;
-                if (from >= 0 && from < (ptrdiff_t)plan->height) {
-                    add_window_row(plan, &edges,
-                                   image + (size_t)from * plan->width * plan->channels,
-                                   weights + (tap * panels + panel) * inner * PANEL, count,
-                                   output + y * plan->out_row + panel * PANEL);
+                const struct taps_inside inside = taps_inside(plan, y);
+                if (tap >= inside.first && tap < inside.end) {
+                    const size_t from = (size_t)((ptrdiff_t)(y * plan->stride_y + tap) + plan->top);
+                    take_window_row(plan, &edges, image + from * plan->width * plan->channels,
+                                    weights + (tap * panels + panel) * inner * PANEL, count,
+                                    epilogue.sum || tap > inside.first,
+                                    output + y * plan->out_row + panel * PANEL);
                 }
             }
         }
     }
-    for (size_t y = 0; epilogue.relu && y < plan->rows; y++) {
-        end_row(plan, output + y * plan->out_row);
+    for (size_t y = 0; y < plan->rows; y++) {
+        const struct taps_inside inside = taps_inside(plan, y);
+        if (inside.first == inside.end && !epilogue.sum) {
+            clear_row(plan, output + y * plan->out_row);
+        }
+        if (epilogue.bias != NULL || epilogue.relu) {
+            end_row(plan, epilogue, output + y * plan->out_row);
+        }
     }
 }
 
