@@ -40,6 +40,7 @@ if [[ $flags != -* && $flags == *[nq]* ]]; then
 else
     own_folder "$WORK"
     [ -n "$SLURM" ] || refuse_queued
+    rm -rf "$WORK"/merge-*.part # merge-many.sh's, of a run that was killed
     straighten_times # before settings that changed get the time of now
     SETTLED=$WORK
 fi

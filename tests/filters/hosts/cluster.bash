@@ -1,5 +1,5 @@
 # cluster.bash: Slurm, of the user who tests: a key, sockets and daemons of its own on loopback, two nodes n1 and n2. All is in
-# the folder $CLUSTER, with $SLURM_CONF; nothing of a Slurm that the machine may have is used.
+# the folder $CLUSTER, with $SLURM_CONF; nothing of a Slurm that the machine may have is used. A node has CPUS (1) processors.
 
 no_cluster() { # why there can be none; nothing where there can
     local program
@@ -41,12 +41,13 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerType=sched/builtin
 SchedulerParameters=sched_interval=1,sched_min_interval=100000,batch_sched_delay=0
+SlurmdParameters=config_overrides
 MessageTimeout=2
 ReturnToService=2
 SlurmdTimeout=6
 KillWait=2
-NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[1]} CPUs=1
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[2]} CPUs=1
+NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[1]} CPUs=${CPUS:-1}
+NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[2]} CPUs=${CPUS:-1}
 PartitionName=main Nodes=n1,n2 Default=YES
 END
     munged --force --key-file="$CLUSTER/key" --socket="$CLUSTER/socket" --pid-file="$CLUSTER/munged.pid" \
