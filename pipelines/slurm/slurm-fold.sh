@@ -31,6 +31,18 @@ stop_training() { # the other programs of the fold end with it
     done
 }
 
+put_back() { # into the queue; what is cancelled, or was put back already, is not running any more
+    local state i
+    for ((i = 0; i < 60; i++)); do # a controller may be restarting
+        if state=$(squeue --noheader --jobs="$element" --format=%T 2>/dev/null); then
+            [ "$state" != RUNNING ] || scontrol requeue "$element" # which ends what runs here
+            return
+        fi
+        sleep 1
+    done
+    return 1
+}
+
 finish() { # finish STATUS
     local seconds
     seconds=$(($(date +%s) - began))
@@ -49,10 +61,12 @@ worker=$!
 wait $worker || true
 while kill -0 -- "-$worker" 2>/dev/null; do sleep 0.1; done # SIGTERM has ended the wait
 [ "$(key_of "$product" 1)" != "$key" ] || finish 0
-# What is cancelled, or was put back already, is not running any more. Where nothing was saved, another time would save nothing.
-if [ -n "$asked" ] && [ "$(saved)" != "$before" ] &&
-    [ "$(squeue --noheader --jobs="$element" --format=%T)" = RUNNING ] && scontrol requeue "$element"; then
-    echo "fold $member is in the queue again, and goes on from where it was saved"
-    exit 0
+if [ -n "$asked" ]; then # what becomes of it, the queue knows
+    # Where nothing was saved, another time would save nothing.
+    if [ "$(saved)" != "$before" ]; then
+        echo "fold $member was saved, to go on from there"
+        put_back || true
+    fi
+    exit 1
 fi
 finish 1

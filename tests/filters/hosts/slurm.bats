@@ -144,9 +144,10 @@ job() { # the queue's
     start_node "$node"
     wait $run_pid || { cat "$HERE/stderr" "$CLUSTER/controller.log"; false; }
     cat "$HERE/stderr"
-    grep -q 'fold 0 is in the queue again' "$HERE/log"
+    grep -q 'fold 0 was saved, to go on from there' "$HERE/log"
     grep -q 'slurm: train-a: 2 of 2 folds to do, as job' "$HERE/stderr"
     grep -q '^train-a, fold 0/2: Dice ' "$HERE/stderr"
+    no grep failed "$HERE/stderr"
     same train-a train-b test-b
     cmp "$WHOLE/submission1.csv" "$WORK/submission1.csv"
     # Nothing is repeated, and the queue gets nothing
@@ -172,9 +173,10 @@ job() { # the queue's
     kill "$(waiting)"
     until_said "train-a: job $second stays in the queue"
     wait $! || true
+    method SLURM=-- THREADS=1 train-a 2>"$HERE/stderr" &
+    until_said "train-a: job $second is in the queue already"
     rm "$CLUSTER/hold"
-    method SLURM=-- THREADS=1 train-a 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
-    grep "train-a: job $second is in the queue already" "$HERE/stderr"
+    wait $! || { cat "$HERE/stderr"; false; }
     no grep 'folds to do' "$HERE/stderr"
     same train-a
 }
