@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Networks by name: README's tables, and what one does that has no global logit.
+# Networks by name: the tables of docs/configuration.md, and what one does that has no global logit.
 
 load ../helpers
 
@@ -12,9 +12,9 @@ setup() {
     cd "$BATS_FILE_TMPDIR" || return 1
 }
 
-@test "README's decoders and encoders are those that programs know, in any pair" {
+@test "the document's decoders and encoders are those that programs know, in any pair" {
     rows() { # rows HEADING: the names of a table's rows
-        sed -n "/^| $1 |/,/^\$/s/^| \`\([^\`]*\)\` |.*/\1/p" "$ROOT/README.md"
+        sed -n "/^| $1 |/,/^\$/s/^| \`\([^\`]*\)\` |.*/\1/p" "$ROOT/docs/configuration.md"
     }
     for encoder in $(rows encoder); do
         for decoder in $(rows decoder); do echo "$decoder-$encoder"; done
