@@ -173,7 +173,7 @@ flipped() {
     mapfile -t row < <(inspect --json dir/index.mpk | jq -r 'select(.id == "x7919") | .id, .shard, .offset, .length, .lesion, .xxh3')
     row[0]=x0
     make-index --size 20x24 "${row[@]}" -o dir/index.mpk
-    refused "dir/${row[1]}: record 1, byte ${row[2]}: not the record of 'x0'" "augment -q --plain dir"
+    refused "dir/${row[1]}: record 1, byte ${row[2]}: not the record of 'x0'" "augment -q --plain dir -o out"
 }
 
 @test "a folder of more samples needs no more memory" {
