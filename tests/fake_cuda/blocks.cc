@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <setjmp.h>
 #include <ucontext.h>
 
 namespace {
@@ -20,6 +19,12 @@ namespace {
 constexpr size_t stack_bytes = 96 << 10;
 
 struct late_barrier {};
+
+// Where a thread goes on. At each jump of the C library's, AddressSanitizer forgets what it knows
+// of the stack, with system calls; the compiler's own jumps leave it alone, as every stack is gone
+// on with.
+using place = void *[5];
+#define JUMPS __attribute__((noinline, no_sanitize("address")))
 
 enum waiting { RUNS, AT_BARRIER, AT_SHUFFLE, ENDED };
 
@@ -29,7 +34,7 @@ struct block_of_fibers {
     const std::function<void()> *body;
     ucontext_t context; // a stack's first; not on the stack that is left, where AddressSanitizer
                         // would guard it
-    jmp_buf main, fibers[most_threads]; // to go on; unlike contexts they leave signals alone
+    place main, fibers[most_threads];
     bool started[most_threads] = {};
     std::unique_ptr<char[]> stacks{new char[most_threads * stack_bytes]};
     waiting state[most_threads];
@@ -42,15 +47,15 @@ struct block_of_fibers {
 thread_local std::unique_ptr<block_of_fibers> kept;
 thread_local block_of_fibers *fibers; // NULL: threads run one after the other
 
-void leave(waiting why) {
+JUMPS void leave(waiting why) {
     block_of_fibers *all = fibers;
     if (all == nullptr) {
         throw late_barrier();
     }
     all->state[all->current] = why;
     all->waited = all->waited || why != ENDED;
-    if (_setjmp(all->fibers[all->current]) == 0) {
-        _longjmp(all->main, 1);
+    if (__builtin_setjmp(all->fibers[all->current]) == 0) {
+        __builtin_longjmp(all->main, 1);
     }
 }
 
@@ -72,12 +77,12 @@ void start(block_of_fibers *all, unsigned i) {
 }
 
 // Runs a fiber until it waits or ends.
-void enter(block_of_fibers *all, unsigned i) {
+JUMPS void enter(block_of_fibers *all, unsigned i) {
     all->current = i;
     threadIdx = dim3(i);
-    if (_setjmp(all->main) == 0) {
+    if (__builtin_setjmp(all->main) == 0) {
         if (all->started[i]) {
-            _longjmp(all->fibers[i], 1);
+            __builtin_longjmp(all->fibers[i], 1);
         }
         start(all, i);
     }
