@@ -36,9 +36,10 @@ words() { # words NAME TEXT: makes NAME an array of the words of TEXT; blanks wi
     mapfile -d '' -t "$1" < <(xargs -r printf '%s\0' <<<"$2")
 }
 
-# Alone in SPOOL: what a killed run leaves, a sender's connection that storescp serves on, has ended before this one begins.
+# A new SPOOL is its user's alone, since it holds patients' data. One run at a time is in it: what a killed one leaves, a sender's
+# connection that storescp serves on, has ended before this one begins.
 enter_spool() {
-    mkdir -p "$SPOOL" || die "SPOOL=$SPOOL: no folder"
+    (umask 077 && mkdir -p "$SPOOL") || die "SPOOL=$SPOOL: no folder"
     SPOOL=$(cd "$SPOOL" && pwd)
     [[ $SPOOL != *$'\n'* ]] || die "SPOOL: a line end in its name"
     exec 9>"$SPOOL/.lock" || die "$SPOOL: cannot be written"

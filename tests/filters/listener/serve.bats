@@ -124,6 +124,7 @@ all_answered() {
     grep -q 'decode: .*cut.dcm: left out: ' serve.log
     [ "$(grep -c 'answered after' serve.log)" = 6 ]
     [ "$(ls inbox)" = link.dcm ] # whose file belongs to somebody else
+    [ "$(stat -c %a spool)" = 700 ]
     # What was made here is not answered.
     decode -q "${XRAYS[0]}" | predict-fold -q -m "$MODEL" | seg -q --capture --source "${XRAYS[0]}" made
     send made/*.capture.dcm
