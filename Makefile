@@ -1,4 +1,4 @@
-# Pleura: builds every filters/*.c into bin/, the library, the tests and the manual pages.
+# Pleura: builds every program of filters/ into bin/, the library, the tests and the manual pages.
 # `make help` lists the targets; V=1 shows the commands.
 
 Q := $(if $(V),,@)
@@ -41,13 +41,13 @@ LIB_SOURCES := $(call in_lib,*.c)
 ONNX := $(BUILD)/generated/onnx
 PROTOCOLS := $(patsubst lib/%.proto,$(BUILD)/generated/%.pb-c,$(call in_lib,*.proto)) $(ONNX).pb-c
 LIB_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(LIB_SOURCES)) $(PROTOCOLS))
-PROGRAMS := $(patsubst filters/%.c,$(BIN)/%,$(wildcard filters/*.c))
+FILTERS := $(wildcard filters/*.c filters/*/*.c)
+PROGRAMS := $(patsubst %.c,$(BIN)/%,$(notdir $(FILTERS)))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 PARITY := $(BUILD)/parity
 GPU_BUNDLE := $(BUILD)/gpu-bundle
-PAGES := $(patsubst filters/%.c,$(BUILD)/man/pleura-%.1,$(filter-out filters/pleura.c,$(wildcard filters/*.c))) \
-    $(BUILD)/man/pleura.1
+PAGES := $(patsubst $(BIN)/%,$(BUILD)/man/pleura-%.1,$(filter-out $(BIN)/pleura,$(PROGRAMS))) $(BUILD)/man/pleura.1
 LIBRARY := $(BUILD)/libpleura.a
 
 .DELETE_ON_ERROR:
@@ -109,8 +109,14 @@ $(if $(V),,@echo '  LD  $@')
 $(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 endef
 
-$(BIN)/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
-	$(link)
+# programs_of FOLDER: its programs, those of the GPU bundle too
+define programs_of
+$(BIN)/%: $(BUILD)/obj/$1%.o $(LIBRARY)
+	$$(link)
+$(GPU_BUNDLE)/bin/%: $(BUILD)/obj/$1%.o $(LIBRARY)
+	$$(link)
+endef
+$(foreach folder,$(sort $(dir $(FILTERS))),$(eval $(call programs_of,$(folder))))
 
 # What a program and its modules must have in common: all headers and tables, by their digest.
 INTERFACE := $(call in_lib,*.h *.def)
@@ -118,7 +124,7 @@ $(BUILD)/obj/lib/core/module.o: $(INTERFACE)
 $(BUILD)/obj/lib/core/module.o: CPPFLAGS += -DMODULE_INTERFACE='"$(shell cat $(sort $(INTERFACE)) | sha256sum | cut -c -16)"'
 
 # pleura lists all programs but itself.
-$(BUILD)/obj/filters/pleura.o: $(wildcard filters/*.c)
+$(BUILD)/obj/filters/pleura.o: $(FILTERS)
 $(BUILD)/obj/filters/pleura.o: CPPFLAGS += -DPROGRAM_NAMES='$(foreach name,$(filter-out pleura,$(sort $(notdir $(PROGRAMS)))),"$(name)"$(comma))'
 
 # ---- GDCM, a shared object beside the programs, which load it for the files that need it: lib/core/module.h
@@ -228,8 +234,6 @@ BUNDLED := $(addprefix $(GPU_BUNDLE)/bin/,$(GDCM_MODULE) $(notdir $(PROGRAMS) $(
     $(basename $(wildcard tests/gpu/*.c tests/unit/cuda/*.c))))
 $(GPU_BUNDLE)/bin/%: LDFLAGS += -s -Wl,--disable-new-dtags,-rpath='$$ORIGIN/../lib'
 $(GPU_BUNDLE)/bin/%: RPATHS += -Xlinker -s -Xlinker -rpath='$$ORIGIN/../lib'
-$(GPU_BUNDLE)/bin/%: $(BUILD)/obj/filters/%.o $(LIBRARY)
-	$(link)
 $(GPU_BUNDLE)/bin/%: $(BUILD)/obj/tests/gpu/%.o $(LIBRARY)
 	$(link)
 $(GPU_BUNDLE)/bin/%: $(BUILD)/obj/tests/unit/cuda/%.o $(LIBRARY)
@@ -295,7 +299,7 @@ overfit: deps $(PROGRAMS)
 	@tests/bench/overfit.sh $(abspath $(BIN))
 
 # ---- lint
-SOURCES := $(call in_lib,*.c *.cc *.cu) $(wildcard filters/*.c tests/*/*.c tests/*/*/*.c tests/*/*.cc)
+SOURCES := $(call in_lib,*.c *.cc *.cu) $(FILTERS) $(wildcard tests/*/*.c tests/*/*/*.c tests/*/*.cc)
 HEADERS := $(call in_lib,*.h) $(wildcard tests/*/*.h tests/*/*/*.h tests/*/*/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh tests/*/*/*.sh tests/bench/*.bash pipelines/*/*.sh pipelines/*/*.bash) .ci/run
 

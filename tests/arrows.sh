@@ -42,11 +42,16 @@ grep -rnE '(^|[^_[:alnum:]])(die|die_usage|exit|_exit|_Exit|quick_exit|abort)[[:
 # Only the programs that train, predict, convert weights and count costs know networks.
 while IFS= read -r file; do
     case $file in
-    filters/train-fold.c | filters/predict-fold.c | filters/weights.c | filters/cost.c) ;;
+    filters/train/train-fold.c | filters/train/weights.c | filters/train/cost.c | filters/predict/predict-fold.c) ;;
     *) complain "$file knows networks" ;;
     esac
-done < <(grep -lE '#include "(nn|ops|models|backend)/' filters/*.c)
+done < <(grep -lE '#include "(nn|ops|models|backend)/' -r filters)
 grep -rlE '#include "(\.\./)?filters/' filters lib && complain "a filter or a module includes a filter"
+# A program lies where its purpose says.
+for file in filters/*/*.c; do
+    folder=${file%/*} folder=${folder#filters/}
+    grep -q "\.purpose = PURPOSE_${folder^^}," "$file" || complain "$file: its purpose is another than its folder's"
+done
 # Each library has one file (msgpack and ONNX two: reading and writing) that knows its header, and no header of ours has its name.
 while read -r header most; do
     count=$(grep -rlE "#include [<\"]([a-zA-Z0-9._-]+/)*${header}[>\"]" lib filters | grep -c .)
@@ -75,5 +80,5 @@ done
 while IFS= read -r folder; do
     files=$(find "$folder" -maxdepth 1 -type f | wc -l)
     [ "$files" -le 17 ] || complain "$folder has $files files side by side: about fifteen at most"
-done < <(find lib pipelines tests/unit tests/filters -type d) # filters: as many as there are programs
+done < <(find filters lib pipelines tests/unit tests/filters -type d)
 exit $bad
