@@ -87,3 +87,16 @@ python_with() {
     [ $python != none ] || skip "python3 with msgpack, msgpack_numpy and xxhash absent"
     $python "$@"
 }
+
+# without_metadata FROM TO: a safetensors file whose header has tensors alone, as others write them.
+without_metadata() {
+    /usr/bin/python3 - "$@" <<'PYTHON'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + length])
+del header["__metadata__"]
+text = json.dumps(header).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
+PYTHON
+}

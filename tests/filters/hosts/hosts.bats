@@ -3,6 +3,7 @@
 # this clone nor the work folder.
 
 load ../helpers
+load same
 
 NAMES=(alpha beta)
 
@@ -170,20 +171,6 @@ stage() { # stage train|test: its folds, without make, on hosts that are not wai
     line=$(grep " $WORK/$1 " "$NET/stages")
     mkdir -p "$WORK/$1-cls-bisenet"
     (cd "$ROOT" && PATH="$NET/bin:$PATH" WORK=$WORK HOSTS_TIMEOUT=12 THREADS=1 LC_ALL=C.UTF-8 bash -c "$line")
-}
-
-same() { # same STAGE...: what the local run made, but for times and speeds in logs
-    local stage file
-    for stage in "$@"; do
-        for file in "$WHOLE/$stage"/fold-*.mpk*; do
-            if [[ $file == *.key ]]; then # its third line is of the log
-                cmp <(head -n 2 "$file") <(head -n 2 "$WORK${file#"$WHOLE"}")
-            else
-                cmp "$file" "$WORK${file#"$WHOLE"}"
-            fi
-        done
-        [ "$(ls "$WORK/$stage")" = "$(ls "$WHOLE/$stage")" ]
-    done
 }
 
 processes() { # processes NAME PROGRAM: the host's, in this machine's numbers

@@ -2,6 +2,7 @@
 # Folds in Slurm's queue: a cluster of two nodes on this machine, whose nodes and controller go down in the middle.
 
 load ../helpers
+load same
 load cluster
 
 setup_file() {
@@ -97,20 +98,6 @@ until_said() { # until_said WORDS [FILE]
     done
     cat "$HERE/stderr"
     return 1
-}
-
-same() { # same STAGE...: what the local run made, but for times and speeds in logs
-    local stage file
-    for stage in "$@"; do
-        for file in "$WHOLE/$stage"/fold-*.mpk*; do
-            if [[ $file == *.key ]]; then # its third line is of the log
-                cmp <(head -n 2 "$file") <(head -n 2 "$WORK${file#"$WHOLE"}")
-            else
-                cmp "$file" "$WORK${file#"$WHOLE"}"
-            fi
-        done
-        [ "$(ls "$WORK/$stage")" = "$(ls "$WHOLE/$stage")" ]
-    done
 }
 
 waiting() { # the process that waits for the queue

@@ -162,15 +162,7 @@ PYTHON
     fails 1 "no weights" predict-fold -q -m xrays/train-rle.csv val.mpk
     fails 1 "do not fit" predict-fold -q -n unet-resnet18 --side 192 -m whole/best.mpk val.mpk
     weights -q whole/best.mpk -o w.safetensors
-    /usr/bin/python3 - <<'PYTHON'
-import json, struct
-data = open("w.safetensors", "rb").read()
-length = struct.unpack("<Q", data[:8])[0]
-header = json.loads(data[8:8 + length])
-del header["__metadata__"]
-text = json.dumps(header).encode()
-open("nameless.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
-PYTHON
+    without_metadata w.safetensors nameless.safetensors
     fails 1 "--network" predict-fold -q -m nameless.safetensors val.mpk
     predict-fold -q -n bisenet-resnet18_w16 --side 64 -m nameless.safetensors val.mpk >n.mpk
     predict-fold -q -m whole/best.mpk val.mpk >p.mpk

@@ -117,15 +117,7 @@ END
 
 @test "to ONNX: what cannot be is said, and nothing is written" {
     weights -q unet-resnet18.mpk -o w.safetensors
-    /usr/bin/python3 - <<'PYTHON'
-import json, struct
-data = open("w.safetensors", "rb").read()
-length = struct.unpack("<Q", data[:8])[0]
-header = json.loads(data[8:8 + length])
-del header["__metadata__"]
-text = json.dumps(header).encode()
-open("nameless.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8 + length:])
-PYTHON
+    without_metadata w.safetensors nameless.safetensors
     fails 1 "nameless.safetensors: does not say which network" weights nameless.safetensors -o x.onnx
     fails 1 "missing: " weights --network bisenet-resnet18 nameless.safetensors -o x.onnx
     fails 1 "sides of 64 x 64" weights --side 64 unet-resnet18.mpk -o x.onnx
