@@ -58,6 +58,7 @@ filter() { # filter FILE: the section of a file of pipe tests
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
     echo "section parity $here/parity/run.sh $build/parity"
+    echo "section parity/bf16 $here/parity/run.sh $build/parity cpu bf16"
 } | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-2}"
 cat "$sections"/*.log >"$log"
 

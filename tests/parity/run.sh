@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# run.sh PARITY [DEVICE]: the recorded figures of tests/golden as TAP lines; of another device than the
-# CPU those of single steps of the networks.
+# run.sh PARITY [DEVICE [PRECISION]]: the recorded figures of tests/golden as TAP lines; of another device than the
+# CPU, and in bf16, those of single steps of the networks.
 set -u
-parity=$1 device=${2:-cpu}
+parity=$1 device=${2:-cpu} precision=${3:-f32}
 here=$(cd "$(dirname "$0")" && pwd)
 number=0 bad=0
 fixtures=("$here"/../golden/*.json)
-[ "$device" = cpu ] || fixtures=("$here"/../golden/*net-*-{eval,train}.json)
+[ "$device $precision" = "cpu f32" ] || fixtures=("$here"/../golden/*net-*-{eval,train}.json)
 ldd "$parity" | grep -q libasan && sanitized=yes || sanitized=no
 for fixture in "${fixtures[@]}"; do
-    if [ "$sanitized" = yes ] && [[ $fixture == *-trace.json || $device != cpu ]]; then
+    if [ "$sanitized" = yes ] && [[ $fixture == *-trace.json || "$device $precision" != "cpu f32" ]]; then
         number=$((number + 1)) # the same code as one step, sixteen times; slow
         echo "ok $number - ${fixture##*/} # SKIP sanitized"
         continue
     fi
-    lines=$("$parity" --device "$device" "$fixture") || bad=1
+    lines=$("$parity" --device "$device" --precision "$precision" "$fixture") || bad=1
     while IFS= read -r line; do
         number=$((number + 1))
         case $line in

@@ -180,6 +180,12 @@ static value_id try_wide_attention(struct graph *graph, value_id x) {
     return attend_in(graph, x, 128);
 }
 
+// Of small numbers: energies of thousands, which sums over many pixels make, would leave one term
+// of a softmax, and have the rounding errors of their sums in it.
+static value_id try_channel_attention(struct graph *graph, value_id x) {
+    return channel_attention(graph, layer(graph, x, "small", graph_shape(graph, x).c, 1, 1));
+}
+
 static const struct {
     const char *name;
     value_id (*make)(struct graph *graph, value_id x);
@@ -209,7 +215,7 @@ static const struct {
     {"channel_gate and keep", try_channel_gate_keep, 1, false},
     {"pixel_gate", try_pixel_gate, 1, false},
     {"position_attention", try_position_attention, 1, false},
-    {"channel_attention", channel_attention, 1, false},
+    {"channel_attention", try_channel_attention, 1, false},
     {"pyramid_pool", pyramid_pool, 6, false},
     {"widen", try_widen, 1, false},
     {"first convolution", try_strided, 1, true},
@@ -278,17 +284,25 @@ static void fill(struct trial *trial, void *to, const float *from, size_t count)
     trial->backend->calls->put(trial->backend, to, from, count * sizeof *from);
 }
 
+// Wide queries and channels' energies are small, so that more than one term counts in a softmax.
+static double scale_of(const struct parameter *parameter, double pixels) {
+    if (strcmp(parameter->name, "q.weight") == 0 && parameter->count > 256) {
+        return 2 / sqrt(2.0 * (double)parameter->count);
+    }
+    return strncmp(parameter->name, "small.", 6) == 0
+               ? 2 / sqrt(pixels * sqrt((double)parameter->count))
+               : 1;
+}
+
 static void fill_numbers(struct trial *trial, size_t which, struct shape shape) {
     struct random random = random_seed(7, which, shape.h * 100 + shape.w);
+    const double pixels = (double)(shape.h * shape.w);
     float *values = memory_for(executor_value_count(trial->executor));
     trial->pixels = 3 * shape.n * shape.h * shape.w;
     trial->input = memory_for(trial->pixels);
     for (int i = 0; i < graph_parameter_count(trial->graph); i++) {
         const struct parameter *parameter = graph_parameter_at(trial->graph, i);
-        // Wide queries are small, so that more than one term counts in a softmax.
-        const double scale = strcmp(parameter->name, "q.weight") == 0 && parameter->count > 256
-                                 ? 2 / sqrt(2.0 * (double)parameter->count)
-                                 : 1;
+        const double scale = scale_of(parameter, pixels);
         for (size_t k = 0; k < parameter->count; k++) {
             values[parameter->offset + k] =
                 (float)scale * draw(&random) + (parameter->role == ROLE_VARIANCE ? 1.5F : 0);
