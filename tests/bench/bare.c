@@ -2,6 +2,7 @@
 // convolutions and matrix products take one by one, as bare calls of the backend on data that is
 // there: the limit that a whole step is held against. Prints milliseconds.
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/denormals.h"
 #include "backend/cpu/level.h"
 #include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/bf16.h"
@@ -195,6 +196,7 @@ int main(int argc, char **argv) {
         die("%s", error.text);
     }
     limit.graph = graph;
+    cpu_denormals_set_zero(limit.backend->threads, true); // as a step has it
     for (int i = 0; i < graph_node_count(graph); i++) {
         const struct node *node = graph_node_at(graph, i);
         if (strcmp(node->operation->name, "convolution") == 0) {
