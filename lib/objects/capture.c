@@ -8,14 +8,14 @@
 static const struct object_kind KIND = {DICOM_SECONDARY_CAPTURE, "OT", "9002",
                                         "Pleura outline: " OBJECT_WARNING};
 
-static bool draw(struct rgb_image *picture, const struct image *gray, const struct image *mask,
+static bool draw(struct rgb_image *rendered, const struct image *gray, const struct image *mask,
                  struct error *error) {
-    if (!rgb_image_from_gray(picture, gray, error)) {
+    if (!rgb_image_from_gray(rendered, gray, error)) {
         return false;
     }
-    if (!rgb_image_outline(picture, mask, COLOUR_PREDICTION, 0, error) ||
-        !caption_below(picture, OBJECT_WARNING, error)) {
-        rgb_image_free(picture);
+    if (!rgb_image_outline(rendered, mask, COLOUR_PREDICTION, 0, error) ||
+        !caption_below(rendered, OBJECT_WARNING, error)) {
+        rgb_image_free(rendered);
         return false;
     }
     return true;
@@ -36,9 +36,9 @@ bool object_capture(const struct object_source *source, const struct object_make
                     const struct image *gray, const struct image *mask, struct object *object,
                     struct error *error) {
     struct dicom_builder builder = {.bytes = NULL};
-    struct rgb_image picture;
+    struct rgb_image rendered;
     *object = (struct object){.bytes = NULL};
-    if (!draw(&picture, gray, mask, error)) {
+    if (!draw(&rendered, gray, mask, error)) {
         return false;
     }
     object_put_common(&builder, source, maker, &KIND, object);
@@ -51,9 +51,9 @@ bool object_capture(const struct object_source *source, const struct object_make
     (void)object_copy(&builder, source, DICOM_TAG(0x0020, 0x0020), "CS", OBJECT_PUT_EMPTY);
     // What is burnt in here identifies nobody; what the source has burnt in is still there.
     (void)object_copy(&builder, source, DICOM_TAG(0x0028, 0x0301), "CS", OBJECT_LEAVE_OUT);
-    object_put_pixel_module(&builder, picture.height, picture.width, 3, "RGB", 8);
+    object_put_pixel_module(&builder, rendered.height, rendered.width, 3, "RGB", 8);
     object_put_lossy(&builder, source);
-    dicom_put(&builder, DICOM_PIXEL_DATA, "OB", picture.rgb, 3 * picture.height * picture.width);
-    rgb_image_free(&picture);
+    dicom_put(&builder, DICOM_PIXEL_DATA, "OB", rendered.rgb, 3 * rendered.height * rendered.width);
+    rgb_image_free(&rendered);
     return object_finish(&builder, maker, &KIND, object, error);
 }

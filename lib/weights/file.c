@@ -86,7 +86,7 @@ static bool read_foreign(const struct weight_source *source, enum format format,
     }
 }
 
-static void give_room(struct weight_table *table, uint64_t length) {
+static void set_memory_limit(struct weight_table *table, uint64_t length) {
     const uint64_t most = length < SIZE_MAX / 8 ? 4 * length + length / 64 : SIZE_MAX / 2;
     table->bytes_left = most > MIN_MEMORY ? most : MIN_MEMORY;
 }
@@ -105,7 +105,7 @@ static bool finish(struct weight_table *table, struct error *error) {
 bool weights_read_bytes(const unsigned char *bytes, size_t length, struct weight_table *table,
                         struct error *error) {
     const struct weight_source source = weight_source_of_bytes(bytes, length);
-    give_room(table, length);
+    set_memory_limit(table, length);
     return read_foreign(&source, format_of(&source), table, error) && finish(table, error);
 }
 
@@ -120,7 +120,7 @@ static bool read_source(struct weight_source *source, enum format format,
     if (format != FORMAT_STREAM && !weight_source_complete(source, error)) {
         return false;
     }
-    give_room(table, source->length);
+    set_memory_limit(table, source->length);
     return format == FORMAT_STREAM || read_foreign(source, format, table, error);
 }
 

@@ -16,7 +16,7 @@ struct pixels {
     size_t size;
 };
 
-static void make_room(struct pixels *pixels, size_t size) {
+static void make_space(struct pixels *pixels, size_t size) {
     if (size > pixels->size) {
         free(pixels->bytes);
         pixels->bytes = malloc(size);
@@ -39,7 +39,7 @@ static void decode_jpeg(tjhandle turbo, const uint8_t *bytes, size_t length, str
     if (left == 0 || tjDecompressHeader3(turbo, jpeg, left, &width, &height, &sampling, &colours)) {
         die("%s: neither PNG nor JPEG", path);
     }
-    make_room(out, (size_t)width * (size_t)height);
+    make_space(out, (size_t)width * (size_t)height);
     if (tjDecompress2(turbo, jpeg, left, out->bytes, width, 0, height, TJPF_GRAY,
                       TJFLAG_ACCURATEDCT) != 0) {
         die("%s: %s", path, tjGetErrorStr2(turbo));
@@ -73,7 +73,7 @@ static void decode_png(const uint8_t *bytes, size_t length, struct pixels *out) 
     png_read_info(png, info);
     const size_t height = png_get_image_height(png, info);
     const size_t stride = png_get_rowbytes(png, info);
-    make_room(out, height * stride);
+    make_space(out, height * stride);
     for (size_t y = 0; y < height; y++) {
         png_read_row(png, out->bytes + y * stride, NULL);
     }

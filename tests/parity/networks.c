@@ -179,7 +179,7 @@ static void close_bench(struct bench *bench) {
     free(bench->masks);
 }
 
-static void *device_room(struct backend *backend, size_t bytes) {
+static void *device_memory(struct backend *backend, size_t bytes) {
     void *memory = backend->calls->alloc(backend, bytes);
     if (memory == NULL) {
         die("no memory on the device");
@@ -208,18 +208,18 @@ static double loss_of(struct bench *bench, double scale) {
         const bool last = i == bench->heads;
         const float *logits = executor_output(executor, (int)i);
         float *gradient = bench->train ? executor_output_gradient(executor, (int)i)
-                                       : device_room(backend, count * sizeof(float));
+                                       : device_memory(backend, count * sizeof(float));
         *(last ? &inputs.global : &inputs.logits[i]) = logits;
         *(last ? &inputs.global_gradient : &inputs.gradients[i]) = gradient;
         if (!bench->train) {
             memory[held++] = gradient;
         }
     }
-    uint8_t *masks = device_room(backend, count);
-    struct loss_sums *on_device = device_room(backend, sizeof *on_device);
+    uint8_t *masks = device_memory(backend, count);
+    struct loss_sums *on_device = device_memory(backend, sizeof *on_device);
     inputs.masks = masks;
     void *scratch =
-        device_room(backend, training_of(backend)->loss_scratch(backend, &inputs, &bench->loss));
+        device_memory(backend, training_of(backend)->loss_scratch(backend, &inputs, &bench->loss));
     memory[held++] = masks;
     memory[held++] = on_device;
     memory[held++] = scratch;

@@ -60,7 +60,7 @@ static struct arena arena_of(const struct weight_table *table) {
     return (struct arena){.limit = table->bytes_left};
 }
 
-static void leave_room(struct weight_table *table, const struct arena *arena) {
+static void count_memory(struct weight_table *table, const struct arena *arena) {
     table->bytes_left -= arena->used < table->bytes_left ? arena->used : table->bytes_left;
 }
 
@@ -149,7 +149,7 @@ static bool read_archive(const struct zip *zip, struct arena *arena, struct weig
         return false;
     }
     note_behind(table, zip->behind);
-    leave_room(table, arena);
+    count_memory(table, arena);
     return add_tensors(&storages, dict, table, error);
 }
 
@@ -311,7 +311,7 @@ static bool read_old(const struct weight_source *source, struct arena *arena,
         return false;
     }
     note_behind(table, source->length - end);
-    leave_room(table, arena);
+    count_memory(table, arena);
     return add_tensors(&storages, dict, table, error);
 }
 
