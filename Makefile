@@ -172,7 +172,7 @@ $(BIN)/pleura-cuda.so $(GPU_BUNDLE)/bin/pleura-cuda.so: $(patsubst %,$(BUILD)/ob
 
 # The same on a stand-in for CUDA that runs kernels on the host, for the tests.
 FAKE := $(BUILD)/tests/fake-cuda.so
-FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -DPOSITION_CHUNK=65536 -Itests/fake_cuda -Ilib
+FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -DPOSITION_CHUNK=65536 -DDEPTHWISE_BLOCKS=2 -Itests/fake_cuda -Ilib
 $(BUILD)/fake/%.o: %
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CXX $< (stand-in)')

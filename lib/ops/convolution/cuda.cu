@@ -3,8 +3,10 @@
 //
 // In bf16, a network's first layer, of three channels and stride 2, would leave tensor cores idle:
 // they take channels by eights. So 2 x 2 pixels become the channels of one (space to depth), and
-// the same sums a convolution of stride 1 with a window of half the size.
+// the same sums a convolution of stride 1 with a window of half the size. Depthwise layers are not
+// cuDNN's: cuda_depthwise.h.
 #include "backend/cuda/rows.h"
+#include "ops/convolution/cuda_depthwise.h"
 #include "ops/cuda_operation.h"
 #include "ops/norm/formula.h"
 
@@ -17,14 +19,15 @@ namespace {
 
 struct state {
     struct backend *backend;
-    struct cuda_convolution *convolution;
+    struct cuda_convolution *convolution; // NULL: depthwise
     struct convolution_shape shape;
     struct convolution_shape inner; // what cuDNN is given
-    bool by_fours;                  // the input's pixels, as channels of it
-    size_t weight_count;            // of cuDNN's
+    bool depthwise;
+    bool by_fours;       // the input's pixels, as channels of it
+    size_t weight_count; // as the kernels take them
     bool own_bias, norm;
-    void *weights, *bias;    // on the device, in the backend's precision
-    size_t workspace, input; // scratch bytes: of cuDNN; of the input by fours behind it
+    void *weights, *bias;    // on the device, in the backend's precision; of depthwise float32
+    size_t workspace, input; // scratch bytes: of the convolution; of the input by fours behind it
 };
 
 // Rows above an output's row, in rows of two pixels.
@@ -57,6 +60,28 @@ void release(void *memory) {
     free(state);
 }
 
+// Scratch bytes of all that a pass needs.
+size_t plan_scratch(struct state *state) {
+    const struct convolution_shape *shape = &state->shape;
+    const struct convolution_shape *inner = &state->inner;
+    const size_t size = precision_size(state->backend->precision);
+    if (!state->depthwise) {
+        state->workspace = rounded(cuda_convolution_scratch(state->convolution));
+    } else if (shape->train) {
+        state->workspace = rounded(cuda_depthwise_scratch(state->backend, shape));
+    }
+    state->input =
+        state->by_fours
+            ? rounded(inner->images * inner->height * inner->width * inner->channels * size)
+            : 0;
+    size_t scratch = state->workspace + state->input;
+    if (shape->train) { // the weights' gradient as cuDNN makes it, and sums for the bias's
+        scratch += rounded(state->weight_count * size);
+        scratch += state->own_bias ? ROWS_BLOCKS * 2 * shape->out_channels * sizeof(double) : 0;
+    }
+    return scratch;
+}
+
 bool plan(struct kernel_plan *plan, struct error *error) {
     const struct convolution_attributes *layer =
         (const struct convolution_attributes *)plan->node->attributes;
@@ -66,41 +91,36 @@ bool plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return fail(error, "no memory");
     }
-    const size_t size = precision_size(backend->precision);
     const bool by_fours = goes_by_fours(&shape, backend->precision);
+    const bool depthwise = cuda_depthwise_takes(&shape);
     const struct convolution_shape inner = by_fours ? shape_by_fours(&shape) : shape;
     *state = {.backend = backend,
-              .convolution = cuda_convolution_plan(backend, &inner, error),
+              .convolution = depthwise ? NULL : cuda_convolution_plan(backend, &inner, error),
               .shape = shape,
               .inner = inner,
+              .depthwise = depthwise,
               .by_fours = by_fours,
               .weight_count = inner.out_channels * inner.window * inner.window *
                               (inner.channels / inner.groups),
               .own_bias = layer->bias,
               .norm = layer->norm};
-    if (state->convolution == NULL) {
+    if (!depthwise && state->convolution == NULL) {
         release(state);
         return false;
     }
+    const size_t size = depthwise ? sizeof(float) : precision_size(backend->precision);
     state->weights = backend->calls->alloc(backend, state->weight_count * size);
     state->bias = backend->calls->alloc(backend, shape.out_channels * size);
     if (state->weights == NULL || state->bias == NULL) {
         release(state);
         return fail(error, "no memory on the GPU for weights");
     }
-    state->workspace = rounded(cuda_convolution_scratch(state->convolution));
-    state->input =
-        by_fours ? rounded(inner.images * inner.height * inner.width * inner.channels * size) : 0;
-    plan->scratch = state->workspace + state->input;
-    if (shape.train) { // the weights' gradient as cuDNN makes it, and sums for the bias's
-        plan->scratch += rounded(state->weight_count * size);
-        plan->scratch += layer->bias ? ROWS_BLOCKS * 2 * shape.out_channels * sizeof(double) : 0;
-    }
+    plan->scratch = plan_scratch(state);
     plan->state = state;
     return true;
 }
 
-// ---- weights: out x in x taps in parameters, out x taps x in for cuDNN
+// ---- weights: out x in x taps in parameters, out x taps x in for cuDNN, taps x channels depthwise
 
 #define NONE SIZE_MAX
 
@@ -109,7 +129,7 @@ struct weights {
     size_t count;
     size_t channels, window, pad, above; // of the layer, channels of one group
     size_t inner_channels, inner_window; // of cuDNN's convolution
-    bool by_fours;
+    bool by_fours, depthwise;
     const float *from, *own_bias;
     const float *scale, *shift, *mean, *variance; // of the norm, NULL: none
     T *to, *bias;
@@ -136,7 +156,8 @@ __device__ inline size_t parameter_index(const weights<T> &args, size_t i) {
     return ((out * args.channels + c) * args.window + y) * args.window + x;
 }
 
-// The weights and biases, with the norm folded into them if there is one.
+// The weights and biases, with the norm folded into them if there is one. Threads take the weights
+// in cuDNN's order.
 template <typename T>
 __global__ void convolution_prepare(const weights<T> args) {
     const size_t i = thread_number();
@@ -146,9 +167,10 @@ __global__ void convolution_prepare(const weights<T> args) {
     const size_t of_out = args.inner_channels * args.inner_window * args.inner_window;
     const size_t out = i / of_out;
     const size_t from = parameter_index(args, i);
+    const size_t to = args.depthwise ? i % of_out * (args.count / of_out) + out : i;
     const double factor =
         args.scale != NULL ? norm_folded_factor(args.scale[out], args.variance[out]) : 1;
-    from_float(from == NONE ? 0 : (float)(args.from[from] * factor), &args.to[i]);
+    from_float(from == NONE ? 0 : (float)(args.from[from] * factor), &args.to[to]);
     if (i % of_out == 0) {
         const double own = args.own_bias != NULL ? args.own_bias[out] : 0;
         from_float(args.scale != NULL
@@ -179,6 +201,7 @@ weights<T> weights_of(const struct call *call) {
                        .inner_channels = state->inner.channels / state->inner.groups,
                        .inner_window = state->inner.window,
                        .by_fours = state->by_fours,
+                       .depthwise = state->depthwise,
                        .from = call->parameter[0],
                        .own_bias = state->own_bias ? call->parameter[1] : NULL};
     if (state->norm) {
@@ -310,12 +333,19 @@ void add_weight_gradient(const struct call *call, void *weight_gradient) {
 
 void prepare(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->backend->precision, prepare_as, call);
+    BY_PRECISION(state->depthwise ? PRECISION_F32 : state->backend->precision, prepare_as, call);
 }
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const struct convolution_shape *shape = &state->shape;
+    if (state->depthwise) {
+        const struct depthwise_joined joined = {(const float *)state->bias,
+                                                shape->sum ? call->in[1] : NULL, shape->relu};
+        cuda_depthwise_forward(state->backend, shape, call->in[0], (const float *)state->weights,
+                               &joined, call->out);
+        return;
+    }
     const struct cuda_joined joined = {cuda_convolution_joins(shape) ? state->bias : NULL,
                                        shape->sum ? call->in[1] : NULL, shape->relu};
     cuda_convolution_forward(state->convolution, input_of(call), state->weights, &joined, call->out,
@@ -327,13 +357,20 @@ void backward(const struct call *call) {
     const enum precision precision = state->backend->precision;
     char *weight_gradient = (char *)call->scratch + state->workspace + state->input;
     char *partial = weight_gradient + rounded(state->weight_count * precision_size(precision));
-    if (call->gradient[0] != NULL) {
+    if (call->gradient[0] != NULL && state->depthwise) {
+        cuda_depthwise_weight_gradient(state->backend, &state->shape, call->in[0],
+                                       call->out_gradient, call->gradient[0], call->scratch);
+    } else if (call->gradient[0] != NULL) {
         BY_PRECISION(precision, add_weight_gradient, call, weight_gradient);
     }
     if (state->own_bias && call->gradient[1] != NULL) {
         BY_PACK(precision, state->shape.out_channels, add_bias_gradient, call, partial);
     }
-    if (call->in_gradient[0] != NULL) { // last: it may take the place of what is read above
+    // Last: it may take the place of what is read above.
+    if (call->in_gradient[0] != NULL && state->depthwise) {
+        cuda_depthwise_input_gradient(state->backend, &state->shape, (const float *)state->weights,
+                                      call->out_gradient, call->in_gradient[0], call->add[0]);
+    } else if (call->in_gradient[0] != NULL) {
         cuda_convolution_input_gradient(state->convolution, state->weights, call->out_gradient,
                                         call->in_gradient[0], call->add[0], call->scratch);
     }

@@ -41,25 +41,49 @@ static value_id try_strided(struct graph *graph, value_id x) {
     return layer(graph, x, "c", 4, 7, 2);
 }
 
-static value_id grouped(struct graph *graph, value_id x, size_t groups, size_t stride) {
-    const struct convolution spec = {.name = "c",
-                                     .channels = graph_shape(graph, x).c,
-                                     .window = 3,
-                                     .stride = stride,
-                                     .pad = 1,
-                                     .groups = groups,
-                                     .bias = true};
+static struct convolution in_groups(struct graph *graph, value_id x, const char *name,
+                                    size_t groups, size_t window, size_t stride) {
+    return (struct convolution){.name = name,
+                                .channels = graph_shape(graph, x).c,
+                                .window = window,
+                                .stride = stride,
+                                .pad = window / 2,
+                                .groups = groups,
+                                .bias = true};
+}
+
+static value_id depthwise(struct graph *graph, value_id x, const char *name, size_t window,
+                          size_t stride) {
+    const struct convolution spec =
+        in_groups(graph, x, name, graph_shape(graph, x).c, window, stride);
     return convolution(graph, x, &spec);
 }
 
+// x's gradient is of two parts.
 static value_id try_depthwise(struct graph *graph, value_id x) {
-    return grouped(graph, x, graph_shape(graph, x).c, 2);
+    return depthwise(graph, concat(graph, x, depthwise(graph, x, "c", 5, 1)), "d", 3, 2);
+}
+
+static value_id try_depthwise_residual(struct graph *graph, value_id x) {
+    struct convolution spec = in_groups(graph, x, "c", graph_shape(graph, x).c, 3, 1);
+    spec.bias = false;
+    return depthwise(graph, convolution_norm(graph, x, &spec, "n", x, true), "d", 5, 2);
+}
+
+// Windows and borders that are rare.
+static value_id try_depthwise_rare(struct graph *graph, value_id x) {
+    const value_id both = concat(graph, x, depthwise(graph, x, "c", 7, 1));
+    struct convolution spec = in_groups(graph, both, "d", graph_shape(graph, both).c, 3, 2);
+    spec.pad = 0;
+    return convolution(graph, both, &spec);
 }
 
 // Groups of 4 channels, where they make some.
 static value_id try_grouped(struct graph *graph, value_id x) {
     const size_t channels = graph_shape(graph, x).c;
-    return grouped(graph, x, channels % 4 == 0 ? channels / 4 : 1, 1);
+    const struct convolution spec =
+        in_groups(graph, x, "c", channels % 4 == 0 ? channels / 4 : 1, 3, 1);
+    return convolution(graph, x, &spec);
 }
 
 static value_id with_norm(struct graph *graph, value_id x, value_id residual, bool relu) {
@@ -229,6 +253,8 @@ static const struct {
     {"global_max_pool", global_max_pool, 1, false},
     {"one layer twice, linear", try_linear, 1, false},
     {"convolution_gate", try_gate, 1, false},
+    {"depthwise, norm, residual, ReLU", try_depthwise_residual, 1, false},
+    {"depthwise, rare windows", try_depthwise_rare, 3, false},
 };
 
 #define TRIED (sizeof tried / sizeof *tried)
