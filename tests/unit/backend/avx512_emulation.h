@@ -1,10 +1,11 @@
-// The intrinsics of bf16_avx512.c as loops over numbers, for processors without AVX-512: what
+// The intrinsics of code for AVX-512 as loops over numbers, for processors without AVX-512: what
 // Intel's manual, volume 2, says that the instructions do.
 #ifndef PLEURA_TESTS_UNIT_BACKEND_AVX512_EMULATION_H
 #define PLEURA_TESTS_UNIT_BACKEND_AVX512_EMULATION_H
 
 #include "backend/bf16.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,6 +23,7 @@ union lanes {
     __m512i integers;
     __m512bh halves;
     float f32[16];
+    uint8_t u8[64];
     uint16_t u16[32];
     uint32_t u32[16];
     uint64_t u64[8];
@@ -170,6 +172,82 @@ static inline __m512i _mm512_shuffle_i32x4(__m512i one, __m512i other, int which
     for (size_t quarter = 0; quarter < 4; quarter++) {
         const size_t at = (size_t)which >> 2 * quarter & 3;
         memcpy(&to.u64[2 * quarter], &from[quarter / 2].u64[2 * at], 2 * sizeof(uint64_t));
+    }
+    return to.integers;
+}
+
+static inline void _mm512_storeu_si512(void *to, __m512i from) {
+    memcpy(to, &from, sizeof from);
+}
+
+static inline __m512 _mm512_set1_ps(float number) {
+    union lanes to;
+    for (size_t i = 0; i < 16; i++) {
+        to.f32[i] = number;
+    }
+    return to.vector;
+}
+
+static inline __m512 _mm512_max_ps(__m512 one, __m512 other) {
+    const union lanes a = {.vector = one};
+    union lanes to = {.vector = other};
+    for (size_t i = 0; i < 16; i++) {
+        to.f32[i] = a.f32[i] > to.f32[i] ? a.f32[i] : to.f32[i];
+    }
+    return to.vector;
+}
+
+static inline __m512 _mm512_fmadd_ps(__m512 one, __m512 other, __m512 sum) {
+    const union lanes a = {.vector = one};
+    const union lanes b = {.vector = other};
+    union lanes to = {.vector = sum};
+    for (size_t i = 0; i < 16; i++) {
+        to.f32[i] = fmaf(a.f32[i], b.f32[i], to.f32[i]);
+    }
+    return to.vector;
+}
+
+static inline __m512i _mm512_slli_epi32(__m512i from, unsigned bits) {
+    union lanes to = {.integers = from};
+    for (size_t i = 0; i < 16; i++) {
+        to.u32[i] <<= bits;
+    }
+    return to.integers;
+}
+
+static inline __m512i _mm512_srli_epi16(__m512i from, unsigned bits) {
+    union lanes to = {.integers = from};
+    for (size_t i = 0; i < 32; i++) {
+        to.u16[i] = (uint16_t)(to.u16[i] >> bits);
+    }
+    return to.integers;
+}
+
+static inline __m512i _mm512_sub_epi16(__m512i from, __m512i less) {
+    const union lanes numbers = {.integers = less};
+    union lanes to = {.integers = from};
+    for (size_t i = 0; i < 32; i++) {
+        to.u16[i] = (uint16_t)(to.u16[i] - numbers.u16[i]);
+    }
+    return to.integers;
+}
+
+// Where the mask has ones, of the second.
+static inline __m512i _mm512_mask_blend_epi16(uint32_t mask, __m512i one, __m512i other) {
+    const union lanes b = {.integers = other};
+    union lanes to = {.integers = one};
+    for (size_t i = 0; i < 32; i++) {
+        to.u16[i] = mask >> i & 1 ? b.u16[i] : to.u16[i];
+    }
+    return to.integers;
+}
+
+static inline __m512i _mm512_maskz_permutexvar_epi8(uint64_t mask, __m512i index, __m512i from) {
+    const union lanes at = {.integers = index};
+    const union lanes numbers = {.integers = from};
+    union lanes to;
+    for (size_t i = 0; i < 64; i++) {
+        to.u8[i] = mask >> i & 1 ? numbers.u8[at.u8[i] % 64] : 0;
     }
     return to.integers;
 }

@@ -1,6 +1,7 @@
 // Products of bf16 against sums in double, for odd sizes, all orders of A, and sums added to what
 // is there, by what this processor has; those of whole tiles go by matrix units where there are
 // some, and by the same code on emulated ones everywhere.
+#include "amx_emulation.h"
 #include "backend/bf16.h"
 #include "backend/cpu/products/amx.h"
 #include "core/numbers/random.h"
@@ -108,45 +109,10 @@ static void products_are_the_sums(void **state) {
     }
 }
 
-// ---- matrix units without matrix units: tiles of 16 rows of 64 bytes
-
-static char tiles[8][16][64];
-
-static void load(int tile, const void *from, size_t step) {
-    for (size_t row = 0; row < 16; row++) {
-        memcpy(tiles[tile][row], (const char *)from + row * step, 64);
-    }
-}
-
-static void store(int tile, void *to, size_t step) {
-    for (size_t row = 0; row < 16; row++) {
-        memcpy((char *)to + row * step, tiles[tile][row], 64);
-    }
-}
-
-static void multiply(int sum, int a, int b) {
-    for (size_t row = 0; row < 16; row++) {
-        float sums[16];
-        uint16_t left[32];
-        memcpy(sums, tiles[sum][row], sizeof sums);
-        memcpy(left, tiles[a][row], sizeof left);
-        for (size_t pair = 0; pair < 16; pair++) {
-            uint16_t right[32];
-            memcpy(right, tiles[b][pair], sizeof right);
-            for (size_t k = 0; k < 32; k++) {
-                sums[k / 2] += bf16_to(left[2 * pair + k % 2]) * bf16_to(right[k]);
-            }
-        }
-        memcpy(tiles[sum][row], sums, sizeof sums);
-    }
-}
+// ---- matrix units without matrix units
 
 #define NAME(what) emulated_##what
 #define TARGET
-#define ZERO(tile) memset(tiles[tile], 0, sizeof tiles[tile])
-#define LOAD(tile, address, step) load(tile, address, step)
-#define STORE(tile, address, step) store(tile, address, step)
-#define MULTIPLY(sum, a, b) multiply(sum, a, b)
 #include "backend/cpu/products/amx_block.h"
 
 static uint16_t *drawn_bf16(size_t count, uint64_t seed) {

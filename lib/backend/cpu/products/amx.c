@@ -52,19 +52,29 @@ static const struct tile_sizes whole_tiles = {.palette = 1,
 #define MULTIPLY(sum, a, b) _tile_dpbf16ps(sum, a, b)
 #include "backend/cpu/products/amx_block.h"
 
-__attribute__((target("amx-tile,amx-bf16"))) static void gemm(size_t rows, size_t panels,
-                                                              size_t pairs, struct cpu_bf16_a a,
-                                                              struct cpu_bf16_b b, bool add,
-                                                              float *c, size_t leading) {
+__attribute__((target("amx-tile"))) void cpu_amx_begin(void) {
     _tile_loadconfig(&whole_tiles);
-    native_gemm(rows, panels, pairs, a, b, add, c, leading);
+}
+
+__attribute__((target("amx-tile"))) void cpu_amx_end(void) {
     _tile_release(); // else every change of threads would save the tiles
+}
+
+static void gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b,
+                 bool add, float *c, size_t leading) {
+    cpu_amx_begin();
+    native_gemm(rows, panels, pairs, a, b, add, c, leading);
+    cpu_amx_end();
 }
 
 cpu_bf16_gemm_function *cpu_amx_gemm(void) {
     return may_use_units() ? gemm : NULL;
 }
 #else
+
+void cpu_amx_begin(void) {}
+
+void cpu_amx_end(void) {}
 
 cpu_bf16_gemm_function *cpu_amx_gemm(void) {
     return NULL;

@@ -21,6 +21,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                                     .bf16 = position_multiplies_bf16(precision, q.c, v.c),
                                     .precision = precision,
                                     .threads = plan->backend->threads};
+    state->units = state->bf16 ? position_units() : NULL;
     const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
     const size_t forward = position_forward_bytes(state);
     const size_t backward = train ? position_backward_bytes(state) : 0;

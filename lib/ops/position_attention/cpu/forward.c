@@ -5,6 +5,7 @@
 #include "core/simd.h"
 #include "ops/position_attention/cpu/pair_schedule.h"
 #include "ops/position_attention/cpu/passes.h"
+#include "ops/position_attention/cpu/unit_forward.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,6 +25,9 @@ struct forward_image {
 };
 
 size_t position_forward_bytes(const struct position_plan *plan) {
+    if (plan->units != NULL) {
+        return position_unit_bytes(plan->pixels, plan->keys, plan->channels, plan->threads);
+    }
     const size_t floats =
         position_accumulator_floats(plan, plan->channels) + 2 * plan->blocks * BLOCK;
     return position_image_operand_bytes(plan, plan->keys) +
@@ -200,9 +204,27 @@ static void end_block(const void *context, size_t block, int thread) {
                          image->call->out, workspace.values);
 }
 
+static void forward_by_units(const struct call *call, size_t image) {
+    const struct position_plan *plan = call->state;
+    const size_t first = image * plan->pixels;
+    const struct position_unit_image one = {.pixels = plan->pixels,
+                                            .keys = plan->keys,
+                                            .channels = plan->channels,
+                                            .threads = plan->threads,
+                                            .q = (const uint16_t *)call->in[0] + first * plan->keys,
+                                            .v = (const uint16_t *)call->in[1] +
+                                                 first * plan->channels,
+                                            .y = (uint16_t *)call->out + first * plan->channels,
+                                            .logs = (float *)call->saved + first};
+    position_unit_forward(plan->units, &one, call->scratch);
+}
+
 void position_forward(const struct call *call) {
     const struct position_plan *plan = call->state;
-    for (size_t i = 0; i < plan->images; i++) {
+    for (size_t i = 0; plan->units != NULL && i < plan->images; i++) {
+        forward_by_units(call, i);
+    }
+    for (size_t i = 0; plan->units == NULL && i < plan->images; i++) {
         const struct forward_image image = forward_image_of(call, i);
         const struct position_pair_schedule schedule = {plan->blocks, plan->threads, &image,
                                                         begin_block,  add_pair,      end_block};

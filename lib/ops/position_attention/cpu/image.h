@@ -5,12 +5,14 @@
 
 #include "ops/kernels.h"
 #include "ops/position_attention/cpu/tiles.h"
+#include "ops/position_attention/cpu/unit_step.h"
 
 struct position_plan {
     size_t images, pixels, blocks, keys, channels; // of one image; of q; of v
     bool bf16;                                     // products in bf16
     enum precision precision;
     int threads;
+    const struct unit_functions *units; // for the forward pass; NULL: it goes without
 };
 
 // What one thread works with. The call's scratch memory begins with the threads' workspaces.
