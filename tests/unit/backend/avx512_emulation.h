@@ -252,4 +252,30 @@ static inline __m512i _mm512_maskz_permutexvar_epi8(uint64_t mask, __m512i index
     return to.integers;
 }
 
+static inline __m512i _mm512_or_si512(__m512i one, __m512i other) {
+    return one | other;
+}
+
+static inline __m256i _mm256_maskz_loadu_epi16(__mmask16 mask, const void *from) {
+    uint16_t numbers[16] = {0};
+    __m256i to;
+    for (size_t i = 0; i < 16; i++) {
+        if (mask >> i & 1) {
+            memcpy(&numbers[i], (const char *)from + i * sizeof(uint16_t), sizeof(uint16_t));
+        }
+    }
+    memcpy(&to, numbers, sizeof to);
+    return to;
+}
+
+static inline __m512i _mm512_cvtepu16_epi32(__m256i from) {
+    uint16_t numbers[16];
+    union lanes to;
+    memcpy(numbers, &from, sizeof numbers);
+    for (size_t i = 0; i < 16; i++) {
+        to.u32[i] = numbers[i];
+    }
+    return to.integers;
+}
+
 #endif

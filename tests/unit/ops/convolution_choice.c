@@ -17,7 +17,7 @@ static const struct convolution_processor avx2 = {.f32_products = true};
 static const struct convolution_processor amd_bf16 = {
     .f32_products = true, .bf16_products = true, .bf16_ahead = true};
 static const struct convolution_processor intel_amx = {
-    .f32_products = true, .bf16_products = true, .matrix_unit = true};
+    .f32_products = true, .bf16_products = true, .matrix_unit = true, .own_tiles = true};
 
 // The output's size follows from the input's, the window and the stride.
 static void expect(const char *method, struct convolution_shape shape, enum convolution_pass pass,
@@ -80,7 +80,7 @@ static void processors_differ_in_bf16(void **state) {
     expect("onednn-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
     expect("onednn-amx", wide, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
     expect("onednn-amx", wide, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, intel_amx);
-    expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, intel_amx);
+    expect("amx", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, intel_amx);
     expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_F32, intel_amx);
 }
 

@@ -232,7 +232,7 @@ static struct backend *open_backend(enum precision precision) {
     return backend;
 }
 
-static void check(struct convolution_shape shape) {
+__attribute__((unused)) static void check(struct convolution_shape shape) {
     struct backend *f32 = open_backend(PRECISION_F32);
     struct backend *bf16 = open_backend(PRECISION_BF16);
     struct convolution_problem problem = {.shape = complete(shape), .threads = THREADS};

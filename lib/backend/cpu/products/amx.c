@@ -70,6 +70,11 @@ static void gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, 
 cpu_bf16_gemm_function *cpu_amx_gemm(void) {
     return may_use_units() ? gemm : NULL;
 }
+
+void cpu_amx_begun_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a,
+                        struct cpu_bf16_b b, bool add, float *c, size_t leading) {
+    native_gemm(rows, panels, pairs, a, b, add, c, leading);
+}
 #else
 
 void cpu_amx_begin(void) {}
@@ -78,5 +83,10 @@ void cpu_amx_end(void) {}
 
 cpu_bf16_gemm_function *cpu_amx_gemm(void) {
     return NULL;
+}
+
+void cpu_amx_begun_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a,
+                        struct cpu_bf16_b b, bool add, float *c, size_t leading) {
+    (void)rows, (void)panels, (void)pairs, (void)a, (void)b, (void)add, (void)c, (void)leading;
 }
 #endif

@@ -17,4 +17,7 @@ cpu_bf16_gemm_function *cpu_amx_gemm(void);
 void cpu_amx_begin(void);
 void cpu_amx_end(void);
 
+// cpu_amx_gemm between these; only where there is one.
+cpu_bf16_gemm_function cpu_amx_begun_gemm;
+
 #endif

@@ -18,6 +18,7 @@ struct convolution_processor {
     bool bf16_products; // cpu_bf16_products,
     bool bf16_ahead;    // cpu_bf16_ahead: faster than those of float32
     bool matrix_unit;   // onednn_has_matrix_unit
+    bool own_tiles;     // cpu_amx_gemm: its matrix units take products of our own
 };
 
 // This machine's.

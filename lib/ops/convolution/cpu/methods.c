@@ -2,6 +2,7 @@
 #include "ops/convolution/cpu/method.h"
 
 #include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/bf16.h"
 #include "backend/cpu/products/f32.h"
 
@@ -27,7 +28,8 @@ struct convolution_processor convolution_processor(void) {
     return (struct convolution_processor){.f32_products = cpu_f32_products(),
                                           .bf16_products = cpu_bf16_products(),
                                           .bf16_ahead = cpu_bf16_ahead(),
-                                          .matrix_unit = onednn_has_matrix_unit()};
+                                          .matrix_unit = onednn_has_matrix_unit(),
+                                          .own_tiles = cpu_amx_gemm() != NULL};
 }
 
 // Calls what PLEURA_WITHOUT forbids by the rows' numbers. False with *error for an unknown name.

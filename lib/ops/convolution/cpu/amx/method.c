@@ -1,0 +1,40 @@
+// Weights' gradients by matrix units as a row of the list: layers of one group, in bf16. oneDNN's
+// are not taken: 2.6 plans some of them for ever, and crashes in others (onednn/method.c).
+#include "ops/convolution/cpu/amx/gradient.h"
+
+#include "ops/convolution/cpu/bias_gradient.h"
+
+#include <stdlib.h>
+
+static bool accepts(const struct convolution_problem *problem) {
+    struct amx_gradient plan;
+    return problem->precision == PRECISION_BF16 && problem->processor.own_tiles &&
+           amx_gradient_plan(problem, amx_functions_here(), &plan);
+}
+
+static void *plan(struct backend *backend, const struct convolution_problem *problem,
+                  size_t *workspace, struct error *error) {
+    struct amx_gradient *state = malloc(sizeof *state);
+    (void)backend;
+    if (state == NULL || !amx_gradient_plan(problem, amx_functions_here(), state)) {
+        free(state);
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    *workspace = workspace_for_either(amx_gradient_workspace(state),
+                                      cpu_bias_gradient_workspace(&problem->shape));
+    return state;
+}
+
+static void weight_gradient(void *planned, const void *input, const void *output_gradient,
+                            float *weight_gradient, float *bias_gradient, void *workspace) {
+    const struct amx_gradient *state = planned;
+    amx_gradient_run(state, input, output_gradient, weight_gradient, workspace);
+    cpu_add_bias_gradient(&state->problem, output_gradient, bias_gradient, workspace);
+}
+
+const struct convolution_method convolution_amx = {.name = "amx",
+                                                   .accepts = accepts,
+                                                   .plan = plan,
+                                                   .release = free,
+                                                   .weight_gradient = weight_gradient};
