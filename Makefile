@@ -24,7 +24,7 @@ endif
 
 WARN := -Wall -Wextra -Wshadow -Werror
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
-GDCM := $(lastword $(sort $(wildcard /usr/include/gdcm-*)))
+GDCM := $(lastword $(sort $(wildcard $(SYSROOT)/usr/include/gdcm-*)))
 CPPFLAGS += -Ilib -I$(BUILD)/generated -D_GNU_SOURCE
 # PIC: the CUDA backend takes what it needs of the library into a shared object.
 SHARED := -fPIC -fvisibility=hidden
@@ -72,7 +72,8 @@ help:
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM, weights and logs, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
-#: make nightly      make fuzz, make attack and lint's long look, all of it: an hour
+#: make arm64        the programs for 64-bit ARM, into build/arm64/bin, by Debian's cross compiler
+#: make nightly      make fuzz, make attack, lint's long look and all tests on emulated ARM processors: an hour
 #: make clean
 
 $(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: lib/%.proto
@@ -221,11 +222,32 @@ test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests tests
-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,$(GPU_BUNDLE)/README \
+tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,arm64-tests $(GPU_BUNDLE)/README \
     $(addprefix $(BUILD)/tests/bench/,turns floor bare))
 
 run-tests: tests
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
+
+# ---- for 64-bit ARM: the same rules with Debian's cross compiler and arm64 packages, in a folder of its own
+ARM64 := $(BUILD)/arm64
+ARM64_TOOL = $(filter ccache %/ccache,$(CC)) aarch64-linux-gnu-$1 --sysroot=$(abspath $(ARM64)/sysroot)
+ARM64_PACKAGES = $(filter-out libonnx-dev,$(filter %-dev,$(PACKAGES))) libcmocka-dev libgomp1
+ARM64_MAKE = $(MAKE) --no-print-directory CUDA=0 BUILD=$(ARM64) BIN=$(ARM64)/bin SYSROOT=$(abspath $(ARM64)/sysroot) \
+    CC="$(call ARM64_TOOL,gcc)" CXX="$(call ARM64_TOOL,g++)" AR=aarch64-linux-gnu-ar OPTIMISE=-O3
+ARM64_TESTS = $(addprefix $(ARM64)/,$(sort $(shell grep -v '^\#' tests/arm64/tests.txt | grep -oE '(tests/unit/[^ ]*|parity)( |$$)')))
+
+.PHONY: arm64 arm64-tests arm64-check
+arm64:
+	@tests/arm64/sysroot.sh $(ARM64)/sysroot $(ARM64_PACKAGES)
+	@+$(ARM64_MAKE) programs
+
+# Where there is no compiler, no qemu, or no way to the packages, the tests say so and are skipped.
+arm64-tests:
+	@tests/arm64/sysroot.sh $(ARM64)/sysroot $(ARM64_PACKAGES) || true
+	@+[ -s $(ARM64)/sysroot.missing ] || $(ARM64_MAKE) $(ARM64_TESTS)
+
+arm64-check: arm64-tests
+	@tests/arm64/all.sh $(abspath $(BUILD))
 
 # ---- on a GPU
 # The programs, those of the check and the module (which needs no library that programs do not), linked once more: they look
@@ -293,6 +315,7 @@ nightly:
 	@+$(MAKE) --no-print-directory lint-tidy STATES=225000
 	@+$(MAKE) --no-print-directory fuzz
 	@+$(MAKE) --no-print-directory attack
+	@+$(MAKE) --no-print-directory arm64-check
 
 .PHONY: overfit
 overfit: deps $(PROGRAMS)
@@ -335,6 +358,7 @@ PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-
     libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libisal-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
     libomp-dev openssh-server iproute2 rsync slurm-wlm dicom3tools dcmtk orthanc orthanc-dicomweb \
+    gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user \
     python3-onnx python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
 # What make serve needs besides.

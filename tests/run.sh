@@ -59,6 +59,11 @@ filter() { # filter FILE: the section of a file of pipe tests
     done
     echo "section parity $here/parity/run.sh $build/parity"
     echo "section parity/bf16 $here/parity/run.sh $build/parity cpu bf16"
+    if [ -e "$build/arm64" ]; then
+        awk '$1 == "test" { print $2 }' "$here/arm64/tests.txt" | while read -r name; do
+            echo "section arm64/$name $here/arm64/run.sh $build $name"
+        done
+    fi
 } | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-2}"
 cat "$sections"/*.log >"$log"
 

@@ -11,9 +11,6 @@
 #define WEIGHT_BITS 22
 #define LANES 32 // rows that go through the horizontal pass together
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "streams and transposes are little endian");
-
 struct image_view image_view_of(const struct image *image) {
     return (struct image_view){image->pixels, image->height, image->width, image->width, false};
 }

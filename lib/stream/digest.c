@@ -1,8 +1,10 @@
 // XXH3 from libxxhash; its x86 dispatcher picks AVX2 or AVX-512 where the processor has them.
 #include "stream/digest.h"
 
+#include "core/simd.h"
+
 #include <xxhash.h>
-#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#if defined(PROCESSOR_X86_64) && __has_include(<xxh_x86dispatch.h>)
 #include <xxh_x86dispatch.h>
 #endif
 

@@ -16,6 +16,9 @@ void onednn_close(struct onednn *onednn);
 // Whether any call so far has failed; *error then says how.
 bool onednn_failed(const struct onednn *onednn, struct error *error);
 
+// Whether this processor has the instruction for products of bf16, and oneDNN uses it.
+bool onednn_multiplies_bf16(void);
+
 // Whether this processor multiplies bf16 in matrix units, and oneDNN knows how to.
 bool onednn_has_matrix_unit(void);
 

@@ -7,10 +7,29 @@
 
 #define VARIABLE "PLEURA_CPU"
 
+#ifdef PROCESSOR_ARM_64
+#include <sys/auxv.h>
+
+#define NAMES "base, neon and bf16"
+static const char *const names[] = {"base", "neon", "bf16"};
+
+// Bits that Linux passes to each process: its asm/hwcap.h, which other architectures lack.
+#define HAS_ASIMD (1UL << 1) // of AT_HWCAP
+#define HAS_BF16 (1UL << 14) // of AT_HWCAP2
+
+static enum cpu_level processors_level(void) {
+    if ((getauxval(AT_HWCAP) & HAS_ASIMD) == 0) {
+        return CPU_BASE;
+    }
+    return (getauxval(AT_HWCAP2) & HAS_BF16) == 0 ? CPU_NEON : CPU_BF16;
+}
+#else
+
+#define NAMES "base, avx2, avx512, bf16 and beyond"
 static const char *const names[] = {"base", "avx2", "avx512", "bf16", "beyond"};
 
 static enum cpu_level processors_level(void) {
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef PROCESSOR_X86_64
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
         return CPU_BASE;
     }
@@ -26,11 +45,14 @@ static enum cpu_level processors_level(void) {
     return CPU_BASE;
 #endif
 }
+#endif
+
+#define HIGHEST ((enum cpu_level)(sizeof names / sizeof *names - 1))
 
 // The greatest level that may be used; false: the name of none.
 static bool allowed(enum cpu_level *level) {
     const char *name = getenv(VARIABLE);
-    for (*level = CPU_BEYOND; name != NULL && strcmp(name, names[*level]) != 0; (*level)--) {
+    for (*level = HIGHEST; name != NULL && strcmp(name, names[*level]) != 0; (*level)--) {
         if (*level == CPU_BASE) {
             return false;
         }
@@ -40,7 +62,7 @@ static bool allowed(enum cpu_level *level) {
 
 static enum cpu_level find_level(void) {
     const enum cpu_level own = processors_level();
-    enum cpu_level limit = CPU_BEYOND;
+    enum cpu_level limit = HIGHEST;
     return allowed(&limit) && limit < own ? limit : own;
 }
 
@@ -55,16 +77,14 @@ enum cpu_level cpu_level(void) {
 }
 
 bool cpu_bf16_ahead(void) {
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef PROCESSOR_X86_64
     return cpu_level() == CPU_BF16 || (cpu_level() > CPU_BF16 && !__builtin_cpu_is("intel"));
 #else
-    return false;
+    return cpu_level() >= CPU_BF16;
 #endif
 }
 
 bool cpu_level_check(struct error *error) {
-    enum cpu_level limit = CPU_BEYOND;
-    return allowed(&limit) ||
-           fail(error, VARIABLE "=%s: there are base, avx2, avx512, bf16 and beyond",
-                getenv(VARIABLE));
+    enum cpu_level limit = HIGHEST;
+    return allowed(&limit) || fail(error, VARIABLE "=%s: there are " NAMES, getenv(VARIABLE));
 }

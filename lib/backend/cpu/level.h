@@ -3,20 +3,34 @@
 #define PLEURA_BACKEND_CPU_LEVEL_H
 
 #include "core/error.h"
+#include "core/simd.h"
 
 #include <stdbool.h>
 
-// Each has those before it: any processor's; AVX2 and FMA; AVX-512; its products of bf16; what
-// oneDNN knows beyond these: matrix units (AMX), where a processor has them.
-enum cpu_level { CPU_BASE, CPU_AVX2, CPU_AVX512, CPU_BF16, CPU_BEYOND };
+// Each has those before it.
+#ifdef PROCESSOR_ARM_64
+enum cpu_level {
+    CPU_BASE, // products by the compiler's vectors
+    CPU_NEON, // fused products of NEON
+    CPU_BF16, // products of bf16 (FEAT_BF16)
+};
+#else
+enum cpu_level {
+    CPU_BASE, // any processor's
+    CPU_AVX2, // and FMA
+    CPU_AVX512,
+    CPU_BF16,   // AVX-512's products of bf16
+    CPU_BEYOND, // what oneDNN knows beyond these: matrix units (AMX), where a processor has them
+};
+#endif
 
-// What this processor has. Tests and benchmarks hold it down by PLEURA_CPU=base, avx2, avx512, bf16
-// or beyond in the environment.
+// What this processor has. Tests and benchmarks hold it down by PLEURA_CPU in the environment:
+// base, avx2, avx512, bf16 or beyond; on ARM base, neon or bf16.
 enum cpu_level cpu_level(void);
 
 // Whether its vectors' products of bf16 are ahead of those of float32, by its maker: AMD's are
-// (Zen 4); Intel's take twice as long for each (Sapphire Rapids). PLEURA_CPU=bf16 takes them for
-// it.
+// (Zen 4); Intel's take twice as long for each (Sapphire Rapids); Arm's are said to be.
+// PLEURA_CPU=bf16 takes them for it.
 bool cpu_bf16_ahead(void);
 
 // False: PLEURA_CPU is none of these.

@@ -2,11 +2,14 @@
 #include "backend/cpu/onednn.h"
 
 #include "backend/cpu/level.h"
+#include "backend/cpu/products/bf16.h"
 
 #include <stdlib.h>
 
-// Keeps oneDNN from instructions beyond the level's; without effect once it has run.
+// Keeps oneDNN from instructions beyond the level's; without effect once it has run. Of other
+// processors than x86-64 it knows no levels.
 static void limit_instructions(void) {
+#ifdef PROCESSOR_X86_64
     static const dnnl_cpu_isa_t limits[] = {[CPU_BASE] = dnnl_cpu_isa_avx,
                                             [CPU_AVX2] = dnnl_cpu_isa_avx2,
                                             [CPU_AVX512] = dnnl_cpu_isa_avx512_core,
@@ -14,6 +17,7 @@ static void limit_instructions(void) {
     if (cpu_level() < CPU_BEYOND) {
         (void)dnnl_set_max_cpu_isa(limits[cpu_level()]);
     }
+#endif
 }
 
 struct onednn *onednn_open(struct error *error) {
@@ -50,7 +54,19 @@ bool onednn_failed(const struct onednn *onednn, struct error *error) {
     return onednn->failure != dnnl_success;
 }
 
+bool onednn_multiplies_bf16(void) {
+#ifdef PROCESSOR_X86_64
+    return cpu_bf16_products();
+#else
+    return false;
+#endif
+}
+
 bool onednn_has_matrix_unit(void) {
+#ifdef PROCESSOR_X86_64
     const unsigned wanted = dnnl_cpu_isa_avx512_core_amx;
     return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
+#else
+    return false;
+#endif
 }

@@ -312,7 +312,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(operations_are_as_fast_with_them),
         cmocka_unit_test(optimisers_are_as_fast_with_them),
     };
-    (void)argc;
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     backend_prepare(argv); // threads that wait do not spin: their time would be counted
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,7 +226,7 @@ static void networks_have_all_kernels_on_all_devices(void **state) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_the_forward_pass),
         cmocka_unit_test(every_operation_is_tried),
@@ -236,5 +236,6 @@ int main(void) {
         cmocka_unit_test(an_operation_that_the_device_lacks_is_named),
         cmocka_unit_test(networks_have_all_kernels_on_all_devices),
     };
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

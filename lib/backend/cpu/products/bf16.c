@@ -100,13 +100,17 @@ static const struct cpu_bf16_functions plain = {.round = round_plain,
                                                 .transposed = transposed_plain,
                                                 .gemm = gemm_plain};
 
+static const struct cpu_bf16_functions *native(void) {
+    const struct cpu_bf16_functions *avx512 = cpu_bf16_avx512();
+    return avx512 != NULL ? avx512 : cpu_bf16_arm();
+}
+
 static const struct cpu_bf16_functions *functions(void) {
-    const struct cpu_bf16_functions *native = cpu_bf16_avx512();
-    return native != NULL ? native : &plain;
+    return native() != NULL ? native() : &plain;
 }
 
 bool cpu_bf16_products(void) {
-    return cpu_bf16_avx512() != NULL;
+    return native() != NULL;
 }
 
 void cpu_bf16_round(const float *from, size_t count, uint16_t *to) {

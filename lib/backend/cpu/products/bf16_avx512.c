@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#if defined(NATIVE) || (defined(__x86_64__) && defined(__GNUC__))
+#if defined(NATIVE) || defined(PROCESSOR_X86_64)
 // A test that runs this code on any processor has defined this, and the intrinsics below.
 #ifndef NATIVE
 #include <immintrin.h>

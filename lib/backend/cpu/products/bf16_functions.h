@@ -16,7 +16,8 @@ struct cpu_bf16_functions {
     cpu_bf16_gemm_function *gemm;
 };
 
-// By the processor's own instruction; NULL: it has none.
+// By the processor's own instructions, of x86-64 and of ARM; NULL: it has none.
 const struct cpu_bf16_functions *cpu_bf16_avx512(void);
+const struct cpu_bf16_functions *cpu_bf16_arm(void);
 
 #endif

@@ -48,7 +48,7 @@ static void check_corners(size_t rows, size_t panels, size_t inner, struct cpu_f
 }
 #endif
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(PROCESSOR_X86_64)
 #include <immintrin.h>
 
 typedef float eight __attribute__((vector_size(32)));
@@ -90,6 +90,46 @@ void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, 
         sixteen_gemm(rows, panels, inner, a, b, add, c);
     } else if (cpu_f32_products()) {
         eight_gemm(rows, panels, inner, a, b, add, c);
+    } else {
+        four_gemm(rows, panels, inner, a, b, add, c);
+    }
+}
+#elif defined(PROCESSOR_ARM_64)
+#include <arm_neon.h>
+
+// A number of A stays alone in its register: products take it from there for each lane. To spread
+// it out would take as long as a product, and to clear the other lanes, too.
+#define SPREAD(address) number_at(address)
+static inline float32x4_t number_at(const float *address) {
+    float32x4_t number;
+    __asm__("ldr %s0, %1" : "=w"(number) : "m"(*address));
+    return number;
+}
+
+typedef float32x4_t neon_anywhere __attribute__((aligned(4), may_alias));
+
+#define NAME(what) neon_##what
+#define TARGET
+#define VECTOR float32x4_t
+#define ANYWHERE neon_anywhere
+#define LANES 4
+#define FUSED(a, b, c) vfmaq_laneq_f32(c, b, a, 0)
+#define SHAPES SHAPE(1, 6)
+#include "backend/cpu/products/f32_block.h"
+
+bool cpu_f32_products(void) {
+    return cpu_level() >= CPU_NEON;
+}
+
+size_t cpu_f32_together(void) {
+    return 1;
+}
+
+void cpu_f32_gemm(size_t rows, size_t panels, size_t inner, struct cpu_f32_a a, struct cpu_f32_b b,
+                  bool add, struct cpu_f32_c c) {
+    check_corners(rows, panels, inner, a, b, c);
+    if (cpu_f32_products()) {
+        neon_gemm(rows, panels, inner, a, b, add, c);
     } else {
         four_gemm(rows, panels, inner, a, b, add, c);
     }

@@ -1,7 +1,8 @@
 // One kind of vectors' products of small matrices, for f32.c, which includes this once for
 // each: NAME(x): a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES
 // floats, ANYWHERE: that at any address; FUSED(a, b, c): a b + c; SHAPES: the blocks of C that fit
-// into registers, SHAPE(panels, rows) for each, the widest first and one panel last.
+// into registers, SHAPE(panels, rows) for each, the widest first and one panel last. SPREAD(x), if
+// defined: the number at an address, for FUSED's `a`; else it is in each lane.
 //
 // Of the machine code (objdump -d cpu_f32.o), a loop over `k` should hold nothing but a load for
 // each vector of B, a load for each row of A (vbroadcastss), a vfmadd for each sum, and an addition
@@ -37,6 +38,9 @@
 #endif
 
 #define VECTORS (CPU_F32_PANEL / LANES) // of a panel
+#ifndef SPREAD
+#define SPREAD(address) (*(address) - (VECTOR){0})
+#endif
 
 // `rows` of `panels`; both are constants where this is called. Where B streams through the cache,
 // what lies `ahead` numbers behind it is asked for meanwhile.
@@ -66,7 +70,7 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
         UNROLLED
         for (size_t row = 0; row < rows; row++) {
             const VECTOR everywhere =
-                from[row / ROWS_A_POINTER][row % ROWS_A_POINTER * a.row_step] - (VECTOR){0};
+                SPREAD(from[row / ROWS_A_POINTER] + row % ROWS_A_POINTER * a.row_step);
             UNROLLED
             for (size_t i = 0; i < panels * VECTORS; i++) {
                 sums[row][i] = FUSED(everywhere, columns[i], sums[row][i]);
@@ -174,6 +178,7 @@ UNCHECKED TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t inner
 }
 
 #undef VECTORS
+#undef SPREAD
 #undef NAME
 #undef TARGET
 #undef VECTOR

@@ -15,8 +15,8 @@ enum convolution_pass {
 // What a processor multiplies well, as far as it matters to the choice of a method.
 struct convolution_processor {
     bool f32_products;  // cpu_f32_products
-    bool bf16_products; // cpu_bf16_products,
-    bool bf16_ahead;    // cpu_bf16_ahead: faster than those of float32
+    bool bf16_products; // onednn_multiplies_bf16,
+    bool bf16_ahead;    // and cpu_bf16_ahead: faster than those of float32
     bool matrix_unit;   // onednn_has_matrix_unit
     bool own_tiles;     // cpu_amx_gemm: its matrix units take products of our own
 };

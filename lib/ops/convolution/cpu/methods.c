@@ -3,7 +3,6 @@
 
 #include "backend/cpu/level.h"
 #include "backend/cpu/products/amx.h"
-#include "backend/cpu/products/bf16.h"
 #include "backend/cpu/products/f32.h"
 
 #include <stdio.h>
@@ -25,9 +24,10 @@ const struct convolution_method *convolution_method_at(size_t index) {
 }
 
 struct convolution_processor convolution_processor(void) {
+    const bool bf16 = onednn_multiplies_bf16();
     return (struct convolution_processor){.f32_products = cpu_f32_products(),
-                                          .bf16_products = cpu_bf16_products(),
-                                          .bf16_ahead = cpu_bf16_ahead(),
+                                          .bf16_products = bf16,
+                                          .bf16_ahead = bf16 && cpu_bf16_ahead(),
                                           .matrix_unit = onednn_has_matrix_unit(),
                                           .own_tiles = cpu_amx_gemm() != NULL};
 }

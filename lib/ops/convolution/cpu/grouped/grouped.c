@@ -2,7 +2,6 @@
 // goes by as well.
 #include "ops/convolution/cpu/grouped/grouped.h"
 
-#include "backend/cpu/level.h"
 #include "ops/convolution/cpu/grouped/lanes.h"
 #include "ops/convolution/cpu/grouped/tiles.h"
 
@@ -39,7 +38,7 @@ bool grouped_complete(struct phase_plan *plan) {
     if (!suits(plan)) {
         return false;
     }
-    tiles->lanes = cpu_level() >= CPU_AVX512 && plan->channels % 16 == 0 ? 16 : 8;
+    tiles->lanes = grouped_lanes_for(plan->channels);
     tiles->slab = MAX_SLAB;
     tiles->rows = 1;
     if (plan->rows == 0 || plan->columns == 0) {

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+// The numbers of a vector for so many channels, a multiple of 8.
+size_t grouped_lanes_for(size_t channels);
+
 // Steps are in floats. A group's channels are 1, 4 or 8, or a multiple of the lanes.
 struct grouped_lanes {
     size_t width;         // channels of a group

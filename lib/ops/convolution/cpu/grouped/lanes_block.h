@@ -55,6 +55,10 @@ static int NAME(kind)(size_t width) {
 #define ADD_FOUR(i) ADD_INPUT(i, OF_FOUR(HERE, i))
 #define ADD_EIGHT(i) ADD_INPUT(i, OF_EIGHT(HERE, i))
 
+// Of four inputs of a wide group, which make one vector if its lanes are four: number i.
+#define THERE (*(const ANYWHERE *)(at + first))
+#define ADD_WIDE(i) ADD_INPUT(first + (i), OF_FOUR(THERE, i))
+
 // One tap; `pixels` and `kind` are constants where this is called.
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(add_tap)(
     size_t pixels, int kind, const struct grouped_lanes *job, const float *const *from,
@@ -80,9 +84,18 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(add_tap)
         break;
 #endif
     default:
+#if LANES == 4
+        for (size_t first = 0; first < job->width; first += 4) {
+            ADD_WIDE(0)
+            ADD_WIDE(1)
+            ADD_WIDE(2)
+            ADD_WIDE(3)
+        }
+#else
         for (size_t i = 0; i < job->width; i++) {
             ADD_INPUT(i, at[i] - (VECTOR){0})
         }
+#endif
     }
 }
 
@@ -207,7 +220,11 @@ static void NAME(convolve)(const struct grouped_lanes *job) {
 #define SUM_FOUR(i) ADD_SUM(i, OF_FOUR(HERE, i))
 #define SUM_LOWER(i) ADD_SUM(i, OF_EIGHT(HERE, i))
 #define SUM_UPPER(i) ADD_SUM(i, OF_EIGHT(HERE, 4 + (i)))
+#if LANES == 4
+#define SUM_WIDE(i) ADD_SUM(i, OF_FOUR(THERE, i))
+#else
 #define SUM_WIDE(i) ADD_SUM(i, at[first + (i)] - (VECTOR){0})
+#endif
 
 // `rows` x `columns` taps, which are constants, as `kind` is. `to`: their sums.
 UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(sum_block)(
@@ -325,6 +342,8 @@ static void NAME(sum)(const struct grouped_lanes_gradient *job) {
 #undef HERE
 #undef ADD_FOUR
 #undef ADD_EIGHT
+#undef THERE
+#undef ADD_WIDE
 #undef ADD_SUM
 #undef SUM_FOUR
 #undef SUM_LOWER
