@@ -3,7 +3,7 @@
 
 #include "backend/cpu/level.h"
 
-#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) || __GNUC__ >= 11)
+#if defined(PROCESSOR_X86_64) && defined(__linux__) && (defined(__clang__) || __GNUC__ >= 11)
 #include <cpuid.h>
 #include <immintrin.h>
 #include <stdatomic.h>

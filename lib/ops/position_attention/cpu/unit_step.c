@@ -3,8 +3,9 @@
 #include "ops/position_attention/cpu/unit_step.h"
 
 #include "backend/cpu/products/amx.h"
+#include "core/simd.h"
 
-#if defined(NATIVE) || (defined(__x86_64__) && defined(__GNUC__))
+#if defined(NATIVE) || defined(PROCESSOR_X86_64)
 // A test that runs this code on any processor has defined this, the tiles and the intrinsics below.
 #ifndef NATIVE
 #include <immintrin.h>
