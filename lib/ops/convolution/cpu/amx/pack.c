@@ -2,10 +2,11 @@
 #include "ops/convolution/cpu/amx/pack.h"
 
 #include "backend/cpu/products/amx.h"
+#include "core/simd.h"
 
 #include <string.h>
 
-#if defined(NATIVE) || (defined(__x86_64__) && defined(__GNUC__))
+#if defined(NATIVE) || defined(PROCESSOR_X86_64)
 // A test that runs this code on any processor has defined this, and the intrinsics below.
 #ifndef NATIVE
 #include <immintrin.h>
