@@ -383,6 +383,7 @@ int main(int argc, char **argv) {
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;
     train_options_check(train_options);
+    train_options->optimizer.accumulate = train_options->accumulate;
     train_options->optimizer.frozen_steps = train_options->freeze / train_options->accumulate;
     options.full_name = model_full_name(options.network, options.norm);
     hold_signals();

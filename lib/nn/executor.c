@@ -30,6 +30,7 @@ struct executor {
     uint64_t *seed; // on the device
     bool changed;   // parameters that kernels have not seen
     bool borrows;   // memory, parameters and seed are another executor's
+    bool apart;     // see executor_keep_statistics_apart
 };
 
 static const struct kernel *kernel_of(const struct executor *executor, int node) {
@@ -98,10 +99,18 @@ static void fill_call(const struct executor *executor, const struct step *step, 
     for (int k = 0; k < node->parameter_count; k++) {
         const struct parameter *parameter =
             graph_parameter_at(executor->graph, node->parameters[k]);
-        call->parameter[k] = executor->values + parameter->offset;
-        if (executor->gradients != NULL && graph_role_is_learned(parameter->role)) {
+        const bool learned = graph_role_is_learned(parameter->role);
+        float *values = executor->apart && !learned ? executor->gradients : executor->values;
+        call->parameter[k] = values + parameter->offset;
+        if (executor->gradients != NULL && learned) {
             call->gradient[k] = executor->gradients + parameter->offset;
         }
+    }
+}
+
+static void fill_calls(struct executor *executor) {
+    for (int i = 0; i < executor->schedule.step_count; i++) {
+        fill_call(executor, &executor->schedule.steps[i], &executor->calls[i]);
     }
 }
 
@@ -130,20 +139,10 @@ static size_t parameter_bytes(const struct executor *executor) {
 
 // False: says what batch would fit, as far as the device knows what it has.
 static bool no_memory(struct executor *executor, struct error *error) {
-    const size_t batch = graph_shape(executor->graph, 0).n;
-    const size_t parameters = parameter_bytes(executor);
     release_memory(executor);
-    const size_t free_bytes = executor->backend->calls->free_bytes(executor->backend);
-    const size_t left = free_bytes > parameters ? free_bytes - parameters : 0;
-    const size_t fits = left / (executor->memory_bytes / batch + 1);
-    (void)fail(error, "no memory for a network of %zu MiB and its batch of %zu; ",
-               (executor->memory_bytes + parameters) >> 20, batch);
-    const size_t said = strlen(error->text);
-    (void)snprintf(error->text + said, sizeof error->text - said,
-                   fits > 0 && fits < batch ? "%zu MiB are free: a batch of about %zu fits"
-                                            : "a smaller batch needs less",
-                   free_bytes >> 20, fits);
-    return false;
+    return memory_lacks(executor->memory_bytes, parameter_bytes(executor),
+                        graph_shape(executor->graph, 0).n,
+                        executor->backend->calls->free_bytes(executor->backend), error);
 }
 
 static bool get_preparation(struct executor *executor) {
@@ -166,10 +165,10 @@ static bool get_memory(struct executor *executor, struct error *error) {
         return no_memory(executor, error);
     }
     const bool learns = graph_mode_of(executor->graph) == GRAPH_TRAIN;
-    const size_t learned = executor->learned_count * sizeof(float);
+    const size_t values = executor->value_count * sizeof(float);
     executor->memory = backend->calls->alloc(backend, executor->memory_bytes);
-    executor->values = backend->calls->alloc(backend, executor->value_count * sizeof(float));
-    executor->gradients = learns ? backend->calls->alloc(backend, learned) : NULL;
+    executor->values = backend->calls->alloc(backend, values);
+    executor->gradients = learns ? backend->calls->alloc(backend, values) : NULL;
     executor->seed = backend->calls->alloc(backend, sizeof *executor->seed);
     return (executor->memory != NULL && executor->values != NULL && executor->seed != NULL &&
             get_preparation(executor) && (!learns || executor->gradients != NULL)) ||
@@ -224,9 +223,7 @@ static struct executor *make_executor(struct graph *graph, struct backend *backe
         executor_free(executor);
         return NULL;
     }
-    for (int i = 0; i < executor->schedule.step_count; i++) {
-        fill_call(executor, &executor->schedule.steps[i], &executor->calls[i]);
-    }
+    fill_calls(executor);
     return executor;
 }
 
@@ -278,6 +275,11 @@ size_t executor_decaying_count(const struct executor *executor) {
 
 void executor_changed(struct executor *executor) {
     executor->changed = true;
+}
+
+void executor_keep_statistics_apart(struct executor *executor) {
+    executor->apart = true;
+    fill_calls(executor);
 }
 
 void *executor_input(struct executor *executor) {

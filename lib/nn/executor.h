@@ -24,12 +24,19 @@ void executor_free(struct executor *executor);
 // All values, executor_value_count float32.
 float *executor_values(struct executor *executor);
 size_t executor_value_count(const struct executor *executor);
-float *executor_gradients(struct executor *executor); // of the learned ones; NULL in prediction
+// Gradients of the learned ones, and behind them as many numbers as there are others; NULL in
+// prediction.
+float *executor_gradients(struct executor *executor);
 size_t executor_learned_count(const struct executor *executor);
 size_t executor_decaying_count(const struct executor *executor); // of those: the first so many
 
 // To be called when values have been changed.
 void executor_changed(struct executor *executor);
+
+// From now on a forward pass leaves running statistics as they are: what the batch adds to them,
+// momentum times its own statistic, comes to lie behind the gradients, which must be 0 there
+// before.
+void executor_keep_statistics_apart(struct executor *executor);
 
 // ---- a step: put the input, begin, run forward, read outputs; in training put the outputs'
 // gradients (all of them) and run backward, which adds to the parameters' gradients

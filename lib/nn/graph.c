@@ -124,6 +124,12 @@ int graph_parameter(struct graph *graph, const char *name, enum parameter_role r
     return graph->parameter_count++;
 }
 
+void graph_follows(struct graph *graph, int parameter, double momentum) {
+    if (parameter >= 0) {
+        graph->parameters[parameter].momentum = momentum;
+    }
+}
+
 // How many recomputable nodes must run, one after the other, before a value can be read again.
 static int distance(const struct graph *graph, const int *distances, const struct node *node) {
     int longest = 0;

@@ -65,6 +65,7 @@ struct parameter {
     char name[NAME_SIZE];
     size_t rank, shape[4], count, offset;
     enum parameter_role role;
+    double momentum; // of a running statistic: see graph_follows
 };
 
 struct node {
@@ -106,6 +107,9 @@ value_id graph_input(struct graph *graph, struct shape shape, enum storage stora
 // shape.
 int graph_parameter(struct graph *graph, const char *name, enum parameter_role role, size_t rank,
                     const size_t *shape);
+
+// Says of a running statistic that a batch brings it `momentum` of the way to the batch's own.
+void graph_follows(struct graph *graph, int parameter, double momentum);
 
 struct node_spec {
     const struct operation *operation;

@@ -2,7 +2,9 @@
 #include "nn/memory_plan.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int larger_first(const void *a, const void *b) {
     const struct buffer *first = *(struct buffer *const *)a;
@@ -80,4 +82,18 @@ bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct err
     free(order);
     free(neighbours);
     return true;
+}
+
+bool memory_lacks(size_t bytes, size_t parameters, size_t batch, size_t free_bytes,
+                  struct error *error) {
+    const size_t left = free_bytes > parameters ? free_bytes - parameters : 0;
+    const size_t fits = left / (bytes / batch + 1);
+    (void)fail(error, "no memory for a network of %zu MiB and its batch of %zu; ",
+               (bytes + parameters) >> 20, batch);
+    const size_t said = strlen(error->text);
+    (void)snprintf(error->text + said, sizeof error->text - said,
+                   fits > 0 && fits < batch ? "%zu MiB are free: a batch of about %zu fits"
+                                            : "a smaller batch needs less",
+                   free_bytes >> 20, fits);
+    return false;
 }

@@ -19,4 +19,9 @@ struct buffer {
 // where the sizes together are more than a size_t holds, or without memory.
 CHECKED bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error);
 
+// False: there is no memory for a network of so many bytes of buffers at a batch and so many of
+// parameters; *error says what batch would fit where `free_bytes` are left (0: not known).
+CHECKED bool memory_lacks(size_t bytes, size_t parameters, size_t batch, size_t free_bytes,
+                          struct error *error);
+
 #endif

@@ -15,7 +15,7 @@ const struct optimizer_rule *const optimizer_rules[OPTIMIZERS] = {
 };
 
 struct optimizer_options optimizer_options_usual(void) {
-    struct optimizer_options options = {.index = 0};
+    struct optimizer_options options = {.accumulate = 1};
     for (int i = 0; i < OPTIMIZERS; i++) {
         for (int k = 0; k < MAX_OPTIMIZER_SETTINGS; k++) {
             options.values[i][k] = optimizer_rules[i]->settings[k].usual;

@@ -55,10 +55,11 @@ struct optimizer_options {
     double clip;    // the greatest norm of all gradients together; 0: they are taken as they are
     double average; // what an update leaves of the parameters' moving average; 0: there is none
     int64_t frozen_steps; // in which the encoder's parameters stay
+    int64_t accumulate;   // batches whose gradients are added up for an update
 };
 
 // The first of the table, with the settings' usual values, no clipping, no average,
-// nothing frozen.
+// nothing frozen, an update each batch.
 struct optimizer_options optimizer_options_usual(void);
 
 // "radam|...", for an option.

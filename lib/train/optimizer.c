@@ -13,10 +13,17 @@ enum { COEFFICIENTS = 4 };
 static bool allocate(struct optimizer *optimizer) {
     struct backend *backend = optimizer->backend;
     const struct backend_calls *calls = backend->calls;
-    const size_t bytes = executor_learned_count(optimizer->executor) * sizeof(float);
+    const size_t learned = executor_learned_count(optimizer->executor);
+    const size_t bytes = learned * sizeof(float);
+    const size_t others = executor_value_count(optimizer->executor) - learned;
+    optimizer->gradients = optimizer->options.accumulate > 1
+                               ? calls->alloc(backend, bytes)
+                               : executor_gradients(optimizer->executor);
+    optimizer->momentum = calls->alloc(backend, (others + 1) * sizeof *optimizer->momentum);
     optimizer->coefficients = calls->alloc(backend, COEFFICIENTS * sizeof *optimizer->coefficients);
     optimizer->bad = calls->alloc(backend, sizeof *optimizer->bad);
-    bool whole = optimizer->coefficients != NULL && optimizer->bad != NULL;
+    bool whole = optimizer->gradients != NULL && optimizer->momentum != NULL &&
+                 optimizer->coefficients != NULL && optimizer->bad != NULL;
     if (optimizer->options.clip > 0) {
         optimizer->norm_parts = calls->alloc(backend, NORM_PARTS * sizeof(double));
         optimizer->norm = calls->alloc(backend, sizeof *optimizer->norm);
@@ -31,6 +38,26 @@ static bool allocate(struct optimizer *optimizer) {
         whole = optimizer->moments[i] != NULL;
     }
     return whole;
+}
+
+// Tells the device how fast each running statistic follows.
+static bool take_momentum(const struct optimizer *optimizer, struct error *error) {
+    const size_t learned = executor_learned_count(optimizer->executor);
+    const size_t others = executor_value_count(optimizer->executor) - learned;
+    double *momentum = calloc(others + 1, sizeof *momentum);
+    if (momentum == NULL) {
+        return fail(error, "no memory for the optimiser");
+    }
+    for (int i = 0; i < graph_parameter_count(optimizer->graph); i++) {
+        const struct parameter *parameter = graph_parameter_at(optimizer->graph, i);
+        for (size_t k = 0; k < parameter->count && !graph_role_is_learned(parameter->role); k++) {
+            momentum[parameter->offset - learned + k] = parameter->momentum;
+        }
+    }
+    optimizer->backend->calls->put(optimizer->backend, optimizer->momentum, momentum,
+                                   others * sizeof *momentum);
+    free(momentum);
+    return true;
 }
 
 // In all networks the encoder's names have one of these in front, perhaps behind another.
@@ -75,10 +102,12 @@ bool optimizer_open(struct optimizer *optimizer, const struct optimizer_options 
         optimizer_close(optimizer);
         return fail(error, "no memory for the optimiser; a smaller batch needs less");
     }
-    if (options->frozen_steps > 0 && !mark_encoder(optimizer, error)) {
+    if (!take_momentum(optimizer, error) ||
+        (options->frozen_steps > 0 && !mark_encoder(optimizer, error))) {
         optimizer_close(optimizer);
         return false;
     }
+    executor_keep_statistics_apart(executor);
     return true;
 }
 
@@ -87,6 +116,10 @@ void optimizer_close(struct optimizer *optimizer) {
     for (size_t i = 0; i < MAX_MOMENTS; i++) {
         calls->release(optimizer->backend, optimizer->moments[i]);
     }
+    if (optimizer->options.accumulate > 1) {
+        calls->release(optimizer->backend, optimizer->gradients);
+    }
+    calls->release(optimizer->backend, optimizer->momentum);
     calls->release(optimizer->backend, optimizer->coefficients);
     calls->release(optimizer->backend, optimizer->encoder);
     calls->release(optimizer->backend, optimizer->bad);
@@ -101,6 +134,20 @@ void optimizer_start_average(const struct optimizer *optimizer) {
             optimizer->backend, optimizer->average, executor_values(optimizer->executor),
             executor_learned_count(optimizer->executor) * sizeof(float));
     }
+}
+
+void optimizer_add(const struct optimizer *optimizer) {
+    struct executor *executor = optimizer->executor;
+    const size_t learned = executor_learned_count(executor);
+    const struct batch_sum sum = {.left = executor_gradients(executor),
+                                  .sums = optimizer->options.accumulate > 1 ? optimizer->gradients
+                                                                            : NULL,
+                                  .running = executor_values(executor) + learned,
+                                  .momentum = optimizer->momentum,
+                                  .learned = learned,
+                                  .count = executor_value_count(executor)};
+    optimizer->backend->doing = "the sum over batches";
+    training_of(optimizer->backend)->add(optimizer->backend, &sum);
 }
 
 // Of a step counted from where the parameters are not frozen any more.
@@ -128,7 +175,7 @@ void optimizer_begin(struct optimizer *optimizer, double rate, double decay) {
 void optimizer_queue(const struct optimizer *optimizer) {
     struct optimizer_update update = {.index = optimizer->options.index,
                                       .parameters = executor_values(optimizer->executor),
-                                      .gradients = executor_gradients(optimizer->executor),
+                                      .gradients = optimizer->gradients,
                                       .decaying = executor_decaying_count(optimizer->executor),
                                       .count = executor_learned_count(optimizer->executor),
                                       .coefficients = optimizer->coefficients,

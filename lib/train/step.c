@@ -23,13 +23,13 @@ static bool allocate(struct step_runner *runner, struct error *error) {
 }
 
 bool step_open(struct step_runner *runner, struct optimizer *optimizer, const struct batch *batch,
-               const struct loss_options *options, int64_t accumulate, struct error *error) {
+               const struct loss_options *options, struct error *error) {
     struct backend *backend = optimizer->backend;
     struct executor *executor = optimizer->executor;
     const int heads = graph_map_count(optimizer->graph);
     *runner = (struct step_runner){.optimizer = optimizer,
                                    .options = *options,
-                                   .scale = 1.0 / (double)accumulate,
+                                   .scale = 1.0 / (double)optimizer->options.accumulate,
                                    .loss = {.heads = (size_t)heads,
                                             .images = batch->capacity,
                                             .pixels = batch->mask_height * batch->mask_width},
@@ -49,8 +49,9 @@ bool step_open(struct step_runner *runner, struct optimizer *optimizer, const st
 
 void step_close(struct step_runner *runner) {
     struct backend *backend = runner->optimizer->backend;
-    backend->calls->forget(backend, runner->recording[0]);
-    backend->calls->forget(backend, runner->recording[1]);
+    for (int i = 0; i < STEP_ENDS; i++) {
+        backend->calls->forget(backend, runner->recording[i]);
+    }
     backend->calls->release(backend, runner->masks);
     backend->calls->release(backend, runner->scratch);
     backend->calls->release(backend, runner->sums);
@@ -69,6 +70,10 @@ static void queue_losses(const struct step_runner *runner) {
     backend->doing = "the losses";
     training_of(backend)->loss(backend, &runner->loss, &runner->options, runner->scale,
                                runner->sums, runner->scratch);
+}
+
+static void queue_add(const struct step_runner *runner) {
+    optimizer_add(runner->optimizer);
 }
 
 static void queue_update(const struct step_runner *runner) {
@@ -90,37 +95,75 @@ static void queue_timed(const struct step_runner *runner, const char *what,
     }
 }
 
+static void queue_rest(void *context) {
+    const struct step_runner *runner = context;
+    if (runner->end != STEP_LEAVES) {
+        queue_timed(runner, "sum over batches", queue_add);
+    }
+    if (runner->end == STEP_UPDATES) {
+        queue_timed(runner, "optimiser", queue_update);
+    }
+}
+
 static void queue_step(void *context) {
     const struct step_runner *runner = context;
     executor_forward(runner->optimizer->executor);
     queue_timed(runner, "losses", queue_losses);
     executor_backward(runner->optimizer->executor);
-    if (runner->updates) {
-        queue_timed(runner, "optimiser", queue_update);
-    }
+    queue_rest(context);
 }
 
-static void start(struct step_runner *runner, uint64_t seed, bool updates) {
+static void start(struct step_runner *runner, uint64_t seed, enum step_end end) {
     struct backend *backend = runner->optimizer->backend;
     struct executor *executor = runner->optimizer->executor;
-    runner->updates = updates;
+    runner->end = end;
     backend->calls->copy(backend, executor_input(executor), runner->sent, runner->image_bytes);
     backend->calls->copy(backend, runner->masks, runner->sent + runner->image_bytes,
                          runner->mask_bytes);
     executor_begin(executor, seed);
-    backend->calls->repeat(backend, &runner->recording[updates], queue_step, runner);
-    if (updates) {
+    backend->calls->repeat(backend, &runner->recording[end], queue_step, runner);
+    if (end == STEP_UPDATES) {
         executor_changed(executor);
     }
 }
 
 void step_start(struct step_runner *runner, uint64_t seed) {
-    start(runner, seed, false);
+    start(runner, seed, STEP_ADDS);
 }
 
 void step_start_update(struct step_runner *runner, uint64_t seed, double rate, double decay) {
     optimizer_begin(runner->optimizer, rate, decay);
-    start(runner, seed, true);
+    start(runner, seed, STEP_UPDATES);
+}
+
+void step_start_passes(struct step_runner *runner, uint64_t seed) {
+    start(runner, seed, STEP_LEAVES);
+}
+
+size_t step_count(const struct step_runner *runner) {
+    return executor_value_count(runner->optimizer->executor);
+}
+
+float *step_left(const struct step_runner *runner) {
+    return executor_gradients(runner->optimizer->executor);
+}
+
+static void take(struct step_runner *runner, enum step_end end) {
+    struct backend *backend = runner->optimizer->backend;
+    runner->end = end;
+    backend->calls->repeat(backend, NULL, queue_rest, runner);
+    if (end == STEP_UPDATES) {
+        executor_changed(runner->optimizer->executor);
+    }
+}
+
+void step_take(struct step_runner *runner) {
+    take(runner, STEP_ADDS);
+}
+
+void step_take_update(struct step_runner *runner, double rate, double decay) {
+    optimizer_begin(runner->optimizer, rate, decay);
+    take(runner, STEP_UPDATES);
 }
 
 bool step_finish(struct step_runner *runner, struct loss_sums *sums, struct error *error) {

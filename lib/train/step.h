@@ -1,10 +1,19 @@
-// One training step on a device: the batch comes in, forward pass, losses, backward pass, and the
-// optimiser when it is due. While a step runs the next batch can be sent.
+// One training step on a device: the batch comes in, forward pass, losses, backward pass, what they
+// leave is added to that of the batches before, and the optimiser when it is due. While a step runs
+// the next batch can be sent. The passes may also be run by another process than the rest.
 #ifndef PLEURA_TRAIN_STEP_H
 #define PLEURA_TRAIN_STEP_H
 
 #include "train/batch.h"
 #include "train/optimizer.h"
+
+// What follows the passes.
+enum step_end {
+    STEP_LEAVES,  // nothing
+    STEP_ADDS,    // what they have left is added
+    STEP_UPDATES, // and the optimiser takes its step
+    STEP_ENDS
+};
 
 struct step_runner {
     struct optimizer *optimizer;
@@ -16,15 +25,15 @@ struct step_runner {
     struct loss_sums *sums;  // on the device
     uint8_t *sent;           // images, then masks of the next step
     size_t image_bytes, mask_bytes;
-    bool updates;                   // the step that runs ends with the optimiser
-    struct recording *recording[2]; // a step without the optimiser, and with it
+    enum step_end end;                      // of the step that runs
+    struct recording *recording[STEP_ENDS]; // by their end
 };
 
-// For batches like `batch`; gradients are means over `accumulate` batches. The optimiser must
-// outlive it. False with *error where training_accepts refuses the loss, and without memory.
+// For batches like `batch`; gradients are means over the optimiser's `accumulate` batches. The
+// optimiser must outlive it. False with *error where training_accepts refuses the loss, and without memory.
 CHECKED bool step_open(struct step_runner *runner, struct optimizer *optimizer,
                        const struct batch *batch, const struct loss_options *options,
-                       int64_t accumulate, struct error *error);
+                       struct error *error);
 void step_close(struct step_runner *runner);
 
 // Sends a full batch, which may be filled anew afterwards.
@@ -33,6 +42,16 @@ void step_send(struct step_runner *runner, const struct batch *batch);
 // Starts a step on the batch that was sent. `seed`: of its random draws.
 void step_start(struct step_runner *runner, uint64_t seed);
 void step_start_update(struct step_runner *runner, uint64_t seed, double rate, double decay);
+
+// Starts the passes alone. What they leave, step_count numbers on the device, is to be fetched from
+// step_left, and cleared, before the next step.
+void step_start_passes(struct step_runner *runner, uint64_t seed);
+size_t step_count(const struct step_runner *runner);
+float *step_left(const struct step_runner *runner);
+
+// The rest of a step whose passes ran elsewhere: what they left has been put to step_left.
+void step_take(struct step_runner *runner);
+void step_take_update(struct step_runner *runner, double rate, double decay);
 
 // Waits for its end. False with *error where the device failed.
 CHECKED bool step_finish(struct step_runner *runner, struct loss_sums *sums, struct error *error);

@@ -46,5 +46,9 @@ static void update(struct backend *backend, const struct optimizer_update *updat
     optimizer_run(update, backend->threads);
 }
 
+static void add(struct backend *backend, const struct batch_sum *sum) {
+    batch_sum_add(sum, backend->threads);
+}
+
 const struct training_calls training_cpu = {
-    .loss_scratch = loss_scratch, .loss = loss, .update = update};
+    .loss_scratch = loss_scratch, .loss = loss, .update = update, .add = add};

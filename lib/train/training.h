@@ -1,10 +1,12 @@
-// What training needs of a device beside its network: the losses and the optimiser's update.
+// What training needs of a device beside its network: the losses, the sum over batches and the
+// optimiser's update.
 #ifndef PLEURA_TRAIN_TRAINING_H
 #define PLEURA_TRAIN_TRAINING_H
 
 #include "loss/total_loss.h"
 #include "nn/executor.h"
 #include "optimizer/optimizer.h"
+#include "train/batch_sum.h"
 
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
 struct training_calls {
@@ -17,6 +19,8 @@ struct training_calls {
                  void *scratch);
     // optimizer_run.
     void (*update)(struct backend *backend, const struct optimizer_update *update);
+    // batch_sum_add.
+    void (*add)(struct backend *backend, const struct batch_sum *sum);
     const bool *has_loss, *has_optimizer; // of each row, on this device; NULL: all
 };
 

@@ -89,6 +89,7 @@ check_parity() {
 check_operations() {
     tap operations bin/cuda
     tap training bin/cuda_training
+    tap "sums of batches" bin/batch_sum
 }
 
 check_curves() {

@@ -81,7 +81,7 @@ static void learn(const struct options *options, const struct lesson *lesson,
     struct loss_sums loss;
     struct error error;
     const struct loss_options losses = loss_options_usual();
-    if (!step_open(&runner, optimizer, &batch, &losses, options->choice.accumulate, &error)) {
+    if (!step_open(&runner, optimizer, &batch, &losses, &error)) {
         die("%s", error.text);
     }
     const struct schedule schedule = schedule_usual();
@@ -110,11 +110,12 @@ static void learn(const struct options *options, const struct lesson *lesson,
 static void run(const struct options *options, const struct lesson *lesson) {
     const struct network_choice *choice = &options->choice;
     struct error error;
-    const struct optimizer_options rule = optimizer_options_usual();
+    struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct graph *graph = open_graph(choice, true);
     struct backend *backend = open_device(choice);
     struct executor *executor = open_network(backend, graph, (uint64_t)options->seed);
+    rule.accumulate = options->choice.accumulate;
     if (!optimizer_open(&optimizer, &rule, backend, graph, executor, &error)) {
         die("%s", error.text);
     }

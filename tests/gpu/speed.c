@@ -135,15 +135,15 @@ static double measure_training(const struct options *options, struct backend *ba
                                struct graph *graph, struct executor *executor, size_t *left) {
     struct training training = {.options = options, .batch = open_batch(&options->choice)};
     const struct loss_options losses = loss_options_usual();
-    const struct optimizer_options rule = optimizer_options_usual();
+    struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct error error;
     fill_noise(training.batch.images,
                training.batch.count * training.batch.height * training.batch.width);
     fill_masks(&training.batch);
+    rule.accumulate = options->choice.accumulate;
     if (!optimizer_open(&optimizer, &rule, backend, graph, executor, &error) ||
-        !step_open(&training.runner, &optimizer, &training.batch, &losses,
-                   options->choice.accumulate, &error)) {
+        !step_open(&training.runner, &optimizer, &training.batch, &losses, &error)) {
         die("%s", error.text);
     }
     step_send(&training.runner, &training.batch);

@@ -368,10 +368,11 @@ void parity_trace(struct parity *parity, const json_t *fixture) {
     const json_t *trace = member(fixture, "trace");
     const json_t *after = member(fixture, "parameters_after");
     const int64_t accumulate = integer_member(fixture, "accumulate");
-    const struct optimizer_options rule = optimizer_options_usual();
+    struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct error error;
     double worst = 0;
+    rule.accumulate = accumulate;
     if (!optimizer_open(&optimizer, &rule, bench.backend, bench.graph, bench.executor, &error)) {
         die("%s", error.text);
     }
@@ -383,6 +384,7 @@ void parity_trace(struct parity *parity, const json_t *fixture) {
         const double wanted = number_member(json_array_get(trace, (size_t)step - 1), "loss");
         worst = fmax(worst, fabs(loss / wanted - 1));
         executor_backward(bench.executor);
+        optimizer_add(&optimizer);
         if (step % accumulate == 0) {
             const struct schedule usual = schedule_usual();
             const double rate =

@@ -57,5 +57,7 @@ value_id normalise(struct graph *graph, value_id x, const struct norm_layer *nor
                              .attribute_bytes = sizeof attributes,
                              .recompute = residual == NO_VALUE};
     norm_parameters(graph, norm, shape.c, spec.parameters);
+    graph_follows(graph, spec.parameters[NORM_MEAN], attributes.momentum);
+    graph_follows(graph, spec.parameters[NORM_VARIANCE], attributes.momentum);
     return graph_node(graph, &spec);
 }

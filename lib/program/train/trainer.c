@@ -287,7 +287,7 @@ bool trainer_run(struct trainer *trainer) {
         "iterations", (uint64_t)(iterations - trainer->state.iteration), trainer->options->quiet);
     struct error error;
     if (!step_open(&run.runner, &trainer->optimizer, &trainer->batch, &trainer->options->loss,
-                   trainer->options->accumulate, &error)) {
+                   &error)) {
         die("%s", error.text);
     }
     bool going = true;

@@ -23,7 +23,7 @@ static const char *learned_name(const struct optimizer_rule *rule, size_t index)
 static float *learned_on_device(const struct optimizer *optimizer, size_t index) {
     const size_t moments = optimizer_rule_of(optimizer)->moments;
     return index < moments    ? optimizer->moments[index]
-           : index == moments ? executor_gradients(optimizer->executor)
+           : index == moments ? optimizer->gradients
                               : optimizer->average;
 }
 

@@ -13,7 +13,7 @@
 
 // ---- who takes denormal numbers for 0
 
-enum moment { PREPARE, FORWARD, BACKWARD, LOSS, UPDATE, MOMENTS };
+enum moment { PREPARE, FORWARD, BACKWARD, LOSS, ADD, UPDATE, MOMENTS };
 
 static int zero[MOMENTS]; // threads that took them for 0 when the work was done
 static int seen[MOMENTS]; // of so many
@@ -72,8 +72,13 @@ static void update(struct backend *backend, const struct optimizer_update *updat
     training_cpu.update(backend, update);
 }
 
+static void sum_up(struct backend *backend, const struct batch_sum *sum) {
+    look(ADD);
+    training_cpu.add(backend, sum);
+}
+
 static const struct training_calls watch_training = {
-    .loss_scratch = loss_scratch, .loss = loss, .update = update};
+    .loss_scratch = loss_scratch, .loss = loss, .update = update, .add = sum_up};
 
 enum { SIDE = 8 };
 
@@ -115,7 +120,7 @@ static void run_watched(struct backend *backend) {
     struct executor *executor = executor_new(graph, backend, &error);
     assert_non_null(executor);
     assert_true(optimizer_open(&optimizer, &rule, backend, graph, executor, &error));
-    assert_true(step_open(&runner, &optimizer, &batch, &losses, 1, &error));
+    assert_true(step_open(&runner, &optimizer, &batch, &losses, &error));
     step_send(&runner, &batch);
     step_start_update(&runner, 1, 1e-3, 0);
     assert_true(step_finish(&runner, &sums, &error));
