@@ -3,11 +3,12 @@
 #include "program/cli.h"
 #include "program/die.h"
 #include "program/train/options.h"
+#include "program/train/share.h"
+#include "program/train/signals.h"
 #include "program/train/start.h"
 
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,17 +20,9 @@ struct options {
     bool recompute;
     struct start_options start;
     struct trainer_options train;
+    struct ranks_options ranks;
     struct common_options common;
 };
-
-// The signals that ask for an end wait until a step is done: for all threads, so before the first.
-static void hold_signals(void) {
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-}
 
 static struct graph *build(const struct options *options, const struct batch *batch, bool train) {
     const struct model_options model = {.images = batch->capacity,
@@ -50,14 +43,15 @@ static struct graph *build(const struct options *options, const struct batch *ba
     return graph;
 }
 
-static void open_networks(const struct options *options, struct trainer *trainer) {
+// `evaluates`: also the network that evaluates.
+static void open_networks(const struct options *options, struct trainer *trainer, bool evaluates) {
     struct error error;
     enum precision precision = PRECISION_F32;
     if (!precision_named(options->precision, &precision)) {
         die_usage("--precision %s", options->precision);
     }
-    struct backend *backend =
-        backend_open(options->device, precision, (int)options->common.threads, &error);
+    struct backend *backend = backend_open(ranks_device(trainer->ranks, options->device), precision,
+                                           (int)options->common.threads, &error);
     if (backend == NULL) {
         die("%s", error.text);
     }
@@ -70,7 +64,7 @@ static void open_networks(const struct options *options, struct trainer *trainer
                                             graph, executor, &error)) {
         die("%s", error.text);
     }
-    if (options->train.validation != NULL) {
+    if (evaluates) {
         trainer->check_graph = build(options, &trainer->batch, false);
         trainer->check_executor = executor_new(trainer->check_graph, backend, &error);
         if (trainer->check_executor == NULL) {
@@ -88,7 +82,7 @@ static void close_networks(struct trainer *trainer) {
     backend_close(trainer->optimizer.backend);
 }
 
-static void train(struct options *options, const struct operands *operands) {
+static void train(struct options *options, const struct operands *operands, struct ranks *ranks) {
     struct sources sources;
     struct record record;
     struct error error;
@@ -106,6 +100,7 @@ static void train(struct options *options, const struct operands *operands) {
     }
     struct trainer trainer = {
         .options = &options->train,
+        .ranks = ranks,
         .samples = &sources,
         .first_waits = true,
         .record = &record,
@@ -121,7 +116,7 @@ static void train(struct options *options, const struct operands *operands) {
         sources_die(&sources, &error);
     }
     trainer.state.side = (int64_t)trainer.batch.height;
-    open_networks(options, &trainer);
+    open_networks(options, &trainer, options->train.validation != NULL);
     trainer_start(&trainer, &options->start);
     if (!trainer_run(&trainer) && !options->common.quiet) {
         warn("stopped after iteration %" PRId64 " of %" PRId64
@@ -131,6 +126,16 @@ static void train(struct options *options, const struct operands *operands) {
     close_networks(&trainer);
     batch_free(&trainer.batch);
     sources_close(&sources);
+}
+
+// What a rank but 0 does.
+static void run_passes(const struct options *options, struct ranks *ranks) {
+    struct trainer trainer = {.ranks = ranks};
+    share_sizes(ranks, &trainer.batch);
+    open_networks(options, &trainer, false);
+    share_work(ranks, &trainer.optimizer, &trainer.batch, &options->train.loss);
+    close_networks(&trainer);
+    batch_free(&trainer.batch);
 }
 
 // What --help says, with the terms of the loss as their table has them.
@@ -160,7 +165,7 @@ static const char *description(void) {
         "the same options and the same samples, from their beginning, or from sample N on with "
         "--skipped N (augment --skip N; N is `samples` in the checkpoint's state). Without "
         "last.mpk --resume starts.\n\n"
-        "Same seed, device and threads: same bytes.",
+        "Same seed, device and threads of a rank: same bytes. A run may go on with other --ranks.",
         loss);
     return text;
 }
@@ -265,8 +270,8 @@ static void add_tables(struct table *table, struct options *options) {
     table->count += update_rows(&options->train, &table->rows[table->count]);
 }
 
-// Where a run begins, and what it draws.
-static void add_start(struct table *table, struct options *options) {
+// What a run draws.
+static void add_draws(struct table *table, struct options *options) {
     const struct option_row rows[] = {
         {.name = "dropout",
          .type = OPTION_NUMBER,
@@ -285,32 +290,13 @@ static void add_start(struct table *table, struct options *options) {
          .minimum = 0,
          .maximum = 1e15,
          .trace = OPTION_RECORDED},
-        {.name = "init",
-         .type = OPTION_FILE,
-         .target = &options->start.init,
-         .argument = "FILE",
-         .help = "start from these weights: a checkpoint, .safetensors, .pth or ONNX of the "
-                 "network, or "
-                 "of torchvision's ResNet of the encoder's name for the encoder",
-         .trace = OPTION_RECORDED},
     };
     add_rows(table, rows, COUNT_OF(rows));
 }
 
-// How a run goes on, and on what.
+// What a run works on.
 static void add_machine(struct table *table, struct options *options) {
     const struct option_row rows[] = {
-        {.name = "resume",
-         .type = OPTION_FLAG,
-         .target = &options->start.resume,
-         .help = "go on from DIR/last.mpk"},
-        {.name = "skipped",
-         .type = OPTION_INTEGER,
-         .target = &options->start.skipped,
-         .argument = "N",
-         .help = "the first N samples have been left out of the stream",
-         .minimum = 0,
-         .maximum = 1e15},
         {.name = "device",
          .type = OPTION_TEXT,
          .target = &options->device,
@@ -334,6 +320,23 @@ static void add_machine(struct table *table, struct options *options) {
     add_rows(table, rows, COUNT_OF(rows));
 }
 
+// In each rank. Those that wait for each other can be interrupted.
+static void start(struct options *options, const struct operands *operands) {
+    if (options->ranks.meet == NULL) {
+        const int64_t share = options->common.threads / options->ranks.count;
+        options->common.threads = share > 0 ? share : 1;
+        signals_hold();
+    }
+    struct ranks *ranks = ranks_open(&options->ranks, operands->history);
+    signals_hold();
+    if (ranks_own(ranks) == 0) {
+        train(options, operands, ranks);
+    } else {
+        run_passes(options, ranks);
+    }
+    ranks_close(ranks);
+}
+
 int main(int argc, char **argv) {
     struct options options = {.network = model_name(0),
                               .norm = "bn",
@@ -353,14 +356,17 @@ int main(int argc, char **argv) {
                                         .keep_best = 1,
                                         .loss = loss_options_usual(),
                                         .optimizer = optimizer_options_usual()},
+                              .ranks = ranks_options_usual(),
                               .common = cli_common_defaults()};
     struct table table = {.count = 0};
     add_learning(&table, &options);
     table.count += schedule_rows(&options.train.schedule, &table.rows[table.count]);
     add_tables(&table, &options);
-    add_start(&table, &options);
+    add_draws(&table, &options);
+    table.count += start_rows(&options.start, &table.rows[table.count]);
     table.count += result_rows(&options.train, &table.rows[table.count]);
     add_machine(&table, &options);
+    table.count += ranks_rows(&options.ranks, &table.rows[table.count]);
     const struct program program = {
         .name = "train-fold",
         .summary = "train a network on samples",
@@ -383,10 +389,11 @@ int main(int argc, char **argv) {
     train_options->max_record = options.common.max_record;
     train_options->quiet = options.common.quiet;
     train_options_check(train_options);
+    options.ranks.quiet = options.common.quiet;
+    ranks_settle(&options.ranks, train_options->accumulate);
     train_options->optimizer.accumulate = train_options->accumulate;
     train_options->optimizer.frozen_steps = train_options->freeze / train_options->accumulate;
     options.full_name = model_full_name(options.network, options.norm);
-    hold_signals();
-    train(&options, &operands);
+    start(&options, &operands);
     return 0;
 }

@@ -42,6 +42,16 @@ static bool in_proportion(const struct batch *batch, const struct record *sample
                 batch->width, MASK_MAX_SCALE);
 }
 
+static bool allocate(struct batch *batch, struct error *error) {
+    batch->images = calloc(batch->capacity, batch->height * batch->width);
+    batch->masks = calloc(batch->capacity, batch->mask_height * batch->mask_width + 1);
+    if (batch->images == NULL || batch->masks == NULL) {
+        batch_free(batch);
+        return fail(error, "no memory for a batch of %zu images", batch->capacity);
+    }
+    return true;
+}
+
 bool batch_open(struct batch *batch, size_t capacity, const struct record *sample, bool labelled,
                 struct error *error) {
     struct image_view image;
@@ -55,13 +65,16 @@ bool batch_open(struct batch *batch, size_t capacity, const struct record *sampl
     if (!in_proportion(batch, sample, error)) {
         return false;
     }
-    batch->images = calloc(capacity, image.height * image.width);
-    batch->masks = calloc(capacity, batch->mask_height * batch->mask_width + 1);
-    if (batch->images == NULL || batch->masks == NULL) {
-        batch_free(batch);
-        return fail(error, "no memory for a batch of %zu images", capacity);
-    }
-    return true;
+    return allocate(batch, error);
+}
+
+bool batch_like(struct batch *batch, const struct batch *other, struct error *error) {
+    *batch = (struct batch){.capacity = other->capacity,
+                            .height = other->height,
+                            .width = other->width,
+                            .mask_height = other->mask_height,
+                            .mask_width = other->mask_width};
+    return allocate(batch, error);
 }
 
 void batch_free(struct batch *batch) {

@@ -16,6 +16,9 @@ struct batch {
 // lengths refer to.
 CHECKED bool batch_open(struct batch *batch, size_t capacity, const struct record *sample,
                         bool labelled, struct error *error);
+
+// Of another batch's capacity and sizes, and empty.
+CHECKED bool batch_like(struct batch *batch, const struct batch *other, struct error *error);
 void batch_free(struct batch *batch);
 
 // Appends a copy of a sample; every sample must have the first one's sizes, and a mask if that had.

@@ -30,7 +30,8 @@ struct step_runner {
 };
 
 // For batches like `batch`; gradients are means over the optimiser's `accumulate` batches. The
-// optimiser must outlive it. False with *error where training_accepts refuses the loss, and without memory.
+// optimiser must outlive it. False with *error where training_accepts refuses the loss, and without
+// memory.
 CHECKED bool step_open(struct step_runner *runner, struct optimizer *optimizer,
                        const struct batch *batch, const struct loss_options *options,
                        struct error *error);

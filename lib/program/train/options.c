@@ -199,6 +199,31 @@ size_t schedule_rows(struct schedule *schedule, struct option_row *rows) {
     return COUNT_OF(of_schedule);
 }
 
+size_t start_rows(struct start_options *options, struct option_row *rows) {
+    const struct option_row of_start[] = {
+        {.name = "init",
+         .type = OPTION_FILE,
+         .target = &options->init,
+         .argument = "FILE",
+         .help = "start from these weights: a checkpoint, .safetensors, .pth or ONNX of the "
+                 "network, or of torchvision's ResNet of the encoder's name for the encoder",
+         .trace = OPTION_RECORDED},
+        {.name = "resume",
+         .type = OPTION_FLAG,
+         .target = &options->resume,
+         .help = "go on from DIR/last.mpk"},
+        {.name = "skipped",
+         .type = OPTION_INTEGER,
+         .target = &options->skipped,
+         .argument = "N",
+         .help = "the first N samples have been left out of the stream",
+         .minimum = 0,
+         .maximum = 1e15},
+    };
+    memcpy(rows, of_start, sizeof of_start);
+    return COUNT_OF(of_start);
+}
+
 size_t result_rows(struct trainer_options *options, struct option_row *rows) {
     const struct option_row results[] = {
         {.name = "val",

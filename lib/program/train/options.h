@@ -3,7 +3,7 @@
 #define PLEURA_PROGRAM_TRAIN_OPTIONS_H
 
 #include "program/cli.h"
-#include "program/train/trainer.h"
+#include "program/train/start.h"
 
 // Writes a row for each setting and weight of the terms that is an option, MAX_OPTIONS at most; its
 // target is the number in *loss. Returns how many.
@@ -23,6 +23,9 @@ size_t update_rows(struct trainer_options *options, struct option_row *rows);
 
 // Rows of the learning rate's schedule.
 size_t schedule_rows(struct schedule *schedule, struct option_row *rows);
+
+// Rows of what a run begins with.
+size_t start_rows(struct start_options *options, struct option_row *rows);
 
 // Rows of when and on what a run is evaluated, saved and logged.
 size_t result_rows(struct trainer_options *options, struct option_row *rows);

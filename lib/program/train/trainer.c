@@ -9,26 +9,32 @@
 #include "program/progress.h"
 #include "program/train/evaluate.h"
 #include "program/train/log.h"
+#include "program/train/share.h"
+#include "program/train/signals.h"
 #include "train/checkpoint/parameters.h"
 #include "train/step.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DRAW_STEP 17 // the stream constant of random_seed for what is drawn in a step
 
 // One call of trainer_run: the step that runs, and what is summed up since the last line of the
-// log.
+// log. Ranks work on the batches of a round at the same time, the first being this one's; then a
+// step is taken with each, in their order.
 struct training_run {
     struct trainer *trainer;
     FILE *log;
     struct step_runner runner;
+    struct batch others[MAX_RANKS]; // of the next round, by the rank
+    size_t round;                   // batches of this round
+    size_t place;                   // which of them is next
+    bool sent;                      // the others have the parameters as they are
+    bool stop;                      // a rank has been asked to
     struct profile profile;
     struct loss_sums sums;
     int64_t summed; // batches
@@ -62,19 +68,42 @@ static void save(const struct trainer *trainer, const char *name, bool resumable
 // ---- one step
 
 // `have`: batches gathered so far.
-static void fill_batch(struct trainer *trainer, int64_t have) {
+static void fill_batch(struct trainer *trainer, struct batch *batch, int64_t have) {
     struct error error;
-    trainer->batch.count = 0;
-    while (trainer->batch.count < trainer->batch.capacity) {
+    batch->count = 0;
+    while (batch->count < batch->capacity) {
         if (!trainer->first_waits && !sources_read(trainer->samples, trainer->record)) {
             die("the samples end after %" PRId64 " of %" PRId64
                 " iterations of %zu images; see augment --samples and --epochs",
-                have, trainer->options->iterations, trainer->batch.capacity);
+                have, trainer->options->iterations, batch->capacity);
         }
         trainer->first_waits = false;
-        if (!batch_add(&trainer->batch, trainer->record, &error)) {
+        if (!batch_add(batch, trainer->record, &error)) {
             sources_die(trainer->samples, &error);
         }
+    }
+}
+
+// The batches of the round that begins with an iteration: as many as there are ranks, up to the
+// next update and the end.
+static size_t round_size(const struct trainer *trainer, int64_t first) {
+    const struct trainer_options *options = trainer->options;
+    const int64_t ranks = (int64_t)ranks_count(trainer->ranks);
+    const int64_t left = options->iterations - first;
+    const int64_t open = options->accumulate - first % options->accumulate;
+    const int64_t most = open < left ? open : left;
+    return (size_t)(ranks < most ? ranks : most);
+}
+
+// Gathers the batches of a round; the first goes to the device.
+static void fill_round(struct training_run *run, int64_t first) {
+    struct trainer *trainer = run->trainer;
+    const size_t size = round_size(trainer, first);
+    for (size_t i = 0; i < size; i++) {
+        fill_batch(trainer, i == 0 ? &trainer->batch : &run->others[i], first + (int64_t)i);
+    }
+    if (size > 0) {
+        step_send(&run->runner, &trainer->batch);
     }
 }
 
@@ -85,9 +114,9 @@ static void check_samples(const struct trainer *trainer) {
     (void)sources_read(trainer->samples, &record);
 }
 
-static uint64_t step_seed(const struct trainer *trainer) {
-    struct random random = random_seed((uint64_t)trainer->options->seed, DRAW_STEP,
-                                       (uint64_t)trainer->state.iteration);
+static uint64_t step_seed(const struct trainer *trainer, int64_t iteration) {
+    struct random random =
+        random_seed((uint64_t)trainer->options->seed, DRAW_STEP, (uint64_t)iteration);
     return random_next(&random);
 }
 
@@ -120,30 +149,75 @@ static void check_numbers(const struct trainer *trainer, const struct loss_sums 
     }
 }
 
-// The batch waits in trainer->batch. While the step runs the next one is gathered there.
+// Lets the others begin with their batches of a round.
+static void begin_round(struct training_run *run) {
+    const struct trainer *trainer = run->trainer;
+    const int64_t first = trainer->state.iteration;
+    run->round = round_size(trainer, first);
+    if (run->round > 1 && !run->sent) {
+        share_parameters(trainer->ranks, &run->runner);
+        run->sent = true;
+    }
+    for (size_t i = 1; i < run->round; i++) {
+        share_batch(trainer->ranks, i, step_seed(trainer, first + (int64_t)i), &run->runner,
+                    &run->others[i]);
+    }
+}
+
+// A step with this rank's own batch, which has been sent to the device. While it runs the batches
+// of the next round are gathered.
+static void own_step(struct training_run *run, bool updates, struct loss_sums *loss) {
+    struct trainer *trainer = run->trainer;
+    const int64_t first = trainer->state.iteration;
+    const uint64_t seed = step_seed(trainer, first);
+    struct error error;
+    if (updates) {
+        step_start_update(&run->runner, seed, trainer->state.rate, trainer->options->decay);
+    } else {
+        step_start(&run->runner, seed);
+    }
+    fill_round(run, first + (int64_t)run->round);
+    if (!step_finish(&run->runner, loss, &error)) {
+        die("iteration %" PRId64 ": %s", first + 1, error.text);
+    }
+}
+
+// A step with a batch of which another rank runs the passes.
+static void step_of_other(struct training_run *run, bool updates, struct loss_sums *loss) {
+    struct trainer *trainer = run->trainer;
+    struct backend *backend = trainer->optimizer.backend;
+    struct error error;
+    run->stop = share_take(trainer->ranks, run->place, &run->runner, loss) || run->stop;
+    if (updates) {
+        step_take_update(&run->runner, trainer->state.rate, trainer->options->decay);
+    } else {
+        step_take(&run->runner);
+    }
+    if (!backend->calls->wait(backend, &error)) {
+        die("iteration %" PRId64 ": %s", trainer->state.iteration + 1, error.text);
+    }
+}
+
 static void step(struct training_run *run) {
     struct trainer *trainer = run->trainer;
     struct training_state *state = &trainer->state;
     const struct trainer_options *options = trainer->options;
     const bool updates = (state->iteration + 1) % options->accumulate == 0;
     struct loss_sums loss;
-    struct error error;
-    trainer->optimizer.backend->profile = options->profile ? &run->profile : NULL;
     if (updates) {
         state->rate = schedule_rate(&options->schedule, state->iteration + 1 - options->accumulate,
                                     options->iterations, options->rate, state->plateau.reductions);
-        step_start_update(&run->runner, step_seed(trainer), state->rate, options->decay);
+    }
+    trainer->optimizer.backend->profile = options->profile ? &run->profile : NULL;
+    if (run->place == 0) {
+        begin_round(run);
+        own_step(run, updates, &loss);
     } else {
-        step_start(&run->runner, step_seed(trainer));
-    }
-    if (state->iteration + 1 < options->iterations) {
-        fill_batch(trainer, state->iteration + 1);
-        step_send(&run->runner, &trainer->batch);
-    }
-    if (!step_finish(&run->runner, &loss, &error)) {
-        die("iteration %" PRId64 ": %s", state->iteration + 1, error.text);
+        step_of_other(run, updates, &loss);
     }
     trainer->optimizer.backend->profile = NULL;
+    run->sent = run->sent && !updates;
+    run->place = (run->place + 1) % run->round;
     check_numbers(trainer, &loss, updates);
     run->sums.total += loss.total;
     for (int i = 0; i < LOSSES; i++) {
@@ -241,23 +315,14 @@ static bool due(int64_t iteration, int64_t every) {
     return every > 0 && iteration % every == 0;
 }
 
-// Whether someone asks us to stop: the signals are blocked and wait.
-static bool asked_to_stop(void) {
-    const struct timespec now = {0, 0};
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    return sigtimedwait(&signals, NULL, &now) > 0;
-}
-
 // What follows a step; false: to stop.
 static bool after_step(struct training_run *run) {
     struct trainer *trainer = run->trainer;
     const struct trainer_options *options = trainer->options;
     const int64_t iteration = trainer->state.iteration;
     const bool last = iteration == options->iterations;
-    const bool stop = !last && asked_to_stop();
+    run->stop = signals_came() || run->stop;
+    const bool stop = !last && run->stop && run->place == 0;
     if (last || stop || due(iteration, options->log_every)) {
         write_log(run);
     }
@@ -273,6 +338,35 @@ static bool after_step(struct training_run *run) {
     return !stop;
 }
 
+// What is there for the time of a run, and what the ranks need.
+static void open_run(struct training_run *run) {
+    const struct trainer *trainer = run->trainer;
+    struct error error;
+    bool whole = step_open(&run->runner, &run->trainer->optimizer, &trainer->batch,
+                           &trainer->options->loss, &error);
+    for (size_t i = 1; i < ranks_count(trainer->ranks); i++) {
+        whole = whole && batch_like(&run->others[i], &trainer->batch, &error);
+    }
+    if (!whole) {
+        die("%s", error.text);
+    }
+    share_begin(trainer->ranks, &trainer->batch);
+}
+
+static void close_run(struct training_run *run) {
+    share_end(run->trainer->ranks);
+    step_close(&run->runner);
+    for (size_t i = 1; i < ranks_count(run->trainer->ranks); i++) {
+        batch_free(&run->others[i]);
+    }
+    if (run->trainer->options->profile) {
+        profile_print(&run->profile, stderr);
+    }
+    if (fclose(run->log) != 0) {
+        die("%s: the log cannot be written", run->trainer->options->log);
+    }
+}
+
 bool trainer_run(struct trainer *trainer) {
     if (trainer->check_executor != NULL) {
         evaluate_check(trainer->check_graph, trainer->options->validation,
@@ -285,28 +379,15 @@ bool trainer_run(struct trainer *trainer) {
     const int64_t iterations = trainer->options->iterations;
     struct progress progress = progress_start(
         "iterations", (uint64_t)(iterations - trainer->state.iteration), trainer->options->quiet);
-    struct error error;
-    if (!step_open(&run.runner, &trainer->optimizer, &trainer->batch, &trainer->options->loss,
-                   &error)) {
-        die("%s", error.text);
-    }
     bool going = true;
-    if (trainer->state.iteration < iterations) {
-        fill_batch(trainer, trainer->state.iteration);
-        step_send(&run.runner, &trainer->batch);
-    }
+    open_run(&run);
+    fill_round(&run, trainer->state.iteration);
     while (going && trainer->state.iteration < iterations) {
         step(&run);
         progress_step(&progress);
         going = after_step(&run);
     }
     progress_end(&progress);
-    step_close(&run.runner);
-    if (trainer->options->profile) {
-        profile_print(&run.profile, stderr);
-    }
-    if (fclose(run.log) != 0) {
-        die("%s: the log cannot be written", trainer->options->log);
-    }
+    close_run(&run);
     return going;
 }

@@ -3,6 +3,7 @@
 #define PLEURA_PROGRAM_TRAIN_TRAINER_H
 
 #include "loss/total_loss.h"
+#include "program/ranks/ranks.h"
 #include "program/streams/sources.h"
 #include "train/batch.h"
 #include "train/checkpoint/checkpoint.h"
@@ -34,7 +35,8 @@ struct trainer {
     struct optimizer optimizer; // with backend, graph and network
     struct graph *check_graph;  // of the prediction network that evaluates; NULL without validation
     struct executor *check_executor;
-    struct batch batch; // open
+    struct batch batch;  // open
+    struct ranks *ranks; // this one is rank 0
     struct sources *samples;
     bool first_waits; // the first sample is in *record, not used yet
     struct record *record;
@@ -50,9 +52,9 @@ enum { KEPT_NAME_SIZE = 40 };
 void trainer_kept_name(int64_t iteration, char name[KEPT_NAME_SIZE]);
 
 // Trains from state.iteration to the end; samples that the state says are used have been left out
-// of the stream. Saves and returns early on SIGINT and SIGTERM, which must be blocked in all
-// threads: false then. Ends the program on bad samples, where they end too early, and where a loss
-// or a gradient is not finite; the last checkpoint then stays as it is.
+// of the stream. Saves and returns early on SIGINT and SIGTERM (signals_hold): false then; the
+// batches that ranks have at hand are done before. Ends the program on bad samples, where they end
+// too early, and where a loss or a gradient is not finite; the last checkpoint then stays as it is.
 bool trainer_run(struct trainer *trainer);
 
 #endif
