@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# train-fold --ranks: one fold by several processes, to the bytes of one; on this machine, over TCP, stopped and resumed.
+
+load training
+
+# options of each run: an update every 4 batches, the last one of 2 is open at the end; evaluated in between
+usual=(-q --network bisenet-resnet18_w16 --iterations 10 --batch 2 --accumulate 4 --rate 1e-3
+    --val val.mpk --eval-every 3 --save-every 1 --log-every 1)
+
+ranks() { # ranks N DIR [OPTION]...: with a thread each
+    train-fold "${usual[@]}" --ranks "$1" --threads "$1" "${@:3}" "$2" train.mpk
+}
+
+one_rank() { # made once; what the others must give
+    [ -d one ] || train-fold "${usual[@]}" --threads 1 one train.mpk
+}
+
+numbers() { # numbers DIR: of the log, without what is the machine's
+    jq -c 'del(.images_per_second, .memory_mib, .time)' "$1/log.jsonl"
+}
+
+same() { # same DIR
+    one_rank
+    cmp one/last.mpk "$1/last.mpk"
+    cmp one/best.mpk "$1/best.mpk"
+    cmp <(numbers one) <(numbers "$1")
+    [ "$(ls "$1")" = "$(ls one)" ]
+}
+
+# begin N DIR: a run with N ranks in the background, $pid and $others, which waits for more samples behind 9 of 10 batches
+begin() {
+    first=$(($(stat -c %s train.mpk) * 31 / 100)) # of 60 samples
+    rm -f "$HERE/samples"
+    mkfifo "$HERE/samples"
+    train-fold "${usual[@]}" --ranks "$1" --threads "$1" --resume "$2" "$HERE/samples" 2>"$HERE/says" 3>&- &
+    pid=$!
+    exec 7>"$HERE/samples"
+    head -c "$first" train.mpk >&7
+    until [ -e "$2/last.mpk" ]; do
+        kill -0 $pid
+        sleep 0.1
+    done
+    mapfile -t others < <(pgrep -P $pid)
+    [ ${#others[@]} = $(($1 - 1)) ]
+}
+
+# finish: the rest of the samples; $status of the run, and what it says in $HERE/says
+finish() {
+    tail -c +$((first + 1)) train.mpk >&7 2>/dev/null || true
+    exec 7>&-
+    status=0
+    wait $pid || status=$?
+}
+
+@test "2, 3 and 4 ranks: the bytes of one, whatever a step leaves open" {
+    for n in 2 3 4; do
+        ranks $n "$HERE/$n"
+        same "$HERE/$n"
+    done
+}
+
+@test "samples and validation come by pipes, and accumulated norms are clipped and averaged alike" {
+    more=(--clip 0.05 --ema 0.9 --freeze 4 --optimizer adamw --eval-every 10)
+    train-fold "${usual[@]}" --threads 1 "${more[@]}" "$HERE/one" train.mpk
+    train-fold "${usual[@]}" --ranks 2 --threads 2 "${more[@]}" --val <(cat val.mpk) "$HERE/two" <(cat train.mpk)
+    cmp "$HERE/one/last.mpk" "$HERE/two/last.mpk"
+    cmp "$HERE/one/best.mpk" "$HERE/two/best.mpk"
+    cmp <(numbers "$HERE/one") <(numbers "$HERE/two")
+}
+
+@test "killed with -9, any of them, and stopped by signals: it goes on with other ranks to the same bytes" {
+    begin 3 "$HERE/run"
+    kill -9 "${others[1]}"
+    finish
+    [ "$status" = 1 ]
+    grep -x 'train-fold: rank 2 was killed by signal 9; the last checkpoint is kept, and the same command with --resume goes on from it' "$HERE/says"
+    inspect --check "$HERE/run/last.mpk"
+    # Without rank 0 the others end as well.
+    begin 4 "$HERE/run"
+    kill -9 $pid
+    finish
+    [ "$status" = 137 ]
+    for process in "${others[@]}"; do
+        for ((i = 0; i < 300; i++)); do
+            [[ $(ps -o stat= "$process") =~ ^[^Z] ]] || break
+            sleep 0.1
+        done
+        [ $i -lt 300 ]
+    done
+    # Whichever is asked, all stop.
+    begin 2 "$HERE/run"
+    kill -TERM "${others[0]}"
+    finish
+    [ "$status" = 0 ]
+    [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" -lt 10 ]
+    train-fold "${usual[@]}" --threads 1 --resume "$HERE/run" train.mpk
+    same "$HERE/run"
+    begin 4 "$HERE/asked"
+    kill -INT $pid
+    finish
+    [ "$status" = 0 ]
+    ranks 3 "$HERE/asked" --resume
+    same "$HERE/asked"
+}
+
+@test "what cannot be meant is refused before any work" {
+    fails 2 "--ranks 5: more than the 4 batches" ranks 5 "$HERE/none"
+    fails 2 "--rank is of ranks that something else starts" ranks 2 "$HERE/none" --rank 1
+    fails 2 "neither mpirun nor srun" ranks 2 "$HERE/none" --meet localhost:1
+    fails 2 "HOST:PORT is wanted" ranks 2 "$HERE/none" --meet localhost --rank 0
+    fails 2 "the last of 2 is 1" ranks 2 "$HERE/none" --meet localhost:1 --rank 2
+    fails 1 "--meet 192.0.2.1:1: " ranks 2 "$HERE/none" --meet 192.0.2.1:1 --rank 0 # no address of this machine
+    fails 2 "--ranks 2: mpirun has started 3" env OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_RANK=1 \
+        train-fold --ranks 2 --meet localhost:1 "$HERE/none" train.mpk
+    fails 2 "mpirun has started 3 of these" env OMPI_COMM_WORLD_SIZE=3 train-fold "$HERE/none" train.mpk
+    [ ! -e "$HERE/none" ]
+    # What only shows in the work is said once.
+    fails 1 "there is no device 'abacus'" ranks 3 "$HERE/none" --device abacus
+    [ "$(wc -l <<<"$stderr")" = 1 ]
+}
+
+port() { # one that nobody listens to
+    /usr/bin/python3 -c 'import socket
+one = socket.socket()
+one.bind(("127.0.0.1", 0))
+print(one.getsockname()[1])'
+}
+
+@test "ranks that something else starts meet over TCP, whoever comes first; what greets otherwise is let go" {
+    at=127.0.0.1:$(port)
+    for rank in 2 1; do
+        train-fold "${usual[@]}" --threads 1 --ranks 3 --rank $rank --meet "$at" "$HERE/absent" absent.mpk 3>&- &
+        others[rank]=$!
+    done
+    OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=3 train-fold "${usual[@]}" --threads 1 --meet "$at" "$HERE/met" train.mpk
+    wait "${others[1]}" "${others[2]}"
+    same "$HERE/met"
+    [ ! -e "$HERE/absent" ]
+    # Another network is another run. Rank 1 has been taken for none as long as what came first was no rank.
+    train-fold "${usual[@]}" --ranks 2 --rank 0 --meet "$at" "$HERE/other" train.mpk 2>"$HERE/says" 3>&- &
+    others[0]=$!
+    until { head -c 100 /dev/zero >"/dev/tcp/${at/://}"; } 2>/dev/null; do sleep 0.1; done
+    fails 1 "rank 1: rank 0 has ended before the work was done" \
+        train-fold "${usual[@]}" --norm gn --ranks 2 --rank 1 --meet "$at" "$HERE/absent" absent.mpk
+    status=0
+    wait "${others[0]}" || status=$?
+    [ "$status" = 1 ]
+    grep -q "rank 1 has other options" "$HERE/says"
+    [ ! -e "$HERE/other" ]
+}
+
+@test "under mpirun" {
+    not_sanitized "mpirun's own leaks"
+    command -v mpirun >/dev/null || skip "mpirun absent (Debian: openmpi-bin)"
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 \
+        train-fold "${usual[@]}" --threads 1 --meet "127.0.0.1:$(port)" "$HERE/mpi" <train.mpk 3>&-
+    same "$HERE/mpi"
+}
+
+@test "on two hosts, each in a network of its own" {
+    not_sanitized "the same over loopback is"
+    net=pleura-ranks-$$
+    [ "$(id -u)" = 0 ] && ip netns add $net-0 2>/dev/null || skip "no network namespaces here"
+    ip netns add $net-1
+    ip -n $net-0 link add eth0 type veth peer name eth0 netns $net-1
+    for host in 0 1; do
+        ip -n $net-$host address add 10.214.0.$host/31 dev eth0
+        ip -n $net-$host link set eth0 up
+    done
+    ip netns exec $net-1 train-fold "${usual[@]}" --threads 1 --ranks 2 --rank 1 --meet 10.214.0.0:4711 "$HERE/absent" 3>&- </dev/null &
+    status=0
+    ip netns exec $net-0 train-fold "${usual[@]}" --threads 1 --ranks 2 --rank 0 --meet 10.214.0.0:4711 "$HERE/hosts" train.mpk || status=$?
+    wait $! || status=$?
+    ip netns del $net-0
+    ip netns del $net-1
+    [ "$status" = 0 ]
+    same "$HERE/hosts"
+}
+
+@test "on the stand-in for CUDA: the bytes of one rank there" {
+    short=(-q --network bisenet-resnet18_w16 --iterations 3 --batch 2 --accumulate 2 --rate 1e-3 --log-every 1)
+    train-fold "${short[@]}" --device cuda:0 "$HERE/one" train.mpk
+    train-fold "${short[@]}" --device cuda:0 --ranks 2 "$HERE/two" train.mpk
+    cmp "$HERE/one/last.mpk" "$HERE/two/last.mpk"
+    # Without a number each rank takes a GPU of its own, and there is one.
+    fails 1 "there is no GPU number 1" train-fold "${short[@]}" --device cuda --ranks 2 "$HERE/none" train.mpk
+}
