@@ -16,7 +16,8 @@ def named($names; $kind): $names | map({(.): $kind}) | add;
 def train: {
   init: "path", folds: "count", images: "images", side: {of: "augment", step: 32}, dilate: {of: "augment", also: 0},
   "whole-batches": "flag", seed: of("train-fold"), like: {type: "stage", optional: true}
-} + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(augmented; may("augment"));
+} + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(augmented; may("augment"))
+  + {ranks: may("train-fold")};
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {
@@ -133,6 +134,8 @@ def complaints: . as $config
     (training[] | select($config[.] | has("balance") and .images != "all")
       | "\(.): balance is of images: \"all\"; half has one of 0.5, lesion of 1"),
     (training[] | select($config[.] | has("balance-end") and (has("balance") | not)) | "\(.): balance-end without balance"),
+    (training[] | $config[.] as $stage | select(($stage.ranks // 1) > $stage.accumulate)
+      | "\(.).ranks: \($stage.ranks) is more than the batches of a step (accumulate), \($stage.accumulate)"),
     (testing[] | trainer as $stage | select($config | has($stage) | not)
       | "\(.): there is no \($stage), whose models would predict"),
     (testing[] | select(. as $stage | $config | has($stage | trainer) and (sides($stage) | unique != sort))

@@ -60,6 +60,12 @@ include $(SETTLED)/config.mk
 ifneq ($(notes.missing),)
 $(if $(findstring n,$(firstword -$(MAKEFLAGS))),$(info $(notes.missing)),$(error $(notes.missing)))
 endif
+# Each of a fold's ranks has a device of its own.
+define check_ranks # STAGE
+$(if $(shell [ $(words $(subst $(comma), ,$(GPUS))) -ge $$(($(JOBS) * $($1.ranks))) ] && echo enough),,$(error GPUS=$(GPUS): too \
+    few for JOBS=$(JOBS) folds of $1 at a time, with $($1.ranks) ranks each))
+endef
+$(if $(GPUS),$(foreach stage,$(TRAINING),$(if $($(stage).ranks),$(call check_ranks,$(stage)))))
 OPTIONS := $(SETTLED)/options
 
 ending = $(patsubst submission%,%,$1)

@@ -10,7 +10,7 @@ read -ra part <<<"${5-}"
 shift $(($# > 4 ? 5 : 4))
 key=$(digest "${options[*]}" ${part:+"${part[*]}"} "$@" "$(digest_now "$model")" "$(digest_file "$shards/index.mpk")")
 leave_if_settled "$out.mpk.zst" "$key"
-use_gpu
+use_gpu 1
 
 predict() { # predict [SHARDS]...
     predict-fold --model "$model" "${options[@]}" ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} "$@"

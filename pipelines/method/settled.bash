@@ -57,11 +57,16 @@ settle() { # settle OUT KEY FILE: FILE, whole, becomes OUT; a log is there alrea
     mv "$1.key.part" "$1.key"
 }
 
-use_gpu() { # of GPUS=0,1,2: the one of this job's slot
-    if [ -n "${GPUS-}" ]; then
-        CUDA_VISIBLE_DEVICES=$(cut -d , -f "${PARALLEL_JOBSLOT:-1}" <<<"$GPUS")
-        export CUDA_VISIBLE_DEVICES
+use_gpu() { # use_gpu N: of GPUS=0,1,2: the N of this job's slot
+    local all last=$((${PARALLEL_JOBSLOT:-1} * $1))
+    [ -n "${GPUS-}" ] || return 0
+    IFS=, read -ra all <<<"$GPUS"
+    if [ "$1" != 1 ] && [ ${#all[@]} -lt $last ]; then
+        echo "GPUS=$GPUS: fewer than $last, what ${PARALLEL_JOBSLOT:-1} at a time take with $1 ranks each" >&2
+        exit 1
     fi
+    CUDA_VISIBLE_DEVICES=$(cut -d , -f "$((last - $1 + 1))-$last" <<<"$GPUS")
+    export CUDA_VISIBLE_DEVICES
 }
 
 # ---- the work folder

@@ -2,14 +2,16 @@
 # train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]: trains fold K of N on SHARDS into OUT.mpk, with its
 # log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
 # Of several best checkpoints that are kept, OUT.mpk is the mean of their weights.
-# What was begun goes on where it stopped; what is done is not repeated.
+# What was begun goes on where it stopped; what is done is not repeated. `--ranks N` in TRAIN makes no other model.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
 . "${0%/*}/settled.bash"
 fold=$1 shards=$2 out=$3 seed=$(($4 + ${1%/*}))
 read -ra augment <<<"$5"
 read -ra validation <<<"$6"
-read -ra train <<<"$7"
+ranks=1
+[[ ! " $7 " =~ " --ranks "([0-9]+)" " ]] || ranks=${BASH_REMATCH[1]}
+read -ra train <<<"${7/--ranks $ranks/}"
 init=${8-}
 begun=$out.part
 stage=${out%/*} stage=${stage##*/}
@@ -22,7 +24,7 @@ if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
     mkdir -p "$begun"
     echo "$key" >"$begun/key"
 fi
-use_gpu
+use_gpu "$ranks"
 
 look() { # $at, $skip and $kept of the newest checkpoint: the iteration, samples that were taken, names of the best that are kept
     local state='0 0' # before there is one
@@ -42,7 +44,7 @@ look
 if [ "$at" -lt "$iterations" ]; then
     augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
         train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
-            ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
+            --ranks "$ranks" ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
     look
 fi
 if [ "$at" -lt "$iterations" ]; then

@@ -145,7 +145,7 @@ measure_data() {
 # shellcheck disable=SC2016 # for sed
 option() { # option STAGE.NAME ITERATIONS: the stage's options, for so few
     jq -r -L "$here/../method" --arg stage "${1%.*}" --argjson n "$2" 'include "options"; .[$stage] += if .[$stage] | has("iterations")
-        then {iterations: $n, "eval-every": $n, "whole-batches": false} else {} end | make_variables' "$checked" | sed -n 's/^override '"$1"' := $(empty)\(.*\)$(empty)$/\1/p'
+        then {iterations: $n, "eval-every": $n, "whole-batches": false, ranks: 1} else {} end | make_variables' "$checked" | sed -n 's/^override '"$1"' := $(empty)\(.*\)$(empty)$/\1/p'
 }
 
 train_copies() { # train_copies STAGE ITERATIONS: measures as many folds as run at a time

@@ -185,3 +185,20 @@ print(one.getsockname()[1])'
     # Without a number each rank takes a GPU of its own, and there is one.
     fails 1 "there is no GPU number 1" train-fold "${short[@]}" --device cuda --ranks 2 "$HERE/none" train.mpk
 }
+
+@test "a stage's fold with ranks is the fold without: the same key, the same model, resumed by either" {
+    train="--network bisenet-resnet18_w16 --iterations 4 --batch 2 --accumulate 2 --rate 0.001 --eval-every 4"
+    fold() { # fold OUT TRAIN
+        WORK=$HERE THREADS=2 "$ROOT/pipelines/method/train-fold.sh" 0/2 shards "$HERE/$1" 0 "--side 64 --samples 8" "--side 64" "$2"
+    }
+    mkdir "$HERE/digests"
+    fold one "$train"
+    fold two "$train --ranks 2"
+    cmp "$HERE/one.mpk" "$HERE/two.mpk"
+    cmp <(head -n 2 "$HERE/one.mpk.key") <(head -n 2 "$HERE/two.mpk.key")
+    before=$(stat -c %i "$HERE/one.mpk")
+    fold one "$train --ranks 2"
+    [ "$(stat -c %i "$HERE/one.mpk")" = "$before" ]
+    # GPUs are counted before anything is begun.
+    GPUS=3,5 PARALLEL_JOBSLOT=2 fails 1 "GPUS=3,5: fewer than 4" fold three "$train --ranks 2"
+}

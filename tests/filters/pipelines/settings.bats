@@ -191,7 +191,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     jq '."train-seg-bisenet".odd = 1' "$ROOT/config.json" >odd.json
     method -n train-seg-bisenet CONFIG="$PWD/odd.json" 2>&1 | sed -n "s/.*unknown key 'odd'; known are //p" | tr -d ' ' | tr , '\n' | sort >known
     [ -z "$(comm -23 recorded known)" ]
-    [ "$(comm -13 recorded known | paste -s -d ' ')" = "balance balance-end dilate distort folds images init like shift-scale-rotate side tone whole-batches" ]
+    [ "$(comm -13 recorded known | paste -s -d ' ')" = "balance balance-end dilate distort folds images init like ranks shift-scale-rotate side tone whole-batches" ]
 }
 
 @test "a training stage may name the share of images with a lesion, and what it slides to" {
@@ -214,6 +214,18 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     fails 2 'test-seg-bisenet.scales: two of them make the same side' method -n test-seg-bisenet test-seg-bisenet.scales=1,1.1
     fails 2 'test-seg-bisenet.scales: --side 0: must be from 32' method -n test-seg-bisenet test-seg-bisenet.scales=0.1,1
     fails 2 'test-seg-unet.scales: unet-resnet18: sides of 96 x 96' method -n test-seg-unet test-seg-unet.scales=0.5,1
+}
+
+@test "a training stage may name its ranks" {
+    method -n train-seg-bisenet train-seg-bisenet.accumulate=2 >usual
+    method -n train-seg-bisenet train-seg-bisenet.{accumulate,ranks}=2 >named
+    no cmp -s usual named
+    [ "$(sed 's/ --ranks 2"/"/' named)" = "$(cat usual)" ]
+    fails 2 'train-seg-bisenet.ranks: 3 is more than the batches of a step (accumulate), 2' method -n train-seg-bisenet \
+        train-seg-bisenet.{accumulate=2,ranks=3}
+    fails 2 'too few for JOBS=2 folds of train-seg-bisenet at a time, with 2 ranks each' method -n train-seg-bisenet \
+        train-seg-bisenet.{accumulate,ranks}=2 JOBS=2 GPUS=0,1,2
+    method -n train-seg-bisenet train-seg-bisenet.{accumulate,ranks}=2 JOBS=1 GPUS=0,1 >/dev/null
 }
 
 @test "a training stage may name what augment changes; 0 is as if it were not named" {
