@@ -163,7 +163,7 @@ stop() { # stop NAME: all its processes, then the network
 method() { # method ARGUMENT...: make with few iterations
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES PATH="$NET/bin:$PATH" make -s --no-print-directory -C "$ROOT" CUDA=0 \
         WORK="$WORK" PROFILE=demo synth.train=16 synth.test=5 synth.side=256 synth.lesions=0.5 synth.format=png \
-        train-cls-bisenet.{folds=2,iterations=3,eval-every=3,batch=2,side=64,dilate=8} "$@"
+        train-cls-bisenet.{network=bisenet-resnet18_w16,folds=2,iterations=40,eval-every=40,batch=2,side=64,dilate=8} "$@"
 }
 
 stage() { # stage train|test: its folds, without make, on hosts that are not waited for long
