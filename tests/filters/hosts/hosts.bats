@@ -268,7 +268,7 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
 
 @test "hosts that do not answer or lack something are passed over, with the reason" {
     cp -a "$WHOLE/train-cls-bisenet" "$WORK"
-    nsenter -t "$(processes beta sshd | head -n 1)" -m mount --bind "$NET/nothing" "$(command -v zstd)"
+    nsenter -t "$(processes beta '\(/usr/sbin/\)\?sshd' | head -n 1)" -m mount --bind "$NET/nothing" "$(command -v zstd)"
     ip route add unreachable 10.213.9.2
     printf '# the lab\n\n  2/alpha  # two at a time\nnobody\nroot@beta\n' >"$HERE/my hosts.txt"
     method THREADS=1 HOSTS="$HERE/my hosts.txt" HOSTS_DIR="my folds" test-cls-bisenet 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }
