@@ -39,6 +39,11 @@ trap 'exit 130' INT TERM
 checked=$scratch/checked.json # stages only
 jq 'del(.profile)' "$scratch/plan/config.json" >"$checked"
 
+# What is asked of the configuration again and again is asked once: of[STAGE.NAME].
+declare -A of
+settings=$(jq -r --argjson options "$(train-fold --options)" -L "$here/../method" -f "$here/settings.jq" "$checked")
+while IFS=$'\t' read -r name value; do of[$name]=$value; done <<<"$settings"
+
 get() { # get JQ: of the configuration
     jq -r -L "$here/../method" "include \"stages\"; $1" "$checked"
 }
@@ -59,7 +64,7 @@ measure() {
             '/^NSpgid:/ { ours = $2 == group } /^VmHWM:/ && ours { sum += $2 } END { printf "%.0f", sum * 1024 }')
         [ "$now" -le "$memory" ] || memory=$now
         sleep "$(printf '0.%03d' $pause)"
-        pause=$((pause < 400 ? pause * 5 / 4 : pause))
+        pause=$((pause < 400 ? pause * 3 / 2 : pause))
     done
     wait "$measuring" || { cat "$scratch/said" >&2; complain "$* failed"; }
     measuring=0
@@ -79,7 +84,7 @@ at_once() { # at_once N COMMAND...: N of them in parallel, as GNU parallel would
 }
 
 copies() { # copies STAGE: how many of its folds run at a time
-    get "[.\"$1\".folds, $jobs] | min"
+    echo $((${of[$1.folds]} < jobs ? ${of[$1.folds]} : jobs))
 }
 
 more() { # more SECONDS: how often that fits into what may be spent
@@ -87,8 +92,9 @@ more() { # more SECONDS: how often that fits into what may be spent
 }
 
 found() { # found STAGE KEY NUMBER...: what was measured of it
-    jq -n --arg stage "$1" --args '$ARGS.positional | [range(0; length; 2) as $i | {key: .[$i], value: .[$i + 1] | tonumber}]
-        | {($stage): from_entries}' "${@:2}" >>"$scratch/measured"
+    local numbers
+    numbers=$(printf ',"%s":%s' "${@:2}")
+    echo "{\"$1\":{${numbers:1}}}" >>"$scratch/measured"
 }
 
 size() { # size FILE...: bytes
@@ -98,7 +104,7 @@ size() { # size FILE...: bytes
 # ---- X-rays and shards
 
 count() { # the images of the data set, and how many pixels each has
-    if [ "$(get 'has("synth")')" = true ]; then
+    if [ -n "${of[synth.format]-}" ]; then
         get '.synth | {from: "made up", train, lesion: (.train * .lesions | round), test, pixels: (.side * .side)}'
     elif [ ! -e "$(get .data.train[0])" ]; then
         get "$challenge"' + {pixels: (if .data.size == "" then 1048576 else .data.size | split("x") | map(tonumber) | .[0] * .[1] end)}'
@@ -122,7 +128,7 @@ measure_data() {
     local type i file
     count >"$scratch/images"
     side=$(jq '.pixels | sqrt | round' "$scratch/images")
-    type=$(get '.synth.format // "dicom"')
+    type=${of[synth.format]-dicom}
     # Lesions only, and both kinds, for the stages that learn from these.
     synth -q --train $made_up --test 0 --lesions 1 --side "$side" --format "$type" "$scratch/lesion"
     make_data lesion --labels "$scratch/lesion/train-rle.csv"
@@ -142,35 +148,41 @@ measure_data() {
 
 # ---- folds
 
-# shellcheck disable=SC2016 # for sed
-option() { # option STAGE.NAME ITERATIONS: the stage's options, for so few
-    jq -r -L "$here/../method" --arg stage "${1%.*}" --argjson n "$2" 'include "options"; .[$stage] += if .[$stage] | has("iterations")
-        then {iterations: $n, "eval-every": $n, "whole-batches": false, ranks: 1} else {} end | make_variables' "$checked" | sed -n 's/^override '"$1"' := $(empty)\(.*\)$(empty)$/\1/p'
+declare -A options
+shown=0 # iterations that they are for
+
+# options_for ITERATIONS: sets options[STAGE.NAME], the options of all stages for so many
+# shellcheck disable=SC2016 # for the pattern
+options_for() {
+    [ "$1" != "$shown" ] || return 0
+    shown=$1
+    local line pattern='^override ([^ ]+) := \$\(empty\)(.*)\$\(empty\)$' variables
+    variables=$(jq -r -L "$here/../method" --argjson n "$1" 'include "options"; map_values(if type == "object" and has("iterations")
+        then . + {iterations: $n, "eval-every": $n, "whole-batches": false, ranks: 1} else . end) | make_variables' "$checked")
+    while read -r line; do
+        [[ ! $line =~ $pattern ]] || options[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+    done <<<"$variables"
 }
 
 train_copies() { # train_copies STAGE ITERATIONS: measures as many folds as run at a time
     local shards=$scratch/half.shards
-    [ "$(get ".\"$1\".images")" != lesion ] || shards=$scratch/lesion.shards
+    [ "${of[$1.images]}" != lesion ] || shards=$scratch/lesion.shards
     mkdir "$scratch/$1.$2"
+    options_for "$2"
     measure at_once "$(copies "$1")" "$here/../method/train-fold.sh" 0/$made_up "$shards" "$scratch/$1.$2/SLOT" 0 \
-        "$(option "$1.augment" "$2")" "$(option "$1.validation" "$2")" "$(option "$1.options" "$2") --log-every 1"
+        "${options[$1.augment]}" "${options[$1.validation]}" "${options[$1.options]} --log-every 1"
 }
 
 steps() { # steps STAGE ITERATIONS: seconds of one, the median. The first begins with everything cold, and counts only
     # where there is no other.
-    jq -s --argjson batch "$(get ".\"$1\".batch")" 'map(select(.images_per_second)) |
+    jq -s --argjson batch "${of[$1.batch]}" 'map(select(.images_per_second)) |
         (map(select(.iteration > 1)) | select(length > 0)) // . | map($batch / .images_per_second) | sort |
         (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2' "$scratch/$1.$2"/*.jsonl
 }
 
-alike() { # alike STAGE: the stage that it begins with, where a step of both takes the same
-    get "beginning(\"$1\") as \$first | select(\$first and ([.[\"$1\", \$first] | [.side, .batch, .accumulate, .precision, .optimizer, .ema]]
-        | .[0] == .[1])) | \$first"
-}
-
 measure_training() { # measure_training STAGE
-    local stage=$1 n=1 first one
-    first=$(alike "$stage")
+    local stage=$1 n=1 first one resumable predict train
+    first=${of[$stage.alike]}
     if [ -n "$first" ]; then
         jq --arg stage "$stage" --arg first "$first" 'select(.[$first]) | {($stage): .[$first]}' "$scratch/measured" >"$scratch/same"
         cat "$scratch/same" >>"$scratch/measured"
@@ -183,33 +195,29 @@ measure_training() { # measure_training STAGE
         n=$(more "$first")
         train_copies "$stage" "$n"
     fi
+    read -r resumable predict train < <(costs "$stage")
     found "$stage" memory "$memory" one "$one" first "$first" step "$(steps "$stage" "$n")" \
-        checkpoint "$(size "$scratch/$stage.$n/1.mpk")" resumable "$(resumable "$stage")" predict "$(cost_of "$stage" predict)" \
-        train "$(cost_of "$stage" train)"
+        checkpoint "$(size "$scratch/$stage.$n/1.mpk")" resumable "$resumable" predict "$predict" train "$train"
     mv "$scratch/$stage.$n/1.mpk" "$scratch/$stage.mpk"
     rm -r "$scratch/$stage".[0-9]*
 }
 
-resumable() { # resumable STAGE: bytes of a checkpoint that it goes on from
-    local optimizer=(--optimizer "$(train-fold --options | jq -r .optimizer.default)")
-    [ "$(get ".\"$1\" | has(\"optimizer\")")" = false ] || optimizer=(--optimizer "$(get ".\"$1\".optimizer")")
-    [ "$(get ".\"$1\".ema // 0 | . > 0")" = false ] || optimizer+=(--ema)
-    cost --json "${optimizer[@]}" --side "$(get ".\"$1\".side")" "$(get ".\"$1\" | full_network")" | jq .resumable
+costs() { # costs STAGE: bytes of a checkpoint that it goes on from; arithmetic of an image to predict, and to train on
+    local optimizer
+    read -ra optimizer <<<"${of[$1.optimizer]}"
+    {
+        cost --json "${optimizer[@]}" --side "${of[$1.side]}" "${of[$1.full]}"
+        cost --json --side "${of[$1.side]}" "${of[$1.network]}"
+    } | jq -r -s '"\(.[0].resumable) \(.[1].predict) \(.[1].train)"'
 }
 
 cost_of_sides() { # cost_of_sides STAGE: of one image at all its sizes, to predict
-    local network side
-    network=$(get ".\"train-${1#test-}\".network")
-    for side in $(get "sides(\"$1\")[]"); do cost --json --side "$side" "$network"; done | jq -s 'map(.predict) | add'
-}
-
-cost_of() { # cost_of STAGE predict|train: of one image
-    cost --json --side "$(get ".\"$1\".side")" "$(get ".\"$1\".network")" | jq ".$2"
+    local at
+    for at in ${of[$1.sides]}; do cost --json --side "$at" "${of[train-${1#test-}.network]}"; done | jq -s 'map(.predict) | add'
 }
 
 trained_model() { # trained_model STAGE: $model is one that WORK has, of the very network
-    local wanted
-    wanted=$(get ".\"$1\" | [full_network, .side] | @tsv")
+    local wanted=${of[$1.full]}$'\t'${of[$1.side]}
     for model in "$work/$1"/fold-*.mpk; do
         if [ -e "$model" ] && [ "$(inspect --json "$model" | jq -r 'select(.id == "state") | [.network, .side] | @tsv')" = "$wanted" ]; then
             return 0
@@ -224,8 +232,9 @@ predict_copies() { # predict_copies STAGE TIMES: measures it on all X-rays, so m
         again+=("$scratch/half.shards")
     done
     mkdir "$scratch/$1.$2"
+    options_for 1
     measure at_once "$(copies "train-${1#test-}")" "$here/../method/predict-fold.sh" "$model" "$scratch/half.shards" \
-        "$scratch/$1.$2/SLOT" "$(option "$1.options" 1)" '' "${again[@]}"
+        "$scratch/$1.$2/SLOT" "${options[$1.options]}" '' "${again[@]}"
 }
 
 measure_testing() { # measure_testing STAGE
@@ -249,24 +258,24 @@ measure_testing() { # measure_testing STAGE
 # ---- the ensemble
 
 merge_maps() { # merge_maps MERGE: of each of its stages, as many maps as it has folds
-    local stage folds i maps=()
-    while read -r stage folds; do
-        for ((i = 0; i < folds; i++)); do maps+=("$scratch/$stage.zst"); done
-    done < <(get ".\"$1\".stages[] as \$stage | \"\(\$stage) \(.[\$stage | trainer].folds)\"")
+    local stage i maps=()
+    for stage in ${of[$1.stages]}; do
+        for ((i = 0; i < ${of[train-${stage#test-}.folds]}; i++)); do maps+=("$scratch/$stage.zst"); done
+    done
     eval "merge --type f8 $(printf '<(zstd -dcq %q) ' "${maps[@]}")"
 }
 
 decide() { # decide MERGE
-    merge_maps "$1" | classify --ratio 0.5 --threshold "$(get ".\"$1\".threshold")" -o "$scratch/decisions.mpk"
+    merge_maps "$1" | classify --ratio 0.5 --threshold "${of[$1.threshold]}" -o "$scratch/decisions.mpk"
 }
 
 segment() { # segment MERGE
-    merge_maps "$1" | rle-encode --threshold "$(get ".\"$1\".threshold")" -o "$scratch/masks.csv"
+    merge_maps "$1" | rle-encode --threshold "${of[$1.threshold]}" -o "$scratch/masks.csv"
 }
 
 calibration() { # with all maps that the merges have, of which validation has a part
     local decide segment
-    read -r decide segment < <(get '.[with_rule[0]] | "\(.decide) \(.segment)"')
+    read -r decide segment <<<"${of[rule]}"
     calibrate -q "$scratch/half/train-rle.csv" <(merge_maps "$decide") --segmenting <(merge_maps "$segment") \
         -o "$scratch/rule.mpk"
 }
@@ -291,17 +300,17 @@ progress() {
 
 progress data
 measure_data
-for stage in $(get 'needed_training[]'); do
+for stage in ${of[training]}; do
     progress "$stage"
     measure_training "$stage"
-    [ "$(get "needed_testing | index(\"test-${stage#train-}\")")" != null ] || continue
+    [[ " ${of[testing]} " == *" test-${stage#train-} "* ]] || continue
     progress "test-${stage#train-}"
     measure_testing "test-${stage#train-}"
 done
 progress ensemble
-for merge in $(get 'deciding[]'); do measure_ensemble "decide $merge" decisions.mpk decide "$merge"; done
-for merge in $(get 'segmenting[]'); do measure_ensemble "segment $merge" masks.csv segment "$merge"; done
-if [ "$(get 'with_rule != []')" = true ]; then
+for merge in ${of[deciding]}; do measure_ensemble "decide $merge" decisions.mpk decide "$merge"; done
+for merge in ${of[segmenting]}; do measure_ensemble "segment $merge" masks.csv segment "$merge"; done
+if [ -n "${of[rule]}" ]; then
     measure_ensemble calibrate rule.mpk calibration
 fi
 measure_ensemble submissions submission.csv submission

@@ -1,0 +1,25 @@
+# settings.jq: the checked configuration -> what plan.sh asks of it, a line each: a name, a tab, the value (lists: with blanks
+# between). Names are STAGE.SETTING, those of lists of stages, and `rule`: the merges of the first submission that has one.
+# $options: what train-fold --options says
+include "stages";
+
+def words: map(tostring) | join(" ");
+def line($name; $value): "\($name)\t\($value)";
+# The stage that STAGE begins with, where a step of both takes the same
+def alike($stage): [beginning($stage) as $first | select($first and ([.[$stage, $first]
+    | [.side, .batch, .accumulate, .precision, .optimizer, .ema]] | .[0] == .[1])) | $first] | words;
+def optimizer: ["--optimizer", .optimizer // $options.optimizer.default] + if (.ema // 0) > 0 then ["--ema"] else [] end | words;
+
+line("training"; needed_training | words),
+line("testing"; needed_testing | words),
+line("deciding"; deciding | words),
+line("segmenting"; segmenting | words),
+line("rule"; with_rule[0] as $name | if $name then .[$name] | "\(.decide) \(.segment)" else "" end),
+(select(has("synth")) | line("synth.format"; .synth.format // "dicom")),
+(training[] as $stage
+  | line("\($stage).alike"; alike($stage)),
+    (.[$stage]
+      | (("folds", "images", "side", "batch", "network") as $key | line("\($stage).\($key)"; .[$key])),
+        line("\($stage).full"; full_network), line("\($stage).optimizer"; optimizer))),
+(testing[] as $stage | line("\($stage).sides"; sides($stage) | words)),
+(merges[] as $merge | line("\($merge).stages"; .[$merge].stages | words), line("\($merge).threshold"; .[$merge].threshold))
