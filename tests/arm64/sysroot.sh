@@ -10,6 +10,7 @@ work=$folder.part
 missing() { # missing TEXT
     echo "arm64: $1" >&2
     echo "$1" >"$folder.missing"
+    rm -rf "$work"
     exit 1
 }
 

@@ -13,15 +13,12 @@
 #define NAMES "base, neon and bf16"
 static const char *const names[] = {"base", "neon", "bf16"};
 
-// Bits that Linux passes to each process: its asm/hwcap.h, which other architectures lack.
-#define HAS_ASIMD (1UL << 1) // of AT_HWCAP
-#define HAS_BF16 (1UL << 14) // of AT_HWCAP2
-
+// Linux tells each process.
 static enum cpu_level processors_level(void) {
-    if ((getauxval(AT_HWCAP) & HAS_ASIMD) == 0) {
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMD) == 0) {
         return CPU_BASE;
     }
-    return (getauxval(AT_HWCAP2) & HAS_BF16) == 0 ? CPU_NEON : CPU_BF16;
+    return (getauxval(AT_HWCAP2) & HWCAP2_BF16) == 0 ? CPU_NEON : CPU_BF16;
 }
 #else
 
