@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define PROFILE_ROWS 512
+#define PROFILE_ROWS 1024
 
 // One kind of work. FLOP are those of convolutions and products; bytes are what its inputs and
 // outputs hold. Texts are borrowed: they live until the profile has been printed.

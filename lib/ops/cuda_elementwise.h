@@ -49,8 +49,22 @@ template <typename T, typename F>
 __global__ void elementwise_gradients(const elementwise_numbers<T> args) {
     constexpr int N = pack_size<T>;
     const size_t first = thread_number() * N;
-    const size_t end = first + N < args.count ? first + N : args.count;
-    for (size_t i = first; i < end; i++) {
+    if (first + N <= args.count) {
+        float kept[N];
+        float dy[N];
+        float sum[N] = {0};
+        read_pack(args.from + first, kept);
+        read_pack(args.dy + first, dy);
+        if (args.add) {
+            read_pack(args.result + first, sum);
+        }
+        for (int i = 0; i < N; i++) {
+            sum[i] += F::gradient(kept[i], dy[i]);
+        }
+        write_pack(sum, args.result + first);
+        return;
+    }
+    for (size_t i = first; i < args.count; i++) {
         const float before = args.add ? to_float(args.result[i]) : 0;
         from_float(before + F::gradient(to_float(args.from[i]), to_float(args.dy[i])),
                    &args.result[i]);

@@ -6,6 +6,7 @@
 #include "core/numbers/random.h"
 #include "core/version.h"
 #include "nn/cost/roofline.h"
+#include "nn/profile.h"
 #include "train/inference.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct options {
     struct network_choice choice;
     const char *task;
     int64_t repeat, resize; // resize: the side of the probabilities; 0: only logits are made
-    bool turns;
+    bool turns, profile;
     double tera_flop, tera_bytes; // a second
     bool bound;
 };
@@ -77,6 +78,18 @@ static double time_all(const struct options *options, void (*work)(void *context
     }
     qsort(times, (size_t)repeat, sizeof *times, ascending);
     return (times[(repeat - 1) / 2] + times[repeat / 2]) / 2;
+}
+
+// Does the work once more, if asked, and prints on stderr where its time went.
+static void print_profile(const struct options *options, struct backend *backend,
+                          void (*work)(void *context), void *context) {
+    struct profile profile = {.count = 0};
+    if (options->profile) {
+        backend->profile = &profile;
+        work(context);
+        backend->profile = NULL;
+        profile_print(&profile, stderr);
+    }
 }
 
 static bool trains(const struct options *options) {
@@ -148,6 +161,7 @@ static double measure_training(const struct options *options, struct backend *ba
     }
     step_send(&training.runner, &training.batch);
     const double ms = time_all(options, accumulated, &training);
+    print_profile(options, backend, accumulated, &training);
     *left = backend->calls->free_bytes(backend);
     step_close(&training.runner);
     optimizer_close(&optimizer);
@@ -208,6 +222,7 @@ static double measure_prediction(const struct options *options, struct backend *
     }
     fill_noise(inference->images, shape_count(inference->in));
     const double ms = time_all(options, predict, &prediction);
+    print_profile(options, backend, predict, &prediction);
     struct forward forward = {backend, executor, NULL};
     *device_ms = options->turns ? 0 : time_all(options, run_forward, &forward);
     *left = backend->calls->free_bytes(backend);
@@ -290,6 +305,9 @@ static void read_options(struct options *options, int argc, char **argv) {
          8192, OPTION_SILENT},
         {"turns", 0, OPTION_FLAG, &options->turns, NULL,
          "say when it is ready, then print milliseconds for each line that is read", 0, 0,
+         OPTION_SILENT},
+        {"profile", 0, OPTION_FLAG, &options->profile, NULL,
+         "print on stderr where the time goes, by operation and layer, each waited for", 0, 0,
          OPTION_SILENT},
         {"bound", 0, OPTION_FLAG, &options->bound, NULL, "only the bound; nothing is run", 0, 0,
          OPTION_SILENT},

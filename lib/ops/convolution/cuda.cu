@@ -116,6 +116,8 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         return fail(error, "no memory on the GPU for weights");
     }
     plan->scratch = plan_scratch(state);
+    plan->forward_method = depthwise ? "depthwise" : shape.groups > 1 ? "cudnn-grouped" : "cudnn";
+    plan->backward_method = plan->forward_method;
     plan->state = state;
     return true;
 }
