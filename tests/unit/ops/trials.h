@@ -128,6 +128,15 @@ static value_id try_linear(struct graph *graph, value_id x) {
                convolution(graph, global_max_pool(graph, x), &spec));
 }
 
+// 1 x 1 convolutions of some pixels and many channels.
+static value_id try_wide(struct graph *graph, value_id x) {
+    const struct convolution spec = {
+        .name = "wide", .channels = 264, .window = 1, .stride = 1, .bias = true};
+    const value_id pooled = max_pool(graph, x);
+    const value_id wide = silu(graph, convolution(graph, pooled, &spec));
+    return concat(graph, wide, layer(graph, wide, "c", graph_shape(graph, x).c, 1, 1));
+}
+
 static value_id try_gate(struct graph *graph, value_id x) {
     const struct convolution spec = {
         .name = "c", .channels = 1, .window = 7, .stride = 1, .pad = 3};
@@ -254,6 +263,7 @@ static const struct {
     {"one layer twice, linear", try_linear, 1, false},
     {"convolution_gate", try_gate, 1, false},
     {"depthwise, norm, residual, ReLU", try_depthwise_residual, 1, false},
+    {"wide convolutions of few pixels", try_wide, 1, false},
     {"depthwise, rare windows", try_depthwise_rare, 3, false},
 };
 

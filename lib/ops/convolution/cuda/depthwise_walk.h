@@ -7,7 +7,7 @@
 #ifndef PLEURA_OPS_CONVOLUTION_CUDA_DEPTHWISE_WALK_H
 #define PLEURA_OPS_CONVOLUTION_CUDA_DEPTHWISE_WALK_H
 
-#include "ops/convolution/cuda_depthwise.h"
+#include "ops/convolution/cuda/depthwise.h"
 
 #define DEPTHWISE_LANES 32 // packs a block: a warp reads what lies together
 #define DEPTHWISE_STEPS 8  // columns a strip at least, where a map has so many

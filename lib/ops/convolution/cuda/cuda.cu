@@ -3,10 +3,11 @@
 //
 // In bf16, a network's first layer, of three channels and stride 2, would leave tensor cores idle:
 // they take channels by eights. So 2 x 2 pixels become the channels of one (space to depth), and
-// the same sums a convolution of stride 1 with a window of half the size. Depthwise layers are not
-// cuDNN's: cuda_depthwise.h.
-#include "backend/cuda/rows.h"
-#include "ops/convolution/cuda_depthwise.h"
+// the same sums a convolution of stride 1 with a window of half the size. Depthwise layers and
+// those of a few pixels are not cuDNN's: depthwise.h, few_pixels.h.
+#include "ops/convolution/cuda/bias_gradient.h"
+#include "ops/convolution/cuda/depthwise.h"
+#include "ops/convolution/cuda/few_pixels.h"
 #include "ops/cuda_operation.h"
 #include "ops/norm/formula.h"
 
@@ -17,14 +18,16 @@ extern "C" {
 
 namespace {
 
+enum method { CUDNN, DEPTHWISE, FEW_PIXELS };
+
 struct state {
     struct backend *backend;
-    struct cuda_convolution *convolution; // NULL: depthwise
+    enum method method;
+    struct cuda_convolution *convolution; // cuDNN's, or NULL
     struct convolution_shape shape;
     struct convolution_shape inner; // what cuDNN is given
-    bool depthwise;
-    bool by_fours;       // the input's pixels, as channels of it
-    size_t weight_count; // as the kernels take them
+    bool by_fours;                  // the input's pixels, as channels of it
+    size_t weight_count;            // as the kernels take them
     bool own_bias, norm;
     void *weights, *bias;    // on the device, in the backend's precision; of depthwise float32
     size_t workspace, input; // scratch bytes: of the convolution; of the input by fours behind it
@@ -65,9 +68,9 @@ size_t plan_scratch(struct state *state) {
     const struct convolution_shape *shape = &state->shape;
     const struct convolution_shape *inner = &state->inner;
     const size_t size = precision_size(state->backend->precision);
-    if (!state->depthwise) {
+    if (state->method == CUDNN) {
         state->workspace = rounded(cuda_convolution_scratch(state->convolution));
-    } else if (shape->train) {
+    } else if (state->method == DEPTHWISE && shape->train) {
         state->workspace = rounded(cuda_depthwise_scratch(state->backend, shape));
     }
     state->input =
@@ -75,11 +78,25 @@ size_t plan_scratch(struct state *state) {
             ? rounded(inner->images * inner->height * inner->width * inner->channels * size)
             : 0;
     size_t scratch = state->workspace + state->input;
-    if (shape->train) { // the weights' gradient as cuDNN makes it, and sums for the bias's
-        scratch += rounded(state->weight_count * size);
-        scratch += state->own_bias ? ROWS_BLOCKS * 2 * shape->out_channels * sizeof(double) : 0;
+    if (shape->train && state->method != FEW_PIXELS) {
+        scratch += rounded(state->weight_count * size); // the weights' gradient as cuDNN makes it
+        scratch += state->own_bias ? cuda_bias_scratch(shape->out_channels) : 0;
     }
     return scratch;
+}
+
+enum method method_of(const struct convolution_shape *shape) {
+    return cuda_depthwise_takes(shape)    ? DEPTHWISE
+           : cuda_few_pixels_takes(shape) ? FEW_PIXELS
+                                          : CUDNN;
+}
+
+const char *method_name(const struct state *state) {
+    switch (state->method) {
+    case DEPTHWISE: return "depthwise";
+    case FEW_PIXELS: return "few-pixels";
+    default: return state->shape.groups > 1 ? "cudnn-grouped" : "cudnn";
+    }
 }
 
 bool plan(struct kernel_plan *plan, struct error *error) {
@@ -92,23 +109,23 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         return fail(error, "no memory");
     }
     const bool by_fours = goes_by_fours(&shape, backend->precision);
-    const bool depthwise = cuda_depthwise_takes(&shape);
+    const enum method method = method_of(&shape);
     const struct convolution_shape inner = by_fours ? shape_by_fours(&shape) : shape;
     *state = {.backend = backend,
-              .convolution = depthwise ? NULL : cuda_convolution_plan(backend, &inner, error),
+              .method = method,
+              .convolution = method == CUDNN ? cuda_convolution_plan(backend, &inner, error) : NULL,
               .shape = shape,
               .inner = inner,
-              .depthwise = depthwise,
               .by_fours = by_fours,
               .weight_count = inner.out_channels * inner.window * inner.window *
                               (inner.channels / inner.groups),
               .own_bias = layer->bias,
               .norm = layer->norm};
-    if (!depthwise && state->convolution == NULL) {
+    if (method == CUDNN && state->convolution == NULL) {
         release(state);
         return false;
     }
-    const size_t size = depthwise ? sizeof(float) : precision_size(backend->precision);
+    const size_t size = method == DEPTHWISE ? sizeof(float) : precision_size(backend->precision);
     state->weights = backend->calls->alloc(backend, state->weight_count * size);
     state->bias = backend->calls->alloc(backend, shape.out_channels * size);
     if (state->weights == NULL || state->bias == NULL) {
@@ -116,7 +133,7 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         return fail(error, "no memory on the GPU for weights");
     }
     plan->scratch = plan_scratch(state);
-    plan->forward_method = depthwise ? "depthwise" : shape.groups > 1 ? "cudnn-grouped" : "cudnn";
+    plan->forward_method = method_name(state);
     plan->backward_method = plan->forward_method;
     plan->state = state;
     return true;
@@ -203,7 +220,7 @@ weights<T> weights_of(const struct call *call) {
                        .inner_channels = state->inner.channels / state->inner.groups,
                        .inner_window = state->inner.window,
                        .by_fours = state->by_fours,
-                       .depthwise = state->depthwise,
+                       .depthwise = state->method == DEPTHWISE,
                        .from = call->parameter[0],
                        .own_bias = state->own_bias ? call->parameter[1] : NULL};
     if (state->norm) {
@@ -222,56 +239,6 @@ void prepare_as(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     launch(state->backend, convolution_prepare<T>, blocks_for(state->weight_count), THREADS,
            weights_of<T>(call));
-}
-
-// ---- the bias's gradient: sums over pixels
-
-template <typename T>
-struct bias_sums {
-    rows_walk walk;
-    const T *dy;
-    double *partial;
-    size_t blocks;
-    float *gradient;
-};
-
-template <typename T, int N>
-__global__ void convolution_bias_sums(const bias_sums<T> args) {
-    const rows_position position = position_of_thread(args.walk, N);
-    float sum[N] = {0};
-    const float nothing[N] = {0};
-    for (size_t row = position.first; row < position.end; row += position.step) {
-        float dy[N];
-        read_pack(args.dy + row * args.walk.channels + position.channel, dy);
-        for (int i = 0; i < N; i++) {
-            sum[i] += dy[i];
-        }
-    }
-    write_partial_sums(args.walk, position, sum, nothing, args.partial);
-}
-
-template <typename T>
-__global__ void convolution_bias_gradient(const bias_sums<T> args) {
-    const channel_sums sums = sum_partials(args.partial, args.blocks, args.walk.channels);
-    if (sums.has_channel) {
-        args.gradient[sums.channel] += (float)sums.first;
-    }
-}
-
-template <typename T, int N>
-void add_bias_gradient(const struct call *call, void *partial) {
-    const struct state *state = (const struct state *)call->state;
-    const struct convolution_shape *shape = &state->shape;
-    const size_t rows = shape->images * shape->out_height * shape->out_width;
-    bias_sums<T> args = {.walk = walk_rows(rows, shape->out_channels, N, ROWS_BLOCKS, 4),
-                         .dy = (const T *)call->out_gradient,
-                         .partial = (double *)partial};
-    const dim3 blocks = walk_blocks(args.walk, N);
-    args.blocks = blocks.x;
-    args.gradient = call->gradient[1];
-    launch(state->backend, convolution_bias_sums<T, N>, blocks, walk_threads(args.walk), args);
-    launch(state->backend, convolution_bias_gradient<T>, sums_blocks(shape->out_channels), THREADS,
-           args);
 }
 
 // ---- the input by fours: pixel (y, x) has those of (2 y, 2 x) to (2 y + 1, 2 x + 1), counted from
@@ -335,46 +302,75 @@ void add_weight_gradient(const struct call *call, void *weight_gradient) {
 
 void prepare(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    BY_PRECISION(state->depthwise ? PRECISION_F32 : state->backend->precision, prepare_as, call);
+    BY_PRECISION(state->method == DEPTHWISE ? PRECISION_F32 : state->backend->precision, prepare_as,
+                 call);
 }
 
 void forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const struct convolution_shape *shape = &state->shape;
-    if (state->depthwise) {
-        const struct depthwise_joined joined = {(const float *)state->bias,
-                                                shape->sum ? call->in[1] : NULL, shape->relu};
+    const void *residual = shape->sum ? call->in[1] : NULL;
+    if (state->method == DEPTHWISE) {
+        const struct depthwise_joined joined = {(const float *)state->bias, residual, shape->relu};
         cuda_depthwise_forward(state->backend, shape, call->in[0], (const float *)state->weights,
                                &joined, call->out);
         return;
     }
-    const struct cuda_joined joined = {cuda_convolution_joins(shape) ? state->bias : NULL,
-                                       shape->sum ? call->in[1] : NULL, shape->relu};
-    cuda_convolution_forward(state->convolution, input_of(call), state->weights, &joined, call->out,
-                             call->scratch);
+    const struct cuda_joined joined = {cuda_convolution_joins(shape) ? state->bias : NULL, residual,
+                                       shape->relu};
+    if (state->method == FEW_PIXELS) {
+        cuda_few_pixels_forward(state->backend, shape, call->in[0], state->weights, &joined,
+                                call->out);
+    } else {
+        cuda_convolution_forward(state->convolution, input_of(call), state->weights, &joined,
+                                 call->out, call->scratch);
+    }
+}
+
+void parameter_gradients(const struct call *call) {
+    const struct state *state = (const struct state *)call->state;
+    const struct convolution_shape *shape = &state->shape;
+    float *own_bias = state->own_bias ? call->gradient[1] : NULL;
+    if (state->method == FEW_PIXELS) {
+        if (call->gradient[0] != NULL || own_bias != NULL) {
+            cuda_few_pixels_parameter_gradients(state->backend, shape, call->in[0],
+                                                call->out_gradient, call->gradient[0], own_bias);
+        }
+        return;
+    }
+    const enum precision precision = state->backend->precision;
+    char *weight_gradient = (char *)call->scratch + state->workspace + state->input;
+    char *partial = weight_gradient + rounded(state->weight_count * precision_size(precision));
+    if (call->gradient[0] != NULL && state->method == DEPTHWISE) {
+        cuda_depthwise_weight_gradient(state->backend, shape, call->in[0], call->out_gradient,
+                                       call->gradient[0], call->scratch);
+    } else if (call->gradient[0] != NULL) {
+        BY_PRECISION(precision, add_weight_gradient, call, weight_gradient);
+    }
+    if (own_bias != NULL) {
+        cuda_bias_gradient(state->backend, call->out_gradient,
+                           shape->images * shape->out_height * shape->out_width,
+                           shape->out_channels, own_bias, partial);
+    }
 }
 
 void backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
-    const enum precision precision = state->backend->precision;
-    char *weight_gradient = (char *)call->scratch + state->workspace + state->input;
-    char *partial = weight_gradient + rounded(state->weight_count * precision_size(precision));
-    if (call->gradient[0] != NULL && state->depthwise) {
-        cuda_depthwise_weight_gradient(state->backend, &state->shape, call->in[0],
-                                       call->out_gradient, call->gradient[0], call->scratch);
-    } else if (call->gradient[0] != NULL) {
-        BY_PRECISION(precision, add_weight_gradient, call, weight_gradient);
-    }
-    if (state->own_bias && call->gradient[1] != NULL) {
-        BY_PACK(precision, state->shape.out_channels, add_bias_gradient, call, partial);
+    void *result = call->in_gradient[0];
+    parameter_gradients(call);
+    if (result == NULL) {
+        return;
     }
     // Last: it may take the place of what is read above.
-    if (call->in_gradient[0] != NULL && state->depthwise) {
+    if (state->method == DEPTHWISE) {
         cuda_depthwise_input_gradient(state->backend, &state->shape, (const float *)state->weights,
-                                      call->out_gradient, call->in_gradient[0], call->add[0]);
-    } else if (call->in_gradient[0] != NULL) {
+                                      call->out_gradient, result, call->add[0]);
+    } else if (state->method == FEW_PIXELS) {
+        cuda_few_pixels_input_gradient(state->backend, &state->shape, state->weights,
+                                       call->out_gradient, result, call->add[0]);
+    } else {
         cuda_convolution_input_gradient(state->convolution, state->weights, call->out_gradient,
-                                        call->in_gradient[0], call->add[0], call->scratch);
+                                        result, call->add[0], call->scratch);
     }
 }
 

@@ -1,7 +1,7 @@
 // Depthwise convolutions by CUDA: the weights' gradient. Blocks sum up over their strips, a second
 // launch over the blocks, in their order.
 #include "backend/cuda/rows.h"
-#include "ops/convolution/cuda_depthwise_walk.h"
+#include "ops/convolution/cuda/depthwise_walk.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Depthwise convolutions by CUDA: forward, and the input's gradient.
-#include "ops/convolution/cuda_depthwise_walk.h"
+#include "ops/convolution/cuda/depthwise_walk.h"
 
 namespace {
 
