@@ -70,13 +70,77 @@ __host__ __device__ inline void read_pack(const T *from, float (&to)[N]) {
     }
 }
 
-template <typename T, int N>
-__host__ __device__ inline void write_pack(const float (&from)[N], T *to) {
-    pack<T, N> result;
-    for (int i = 0; i < N; i++) {
-        from_float(from[i], &result.values[i]);
+// Two numbers as bf16, to nearest, the first in the lower half.
+__host__ __device__ inline uint32_t bf16_pair(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+    return pair;
+#else
+    return bf16_from(first) | (uint32_t)bf16_from(second) << 16;
+#endif
+}
+
+__device__ inline uint32_t word_of(float number) {
+    uint32_t word;
+    memcpy(&word, &number, sizeof word);
+    return word;
+}
+
+// Words stored by one instruction, in the device's memory: the compiler takes some stores of
+// structures apart.
+__device__ inline void store_words(const uint32_t (&words)[1], void *to) {
+#ifdef __CUDA_ARCH__
+    *(uint32_t *)to = words[0];
+#else
+    memcpy(to, words, sizeof words);
+#endif
+}
+
+__device__ inline void store_words(const uint32_t (&words)[2], void *to) {
+#ifdef __CUDA_ARCH__
+    asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(to)),
+                 "r"(words[0]), "r"(words[1])
+                 : "memory");
+#else
+    memcpy(to, words, sizeof words);
+#endif
+}
+
+__device__ inline void store_words(const uint32_t (&words)[4], void *to) {
+#ifdef __CUDA_ARCH__
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)),
+                 "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+                 : "memory");
+#else
+    memcpy(to, words, sizeof words);
+#endif
+}
+
+template <int N>
+__device__ inline void write_pack(const float (&from)[N], float *to) {
+    constexpr int M = N < 4 ? N : 4;
+#pragma unroll
+    for (int i = 0; i < N; i += M) {
+        uint32_t words[M];
+        for (int k = 0; k < M; k++) {
+            words[k] = word_of(from[i + k]);
+        }
+        store_words(words, to + i);
     }
-    *(pack<T, N> *)to = result;
+}
+
+template <int N>
+__device__ inline void write_pack(const float (&from)[N], bf16 *to) {
+    if constexpr (N == 1) {
+        from_float(from[0], to);
+    } else {
+        uint32_t words[N / 2];
+        for (int i = 0; i < N / 2; i++) {
+            words[i] = bf16_pair(from[2 * i], from[2 * i + 1]);
+        }
+        store_words(words, to);
+    }
 }
 
 // ---- kernels. Each takes one struct of arguments by value; a block's threads lie along x.

@@ -8,6 +8,7 @@
 #include "backend/cuda/cuda.h"
 
 #define ROWS_BLOCKS 264 // for sums: twice the multiprocessors of the largest device
+#define ROWS_LANES 32   // packs a block at most: what a warp reads lies together
 
 struct rows_walk {
     size_t rows, channels;
@@ -16,17 +17,30 @@ struct rows_walk {
     unsigned rows_side_by_side; // rows a block, side by side
 };
 
-// `most_blocks` along the rows; `least` rows a thread at least, where there are so many.
+// `max_blocks` in all, or, where there are more packs than that many blocks have, one along the
+// rows; `min_rows` rows a thread at least, where there are so many.
 inline rows_walk walk_rows(size_t rows, size_t channels, int pack, size_t max_blocks,
                            size_t min_rows) {
     rows_walk walk = {rows, channels, 0, 0, 0};
     const size_t packs = channels / (size_t)pack;
-    walk.lanes = (unsigned)(packs < THREADS ? packs : THREADS);
+    const size_t across = (packs + ROWS_LANES - 1) / ROWS_LANES;
+    walk.lanes = (unsigned)((packs + across - 1) / across);
     walk.rows_side_by_side = THREADS / walk.lanes;
     const size_t steps = (rows + walk.rows_side_by_side - 1) / walk.rows_side_by_side;
-    const size_t even = (steps + max_blocks - 1) / max_blocks;
+    const size_t along = max_blocks > across ? max_blocks / across : 1;
+    const size_t even = (steps + along - 1) / along;
     walk.span = (even > min_rows ? even : min_rows) * walk.rows_side_by_side;
     return walk;
+}
+
+// For passes that make no sums: a thread has up to 8 rows, as few as fill the device.
+inline rows_walk walk_all_rows(size_t images, size_t rows, size_t channels, int pack) {
+    const size_t threads = images * rows * (channels / (size_t)pack);
+    const size_t filling = threads / (ROWS_BLOCKS * THREADS);
+    return walk_rows(rows, channels, pack, (size_t)1 << 30,
+                     filling < 1   ? 1
+                     : filling < 8 ? filling
+                                   : 8);
 }
 
 inline dim3 walk_blocks(const rows_walk &walk, int pack) {
@@ -39,10 +53,12 @@ inline unsigned walk_threads(const rows_walk &walk) {
     return walk.lanes * walk.rows_side_by_side;
 }
 
-// Where a thread works: rows first, first + step, ... below end, channels from `channel` on. A
-// thread beyond the last channel has none: first = end.
+// Where a thread works: rows first, first + step, ... below end, `count` of them, channels from
+// `channel` on. A thread beyond the last channel has none: first = end. Loops that only read go by
+// `count`, since the compiler reads several rows ahead only where it knows how many there are.
 struct rows_position {
     size_t first, end, step, channel;
+    unsigned count;
 };
 
 __device__ inline rows_position position_of_thread(const rows_walk &walk, int pack) {
@@ -54,15 +70,18 @@ __device__ inline rows_position position_of_thread(const rows_walk &walk, int pa
     position.first = position.channel < walk.channels ? start + threadIdx.x / walk.lanes : end;
     position.end = end;
     position.step = walk.rows_side_by_side;
+    position.count = 0;
+    if (position.first < end) {
+        position.count = ((unsigned)(end - position.first) - 1) / walk.rows_side_by_side + 1;
+    }
     return position;
 }
 
 // Adds up what the block's threads have, two sums a channel, and writes them to partial[block][2]
 // [channels]. All threads of the block must call it.
 template <int N>
-__device__ inline void write_partial_sums(const rows_walk &walk, const rows_position &position,
-                                          const float (&one)[N], const float (&other)[N],
-                                          double *partial) {
+__device__ inline void write_partial_sums(const rows_walk &walk, const float (&one)[N],
+                                          const float (&other)[N], double *partial) {
     __shared__ float ones[THREADS][N];
     __shared__ float others[THREADS][N];
     for (int i = 0; i < N; i++) {
@@ -70,17 +89,19 @@ __device__ inline void write_partial_sums(const rows_walk &walk, const rows_posi
         others[threadIdx.x][i] = other[i];
     }
     __syncthreads();
-    if (threadIdx.x < walk.lanes && position.channel < walk.channels) {
-        double *to = partial + (size_t)blockIdx.x * 2 * walk.channels + position.channel;
-        for (int i = 0; i < N; i++) {
-            double first = 0;
-            double second = 0;
-            for (unsigned row = 0; row < walk.rows_side_by_side; row++) {
-                first += ones[row * walk.lanes + threadIdx.x][i];
-                second += others[row * walk.lanes + threadIdx.x][i];
-            }
-            to[i] = first;
-            to[walk.channels + i] = second;
+    const unsigned columns = walk.lanes * N;
+    double *to = partial + (size_t)blockIdx.x * 2 * walk.channels;
+    for (unsigned i = threadIdx.x; i < columns; i += blockDim.x) {
+        const size_t channel = (size_t)blockIdx.y * columns + i;
+        double first = 0;
+        double second = 0;
+        for (unsigned row = 0; row < walk.rows_side_by_side; row++) {
+            first += ones[row * walk.lanes + i / N][i % N];
+            second += others[row * walk.lanes + i / N][i % N];
+        }
+        if (channel < walk.channels) {
+            to[channel] = first;
+            to[walk.channels + channel] = second;
         }
     }
 }
@@ -116,7 +137,7 @@ void launch_image_sums(struct backend *backend, void (*kernel)(const A), size_t 
 template <typename A>
 void launch_image_rows(struct backend *backend, void (*kernel)(const A), size_t images, size_t rows,
                        size_t channels, int pack, A arguments) {
-    arguments.walk = walk_rows(rows, channels, pack, (size_t)1 << 30, 8);
+    arguments.walk = walk_all_rows(images, rows, channels, pack);
     launch(backend, kernel, image_walk_blocks(arguments.walk, pack, images),
            walk_threads(arguments.walk), arguments);
 }

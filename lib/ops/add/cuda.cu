@@ -112,7 +112,7 @@ __global__ void add_backward(const terms<T> args) {
         }
     }
     if (args.gamma != NULL || args.broadcast) {
-        write_partial_sums(args.walk, position, product, plain,
+        write_partial_sums(args.walk, product, plain,
                            partial_of_image(args.partial, args.walk, args.blocks));
     }
 }
@@ -162,7 +162,7 @@ void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     terms<T> args = terms_of<T>(call);
     args.result = (T *)call->out;
-    args.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8);
+    args.walk = walk_all_rows(state->images, state->pixels, state->channels, N);
     launch(state->backend, add_forward<T, N>, image_walk_blocks(args.walk, N, state->images),
            walk_threads(args.walk), args);
 }

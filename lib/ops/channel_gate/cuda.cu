@@ -91,7 +91,7 @@ __global__ void channel_gate_backward(const gating<T> args) {
             write_pack(x, args.result + here);
         }
     }
-    write_partial_sums(args.walk, position, product, nothing,
+    write_partial_sums(args.walk, product, nothing,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
@@ -121,7 +121,7 @@ void run_forward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     gating<T> args = gating_of<T>(call);
     args.result = (T *)call->out;
-    args.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8);
+    args.walk = walk_all_rows(state->images, state->pixels, state->channels, N);
     launch(state->backend, channel_gate_forward<T, N>,
            image_walk_blocks(args.walk, N, state->images), walk_threads(args.walk), args);
 }

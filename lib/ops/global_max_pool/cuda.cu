@@ -131,7 +131,7 @@ template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     maps<T> args = {};
-    args.walk = walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8);
+    args.walk = walk_all_rows(state->images, state->pixels, state->channels, N);
     args.from = (const T *)call->out_gradient;
     args.result = (T *)call->in_gradient[0];
     args.saved = (uint32_t *)call->saved;

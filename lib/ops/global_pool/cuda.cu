@@ -33,14 +33,16 @@ __global__ void global_pool_sums(const pooling<T> args) {
         args.from + blockIdx.z * args.walk.rows * args.walk.channels + position.channel;
     const float nothing[N] = {0};
     float sum[N] = {0};
-    for (size_t row = position.first; row < position.end; row += position.step) {
+#pragma unroll 4
+    for (unsigned k = 0; k < position.count; k++) {
+        const size_t row = position.first + k * position.step;
         float x[N];
         read_pack(image + row * args.walk.channels, x);
         for (int i = 0; i < N; i++) {
             sum[i] += x[i];
         }
     }
-    write_partial_sums(args.walk, position, sum, nothing,
+    write_partial_sums(args.walk, sum, nothing,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
@@ -94,7 +96,7 @@ template <typename T, int N>
 void run_backward(const struct call *call) {
     const struct state *state = (const struct state *)call->state;
     const pooling<T> args = {.walk =
-                                 walk_rows(state->pixels, state->channels, N, (size_t)1 << 30, 8),
+                                 walk_all_rows(state->images, state->pixels, state->channels, N),
                              .from = (const T *)call->out_gradient,
                              .result = (T *)call->in_gradient[0],
                              .add = call->add[0]};

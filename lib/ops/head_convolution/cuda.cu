@@ -127,7 +127,7 @@ __global__ void head_convolution_backward(const heads<T> args) {
             write_pack(x, args.dx + here);
         }
     }
-    write_partial_sums(args.walk, position, of_weights, of_bias, args.partial);
+    write_partial_sums(args.walk, of_weights, of_bias, args.partial);
 }
 
 template <typename T>

@@ -41,7 +41,9 @@ __global__ void norm_row_sums(const norm_numbers<T> args) {
     if (position.first < position.end) {
         read_pack(args.x + offset_of_row(args.walk, 0, position.channel), pivot);
     }
-    for (size_t row = position.first; row < position.end; row += position.step) {
+#pragma unroll 4
+    for (unsigned k = 0; k < position.count; k++) {
+        const size_t row = position.first + k * position.step;
         float x[N];
         read_pack(args.x + offset_of_row(args.walk, row, position.channel), x);
         for (int i = 0; i < N; i++) {
@@ -50,7 +52,7 @@ __global__ void norm_row_sums(const norm_numbers<T> args) {
             squares[i] += apart * apart;
         }
     }
-    write_partial_sums(args.walk, position, plain, squares,
+    write_partial_sums(args.walk, plain, squares,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
@@ -130,7 +132,9 @@ __global__ void norm_gradient_row_sums(const norm_numbers<T> args) {
     float product[N] = {0};
     if (position.first < position.end) {
         const norm_factors<N> factors = norm_factors_of<T, N>(args, position.channel);
-        for (size_t row = position.first; row < position.end; row += position.step) {
+#pragma unroll 2
+        for (unsigned k = 0; k < position.count; k++) {
+            const size_t row = position.first + k * position.step;
             float normalised[N];
             float dz[N];
             norm_read_gradient<T, N>(args, factors, offset_of_row(args.walk, row, position.channel),
@@ -141,7 +145,7 @@ __global__ void norm_gradient_row_sums(const norm_numbers<T> args) {
             }
         }
     }
-    write_partial_sums(args.walk, position, plain, product,
+    write_partial_sums(args.walk, plain, product,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 

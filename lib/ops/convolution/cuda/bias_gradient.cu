@@ -19,14 +19,16 @@ __global__ void convolution_bias_sums(const bias_sums<T> args) {
     const rows_position position = position_of_thread(args.walk, N);
     float sum[N] = {0};
     const float nothing[N] = {0};
-    for (size_t row = position.first; row < position.end; row += position.step) {
+#pragma unroll 4
+    for (unsigned k = 0; k < position.count; k++) {
+        const size_t row = position.first + k * position.step;
         float dy[N];
         read_pack(args.dy + row * args.walk.channels + position.channel, dy);
         for (int i = 0; i < N; i++) {
             sum[i] += dy[i];
         }
     }
-    write_partial_sums(args.walk, position, sum, nothing, args.partial);
+    write_partial_sums(args.walk, sum, nothing, args.partial);
 }
 
 template <typename T>

@@ -242,7 +242,7 @@ __global__ void depthwise_tap_sums(const sums_of_taps<T> args) {
                       to_float(args.x[from * channels + position.channel]);
         }
     }
-    write_partial_sums(args.walk, position, sum, nothing,
+    write_partial_sums(args.walk, sum, nothing,
                        partial_of_image(args.partial, args.walk, args.blocks));
 }
 
