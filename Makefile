@@ -234,7 +234,7 @@ ARM64_TOOL = $(filter ccache %/ccache,$(CC)) aarch64-linux-gnu-$1 --sysroot=$(ab
 ARM64_PACKAGES = $(filter-out libonnx-dev,$(filter %-dev,$(PACKAGES))) libcmocka-dev libgomp1
 ARM64_MAKE = $(MAKE) --no-print-directory CUDA=0 BUILD=$(ARM64) BIN=$(ARM64)/bin SYSROOT=$(abspath $(ARM64)/sysroot) \
     CC="$(call ARM64_TOOL,gcc)" CXX="$(call ARM64_TOOL,g++)" AR=aarch64-linux-gnu-ar OPTIMISE=-O3
-ARM64_TESTS = $(addprefix $(ARM64)/,$(sort $(shell grep -v '^\#' tests/arm64/tests.txt | grep -oE '(tests/unit/[^ ]*|parity)( |$$)')))
+ARM64_TESTS = $(addprefix $(ARM64)/,bin/augment bin/train-fold $(sort $(shell grep -v '^\#' tests/arm64/tests.txt | grep -oE '(tests/unit/[^ ]*|parity)( |$$)')))
 
 .PHONY: arm64 arm64-tests arm64-check
 arm64:
