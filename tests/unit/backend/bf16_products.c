@@ -40,6 +40,12 @@ static float rounded(float number) {
     return bf16_to(number_bf16[0]);
 }
 
+static void round_all(float *numbers, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = rounded(numbers[i]);
+    }
+}
+
 // How A lies: rows x inner; or inner x rows, interleaved or transposed.
 enum order { ROWS, INTERLEAVED, TRANSPOSED, ORDERS };
 
@@ -95,12 +101,13 @@ static void check(size_t rows, size_t columns, size_t inner, enum order order, b
     const struct cpu_bf16_b with = {packed, cpu_bf16_panel(inner)};
     cpu_bf16_gemm(rows, columns, pairs, from, with, add, c, leading);
     check_first_row_alone(leading - 16, pairs, from, with, add, before, c);
+    round_all(a, rows * inner);
+    round_all(b, columns * inner);
     for (size_t i = 0; i < rows; i++) {
         for (size_t n = 0; n < columns; n++) {
             double sum = add ? before[i * leading + n] : 0;
             for (size_t k = 0; k < inner; k++) {
-                sum += (double)rounded(a[order == ROWS ? i * inner + k : k * rows + i]) *
-                       rounded(b[n * inner + k]);
+                sum += (double)a[order == ROWS ? i * inner + k : k * rows + i] * b[n * inner + k];
             }
             if (!(fabs(c[i * leading + n] - sum) < 1e-4)) {
                 fail_msg("%zu x %zu x %zu, row %zu, column %zu: %g, not %g", rows, columns, inner,
