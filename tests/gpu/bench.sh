@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# bench.sh SPEED LINES: times both networks, ours (the program SPEED) and PyTorch's (rival.py) in turns, into
+# bench.sh SPEED LINES: times networks, ours (the program SPEED) and PyTorch's (rival.py) in turns, into
 # LINES (JSON), and prints the tables. PYTHON is one with PyTorch; without it only ours is timed. What
 # PyTorch cannot compile within SECONDS_LEFT in all is left out.
 #   DEVICE=cpu NETWORKS=bisenet-resnet18 SIDE=64 BATCH=2 REPEAT=1    small, as a test of this script itself
+#   NETWORKS="smp-unet-efficientnet_b4 smp-unet-se_resnext50_32x4d" SIDE=512 BATCH=6    others, on timm's encoders
 set -euo pipefail
 speed=$1 lines=$2
 here=$(cd "$(dirname "$0")" && pwd)

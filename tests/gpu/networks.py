@@ -1,9 +1,11 @@
-"""Both networks and the training loss in PyTorch: the rival that the CUDA backend is timed against.
+"""Networks and the training loss in PyTorch: the rival that the CUDA backend is timed against.
 
 Written for speed: convolutions in channels_last, attention over positions by the fused kernel, one sort
 for all heads and images of a batch and for both halves of the Lovasz hinge, nothing that waits for the
-device. Parameters have the names of a checkpoint.
+device. Parameters of UNet and BiSeNet have the names of a checkpoint.
 """
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -270,7 +272,75 @@ class BiSeNet(DualAttention):
         return heads, any_lesion
 
 
-NETWORKS = {"unet-resnet18": UNet, "bisenet-resnet18": BiSeNet}
+class EfficientNetB4(nn.Module):
+    """timm's, without its last layers; the map at 1/2 is the stem's."""
+
+    widths = (48, 32, 56, 160, 448)
+    at = (1, 2, 4, 6)  # the stages whose maps are taken
+
+    def __init__(self):
+        super().__init__()
+        import timm  # no other network needs it
+
+        whole = timm.create_model("efficientnet_b4")
+        self.stem, self.blocks = nn.Sequential(whole.conv_stem, whole.bn1), whole.blocks
+
+    def forward(self, x):
+        maps = [self.stem(x)]
+        x = maps[0]
+        for number, stage in enumerate(self.blocks):
+            x = stage(x)
+            if number in self.at:
+                maps.append(x)
+        return maps
+
+
+class SEResNeXt50(nn.Module):
+    """timm's."""
+
+    widths = (64, 256, 512, 1024, 2048)
+
+    def __init__(self):
+        super().__init__()
+        import timm
+
+        self.maps = timm.create_model("seresnext50_32x4d", features_only=True)
+
+    def forward(self, x):
+        return self.maps(x)
+
+
+class SmpUnet(nn.Module):
+    """segmentation_models_pytorch's Unet: five levels, each twice as large by repeating pixels. forward: as UNet's, with
+    one head and no global logit."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder()
+        *skips, below = self.encoder.widths
+        self.levels = nn.ModuleList()
+        for skip, width in zip([*reversed(skips), 0], (256, 128, 64, 32, 16)):
+            self.levels.append(nn.Sequential(CBR(below + skip, width, 3), CBR(width, width, 3)))
+            below = width
+        self.head = nn.Conv2d(below, 1, 3, 1, 1)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.num_batches_tracked = None
+
+    def forward(self, x):
+        *skips, y = self.encoder(x)
+        for level, skip in zip(self.levels, [*reversed(skips), None]):
+            y = F.interpolate(y, scale_factor=2, mode="nearest")
+            y = level(y if skip is None else torch.cat([y, skip], 1))
+        return [logits(self.head(y))], None
+
+
+NETWORKS = {
+    "unet-resnet18": UNet,
+    "bisenet-resnet18": BiSeNet,
+    "smp-unet-efficientnet_b4": functools.partial(SmpUnet, EfficientNetB4),
+    "smp-unet-se_resnext50_32x4d": functools.partial(SmpUnet, SEResNeXt50),
+}
 
 
 class FromGray(nn.Module):

@@ -123,9 +123,9 @@ def cast(options):
 
 def choose_attention(options):
     """The fused attention on values as they are, or on padded queries: which is faster here."""
-    if options.device.type != "cuda":
+    width = {"unet-resnet18": 32, "bisenet-resnet18": 128}.get(options.network)
+    if options.device.type != "cuda" or width is None:
         return
-    width = {"unet-resnet18": 32, "bisenet-resnet18": 128}[options.network]
     pixels = (options.side // 8) ** 2
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
     q, v = (torch.randn(options.batch, 1, pixels, c, device=options.device, dtype=dtype,
@@ -160,7 +160,7 @@ def begin_step(options):
 def predict(options):
     network = make_network(options)
     feed = Feed(batch(options)[:1], options.device)
-    side = options.resize or (options.side if options.network == "unet-resnet18" else options.side // 8)
+    side = options.resize or (options.side // 8 if options.network == "bisenet-resnet18" else options.side)
     logits = torch.empty(options.batch, 1, side, side, pin_memory=options.device.type == "cuda")
 
     def main_head(gray):
