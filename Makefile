@@ -357,7 +357,7 @@ lint-scripts: deps
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
     libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libisal-dev zlib1g-dev jq zstd parallel
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
-    libomp-dev openssh-server iproute2 rsync slurm-wlm dicom3tools dcmtk orthanc orthanc-dicomweb \
+    libomp-dev openssh-server iproute2 rsync slurm-wlm openmpi-bin dicom3tools dcmtk orthanc orthanc-dicomweb \
     $(if $(filter aarch64-%,$(MAKE_HOST)),,gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user) \
     python3-onnx python3-pil python3-numpy python3-xxhash python3-msgpack python3-msgpack-numpy
 
