@@ -1,7 +1,7 @@
 # compare.jq: the scores of recipes, each with the same seeds -> a table with tabs.
 #   jq --slurp --raw-output -f compare.jq; a line of input: {name, seed, score}, recipe by recipe
-# Of each recipe the means over seeds; and of all but the first the mean difference of Dice to the recipe before it and to
-# the first, paired by seed, each with its 95 % interval by Student's t.
+# Of each recipe the means over seeds; and of all but the first the mean differences to the first, of Dice over all images and
+# of lesions, paired by seed, each with its 95 % interval by Student's t.
 
 def pi: 3.141592653589793;
 
@@ -34,16 +34,18 @@ def interval:
 
 def rounded: . * 10000 | round | if . < 0 then "-" else "" end + (fabs | tostring | ("0000" + .)[-([4, length] | max):]
     | "\(.[:-4] | if . == "" then "0" else . end).\(.[-4:])");
-def difference($other): [[.dice, $other.dice] | transpose[] | .[0] - .[1]] | interval
+# difference: of two lists of scores of the same seeds
+def difference($other): [[., $other] | transpose[] | .[0] - .[1]] | interval
   | "\(.mean | rounded) (\(.mean - .half | rounded) to \(.mean + .half | rounded))";
 
 [group_by(.name)[] | sort_by(.seed) | {name: .[0].name, seeds: map(.seed), dice: map(.score.dice),
     lesion: map(.score.dice_lesion), empty: map(.score.dice_empty)}] as $grouped
 | reduce .[].name as $name ([]; if index([$name]) then . else . + [$name] end)
 | map(. as $name | $grouped[] | select(.name == $name)) as $recipes
+| $recipes[0] as $first
 | if $recipes | map(.seeds) | unique | length != 1 then error("recipes with other seeds than the first") else . end
-| ["recipe", "seeds", "Dice", "of lesions", "of empty", "to the one before", "to the first"],
-  (range($recipes | length) as $i | $recipes[$i]
+| ["recipe", "seeds", "Dice", "of lesions", "of empty", "Dice to the first", "of lesions to the first"],
+  ($recipes[]
     | [.name, (.seeds | length), (.dice, .lesion, .empty | mean | rounded),
-       (if $i > 0 then difference($recipes[$i - 1]), difference($recipes[0]) else "", "" end)])
+       (if .name != $first.name then (.dice | difference($first.dice)), (.lesion | difference($first.lesion)) else "", "" end)])
 | @tsv

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # experiment.sh WORK SEEDS EACH [RECIPES]: trains each recipe of RECIPES (recipes.json) with seeds 1 to SEEDS on made-up X-rays, scores
 # it on others, and prints the means and paired differences (compare.jq); the first and the last recipe alone where EACH is
-# empty. What a run leaves in WORK is its score; a run that has one with the same configuration is not repeated.
+# empty. What a run leaves in WORK is its score; a run that has one with the same configuration and X-rays is not repeated. The
+# recipes of a seed run one after another in one work folder, where make repeats only what the settings of the next one change.
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd) work=$1 seeds=$2 each=$3
-recipes=${4:-$here/recipes.json}
+recipes=$(realpath -- "${4:-$here/recipes.json}")
 
 [[ $seeds =~ ^[1-9][0-9]{0,2}$ ]] || {
     echo "experiment: SEEDS=$seeds: not a number from 1 to 999" >&2
@@ -19,21 +20,27 @@ work=$(cd "$work" && pwd)
 cd "$here/../.."
 PATH=$PWD/bin:$PATH
 
-# Of the make that runs this, nothing is passed on.
+# Of the make that runs this, nothing is passed on. Two folds side by side use two cores better than two threads a fold.
 stages() { # stages ARGUMENT...
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory PROFILE=experiment "$@"
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES JOBS="${JOBS:-2}" make -s --no-print-directory PROFILE=experiment "$@"
 }
 
+# Training and test images are drawn apart, since their shares of lesions may differ.
 make_xrays() { # make_xrays SEED: those of all recipes of a seed
-    [ ! -d "$work/xrays-$1" ] || return 0
-    rm -rf "$work/xrays-$1.part"
-    synth -q --seed "$1" "${xrays[@]}" "$work/xrays-$1.part"
-    mv "$work/xrays-$1.part" "$work/xrays-$1"
+    local folder=$work/xrays-$1
+    [ "$(cat "$folder.drawn" 2>/dev/null)" != "$xrays" ] || return 0
+    rm -rf "$folder"{,.test,.drawn} "$work/seed-$1"
+    synth -q --seed "$1" "${synth[@]}" --train "$training" --lesions "$lesions" --test 0 "$folder"
+    synth -q --seed $((1000 + $1)) "${synth[@]}" --train 0 --test "$testing" --lesions "$test_lesions" "$folder.test"
+    cp -r "$folder.test"/{test,sample_submission.csv,test-truth.csv} "$folder/"
+    rm -r "$folder.test"
+    printf '%s\n' "$xrays" >"$folder.drawn"
 }
 
 run_recipe() { # run_recipe NAME SEED CONFIGURATION
-    local folder=$work/$1-$2 score=$work/scores/$1-$2.json
-    if [ -f "$score" ] && [ "$(jq -c .config "$score")" = "$(jq -c . <<<"$3")" ]; then
+    local folder=$work/seed-$2 score=$work/scores/$1-$2.json what
+    what=$(jq -c --argjson xrays "$xrays" '{config: ., xrays: $xrays}' <<<"$3")
+    if [ -f "$score" ] && [ "$(jq -c '{config, xrays}' "$score")" = "$what" ]; then
         return
     fi
     echo "experiment: $1, seed $2" >&2
@@ -44,21 +51,22 @@ run_recipe() { # run_recipe NAME SEED CONFIGURATION
         echo "experiment: $1, seed $2: failed; $folder.says tells more" >&2
         exit 1
     }
-    jq -c --argjson config "$3" '{config: $config, score: .}' "$folder/score-submission1.json" >"$score.part"
+    jq -c --argjson what "$what" '$what + {score: .}' "$folder/score-submission1.json" >"$score.part"
     mv "$score.part" "$score"
-    rm -r "$folder" "$folder.config" "$folder.says"
 }
 
 wanted=$(jq -c --argjson each "$([ -n "$each" ] && echo true || echo false)" --slurpfile config config.json \
     -f pipelines/experiment/configurations.jq "$recipes")
-mapfile -t xrays < <(jq -r '.xrays[]' "$recipes")
+xrays=$(jq -c .xrays "$recipes")
+mapfile -t synth < <(jq -r '.synth[]' <<<"$xrays")
+read -r training testing lesions test_lesions < <(jq -r '"\(.train) \(.test) \(.lesions) \(."test-lesions")"' <<<"$xrays")
 for ((seed = 1; seed <= seeds; seed++)); do
     while read -r recipe; do
         name=$(jq -r .name <<<"$recipe")
         run_recipe "$name" "$seed" "$(jq -c --argjson seed "$seed" \
             '.config | with_entries(if .key | startswith("train-") then .value.seed = $seed else . end)' <<<"$recipe")"
     done <<<"$wanted"
-    rm -rf "$work/xrays-$seed"
+    rm -rf "$work"/{xrays-$seed{,.drawn},seed-$seed{,.config,.says}}
 done
 while read -r name; do
     for ((seed = 1; seed <= seeds; seed++)); do
