@@ -1,10 +1,15 @@
 // channel_attention on the CPU. With X (pixels x channels) of one image: E = X^T X, A = softmax of
 // -E a row (the maximum that the formula adds drops out), Y = X A^T. Backward: dA = dY^T X,
 // dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
-// Sums over pixels are of float32 parts, brought together in float64 in a fixed order.
+// Sums over pixels are of float32 parts, brought together in float64 in a fixed order. Of bf16 the
+// forward pass's products are made by matrix units, where the processor has some: E of X as it is,
+// Y of A rounded to bf16.
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/products/amx.h"
+#include "backend/cpu/products/bf16.h"
 #include "core/numbers/exponential.h"
 #include "ops/channel_attention/formula.h"
+#include "ops/convolution/cpu/amx/pack.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
@@ -19,7 +24,14 @@ struct state {
     size_t part; // pixels
     enum precision precision;
     int threads;
+    const struct amx_functions *units; // of the forward pass; NULL: it goes without
 };
+
+// Whole tiles of channels, and so many pixels that all fits into a part's copies of its pixels.
+static bool suits_units(const struct state *state) {
+    return state->precision == PRECISION_BF16 && state->channels % AMX_DEPTH == 0 &&
+           state->part >= 2 * AMX_DEPTH && state->channels <= state->part;
+}
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = plan_input_shape(plan, 0);
@@ -33,6 +45,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .part = (in.h * in.w + PARTS - 1) / PARTS,
                             .precision = plan->backend->precision,
                             .threads = plan->backend->threads};
+    state->units = suits_units(state) ? amx_functions_here() : NULL;
     // Each part: its square of channels, and three copies of its pixels.
     plan->scratch =
         in.n * PARTS * (in.c * in.c + 3 * state->part * in.c + in.c * in.c) * sizeof(float);
@@ -112,6 +125,70 @@ static void softmax_row(const double *energy, size_t channels, float *attention)
     }
 }
 
+// X^T X of a part into its square, by matrix units.
+static void unit_energies(const struct state *state, const struct image_part *part,
+                          const uint16_t *x) {
+    const size_t channels = state->channels;
+    const size_t count = (part->pixels + AMX_DEPTH - 1) / AMX_DEPTH * AMX_DEPTH;
+    const size_t step = (count / AMX_DEPTH | 1) * AMX_DEPTH; // rows in different cache sets
+    const struct amx_functions *units = state->units;
+    uint16_t *zeros = (uint16_t *)(void *)part->three;
+    const uint16_t **at = (const uint16_t **)(void *)(part->three + channels / 2);
+    memset(zeros, 0, channels * sizeof *zeros);
+    for (size_t i = 0; i < count; i++) {
+        at[i] = i < part->pixels ? x + i * channels : zeros;
+    }
+    const struct amx_pixels pixels = {at, count, channels};
+    uint16_t *rows = (uint16_t *)(void *)part->one;
+    uint16_t *panels = (uint16_t *)(void *)part->two;
+    units->rows(pixels, rows, step);
+    units->panels(pixels, panels, count * AMX_SIDE);
+    memset(part->square, 0, channels * channels * sizeof *part->square);
+    units->begin();
+    units->gemm(channels, channels / AMX_SIDE, count / 2, (struct cpu_bf16_a){rows, step, 2},
+                (struct cpu_bf16_b){panels, count * AMX_SIDE}, true, part->square, channels);
+    units->end();
+}
+
+static void energies(const struct state *state, const struct call *call,
+                     const struct image_part *part) {
+    if (state->units != NULL) {
+        unit_energies(state, part, (const uint16_t *)call->in[0] + part->first);
+        return;
+    }
+    const float *x = cpu_read(state->precision, call->in[0], part->first,
+                              part->pixels * state->channels, part->one);
+    part_product(state, part, x, x);
+}
+
+// Y of a part, by matrix units.
+static void unit_outputs(const struct state *state, const struct image_part *part,
+                         const uint16_t *x, const float *attention, float *y) {
+    const size_t channels = state->channels;
+    uint16_t *rounded = (uint16_t *)(void *)part->three;
+    uint16_t *packed = (uint16_t *)(void *)part->one;
+    cpu_bf16_round(attention, channels * channels, rounded);
+    cpu_bf16_pack(rounded, 1, channels, channels, channels, packed);
+    cpu_bf16_gemm(part->pixels, channels, channels / 2, (struct cpu_bf16_a){x, channels, 2},
+                  (struct cpu_bf16_b){packed, cpu_bf16_panel(channels)}, false, y, channels);
+}
+
+static void outputs(const struct state *state, const struct call *call,
+                    const struct image_part *part) {
+    const size_t channels = state->channels;
+    const size_t count = part->pixels * channels;
+    const float *attention = (float *)call->saved + part->image * channels * channels;
+    float *y = cpu_target(state->precision, call->out, part->first, count, false, part->two);
+    if (state->units != NULL) {
+        unit_outputs(state, part, (const uint16_t *)call->in[0] + part->first, attention, y);
+    } else {
+        const float *x = cpu_read(state->precision, call->in[0], part->first, count, part->one);
+        cpu_gemm(false, true, part->pixels, channels, channels, 1, x, channels, attention, channels,
+                 0, y, channels);
+    }
+    cpu_write(state->precision, call->out, part->first, count, y);
+}
+
 static void forward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
@@ -119,9 +196,7 @@ static void forward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t index = 0; index < parts; index++) {
         const struct image_part part = find_part(state, call, index);
-        const float *x =
-            cpu_read(state->precision, call->in[0], part.first, part.pixels * channels, part.one);
-        part_product(state, &part, x, x);
+        energies(state, call, &part);
     }
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < state->images * channels; row++) {
@@ -132,14 +207,8 @@ static void forward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t index = 0; index < parts; index++) {
         const struct image_part part = find_part(state, call, index);
-        const size_t count = part.pixels * channels;
-        const float *attention = (float *)call->saved + part.image * channels * channels;
-        if (count > 0) {
-            const float *x = cpu_read(state->precision, call->in[0], part.first, count, part.one);
-            float *y = cpu_target(state->precision, call->out, part.first, count, false, part.two);
-            cpu_gemm(false, true, part.pixels, channels, channels, 1, x, channels, attention,
-                     channels, 0, y, channels);
-            cpu_write(state->precision, call->out, part.first, count, y);
+        if (part.pixels > 0) {
+            outputs(state, call, &part);
         }
     }
 }
