@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define MAX_CHUNKS 64
+#define SHORT 4096
+#define LEAST_ROWS ((size_t)8)
 #define WIDE 64  // channels that loops over a row are worth their start for,
 #define MANY 512 // with so many pixels
 
@@ -43,6 +45,10 @@ static float *behind_sums(const struct state *state, void *scratch) {
     return memory;
 }
 
+static size_t smaller(size_t one, size_t other) {
+    return one < other ? one : other;
+}
+
 static size_t strands_of(size_t pixels, size_t channels) {
     size_t strands = 1;
     while (2 * strands * channels <= WIDE && pixels % (2 * strands) == 0 && pixels >= MANY) {
@@ -58,6 +64,13 @@ static void repeat_strands(const struct state *state, float *numbers) {
     }
 }
 
+// Rows of a block: of bf16 so few that what they are converted to stays in the first-level cache.
+static size_t norm_block(enum precision precision, size_t channels) {
+    const size_t few = precision == PRECISION_F32 ? NORM_BLOCK : SHORT;
+    return few / channels > LEAST_ROWS ? few / channels
+                                       : smaller(NORM_BLOCK / channels, LEAST_ROWS);
+}
+
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     const struct shape shape = plan_output_shape(plan);
     const struct norm_attributes *attributes = plan->node->attributes;
@@ -69,7 +82,7 @@ static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *err
     const size_t strands = strands_of(pixels, shape.c);
     const size_t rows = pixels / strands;
     const size_t channels = shape.c * strands;
-    const size_t block = NORM_BLOCK / channels;
+    const size_t block = norm_block(plan->backend->precision, channels);
     const size_t blocks = (rows + block - 1) / block;
     const size_t per_chunk = (blocks + MAX_CHUNKS - 1) / MAX_CHUNKS;
     *state =
