@@ -39,7 +39,20 @@ static void forward(const struct call *call) {
     }
 }
 
-static void backward_part(const struct state *state, const struct call *call, int part) {
+// One input's part of the gradient, where nothing is added to it.
+static void copy_part(const struct state *state, const struct call *call, int part) {
+    const size_t size = precision_size(state->precision);
+    const size_t wide = (state->channels[0] + state->channels[1]) * size;
+    const size_t bytes = state->channels[part] * size;
+    const char *from =
+        (const char *)call->out_gradient + (part == 0 ? 0 : state->channels[0] * size);
+#pragma omp parallel for schedule(static) num_threads(state->threads)
+    for (size_t pixel = 0; pixel < state->pixels; pixel++) {
+        memcpy((char *)call->in_gradient[part] + pixel * bytes, from + pixel * wide, bytes);
+    }
+}
+
+static void add_part(const struct state *state, const struct call *call, int part) {
     const size_t wide = state->channels[0] + state->channels[1];
     const size_t channels = state->channels[part];
     const size_t before = part == 0 ? 0 : state->channels[0];
@@ -60,8 +73,10 @@ static void backward_part(const struct state *state, const struct call *call, in
 
 static void backward(const struct call *call) {
     for (int part = 0; part < 2; part++) {
-        if (call->in_gradient[part] != NULL) {
-            backward_part(call->state, call, part);
+        if (call->in_gradient[part] != NULL && call->add[part]) {
+            add_part(call->state, call, part);
+        } else if (call->in_gradient[part] != NULL) {
+            copy_part(call->state, call, part);
         }
     }
 }
