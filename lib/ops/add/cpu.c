@@ -71,6 +71,12 @@ static void find_block(const struct state *state, const struct call *call, size_
 
 VECTORISED static void add_everywhere(const float *b, float weight, size_t count, size_t channels,
                                       float *sum) {
+    if (channels == 1) {
+        for (size_t i = 0; i < count; i++) {
+            sum[i] += weight * b[0];
+        }
+        return;
+    }
     for (size_t offset = 0; offset < count; offset += channels) {
         for (size_t c = 0; c < channels; c++) {
             sum[offset + c] += weight * b[c];

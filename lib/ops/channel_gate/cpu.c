@@ -1,7 +1,9 @@
-// channel_gate on the CPU: a thread takes some channels of an image.
+// channel_gate on the CPU: a thread takes some pixels, backward some channels of an image.
 #include "backend/cpu/cpu.h"
+#include "core/simd.h"
 #include "ops/channel_gate/channel_gate.h"
 #include "ops/cpu_map.h"
+#include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 
 #include <stdlib.h>
@@ -13,9 +15,10 @@ struct state {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct channel_gate_attributes *attributes = plan->node->attributes;
-    struct state *state = malloc(sizeof *state);
+    struct state *state =
+        cpu_state_alloc(sizeof *state, plan_input_shape(plan, 0).c, CPU_BLOCK, error);
     if (state == NULL) {
-        return fail(error, "no memory");
+        return false;
     }
     *state = (struct state){cpu_map_of(plan), attributes->keep ? 1.0F : 0.0F};
     plan->state = state;
@@ -39,24 +42,44 @@ static struct group make_group(const struct state *state, const struct call *cal
     return group;
 }
 
+VECTORISED static void multiply_rows(const float *x, const float *factors, size_t rows,
+                                     size_t channels, float *out) {
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t c = 0; c < channels; c++) {
+            out[row * channels + c] = x[row * channels + c] * factors[c];
+        }
+    }
+}
+
+// Pixels `first` to `end` - 1 of an image.
+static void multiply_pixels(const struct state *state, const struct call *call, size_t image,
+                            size_t first, size_t end) {
+    const struct cpu_map *map = &state->map;
+    const size_t offset = (image * map->pixels + first) * map->channels;
+    const size_t count = (end - first) * map->channels;
+    float factors[CPU_BLOCK];
+    float of_x[CPU_BLOCK];
+    float of_out[CPU_BLOCK];
+    const float *z =
+        cpu_read(map->precision, call->in[1], image * map->channels, map->channels, factors);
+    for (size_t c = 0; c < map->channels; c++) {
+        factors[c] = channel_gate_open(z[c]) + state->keep;
+    }
+    float *out = map->precision == PRECISION_F32 ? (float *)call->out + offset : of_out;
+    multiply_rows(cpu_read(map->precision, call->in[0], offset, count, of_x), factors, end - first,
+                  map->channels, out);
+    cpu_write(map->precision, call->out, offset, count, out);
+}
+
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t groups = cpu_map_groups(&state->map);
-#pragma omp parallel for schedule(static) num_threads(state->map.threads)
-    for (size_t index = 0; index < groups; index++) {
-        const struct group group = make_group(state, call, index);
-        for (size_t pixel = 0; pixel < state->map.pixels; pixel++) {
-            const size_t offset = group.at.first + pixel * state->map.channels;
-            float of_x[CPU_GROUP];
-            float of_out[CPU_GROUP];
-            const float *x =
-                cpu_read(state->map.precision, call->in[0], offset, group.at.count, of_x);
-            float *out =
-                cpu_target(state->map.precision, call->out, offset, group.at.count, false, of_out);
-            for (size_t c = 0; c < group.at.count; c++) {
-                out[c] = x[c] * (group.open[c] + state->keep);
-            }
-            cpu_write(state->map.precision, call->out, offset, group.at.count, out);
+    const struct cpu_map *map = &state->map;
+    const size_t together = CPU_BLOCK / map->channels; // pixels
+#pragma omp parallel for collapse(2) schedule(static) num_threads(state->map.threads)
+    for (size_t image = 0; image < map->images; image++) {
+        for (size_t first = 0; first < map->pixels; first += together) {
+            const size_t left = map->pixels - first;
+            multiply_pixels(state, call, image, first, first + (left < together ? left : together));
         }
     }
 }

@@ -62,7 +62,7 @@ __attribute__((always_inline)) static inline void stretch_by(const struct biline
                                                              float *out) {
     for (size_t o = 0; o < along->out; o++) {
         const float *low = row + along->low[o] * channels;
-        const float *high = row + bilinear_weights_upper(along, o) * channels;
+        const float *high = low + (along->low[o] + 1 < along->in ? channels : 0);
         const float share = along->share[o];
 #pragma omp simd
         for (size_t c = 0; c < channels; c++) {
