@@ -60,6 +60,16 @@ static value_id depthwise(struct graph *graph, value_id x, const char *name, siz
 }
 
 // x's gradient is of two parts.
+// Between the few channels that some devices have kernels of their own for.
+static value_id try_narrow(struct graph *graph, value_id x) {
+    static const size_t channels[] = {8, 8, 16, 16, 8, 32, 16, 32, 8};
+    value_id y = layer(graph, x, "c", channels[0], 1, 1);
+    for (size_t i = 1; i < sizeof channels / sizeof *channels; i++) {
+        y = layer(graph, y, graph_name("c%zu", i).text, channels[i], 3, 1);
+    }
+    return y;
+}
+
 static value_id try_depthwise(struct graph *graph, value_id x) {
     return depthwise(graph, concat(graph, x, depthwise(graph, x, "c", 5, 1)), "d", 3, 2);
 }
@@ -227,6 +237,7 @@ static const struct {
 } tried[] = {
     {"convolution", try_convolution, 1, false},
     {"strided convolution", try_strided, 1, false},
+    {"narrow convolutions", try_narrow, 1, false},
     {"depthwise convolution", try_depthwise, 1, false},
     {"grouped convolution", try_grouped, 1, false},
     {"norm", try_norm, 1, false},

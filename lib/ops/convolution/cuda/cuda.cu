@@ -4,10 +4,11 @@
 // In bf16, a network's first layer, of three channels and stride 2, would leave tensor cores idle:
 // they take channels by eights. So 2 x 2 pixels become the channels of one (space to depth), and
 // the same sums a convolution of stride 1 with a window of half the size. Depthwise layers and
-// those of a few pixels are not cuDNN's: depthwise.h, few_pixels.h.
+// those of a few pixels are not cuDNN's: depthwise.h, few_pixels.h, narrow.h.
 #include "ops/convolution/cuda/bias_gradient.h"
 #include "ops/convolution/cuda/depthwise.h"
 #include "ops/convolution/cuda/few_pixels.h"
+#include "ops/convolution/cuda/narrow.h"
 #include "ops/cuda_operation.h"
 #include "ops/norm/formula.h"
 
@@ -18,7 +19,7 @@ extern "C" {
 
 namespace {
 
-enum method { CUDNN, DEPTHWISE, FEW_PIXELS };
+enum method { CUDNN, DEPTHWISE, FEW_PIXELS, NARROW };
 
 struct state {
     struct backend *backend;
@@ -68,7 +69,7 @@ size_t plan_scratch(struct state *state) {
     const struct convolution_shape *shape = &state->shape;
     const struct convolution_shape *inner = &state->inner;
     const size_t size = precision_size(state->backend->precision);
-    if (state->method == CUDNN) {
+    if (state->convolution != NULL) {
         state->workspace = rounded(cuda_convolution_scratch(state->convolution));
     } else if (state->method == DEPTHWISE && shape->train) {
         state->workspace = rounded(cuda_depthwise_scratch(state->backend, shape));
@@ -85,16 +86,23 @@ size_t plan_scratch(struct state *state) {
     return scratch;
 }
 
-enum method method_of(const struct convolution_shape *shape) {
-    return cuda_depthwise_takes(shape)    ? DEPTHWISE
-           : cuda_few_pixels_takes(shape) ? FEW_PIXELS
-                                          : CUDNN;
+enum method method_of(const struct backend *backend, const struct convolution_shape *shape) {
+    return cuda_depthwise_takes(shape)         ? DEPTHWISE
+           : cuda_few_pixels_takes(shape)      ? FEW_PIXELS
+           : cuda_narrow_takes(backend, shape) ? NARROW
+                                               : CUDNN;
+}
+
+// Narrow layers' weights' gradients are cuDNN's.
+bool asks_cudnn(enum method method, const struct convolution_shape *shape) {
+    return method == CUDNN || (method == NARROW && shape->train);
 }
 
 const char *method_name(const struct state *state) {
     switch (state->method) {
     case DEPTHWISE: return "depthwise";
     case FEW_PIXELS: return "few-pixels";
+    case NARROW: return "narrow";
     default: return state->shape.groups > 1 ? "cudnn-grouped" : "cudnn";
     }
 }
@@ -109,11 +117,12 @@ bool plan(struct kernel_plan *plan, struct error *error) {
         return fail(error, "no memory");
     }
     const bool by_fours = goes_by_fours(&shape, backend->precision);
-    const enum method method = method_of(&shape);
+    const enum method method = method_of(backend, &shape);
+    const bool cudnn = asks_cudnn(method, &shape);
     const struct convolution_shape inner = by_fours ? shape_by_fours(&shape) : shape;
     *state = {.backend = backend,
               .method = method,
-              .convolution = method == CUDNN ? cuda_convolution_plan(backend, &inner, error) : NULL,
+              .convolution = cudnn ? cuda_convolution_plan(backend, &inner, error) : NULL,
               .shape = shape,
               .inner = inner,
               .by_fours = by_fours,
@@ -121,7 +130,7 @@ bool plan(struct kernel_plan *plan, struct error *error) {
                               (inner.channels / inner.groups),
               .own_bias = layer->bias,
               .norm = layer->norm};
-    if (method == CUDNN && state->convolution == NULL) {
+    if (cudnn && state->convolution == NULL) {
         release(state);
         return false;
     }
@@ -321,6 +330,8 @@ void forward(const struct call *call) {
     if (state->method == FEW_PIXELS) {
         cuda_few_pixels_forward(state->backend, shape, call->in[0], state->weights, &joined,
                                 call->out);
+    } else if (state->method == NARROW) {
+        cuda_narrow_forward(state->backend, shape, call->in[0], state->weights, &joined, call->out);
     } else {
         cuda_convolution_forward(state->convolution, input_of(call), state->weights, &joined,
                                  call->out, call->scratch);
@@ -368,6 +379,9 @@ void backward(const struct call *call) {
     } else if (state->method == FEW_PIXELS) {
         cuda_few_pixels_input_gradient(state->backend, &state->shape, state->weights,
                                        call->out_gradient, result, call->add[0]);
+    } else if (state->method == NARROW) {
+        cuda_narrow_input_gradient(state->backend, &state->shape, state->weights,
+                                   call->out_gradient, result, call->add[0]);
     } else {
         cuda_convolution_input_gradient(state->convolution, state->weights, call->out_gradient,
                                         result, call->add[0], call->scratch);
