@@ -237,7 +237,6 @@ static const struct {
 } tried[] = {
     {"convolution", try_convolution, 1, false},
     {"strided convolution", try_strided, 1, false},
-    {"narrow convolutions", try_narrow, 1, false},
     {"depthwise convolution", try_depthwise, 1, false},
     {"grouped convolution", try_grouped, 1, false},
     {"norm", try_norm, 1, false},
@@ -273,6 +272,7 @@ static const struct {
     {"global_max_pool", global_max_pool, 1, false},
     {"one layer twice, linear", try_linear, 1, false},
     {"convolution_gate", try_gate, 1, false},
+    {"narrow convolutions", try_narrow, 1, false},
     {"depthwise, norm, residual, ReLU", try_depthwise_residual, 1, false},
     {"wide convolutions of few pixels", try_wide, 1, false},
     {"depthwise, rare windows", try_depthwise_rare, 3, false},

@@ -189,7 +189,7 @@ void launch_narrow(struct backend *backend, narrow_maps &args, size_t from_chann
             launch(
                 backend, row.kernel,
                 blocks_for((size_t)args.images * (size_t)args.tiles * (size_t)args.strips, WARPS),
-                THREADS, args);
+                32 * WARPS, args);
         }
     }
 }
