@@ -1,7 +1,7 @@
-// Convolutions of 3 x 3 between few channels by CUDA, in bf16 by tensor cores, as decoders have them
-// on their largest maps: cuDNN's kernels are made for wide layers, and take ten times as long as the
-// maps' traffic with memory. Weights lie as out_channels x window x window x channels, in bf16; sums
-// are float32.
+// Convolutions of 3 x 3 between few channels by CUDA, in bf16 by tensor cores, as decoders have
+// them on their largest maps: cuDNN's kernels are made for wide layers, and take ten times as long
+// as the maps' traffic with memory. Weights lie as out_channels x window x window x channels, in
+// bf16; sums are float32.
 #ifndef PLEURA_OPS_CONVOLUTION_CUDA_NARROW_H
 #define PLEURA_OPS_CONVOLUTION_CUDA_NARROW_H
 
