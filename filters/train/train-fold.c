@@ -151,9 +151,7 @@ static const char *description(void) {
         "gets\n\n"
         "last.mpk: the newest checkpoint, with all that --resume needs; best.mpk: the weights with "
         "the best score on --val so far; with --keep-best also best-ITERATION.mpk, whose mean "
-        "merge "
-        "makes; log.jsonl: a line of JSON for some iterations and for "
-        "each evaluation.\n\n"
+        "merge makes; log.jsonl: a line of JSON for some iterations and for each evaluation.\n\n"
         "The loss is %s; the terms of masks are summed over the heads, with weights 1, 0.4, 0.4, "
         "0.4. The optimiser takes a step every --accumulate batches. The rate rises from a tenth "
         "over the first --warm-up percent of the iterations. Then it falls to a tenth along half a "
@@ -327,7 +325,10 @@ static void start(struct options *options, const struct operands *operands) {
         options->common.threads = share > 0 ? share : 1;
         signals_hold();
     }
-    struct ranks *ranks = ranks_open(&options->ranks, operands->history);
+    char agreement[sizeof operands->history + sizeof(struct backend_kind)];
+    (void)snprintf(agreement, sizeof agreement, "%s%s", operands->history,
+                   backend_kind(options->device).text);
+    struct ranks *ranks = ranks_open(&options->ranks, agreement);
     signals_hold();
     if (ranks_own(ranks) == 0) {
         train(options, operands, ranks);

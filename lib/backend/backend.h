@@ -85,6 +85,13 @@ CHECKED struct backend *backend_open(const char *device, enum precision precisio
                                      struct error *error);
 void backend_close(struct backend *backend);
 
+// What a device of two processes must have in common for both to make the same bytes: that it is a
+// GPU, or what kernels are chosen by on this processor.
+struct backend_kind {
+    char text[48];
+};
+struct backend_kind backend_kind(const char *device);
+
 // "f32" or "bf16"; false for another name.
 CHECKED bool precision_named(const char *name, enum precision *precision);
 

@@ -108,7 +108,8 @@ static void check_greeting(const struct ranks *ranks, const struct greeting *gre
                            uint64_t agreement) {
     const size_t rank = greeting->rank;
     if (greeting->agreement != agreement || greeting->count != ranks->count) {
-        die("rank %zu has other options, or is of another version", rank);
+        die("rank %zu has other options or another kind of processor, or is of another version",
+            rank);
     }
     if (rank == 0 || rank >= ranks->count || ranks->sockets[rank] >= 0) {
         die("two processes are rank %zu", rank);
@@ -171,19 +172,13 @@ static int find_rank_0(const struct ranks_options *options) {
 }
 
 void ranks_meet(struct ranks *ranks, const struct ranks_options *options, const char *agreement) {
-    const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"};
     const struct greeting greeting = {.version = VERSION,
                                       .rank = (uint64_t)options->rank,
                                       .count = ranks->count,
                                       .agreement = digest_of(agreement, strlen(agreement))};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *number = getenv(names[i]);
-        if (number != NULL && ranks->local == 0) {
-            ranks->local = strtoul(number, NULL, 10);
-        }
-    }
     memset(ranks->sockets, -1, sizeof ranks->sockets);
     ranks->own = (size_t)options->rank;
+    ranks->local = (size_t)options->local;
     if (ranks->own == 0) {
         wait_for_all(ranks, options->meet, greeting.agreement);
     } else {

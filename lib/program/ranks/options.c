@@ -8,10 +8,10 @@
 
 // What starts the ranks tells each of them which it is, and how many there are.
 static const struct launcher {
-    const char *name, *rank, *count;
+    const char *name, *rank, *count, *local;
 } launchers[] = {
-    {"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
+    {"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"},
+    {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"},
 };
 
 struct ranks_options ranks_options_usual(void) {
@@ -59,6 +59,7 @@ static void ask_launchers(struct ranks_options *options) {
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
         const int64_t rank = told(launchers[i].rank);
         const int64_t count = told(launchers[i].count);
+        const int64_t local = told(launchers[i].local);
         if (rank < 0 || count < 1) {
             continue;
         }
@@ -67,6 +68,7 @@ static void ask_launchers(struct ranks_options *options) {
                       launchers[i].name, count);
         }
         options->count = count;
+        options->local = local > 0 ? local : 0;
         options->rank = options->rank < 0 ? rank : options->rank;
         return;
     }

@@ -15,6 +15,7 @@ enum { MAX_RANKS = 64 };
 struct ranks_options {
     int64_t count;    // of ranks; 0: not said
     int64_t rank;     // which of them this is; -1: not said
+    int64_t local;    // its number among those of its machine, where it was started from elsewhere
     const char *meet; // HOST:PORT, where rank 0 waits for ranks that something else has started;
                       // NULL: they are started here
     bool quiet;

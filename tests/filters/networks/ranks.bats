@@ -149,7 +149,12 @@ print(one.getsockname()[1])'
     status=0
     wait "${others[0]}" || status=$?
     [ "$status" = 1 ]
-    grep -q "rank 1 has other options" "$HERE/says"
+    grep -q "rank 1 has other options or another kind of processor" "$HERE/says"
+    # Kernels go by the processor, and bytes by the kernels.
+    PLEURA_CPU=base train-fold "${usual[@]}" --ranks 2 --rank 1 --meet "$at" "$HERE/absent" absent.mpk 2>/dev/null 3>&- &
+    fails 1 "rank 1 has other options or another kind of processor" \
+        train-fold "${usual[@]}" --ranks 2 --rank 0 --meet "$at" "$HERE/other" train.mpk
+    no wait $!
     [ ! -e "$HERE/other" ]
 }
 
