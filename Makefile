@@ -173,16 +173,22 @@ $(BIN)/pleura-cuda.so $(GPU_BUNDLE)/bin/pleura-cuda.so: $(patsubst %,$(BUILD)/ob
 
 # The same on a stand-in for CUDA that runs kernels on the host, for the tests.
 FAKE := $(BUILD)/tests/fake-cuda.so
-FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -DPOSITION_CHUNK=65536 -DDEPTHWISE_BLOCKS=2 -Itests/fake_cuda -Ilib
+FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -ffp-contract=off -DPOSITION_CHUNK=65536 -DDEPTHWISE_BLOCKS=2 -Itests/fake_cuda -Ilib
 $(BUILD)/fake/%.o: %
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CXX $< (stand-in)')
 	$(Q)$(CXX) $(FAKE_FLAGS) -x c++ -MMD -MP -c $< -o $@
 
-$(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cuda/*.cc)) $(LIBRARY)
+FAKE_INDEX := $(BUILD)/tests/fake-index.so
+$(FAKE_INDEX): tests/fake_cuda/index.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(CXX) -shared $(LDFLAGS) $(if $(SANITIZE),,-Wl,--no-undefined) $^ -lm -o $@
+	$(Q)$(CC) -std=c11 $(WARN_C) -O1 -g -fPIC -shared -Wl,-soname,$(@F) $< -o $@
+
+$(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cuda/*.cc)) $(LIBRARY) $(FAKE_INDEX)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CXX) -shared $(LDFLAGS) $(if $(SANITIZE),,-Wl,--no-undefined) -Wl,-rpath,'$$ORIGIN:$(abspath $(@D))' $^ -lm -o $@
 
 $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/parity/*.c)) $(LIBRARY)
 	$(link)

@@ -26,7 +26,10 @@ struct dim3 {
         : x(along), y(down), z(deep) {}
 };
 
-inline thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
+// index.c
+#define FAKE_INDEX __attribute__((visibility("default"), tls_model("initial-exec")))
+extern __thread dim3 threadIdx FAKE_INDEX, blockIdx FAKE_INDEX, blockDim FAKE_INDEX,
+    gridDim FAKE_INDEX;
 
 void __syncthreads();
 

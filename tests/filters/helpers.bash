@@ -44,12 +44,12 @@ not_sanitized() {
     ! sanitized || skip "sanitized: $1"
 }
 
-# small_training CASES SAMPLES: made-up X-rays as shards, train.mpk of SAMPLES drawn from CASES, and val.mpk.
+# small_training CASES SAMPLES [SIDE]: made-up X-rays as shards, train.mpk of SAMPLES drawn from CASES, and val.mpk.
 small_training() {
     synth -q --format png --side 128 --train "$1" --test 2 --lesions 0.5 xrays
     decode -q xrays/train --labels xrays/train-rle.csv | shard -q shards
-    augment -q shards --side 64 --samples "$2" >train.mpk
-    augment -q shards --side 64 --plain >val.mpk
+    augment -q shards --side "${3-64}" --samples "$2" >train.mpk
+    augment -q shards --side "${3-64}" --plain >val.mpk
 }
 
 # each_kill BEFORE AFTER COMMAND...: BEFORE, COMMAND, AFTER again and again; COMMAND and what it started end by SIGKILL

@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
 # train-fold: how it learns. Each switch changes what it should, and a run that was cut goes on to the same bytes.
 
+SIDE=32 # of the samples: how a run learns does not depend on it
 load training
 
 # learn DIR [OPTION]...: 7 iterations, of which each second updates
 learn() {
     train-fold -q --network bisenet-resnet18_w16 --iterations 7 --batch 2 --accumulate 2 --rate 1e-3 \
-        --threads 2 --val val.mpk --eval-every 3 --log-every 1 "${@:2}" "$1" "${SAMPLES:-train.mpk}"
+        --threads 2 --val "${VAL:-val.mpk}" --eval-every 3 --log-every 1 "${@:2}" "$1" "${SAMPLES:-train.mpk}"
 }
 
 # made DIR [OPTION]...: the same, once for all tests that name this folder
@@ -196,7 +197,15 @@ values() { # values FILE [REGEX]: the digests of a checkpoint's parameters
     cmp <(values "$HERE/dry/last.mpk") <(values "$HERE/wet/last.mpk")
 }
 
+# samples_of SIDE: $SAMPLES and $VAL, in the place of the smaller ones
+samples_of() {
+    SAMPLES=$HERE/train.mpk VAL=$HERE/val.mpk
+    augment -q shards --side "$1" --samples 60 >"$SAMPLES"
+    augment -q shards --side "$1" --plain >"$VAL"
+}
+
 @test "--freeze: the encoder's weights stay at first, and learn behind that" {
+    samples_of 64 # of a single pixel at 1/32 some weights have no gradient
     learn "$HERE/first" --iterations 1 # no update yet
     learn "$HERE/frozen" --iterations 4 --freeze 4
     encoder='backbone.*(weight|bias)$'
@@ -299,7 +308,7 @@ END
 
 @test "a share of lesions that slides: a run killed with -9 goes on bit for bit, without the samples that it has used" {
     not_sanitized "what is killed reports nothing"
-    sliding() { augment -q shards --side 64 --balance 0.9 --balance-end 0.3 --samples 14 --skip "$1"; }
+    sliding() { augment -q shards --side $SIDE --balance 0.9 --balance-end 0.3 --samples 14 --skip "$1"; }
     sliding 0 >"$HERE/samples.mpk"
     SAMPLES=$HERE/samples.mpk learn "$HERE/whole"
     mkfifo "$HERE/pipe"
@@ -321,26 +330,26 @@ END
 }
 
 @test "fine-tuning: --init from a checkpoint of another size, its encoder frozen at first, goes on bit for bit" {
-    usual_run # at a side of 64
-    augment -q shards --side 96 --samples 60 >"$HERE/train.mpk"
-    augment -q shards --side 96 --plain >"$HERE/val.mpk"
-    tune() { SAMPLES=$HERE/train.mpk learn "$1" --init usual/best.mpk --freeze 2 --val "$HERE/val.mpk" "${@:2}"; }
+    usual_run # at a side of 32
+    samples_of 64
+    tune() { learn "$1" --init usual/best.mpk --freeze 2 "${@:2}"; }
     tune "$HERE/tuned"
-    [ "$(state "$HERE/tuned" .side)" = 96 ]
+    [ "$(state "$HERE/tuned" .side)" = 64 ]
     tune "$HERE/tuned.stopped" --iterations 2 # one update, of all but the encoder
     encoder='backbone.*(weight|bias)$'
     cmp <(values usual/best.mpk "$encoder") <(values "$HERE/tuned.stopped/last.mpk" "$encoder")
     no cmp -s <(values usual/best.mpk 'cls.*weight$') <(values "$HERE/tuned.stopped/last.mpk" 'cls.*weight$')
     no cmp -s <(values usual/best.mpk "$encoder") <(values "$HERE/tuned/last.mpk" "$encoder")
-    SAMPLES=$HERE/train.mpk cut_off "$HERE/cut" --init usual/best.mpk --freeze 2 --val "$HERE/val.mpk"
+    cut_off "$HERE/cut" --init usual/best.mpk --freeze 2
     tune "$HERE/cut" --resume
     cmp "$HERE/tuned/last.mpk" "$HERE/cut/last.mpk"
     # Weights of another network are refused before any work.
-    SAMPLES=$HERE/train.mpk fails 1 "do not fit" learn "$HERE/none" --network smp-unet-resnet18_w16 --lambda-cls 0 --init usual/best.mpk
+    fails 1 "do not fit" learn "$HERE/none" --network smp-unet-resnet18_w16 --lambda-cls 0 --init usual/best.mpk
 }
 
 @test "all of it at once on the stand-in for CUDA: near the CPU's, the same bytes each time, and bit for bit behind a stop" {
     not_sanitized "slow"
+    samples_of 64
     all=(--optimizer adamw --bce 3 --bce-balance 0 --dice 1 --focal 4 --clip 1 --ema 0.9 --freeze 2 --rate 1e-6
         --iterations 5 --schedule plateau --plateau-patience 0)
     learn "$HERE/cpu" "${all[@]}" --device cpu

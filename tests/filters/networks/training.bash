@@ -1,9 +1,9 @@
-# Shared by the tests of train-fold and predict-fold: a short run on made-up X-rays.
+# Shared by the tests of train-fold and predict-fold: a short run on made-up X-rays, as samples of $SIDE (64).
 load ../helpers
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
-    small_training 12 60
+    small_training 12 60 "${SIDE-64}"
 }
 
 setup() {
