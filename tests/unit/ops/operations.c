@@ -100,7 +100,7 @@ static void every_operation_is_tried(void **state) {
     }
     for (size_t i = 0; i < OPERATIONS; i++) {
         if (!met[i]) {
-            fail_msg("%s is in no row of `tried` (trials.h)", names[i]);
+            fail_msg("%s is in no row of `tried` (tried.h)", names[i]);
         }
     }
 }
