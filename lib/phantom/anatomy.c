@@ -181,35 +181,39 @@ static void draw_haze(float *grid, const struct patient *patient) {
         add_hill(grid, patient, side * 1.25f, 0.12f, 0.55f, 0.5f, 0.14f, 1.0f);  // shoulder
         if (patient->breasts) {
             const float size = uniform(&random, 0.36f, 0.5f);
-            add_hill(grid, patient, side * uniform(&random, 0.58f, 0.68f),
-                     uniform(&random, 0.68f, 0.78f), size, size * 0.95f,
-                     uniform(&random, 0.05f, 0.11f), 0.3f);
+            const float strength = uniform(&random, 0.05f, 0.11f);
+            const float y = uniform(&random, 0.68f, 0.78f), x = uniform(&random, 0.58f, 0.68f);
+            add_hill(grid, patient, side * x, y, size, size * 0.95f, strength, 0.3f);
         }
         if (chance(&random, 0.16f)) { // infiltrate
-            add_hill(grid, patient, side * uniform(&random, 0.3f, 0.75f),
-                     uniform(&random, 0.3f, 0.9f), uniform(&random, 0.15f, 0.4f),
-                     uniform(&random, 0.15f, 0.4f), uniform(&random, 0.06f, 0.18f), 1.0f);
+            const float strength = uniform(&random, 0.06f, 0.18f);
+            const float b = uniform(&random, 0.15f, 0.4f), a = uniform(&random, 0.15f, 0.4f);
+            const float y = uniform(&random, 0.3f, 0.9f), x = uniform(&random, 0.3f, 0.75f);
+            add_hill(grid, patient, side * x, y, a, b, strength, 1.0f);
         }
         if (chance(&random, 0.10f)) { // effusion
-            add_hill(grid, patient, side * 0.85f, 1.05f, 0.55f, uniform(&random, 0.3f, 0.6f),
-                     uniform(&random, 0.15f, 0.3f), 0.7f);
+            const float strength = uniform(&random, 0.15f, 0.3f), b = uniform(&random, 0.3f, 0.6f);
+            add_hill(grid, patient, side * 0.85f, 1.05f, 0.55f, b, strength, 0.7f);
         }
         if (chance(&random, 0.12f)) { // bulla: dark, but without a pleural line
-            add_hill(grid, patient, side * uniform(&random, 0.35f, 0.7f),
-                     uniform(&random, 0.1f, 0.6f), uniform(&random, 0.08f, 0.2f),
-                     uniform(&random, 0.1f, 0.25f), -uniform(&random, 0.02f, 0.05f), 0.8f);
+            const float strength = -uniform(&random, 0.02f, 0.05f);
+            const float b = uniform(&random, 0.1f, 0.25f), a = uniform(&random, 0.08f, 0.2f);
+            const float y = uniform(&random, 0.1f, 0.6f), x = uniform(&random, 0.35f, 0.7f);
+            add_hill(grid, patient, side * x, y, a, b, strength, 0.8f);
         }
     }
     if (chance(&random, 0.5f)) { // gas in the stomach
-        add_hill(grid, patient, uniform(&random, 0.4f, 0.6f),
-                 patient->dome[1] + uniform(&random, 0.10f, 0.16f), uniform(&random, 0.15f, 0.32f),
-                 uniform(&random, 0.09f, 0.16f), -uniform(&random, 0.1f, 0.3f), 0.35f);
+        const float strength = -uniform(&random, 0.1f, 0.3f);
+        const float b = uniform(&random, 0.09f, 0.16f), a = uniform(&random, 0.15f, 0.32f);
+        const float below = uniform(&random, 0.10f, 0.16f), x = uniform(&random, 0.4f, 0.6f);
+        add_hill(grid, patient, x, patient->dome[1] + below, a, b, strength, 0.35f);
     }
     const size_t bowel = (size_t)random_below(&random, 7);
     for (size_t i = 0; i < bowel; i++) {
         const float size = uniform(&random, 0.05f, 0.16f);
-        add_hill(grid, patient, uniform(&random, -0.8f, 0.9f), uniform(&random, 1.15f, 1.5f), size,
-                 size * uniform(&random, 0.5f, 1.3f), -uniform(&random, 0.03f, 0.14f), 0.6f);
+        const float strength = -uniform(&random, 0.03f, 0.14f), flat = uniform(&random, 0.5f, 1.3f);
+        const float y = uniform(&random, 1.15f, 1.5f), x = uniform(&random, -0.8f, 0.9f);
+        add_hill(grid, patient, x, y, size, size * flat, strength, 0.6f);
     }
 }
 

@@ -40,8 +40,10 @@ static void draw_ribs(struct layer *layer, const struct patient *p, struct rando
         for (int hand = -1; hand <= 1; hand += 2) {
             const float spine = first + pitch * k + 0.006f * normal(random);
             const float wall = larger(spine + fall + 0.008f * normal(random), 0.10f);
+            const float thickness = uniform(random, 0.034f, 0.04f);
+            const float strength = p->bone * uniform(random, 0.075f, 0.1f);
             draw_rib(layer, p, (float)hand, spine, wall, between(0.13f, 0.22f, clamp01(k / 5.0f)),
-                     p->bone * uniform(random, 0.075f, 0.1f), uniform(random, 0.034f, 0.04f));
+                     strength, thickness);
         }
     }
 }

@@ -70,6 +70,8 @@ static inline float exponential(float x) {
     return power;
 }
 
+// Draws stand in statements of their own: which argument of a call is made first differs between
+// processors.
 static inline float uniform(struct random *random, float from, float to) {
     return between(from, to, (float)random_uniform(random));
 }

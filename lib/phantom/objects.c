@@ -42,8 +42,8 @@ static void draw_electrodes(struct layer *layer, const struct patient *p, struct
         const struct stroke_point point = patient_point(p, x, y, 0, 0);
         layer_blob(layer, point.x, point.y, 0.011f, 0.011f, 0, 0.16f, 0.1f);
         layer_blob(layer, point.x, point.y, 0.005f, 0.005f, 0, 0.3f, 0.2f);
-        draw_wire(layer, p, x, y, uniform(random, -0.4f, 1.6f), uniform(random, 1.0f, 1.7f), 0.12f,
-                  0.006f, 0.16f, PROFILE_SOFT, random);
+        const float v = uniform(random, 1.0f, 1.7f), u = uniform(random, -0.4f, 1.6f);
+        draw_wire(layer, p, x, y, u, v, 0.12f, 0.006f, 0.16f, PROFILE_SOFT, random);
     }
 }
 
@@ -120,9 +120,10 @@ void objects_draw(struct layer *layer, const struct patient *patient) {
     }
     if (chance(&random, 0.12f)) { // drain
         const float hand = chance(&random, 0.5f) ? 1.0f : -1.0f;
-        draw_wire(layer, patient, hand * 1.3f, uniform(&random, 0.7f, 1.1f),
-                  hand * uniform(&random, 0.3f, 0.6f), uniform(&random, 0.1f, 0.5f), 0.05f, 0.02f,
-                  0.2f, PROFILE_TUBE, &random);
+        const float v = uniform(&random, 0.1f, 0.5f), u = uniform(&random, 0.3f, 0.6f);
+        const float y = uniform(&random, 0.7f, 1.1f);
+        draw_wire(layer, patient, hand * 1.3f, y, hand * u, v, 0.05f, 0.02f, 0.2f, PROFILE_TUBE,
+                  &random);
     }
     if (chance(&random, 0.15f)) { // central line
         draw_wire(layer, patient, -0.7f, -0.05f, -0.16f, uniform(&random, 0.35f, 0.5f), 0.1f, 0.01f,

@@ -69,11 +69,12 @@ void vessels_draw(struct layer *layer, const struct patient *patient) {
     for (int hand = -1; hand <= 1; hand += 2) {
         tree.hand = (float)hand;
         for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
-            const struct branch root = {
-                uniform(&tree.random, 0.17f, 0.22f),        roots[i][1] - (hand > 0 ? 0.02f : 0.0f),
-                roots[i][0] + 0.12f * normal(&tree.random), uniform(&tree.random, 0.026f, 0.038f),
-                uniform(&tree.random, 0.19f, 0.25f),        0};
-            draw_tree(&tree, root);
+            const float x = uniform(&tree.random, 0.17f, 0.22f);
+            const float angle = roots[i][0] + 0.12f * normal(&tree.random);
+            const float radius = uniform(&tree.random, 0.026f, 0.038f);
+            const float length = uniform(&tree.random, 0.19f, 0.25f);
+            draw_tree(&tree, (struct branch){x, roots[i][1] - (hand > 0 ? 0.02f : 0.0f), angle,
+                                             radius, length, 0});
         }
     }
 }

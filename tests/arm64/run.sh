@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh BUILD NAME: the line NAME of tests.txt, by BUILD/arm64's programs, as TAP lines; where they could not be built, one
-# skipped test.
+# run.sh BUILD NAME: the line NAME of tests.txt, or a unit test that has none, by BUILD/arm64's programs, as TAP lines; where
+# they could not be built, one skipped test.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 arm64=$1/arm64
@@ -8,7 +8,9 @@ if [ -s "$arm64/sysroot.missing" ]; then
     echo "ok 1 - arm64 # SKIP $(cat "$arm64/sysroot.missing")"
     exit 0
 fi
-read -r -a words < <(awk -v name="$2" '!/^#/ && $2 == name { $1 = $2 = ""; print }' "$here/tests.txt")
+words=()
+read -r -a words < <(awk -v name="$2" '!/^#/ && $2 == name { $1 = $2 = ""; print }' "$here/tests.txt") || true
+[ ${#words[@]} != 0 ] || words=(max "$2")
 processor=${words[0]}
 words=("${words[@]:1}")
 while [[ ${words[0]} == *=* ]]; do
