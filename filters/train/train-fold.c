@@ -327,7 +327,7 @@ static void start(struct options *options, const struct operands *operands) {
     }
     char agreement[sizeof operands->history + sizeof(struct backend_kind)];
     (void)snprintf(agreement, sizeof agreement, "%s%s", operands->history,
-                   backend_kind(options->device).text);
+                   backend_kind_of(options->device).text);
     struct ranks *ranks = ranks_open(&options->ranks, agreement);
     signals_hold();
     if (ranks_own(ranks) == 0) {

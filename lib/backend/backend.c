@@ -40,7 +40,7 @@ void backend_prepare(char **argv) {
     }
 }
 
-struct backend_kind backend_kind(const char *device) {
+struct backend_kind backend_kind_of(const char *device) {
     struct backend_kind kind = {"cuda"};
     if (!is_cuda(device)) {
         (void)snprintf(kind.text, sizeof kind.text, "cpu %d, bf16 ahead %d, matrix units %d",

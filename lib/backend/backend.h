@@ -90,7 +90,7 @@ void backend_close(struct backend *backend);
 struct backend_kind {
     char text[48];
 };
-struct backend_kind backend_kind(const char *device);
+struct backend_kind backend_kind_of(const char *device);
 
 // "f32" or "bf16"; false for another name.
 CHECKED bool precision_named(const char *name, enum precision *precision);
