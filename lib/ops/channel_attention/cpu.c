@@ -110,18 +110,19 @@ static double term(double x) {
     return x < (double)SOFTMAX_MIN ? 0 : exp(x);
 }
 
-// A row of A from one of E: softmax(-E).
-static void softmax_row(const double *energy, size_t channels, float *attention) {
+// A row of A from one of E, which is overwritten: softmax(-E).
+static void softmax_row(double *energy, size_t channels, float *attention) {
     double minimum = energy[0];
     double total = 0;
     for (size_t c = 1; c < channels; c++) {
         minimum = energy[c] < minimum ? energy[c] : minimum;
     }
     for (size_t c = 0; c < channels; c++) {
-        total += term(minimum - energy[c]);
+        energy[c] = term(minimum - energy[c]);
+        total += energy[c];
     }
     for (size_t c = 0; c < channels; c++) {
-        attention[c] = (float)(term(minimum - energy[c]) / total);
+        attention[c] = (float)(energy[c] / total);
     }
 }
 

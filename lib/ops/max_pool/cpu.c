@@ -76,6 +76,19 @@ static struct window window_of(const struct state *state, size_t row, size_t col
     return window;
 }
 
+// The next column's window: where both are whole, two pixels on.
+static void move_window(const struct state *state, size_t row, size_t column,
+                        struct window *window) {
+    const size_t end = 2 * column + state->window - state->pad;
+    if (window->count < state->window * state->window || end > state->in.w) {
+        *window = window_of(state, row, column);
+        return;
+    }
+    for (size_t k = 0; k < MAX_WINDOW; k++) {
+        window->first[k] += 2 * state->in.c;
+    }
+}
+
 static void pool_pixel(const struct state *state, const struct call *call, size_t offset,
                        const struct window *window) {
     const size_t channels = state->in.c;
@@ -128,9 +141,12 @@ static void forward(const struct call *call) {
     const struct shape out = state->out;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < out.n * out.h; row++) {
+        struct window window = window_of(state, row, 0);
         for (size_t x = 0; x < out.w; x++) {
             const size_t offset = (row * out.w + x) * out.c;
-            const struct window window = window_of(state, row, x);
+            if (x > 0) {
+                move_window(state, row, x, &window);
+            }
             if (state->train) {
                 pool_pixel(state, call, offset, &window);
             } else if (state->precision == PRECISION_F32) {
