@@ -106,15 +106,27 @@ __attribute__((noreturn)) static void lose(struct ranks *ranks, size_t other, in
         error != 0 ? strerror(error) : "", kept);
 }
 
-void ranks_send(struct ranks *ranks, size_t other, const void *bytes, size_t count) {
+// False, with errno, where the other one does not take it.
+static bool send_all(const struct ranks *ranks, size_t other, const void *bytes, size_t count) {
     for (const char *at = bytes; count > 0;) {
         const ssize_t sent = send(ranks->sockets[other], at, count, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR) {
-            lose(ranks, other, errno == EPIPE || errno == ECONNRESET ? 0 : errno);
+            return false;
         }
         at += sent > 0 ? sent : 0;
         count -= sent > 0 ? (size_t)sent : 0;
     }
+    return true;
+}
+
+void ranks_send(struct ranks *ranks, size_t other, const void *bytes, size_t count) {
+    if (!send_all(ranks, other, bytes, count)) {
+        lose(ranks, other, errno == EPIPE || errno == ECONNRESET ? 0 : errno);
+    }
+}
+
+void ranks_send_last(struct ranks *ranks, size_t other, const void *bytes, size_t count) {
+    (void)send_all(ranks, other, bytes, count);
 }
 
 void ranks_receive(struct ranks *ranks, size_t other, void *bytes, size_t count) {

@@ -105,7 +105,7 @@ bool share_take(struct ranks *ranks, size_t rank, const struct step_runner *runn
 void share_end(struct ranks *ranks) {
     const struct request request = {.order = ORDER_END};
     for (size_t rank = 1; rank < ranks_count(ranks); rank++) {
-        ranks_send(ranks, rank, &request, sizeof request);
+        ranks_send_last(ranks, rank, &request, sizeof request);
     }
 }
 

@@ -27,21 +27,21 @@ same() { # same DIR
     [ "$(ls "$1")" = "$(ls one)" ]
 }
 
-# begin N DIR: a run with N ranks in the background, $pid and $others, which waits for more samples behind 9 of 10 batches
+# begin N DIR BATCHES: a run with N ranks in the background, $pid and $others, which waits for more than so many batches
 begin() {
-    first=$(($(stat -c %s train.mpk) * 31 / 100)) # of 60 samples
+    first=$(($(stat -c %s train.mpk) * (2 * $3 + 1) / 61)) # of 60 samples
     rm -f "$HERE/samples"
     mkfifo "$HERE/samples"
     train-fold "${usual[@]}" --ranks "$1" --threads "$1" --resume "$2" "$HERE/samples" 2>"$HERE/says" 3>&- &
     pid=$!
     exec 7>"$HERE/samples"
     head -c "$first" train.mpk >&7
-    until [ -e "$2/last.mpk" ]; do
+    others=()
+    until [ -e "$2/last.mpk" ] && [ ${#others[@]} = $(($1 - 1)) ]; do
         kill -0 $pid
         sleep 0.1
+        mapfile -t others < <(pgrep -P $pid)
     done
-    mapfile -t others < <(pgrep -P $pid)
-    [ ${#others[@]} = $(($1 - 1)) ]
 }
 
 # finish: the rest of the samples; $status of the run, and what it says in $HERE/says
@@ -73,14 +73,14 @@ teardown() {
 }
 
 @test "killed with -9, any of them, and stopped by signals: it goes on with other ranks to the same bytes" {
-    begin 3 "$HERE/run"
+    begin 3 "$HERE/run" 9
     kill -9 "${others[1]}"
     finish
     [ "$status" = 1 ]
     grep -x 'train-fold: rank 2 was killed by signal 9; the last checkpoint is kept, and the same command with --resume goes on from it' "$HERE/says"
     inspect --check "$HERE/run/last.mpk"
     # Without rank 0 the others end as well.
-    begin 4 "$HERE/run"
+    begin 4 "$HERE/run" 9
     kill -9 $pid
     finish
     [ "$status" = 137 ]
@@ -91,15 +91,15 @@ teardown() {
         done
         [ $i -lt 300 ]
     done
-    # Whichever is asked, all stop.
-    begin 2 "$HERE/run"
+    train-fold "${usual[@]}" --threads 1 --resume "$HERE/run" train.mpk
+    same "$HERE/run"
+    # Whichever is asked, all stop: the second one tells it with what it makes next.
+    begin 2 "$HERE/asked" 5
     kill -TERM "${others[0]}"
     finish
     [ "$status" = 0 ]
-    [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" -lt 10 ]
-    train-fold "${usual[@]}" --threads 1 --resume "$HERE/run" train.mpk
-    same "$HERE/run"
-    begin 4 "$HERE/asked"
+    [ "$(inspect --json "$HERE/asked/last.mpk" | jq 'select(.id == "state") | .iteration')" -le 6 ]
+    begin 4 "$HERE/asked" 9
     kill -INT $pid
     finish
     [ "$status" = 0 ]
