@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # arrive.sh FOLDER...: takes files out of the folders as soon as they are whole, into SPOOL/work under names of their own, and
-# prints these: first what an earlier run was at. The first folder is storescp's, in which nobody writes yet.
+# prints these: first what an earlier run was at; one by one, where one of these may have ended it. The first folder is
+# storescp's, in which nobody writes yet.
 set -u
 export LC_ALL=C
 readonly SETTLED=10 # seconds after which a file that nobody has told of is taken to be whole
@@ -29,8 +30,12 @@ look() { # look SECONDS FOLDER...: takes what has not changed for so long, the o
 
 exec {events}< <(exec setpriv --pdeathsig KILL inotifywait -q -m -e close_write -e moved_to --format '%w%f%0' --no-newline "$@")
 for path in "$SPOOL"/work/*; do
-    if [ -f "$path" ]; then printf '%s\n' "$path"; fi
+    if [ ! -f "$path" ]; then continue; fi
+    if [ -e "$SPOOL/.crashed" ]; then printf '%s\n' "${path##*/}" >"$SPOOL/.alone"; fi
+    printf '%s\n' "$path"
+    while [ -e "$SPOOL/.crashed" ] && [ -e "$path" ]; do sleep 0.05; done
 done
+rm -f "$SPOOL"/.{alone,crashed}
 look 0 "$1"
 next=0
 for (( ; ; )); do

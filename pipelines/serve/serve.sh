@@ -83,13 +83,39 @@ stop() {
 # Which parts have ended: one that fails takes others along, and who was first cannot be seen.
 tell() { # tell PROCESS STATUS: of one that has been waited for
     local process
-    echo "serve: ${parts[$1]} has ended (status $2)" >&2
+    ended "$1" "$2"
     for process in "${!parts[@]}"; do
         if [ "$process" != "$1" ] && ! grep -qs '^State:.[^Z]' "/proc/$process/status"; then
             wait "$process" 2>/dev/null
-            echo "serve: ${parts[$process]} has ended (status $?)" >&2
+            ended "$process" $?
         fi
     done
+}
+
+reading=0 # parts that read images and have failed
+others=0  # that have failed, not for want of a reader
+
+ended() { # ended PROCESS STATUS
+    echo "serve: ${parts[$1]} has ended (status $2)" >&2
+    case ${parts[$1]}/$2 in
+    */0 | */141) ;;
+    decode/* | predict-fold/* | merge/* | seg/*) reading=$((reading + 1)) ;;
+    *) others=$((others + 1)) ;;
+    esac
+}
+
+# Where an image may have ended the programs, the next run takes what is in `work` one by one (arrive.sh); at the one that was
+# taken alone they have ended twice.
+blame() {
+    local alone=''
+    if [ $reading = 0 ] || [ $others != 0 ]; then return; fi
+    : >"$SPOOL/.crashed"
+    { read -r alone <"$SPOOL/.alone"; } 2>/dev/null
+    if [ -n "$alone" ] && [ -f "$SPOOL/work/$alone" ]; then
+        rm -f -- "$SPOOL/results/${alone%%.*}".*
+        mv -f -- "$SPOOL/work/$alone" "$SPOOL/failed/" &&
+            echo "serve: ${alone#*.}: the programs have ended twice at it; it is put aside, as $SPOOL/failed/$alone" >&2
+    fi
 }
 
 # One network, or several and their mean.
@@ -145,4 +171,5 @@ status=$?
 sleep 0.2
 tell "$first" "$status"
 stop
+blame
 die "what has come is in $SPOOL, and make serve goes on with it"

@@ -145,6 +145,7 @@ all_answered() {
     for part in arrive.sh 'decode --follow' predict-fold 'seg -q' settle.sh send.sh storescp serve.sh; do
         start_serve
         until_true 60 runs predict-fold && until_true 60 runs "$part"
+        until_true 60 has spool/work 0 # an image that is at work when programs end twice is put aside
         kill -STOP "$(part predict-fold)" # so that there is work
         send "${XRAYS[count]}"
         kill -KILL "$(part "$part")"
@@ -156,6 +157,34 @@ all_answered() {
     start_serve
     all_answered "${XRAYS[@]}"
     grep -q 'predict-fold has ended' serve.log
+}
+
+@test "serve: a file that ends the programs twice is put aside, and the service goes on" {
+    mkdir bin
+    cat >bin/decode <<END
+#!/bin/bash
+set -o pipefail
+while read -r name; do
+    [[ \$name != *.bad.dcm ]] || exit 1
+    echo "\$name"
+done | "$(command -v decode)" "\$@"
+END
+    chmod +x bin/decode
+    run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
+    until_true 60 grep -q '^serve: .*inbox to archive' serve.log
+    cp "${XRAYS[0]}" inbox/bad.dcm
+    until_true 60 ended
+    no grep -q 'put aside' serve.log
+    has spool/work 1
+    cp "${XRAYS[1]}" inbox/one.dcm # waits
+    run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
+    until_true 60 grep -q '^serve: bad.dcm: the programs have ended twice at it; it is put aside, as .*/failed/[0-9]*.bad.dcm$' serve.log
+    until_true 60 ended
+    [[ $(ls spool/failed) == *.bad.dcm ]]
+    run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
+    all_answered "${XRAYS[1]}"
+    until_true 60 [ ! -e spool/.crashed ]
+    [ ! -e spool/.alone ]
 }
 
 @test "serve: a peer that is away gets the results when it is back; TLS is the programs' own" {
