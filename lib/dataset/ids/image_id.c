@@ -47,14 +47,14 @@ struct text image_id_of_path(const char *path) {
         without_extension(text_of(slash != NULL ? slash + 1 : path), MAX_EXTENSION));
 }
 
-size_t image_id_find(const struct ids *ids, struct text id) {
-    const size_t index = ids_find(ids, id);
-    const struct text shorter = without_extension(id, id.length);
-    return index != IDS_ABSENT || shorter.length == id.length ? index : ids_find(ids, shorter);
+struct text image_id_shorter(struct text id) {
+    return without_extension(id, id.length);
 }
 
-bool image_id_is(struct text id, struct text row) {
-    return text_equal(id, row) || text_equal(without_extension(id, id.length), row);
+size_t image_id_find(const struct ids *ids, struct text id) {
+    const size_t index = ids_find(ids, id);
+    const struct text shorter = image_id_shorter(id);
+    return index != IDS_ABSENT || shorter.length == id.length ? index : ids_find(ids, shorter);
 }
 
 bool image_id_names_file(struct text id, size_t ending) {

@@ -17,9 +17,9 @@ struct text image_id_of_path(const char *path);
 // last dot and begins with a letter ("X" for "X.nih_00000013_003"); else IDS_ABSENT.
 size_t image_id_find(const struct ids *ids, struct text id);
 
-// Whether a file of this id is the row's: the id is the row's, or is it without what is behind its
-// last dot and begins with a letter.
-bool image_id_is(struct text id, struct text row);
+// A file's id without what is behind its last dot and begins with a letter, the other id by which
+// its row may call it; else the id as it is. Points into the id.
+struct text image_id_shorter(struct text id);
 
 // Whether an id may be a file's name in a folder that it must not lead out of, with an ending of so
 // many bytes behind it: no slash, no NUL, no dot in front, 255 bytes at most.

@@ -9,14 +9,71 @@
 #include <stdlib.h>
 #include <string.h>
 
+// An id by which a file may be meant: its own, or the shorter one.
+struct source_name {
+    struct text id;
+    bool shorter;
+    size_t file;
+};
+
+// By id, its files' own before the shorter ones of others, then in the files' order.
+static int compare(const void *a, const void *b) {
+    const struct source_name *left = a;
+    const struct source_name *right = b;
+    const int order = text_compare(left->id, right->id);
+    if (order != 0) {
+        return order;
+    }
+    if (left->shorter != right->shorter) {
+        return left->shorter ? 1 : -1;
+    }
+    return (left->file > right->file) - (left->file < right->file);
+}
+
+// Sorts the names of all files.
+static bool sort_names(struct source_files *sources, struct error *error) {
+    const struct xray_files *files = &sources->files;
+    free(sources->names);
+    sources->name_count = 0;
+    sources->names = calloc(2 * files->count + 1, sizeof *sources->names);
+    if (sources->names == NULL) {
+        return fail(error, "no memory for %zu ids", files->count);
+    }
+    for (size_t i = 0; i < files->count; i++) {
+        const struct text id = text_of(files->items[i].id);
+        const struct text shorter = image_id_shorter(id);
+        sources->names[sources->name_count++] = (struct source_name){id, false, i};
+        if (shorter.length != id.length) {
+            sources->names[sources->name_count++] = (struct source_name){shorter, true, i};
+        }
+    }
+    qsort(sources->names, sources->name_count, sizeof *sources->names, compare);
+    return true;
+}
+
+// The index of the first name that is not below `wanted`, in the order of `compare`.
+static size_t first_name(const struct source_files *sources, struct source_name wanted) {
+    size_t low = 0;
+    for (size_t high = sources->name_count; low < high;) {
+        const size_t middle = low + (high - low) / 2;
+        if (compare(&sources->names[middle], &wanted) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static bool look(struct source_files *sources, struct error *error) {
     xray_files_free(&sources->files);
+    sources->name_count = 0;
     for (size_t i = 0; i < sources->named->count; i++) {
         if (!xray_files_add(&sources->files, sources->named->paths[i], error)) {
             return false;
         }
     }
-    return true;
+    return sort_names(sources, error);
 }
 
 static void forget(struct source_files *sources) {
@@ -24,11 +81,6 @@ static void forget(struct source_files *sources) {
     free(sources->bytes);
     sources->path = NULL;
     sources->bytes = NULL;
-}
-
-static bool is_of(const struct xray_file *file, struct text id, bool exact) {
-    const struct text file_id = text_of(file->id);
-    return exact ? text_equal(file_id, id) : image_id_is(file_id, id);
 }
 
 // Reads one of the files that may be meant. Files that were found in a folder and are no DICOM
@@ -57,18 +109,22 @@ static bool try_file(struct source_files *sources, const struct xray_file *file,
     return sources->path != NULL || fail(error, "no memory for a path");
 }
 
-// Tries all files of the id. *candidate: the last of them, NULL where there is none.
+// Tries all files of the id, or where there is none those of which it is the shorter one.
+// *candidate: the last of them, NULL where there is none.
 static bool find(struct source_files *sources, struct text id, const struct xray_file **candidate,
                  struct error *error) {
+    bool shorter = false; // so is the name of the last
     *candidate = NULL;
-    for (int exact = 1; exact >= 0 && *candidate == NULL; exact--) {
-        for (size_t i = 0; i < sources->files.count; i++) {
-            if (is_of(&sources->files.items[i], id, exact == 1)) {
-                *candidate = &sources->files.items[i];
-                if (!try_file(sources, *candidate, error)) {
-                    return false;
-                }
-            }
+    for (size_t i = first_name(sources, (struct source_name){id, false, 0});
+         i < sources->name_count; i++) {
+        const struct source_name *name = &sources->names[i];
+        if (!text_equal(name->id, id) || (name->shorter && *candidate != NULL && !shorter)) {
+            break;
+        }
+        shorter = name->shorter;
+        *candidate = &sources->files.items[name->file];
+        if (!try_file(sources, *candidate, error)) {
+            return false;
         }
     }
     return true;
@@ -94,5 +150,6 @@ bool source_files_read(struct source_files *sources, struct text id, struct erro
 
 void source_files_free(struct source_files *sources) {
     forget(sources);
+    free(sources->names);
     xray_files_free(&sources->files);
 }

@@ -10,7 +10,9 @@
 struct source_files {
     const struct option_files *named; // files and folders
     struct xray_files files;          // what was there when they were looked at last
-    char *path;                       // of the file read last
+    struct source_name *names;        // of these, sorted
+    size_t name_count;
+    char *path; // of the file read last
     uint8_t *bytes;
     size_t length;
 };

@@ -187,6 +187,21 @@ END
     fails 1 "cannot be a file's name" seg --source two out evil
 }
 
+@test "a source is found by its own id first, then by the one without an ending; a name given twice is one file" {
+    cd "$BATS_TEST_TMPDIR"
+    mkdir near
+    p0=$BATS_FILE_TMPDIR/patient/p0.dcm
+    cp "$p0" near/p0.nih_1.dcm
+    cp "$p0" near/p0-2.dcm
+    seg --source near --source near/p0.nih_1.dcm near.out "$BATS_FILE_TMPDIR/one"
+    cmp near.out/p0.seg.dcm "$BATS_FILE_TMPDIR/all/p0.seg.dcm"
+    cp "$p0" near/p0.nih_2.dcm
+    fails 1 "two files have this id: near/p0.nih_1.dcm and near/p0.nih_2.dcm" seg --source near out "$BATS_FILE_TMPDIR/one"
+    cp "$BATS_FILE_TMPDIR/xrays/train/synth-1-000001.dcm" near/p0.dcm
+    seg --source near own.out "$BATS_FILE_TMPDIR/one"
+    no cmp -s own.out/p0.seg.dcm "$BATS_FILE_TMPDIR/all/p0.seg.dcm"
+}
+
 @test "objects come while the stream does, of files that come while it does" {
     cd "$BATS_TEST_TMPDIR"
     make-probabilities --height 96 --width 96 200 100 -o two
