@@ -42,7 +42,9 @@ filter() { # filter FILE: the section of a file of pipe tests
         filter "$here"/filters/*/"$name.bats"
     done
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
-    for name in learning adding data report kills repair validate hosts_hostile profiles train settings readme attack gpu_check cuda; do
+    filter "$here"/filters/networks/learning.bats
+    echo "section parity $here/parity/run.sh $build/parity"
+    for name in adding data train report kills repair validate hosts_hostile profiles attack norms predict weights settings readme gpu_check cuda; do
         filter "$here"/filters/*/"$name.bats"
     done
     for test in "$here"/filters/*/*.bats; do
@@ -57,7 +59,6 @@ filter() { # filter FILE: the section of a file of pipe tests
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
-    echo "section parity $here/parity/run.sh $build/parity"
     echo "section parity/bf16 $here/parity/run.sh $build/parity cpu bf16"
     if [ -e "$build/arm64" ]; then
         awk '$1 == "test" { print $2 }' "$here/arm64/tests.txt" | while read -r name; do
