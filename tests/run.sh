@@ -54,7 +54,9 @@ filter() { # filter FILE: the section of a file of pipe tests
         name=${test#"$here"/unit/} name=${name%.c}
         echo "section unit/$name $build/tests/unit/$name"
     done
-    for level in base avx2 avx512 bf16; do # what other processors would run
+    levels=(base avx2 avx512 bf16)
+    [ "$(uname -m)" != aarch64 ] || levels=(base neon bf16)
+    for level in "${levels[@]}"; do # what other processors would run
         echo "section unit/operations/$level env PLEURA_CPU=$level $build/tests/unit/ops/operations"
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"

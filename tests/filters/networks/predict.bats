@@ -118,7 +118,9 @@ PYTHON
     whole_run
     predict-fold -q --type f4 -m whole/best.mpk val.mpk >all.mpk
     means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }
-    for level in base avx2 avx512 bf16; do
+    levels=(base avx2 avx512 bf16)
+    [ "$(uname -m)" != aarch64 ] || levels=(base neon bf16)
+    for level in "${levels[@]}"; do
         PLEURA_CPU=$level predict-fold -q --type f4 -m whole/best.mpk val.mpk >fewer.mpk
         paste <(means all.mpk) <(means fewer.mpk) | awk '{d = $1 - $2; if (d * d > 1e-10) exit 1}'
     done
