@@ -17,14 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_TOLERANCE 1e-4 // otherwise this many times what float32 in the reference errs by
-#define TIMES 3
-#define TIMES_ON_GPU 4 // cuDNN adds up thousands of products in one row
-#define TIMES_IN_BF16 1.5
-// A ReLU whose argument rounds to the other side of 0 turns over; one in the decoder of
-// smp-unet-efficientnet_b4 makes all gradients behind it 0.6 % different.
-#define MIN_GRADIENT_ON_GPU 1e-2
-
 struct bench {
     struct backend *backend;
     struct graph *graph;
@@ -238,40 +230,6 @@ static double loss_of(struct bench *bench, double scale) {
 
 // ---- comparing
 
-// In bf16 one step's training outputs and gradients say nothing, since norms over the few values of
-// a small image make rounding errors large; what remains is compared with these.
-static const struct {
-    const char *figure;
-    double tolerance;
-} bf16_figures[] = {{"outputs", 0.03}, {"loss", 0.05}, {"statistics", 0.15}};
-
-// By how much the reference's own bf16 is off, where the fixture tells: gates and norms of
-// hash-made parameters make rounding errors large.
-static double reference_bf16(const json_t *fixture, const char *figure) {
-    return json_number_value(json_object_get(json_object_get(fixture, "bfloat16"), figure));
-}
-
-// How far a figure may be off; negative: it is not compared.
-static double allowed(const struct parity *parity, const json_t *fixture, const char *figure) {
-    if (strcmp(parity->precision, "f32") == 0) {
-        const bool cpu = strcmp(parity->device, "cpu") == 0;
-        const bool gradient = strncmp(figure, "gradients", 9) == 0;
-        const double least = gradient && !cpu ? MIN_GRADIENT_ON_GPU : MIN_TOLERANCE;
-        const double times = cpu ? TIMES : TIMES_ON_GPU;
-        const double usual = strcmp(figure, "statistics") == 0
-                                 ? 0
-                                 : times * number_member(member(fixture, "float32"), figure);
-        return fmax(usual, least);
-    }
-    const bool train = json_object_get(fixture, "gradients") != NULL;
-    for (size_t i = train ? 1 : 0; i < sizeof bf16_figures / sizeof *bf16_figures; i++) {
-        if (strcmp(bf16_figures[i].figure, figure) == 0) {
-            return fmax(bf16_figures[i].tolerance, TIMES_IN_BF16 * reference_bf16(fixture, figure));
-        }
-    }
-    return -1;
-}
-
 static void report(struct parity *parity, const char *figure, double error, double tolerance) {
     char text[120];
     if (tolerance < 0) {
@@ -337,9 +295,10 @@ void parity_network(struct parity *parity, const json_t *fixture) {
     executor_begin(bench.executor, 0);
     executor_forward(bench.executor);
     const double loss = loss_of(&bench, 1);
-    report(parity, "outputs", outputs_error(&bench, fixture), allowed(parity, fixture, "outputs"));
+    report(parity, "outputs", outputs_error(&bench, fixture),
+           parity_tolerance(parity, fixture, "outputs"));
     report(parity, "loss", fabs(loss / number_member(fixture, "loss") - 1),
-           allowed(parity, fixture, "loss"));
+           parity_tolerance(parity, fixture, "loss"));
     if (train) {
         const json_t *gradients = member(fixture, "gradients");
         const json_t *statistics = member(fixture, "buffers_after");
@@ -348,15 +307,15 @@ void parity_network(struct parity *parity, const json_t *fixture) {
         double *errors = described_errors(&bench, gradients, executor_gradients(bench.executor),
                                           executor_learned_count(bench.executor));
         report(parity, "gradients, median", median(errors, count),
-               allowed(parity, fixture, "gradients_median"));
+               parity_tolerance(parity, fixture, "gradients_median"));
         report(parity, "gradients, greatest", errors[count - 1],
-               2 * allowed(parity, fixture, "gradients_max"));
+               2 * parity_tolerance(parity, fixture, "gradients_max"));
         free(errors);
         if (json_array_size(statistics) > 0) { // group norms have none
             errors = described_errors(&bench, statistics, executor_values(bench.executor),
                                       executor_value_count(bench.executor));
             report(parity, "running statistics", errors[json_array_size(statistics) - 1],
-                   allowed(parity, fixture, "statistics"));
+                   parity_tolerance(parity, fixture, "statistics"));
             free(errors);
         }
     }
@@ -397,9 +356,9 @@ void parity_trace(struct parity *parity, const json_t *fixture) {
     }
     double *errors = described_errors(&bench, after, executor_values(bench.executor),
                                       executor_value_count(bench.executor));
-    report(parity, "losses", worst, allowed(parity, fixture, "loss_max"));
+    report(parity, "losses", worst, parity_tolerance(parity, fixture, "loss_max"));
     report(parity, "parameters", errors[json_array_size(after) - 1],
-           allowed(parity, fixture, "parameters_max"));
+           parity_tolerance(parity, fixture, "parameters_max"));
     free(errors);
     optimizer_close(&optimizer);
     close_bench(&bench);

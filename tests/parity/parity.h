@@ -32,6 +32,10 @@ int64_t integer_member(const json_t *object, const char *name);
 // greater of the relative errors of the L2 norm and, over the samples, of the L2 distance.
 double described_error(const json_t *description, const float *values);
 
+// How far a network's figure may be off where `parity` computes, by what the fixture tells of the
+// reference's own rounding errors; negative: it is not compared.
+double parity_tolerance(const struct parity *parity, const json_t *fixture, const char *figure);
+
 // NETWORK-eval.json, NETWORK-train.json: outputs, loss, gradients, running statistics.
 void parity_network(struct parity *parity, const json_t *fixture);
 
