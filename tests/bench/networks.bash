@@ -2,9 +2,18 @@
 # networks.bash: both networks on the CPU, as train-fold and predict-fold run them, beside what else runs networks there, beside
 # the least time that this processor can take, and beside the sum of the bare primitives' times. What PYTHON has of PyTorch,
 # ONNX Runtime, OpenVINO and NNCF takes part. All takes hours; a choice is made by
-#   NETWORKS="unet bisenet" TASKS="predict train" BATCH="1 2 6" (training: from 2 on) THREADS="1 2" SIDE=768 ROUNDS=5
+#   NETWORKS="unet bisenet"    also smp-unet-efficientnet_b4 and smp-unet-se_resnext50_32x4d, for which the others need timm
+#   TASKS="predict train" BATCH="1 2 6" (training: from 2 on) THREADS="1 2" SIDE=768 ROUNDS=5
 #   RIVALS="eager compiled onnxruntime openvino int8"    also tuned: PyTorch's max-autotune, which takes minutes to begin
 #   LIMIT=600                                            seconds in which one must be ready, and be done: else it is slow
+
+# The network's whole name: the method's two go by their decoder's.
+named() {
+    case $network in
+    unet | bisenet) echo "$network-resnet18" ;;
+    *) echo "$network" ;;
+    esac
+}
 
 declare -A versions labels commands peaks times single
 keys=()
@@ -29,7 +38,7 @@ contender() {
 ours() { # ours TASK [OPTION]...
     local precision
     for precision in f32 bf16; do
-        contender "ours-$precision" "Pleura, $precision" speed "$1" --network "$network-resnet18" --side "$side" \
+        contender "ours-$precision" "Pleura, $precision" speed "$1" --network "$(named)" --side "$side" \
             --batch "$batch" --threads "$threads" --precision "$precision" --device cpu --accumulate 1 --turns "${@:2}"
     done
 }
@@ -41,7 +50,7 @@ pytorch() {
         takes_part "$how" || continue
         for precision in f32 $bf16; do
             contender "$how-$precision" "PyTorch ${versions[torch]}, $how, $precision" "$python" "$gpu/rival.py" "$1" --how "$how" \
-                --network "$network-resnet18" --side "$side" --batch "$batch" --threads "$threads" --precision "$precision" \
+                --network "$(named)" --side "$side" --batch "$batch" --threads "$threads" --precision "$precision" \
                 --device cpu --accumulate 1 --turns "${@:2}"
         done
     done
@@ -59,7 +68,7 @@ model() {
 runtimes() {
     local onnx xml precision
     takes_part onnxruntime || takes_part openvino || takes_part int8 || return 0
-    onnx=$(model onnx "$runtimes" export --network "$network-resnet18" --batch "$batch" --side "$side" --resize "$image") || return 0
+    onnx=$(model onnx "$runtimes" export --network "$(named)" --batch "$batch" --side "$side" --resize "$image") || return 0
     ! takes_part onnxruntime || contender onnxruntime-f32 "ONNX Runtime ${versions[onnxruntime]}, f32" \
         "$python" "$runtimes" onnxruntime --threads "$threads" "$onnx"
     for precision in f32 $bf16; do
@@ -137,9 +146,9 @@ rows_of_rivals() {
 
 rows_of_limits() {
     local ms=$1 floor bare flop bytes one
-    read -r floor flop bytes < <(floor "$network-resnet18" "$side" "$batch" "$task" "$precision" "$threads")
+    read -r floor flop bytes < <(floor "$(named)" "$side" "$batch" "$task" "$precision" "$threads")
     row "  over the floor" "$(calculate "$ms / $floor")" "$(printf '%.0f ms: %.0f GFLOP/s, %.1f GB/s' "$floor" "$flop" "$bytes")" '<=1.5'
-    bare=$(bare "$network-resnet18" "$side" "$batch" "${task/predict/infer}" "$precision" "$threads")
+    bare=$(bare "$(named)" "$side" "$batch" "${task/predict/infer}" "$precision" "$threads")
     row "  over the bare primitives" "$(calculate "$ms / $bare")" "their sum, $(printf %.0f "$bare") ms" -
     one=${single[$network-$task-$batch-$precision]:-}
     [ "$threads" = 1 ] || [ -z "$one" ] ||
