@@ -26,7 +26,7 @@ setup_file() {
     cd "$ROOT" || return 1
     cp -a Makefile README.md config.json .clang-format docs filters lib pipelines tests bin "$TREE"
     mkdir -p "$TREE/build/tests"
-    for part in obj fake generated libpleura.a tests/fake-cuda.so; do
+    for part in obj fake generated libpleura.a tests/fake-{index,cuda}.so; do
         [ ! -e "build/$part" ] || cp -a "build/$part" "$TREE/build/$part"
     done
     cd "$TREE" || return 1
