@@ -58,10 +58,10 @@ settle() { # settle OUT KEY FILE: FILE, whole, becomes OUT; a log is there alrea
 }
 
 use_gpu() { # use_gpu N: of GPUS=0,1,2: the N of this job's slot
-    local all last=$((${PARALLEL_JOBSLOT:-1} * $1))
+    local devices last=$((${PARALLEL_JOBSLOT:-1} * $1))
     [ -n "${GPUS-}" ] || return 0
-    IFS=, read -ra all <<<"$GPUS"
-    if [ "$1" != 1 ] && [ ${#all[@]} -lt $last ]; then
+    IFS=, read -ra devices <<<"$GPUS"
+    if [ "$1" != 1 ] && [ ${#devices[@]} -lt $last ]; then
         echo "GPUS=$GPUS: fewer than $last, what ${PARALLEL_JOBSLOT:-1} at a time take with $1 ranks each" >&2
         exit 1
     fi
