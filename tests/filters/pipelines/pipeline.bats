@@ -326,7 +326,7 @@ END
     wrong 'merge-seg.stages: "test-seg-unet" is not a list' '."merge-seg".stages = "test-seg-unet"'
     wrong 'submission2.decide: no stage "test-cls-bisenet"; there are merge-cls, merge-seg' '.submission2.decide = "test-cls-bisenet"'
     wrong 'submission1.segment is missing' 'del(.submission1.segment)'
-    wrong 'no submission is named' 'del(.submission1, .submission2, .profiles.demo.submission1, .profiles.demo.submission2)'
+    wrong 'no submission is named' 'del(.submission1, .submission2, .profiles.demo.submission1, .profiles.demo.submission2, .profiles.best.submission1, .profiles.best.submission2)'
     wrong 'submission-a-b and submission-b: the decisions of both would be merge-cls-a-b.mpk' \
         '."merge-cls-a" = ."merge-cls" | ."submission-a-b" = .submission1 | ."submission-b" = (.submission1 | .decide = "merge-cls-a")'
     # A stage that begins with another, or is like it
