@@ -31,7 +31,7 @@ in_bundle() {
     ln -s lib64 "$root/lib"
     ldd bin/* "$PLEURA_CUDA" | grep -oE '/(lib64/ld-linux-x86-64|[^ ]*/lib(c|m|dl|pthread|rt))\.so[.0-9]*' | sort -u |
         xargs cp -Lt "$root/lib64/"
-    cp -r bin lib "$PLEURA_CUDA" "$root/bundle/"
+    cp -r bin lib "$PLEURA_CUDA" "${PLEURA_CUDA%/*}/fake-index.so" "$root/bundle/" # the stand-in is two objects
     export PLEURA_CUDA=/bundle/${PLEURA_CUDA##*/}
     inside /bundle/bin/train-fold --help | grep -q -e --network
     mkdir "$root/bundle/dicom"
