@@ -85,7 +85,8 @@ ids() { inspect --json "$@" | jq -r 'select(.id) | .id'; }
     answer 5 '{"end": 4}'
     exec 4<&- 5<&-
     # All at once: the stream of any list.
-    find "$BATS_FILE_TMPDIR/dicom" -name '*.dcm' -print0 | tee list | decode --follow -0 - | cmp - <(decode -0 <list)
+    find "$BATS_FILE_TMPDIR/dicom" -name '*.dcm' -print0 >list
+    decode --follow -0 - < <(cat list) | cmp - <(decode -0 <list)
     fails 1 "broken.dcm: " decode --follow <<<broken.dcm
     decode --follow </dev/null | inspect --check
     fails 2 "--follow" decode --follow "$one"
