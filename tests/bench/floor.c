@@ -150,9 +150,9 @@ static double convolution_pass(const struct machine *machine, const struct graph
     if (method == NULL) {
         die("%s", error.text);
     }
-    const bool bf16 = method == &convolution_onednn_amx || method == &convolution_onednn_bf16;
     const double share = method->share != NULL ? method->share(&problem) : 1;
-    return 2 * share * node->operation->products(graph, node) * operation_of(machine, bf16);
+    return 2 * share * node->operation->products(graph, node) *
+           operation_of(machine, method->in_bf16);
 }
 
 static double convolution_flop(const struct machine *machine, const struct graph *graph,

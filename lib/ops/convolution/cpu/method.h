@@ -43,6 +43,7 @@ struct convolution_method {
 
     // The share of the formula's products that it makes; NULL: all of them.
     double (*share)(const struct convolution_problem *problem);
+    bool in_bf16; // its products are of bf16, with sums of float32
 
     // Returns the pass's state, and the bytes of workspace that a run needs, 64-byte aligned. NULL
     // with *error.

@@ -55,10 +55,13 @@ static void release(void *pass) {
     .data_gradient = onednn_pass_data_gradient, .weight_gradient = onednn_pass_weight_gradient
 
 const struct convolution_method convolution_onednn_amx = {
-    .name = "onednn-amx", .accepts = accepts_amx, .plan = plan_bf16, ONEDNN_PASS};
+    .name = "onednn-amx", .in_bf16 = true, .accepts = accepts_amx, .plan = plan_bf16, ONEDNN_PASS};
 
-const struct convolution_method convolution_onednn_bf16 = {
-    .name = "onednn-bf16", .accepts = accepts_bf16, .plan = plan_bf16, ONEDNN_PASS};
+const struct convolution_method convolution_onednn_bf16 = {.name = "onednn-bf16",
+                                                           .in_bf16 = true,
+                                                           .accepts = accepts_bf16,
+                                                           .plan = plan_bf16,
+                                                           ONEDNN_PASS};
 
 const struct convolution_method convolution_onednn_f32 = {
     .name = "onednn-f32", .accepts = accepts_f32, .plan = plan_f32, ONEDNN_PASS};
