@@ -173,10 +173,11 @@ stage() { # stage train|test: its folds, without make, on hosts that are not wai
     (cd "$ROOT" && PATH="$NET/bin:$PATH" WORK=$WORK HOSTS_TIMEOUT=12 THREADS=1 LC_ALL=C.UTF-8 bash -c "$line")
 }
 
-processes() { # processes NAME PROGRAM: the host's, in this machine's numbers
+# processes NAME PROGRAM: the host's, in this machine's numbers; by their files, since sshd changes how it is called.
+processes() {
     local process
     for process in $(ip netns pids "pleura-$1"); do
-        ! grep -qza "^$2" "/proc/$process/cmdline" 2>/dev/null || echo "$process"
+        [[ $(readlink "/proc/$process/exe") != */"$2" ]] || echo "$process"
     done
 }
 
@@ -268,7 +269,7 @@ half_way() { # half_way NAME: waits until a fold trains there, then holds the wh
 
 @test "hosts that do not answer or lack something are passed over, with the reason" {
     cp -a "$WHOLE/train-cls-bisenet" "$WORK"
-    nsenter -t "$(processes beta '\(/usr/sbin/\)\?sshd' | head -n 1)" -m mount --bind "$NET/nothing" "$(command -v zstd)"
+    nsenter -t "$(processes beta sshd | head -n 1)" -m mount --bind "$NET/nothing" "$(command -v zstd)"
     ip route add unreachable 10.213.9.2
     printf '# the lab\n\n  2/alpha  # two at a time\nnobody\nroot@beta\n' >"$HERE/my hosts.txt"
     method THREADS=1 HOSTS="$HERE/my hosts.txt" HOSTS_DIR="my folds" test-cls-bisenet 2>"$HERE/stderr" || { cat "$HERE/stderr"; false; }

@@ -7,13 +7,13 @@
 #include <omp.h>
 #include <string.h>
 
-#define FEW ((size_t)16)                // channels that are folded are fewer
-#define PARTS_FLOATS ((size_t)1 << 20)  // of all parts, unless one has more
-#define MAX_PARTS ((size_t)16)          //
-#define ITEMS ((size_t)2)               // parts and groups for a thread, at least, if there are
-#define BAND ((size_t)640 << 10)        // numbers packed at once: they stay in the second-level cache
-#define CHUNK ((size_t)256)             // pixels whose products stay in the first-level cache
-#define SQUARE ((size_t)32)             // channels of either side that products take together
+#define FEW ((size_t)16)               // channels that are folded are fewer
+#define PARTS_FLOATS ((size_t)1 << 20) // of all parts, unless one has more
+#define MAX_PARTS ((size_t)16)         // of the pixels, each with sums of its own
+#define ITEMS ((size_t)2)              // parts and groups for a thread, at least, if there are
+#define BAND ((size_t)640 << 10) // numbers packed at once: they stay in the second-level cache
+#define CHUNK ((size_t)256)      // pixels whose products stay in the first-level cache
+#define SQUARE ((size_t)32)      // channels of either side that products take together
 
 static size_t smaller(size_t one, size_t other) {
     return one < other ? one : other;
@@ -44,9 +44,9 @@ static void plan_bands(struct amx_gradient *plan) {
     plan->bands = (shape->out_height + plan->rows - 1) / plan->rows;
     plan->inner = rounded(plan->rows * plan->pitch, AMX_DEPTH);
     plan->input_rows = plan->rows + (plan->taps_y - 1) / shape->stride;
-    plan->length = rounded(plan->input_rows * plan->pitch + (plan->taps_x - 1) / shape->stride +
-                               AMX_DEPTH - 1,
-                           AMX_DEPTH);
+    plan->length =
+        rounded(plan->input_rows * plan->pitch + (plan->taps_x - 1) / shape->stride + AMX_DEPTH - 1,
+                AMX_DEPTH);
     plan->step = (plan->length / AMX_DEPTH | 1) * AMX_DEPTH; // rows in different cache sets
 }
 
@@ -57,8 +57,8 @@ bool amx_gradient_plan(const struct convolution_problem *problem,
     *plan = (struct amx_gradient){.functions = functions,
                                   .problem = *problem,
                                   .folded = folded,
-                                  .channels = folded ? shape->window * shape->channels
-                                                     : shape->channels,
+                                  .channels =
+                                      folded ? shape->window * shape->channels : shape->channels,
                                   .taps_y = shape->window,
                                   .taps_x = folded ? 1 : shape->window};
     plan->pitch = shape->out_width + (plan->taps_x - 1) / shape->stride;
@@ -73,8 +73,7 @@ bool amx_gradient_plan(const struct convolution_problem *problem,
     const size_t limit = smaller(fit > 0 ? fit : 1, MAX_PARTS);
     const size_t wanted = ITEMS * (size_t)problem->threads;
     plan->parts = smaller(limit, shape->images * plan->bands);
-    plan->groups = smaller((wanted + plan->parts - 1) / plan->parts,
-                           (plan->panels + 1) / 2);
+    plan->groups = smaller((wanted + plan->parts - 1) / plan->parts, (plan->panels + 1) / 2);
     return true;
 }
 
@@ -115,9 +114,8 @@ static size_t outputs_bytes(const struct amx_gradient *plan) {
 }
 
 static size_t padded_bytes(const struct amx_gradient *plan) {
-    return plan->folded
-               ? workspace_part(plan->input_rows * padded_row(plan) * sizeof(uint16_t))
-               : 0;
+    return plan->folded ? workspace_part(plan->input_rows * padded_row(plan) * sizeof(uint16_t))
+                        : 0;
 }
 
 static size_t thread_bytes(const struct amx_gradient *plan) {
@@ -235,8 +233,8 @@ struct sums {
     bool add;
 };
 
-// All taps that read the phase which begins at window row `y` and column `x`, of one square's `rows`
-// channels: `from` a packed channel on.
+// All taps that read the phase which begins at window row `y` and column `x`, of one square's
+// `rows` channels: `from` a packed channel on.
 static void multiply_square(const struct band *band, size_t y, size_t x, size_t channel,
                             const uint16_t *outputs, struct sums square) {
     const struct amx_gradient *plan = band->plan;
@@ -253,8 +251,8 @@ static void multiply_square(const struct band *band, size_t y, size_t x, size_t 
                     rows, square.panels, pixels / 2,
                     (struct cpu_bf16_a){phase + offset + first, plan->step, 2},
                     (struct cpu_bf16_b){outputs + first * AMX_SIDE, plan->inner * AMX_SIDE},
-                    square.add || first > 0, square.of + (tap_y * plan->taps_x + tap_x) * tap_floats,
-                    SQUARE);
+                    square.add || first > 0,
+                    square.of + (tap_y * plan->taps_x + tap_x) * tap_floats, SQUARE);
             }
         }
     }
@@ -296,13 +294,13 @@ static void add_part(const struct amx_gradient *plan, size_t part, size_t panel,
     for (size_t i = begin; i < (part + 1) * count / plan->parts; i++) {
         const size_t image = i / plan->bands;
         const size_t first = i % plan->bands * plan->rows;
-        const struct band band = {
-            plan,
-            memory,
-            input + image * shape->height * shape->width * shape->channels,
-            gradient + image * shape->out_height * shape->out_width * shape->out_channels,
-            first,
-            smaller(plan->rows, shape->out_height - first)};
+        const struct band band = {plan,
+                                  memory,
+                                  input + image * shape->height * shape->width * shape->channels,
+                                  gradient + image * shape->out_height * shape->out_width *
+                                                 shape->out_channels,
+                                  first,
+                                  smaller(plan->rows, shape->out_height - first)};
         add_band(&band, panel, (struct sums){sums, panels, i > begin});
     }
 }
@@ -332,8 +330,7 @@ static void add_square(const struct amx_gradient *plan, const float *sums, size_
             const size_t column = plan->folded ? channel / shape->channels : 0;
             const size_t each = plan->folded ? shape->window : 1;
             const float *from = sums + (channel - first) * SQUARE + output;
-            float *weight =
-                to + output * out_step + own * shape->window * shape->window + column;
+            float *weight = to + output * out_step + own * shape->window * shape->window + column;
             for (size_t tap = 0; tap < taps; tap++) {
                 weight[tap * each] += from[tap * rows * SQUARE];
             }
@@ -369,8 +366,8 @@ void amx_gradient_run(const struct amx_gradient *plan, const uint16_t *input,
                 const size_t outputs = smaller(SQUARE, shape->out_channels - panel * AMX_SIDE);
                 add_parts(square, square_of(plan), plan->parts, floats);
                 add_square(plan, square, first, outputs,
-                           gradient + panel * AMX_SIDE * (convolution_weights(shape) /
-                                                          shape->out_channels));
+                           gradient + panel * AMX_SIDE *
+                                          (convolution_weights(shape) / shape->out_channels));
             }
         }
     }
