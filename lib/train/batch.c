@@ -74,6 +74,13 @@ bool batch_like(struct batch *batch, const struct batch *other, struct error *er
                             .width = other->width,
                             .mask_height = other->mask_height,
                             .mask_width = other->mask_width};
+    // The sizes may come from elsewhere; products of such sides do not overflow.
+    const size_t sides[] = {batch->height, batch->width, batch->mask_height, batch->mask_width};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        if (sides[i] > IMAGE_MAX_SIDE) {
+            return fail(error, "a batch with a side of %zu: %d at most", sides[i], IMAGE_MAX_SIDE);
+        }
+    }
     return allocate(batch, error);
 }
 

@@ -17,7 +17,8 @@ struct batch {
 CHECKED bool batch_open(struct batch *batch, size_t capacity, const struct record *sample,
                         bool labelled, struct error *error);
 
-// Of another batch's capacity and sizes, and empty.
+// Of another batch's capacity and sizes, and empty. False with *error where a side is none of an
+// image's, and without memory.
 CHECKED bool batch_like(struct batch *batch, const struct batch *other, struct error *error);
 void batch_free(struct batch *batch);
 

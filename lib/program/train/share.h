@@ -7,32 +7,36 @@
 
 // ---- rank 0. All end the program where a rank has ended or a device failed.
 
+struct share {
+    struct ranks *ranks;
+    const struct step_runner *runner;
+    float *piece; // of the host's memory, which the device's numbers pass through; NULL: one rank
+};
+
 // Tells the others the batches' sizes, once this one can train: what cannot be has been said by
-// then, by one of them.
-void share_begin(struct ranks *ranks, const struct batch *batch);
+// then, by one of them. The runner must outlive it.
+void share_begin(struct share *share, struct ranks *ranks, const struct step_runner *runner,
+                 const struct batch *batch);
 
 // Sends them the learned parameters.
-void share_parameters(struct ranks *ranks, const struct step_runner *runner);
+void share_parameters(const struct share *share);
 
 // Lets a rank run the passes on a full batch; `seed`: of their random draws.
-void share_batch(struct ranks *ranks, size_t rank, uint64_t seed, const struct step_runner *runner,
-                 const struct batch *batch);
+void share_batch(const struct share *share, size_t rank, uint64_t seed, const struct batch *batch);
 
 // Waits for what they have left, which then lies in step_left. Returns whether that rank has been
 // asked to stop.
-bool share_take(struct ranks *ranks, size_t rank, const struct step_runner *runner,
-                struct loss_sums *sums);
+bool share_take(const struct share *share, size_t rank, struct loss_sums *sums);
 
 // Lets the others end.
-void share_end(struct ranks *ranks);
+void share_end(struct share *share);
 
 // ---- the others
 
 // Waits for the sizes, and opens a batch of them.
 void share_sizes(struct ranks *ranks, struct batch *batch);
 
-// Runs passes until rank 0 lets it end. Signals that ask
-// it to stop are told to rank 0, and held.
+// Runs passes until rank 0 lets it end. Signals that ask it to stop are told to rank 0, and held.
 void share_work(struct ranks *ranks, struct optimizer *optimizer, const struct batch *batch,
                 const struct loss_options *loss);
 

@@ -30,6 +30,7 @@ struct training_run {
     struct trainer *trainer;
     FILE *log;
     struct step_runner runner;
+    struct share share;
     struct batch others[MAX_RANKS]; // of the next round, by the rank
     size_t round;                   // batches of this round
     size_t place;                   // which of them is next
@@ -155,12 +156,11 @@ static void begin_round(struct training_run *run) {
     const int64_t first = trainer->state.iteration;
     run->round = round_size(trainer, first);
     if (run->round > 1 && !run->sent) {
-        share_parameters(trainer->ranks, &run->runner);
+        share_parameters(&run->share);
         run->sent = true;
     }
     for (size_t i = 1; i < run->round; i++) {
-        share_batch(trainer->ranks, i, step_seed(trainer, first + (int64_t)i), &run->runner,
-                    &run->others[i]);
+        share_batch(&run->share, i, step_seed(trainer, first + (int64_t)i), &run->others[i]);
     }
 }
 
@@ -187,7 +187,7 @@ static void step_of_other(struct training_run *run, bool updates, struct loss_su
     struct trainer *trainer = run->trainer;
     struct backend *backend = trainer->optimizer.backend;
     struct error error;
-    run->stop = share_take(trainer->ranks, run->place, &run->runner, loss) || run->stop;
+    run->stop = share_take(&run->share, run->place, loss) || run->stop;
     if (updates) {
         step_take_update(&run->runner, trainer->state.rate, trainer->options->decay);
     } else {
@@ -350,11 +350,11 @@ static void open_run(struct training_run *run) {
     if (!whole) {
         die("%s", error.text);
     }
-    share_begin(trainer->ranks, &trainer->batch);
+    share_begin(&run->share, trainer->ranks, &run->runner, &trainer->batch);
 }
 
 static void close_run(struct training_run *run) {
-    share_end(run->trainer->ranks);
+    share_end(&run->share);
     step_close(&run->runner);
     for (size_t i = 1; i < ranks_count(run->trainer->ranks); i++) {
         batch_free(&run->others[i]);
