@@ -87,31 +87,23 @@ __device__ inline uint32_t word_of(float number) {
     return word;
 }
 
-// Words stored by one instruction, in the device's memory: the compiler takes some stores of
-// structures apart.
-__device__ inline void store_words(const uint32_t (&words)[1], void *to) {
+// One, two or four words stored by one instruction, in the device's memory: the compiler takes some
+// stores of structures apart.
+template <int N>
+__device__ inline void store_words(const uint32_t (&words)[N], void *to) {
 #ifdef __CUDA_ARCH__
-    *(uint32_t *)to = words[0];
-#else
-    memcpy(to, words, sizeof words);
-#endif
-}
-
-__device__ inline void store_words(const uint32_t (&words)[2], void *to) {
-#ifdef __CUDA_ARCH__
-    asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(to)),
-                 "r"(words[0]), "r"(words[1])
-                 : "memory");
-#else
-    memcpy(to, words, sizeof words);
-#endif
-}
-
-__device__ inline void store_words(const uint32_t (&words)[4], void *to) {
-#ifdef __CUDA_ARCH__
-    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)),
-                 "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
-                 : "memory");
+    static_assert(N == 1 || N == 2 || N == 4);
+    if constexpr (N == 4) {
+        asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)),
+                     "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+                     : "memory");
+    } else if constexpr (N == 2) {
+        asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(to)),
+                     "r"(words[0]), "r"(words[1])
+                     : "memory");
+    } else {
+        *(uint32_t *)to = words[0];
+    }
 #else
     memcpy(to, words, sizeof words);
 #endif
