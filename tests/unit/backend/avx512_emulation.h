@@ -197,6 +197,15 @@ static inline __m512 _mm512_max_ps(__m512 one, __m512 other) {
     return to.vector;
 }
 
+static inline __m512 _mm512_add_ps(__m512 one, __m512 other) {
+    return one + other;
+}
+
+static inline __m512 _mm512_castsi512_ps(__m512i from) {
+    const union lanes to = {.integers = from};
+    return to.vector;
+}
+
 static inline __m512 _mm512_fmadd_ps(__m512 one, __m512 other, __m512 sum) {
     const union lanes a = {.vector = one};
     const union lanes b = {.vector = other};

@@ -50,6 +50,8 @@ static const struct tile_sizes whole_tiles = {.palette = 1,
 #define LOAD(tile, address, step) _tile_loadd(tile, address, step)
 #define STORE(tile, address, step) _tile_stored(tile, address, step)
 #define MULTIPLY(sum, a, b) _tile_dpbf16ps(sum, a, b)
+#include "backend/cpu/products/amx_runs_block.h"
+
 #include "backend/cpu/products/amx_block.h"
 
 __attribute__((target("amx-tile"))) void cpu_amx_begin(void) {
@@ -75,6 +77,11 @@ void cpu_amx_begun_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf1
                         struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     native_gemm(rows, panels, pairs, a, b, add, c, leading);
 }
+
+void cpu_amx_begun_runs(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+                        struct cpu_bf16_b b, float *c, size_t leading) {
+    native_runs(tiles, panels, a, b, c, leading);
+}
 #else
 
 void cpu_amx_begin(void) {}
@@ -88,5 +95,10 @@ cpu_bf16_gemm_function *cpu_amx_gemm(void) {
 void cpu_amx_begun_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a,
                         struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     (void)rows, (void)panels, (void)pairs, (void)a, (void)b, (void)add, (void)c, (void)leading;
+}
+
+void cpu_amx_begun_runs(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+                        struct cpu_bf16_b b, float *c, size_t leading) {
+    (void)tiles, (void)panels, (void)a, (void)b, (void)c, (void)leading;
 }
 #endif

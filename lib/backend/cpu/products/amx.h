@@ -20,4 +20,17 @@ void cpu_amx_end(void);
 // cpu_amx_gemm between these; only where there is one.
 cpu_bf16_gemm_function cpu_amx_begun_gemm;
 
+// A whose inner side is several runs of `pairs` pairs, which is a multiple of CPU_AMX_SIDE: run r
+// of row i begins at data[i * row_step + r * run_step].
+struct cpu_amx_runs {
+    const uint16_t *data;
+    size_t row_step, run_step, runs, pairs;
+};
+
+// C = A B between these, of 1, 2 or 4 tiles of rows by one panel, or of 1 or 2 by two. B's tiles of
+// a panel lie one behind the other.
+typedef void cpu_amx_runs_function(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+                                   struct cpu_bf16_b b, float *c, size_t leading);
+cpu_amx_runs_function cpu_amx_begun_runs;
+
 #endif

@@ -1,16 +1,16 @@
-// Packing by AVX-512, which all processors with matrix units have.
+// Packing and rounding by AVX-512, which all processors with matrix units have.
 #include "ops/convolution/cpu/amx/pack.h"
 
-#include "backend/cpu/products/amx.h"
 #include "core/simd.h"
 
+#include <math.h>
 #include <string.h>
 
 #if defined(NATIVE) || defined(PROCESSOR_X86_64)
 // A test that runs this code on any processor has defined this, and the intrinsics below.
 #ifndef NATIVE
 #include <immintrin.h>
-#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl")))
+#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
 #include "backend/cpu/products/transpose_pairs.h"
 
@@ -54,9 +54,32 @@ NATIVE static void panels_native(struct amx_pixels pixels, uint16_t *to, size_t 
     }
 }
 
+NATIVE static void store_native(const struct amx_sums *sums, struct epilogue epilogue) {
+    const __m512 least = _mm512_set1_ps(epilogue.relu ? 0.0F : -INFINITY);
+    for (size_t i = 0; i < sums->count; i += AMX_SIDE) {
+        const __mmask16 inside = lanes(sums->count - i);
+        const __m512 bias = epilogue.bias != NULL ? _mm512_maskz_loadu_ps(inside, epilogue.bias + i)
+                                                  : _mm512_setzero_ps();
+        const float *from = sums->of + i;
+        uint16_t *to = sums->to + i;
+        for (size_t row = 0; row < sums->rows; row++) {
+            __m512 sum = _mm512_add_ps(_mm512_loadu_ps(from + row * sums->leading), bias);
+            if (epilogue.sum) {
+                const __m256i before = _mm256_maskz_loadu_epi16(inside, to + row * sums->step);
+                sum = _mm512_add_ps(
+                    sum, _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(before), 16)));
+            }
+            // Of two of which one is no number, max is the second.
+            const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(_mm512_max_ps(least, sum));
+            _mm256_mask_storeu_epi16(to + row * sums->step, inside, rounded);
+        }
+    }
+}
+
 const struct amx_functions *amx_functions_here(void) {
-    static const struct amx_functions functions = {cpu_amx_begin, cpu_amx_end, cpu_amx_begun_gemm,
-                                                   rows_native, panels_native};
+    static const struct amx_functions functions = {cpu_amx_begin, cpu_amx_end,   cpu_amx_begun_gemm,
+                                                   rows_native,   panels_native, cpu_amx_begun_runs,
+                                                   store_native};
     return cpu_amx_gemm() != NULL ? &functions : NULL;
 }
 #else
