@@ -2,8 +2,8 @@
 #include "nn/executor.h"
 
 #include "core/clock.h"
-#include "nn/profile.h"
 #include "nn/schedule.h"
+#include "nn/step_profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@ struct node_methods {
 struct executor {
     struct graph *graph;
     struct backend *backend;
+    struct strips strips;
     struct schedule schedule;
     struct call *calls;           // one a step
     void **states;                // one a node
@@ -27,10 +28,10 @@ struct executor {
     size_t preparation_bytes;
     float *values, *gradients;
     size_t value_count, learned_count, decaying_count;
-    uint64_t *seed; // on the device
-    bool changed;   // parameters that kernels have not seen
-    bool borrows;   // memory, parameters and seed are another executor's
-    bool apart;     // see executor_keep_statistics_apart
+    uint64_t *seed;              // on the device
+    bool changed;                // parameters that kernels have not seen
+    const struct executor *host; // whose parameters, seed and, if it is enough, memory it uses
+    bool apart;                  // see executor_keep_statistics_apart
 };
 
 static const struct kernel *kernel_of(const struct executor *executor, int node) {
@@ -70,7 +71,11 @@ static bool plan_kernels(struct executor *executor, struct error *error) {
     }
     for (int i = 0; planned && i < schedule->step_count; i++) {
         const struct step *step = &schedule->steps[i];
-        schedule->buffers[step->scratch].bytes = plans[step->node].scratch;
+        const struct kernel_plan *plan = &plans[step->node];
+        const bool by_rows = strips_group_at(&executor->strips, i) != NULL;
+        executor->calls[i].row_scratch = by_rows ? (plan->row_scratch + 63) / 64 * 64 : 0;
+        schedule->buffers[step->scratch].bytes =
+            by_rows ? executor->strips.threads * executor->calls[i].row_scratch : plan->scratch;
     }
     free(plans);
     return planned;
@@ -85,6 +90,7 @@ static void fill_call(const struct executor *executor, const struct step *step, 
     const struct node *node = graph_node_at(executor->graph, step->node);
     *call = (struct call){.state = executor->states[step->node],
                           .scratch = address(executor, step->scratch),
+                          .row_scratch = call->row_scratch,
                           .saved = address(executor, executor->schedule.saved[step->node]),
                           .out = address(executor, step->out),
                           .out_gradient = address(executor, step->out_gradient),
@@ -116,16 +122,19 @@ static void fill_calls(struct executor *executor) {
 
 static void release_memory(struct executor *executor) {
     struct backend *backend = executor->backend;
+    const struct executor *host = executor->host;
     backend->calls->release(backend, executor->preparation);
     executor->preparation = NULL;
-    if (executor->borrows) {
+    if (host == NULL || executor->memory != host->memory) {
+        backend->calls->release(backend, executor->memory);
+    }
+    executor->memory = NULL;
+    if (host != NULL) {
         return;
     }
-    backend->calls->release(backend, executor->memory);
     backend->calls->release(backend, executor->values);
     backend->calls->release(backend, executor->gradients);
     backend->calls->release(backend, executor->seed);
-    executor->memory = NULL;
     executor->values = executor->gradients = NULL;
     executor->seed = NULL;
 }
@@ -175,23 +184,27 @@ static bool get_memory(struct executor *executor, struct error *error) {
            no_memory(executor, error);
 }
 
-// The memory of another executor, which must be enough.
+// The parameters of another executor, and its memory where it is enough: strips may make a smaller
+// network's larger.
 static bool borrow_memory(struct executor *executor, const struct executor *host,
                           struct error *error) {
     struct schedule *schedule = &executor->schedule;
-    executor->borrows = true;
+    struct backend *backend = executor->backend;
+    executor->host = host;
     if (!memory_plan(schedule->buffers, (size_t)schedule->buffer_count, &executor->memory_bytes,
                      error)) {
         return false;
     }
-    if (executor->memory_bytes > host->memory_bytes || executor->value_count != host->value_count ||
+    if (executor->value_count != host->value_count ||
         graph_mode_of(executor->graph) == GRAPH_TRAIN) {
-        return fail(error, "a network that does not fit into the memory of another one");
+        return fail(error, "a network that does not have another one's parameters");
     }
-    executor->memory = host->memory;
+    executor->memory = executor->memory_bytes <= host->memory_bytes
+                           ? host->memory
+                           : backend->calls->alloc(backend, executor->memory_bytes);
     executor->values = host->values;
     executor->seed = host->seed;
-    return get_preparation(executor) || fail(error, "no memory");
+    return (executor->memory != NULL && get_preparation(executor)) || fail(error, "no memory");
 }
 
 // `host`: NULL where the executor is to have memory of its own.
@@ -203,8 +216,8 @@ static struct executor *make_executor(struct graph *graph, struct backend *backe
         return NULL;
     }
     *executor = (struct executor){.graph = graph, .backend = backend, .changed = true};
-    if (!graph_check(graph, error) ||
-        !schedule_make(&executor->schedule, graph, backend->precision, error)) {
+    if (!graph_check(graph, error) || !strips_find(&executor->strips, graph, backend, error) ||
+        !schedule_make(&executor->schedule, graph, &executor->strips, backend->precision, error)) {
         executor_free(executor);
         return NULL;
     }
@@ -246,6 +259,7 @@ void executor_free(struct executor *executor) {
         }
     }
     schedule_free(&executor->schedule);
+    strips_free(&executor->strips);
     release_memory(executor);
     free(executor->calls);
     free(executor->states);
@@ -328,66 +342,47 @@ static void run_step(struct executor *executor, int i) {
     }
 }
 
-// Bytes of what a step reads and writes, parameters left out.
-static double traffic(const struct executor *executor, const struct step *step) {
-    const struct buffer *buffers = executor->schedule.buffers;
-    const int own[] = {step->out, step->out_gradient};
-    double bytes = 0;
-    for (int k = 0; k < 2; k++) {
-        bytes += own[k] == NO_BUFFER ? 0 : (double)buffers[own[k]].bytes;
-    }
-    for (int k = 0; k < NODE_INPUTS; k++) {
-        const double gradient =
-            step->in_gradient[k] == NO_BUFFER ? 0 : (double)buffers[step->in_gradient[k]].bytes;
-        bytes += step->in[k] == NO_BUFFER ? 0 : (double)buffers[step->in[k]].bytes;
-        bytes += gradient * (1 + step->add[k]);
-    }
-    return bytes;
-}
-
-// A layer with weights: their gradient, and the input's where it is wanted; a product of two
-// activations: both gradients.
-static double arithmetic(const struct executor *executor, const struct step *step) {
-    const struct node *node = graph_node_at(executor->graph, step->node);
-    if (node->operation->products == NULL) {
-        return 0;
-    }
-    const double passes = step->kind != STEP_BACKWARD ? 1
-                          : node->parameter_count > 0 ? 1.0 + (step->in_gradient[0] != NO_BUFFER)
-                                                      : 2;
-    return 2 * passes * node->operation->products(executor->graph, node);
+static const char *method_of(const struct executor *executor, const struct step *step) {
+    const struct node_methods *methods = &executor->methods[step->node];
+    return step->kind == STEP_BACKWARD ? methods->backward : methods->forward;
 }
 
 static void profile_step(struct executor *executor, int i) {
-    static const char *const passes[] = {
-        [STEP_FORWARD] = "forward", [STEP_RECOMPUTE] = "recompute", [STEP_BACKWARD] = "backward"};
     const struct step *step = &executor->schedule.steps[i];
     struct backend *backend = executor->backend;
     struct error error; // of a device: comes again when the step is waited for
     const double start = clock_seconds();
     run_step(executor, i);
     (void)!backend->calls->wait(backend, &error);
-    const struct node *node = graph_node_at(executor->graph, step->node);
-    const struct node_methods *methods = &executor->methods[step->node];
-    const struct profile_row call = {.what = node->operation->name,
-                                     .pass = passes[step->kind],
-                                     .layer = node->name,
-                                     .method = step->kind == STEP_BACKWARD ? methods->backward
-                                                                           : methods->forward,
-                                     .calls = 1,
-                                     .seconds = clock_seconds() - start,
-                                     .flop = arithmetic(executor, step),
-                                     .bytes = traffic(executor, step)};
-    profile_add(backend->profile, &call);
+    step_profile_add(backend->profile, executor->graph, backend->precision, step,
+                     method_of(executor, step), clock_seconds() - start);
+}
+
+static void profile_group(struct executor *executor, const struct strip_group *group) {
+    double seconds[STRIP_NODES];
+    strips_run(&executor->strips, group, executor->calls + group->first, seconds);
+    for (int k = 0; k < group->end - group->first; k++) {
+        const struct step *step = &executor->schedule.steps[group->first + k];
+        step_profile_add(executor->backend->profile, executor->graph, executor->backend->precision,
+                         step, method_of(executor, step), seconds[k]);
+    }
 }
 
 static void run_steps(struct executor *executor, int first, int end) {
+    const bool profiled = executor->backend->profile != NULL;
     for (int i = first; i < end; i++) {
-        if (executor->backend->profile != NULL) {
+        const struct strip_group *group =
+            i < executor->schedule.forward_count ? strips_group_at(&executor->strips, i) : NULL;
+        if (group != NULL && profiled) {
+            profile_group(executor, group);
+        } else if (group != NULL) {
+            strips_run(&executor->strips, group, executor->calls + i, NULL);
+        } else if (profiled) {
             profile_step(executor, i);
         } else {
             run_step(executor, i);
         }
+        i = group != NULL ? group->end - 1 : i;
     }
 }
 

@@ -12,8 +12,8 @@ struct executor;
 CHECKED struct executor *executor_new(struct graph *graph, struct backend *backend,
                                       struct error *error);
 
-// The same for a graph of another size of the same network, both for prediction: it works in the
-// host's memory, which must be enough, with the host's parameters. One of them runs at a time; the
+// The same for a graph of another size of the same network, both for prediction: it works with the
+// host's parameters, and in the host's memory where that is enough. One of them runs at a time; the
 // host is freed last.
 CHECKED struct executor *executor_new_within(struct executor *host, struct graph *graph,
                                              struct error *error);

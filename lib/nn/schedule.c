@@ -8,6 +8,7 @@
 struct planner {
     struct schedule *schedule;
     const struct graph *graph;
+    const struct strips *strips;
     enum precision precision;
     int now;           // time of the next step
     int *last_forward; // of each value: the last forward step that reads it
@@ -37,13 +38,25 @@ static bool is_kept(const struct planner *planner, value_id value) {
     return producer < 0 || !graph_node_at(planner->graph, producer)->recompute;
 }
 
-static struct step *new_step(struct planner *planner, enum step_kind kind, int node) {
+// From the first step of a forward step's group to the last; its own time where it runs alone.
+struct group_times {
+    int first, last;
+};
+
+static struct group_times times_of(const struct planner *planner, int time) {
+    const struct strip_group *group = strips_group_at(planner->strips, time);
+    return group != NULL ? (struct group_times){group->first, group->end - 1}
+                         : (struct group_times){time, time};
+}
+
+static struct step *new_step(struct planner *planner, enum step_kind kind, int node,
+                             struct group_times times) {
     struct step *step = &planner->schedule->steps[planner->schedule->step_count++];
     *step = (struct step){.kind = kind, .node = node, .out = NO_BUFFER, .out_gradient = NO_BUFFER};
     for (int i = 0; i < NODE_INPUTS; i++) {
         step->in[i] = step->in_gradient[i] = NO_BUFFER;
     }
-    step->scratch = new_buffer(planner, 0, planner->now, planner->now);
+    step->scratch = new_buffer(planner, 0, times.first, times.last);
     return step;
 }
 
@@ -62,6 +75,12 @@ static bool reads_twice(const struct node *node, int input) {
 static int output_buffer(struct planner *planner, const struct node *node, int time) {
     const int in_place = node->operation->in_place - 1;
     const size_t bytes = value_bytes(planner, node->output);
+    const struct group_times span = times_of(planner, time);
+    if (span.first < span.last) {
+        const size_t kept =
+            planner->strips->threads * strips_thread_bytes(planner->strips, node->output);
+        return new_buffer(planner, kept > 0 ? kept : bytes, span.first, span.last);
+    }
     if (in_place >= 0 && in_place < node->input_count &&
         graph_mode_of(planner->graph) == GRAPH_PREDICT) {
         const value_id input = node->inputs[in_place];
@@ -74,35 +93,48 @@ static int output_buffer(struct planner *planner, const struct node *node, int t
     return new_buffer(planner, bytes, time, time);
 }
 
-static void plan_forward(struct planner *planner) {
-    const struct graph *graph = planner->graph;
-    const int nodes = graph_node_count(graph);
+static const struct node *node_at(const struct planner *planner, int position) {
+    return graph_node_at(planner->graph, planner->strips->order[position]);
+}
+
+static void find_last_readers(struct planner *planner, int nodes) {
     for (int i = 0; i < nodes; i++) {
-        const struct node *node = graph_node_at(graph, i);
+        const struct node *node = node_at(planner, i);
         for (int k = 0; k < node->input_count; k++) {
-            planner->last_forward[node->inputs[k]] = i;
+            planner->last_forward[node->inputs[k]] = times_of(planner, i).last;
         }
     }
-    for (int i = 0; i < graph_output_count(graph); i++) {
-        planner->last_forward[graph_output_at(graph, i)] = nodes; // the loss reads it
+    for (int i = 0; i < graph_output_count(planner->graph); i++) {
+        planner->last_forward[graph_output_at(planner->graph, i)] = nodes; // the loss reads it
     }
+}
+
+static void plan_forward(struct planner *planner) {
+    const int nodes = graph_node_count(planner->graph);
+    find_last_readers(planner, nodes);
     planner->kept[0] = new_buffer(planner, value_bytes(planner, 0), -1, planner->last_forward[0]);
     planner->schedule->input = planner->kept[0];
     for (planner->now = 0; planner->now < nodes; planner->now++) {
-        const struct node *node = graph_node_at(graph, planner->now);
-        struct step *step = new_step(planner, STEP_FORWARD, planner->now);
+        const struct node *node = node_at(planner, planner->now);
+        const int index = planner->strips->order[planner->now];
+        const struct group_times span = times_of(planner, planner->now);
+        struct step *step = new_step(planner, STEP_FORWARD, index, span);
         for (int k = 0; k < node->input_count; k++) {
             step->in[k] = planner->kept[node->inputs[k]];
         }
         step->out = output_buffer(planner, node, planner->now);
         planner->kept[node->output] = step->out;
         touch(planner, step->out, planner->last_forward[node->output]);
-        planner->schedule->saved[planner->now] = new_buffer(planner, 0, planner->now, planner->now);
+        planner->schedule->saved[index] = new_buffer(planner, 0, planner->now, planner->now);
     }
     planner->schedule->forward_count = planner->schedule->step_count;
 }
 
 // ---- backward
+
+static struct group_times now(const struct planner *planner) {
+    return (struct group_times){planner->now, planner->now};
+}
 
 // Makes sure that a value can be read now; where it was not kept, steps recompute it.
 static void recompute_if_needed(struct planner *planner, value_id value) {
@@ -114,7 +146,7 @@ static void recompute_if_needed(struct planner *planner, value_id value) {
     for (int k = 0; k < node->input_count; k++) {
         recompute_if_needed(planner, node->inputs[k]);
     }
-    struct step *step = new_step(planner, STEP_RECOMPUTE, producer);
+    struct step *step = new_step(planner, STEP_RECOMPUTE, producer, now(planner));
     for (int k = 0; k < node->input_count; k++) {
         const value_id input = node->inputs[k];
         step->in[k] = is_kept(planner, input) ? planner->kept[input] : planner->recomputed[input];
@@ -177,7 +209,7 @@ static void plan_backward(struct planner *planner) {
         if (operation->reads_output) {
             recompute_if_needed(planner, node->output);
         }
-        struct step *step = new_step(planner, STEP_BACKWARD, i);
+        struct step *step = new_step(planner, STEP_BACKWARD, i, now(planner));
         for (int k = 0; k < node->input_count; k++) {
             if (operation->reads_input[k]) {
                 step->in[k] = read_now(planner, node->inputs[k]);
@@ -202,13 +234,14 @@ static int *buffer_table(size_t count) {
     return table;
 }
 
-bool schedule_make(struct schedule *schedule, const struct graph *graph, enum precision precision,
-                   struct error *error) {
+bool schedule_make(struct schedule *schedule, const struct graph *graph,
+                   const struct strips *strips, enum precision precision, struct error *error) {
     const size_t values = (size_t)graph_value_count(graph);
     const size_t nodes = (size_t)graph_node_count(graph);
     const size_t outputs = (size_t)graph_output_count(graph);
     struct planner planner = {.schedule = schedule,
                               .graph = graph,
+                              .strips = strips,
                               .precision = precision,
                               .last_forward = buffer_table(values),
                               .kept = buffer_table(values),

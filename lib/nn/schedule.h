@@ -3,7 +3,7 @@
 #define PLEURA_NN_SCHEDULE_H
 
 #include "nn/memory_plan.h"
-#include "nn/operation.h"
+#include "nn/strips/strips.h"
 
 enum step_kind { STEP_FORWARD, STEP_RECOMPUTE, STEP_BACKWARD };
 
@@ -19,7 +19,7 @@ struct step {
 };
 
 struct schedule {
-    struct step *steps; // forward ones first, one a node
+    struct step *steps; // forward ones first, one a node, in the order of `strips`
     int step_count, forward_count;
     struct buffer *buffers;
     int buffer_count;
@@ -27,11 +27,13 @@ struct schedule {
     int *outputs, *output_gradients, *saved; // of each output, and of each node
 };
 
-// Orders the nodes: forward in the graph's order, backward in reverse; outputs that were
-// not kept are recomputed right before the first backward step that reads them. Sizes of scratch
-// and saved buffers are left at 0 for the kernels' plans to fill.
+// Orders the nodes: forward as `strips` says, of which a group's buffers all live while it runs;
+// backward in the graph's order reversed; outputs that were not kept are recomputed right before
+// the first backward step that reads them. Sizes of scratch and saved buffers are left at 0 for the
+// kernels' plans to fill.
 CHECKED bool schedule_make(struct schedule *schedule, const struct graph *graph,
-                           enum precision precision, struct error *error);
+                           const struct strips *strips, enum precision precision,
+                           struct error *error);
 void schedule_free(struct schedule *schedule);
 
 #endif

@@ -15,6 +15,7 @@ enum {
     extern const struct operation name##_operation;                                                \
     extern const struct kernel name##_cpu;                                                         \
     extern const struct kernel name##_cuda;                                                        \
+    extern const struct row_kernel name##_rows; /* where the operation has one */                  \
     onnx_id name##_onnx(struct onnx *model, const struct node *node);
 #include "ops/ops.def"
 #undef OPERATION

@@ -8,13 +8,21 @@ size_t bilinear_weights_upper(const struct bilinear_weights *weights, size_t out
     return next < weights->in ? next : weights->in - 1;
 }
 
+static double position_of(size_t in, size_t out, size_t output) {
+    const double position = ((double)output + 0.5) * (double)in / (double)out - 0.5;
+    return position > 0 ? position : 0;
+}
+
+size_t bilinear_lower(size_t in, size_t out, size_t output) {
+    const size_t low = (size_t)position_of(in, out, output);
+    return low < in - 1 ? low : in - 1;
+}
+
 static void fill_outputs(struct bilinear_weights *weights) {
     for (size_t o = 0; o < weights->out; o++) {
-        double position = ((double)o + 0.5) * (double)weights->in / (double)weights->out - 0.5;
-        position = position > 0 ? position : 0;
-        const size_t low = (size_t)position < weights->in - 1 ? (size_t)position : weights->in - 1;
-        weights->low[o] = low;
-        weights->share[o] = (float)(position - (double)low);
+        weights->low[o] = bilinear_lower(weights->in, weights->out, o);
+        weights->share[o] =
+            (float)(position_of(weights->in, weights->out, o) - (double)weights->low[o]);
     }
 }
 

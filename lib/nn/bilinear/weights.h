@@ -23,6 +23,9 @@ CHECKED bool bilinear_weights_make(struct bilinear_weights *weights, size_t in, 
                                    struct error *error);
 void bilinear_weights_free(struct bilinear_weights *weights);
 
+// The lower input of an output of so many.
+size_t bilinear_lower(size_t in, size_t out, size_t output);
+
 // The upper input of an output: low + 1, or the last input.
 size_t bilinear_weights_upper(const struct bilinear_weights *weights, size_t output);
 

@@ -9,6 +9,7 @@
 
 struct state {
     size_t images, pixels, channels; // pixels of one image
+    size_t row;                      // pixels of a row
     size_t block, blocks;            // pixels worked on at once; how often, in one image
     bool broadcast, scaled;
     enum precision precision;
@@ -25,6 +26,7 @@ static bool plan_add(struct kernel_plan *plan, bool scaled, struct error *error)
     *state = (struct state){.images = shape.n,
                             .pixels = shape.h * shape.w,
                             .channels = shape.c,
+                            .row = shape.w,
                             .block = CPU_BLOCK / shape.c,
                             .broadcast = !shape_equal(shape, other),
                             .scaled = scaled,
@@ -45,19 +47,18 @@ static bool plan_scaled(struct kernel_plan *asked, struct error *error) {
     return plan_add(asked, true, error);
 }
 
-// Some pixels of one image: b's lie at `b` (all, or the one that goes to all).
+// At most a block of pixels of one image: b's lie at `b` (all, or the one that goes to all).
 struct pixel_block {
     size_t image, first, count; // numbers before, and in, the block
     const float *b;
     float of_b[CPU_BLOCK];
 };
 
-static void find_block(const struct state *state, const struct call *call, size_t index,
-                       bool reads_b, struct pixel_block *block) {
-    const size_t pixel = index % state->blocks * state->block;
-    const size_t left = state->pixels - pixel;
-    const size_t pixels = left < state->block ? left : state->block;
-    block->image = index / state->blocks;
+// An image's pixels from `pixel` on, before `end`.
+static void find_pixels(const struct state *state, const struct call *call, size_t image,
+                        size_t pixel, size_t end, bool reads_b, struct pixel_block *block) {
+    const size_t pixels = end - pixel < state->block ? end - pixel : state->block;
+    block->image = image;
     block->first = (block->image * state->pixels + pixel) * state->channels;
     block->count = pixels * state->channels;
     if (reads_b) {
@@ -67,6 +68,12 @@ static void find_block(const struct state *state, const struct call *call, size_
                            state->channels, block->of_b)
                 : cpu_read(state->precision, call->in[1], block->first, block->count, block->of_b);
     }
+}
+
+static void find_block(const struct state *state, const struct call *call, size_t index,
+                       bool reads_b, struct pixel_block *block) {
+    find_pixels(state, call, index / state->blocks, index % state->blocks * state->block,
+                state->pixels, reads_b, block);
 }
 
 VECTORISED static void add_everywhere(const float *b, float weight, size_t count, size_t channels,
@@ -84,27 +91,48 @@ VECTORISED static void add_everywhere(const float *b, float weight, size_t count
     }
 }
 
+static void forward_block(const struct state *state, const struct call *call,
+                          const struct pixel_block *block) {
+    const float weight = state->scaled ? *call->parameter[0] : 1.0F;
+    float temporary[CPU_BLOCK];
+    float of_a[CPU_BLOCK];
+    const float *a = cpu_read(state->precision, call->in[0], block->first, block->count, of_a);
+    float *out = state->precision == PRECISION_F32 ? (float *)call->out + block->first : temporary;
+    if (out != a) {
+        memcpy(out, a, block->count * sizeof *out);
+    }
+    if (state->broadcast) {
+        add_everywhere(block->b, weight, block->count, state->channels, out);
+    } else {
+        cpu_add_multiple(block->b, weight, block->count, out);
+    }
+    cpu_write(state->precision, call->out, block->first, block->count, out);
+}
+
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const float weight = state->scaled ? *call->parameter[0] : 1.0F;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t index = 0; index < state->images * state->blocks; index++) {
         struct pixel_block block;
-        float temporary[CPU_BLOCK];
-        float of_a[CPU_BLOCK];
         find_block(state, call, index, true, &block);
-        const float *a = cpu_read(state->precision, call->in[0], block.first, block.count, of_a);
-        float *out =
-            state->precision == PRECISION_F32 ? (float *)call->out + block.first : temporary;
-        if (out != a) {
-            memcpy(out, a, block.count * sizeof *out);
-        }
-        if (state->broadcast) {
-            add_everywhere(block.b, weight, block.count, state->channels, out);
-        } else {
-            cpu_add_multiple(block.b, weight, block.count, out);
-        }
-        cpu_write(state->precision, call->out, block.first, block.count, out);
+        forward_block(state, call, &block);
+    }
+}
+
+// All of b where it goes to all.
+static struct row_span reads(const struct graph *graph, const struct node *node, int input,
+                             struct row_span rows) {
+    const size_t height = graph_shape(graph, node->inputs[input]).h;
+    return height < graph_shape(graph, node->output).h ? (struct row_span){0, height} : rows;
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    const size_t end = rows.end * state->row;
+    for (size_t pixel = rows.first * state->row; pixel < end; pixel += state->block) {
+        struct pixel_block block;
+        find_pixels(state, call, image, pixel, end, true, &block);
+        forward_block(state, call, &block);
     }
 }
 
@@ -188,5 +216,7 @@ static void backward(const struct call *call) {
     }
 }
 
+const struct row_kernel add_rows = {NULL, reads, forward_rows};
+const struct row_kernel add_scaled_rows = {NULL, reads, forward_rows};
 const struct kernel add_cpu = {plan, forward, backward, free, NULL};
 const struct kernel add_scaled_cpu = {plan_scaled, forward, backward, free, NULL};

@@ -2,8 +2,11 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation concat_operation = {
-    .name = "concat", .index = OPERATION_concat, .cpu = &concat_cpu, .onnx = concat_onnx};
+const struct operation concat_operation = {.name = "concat",
+                                           .index = OPERATION_concat,
+                                           .cpu = &concat_cpu,
+                                           .cpu_rows = &concat_rows,
+                                           .onnx = concat_onnx};
 
 value_id concat(struct graph *graph, value_id a, value_id b) {
     const struct shape one = graph_shape(graph, a);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 struct state {
+    size_t row, rows; // pixels of a row, rows of an image
     size_t pixels, channels[2];
     enum precision precision;
     int threads;
@@ -18,7 +19,9 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return false;
     }
-    *state = (struct state){out.n * out.h * out.w,
+    *state = (struct state){out.w,
+                            out.h,
+                            out.n * out.h * out.w,
                             {plan_input_shape(plan, 0).c, plan_input_shape(plan, 1).c},
                             plan->backend->precision,
                             plan->backend->threads};
@@ -26,16 +29,28 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     return true;
 }
 
-static void forward(const struct call *call) {
-    const struct state *state = call->state;
+static void join(const struct state *state, const struct call *call, size_t pixel) {
     const size_t size = precision_size(state->precision);
     const size_t one = state->channels[0] * size;
     const size_t other = state->channels[1] * size;
+    char *out = (char *)call->out + pixel * (one + other);
+    memcpy(out, (const char *)call->in[0] + pixel * one, one);
+    memcpy(out + one, (const char *)call->in[1] + pixel * other, other);
+}
+
+static void forward(const struct call *call) {
+    const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t pixel = 0; pixel < state->pixels; pixel++) {
-        char *out = (char *)call->out + pixel * (one + other);
-        memcpy(out, (const char *)call->in[0] + pixel * one, one);
-        memcpy(out + one, (const char *)call->in[1] + pixel * other, other);
+        join(state, call, pixel);
+    }
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    const size_t first = image * state->rows;
+    for (size_t i = (first + rows.first) * state->row; i < (first + rows.end) * state->row; i++) {
+        join(state, call, i);
     }
 }
 
@@ -81,4 +96,5 @@ static void backward(const struct call *call) {
     }
 }
 
+const struct row_kernel concat_rows = {NULL, NULL, forward_rows};
 const struct kernel concat_cpu = {plan, forward, backward, free, NULL};

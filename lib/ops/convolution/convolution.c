@@ -17,6 +17,7 @@ static double products(const struct graph *graph, const struct node *node) {
 const struct operation convolution_operation = {.name = "convolution",
                                                 .index = OPERATION_convolution,
                                                 .cpu = &convolution_cpu,
+                                                .cpu_rows = &convolution_rows,
                                                 .onnx = convolution_onnx,
                                                 .reads_input = {true},
                                                 .in_place = 2,

@@ -14,6 +14,7 @@
 
 struct state {
     size_t images, pixels, channels; // pixels of one image
+    size_t row;                      // pixels of a row
     size_t block, blocks;            // pixels worked on at once; how often, in one image
     double dropout;
     enum precision precision;
@@ -30,6 +31,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     *state = (struct state){.images = in.n,
                             .pixels = in.h * in.w,
                             .channels = in.c,
+                            .row = in.w,
                             .block = CPU_BLOCK / in.c,
                             .dropout = attributes->dropout,
                             .precision = plan->backend->precision,
@@ -82,30 +84,44 @@ VECTORISED static void narrow_products(const uint32_t *restrict words,
     }
 }
 
+// At most a block of an image's pixels.
+static void forward_block(const struct state *state, const struct call *call, size_t image,
+                          size_t pixel, size_t pixels) {
+    const size_t first = image * state->pixels + pixel;
+    float weights[MAX_CHANNELS];
+    float temporary[CPU_BLOCK];
+    draw(state, call, image, weights);
+    for (size_t c = 0; c < state->channels; c++) {
+        weights[c] *= call->parameter[0][c];
+    }
+    float *out = (float *)call->out + first;
+    if (state->precision == PRECISION_BF16 && state->channels == 8) {
+        narrow_products((const uint32_t *)call->in[0] + first * 4, weights, pixels,
+                        *call->parameter[1], out);
+        return;
+    }
+    products(cpu_read(state->precision, call->in[0], first * state->channels,
+                      pixels * state->channels, temporary),
+             weights, pixels, state->channels, *call->parameter[1], out);
+}
+
 static void forward(const struct call *call) {
     const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t index = 0; index < state->images * state->blocks; index++) {
-        const size_t image = index / state->blocks;
         const size_t pixel = index % state->blocks * state->block;
         const size_t left = state->pixels - pixel;
-        const size_t pixels = left < state->block ? left : state->block;
-        const size_t first = image * state->pixels + pixel;
-        float weights[MAX_CHANNELS];
-        float temporary[CPU_BLOCK];
-        draw(state, call, image, weights);
-        for (size_t c = 0; c < state->channels; c++) {
-            weights[c] *= call->parameter[0][c];
-        }
-        float *out = (float *)call->out + first;
-        if (state->precision == PRECISION_BF16 && state->channels == 8) {
-            narrow_products((const uint32_t *)call->in[0] + first * 4, weights, pixels,
-                            *call->parameter[1], out);
-            continue;
-        }
-        products(cpu_read(state->precision, call->in[0], first * state->channels,
-                          pixels * state->channels, temporary),
-                 weights, pixels, state->channels, *call->parameter[1], out);
+        forward_block(state, call, index / state->blocks, pixel,
+                      left < state->block ? left : state->block);
+    }
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    const size_t end = rows.end * state->row;
+    for (size_t pixel = rows.first * state->row; pixel < end; pixel += state->block) {
+        forward_block(state, call, image, pixel,
+                      end - pixel < state->block ? end - pixel : state->block);
     }
 }
 
@@ -174,4 +190,5 @@ static void backward(const struct call *call) {
     }
 }
 
+const struct row_kernel head_convolution_rows = {NULL, NULL, forward_rows};
 const struct kernel head_convolution_cpu = {plan, forward, backward, free, NULL};

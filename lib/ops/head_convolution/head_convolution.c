@@ -11,6 +11,7 @@ static double products(const struct graph *graph, const struct node *node) {
 const struct operation head_convolution_operation = {.name = "head_convolution",
                                                      .index = OPERATION_head_convolution,
                                                      .cpu = &head_convolution_cpu,
+                                                     .cpu_rows = &head_convolution_rows,
                                                      .onnx = head_convolution_onnx,
                                                      .reads_input = {true},
                                                      .products = products};

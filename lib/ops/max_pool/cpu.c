@@ -136,25 +136,43 @@ VECTORISED static void predict_bf16(const uint16_t *in, const size_t first[MAX_W
     }
 }
 
+static void forward_row(const struct state *state, const struct call *call, size_t row) {
+    const struct shape out = state->out;
+    struct window window = window_of(state, row, 0);
+    for (size_t x = 0; x < out.w; x++) {
+        const size_t offset = (row * out.w + x) * out.c;
+        if (x > 0) {
+            move_window(state, row, x, &window);
+        }
+        if (state->train) {
+            pool_pixel(state, call, offset, &window);
+        } else if (state->precision == PRECISION_F32) {
+            predict_f32(call->in[0], window.first, out.c, (float *)call->out + offset);
+        } else {
+            predict_bf16(call->in[0], window.first, out.c, (uint16_t *)call->out + offset);
+        }
+    }
+}
+
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const struct shape out = state->out;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t row = 0; row < out.n * out.h; row++) {
-        struct window window = window_of(state, row, 0);
-        for (size_t x = 0; x < out.w; x++) {
-            const size_t offset = (row * out.w + x) * out.c;
-            if (x > 0) {
-                move_window(state, row, x, &window);
-            }
-            if (state->train) {
-                pool_pixel(state, call, offset, &window);
-            } else if (state->precision == PRECISION_F32) {
-                predict_f32(call->in[0], window.first, out.c, (float *)call->out + offset);
-            } else {
-                predict_bf16(call->in[0], window.first, out.c, (uint16_t *)call->out + offset);
-            }
-        }
+    for (size_t row = 0; row < state->out.n * state->out.h; row++) {
+        forward_row(state, call, row);
+    }
+}
+
+static struct row_span reads(const struct graph *graph, const struct node *node, int input,
+                             struct row_span rows) {
+    const struct max_pool_attributes *attributes = node->attributes;
+    return window_rows(rows, attributes->window, 2, attributes->pad,
+                       graph_shape(graph, node->inputs[input]).h);
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    for (size_t y = rows.first; y < rows.end; y++) {
+        forward_row(state, call, image * state->out.h + y);
     }
 }
 
@@ -201,4 +219,5 @@ static void backward(const struct call *call) {
     }
 }
 
+const struct row_kernel max_pool_rows = {NULL, reads, forward_rows};
 const struct kernel max_pool_cpu = {plan, forward, backward, free, NULL};

@@ -4,8 +4,11 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation max_pool_operation = {
-    .name = "max_pool", .index = OPERATION_max_pool, .cpu = &max_pool_cpu, .onnx = max_pool_onnx};
+const struct operation max_pool_operation = {.name = "max_pool",
+                                             .index = OPERATION_max_pool,
+                                             .cpu = &max_pool_cpu,
+                                             .cpu_rows = &max_pool_rows,
+                                             .onnx = max_pool_onnx};
 
 static value_id pool(struct graph *graph, value_id x, struct max_pool_attributes attributes) {
     const struct shape in = graph_shape(graph, x);

@@ -5,6 +5,7 @@
 const struct operation normalise_input_operation = {.name = "normalise_input",
                                                     .index = OPERATION_normalise_input,
                                                     .cpu = &normalise_input_cpu,
+                                                    .cpu_rows = &normalise_input_rows,
                                                     .onnx = normalise_input_onnx};
 
 value_id normalise_input(struct graph *graph, value_id x) {

@@ -44,7 +44,8 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
         return false;
     }
     state->workspace = 3 * (state->in_row + state->out_row);
-    plan->scratch = (size_t)state->threads * state->workspace * sizeof(float);
+    plan->row_scratch = state->workspace * sizeof(float);
+    plan->scratch = (size_t)state->threads * plan->row_scratch;
     plan->state = state;
     return true;
 }
@@ -157,4 +158,20 @@ static void backward(const struct call *call) {
     }
 }
 
+static struct row_span reads(const struct graph *graph, const struct node *node, int input,
+                             struct row_span rows) {
+    const size_t in = graph_shape(graph, node->inputs[input]).h;
+    const size_t out = graph_shape(graph, node->output).h;
+    const size_t upper = bilinear_lower(in, out, rows.end - 1) + 2;
+    return (struct row_span){bilinear_lower(in, out, rows.first), upper < in ? upper : in};
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    for (size_t y = rows.first; y < rows.end; y++) {
+        forward_row(state, call, image * state->out.h + y, call->scratch);
+    }
+}
+
+const struct row_kernel upsample_rows = {NULL, reads, forward_rows};
 const struct kernel upsample_cpu = {plan, forward, backward, release, NULL};

@@ -2,8 +2,11 @@
 #include "ops/kernels.h"
 #include "ops/ops.h"
 
-const struct operation upsample_operation = {
-    .name = "upsample", .index = OPERATION_upsample, .cpu = &upsample_cpu, .onnx = upsample_onnx};
+const struct operation upsample_operation = {.name = "upsample",
+                                             .index = OPERATION_upsample,
+                                             .cpu = &upsample_cpu,
+                                             .cpu_rows = &upsample_rows,
+                                             .onnx = upsample_onnx};
 
 value_id upsample(struct graph *graph, value_id x, size_t height, size_t width) {
     const struct shape in = graph_shape(graph, x);

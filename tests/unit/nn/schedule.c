@@ -57,12 +57,17 @@ static struct graph *begin(enum graph_mode mode) {
     return graph;
 }
 
+// With strips as on the CPU: the small graphs' operations are none that make any.
 static struct schedule schedule_of(const struct graph *graph) {
+    struct backend backend = {.precision = PRECISION_BF16, .threads = 2};
     struct schedule schedule;
+    struct strips strips;
     struct error error = {{0}};
-    if (!graph_check(graph, &error) || !schedule_make(&schedule, graph, PRECISION_BF16, &error)) {
+    if (!graph_check(graph, &error) || !strips_find(&strips, graph, &backend, &error) ||
+        !schedule_make(&schedule, graph, &strips, PRECISION_BF16, &error)) {
         fail_msg("%s", error.text);
     }
+    strips_free(&strips);
     return schedule;
 }
 

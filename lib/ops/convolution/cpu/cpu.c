@@ -76,6 +76,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
         }
     }
     name_methods(plan, state);
+    plan->row_scratch = cpu_convolution_row_workspace(state->convolution);
     plan->scratch = cpu_convolution_workspace(state->convolution);
     if (state->add) { // the gradient is made there, then added
         plan->scratch += workspace_part(state->input_count * precision_size(state->precision));
@@ -120,6 +121,26 @@ static void forward(const struct call *call) {
     cpu_convolution_forward(state->convolution, call->in[0], bias, call->out, call->scratch);
 }
 
+// A sum's other part would have to be copied.
+static bool suits(const struct kernel_plan *plan) {
+    const struct convolution_shape shape = convolution_shape_of(plan->graph, plan->node);
+    return !shape.sum && cpu_convolution_by_rows(plan->backend, &shape);
+}
+
+static struct row_span reads(const struct graph *graph, const struct node *node, int input,
+                             struct row_span rows) {
+    const struct convolution_attributes *layer = node->attributes;
+    return window_rows(rows, layer->window, layer->stride, layer->pad,
+                       graph_shape(graph, node->inputs[input]).h);
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    cpu_convolution_forward_rows(
+        state->convolution, call->in[0], state->norm ? state->biases : own_bias(call), call->out,
+        (struct convolution_rows){image, rows.first, rows.end}, call->scratch);
+}
+
 static void add_to(const struct state *state, void *gradient, const void *more) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t first = 0; first < state->input_count; first += CPU_BLOCK) {
@@ -152,4 +173,5 @@ static void backward(const struct call *call) {
     }
 }
 
+const struct row_kernel convolution_rows = {suits, reads, forward_rows};
 const struct kernel convolution_cpu = {plan, forward, backward, release, prepare};

@@ -33,6 +33,10 @@ struct convolution_problem {
     struct convolution_processor processor;
 };
 
+struct convolution_rows {
+    size_t image, first, end;
+};
+
 // A row of the list. Activations are images x height x width x channels, weights OIHW,
 // where I are the input channels of one group.
 struct convolution_method {
@@ -58,6 +62,12 @@ struct convolution_method {
     // output = ReLU(convolution + bias + output), each as the shape asks; `bias` is NULL without.
     void (*forward)(void *state, const void *input, const float *bias, void *output,
                     void *workspace);
+    // The same of an image's rows from `first` on, before `end`, on the calling thread; `input` and
+    // `output` are where whole tensors would lie. The workspace is this thread's, `row_workspace`
+    // bytes. NULL: only the whole can be made.
+    void (*forward_rows)(void *state, const void *input, const float *bias, void *output,
+                         struct convolution_rows rows, void *workspace);
+    size_t (*row_workspace)(const void *state);
     // Writes the input's gradient.
     void (*data_gradient)(void *state, const void *output_gradient, void *input_gradient,
                           void *workspace);

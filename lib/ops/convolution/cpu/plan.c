@@ -29,14 +29,20 @@ static bool plan_pass(struct pass *pass, struct backend *backend,
     return pass->state != NULL;
 }
 
+static struct convolution_problem problem_of(const struct backend *backend,
+                                             const struct convolution_shape *shape) {
+    return (struct convolution_problem){.shape = *shape,
+                                        .pass = CONVOLUTION_FORWARD,
+                                        .precision = backend->precision,
+                                        .threads = backend->threads,
+                                        .processor = convolution_processor()};
+}
+
 struct cpu_convolution *cpu_convolution_plan(struct backend *backend,
                                              const struct convolution_shape *shape,
                                              struct error *error) {
     struct cpu_convolution *convolution = calloc(1, sizeof *convolution);
-    struct convolution_problem problem = {.shape = *shape,
-                                          .precision = backend->precision,
-                                          .threads = backend->threads,
-                                          .processor = convolution_processor()};
+    struct convolution_problem problem = problem_of(backend, shape);
     if (convolution == NULL) {
         (void)fail(error, "no memory");
         return NULL;
@@ -90,6 +96,25 @@ void cpu_convolution_forward(struct cpu_convolution *convolution, const void *in
                              const float *bias, void *output, void *workspace) {
     const struct pass *pass = &convolution->passes[CONVOLUTION_FORWARD];
     pass->method->forward(pass->state, input, bias, output, workspace);
+}
+
+bool cpu_convolution_by_rows(struct backend *backend, const struct convolution_shape *shape) {
+    const struct convolution_problem problem = problem_of(backend, shape);
+    struct error error; // comes again when the layer is planned
+    const struct convolution_method *method = convolution_method_for(&problem, &error);
+    return method != NULL && method->forward_rows != NULL;
+}
+
+size_t cpu_convolution_row_workspace(const struct cpu_convolution *convolution) {
+    const struct pass *pass = &convolution->passes[CONVOLUTION_FORWARD];
+    return pass->method->forward_rows != NULL ? pass->method->row_workspace(pass->state) : 0;
+}
+
+void cpu_convolution_forward_rows(struct cpu_convolution *convolution, const void *input,
+                                  const float *bias, void *output, struct convolution_rows rows,
+                                  void *workspace) {
+    const struct pass *pass = &convolution->passes[CONVOLUTION_FORWARD];
+    pass->method->forward_rows(pass->state, input, bias, output, rows, workspace);
 }
 
 void cpu_convolution_backward(struct cpu_convolution *convolution, const void *input,

@@ -28,6 +28,16 @@ void cpu_convolution_prepare(struct cpu_convolution *convolution, const float *w
 void cpu_convolution_forward(struct cpu_convolution *convolution, const void *input,
                              const float *bias, void *output, void *workspace);
 
+// Whether rows of a layer's output can be made alone, by the method that would be planned.
+bool cpu_convolution_by_rows(struct backend *backend, const struct convolution_shape *shape);
+
+// Makes rows of an image's output; addresses are those of whole tensors. The workspace of the
+// calling thread has so many bytes; 0 where rows cannot be made.
+size_t cpu_convolution_row_workspace(const struct cpu_convolution *convolution);
+void cpu_convolution_forward_rows(struct cpu_convolution *convolution, const void *input,
+                                  const float *bias, void *output, struct convolution_rows rows,
+                                  void *workspace);
+
 // The input's gradient is written; those of the weights (OIHW) and of the bias are added to. NULL:
 // not wanted.
 void cpu_convolution_backward(struct cpu_convolution *convolution, const void *input,

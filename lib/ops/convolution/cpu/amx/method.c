@@ -103,6 +103,20 @@ static void forward(void *planned, const void *input, const float *bias, void *o
     make_all(planned, bias, input, output, workspace);
 }
 
+static void forward_rows(void *planned, const void *input, const float *bias, void *output,
+                         struct convolution_rows rows, void *workspace) {
+    const struct state *state = planned;
+    const struct amx_forward *plan = &state->forward;
+    const size_t inputs = plan->height * plan->width * plan->channels;
+    const size_t outputs = plan->out_height * plan->out_width * plan->out_channels;
+    amx_forward_rows(plan, state->tiles, bias, (const uint16_t *)input + rows.image * inputs,
+                     (uint16_t *)output + rows.image * outputs, rows.first, rows.end, workspace);
+}
+
+static size_t row_workspace(const void *planned) {
+    return amx_forward_workspace(&((const struct state *)planned)->forward);
+}
+
 static void data_gradient(void *planned, const void *output_gradient, void *input_gradient,
                           void *workspace) {
     make_all(planned, NULL, output_gradient, input_gradient, workspace);
@@ -122,5 +136,7 @@ const struct convolution_method convolution_amx = {.name = "amx",
                                                    .release = release,
                                                    .prepare = prepare,
                                                    .forward = forward,
+                                                   .forward_rows = forward_rows,
+                                                   .row_workspace = row_workspace,
                                                    .data_gradient = data_gradient,
                                                    .weight_gradient = weight_gradient};
