@@ -185,7 +185,15 @@ $(FAKE_INDEX): tests/fake_cuda/index.c
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CC) -std=c11 $(WARN_C) -O1 -g -fPIC -shared -Wl,-soname,$(@F) $< -o $@
 
-$(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(wildcard tests/fake_cuda/*.cc)) $(LIBRARY) $(FAKE_INDEX)
+# What stands in for NCCL, which the module loads by itself.
+FAKE_NCCL := $(BUILD)/tests/fake-nccl.so
+$(FAKE_NCCL): $(BUILD)/fake/tests/fake_cuda/nccl.cc.o
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LD  $@')
+	$(Q)$(CXX) -shared $(LDFLAGS) $^ -o $@
+
+$(FAKE): $(patsubst %,$(BUILD)/fake/%.o,$(CUDA_SOURCES) $(filter-out %/nccl.cc,$(wildcard tests/fake_cuda/*.cc))) \
+    $(LIBRARY) $(FAKE_INDEX)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LD  $@')
 	$(Q)$(CXX) -shared $(LDFLAGS) $(if $(SANITIZE),,-Wl,--no-undefined) -Wl,-rpath,'$$ORIGIN:$(abspath $(@D))' $^ -lm -o $@
@@ -228,7 +236,7 @@ test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests tests
-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(if $(SANITIZE),,arm64-tests $(GPU_BUNDLE)/README \
+tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(FAKE_NCCL) $(if $(SANITIZE),,arm64-tests $(GPU_BUNDLE)/README \
     $(addprefix $(BUILD)/tests/bench/,turns floor bare))
 
 run-tests: tests

@@ -69,6 +69,7 @@ dnnl.h 1
 cuda_runtime.h 1
 cudnn.h 1
 cublas_v2.h 1
+nccl.h 1
 onnx.pb-c.h 2
 TABLE
 grep -rnE '#\s*if.*CUDA' lib filters --include=*.[ch] | grep -vE '_H$|^lib/(backend/|core/device\.h)' && complain "CUDA is the loader's business"

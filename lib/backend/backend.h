@@ -60,6 +60,7 @@ struct convolution_shape {
 struct kernel;
 struct profile;
 struct training_calls;
+struct communicator_calls;
 
 struct backend {
     enum precision precision;
@@ -68,9 +69,10 @@ struct backend {
     const struct backend_calls *calls;
     const struct kernel *const *kernels;   // by operation; NULL: the CPU's, which operations name
     const struct training_calls *training; // losses and the optimiser; NULL: the CPU's
-    struct profile *profile;               // where times go; NULL: nobody asks. While there is one
-                                           // every kernel is waited for and nothing is recorded
-    void *engine;                          // the device's own
+    const struct communicator_calls *communicators; // NULL: the device has none
+    struct profile *profile; // where times go; NULL: nobody asks. While there is one
+                             // every kernel is waited for and nothing is recorded
+    void *engine;            // the device's own
 };
 
 // To be called first in main. Threads that wait for each other should sleep, not spin: beside other

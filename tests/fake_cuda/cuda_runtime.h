@@ -67,6 +67,7 @@ enum cudaError_t {
     cudaErrorInvalidConfiguration,
     cudaErrorStreamCaptureUnsupported,
     cudaErrorNoDevice,
+    cudaErrorNotReady,
 };
 
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
@@ -74,15 +75,31 @@ enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 enum { cudaStreamNonBlocking, cudaEventDisableTiming };
 enum cudaDataType_t { CUDA_R_32F, CUDA_R_16BF };
 
-typedef struct fake_stream *cudaStream_t;
 typedef struct fake_graph *cudaGraph_t;
 typedef struct fake_graph *cudaGraphExec_t;
 typedef struct fake_event *cudaEvent_t;
+
+// What another library does on a stream is done bit by bit: `under_way` goes on with it, and tells
+// whether more is left. What is queued behind it waits for its end.
+struct fake_stream {
+    fake_graph *captured;
+    bool (*under_way)(void *context); // NULL: nothing
+    void *context;
+};
+typedef struct fake_stream *cudaStream_t;
+
+struct cudaDeviceProp {
+    struct {
+        char bytes[16];
+    } uuid;
+};
 
 const char *cudaGetErrorString(cudaError_t status);
 cudaError_t cudaGetLastError();
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all);
@@ -96,6 +113,7 @@ cudaError_t cudaMemsetAsync(void *memory, int byte, size_t bytes, cudaStream_t s
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamQuery(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);

@@ -3,13 +3,11 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <unistd.h>
 #include <vector>
 
 struct fake_graph {
     std::vector<std::function<void()>> work;
-};
-struct fake_stream {
-    fake_graph *captured;
 };
 struct fake_event {
     int unused;
@@ -17,10 +15,25 @@ struct fake_event {
 
 // ---- work
 
+// Whether work of another library is left.
+static bool advance(cudaStream_t stream) {
+    if (stream->under_way != nullptr && !stream->under_way(stream->context)) {
+        stream->under_way = nullptr;
+    }
+    return stream->under_way != nullptr;
+}
+
+static void finish(cudaStream_t stream) {
+    while (advance(stream)) {
+        usleep(50);
+    }
+}
+
 void fake_queue(cudaStream_t stream, std::function<void()> work) {
     if (stream->captured != nullptr) {
         stream->captured->work.push_back(std::move(work));
     } else {
+        finish(stream);
         work();
     }
 }
@@ -110,7 +123,7 @@ cudaError_t cudaMemsetAsync(void *memory, int byte, size_t bytes, cudaStream_t s
 // ---- streams, graphs, events
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
-    *stream = new fake_stream{nullptr};
+    *stream = new fake_stream{nullptr, nullptr, nullptr};
     return cudaSuccess;
 }
 
@@ -120,7 +133,18 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    return stream->captured != nullptr ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+    if (stream->captured != nullptr) {
+        return cudaErrorStreamCaptureUnsupported;
+    }
+    finish(stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+    if (stream->captured != nullptr) {
+        return cudaErrorStreamCaptureUnsupported;
+    }
+    return advance(stream) ? cudaErrorNotReady : cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
@@ -185,12 +209,27 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 // ---- the device
 
+static int device_of_process;
+
 cudaError_t cudaGetDeviceCount(int *count) {
-    *count = getenv("FAKE_CUDA_ABSENT") != nullptr ? 0 : 1;
+    const char *given = getenv("FAKE_CUDA_DEVICES");
+    *count = given != nullptr ? atoi(given) : 1;
     return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
-cudaError_t cudaSetDevice(int) {
+cudaError_t cudaSetDevice(int device) {
+    device_of_process = device;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *device) {
+    *device = device_of_process;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device) {
+    *properties = {};
+    properties->uuid.bytes[0] = (char)device;
     return cudaSuccess;
 }
 
@@ -212,6 +251,7 @@ const char *cudaGetErrorString(cudaError_t status) {
     case cudaErrorStreamCaptureUnsupported:
         return "operation not permitted when stream is capturing";
     case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+    case cudaErrorNotReady: return "device not ready";
     }
     return "unknown error";
 }

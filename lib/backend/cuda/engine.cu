@@ -279,6 +279,7 @@ struct backend *cuda_open(int device, enum precision precision, const struct ker
     backend->calls = &cuda_calls;
     backend->kernels = kernels;
     backend->training = training;
+    backend->communicators = &cuda_communicators;
     backend->engine = engine;
     if (!open_engine(engine, device, error)) {
         cuda_close(backend);

@@ -24,6 +24,9 @@ struct cuda_engine {
     struct error error; // the first failure
 };
 
+// communicator.cu
+extern const struct communicator_calls cuda_communicators;
+
 // Notes a failure in words.
 void cuda_fault(struct backend *backend, const char *what);
 

@@ -24,7 +24,7 @@ struct greeting {
 };
 
 enum {
-    VERSION = 0x706C7201,
+    VERSION = 0x706C7202,
     PATIENCE = 10, // seconds in which who comes must have said so
     IDLE = 30,
     BETWEEN = 10,

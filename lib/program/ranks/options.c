@@ -25,7 +25,8 @@ size_t ranks_rows(struct ranks_options *options, struct option_row *rows) {
          .target = &options->count,
          .argument = "N",
          .help = "processes that share out the batches of a step of the optimiser, and the "
-                 "threads; the bytes are those of one with as many threads as each has",
+                 "threads; the bytes are those of one with as many threads as each has; on GPUs "
+                 "numbers go by NCCL where all find it (PLEURA_NCCL= forbids it)",
          .minimum = 1,
          .maximum = MAX_RANKS},
         {.name = "meet",

@@ -15,6 +15,13 @@ struct ranks {
     char device[32];
 };
 
+// Waits a moment for a rank that has ended or, with `speaking`, has something to be received;
+// returns its number, or ranks->count.
+size_t ranks_look(const struct ranks *ranks, bool speaking);
+
+// Ends this rank because another one has ended; `error`: 0, or what the system says of it.
+__attribute__((noreturn)) void ranks_lose(struct ranks *ranks, size_t other, int error);
+
 // Starts the others on this machine; returns in each.
 void ranks_spawn(struct ranks *ranks);
 

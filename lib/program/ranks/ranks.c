@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,8 +87,7 @@ const char *ranks_device(struct ranks *ranks, const char *device) {
 
 // ---- bytes
 
-// Ends this rank because the other one has ended; `error`: 0, or what the system says of it.
-__attribute__((noreturn)) static void lose(struct ranks *ranks, size_t other, int error) {
+void ranks_lose(struct ranks *ranks, size_t other, int error) {
     static const char kept[] =
         "the last checkpoint is kept, and the same command with --resume goes on from it";
     const pid_t child = ranks->children[other];
@@ -121,7 +121,7 @@ static bool send_all(const struct ranks *ranks, size_t other, const void *bytes,
 
 void ranks_send(struct ranks *ranks, size_t other, const void *bytes, size_t count) {
     if (!send_all(ranks, other, bytes, count)) {
-        lose(ranks, other, errno == EPIPE || errno == ECONNRESET ? 0 : errno);
+        ranks_lose(ranks, other, errno == EPIPE || errno == ECONNRESET ? 0 : errno);
     }
 }
 
@@ -133,11 +133,35 @@ void ranks_receive(struct ranks *ranks, size_t other, void *bytes, size_t count)
     for (char *at = bytes; count > 0;) {
         const ssize_t received = recv(ranks->sockets[other], at, count, MSG_WAITALL);
         if (received == 0 || (received < 0 && errno != EINTR)) {
-            lose(ranks, other, received == 0 || errno == ECONNRESET ? 0 : errno);
+            ranks_lose(ranks, other, received == 0 || errno == ECONNRESET ? 0 : errno);
         }
         at += received > 0 ? received : 0;
         count -= received > 0 ? (size_t)received : 0;
     }
+}
+
+void ranks_receive_last(struct ranks *ranks, size_t other, void *bytes, size_t count) {
+    while (recv(ranks->sockets[other], bytes, count, MSG_WAITALL) < 0 && errno == EINTR) {
+    }
+}
+
+size_t ranks_look(const struct ranks *ranks, bool speaking) {
+    const struct timespec moment = {.tv_nsec = 50000};
+    const short events = (short)(POLLRDHUP | (speaking ? POLLIN : 0));
+    const size_t first = ranks->own == 0 ? 1 : 0;
+    const size_t end = ranks->own == 0 ? ranks->count : 1;
+    struct pollfd looks[MAX_RANKS];
+    for (size_t i = first; i < end; i++) {
+        looks[i - first] = (struct pollfd){.fd = ranks->sockets[i], .events = events};
+    }
+    if (ppoll(looks, end - first, &moment, NULL) > 0) {
+        for (size_t i = first; i < end; i++) {
+            if (looks[i - first].revents != 0) {
+                return i;
+            }
+        }
+    }
+    return ranks->count;
 }
 
 void ranks_close(struct ranks *ranks) {

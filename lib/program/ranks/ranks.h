@@ -50,9 +50,11 @@ const char *ranks_device(struct ranks *ranks, const char *device);
 // Between rank 0 (`other` is the other's number) and another one (`other` is 0). Both wait until
 // all bytes are on their way, or there; and end the program, in words, where the other has ended.
 void ranks_send(struct ranks *ranks, size_t other, const void *bytes, size_t count);
-void ranks_send_last(struct ranks *ranks, size_t other, const void *bytes,
-                     size_t count); // what need not arrive: it may have ended
 void ranks_receive(struct ranks *ranks, size_t other, void *bytes, size_t count);
+
+// What need not arrive, as the other may have ended.
+void ranks_send_last(struct ranks *ranks, size_t other, const void *bytes, size_t count);
+void ranks_receive_last(struct ranks *ranks, size_t other, void *bytes, size_t count);
 
 // When all is done: rank 0 waits for those that it has started.
 void ranks_close(struct ranks *ranks);

@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_TRAIN_SHARE_H
 #define PLEURA_PROGRAM_TRAIN_SHARE_H
 
-#include "program/ranks/ranks.h"
+#include "program/ranks/numbers.h"
 #include "train/step.h"
 
 // ---- rank 0. All end the program where a rank has ended or a device failed.
@@ -10,13 +10,13 @@
 struct share {
     struct ranks *ranks;
     const struct step_runner *runner;
-    float *piece; // of the host's memory, which the device's numbers pass through; NULL: one rank
+    struct numbers numbers; // open where there are several ranks
 };
 
 // Tells the others the batches' sizes, once this one can train: what cannot be has been said by
-// then, by one of them. The runner must outlive it.
+// then, by one of them. The runner must outlive it. `quiet`: it is not said which way numbers go.
 void share_begin(struct share *share, struct ranks *ranks, const struct step_runner *runner,
-                 const struct batch *batch);
+                 const struct batch *batch, bool quiet);
 
 // Sends them the learned parameters.
 void share_parameters(const struct share *share);

@@ -350,7 +350,8 @@ static void open_run(struct training_run *run) {
     if (!whole) {
         die("%s", error.text);
     }
-    share_begin(&run->share, trainer->ranks, &run->runner, &trainer->batch);
+    share_begin(&run->share, trainer->ranks, &run->runner, &trainer->batch,
+                trainer->options->quiet);
 }
 
 static void close_run(struct training_run *run) {

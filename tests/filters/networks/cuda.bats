@@ -79,7 +79,7 @@ PYTHON
 
 @test "what is missing is said in one line" {
     lines() { [ "$(wc -l <<<"$stderr")" = 1 ]; }
-    FAKE_CUDA_ABSENT=1 fails 1 "no CUDA-capable device" train cuda "$HERE/a"
+    FAKE_CUDA_DEVICES=0 fails 1 "no CUDA-capable device" train cuda "$HERE/a"
     lines
     PLEURA_CUDA=$HERE/none.so fails 1 "none.so is not there" train cuda "$HERE/a"
     lines

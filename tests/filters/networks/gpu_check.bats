@@ -42,7 +42,7 @@ in_bundle() {
 }
 
 @test "without a GPU it says so, and ends with 77" {
-    FAKE_CUDA_ABSENT=1 fails 77 "no CUDA-capable device" tests/gpu/check.sh
+    FAKE_CUDA_DEVICES=0 fails 77 "no CUDA-capable device" tests/gpu/check.sh
 }
 
 @test "operations, losses and optimiser are counted" {

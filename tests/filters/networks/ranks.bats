@@ -190,14 +190,76 @@ on() { # on HOST COMMAND...: on a host, in a network of its own
     same "$HERE/mpi"
 }
 
-@test "on the stand-in for CUDA: the bytes of one rank there" {
+# on_gpus: the stand-ins for three GPUs and for NCCL, and samples of 32 x 32. gpus N DIR [OPTION]...: a run there
+on_gpus() {
     not_sanitized "kernels are in cuda.bats, and what moves bytes is above"
-    short=(-q --network bisenet-resnet18_w16 --iterations 3 --batch 2 --accumulate 2 --rate 1e-3 --log-every 1)
-    train-fold "${short[@]}" --device cuda:0 "$HERE/one" train.mpk
-    train-fold "${short[@]}" --device cuda:0 --ranks 2 "$HERE/two" train.mpk
-    cmp "$HERE/one/last.mpk" "$HERE/two/last.mpk"
-    # Without a number each rank takes a GPU of its own, and there is one.
-    fails 1 "there is no GPU number 1" train-fold "${short[@]}" --device cuda --ranks 2 "$HERE/none" train.mpk
+    export FAKE_CUDA_DEVICES=3 PLEURA_NCCL=${PLEURA_CUDA%/*}/fake-nccl.so
+    [ -e small.mpk ] || augment -q shards --side 32 --samples 10 >small.mpk
+    few=(--network smp-unet-resnet18_w16 --iterations 5 --batch 2 --accumulate 3 --rate 1e-3 --save-every 1 --log-every 1)
+    [ -d gpu ] || train-fold "${few[@]}" --device cuda gpu small.mpk
+}
+
+gpus() {
+    train-fold "${few[@]}" --device cuda --ranks "$@" small.mpk
+}
+
+says="train-fold: numbers go from device to device"
+
+same_on_gpus() { # same_on_gpus DIR
+    cmp gpu/last.mpk "$1/last.mpk"
+    cmp <(numbers gpu) <(numbers "$1")
+}
+
+@test "on the stand-ins for CUDA and NCCL: the bytes of one rank there, by NCCL and without" {
+    on_gpus
+    for n in 2 3; do
+        gpus $n "$HERE/$n" 2>"$HERE/says"
+        [ "$(cat "$HERE/says")" = "$says, by NCCL 2.28.3" ]
+        same_on_gpus "$HERE/$n"
+    done
+    train-fold "${few[@]}" --device cuda:0 --ranks 2 "$HERE/shared" small.mpk 2>"$HERE/says"
+    [ "$(cat "$HERE/says")" = "$says by way of the host's memory: ranks 0 and 1 have the same device" ]
+    same_on_gpus "$HERE/shared"
+    # Where one rank has no NCCL, or it does not begin there, none of them uses it.
+    few+=(--iterations 2)
+    PLEURA_NCCL='' gpus 2 "$HERE/forbidden" 2>"$HERE/says"
+    [ "$(cat "$HERE/says")" = "$says by way of the host's memory: PLEURA_NCCL forbids NCCL" ]
+    FAKE_NCCL_REFUSES=1 gpus 3 "$HERE/refused" 2>"$HERE/says"
+    [ "$(cat "$HERE/says")" = "$says by way of the host's memory: rank 1: NCCL: unhandled system error" ]
+    cmp "$HERE/forbidden/last.mpk" "$HERE/refused/last.mpk"
+    PLEURA_NCCL=$HERE/none.so gpus 2 "$HERE/absent" --iterations 1 2>"$HERE/says"
+    grep -qF "$says by way of the host's memory: NCCL: $HERE/none.so: " "$HERE/says"
+    PLEURA_NCCL=$PLEURA_CUDA gpus 2 "$HERE/other" -q --iterations 1 2>"$HERE/says"
+    [ ! -s "$HERE/says" ]
+    # Without a number each rank takes a GPU of its own.
+    FAKE_CUDA_DEVICES=1 fails 1 "there is no GPU number 1" gpus 2 "$HERE/none"
+}
+
+@test "a rank that is killed in the middle of what NCCL does ends the others, and other ranks go on to the same bytes" {
+    on_gpus
+    lines() { [ "$(wc -l <<<"$stderr")" = 1 ]; }
+    kept='the last checkpoint is kept, and the same command with --resume goes on from it'
+    # In its second gradients: rank 0 waits for the rest of them. The same where NCCL notices it before the socket does.
+    FAKE_NCCL_DIES=1:4 fails 1 "rank 1 was killed by signal 9; $kept" timeout 60 \
+        train-fold "${few[@]}" -q --device cuda --ranks 3 "$HERE/run" small.mpk
+    lines
+    FAKE_NCCL_NOTICES=1 FAKE_NCCL_DIES=2:2 fails 1 "rank 2 was killed by signal 9; $kept" timeout 60 \
+        train-fold "${few[@]}" -q --device cuda --ranks 3 "$HERE/noticed" small.mpk
+    lines
+    [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" = 4 ]
+    gpus 2 "$HERE/run" --resume
+    same_on_gpus "$HERE/run"
+    # Rank 0, in the middle of its parameters; what it has not started itself ends as well.
+    at=127.0.0.1:$(port)
+    train-fold "${few[@]}" --device cuda:1 --ranks 2 --rank 1 --meet "$at" "$HERE/absent" absent.mpk 2>"$HERE/says" 3>&- &
+    status=0
+    FAKE_NCCL_DIES=0:1 timeout 60 train-fold "${few[@]}" -q --device cuda:0 --ranks 2 --rank 0 --meet "$at" "$HERE/met" small.mpk ||
+        status=$?
+    [ "$status" = 137 ]
+    status=0
+    wait $! || status=$?
+    [ "$status" = 1 ]
+    grep -qx "train-fold: rank 1: rank 0 has ended before the work was done" "$HERE/says"
 }
 
 @test "a stage's fold with ranks is the fold without: the same key, the same model, resumed by either" {
