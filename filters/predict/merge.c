@@ -23,6 +23,8 @@ struct inputs {
     struct stream_reader **readers;
     struct record *records;
     double *weights;
+    bool checkpoints; // they are of kind weights
+    bool *stated;     // whose record `state` has been read
 };
 
 static void parse_weights(const char *text, struct inputs *inputs) {
@@ -58,8 +60,9 @@ static struct inputs prepare(const struct operands *operands, const char *weight
                             .names = calloc(count, sizeof(char *)),
                             .readers = calloc(count, sizeof(struct stream_reader *)),
                             .records = calloc(count, sizeof(struct record)),
-                            .weights = calloc(count, sizeof(double))};
-    if (!inputs.names || !inputs.readers || !inputs.records || !inputs.weights) {
+                            .weights = calloc(count, sizeof(double)),
+                            .stated = calloc(count, sizeof(bool))};
+    if (!inputs.names || !inputs.readers || !inputs.records || !inputs.weights || !inputs.stated) {
         die("no memory for %zu streams", count);
     }
     for (size_t k = 0; k < count; k++) {
@@ -84,12 +87,22 @@ static void open_inputs(struct inputs *inputs, size_t max_record) {
                 stream_kind(inputs->readers[0]));
         }
     }
+    inputs->checkpoints = strcmp(stream_kind(inputs->readers[0]), KIND_WEIGHTS) == 0;
 }
 
-// The next record of one stream. What an optimizer remembers has no mean that would be of use.
-static bool read_one(struct stream_reader *reader, bool checkpoint, struct record *record) {
-    while (stream_read(reader, record)) {
-        if (!checkpoint || !text_begins(record->id, CHECKPOINT_OPTIMIZER)) {
+// The next record of one stream. What an optimizer remembers has no mean that would be of use, and
+// networks one behind another would come out as one, with every name several times.
+static bool read_one(struct inputs *inputs, size_t k, bool unchanged) {
+    const struct record *record = &inputs->records[k];
+    while (stream_read(inputs->readers[k], &inputs->records[k])) {
+        const bool remembered =
+            inputs->checkpoints && text_begins(record->id, CHECKPOINT_OPTIMIZER);
+        if (inputs->checkpoints && inputs->stated[k] && !remembered) {
+            die("%s: another network begins here, and files of one are merged",
+                stream_place(inputs->readers[k]));
+        }
+        inputs->stated[k] = inputs->stated[k] || text_is(record->id, CHECKPOINT_STATE);
+        if (unchanged || !remembered) {
             return true;
         }
     }
@@ -97,12 +110,12 @@ static bool read_one(struct stream_reader *reader, bool checkpoint, struct recor
 }
 
 // The next record of every stream; false where all have ended.
-static bool read_all(struct inputs *inputs, bool checkpoint, uint64_t record_number) {
+static bool read_all(struct inputs *inputs, bool unchanged, uint64_t record_number) {
     const size_t none = inputs->count;
     size_t ended = none;
     size_t going = none;
     for (size_t k = 0; k < inputs->count; k++) {
-        if (read_one(inputs->readers[k], checkpoint, &inputs->records[k])) {
+        if (read_one(inputs, k, unchanged)) {
             going = going == none ? k : going;
             // Lists are the first stream's: those of the others are not held side by side.
             if (k > 0) {
@@ -129,7 +142,6 @@ static enum dtype type_named(const char *name, const char *kind) {
 static void merge_streams(struct inputs *inputs, const struct options *options,
                           struct stream_writer *writer) {
     const char *kind = stream_kind(inputs->readers[0]);
-    const bool checkpoint = strcmp(kind, KIND_WEIGHTS) == 0;
     const bool unchanged = inputs->count == 1 && options->type == NULL && !options->deviation;
     struct progress progress = progress_start("records", 0, options->common.quiet);
     struct error error;
@@ -142,9 +154,8 @@ static void merge_streams(struct inputs *inputs, const struct options *options,
     merge->weights = inputs->weights;
     merge->deviation = options->deviation;
     merge->type = type_named(options->type, kind);
-    merge->from_first = checkpoint ? CHECKPOINT_STATE : NULL;
-    for (uint64_t record_number = 0; read_all(inputs, checkpoint && !unchanged, record_number);
-         record_number++) {
+    merge->from_first = inputs->checkpoints ? CHECKPOINT_STATE : NULL;
+    for (uint64_t record_number = 0; read_all(inputs, unchanged, record_number); record_number++) {
         const bool good = unchanged
                               ? merge_pass(merge, &inputs->records[0], &error)
                               : merge_records(merge, inputs->records, record_number + 1, &error);
@@ -167,6 +178,7 @@ static void close_inputs(struct inputs *inputs) {
     free(inputs->readers);
     free(inputs->records);
     free(inputs->weights);
+    free(inputs->stated);
 }
 
 int main(int argc, char **argv) {

@@ -25,10 +25,11 @@ struct options {
     struct common_options common;
 };
 
-// What says which network it is: options and the weights' file.
+// What says which network it is: options and the weights' file, of one model or several.
 struct source_of_graphs {
     const struct options *options;
-    struct weight_table table;
+    struct weight_table tables[WEIGHTS_MAX_NETWORKS];
+    size_t count;
 };
 
 // The side that is asked for, or else the one in training. A file's word is not enough for a
@@ -45,10 +46,10 @@ static int64_t side_of(const struct options *options, const struct weight_table 
 }
 
 // The graph of a network for so many images, which the weights must fit.
-static struct graph *build_graph(const void *context, int64_t side, size_t images) {
+static struct graph *build_graph(const void *context, size_t model, int64_t side, size_t images) {
     const struct source_of_graphs *source = context;
     const struct options *options = source->options;
-    const struct weight_table *table = &source->table;
+    const struct weight_table *table = &source->tables[model];
     const struct layer_name said = graph_name("%s", table->network != NULL ? table->network : "");
     const struct layer_name name =
         options->network != NULL ? model_full_name(options->network, options->norm) : said;
@@ -57,13 +58,16 @@ static struct graph *build_graph(const void *context, int64_t side, size_t image
         die("%s: does not say which network it is of: --network NAME (%s)", options->model,
             model_choices());
     }
-    const struct model_options model = {
+    const struct model_options shape = {
         .images = images, .height = (size_t)side, .width = (size_t)side, .gray = true};
-    struct graph *graph = model_build(name.text, GRAPH_PREDICT, &model, &error);
+    struct graph *graph = model_build(name.text, GRAPH_PREDICT, &shape, &error);
     if (graph == NULL) {
         die("%s", error.text);
     }
     if (!parameters_check(graph, table, "", TAKE_NEEDED, &error)) {
+        if (source->count > 1) {
+            (void)fail_within(&error, "network %zu", model + 1);
+        }
         die("%s: %s", options->model, error.text);
     }
     return graph;
@@ -109,6 +113,33 @@ static void add_sides(struct predictor_options *run, const char *text, int64_t u
     }
 }
 
+// Reads the weights. Several networks in one file are models of the same one, on the same side.
+static void read_weights(const struct options *options, struct source_of_graphs *graphs) {
+    const struct weight_table *first = &graphs->tables[0];
+    struct error error;
+    if (!weights_read_networks(options->model, graphs->tables, WEIGHTS_MAX_NETWORKS, &graphs->count,
+                               &error)) {
+        die("%s", error.text);
+    }
+    for (size_t k = 0; k < graphs->count; k++) {
+        const struct weight_table *table = &graphs->tables[k];
+        if (!options->common.quiet) {
+            weight_table_say(table, options->model);
+        }
+        if (options->network == NULL && first->network != NULL && table->network != NULL &&
+            strcmp(table->network, first->network) != 0) {
+            die("%s: holds %s and %s: models of one network are averaged here, and merge does it "
+                "with the probabilities of any",
+                options->model, first->network, table->network);
+        }
+        if (options->side == 0 && table->side != first->side) {
+            die("%s: its models were trained at sides of %" PRId64 " and %" PRId64
+                ": --side says at which to predict",
+                options->model, first->side, table->side);
+        }
+    }
+}
+
 static struct backend *open_backend(const struct options *options) {
     enum precision precision = PRECISION_F32;
     struct error error;
@@ -136,21 +167,16 @@ static void predict(const struct options *options, const struct operands *operan
                                     .build = build_graph,
                                     .context = &graphs};
     struct predictor predictor = {
-        .options = &run, .table = &graphs.table, .mask.max_pixels = options->common.max_pixels};
+        .options = &run, .tables = graphs.tables, .mask.max_pixels = options->common.max_pixels};
     struct sources samples;
     struct record record;
-    struct error error;
     struct profile profile = {0};
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    if (!weights_read_file(options->model, &graphs.table, &error)) {
-        die("%s", error.text);
-    }
-    if (!options->common.quiet) {
-        weight_table_say(&graphs.table, options->model);
-    }
+    read_weights(options, &graphs);
+    run.model_count = graphs.count;
     predictor.backend = open_backend(options);
     run.batch = batch_of(options, predictor.backend);
-    add_sides(&run, options->scales, side_of(options, &graphs.table));
+    add_sides(&run, options->scales, side_of(options, &graphs.tables[0]));
     predictor_open(&predictor);
     sources_open(&samples, operands->items, (size_t)operands->count, KIND_SAMPLES,
                  options->common.max_record);
@@ -173,16 +199,33 @@ static void predict(const struct options *options, const struct operands *operan
     output_close(output);
     sources_close(&samples);
     predictor_close(&predictor);
-    weight_table_free(&graphs.table);
+    for (size_t k = 0; k < graphs.count; k++) {
+        weight_table_free(&graphs.tables[k]);
+    }
     backend_close(predictor.backend);
 }
+
+static const char description[] =
+    "Reads samples from the SOURCEs: shard folders (see shard), in the index's order, stream "
+    "files, or stdin when none is named, or for '-'. Writes `probability`, at each image's own "
+    "size: `size` where augment has resized, else the image's. Images of another size than the "
+    "network's are resized for it.\n\n"
+    "The probability is the sigmoid of the main head, brought to size between the logits "
+    "(bilinear, half-pixel centres). With --flip it is the mean of two; with --scales, whose "
+    "sides are rounded to multiples of 32, the mean of all sizes' probabilities at the image's "
+    "own size, as merge would make it of streams in f4. The largest size's memory serves the "
+    "others, but for weights in the form that convolutions want them in, which each size has of "
+    "its own.\n\n"
+    "Checkpoints of one network may stand one behind another in FILE (cat), 100 at most: the "
+    "probabilities are then the mean of all models', at all sizes, by the same arithmetic. An "
+    "image is read once, and one model's memory serves the others, but for the weights.";
 
 int main(int argc, char **argv) {
     struct options options = {
         .device = "auto", .precision = "f32", .type = "f2", .common = cli_common_defaults()};
     const struct option_row rows[] = {
         {"model", 'm', OPTION_FILE, &options.model, "FILE",
-         "the weights: a checkpoint, .safetensors, .pth or ONNX", 0, 0, OPTION_RECORDED},
+         "the weights: a checkpoint or several, .safetensors, .pth or ONNX", 0, 0, OPTION_RECORDED},
         {"network", 'n', OPTION_CHOICE, &options.network, model_choices(),
          "the weights' network (default: as the checkpoint says)", 0, 0, OPTION_RECORDED},
         {"norm", 0, OPTION_CHOICE, &options.norm, MODEL_NORMS,
@@ -212,24 +255,13 @@ int main(int argc, char **argv) {
         .summary = "a trained network's probabilities for samples",
         .purpose = PURPOSE_PREDICT,
         .usage = "[OPTION]... --model FILE [SOURCE]...",
-        .description =
-            "Reads samples from the SOURCEs: shard folders (see shard), in the index's order, "
-            "stream "
-            "files, or stdin when none is named, or for '-'. Writes "
-            "`probability`, at each image's own size: `size` where augment has resized, else the "
-            "image's. Images of another size than the network's are resized for it.\n\n"
-            "The probability is the sigmoid of the main head, brought to size between the logits "
-            "(bilinear, half-pixel centres). With --flip it is the mean of two; with --scales, "
-            "whose "
-            "sides are rounded to multiples of 32, the mean of all sizes' probabilities at the "
-            "image's "
-            "own size, as merge would make it. The largest size's memory serves the others, but "
-            "for "
-            "weights in the form that convolutions want them in, which each size has of its own.",
+        .description = description,
         .examples =
             "decode xray.dcm | predict-fold --model best.mpk | rle-encode\n"
             "predict-fold -m best.mpk shards/ | zstd >fold0.mpk.zst\n"
-            "predict-fold -m best.mpk --flip --scales 0.75,1,1.25 shards/ | zstd >f.mpk.zst",
+            "predict-fold -m best.mpk --flip --scales 0.75,1,1.25 shards/ | zstd >f.mpk.zst\n"
+            "cat fold0/best.mpk fold1/best.mpk >both.mpk && predict-fold -m both.mpk shards/ | "
+            "inspect",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,

@@ -24,7 +24,7 @@
 
 struct options {
     const char *network, *norm, *init_for, *to, *size, *rule;
-    int64_t side;
+    int64_t side, nth;
     struct common_options common;
 };
 
@@ -68,12 +68,35 @@ static bool is_to(const struct options *options, const char *form) {
                                : ending != NULL && strcmp(ending + 1, form) == 0;
 }
 
-static void read_table(const struct options *options, const char *path,
-                       struct weight_table *table) {
+// Reads the network, or of several in the file the one that is asked for.
+static void read_networks(const struct options *options, const char *path,
+                          struct weight_table *table) {
+    struct weight_table *tables = calloc(WEIGHTS_MAX_NETWORKS, sizeof *tables);
+    size_t count = 0;
     struct error error;
-    if (!weights_read_file(path, table, &error)) {
+    if (tables == NULL) {
+        die("no memory");
+    }
+    if (!weights_read_networks(path, tables, options->nth > 0 ? WEIGHTS_MAX_NETWORKS : 1, &count,
+                               &error)) {
         die("%s", error.text);
     }
+    if (options->nth > (int64_t)count) {
+        die("%s: --nth %" PRId64 ": the file holds %zu", path, options->nth, count);
+    }
+    const size_t taken = options->nth > 0 ? (size_t)options->nth - 1 : 0;
+    *table = tables[taken];
+    for (size_t k = 0; k < count; k++) {
+        if (k != taken) {
+            weight_table_free(&tables[k]);
+        }
+    }
+    free(tables);
+}
+
+static void read_table(const struct options *options, const char *path,
+                       struct weight_table *table) {
+    read_networks(options, path, table);
     if (table->network != NULL && !model_known(table->network)) {
         weight_table_note(table, "is of a network '%s', which is not known here", table->network);
         free(table->network);
@@ -296,6 +319,9 @@ int main(int argc, char **argv) {
          "(default: by the ending of -o; else a checkpoint)", 0, 0, OPTION_RECORDED},
         {"size", 's', OPTION_TEXT, &options.size, "HxW",
          "to ONNX: of the probabilities that come out (default: the side's)", 0, 0,
+         OPTION_RECORDED},
+        {"nth", 0, OPTION_INTEGER, &options.nth, "N",
+         "of several networks one behind another in FILE the N-th", 1, WEIGHTS_MAX_NETWORKS,
          OPTION_RECORDED},
         {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
          "to ONNX: the model's metadata tell the rule that calibrate wrote", 0, 0, OPTION_RECORDED},

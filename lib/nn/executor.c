@@ -129,12 +129,13 @@ static void release_memory(struct executor *executor) {
         backend->calls->release(backend, executor->memory);
     }
     executor->memory = NULL;
-    if (host != NULL) {
-        return;
+    if (host == NULL || executor->values != host->values) {
+        backend->calls->release(backend, executor->values);
+        backend->calls->release(backend, executor->gradients);
     }
-    backend->calls->release(backend, executor->values);
-    backend->calls->release(backend, executor->gradients);
-    backend->calls->release(backend, executor->seed);
+    if (host == NULL) {
+        backend->calls->release(backend, executor->seed);
+    }
     executor->values = executor->gradients = NULL;
     executor->seed = NULL;
 }
@@ -184,13 +185,13 @@ static bool get_memory(struct executor *executor, struct error *error) {
            no_memory(executor, error);
 }
 
-// The parameters of another executor, and its memory where it is enough: strips may make a smaller
-// network's larger.
-static bool borrow_memory(struct executor *executor, const struct executor *host,
+// The host's parameters, where they are not its own, and its memory where it is enough: strips may
+// make a smaller network's larger.
+static bool borrow_memory(struct executor *executor, enum parameter_owner owner,
                           struct error *error) {
     struct schedule *schedule = &executor->schedule;
     struct backend *backend = executor->backend;
-    executor->host = host;
+    const struct executor *host = executor->host;
     if (!memory_plan(schedule->buffers, (size_t)schedule->buffer_count, &executor->memory_bytes,
                      error)) {
         return false;
@@ -202,37 +203,41 @@ static bool borrow_memory(struct executor *executor, const struct executor *host
     executor->memory = executor->memory_bytes <= host->memory_bytes
                            ? host->memory
                            : backend->calls->alloc(backend, executor->memory_bytes);
-    executor->values = host->values;
+    executor->values = owner == HOSTS_PARAMETERS
+                           ? host->values
+                           : backend->calls->alloc(backend, executor->value_count * sizeof(float));
     executor->seed = host->seed;
-    return (executor->memory != NULL && get_preparation(executor)) || fail(error, "no memory");
+    return (executor->memory != NULL && executor->values != NULL && get_preparation(executor)) ||
+           fail(error, "no memory");
+}
+
+// The tables of nodes and steps.
+static bool get_tables(struct executor *executor, struct error *error) {
+    const size_t nodes = (size_t)graph_node_count(executor->graph);
+    executor->states = calloc(nodes + 1, sizeof *executor->states);
+    executor->methods = calloc(nodes + 1, sizeof *executor->methods);
+    executor->calls = calloc((size_t)executor->schedule.step_count + 1, sizeof *executor->calls);
+    return (executor->states != NULL && executor->methods != NULL && executor->calls != NULL) ||
+           fail(error, "no memory");
 }
 
 // `host`: NULL where the executor is to have memory of its own.
 static struct executor *make_executor(struct graph *graph, struct backend *backend,
-                                      const struct executor *host, struct error *error) {
+                                      const struct executor *host, enum parameter_owner owner,
+                                      struct error *error) {
     struct executor *executor = calloc(1, sizeof *executor);
     if (executor == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
-    *executor = (struct executor){.graph = graph, .backend = backend, .changed = true};
-    if (!graph_check(graph, error) || !strips_find(&executor->strips, graph, backend, error) ||
-        !schedule_make(&executor->schedule, graph, &executor->strips, backend->precision, error)) {
-        executor_free(executor);
-        return NULL;
-    }
+    *executor =
+        (struct executor){.graph = graph, .backend = backend, .changed = true, .host = host};
     executor->value_count =
         graph_lay_out(graph, &executor->learned_count, &executor->decaying_count);
-    executor->states = calloc((size_t)graph_node_count(graph) + 1, sizeof *executor->states);
-    executor->methods = calloc((size_t)graph_node_count(graph) + 1, sizeof *executor->methods);
-    executor->calls = calloc((size_t)executor->schedule.step_count + 1, sizeof *executor->calls);
-    if (executor->states == NULL || executor->methods == NULL || executor->calls == NULL) {
-        (void)fail(error, "no memory");
-        executor_free(executor);
-        return NULL;
-    }
-    if (!plan_kernels(executor, error) ||
-        !(host != NULL ? borrow_memory(executor, host, error) : get_memory(executor, error))) {
+    if (!graph_check(graph, error) || !strips_find(&executor->strips, graph, backend, error) ||
+        !schedule_make(&executor->schedule, graph, &executor->strips, backend->precision, error) ||
+        !get_tables(executor, error) || !plan_kernels(executor, error) ||
+        !(host != NULL ? borrow_memory(executor, owner, error) : get_memory(executor, error))) {
         executor_free(executor);
         return NULL;
     }
@@ -241,12 +246,12 @@ static struct executor *make_executor(struct graph *graph, struct backend *backe
 }
 
 struct executor *executor_new(struct graph *graph, struct backend *backend, struct error *error) {
-    return make_executor(graph, backend, NULL, error);
+    return make_executor(graph, backend, NULL, OWN_PARAMETERS, error);
 }
 
 struct executor *executor_new_within(struct executor *host, struct graph *graph,
-                                     struct error *error) {
-    return make_executor(graph, host->backend, host, error);
+                                     enum parameter_owner owner, struct error *error) {
+    return make_executor(graph, host->backend, host, owner, error);
 }
 
 void executor_free(struct executor *executor) {

@@ -12,11 +12,12 @@ struct executor;
 CHECKED struct executor *executor_new(struct graph *graph, struct backend *backend,
                                       struct error *error);
 
-// The same for a graph of another size of the same network, both for prediction: it works with the
-// host's parameters, and in the host's memory where that is enough. One of them runs at a time; the
-// host is freed last.
+// The same for a graph of the same network, of another size perhaps, both for prediction: it works
+// with the host's parameters or with its own, and in the host's memory where that is enough. One of
+// them runs at a time; the host is freed last.
+enum parameter_owner { HOSTS_PARAMETERS, OWN_PARAMETERS };
 CHECKED struct executor *executor_new_within(struct executor *host, struct graph *graph,
-                                             struct error *error);
+                                             enum parameter_owner owner, struct error *error);
 void executor_free(struct executor *executor);
 
 // ---- parameters, on the device: graph_lay_out's order

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define RECORD_WORDS 1024 // bytes of a record beside its numbers, more than there are
 
 static bool copy_numbers(const struct tensor *tensor, float *values, size_t count,
                          struct error *error) {
@@ -55,25 +58,64 @@ static bool read_record(struct weight_table *table, const struct record *record,
     return weight != NULL && copy_numbers(tensor, weight->values, weight->count, error);
 }
 
-// Behind the stream that had the state there is only what the optimiser remembers, two thirds of
-// the file and more: it is not read.
-bool checkpoint_read(const char *path, struct weight_table *table, struct error *error) {
+// Whether nothing but what the optimiser remembers follows `record`, the first of that: it has as
+// many arrays of each parameter's numbers as the record has fields. It is two thirds of the file
+// and more, so its length is compared, and it is not read.
+static bool check_rest(const char *path, const struct stream_reader *reader,
+                       const struct weight_table *table, const struct record *record,
+                       struct error *error) {
+    struct stat status;
+    uint64_t most = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        most += table->weights[i].count * record->count * sizeof(float) + RECORD_WORDS;
+    }
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
+        (uint64_t)status.st_size - stream_record_offset(reader) <= most) {
+        return true;
+    }
+    return fail(error, "another network stands behind what an optimiser remembers, which several "
+                       "networks in one file must not have: take best.mpk of each");
+}
+
+// The table of a network that begins behind another one.
+static bool next_table(struct weight_table *tables, size_t limit, size_t *count,
+                       struct error *error) {
+    if (*count == limit) {
+        return limit == 1 ? fail(error, "another network begins here, and a file of one is wanted: "
+                                        "`weights --nth N` takes one out")
+                          : fail(error, "another network begins here, and %zu are the most", limit);
+    }
+    tables[*count].bytes_left = tables[*count - 1].bytes_left;
+    (*count)++;
+    return true;
+}
+
+bool checkpoint_read(const char *path, struct weight_table *tables, size_t limit, size_t *count,
+                     struct error *error) {
     struct record record;
     struct stream_reader *reader = stream_open(path, (size_t)1 << 30, error);
+    *count = 1;
     if (reader == NULL) {
         return false;
     }
     enum stream_status status = STREAM_END;
-    uint64_t stream_of_state = UINT64_MAX; // none yet
+    uint64_t stream_of_state = UINT64_MAX; // of the last network: none yet
     bool whole = false;
     bool read = strcmp(stream_kind(reader), KIND_WEIGHTS) == 0 ||
                 fail(error, "%s: holds %s, not weights", path, stream_kind(reader));
     while (read && !whole && (status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+        const bool behind = stream_number(reader) > stream_of_state;
+        whole = behind && text_begins(record.id, CHECKPOINT_OPTIMIZER);
+        if (whole) {
+            read = check_rest(path, reader, &tables[*count - 1], &record, error);
+        } else if (behind) {
+            read = next_table(tables, limit, count, error);
+            stream_of_state = UINT64_MAX;
+        }
+        read = read && read_record(&tables[*count - 1], &record, error);
+        read = read || fail_within(error, "%s", stream_place(reader));
         stream_of_state =
             text_is(record.id, CHECKPOINT_STATE) ? stream_number(reader) : stream_of_state;
-        whole =
-            stream_number(reader) > stream_of_state && text_begins(record.id, CHECKPOINT_OPTIMIZER);
-        read = read_record(table, &record, error) || fail_within(error, "%s", stream_place(reader));
     }
     stream_close(reader);
     return read && (whole || status == STREAM_END);

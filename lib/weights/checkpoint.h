@@ -1,6 +1,6 @@
 // Checkpoints: streams of kind weights. One record a parameter (id: its name, `value`), then one
 // record `state`; then perhaps another stream with what the optimiser remembers (id:
-// optimizer/NAME).
+// optimizer/NAME). Checkpoints without that may stand in a file one behind another.
 #ifndef PLEURA_WEIGHTS_CHECKPOINT_H
 #define PLEURA_WEIGHTS_CHECKPOINT_H
 
@@ -11,8 +11,11 @@
 #define CHECKPOINT_STATE "state"
 #define CHECKPOINT_OPTIMIZER "optimizer/"
 
-// Reads a checkpoint's parameters, of any floating type, and what its state says of the network.
-CHECKED bool checkpoint_read(const char *path, struct weight_table *table, struct error *error);
+// Reads the networks of a file, *count of them: their parameters, of any floating type, and what
+// their states say of them. More than `limit` are an error. The first table's bytes_left are those
+// of all; the tables are the caller's to free, on failure, too.
+CHECKED bool checkpoint_read(const char *path, struct weight_table *tables, size_t limit,
+                             size_t *count, struct error *error);
 
 // Writes a table as a checkpoint of weights alone.
 CHECKED bool checkpoint_write(struct sink sink, const struct weight_table *table,

@@ -124,17 +124,27 @@ static bool read_source(struct weight_source *source, enum format format,
     return format == FORMAT_STREAM || read_foreign(source, format, table, error);
 }
 
-bool weights_read_file(const char *path, struct weight_table *table, struct error *error) {
+bool weights_read_networks(const char *path, struct weight_table *tables, size_t limit,
+                           size_t *count, struct error *error) {
     struct weight_source source;
     enum format format = FORMAT_UNKNOWN;
     bool read = weight_source_open(&source, path, error);
+    *count = 1;
     if (read) {
         format = format_of(&source);
-        read = read_source(&source, format, table, error);
+        read = read_source(&source, format, tables, error);
     }
     weight_source_close(&source);
-    if (read && format == FORMAT_STREAM && !checkpoint_read(path, table, error)) {
+    if (read && format == FORMAT_STREAM && !checkpoint_read(path, tables, limit, count, error)) {
         return false; // with the file, record and byte in its words
     }
-    return (read && finish(table, error)) || fail_within(error, "%s", path);
+    for (size_t i = 0; read && i < *count; i++) {
+        read = finish(&tables[i], error);
+    }
+    return read || fail_within(error, "%s", path);
+}
+
+bool weights_read_file(const char *path, struct weight_table *table, struct error *error) {
+    size_t count = 0;
+    return weights_read_networks(path, table, 1, &count, error);
 }

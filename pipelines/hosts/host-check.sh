@@ -23,11 +23,15 @@ as_recorded() { # as_recorded PROGRAM: as its line of a history begins
 
 model_parts() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
     echo "log=$(($(option iterations "$7") * 600 + 65536))"
-    echo "product=$gibibyte"
+    echo "product=$(($(networks "$7") * gibibyte))"
 }
 
 option() { # option NAME OPTIONS
     grep -oP -- "--$1 \K\S+" <<<"$2"
+}
+
+networks() { # networks TRAIN: how many a model may hold
+    if [ "$(option average "$1")" = maps ]; then option keep-best "$1"; else echo 1; fi
 }
 
 history_of_samples() { # what train-fold has been given
@@ -41,7 +45,8 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
     local history why
     history=$(history_of_samples "$@")
     why=$(inspect --json "$product" | jq -n -r --argjson history "$history" --arg network "$(option network "$7")" \
-        --arg norm "$(option norm "$7")" -L "$(dirname "$0")/../method" --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" --arg version "$(as_recorded train-fold)" '
+        --arg norm "$(option norm "$7")" -L "$(dirname "$0")/../method" --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" --arg version "$(as_recorded train-fold)" \
+        --arg merge "$(as_recorded merge)" --argjson most "$(networks "$7")" '
         include "stages";
         def number: tonumber? // .;
         def alike($other): . == $other or (type == "number" and ($other | type) == "number"
@@ -50,17 +55,23 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
         # A history leaves out what is as by default, and writes numbers in its own way.
         def other_way: options as $there | ($given | options)
             | any(to_entries[]; ($there[.key] // .value | number) as $other | .value | number | alike($other) | not);
-        [inputs | select(has("pleura") or .id == "state")] as [$header, $state]
+        # The last line of a mean of several checkpoints is of merge.
+        def trained: if ($given | contains("--keep-best ")) and (last // "" | . + " " | startswith($merge)) then .[:-1] else . end;
+        def complaint($state): . as $header | ($header.history // [] | trained) as $trained
         | if $header.kind != "weights" then "it sent a stream of \($header.kind)"
-          elif $header.history[:-1] != $history then
-            "it sent a model that was trained on other samples: \($header.history[-2])"
+          elif $trained[:-1] != $history then
+            "it sent a model that was trained on other samples: \($trained[-2])"
           elif $state.network != ({$network, $norm} | full_network) then "it sent a model of \($state.network)"
-          elif $header.history[-1] != $state.options or $state.seed != $seed or $state.side != $side
+          elif $trained[-1] != $state.options or $state.seed != $seed or $state.side != $side
               or ($state.options | startswith($version) | not) or ($state.options | other_way) then
             "it sent a model that was trained in another way: \($state.options)"
-          else empty end')
+          else empty end;
+        [inputs | select(has("pleura") or .id == "state")] | .[0] as $header | (.[1:] | if . == [] then [null] else . end) as $states
+        | if ($states | length) > $most then "it sent a model of \($states | length) networks"
+          else first($header | complaint($states[])) end')
     [ -z "$why" ] || refuse "$why"
-    jq -n --argjson best "$(inspect --json "$product" | jq 'select(.id == "state").iteration')" '
+    # The best of several networks is the first.
+    jq -n --argjson best "$(inspect --json "$product" | jq -n 'first(inputs | select(.id == "state").iteration)')" '
         [inputs | if all(type != "string" and type != "array" and type != "object") then . else error("texts") end
             | select(.best == true)][-1].iteration == $best' "$log" 2>&1 | grep -qx true || refuse "its log does not fit its model"
     # An image of the validation, small: the weights fit, and are numbers.

@@ -17,7 +17,7 @@ def train: {
   init: "path", folds: "count", images: "images", side: {of: "augment", step: 32}, dilate: {of: "augment", also: 0},
   "whole-batches": "flag", seed: of("train-fold"), like: {type: "stage", optional: true}
 } + named(trained; of("train-fold")) + named(learning($options); may("train-fold")) + named(augmented; may("augment"))
-  + {ranks: may("train-fold")};
+  + {ranks: may("train-fold"), average: {choices: ["weights", "maps"], optional: true}};
 # The blocks of config.json: two of their own names, and stages, by what their names begin with.
 def blocks: {
   data: {
@@ -128,12 +128,15 @@ def complaints: . as $config
       | if $config | (training | index($first)) >= (training | index($stage)) then "\($stage).init: \($first) is no earlier stage"
         elif ($config | .[$first] | full_network) != ($config | .[$stage] | full_network) then "\($stage).init: \($first) has another network"
         elif $config[$first].folds != $config[$stage].folds then "\($stage).init: \($first) has another number of folds"
+        elif $config[$first] | networks > 1 then "\($stage).init: the models of \($first) are several networks each (average), and a fold begins with one"
         else empty end),
     ((training - [training[] as $stage | beginning($stage)])[] | . as $stage | "test-" + .[6:] | select(in($config) | not)
       | "\(.) is missing: how the models of \($stage) predict"),
     (training[] | select($config[.] | has("balance") and .images != "all")
       | "\(.): balance is of images: \"all\"; half has one of 0.5, lesion of 1"),
     (training[] | select($config[.] | has("balance-end") and (has("balance") | not)) | "\(.): balance-end without balance"),
+    (training[] | select($config[.] | has("average") and (."keep-best" // 1) < 2)
+      | "\(.): average is of several checkpoints: keep-best says of how many, from 2 up"),
     (training[] | $config[.] as $stage | select(($stage.ranks // 1) > $stage.accumulate)
       | "\(.).ranks: \($stage.ranks) is more than the batches of a step (accumulate), \($stage.accumulate)"),
     (testing[] | trainer as $stage | select($config | has($stage) | not)

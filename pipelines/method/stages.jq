@@ -50,6 +50,9 @@ def unseen($merge): .[$merge].stages | if length > 1 then "validation-" + $merge
 def rule($submission): .[$submission] | "rule-\(.decide[6:])+\(.segment[6:])";
 def rules: . as $config | calibrated | map(. as $name | $config | rule($name)) | unique;
 
+# How many networks a fold's model is, of a training stage's settings: several where the maps of the best checkpoints are averaged.
+def networks: if .average == "maps" then ."keep-best" else 1 end;
+
 # For `make help`
 def help: . as $config | "", "profiles of config.json:", "  " + (.profiles // {} | keys_unsorted | join(" ")), "stages of config.json:", "  " + (training, testing | join(" ")),
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]: trains fold K of N on SHARDS into OUT.mpk, with its
 # log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
-# Of several best checkpoints that are kept, OUT.mpk is the mean of their weights.
+# Of several best checkpoints that are kept, OUT.mpk is the mean of their weights; with `--average maps` in TRAIN it has them one
+# behind another, so that predict-fold averages their maps.
 # What was begun goes on where it stopped; what is done is not repeated. `--ranks N` in TRAIN makes no other model.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
@@ -9,14 +10,18 @@ set -eu -o pipefail
 fold=$1 shards=$2 out=$3 seed=$(($4 + ${1%/*}))
 read -ra augment <<<"$5"
 read -ra validation <<<"$6"
-ranks=1
+ranks=1 average=weights
 [[ ! " $7 " =~ " --ranks "([0-9]+)" " ]] || ranks=${BASH_REMATCH[1]}
-read -ra train <<<"${7/--ranks $ranks/}"
+[[ ! " $7 " =~ " --average "([a-z]+)" " ]] || average=${BASH_REMATCH[1]}
+train=${7/--ranks $ranks/}
+read -ra train <<<"${train/--average $average/}"
 init=${8-}
 begun=$out.part
 stage=${out%/*} stage=${stage##*/}
 
-key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "${train[*]}" ${init:+"$(digest_file "$init")"} \
+made=${train[*]}
+[ "$average" = weights ] || made+=" --average $average"
+key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "$made" ${init:+"$(digest_file "$init")"} \
     "$(digest_file "$shards/index.mpk")")
 leave_if_settled "$out.mpk" "$key"
 if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
@@ -54,7 +59,9 @@ fi
 jq -r --arg name "$stage, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
     "\(.dice_lesion | tostring | .[:6]), at iteration \(.iteration)"' "$begun/log.jsonl" | tail -n 1 >&2
 # Copies: whatever ends this script before the last line, the next run finds all that it needs for these again.
-if [ ${#kept[@]} -gt 0 ]; then
+if [ "$average" = maps ]; then
+    cat "${kept[@]/#/"$begun/"}" >"$out.mpk.part"
+elif [ ${#kept[@]} -gt 0 ]; then
     merge -q "${kept[@]/#/"$begun/"}" -o "$out.mpk.part"
 else
     cp "$begun/best.mpk" "$out.mpk.part"

@@ -23,10 +23,14 @@ def start: [.first - .images * image, 0] | max;
 # last.mpk is written beside the old one; and there are best.mpk and the checkpoints that are kept.
 def working($c; $m): 2 * $m.resumable + (1 + if ($c."keep-best" // 1) > 1 then $c."keep-best" else 0 end) * $m.checkpoint;
 
-# How a stage's models predict, or where no submission asks for that, those of the stage that begins with it
-def predicting($stage): $measured["test-" + $stage[6:]]
-  // (first($config | training[] as $next | select(beginning($next) == $stage) | $next) as $next | predicting($next));
-def train($stage): $config[$stage] as $c | $measured[$stage] as $m | predicting($stage) as $predict
+# The test stage of a stage's models, or where no submission asks for that, of the stage that begins with it
+def tester($stage): ("test-" + $stage[6:]) as $test | if $measured[$test] then $test
+  else first($config | training[] as $next | select(beginning($next) == $stage) | $next) as $next | tester($next) end;
+# How often a test stage runs its networks on an image of one size
+def passes($test): (if $config[$test].flip then 2 else 1 end) * ($config[$test | trainer] | networks);
+# Seconds of an image in evaluation: one network, one size, not mirrored
+def evaluated($test; $predict): $measured[$test] | image * $predict / (.predict * passes($test));
+def train($stage): $config[$stage] as $c | $measured[$stage] as $m | tester($stage) as $test
   | ((if $c.images == "lesion" then $images.lesion else $images.train end) / $c.folds) as $val
   | ($c.iterations / $c."eval-every" | ceil) as $evaluations
   | ($evaluations * $val) as $checked
@@ -34,15 +38,16 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | predicting(
       images: ($c.folds * $c.iterations * $c.batch),
       iterations: ($c.folds * $c.iterations),
       flop: ($c.folds * ($c.iterations * $c.batch * $m.train + $checked * $m.predict)),
-      disk: ($c.folds * $m.checkpoint + at_a_time($c.folds) * (working($c; $m) + $val * $c.side * $c.side)),
+      disk: ($c.folds * ($c | networks) * $m.checkpoint + at_a_time($c.folds) * (working($c; $m) + $val * $c.side * $c.side)),
       memory: $m.memory,
-      seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step + $checked * ($predict | image))) };
+      seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step
+        + $checked * evaluated($test; $m.predict))) };
 
 # What the models of a test stage take for so many images each.
 def maps($stage; $each): $config[$stage | trainer].folds as $folds | $measured[$stage] as $m
   | ($folds * $each) as $maps
   | { images: $maps,
-      flop: ($maps * $m.predict * (if $config[$stage].flip then 2 else 1 end)),
+      flop: ($maps * $m.predict * passes($stage)),
       disk: ($maps * (if $m.trained == 1 then $m.bytes / $m.images else $packed * 2 * $pixels end)),
       estimated: ($m.trained == 0),
       memory: $m.memory,
@@ -74,6 +79,7 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
   | whole ] as $stages
 | [validate($config | needed_testing[]) | whole] as $validation
 | { profile: $profile, missing: $config.notes.missing, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
+    machine: {memory: $machine, disk: $room},
     maps: ($stages | map(select(.stage | startswith("test-"))) |
            {folds: (map(.images) | add / $images.test), bytes: (map(.disk) | add),
             float16: (map(.images) | add * 2 * $pixels)}), stages: $stages, validation: $validation,
@@ -110,6 +116,11 @@ def notes:
   "X-rays (\(.data.from)): \(.data.train | grouped) to learn from, \(.data.lesion | grouped) of them with a lesion; \(.data.test | grouped) to predict.",
   "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; "
     + "\(merging | map(.name) | listed) stream them in \(merging | map(.m.memory | bytes) | listed).",
+  (.machine as $here | [.stages[] | select(.memory > $here.memory) | .stage]
+    | "This machine has \($here.memory | bytes) of memory"
+      + if . == [] then "" else ": too little for \(listed)" end
+      + "; where the work folder will be, \($here.disk | bytes) of disk are free."),
+  (select(.total.disk > .machine.disk) | "The disk is too small for all of it."),
   "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
   "make validate: \(.validation | map(.images) | add | round | grouped) images more, in \(.validation | map(.seconds) | add | time); "
     + "their maps take \(.validation | map(.disk) | add | bytes).",

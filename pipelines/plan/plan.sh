@@ -19,6 +19,10 @@ complain() {
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || complain "JOBS: '$jobs' is not a whole number from 1 up"
 [[ $spend =~ ^[0-9]+$ ]] || complain "PLAN_SECONDS: '$spend' is not a whole number from 0 up"
 [[ $format =~ ^(table|json)$ ]] || complain "FORMAT: '$format' is not table or json"
+machine=$(awk '/^MemTotal:/ { printf "%.0f", $2 * 1024 }' /proc/meminfo) # bytes of memory
+parent=$(realpath -m -- "$work")
+while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
+room=$(df --output=avail -B1 -- "$parent" | tail -n 1) # bytes where the work folder will be
 processors=$(nproc) load=$(cut -d ' ' -f 1 /proc/loadavg)
 export THREADS=${THREADS:-$((processors > jobs ? processors / jobs : 1))}
 
@@ -51,7 +55,7 @@ get() { # get JQ: of the configuration
 # measure COMMAND...: $seconds that it took, and $memory, the sum in bytes of the largest that each of its processes has
 # been; it has a process group of its own to be known by.
 measure() {
-    local now pause=10 # milliseconds, more and more, since looking takes time, too
+    local now status pause=10 # milliseconds, more and more, since looking takes time, too
     set -m
     (TIMEFORMAT=%R && time "$@" >"$scratch/said" 2>&1) 2>"$scratch/seconds" </dev/null &
     measuring=$!
@@ -66,7 +70,11 @@ measure() {
         sleep "$(printf '0.%03d' $pause)"
         pause=$((pause < 400 ? pause * 3 / 2 : pause))
     done
-    wait "$measuring" || { cat "$scratch/said" >&2; complain "$* failed"; }
+    status=0
+    wait "$measuring" || status=$?
+    [ $status = 0 ] || cat "$scratch/said" >&2
+    [ $status != 137 ] || complain "$* was killed: it takes more than the machine's memory, $((machine >> 20)) MiB, it seems"
+    [ $status = 0 ] || complain "$* failed"
     measuring=0
     seconds=$(cat "$scratch/seconds")
 }
@@ -216,10 +224,11 @@ cost_of_sides() { # cost_of_sides STAGE: of one image at all its sizes, to predi
     for at in ${of[$1.sides]}; do cost --json --side "$at" "${of[train-${1#test-}.network]}"; done | jq -s 'map(.predict) | add'
 }
 
-trained_model() { # trained_model STAGE: $model is one that WORK has, of the very network
-    local wanted=${of[$1.full]}$'\t'${of[$1.side]}
+trained_model() { # trained_model STAGE: $model is one that WORK has, of the very network, or of as many
+    local wanted=${of[$1.full]}$'\t'${of[$1.side]}$'\t'${of[$1.networks]}
     for model in "$work/$1"/fold-*.mpk; do
-        if [ -e "$model" ] && [ "$(inspect --json "$model" | jq -r 'select(.id == "state") | [.network, .side] | @tsv')" = "$wanted" ]; then
+        if [ -e "$model" ] && [ "$(inspect --json "$model" | jq -r -s 'map(select(.id == "state")) |
+            [.[0].network, .[0].side, length] | @tsv')" = "$wanted" ]; then
             return 0
         fi
     done
@@ -238,9 +247,10 @@ predict_copies() { # predict_copies STAGE TIMES: measures it on all X-rays, so m
 }
 
 measure_testing() { # measure_testing STAGE
-    local stage=$1 train=train-${1#test-} times=1 first trained=1
+    local stage=$1 train=train-${1#test-} times=1 first trained=1 i
     if ! trained_model "$train"; then
-        model=$scratch/$train.mpk trained=0
+        model=$scratch/several.mpk trained=0
+        for ((i = 0; i < ${of[$train.networks]}; i++)); do cat "$scratch/$train.mpk"; done >"$model"
     fi
     predict_copies "$stage" 1
     first=$seconds
@@ -318,4 +328,4 @@ progress ''
 
 jq -n -r --slurpfile config "$checked" --slurpfile measured "$scratch/measured" --slurpfile images "$scratch/images" \
     --arg profile "$profile" --argjson jobs "$jobs" --argjson threads "$THREADS" --argjson processors "$processors" \
-    --arg format "$format" --argjson load "$load" -L "$here/../method" -f "$here/plan.jq"
+    --arg format "$format" --argjson load "$load" --argjson machine "$machine" --argjson room "$room" -L "$here/../method" -f "$here/plan.jq"

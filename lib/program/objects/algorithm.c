@@ -12,7 +12,11 @@
 
 #define MAX_FILE ((size_t)1 << 33) // bytes
 
-static void read_weights(const char *path, struct weight_table *table, uint64_t *digest) {
+// Puts the file's digest, and the network's name ("": it says none) if it has one for all.
+static bool read_weights(const char *path, char *network, uint64_t *digest) {
+    static struct weight_table tables[WEIGHTS_MAX_NETWORKS];
+    size_t count = 0;
+    bool same = true;
     struct error error;
     struct file_view view;
     if (!file_view_open(path, MAX_FILE, &view, &error)) {
@@ -20,25 +24,29 @@ static void read_weights(const char *path, struct weight_table *table, uint64_t 
     }
     *digest = digest_of(view.bytes, view.length);
     file_view_close(&view);
-    if (!weights_read_file(path, table, &error)) {
+    if (!weights_read_networks(path, tables, WEIGHTS_MAX_NETWORKS, &count, &error)) {
         die("%s", error.text);
     }
+    for (size_t k = 0; k < count; k++) {
+        const char *name = tables[k].network != NULL ? tables[k].network : "";
+        same = same && (k == 0 || strcmp(network, name) == 0);
+        (void)snprintf(network, ALGORITHM_TEXT_SIZE, "%s", name);
+        weight_table_free(&tables[k]);
+    }
+    return same;
 }
 
 static void describe_weights(struct algorithm *algorithm, const struct option_files *weights) {
     char network[ALGORITHM_TEXT_SIZE] = "";
+    char other[ALGORITHM_TEXT_SIZE] = "";
     bool same = true;
     uint64_t *digests = calloc(weights->count + 1, sizeof *digests);
     if (digests == NULL) {
         die("no memory");
     }
     for (size_t i = 0; i < weights->count; i++) {
-        struct weight_table table = {0};
-        read_weights(weights->paths[i], &table, &digests[i]);
-        const char *name = table.network != NULL ? table.network : "";
-        same = same && (i == 0 || strcmp(network, name) == 0);
-        (void)snprintf(network, sizeof network, "%s", name);
-        weight_table_free(&table);
+        same = read_weights(weights->paths[i], i == 0 ? network : other, &digests[i]) && same;
+        same = same && (i == 0 || strcmp(network, other) == 0);
     }
     if (weights->count > 0) {
         const uint64_t digest =

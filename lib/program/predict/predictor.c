@@ -23,67 +23,95 @@ struct waiting {
 static void make_graph(const struct predictor *predictor, struct sized_network *network) {
     const struct predictor_options *options = predictor->options;
     graph_free(network->graph);
-    network->graph = options->build(options->context, network->side, predictor->capacity);
+    network->graph =
+        options->build(options->context, network->model, network->side, predictor->capacity);
+}
+
+// The networks of a model.
+static struct sized_network *networks_of(const struct predictor *predictor, size_t model) {
+    return &predictor->networks[model * predictor->options->side_count];
 }
 
 void predictor_open(struct predictor *predictor) {
     const struct predictor_options *options = predictor->options;
+    const size_t count = options->model_count * options->side_count;
     predictor->capacity = options->batch;
+    predictor->network_count = count;
     predictor->waiting = calloc(predictor->capacity, sizeof *predictor->waiting);
-    bool whole = predictor->waiting != NULL;
-    for (size_t k = 0; k < options->side_count; k++) {
+    predictor->networks = calloc(count, sizeof *predictor->networks);
+    predictor->maps = calloc(count, sizeof *predictor->maps);
+    predictor->inputs = calloc(count, sizeof *predictor->inputs);
+    predictor->weights = calloc(count, sizeof *predictor->weights);
+    if (predictor->waiting == NULL || predictor->networks == NULL || predictor->maps == NULL ||
+        predictor->inputs == NULL || predictor->weights == NULL) {
+        die("no memory");
+    }
+    for (size_t k = 0; k < count; k++) {
         struct sized_network *network = &predictor->networks[k];
-        network->side = options->sides[k];
+        network->model = k / options->side_count;
+        network->side = options->sides[k % options->side_count];
+        predictor->inputs[k] = &predictor->maps[k];
+        predictor->weights[k] = 1;
         make_graph(predictor, network);
         const struct shape in = graph_shape(network->graph, 0);
-        network->first = calloc(in.n, in.h * in.w);
-        whole = whole && network->first != NULL;
-    }
-    if (!whole) {
-        die("no memory");
+        network->first = network->model == 0 ? calloc(in.n, in.h * in.w) : NULL;
+        if (network->model == 0 && network->first == NULL) {
+            die("no memory");
+        }
     }
 }
 
-static struct sized_network *largest_network(struct predictor *predictor) {
-    struct sized_network *largest = &predictor->networks[0];
+// A model's network of the largest size.
+static struct sized_network *largest_network(const struct predictor *predictor, size_t model) {
+    struct sized_network *networks = networks_of(predictor, model);
+    struct sized_network *largest = networks;
     for (size_t k = 1; k < predictor->options->side_count; k++) {
-        if (predictor->networks[k].side > largest->side) {
-            largest = &predictor->networks[k];
+        if (networks[k].side > largest->side) {
+            largest = &networks[k];
         }
     }
     return largest;
 }
 
-// `host`: an open one, whose memory and parameters it takes; NULL: it gets its own.
+// `host`: an open one, whose memory it takes, with its parameters where it is of the same model;
+// NULL: it gets its own.
 static void open_network(struct predictor *predictor, struct sized_network *network,
                          struct sized_network *host) {
+    const enum parameter_owner owner =
+        host != NULL && host->model == network->model ? HOSTS_PARAMETERS : OWN_PARAMETERS;
     struct error error;
     if (graph_shape(network->graph, 0).n != predictor->capacity) {
         make_graph(predictor, network);
     }
-    network->executor = host == NULL ? executor_new(network->graph, predictor->backend, &error)
-                                     : executor_new_within(host->executor, network->graph, &error);
+    network->executor = host == NULL
+                            ? executor_new(network->graph, predictor->backend, &error)
+                            : executor_new_within(host->executor, network->graph, owner, &error);
     if (network->executor == NULL ||
         !inference_open(&network->inference, predictor->backend, network->graph, network->executor,
                         predictor->options->flip, &error) ||
-        (host == NULL && !parameters_take(predictor->backend, network->graph, network->executor,
-                                          predictor->table, "", TAKE_NEEDED, &error))) {
+        (owner == OWN_PARAMETERS &&
+         !parameters_take(predictor->backend, network->graph, network->executor,
+                          &predictor->tables[network->model], "", TAKE_NEEDED, &error))) {
         die("%s", error.text);
     }
-    memcpy(network->inference.images, network->first, shape_count(network->inference.in));
+    if (network->first != NULL) {
+        memcpy(network->inference.images, network->first, shape_count(network->inference.in));
+    }
 }
 
-// Opens all for batches of `images`. The largest one's memory serves the others.
+// Opens all for batches of `images`. The memory of the first model's largest one serves the others.
 static void open_networks(struct predictor *predictor, size_t images) {
-    struct sized_network *largest = largest_network(predictor);
     predictor->capacity = images;
-    open_network(predictor, largest, NULL);
-    for (size_t k = 0; k < predictor->options->side_count; k++) {
-        if (&predictor->networks[k] != largest) {
-            open_network(predictor, &predictor->networks[k], largest);
+    for (size_t model = 0; model < predictor->options->model_count; model++) {
+        struct sized_network *largest = largest_network(predictor, model);
+        open_network(predictor, largest, model > 0 ? largest_network(predictor, 0) : NULL);
+        for (size_t k = 0; k < predictor->options->side_count; k++) {
+            if (&networks_of(predictor, model)[k] != largest) {
+                open_network(predictor, &networks_of(predictor, model)[k], largest);
+            }
         }
+        weight_table_free(&predictor->tables[model]);
     }
-    weight_table_free(predictor->table);
 }
 
 void predictor_prepare(struct predictor *predictor) {
@@ -102,15 +130,21 @@ static void close_network(struct sized_network *network) {
 }
 
 void predictor_close(struct predictor *predictor) {
-    struct sized_network *largest = largest_network(predictor);
-    for (size_t k = 0; k < predictor->options->side_count; k++) {
-        if (&predictor->networks[k] != largest) {
-            close_network(&predictor->networks[k]);
+    for (size_t model = predictor->options->model_count; model-- > 0;) {
+        struct sized_network *largest = largest_network(predictor, model);
+        for (size_t k = 0; k < predictor->options->side_count; k++) {
+            if (&networks_of(predictor, model)[k] != largest) {
+                close_network(&networks_of(predictor, model)[k]);
+            }
         }
+        close_network(largest);
     }
-    close_network(largest);
     sample_mask_free(&predictor->mask);
     free(predictor->waiting);
+    free(predictor->networks);
+    free(predictor->maps);
+    free(predictor->inputs);
+    free(predictor->weights);
     free(predictor->mean);
 }
 
@@ -130,21 +164,14 @@ static void make_halves(float *numbers, size_t count) {
 
 // The mean of several networks' maps, as merge makes it: summed in double, in their order, rounded
 // once.
-static const void *mean_of(struct predictor *predictor, const struct tensor *maps,
-                           enum dtype type) {
-    const struct tensor *inputs[MAX_SCALES];
-    double weights[MAX_SCALES];
-    for (size_t k = 0; k < predictor->options->side_count; k++) {
-        inputs[k] = &maps[k];
-        weights[k] = 1;
-    }
+static const void *mean_of_maps(struct predictor *predictor, enum dtype type) {
     float *mean = array_grow(predictor->mean, &predictor->mean_capacity,
-                             maps->bytes / sizeof *mean + 1, sizeof *mean);
+                             predictor->maps->bytes / sizeof *mean + 1, sizeof *mean);
     if (mean == NULL) {
         die("no memory");
     }
     predictor->mean = mean;
-    ensemble_mean(inputs, weights, predictor->options->side_count, type, mean);
+    ensemble_mean(predictor->inputs, predictor->weights, predictor->network_count, type, mean);
     return mean;
 }
 
@@ -152,23 +179,23 @@ static void write_prediction(struct predictor *predictor, size_t i) {
     const struct waiting *waiting = &predictor->waiting[i];
     const struct text id = {waiting->id, waiting->length};
     const enum dtype type = predictor->options->type;
-    struct tensor maps[MAX_SCALES];
     float *probability = NULL;
     struct error error;
     size_t k = 0; // there is one network at least
     do {
+        struct tensor *map = &predictor->maps[k];
         if (!inference_probability(&predictor->networks[k].inference, i, waiting->height,
                                    waiting->width, &probability, &error)) {
             die("%.*s: %s", TEXT_ARG(id), error.text);
         }
-        maps[k] = tensor_plane(DTYPE_F4, waiting->height, waiting->width, probability);
-        if (!tensor_finite(&maps[k])) {
+        *map = tensor_plane(DTYPE_F4, waiting->height, waiting->width, probability);
+        if (!tensor_finite(map)) {
             die("%.*s: the network's answer is not a number", TEXT_ARG(id));
         }
-    } while (++k < predictor->options->side_count);
+    } while (++k < predictor->network_count);
     const void *numbers = probability;
-    if (predictor->options->side_count > 1) {
-        numbers = mean_of(predictor, maps, type);
+    if (predictor->network_count > 1) {
+        numbers = mean_of_maps(predictor, type);
     } else if (type == DTYPE_F2) {
         make_halves(probability, waiting->height * waiting->width);
     }
@@ -181,13 +208,15 @@ static void write_prediction(struct predictor *predictor, size_t i) {
 
 static void run_batch(struct predictor *predictor, bool last) {
     const size_t count = predictor->count;
+    const size_t sides = predictor->options->side_count;
     struct error error;
     if (predictor->networks[0].executor == NULL) {
         open_networks(predictor, last ? count : predictor->capacity);
     }
-    for (size_t k = 0; k < predictor->options->side_count; k++) {
-        struct inference *inference = &predictor->networks[k].inference;
-        if (!inference_run(inference, inference->images, &error)) {
+    for (size_t k = 0; k < predictor->network_count; k++) {
+        // All models see the first one's images.
+        if (!inference_run(&predictor->networks[k].inference,
+                           predictor->networks[k % sides].inference.images, &error)) {
             die("%s", error.text);
         }
     }

@@ -57,7 +57,8 @@ setup() {
 
 # The two stages: a fold's script and its words.
 model() { # model FOLD OUT [OPTIONS]
-    pipelines/method/train-fold.sh "$1/2" "$WORK/train" "$2" 0 "--side 64 --samples 2" "--side 64" "${3-$TRAIN}" '' 2>/dev/null
+    mkdir -p "${2%/*}"
+    pipelines/method/train-fold.sh "$1/2" "$WORK/train" "$2" 0 "--side 64 --samples 4" "--side 64" "${3-$TRAIN}" '' 2>/dev/null
 }
 
 maps() { # maps FOLD OUT: the fold is told apart by an option that changes nothing
@@ -68,7 +69,7 @@ by_hosts() { # by_hosts model|maps "NAME..." SECONDS FOLD...: hosts.sh gives the
     local words=(pipelines/method/predict-fold.sh "$MADE/fold-0.mpk" "$WORK/test" "$WORK/test-x/fold-{1}"
         "--batch 1 --max-pixels 10000{1}")
     [ "$1" = maps ] || words=(pipelines/method/train-fold.sh "{1}/2" "$WORK/train" "$WORK/train-x/fold-{1}" 0
-        "--side 64 --samples 2" "--side 64" "$TRAIN" "{2}")
+        "--side 64 --samples 4" "--side 64" "$TRAIN" "{2}")
     tr ' ' '\n' <<<"$2" >"$HERE/hosts.txt"
     PATH="$NET/bin:$PATH" HOSTS_TIMEOUT=$3 timeout 100 pipelines/hosts/hosts.sh "$HERE/hosts.txt" "$WORK"/{train,test} \
         "$MADE/fold-0.mpk" -- parallel --will-cite -q --ungroup pipelines/hosts/host-fold.sh "${words[@]}" ::: "${@:4}" ::: '' \
@@ -167,6 +168,24 @@ refused() {
         other_stage "it sent a model that was trained in another way: train-fold " \
         samples_raw "it sent a stream of samples" \
         log_of_texts "its log does not fit its model"
+}
+
+@test "models of several checkpoints, their mean or all of them, and no more" {
+    local several="${TRAIN/--iterations 1/--iterations 2} --keep-best 2" average
+    for average in '' ' --average maps'; do
+        model 1 "$MADE/several$average/fold-1" "$several$average"
+        TRAIN=$several$average by_hosts model good 30 1
+        cmp "$WORK/train-x/fold-1.mpk" "$MADE/several$average/fold-1.mpk"
+        rm -r "$WORK/train-x"
+    done
+    # All of them where the mean is wanted
+    [ "$(inspect --json "$MADE/several$average/fold-1.mpk" | jq -s 'map(select(.id == "state")) | length')" = 2 ]
+    mkdir "$HERE/sent"
+    cp "$MADE/several$average/fold-1.mpk" "$HERE/sent/product"
+    cp "$MADE/several$average/fold-1.jsonl" "$HERE/sent/log"
+    fails 1 "" pipelines/hosts/host-check.sh "$HERE/sent" pipelines/method/train-fold.sh 1/2 "$WORK/train" "$WORK/train-x/fold-1" 0 \
+        "--side 64 --samples 4" "--side 64" "$several"
+    [ "$output" = "it sent a model of 2 networks" ]
 }
 
 @test "a fold that fails, in many words: it goes to another host at once" {

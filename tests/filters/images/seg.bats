@@ -161,6 +161,11 @@ END
     seg --source patient -w "$weights" "$BATS_TEST_TMPDIR/out" one
     hash=$(/usr/bin/python3 -c 'import sys, xxhash; print(xxhash.xxh3_64_hexdigest(open(sys.argv[1], "rb").read()))' "$weights")
     dcmdump "$BATS_TEST_TMPDIR/out/p0.seg.dcm" | grep -q "LO \[xxh3 $hash\] .*AlgorithmVersion"
+    # Several models in a file
+    weights -q "$weights" -o "$BATS_TEST_TMPDIR/one.mpk"
+    cat "$BATS_TEST_TMPDIR"/{one,one}.mpk >"$BATS_TEST_TMPDIR/both.mpk"
+    seg --source patient -w "$BATS_TEST_TMPDIR/both.mpk" "$BATS_TEST_TMPDIR/of-both" one
+    dcmdump "$BATS_TEST_TMPDIR/of-both/p0.seg.dcm" | grep -q "LO \[xxh3 $(xxh3 <"$BATS_TEST_TMPDIR/both.mpk")\] .*AlgorithmVersion"
 }
 
 @test "sources that do not fit are errors, or left out one by one" {

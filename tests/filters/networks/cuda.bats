@@ -75,6 +75,12 @@ PYTHON
     predict-fold -q --model "$HERE/model/last.mpk" --device cpu --flip test.mpk >cpu.mpk
     near 1e-4 f32.mpk cpu.mpk
     near 3e-2 bf16.mpk cpu.mpk
+    # Of two models in a file
+    train cpu "$HERE/other" --iterations 1 --eval-every 1 --seed 5
+    cat "$HERE"/{model,other}/best.mpk >"$HERE/both.mpk"
+    for device in cuda cpu; do predict-fold -q --model "$HERE/both.mpk" --device $device --flip test.mpk >$device.mpk; done
+    near 1e-4 cuda.mpk cpu.mpk
+    no near 1e-4 cuda.mpk f32.mpk
 }
 
 @test "what is missing is said in one line" {

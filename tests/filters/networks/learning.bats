@@ -293,9 +293,10 @@ END
     [ -e "$HERE/left/best-of-all.mpk" ]
 }
 
-@test "a stage that keeps several checkpoints: a fold's model is the mean of their weights, the best first" {
+@test "a stage that keeps several checkpoints: a fold's model is the mean of their weights, or all of them, the best first" {
     options=(--network bisenet-resnet18_w16 --iterations 3 --batch 2 --accumulate 1 --keep-best 2 --eval-every 1)
-    THREADS=2 "$ROOT/pipelines/method/train-fold.sh" 0/2 shards "$HERE/fold-0" 0 "--side 64 --samples 6" "--side 64" "${options[*]}"
+    stage() { THREADS=2 "$ROOT/pipelines/method/train-fold.sh" 0/2 shards "$HERE/$1" 0 "--side 64 --samples 6" "--side 64" "$2"; }
+    stage fold-0 "${options[*]}"
     augment -q shards --fold 0/2 --split val --plain --side 64 >"$HERE/val.mpk"
     augment -q shards --fold 0/2 --split train --side 64 --samples 6 |
         train-fold -q "${options[@]}" --threads 2 --val "$HERE/val.mpk" "$HERE/run"
@@ -304,6 +305,12 @@ END
     merge "$HERE/run/best-${kept[0]}.mpk" "$HERE/run/best-${kept[1]}.mpk" -o "$HERE/mean.mpk"
     cmp <(values "$HERE/mean.mpk") <(values "$HERE/fold-0.mpk")
     inspect --json "$HERE/fold-0.mpk" | jq -s -e 'map(select(.id == "state"))[0] | .iteration == .kept[0]'
+    inode=$(stat -c %i "$HERE/fold-0.mpk")
+    stage fold-0 "${options[*]/#--keep-best/--average weights --keep-best}" # as without
+    [ "$(stat -c %i "$HERE/fold-0.mpk")" = "$inode" ]
+    stage all-0 "${options[*]/#--keep-best/--average maps --keep-best}"
+    cmp <(values "$HERE/all-0.mpk") <(values <(cat "$HERE/run/best-${kept[0]}.mpk" "$HERE/run/best-${kept[1]}.mpk"))
+    no cmp -s <(sed 1q "$HERE/all-0.mpk.key") <(sed 1q "$HERE/fold-0.mpk.key")
 }
 
 @test "a share of lesions that slides: a run killed with -9 goes on bit for bit, without the samples that it has used" {

@@ -104,6 +104,91 @@ PYTHON
     done
 }
 
+two_runs() { # a second model; and both, one behind another
+    whole_run
+    [ -e both.mpk ] || { train other --seed 7 && cat other/best.mpk whole/best.mpk >both.mpk; }
+}
+
+@test "predict-fold: of several models in a file the mean, as merge makes it by hand" {
+    two_runs
+    records() { inspect --json "$1" | jq -c 'select(has("id"))'; }
+    for flip in "" --flip; do
+        for name in other whole; do
+            predict-fold -q $flip --type f4 -m $name/best.mpk val.mpk -o "$HERE/$name.mpk"
+        done
+        for type in f4 f2; do
+            predict-fold -q $flip --type $type --batch 5 -m both.mpk val.mpk -o "$HERE/both.mpk"
+            merge --type $type "$HERE"/{other,whole}.mpk -o "$HERE/mean.mpk"
+            diff <(records "$HERE/both.mpk") <(records "$HERE/mean.mpk")
+        done
+    done
+    # All sizes of the one, then of the other
+    for name in other whole; do
+        for side in 32 96; do
+            predict-fold -q --type f4 --side $side -m $name/best.mpk val.mpk -o "$HERE/$name-$side.mpk"
+        done
+    done
+    predict-fold -q --scales 0.5,1.5 -m both.mpk val.mpk -o "$HERE/scales.mpk"
+    merge --type f2 "$HERE"/{other,whole}-{32,96}.mpk -o "$HERE/mean.mpk"
+    diff <(records "$HERE/scales.mpk") <(records "$HERE/mean.mpk")
+    # One by one as in batches; the last may be a run's checkpoint
+    weights -q whole/last.mpk -o "$HERE/last.mpk"
+    cat other/best.mpk "$HERE/last.mpk" >"$HERE/both.mpk"
+    cat other/best.mpk whole/last.mpk >"$HERE/with-moments.mpk"
+    predict-fold -q --batch 5 -m "$HERE/both.mpk" val.mpk -o "$HERE/p.mpk"
+    for name in both with-moments; do predict-fold -q --batch 1 -m "$HERE/$name.mpk" val.mpk | cmp - "$HERE/p.mpk"; done
+    not_sanitized "memory is not the sanitizer's"
+    /usr/bin/time -f %M -o "$HERE/memory" predict-fold -q --batch 4 -m whole/best.mpk val.mpk -o "$HERE/p.mpk"
+    /usr/bin/time -f %M -o "$HERE/memory-both" predict-fold -q --batch 4 -m both.mpk val.mpk -o "$HERE/p.mpk"
+    # Weights as they are read, and as convolutions want them, but no other activations
+    [ "$(cat "$HERE/memory-both")" -lt $(($(cat "$HERE/memory") + 40000)) ]
+}
+
+@test "several models in a file: what takes one says so, and one can be taken out" {
+    two_runs
+    fails 1 "both.mpk: record 228, byte 8469" weights -q both.mpk -o "$HERE/one.onnx"
+    [[ $stderr == *"another network begins here, and a file of one is wanted"* ]]
+    fails 1 "a file of one is wanted" train-fold -q -n bisenet-resnet18_w16 --iterations 1 --init both.mpk "$HERE/none" val.mpk
+    fails 1 "a file of one is wanted" weights --init-for bisenet-resnet18_w16 both.mpk
+    for files in both.mpk "whole/best.mpk both.mpk"; do
+        # shellcheck disable=SC2086
+        fails 1 "both.mpk: record 228, byte 8469" merge $files -o "$HERE/one.mpk"
+        [[ $stderr == *"another network begins here, and files of one are merged"* ]]
+    done
+    [ ! -e "$HERE/one.onnx" ] && [ ! -e "$HERE/one.mpk" ]
+    values() { inspect --json "$1" | jq -c 'select(.value)'; }
+    weights -q --nth 2 both.mpk -o "$HERE/second.mpk"
+    diff <(values "$HERE/second.mpk") <(values whole/best.mpk)
+    weights -q --nth 1 both.mpk -o "$HERE/first.safetensors"
+    weights -q "$HERE/first.safetensors" | values - | diff - <(values other/best.mpk)
+    weights -q --nth 1 both.mpk -o "$HERE/first.onnx"
+    [ "$(stat -c %s "$HERE/first.onnx")" -gt 1000000 ]
+    weights --init-for bisenet-resnet18_w16 --nth 2 both.mpk
+    fails 1 "both.mpk: --nth 3: the file holds 2" weights -q --nth 3 both.mpk -o "$HERE/third.mpk"
+    # What would be left out silently, or mixed
+    cat whole/last.mpk other/best.mpk >"$HERE/behind.mpk"
+    fails 1 "another network stands behind what an optimiser remembers" predict-fold -q -m "$HERE/behind.mpk" val.mpk
+    train-fold -q --network smp-unet-resnet18_w16 --lambda-cls 0 --iterations 1 --batch 2 --accumulate 1 "$HERE/smp" train.mpk
+    weights -q "$HERE/smp/last.mpk" -o "$HERE/smp.mpk"
+    cat whole/best.mpk "$HERE/smp.mpk" >"$HERE/mixed.mpk"
+    fails 1 "holds bisenet-resnet18_w16 and smp-unet-resnet18_w16" predict-fold -q -m "$HERE/mixed.mpk" val.mpk
+    weights -q --side 96 whole/best.mpk -o "$HERE/large.mpk"
+    cat whole/best.mpk "$HERE/large.mpk" >"$HERE/sides.mpk"
+    fails 1 "trained at sides of 64 and 96" predict-fold -q -m "$HERE/sides.mpk" val.mpk
+    maps() { predict-fold -q "$@" val.mpk | inspect --json | jq -c 'select(.id)'; }
+    diff <(maps --side 64 -m "$HERE/sides.mpk") <(maps -m whole/best.mpk)
+    fails 1 "network 2: " predict-fold -q -n bisenet-resnet18_w16 --side 64 -m "$HERE/mixed.mpk" val.mpk
+    head -c -1000 both.mpk >"$HERE/torn.mpk"
+    fails 1 "torn.mpk: record 45" predict-fold -q -m "$HERE/torn.mpk" val.mpk
+    python_with - <<'END'
+from tensor_stream import write
+import numpy
+write("tiny.mpk", "weights", [{"id": "a", "value": numpy.zeros(1, "f4")}, {"id": "state", "side": 64}])
+END
+    for ((i = 0; i <= 100; i++)); do cat tiny.mpk; done >"$HERE/many.mpk"
+    fails 1 "another network begins here, and 100 are the most" predict-fold -q -m "$HERE/many.mpk" val.mpk
+}
+
 @test "predict-fold: bf16 stays near f32" {
     whole_run
     predict-fold -q --type f4 -m whole/best.mpk val.mpk >f32.mpk

@@ -54,7 +54,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
 # Of two folds at a time, of three stages and one more, with numbers of their own; what is in no submission is not planned.
 @test "each stage has its row, totals add up, arithmetic is that of cost" {
     jq '."train-x" = ."train-cls-bisenet" + {folds: 3} | ."test-x" = ."test-cls-bisenet"
-        | .profiles.demo."train-x" = (.profiles.demo."train-cls-bisenet" + {side: 64, batch: 2, iterations: 4, "eval-every": 4} | del(.folds))
+        | .profiles.demo."train-x" = (.profiles.demo."train-cls-bisenet" + {side: 64, batch: 2, iterations: 4, "eval-every": 4, "keep-best": 2, average: "maps"} | del(.folds))
         | ."merge-x" = {stages: ["test-x"], threshold: 0.5} | .submission3 = {decide: "merge-x", ratio: 0.5, segment: "merge-seg"}
         | ."train-idle" = ."train-x" | ."test-idle" = ."test-x"' "$ROOT/config.json" >"$HERE/config.json"
     plan CONFIG="$HERE/config.json" "${TINY[@]}" train-seg-unet.iterations=12 train-cls-bisenet.folds=5 synth.test=50 \
@@ -74,6 +74,9 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     equal "$(stage train-cls-bisenet .flop)" "$(flop train-cls-bisenet 20 40)"
     equal "$(stage train-x .flop)" "$(flop train-x 12 20)"
     equal "$(stage test-seg-unet .flop)" "$(cost --json --side 192 unet-resnet18_w16 | jq '2 * 50 * 2 * .predict')"
+    # A model of two networks is run twice, and is twice as large
+    equal "$(stage test-x .flop)" "$(cost --json --side 64 bisenet-resnet18 | jq '3 * 50 * 2 * .predict')"
+    stage train-x ".disk > 3 * 2 * $(cost --json --optimizer radam bisenet-resnet18 | jq .checkpoint)"
     stage train-seg-unet '.images == 48 and .iterations == 24'
     stage test-cls-bisenet '.images == 250'
     stage merge-seg '.images == 50'
@@ -84,6 +87,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     # Maps of 256 x 256 numbers of two bytes
     jq -e '.maps.folds == 12 and .maps.float16 == 12 * 50 * 131072 and .maps.bytes < .maps.float16' "$HERE/plan"
     # A step in training holds weights, moments and gradients at the least; a shard holds each pixel once.
+    jq -e '.machine.memory > .total.memory and .machine.disk > 0' "$HERE/plan"
     jq -e '.jobs == 2 and .threads == ([1, (.processors / 2 | floor)] | max)' "$HERE/plan"
     stage train-seg-unet ".memory > 2 * 4 * 4 * $(cost --json --side 192 unet-resnet18_w16 | jq .parameters)"
     stage train-x '.memory > 2 * 4 * 4 * 13402984'
@@ -120,6 +124,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     grep -q 'X-rays (the challenge): 12,047 to learn from, 2,650 of them with a lesion; 3,205 to predict' "$HERE/table"
     grep -q 'maps of 25 folds: .* GiB packed, 9.8 GiB in float16' "$HERE/table"
     grep -qE '^make validate: 36,141 images more, in .*; their maps take [0-9.]+ GiB' "$HERE/table"
+    grep -qE '^This machine has [0-9.]+ GiB of memory; where the work folder will be, [0-9.]+ .iB of disk are free' "$HERE/table"
     grep -q '^Work cannot begin yet. init: weights/resnet18-f37072fd.pth is missing' "$HERE/table"
 }
 

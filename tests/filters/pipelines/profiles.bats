@@ -74,3 +74,47 @@ stages() { # stages PROFILE PREFIX: those that it has
     [ "$(stat -c %i train-late/fold-0.mpk)" != "$inode" ]
     [ "$(stat -c %i train-seg-bisenet/fold-0.mpk)" != "$before" ]
 }
+
+@test "average: maps: a fold's model is its best checkpoints, and what comes of it is as if each had predicted apart" {
+    jq 'del(.["train-seg-unet", "test-seg-unet", "train-cls-bisenet", "test-cls-bisenet", "merge-cls", "submission2"])
+        | .profiles = {small: (.profiles.demo | {synth, "train-seg-bisenet"})}
+        | ."merge-seg" = {stages: ["test-seg-bisenet"], threshold: 0.45} | .submission1 = {decide: "merge-seg", ratio: 0.5, segment: "merge-seg"}' \
+        "$ROOT/config.json" >"$HERE/config.json"
+    settings=(CONFIG="$HERE/config.json" PROFILE=small synth.{train=8,test=3,side=128,lesions=1,format=png}
+        train-seg-bisenet.{network=bisenet-resnet18_w16,side=64,iterations=3,eval-every=1,batch=2,keep-best=2})
+    method "${settings[@]}" train-seg-bisenet.average=maps submissions score-validation calibrate >"$HERE/says" 2>&1 ||
+        { cat "$HERE/says"; false; }
+    cd "$HERE/work"
+    records() { inspect --json "$@" | jq -c 'select(.id)'; }
+    for k in 0 1; do
+        augment -q train --fold $k/2 --split val --plain --side 64 -o "$HERE/unseen.mpk"
+        rm -f "$HERE"/{test,unseen}-?.mpk
+        for nth in 1 2; do
+            weights -q --nth $nth train-seg-bisenet/fold-$k.mpk -o "$HERE/one.mpk"
+            predict-fold -q --type f4 -m "$HERE/one.mpk" test -o "$HERE/test-$nth.mpk"
+            predict-fold -q --type f4 -m "$HERE/one.mpk" "$HERE/unseen.mpk" -o "$HERE/unseen-$nth.mpk"
+        done
+        for set in test unseen; do merge --type f2 "$HERE/$set"-[12].mpk -o "$HERE/$set-by-hand-$k.mpk"; done
+        zstd -dcq test-seg-bisenet/fold-$k.mpk.zst | records - | diff - <(records "$HERE/test-by-hand-$k.mpk")
+        zstd -dcq validate-seg-bisenet/fold-$k.mpk.zst | records - | diff - <(records "$HERE/unseen-by-hand-$k.mpk")
+        no cmp -s <(records "$HERE/test-1.mpk") <(records "$HERE/test-2.mpk")
+    done
+    merge --type f8 "$HERE"/test-by-hand-[01].mpk -o "$HERE/mean.mpk"
+    classify -q --ratio 0.5 --threshold 0.45 "$HERE/mean.mpk" -o "$HERE/decisions.mpk"
+    rle-encode -q --threshold 0.45 "$HERE/mean.mpk" | rle-decode --sizes test/index.mpk | rle-encode -q -d "$HERE/decisions.mpk" |
+        cmp - submission1.csv
+    # Done is done. Another way to average is another model, and the mean of weights needs no word.
+    method "${settings[@]}" train-seg-bisenet.average=maps -q submissions
+    method status "${settings[@]}" train-seg-bisenet.average=maps | grep -qE '^train-seg-bisenet +0 +done'
+    method "${settings[@]}" train-seg-bisenet.average=weights train-seg-bisenet 2>/dev/null
+    [ "$(records train-seg-bisenet/fold-0.mpk | grep -c '"state"')" = 1 ]
+    inode=$(stat -c %i train-seg-bisenet/fold-0.mpk)
+    method "${settings[@]}" train-seg-bisenet 2>/dev/null
+    [ "$(stat -c %i train-seg-bisenet/fold-0.mpk)" = "$inode" ]
+    refused() { fails 2 "$1" method "${settings[@]}" -n "${@:2}" submissions; }
+    refused 'train-seg-bisenet.average: "both" is not weights or maps' train-seg-bisenet.average=both
+    for one in 1 null; do refused "average is of several checkpoints" train-seg-bisenet.{average=maps,keep-best=$one}; done
+    jq '."train-late" = {like: "train-seg-bisenet", init: "train-seg-bisenet", "keep-best": null, average: null}
+        | ."test-late" = ."test-seg-bisenet" | ."merge-seg".stages = ["test-late"]' "$HERE/config.json" >"$HERE/late.json"
+    refused "train-late.init: the models of train-seg-bisenet are several networks each" CONFIG="$HERE/late.json" train-seg-bisenet.average=maps
+}

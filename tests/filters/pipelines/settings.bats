@@ -191,7 +191,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     jq '."train-seg-bisenet".odd = 1' "$ROOT/config.json" >odd.json
     method -n train-seg-bisenet CONFIG="$PWD/odd.json" 2>&1 | sed -n "s/.*unknown key 'odd'; known are //p" | tr -d ' ' | tr , '\n' | sort >known
     [ -z "$(comm -23 recorded known)" ]
-    [ "$(comm -13 recorded known | paste -s -d ' ')" = "balance balance-end dilate distort folds images init like ranks shift-scale-rotate side tone whole-batches" ]
+    [ "$(comm -13 recorded known | paste -s -d ' ')" = "average balance balance-end dilate distort folds images init like ranks shift-scale-rotate side tone whole-batches" ]
 }
 
 @test "a training stage may name the share of images with a lesion, and what it slides to" {

@@ -1,4 +1,5 @@
-// executor_new_within: a network of another size in the memory of a larger one.
+// executor_new_within, of other sizes and of other parameters: a network of another size in the
+// memory of a larger one.
 #include "nn/executor.h"
 #include "ops/ops.h"
 
@@ -21,10 +22,10 @@ static struct graph *make(enum graph_mode mode, size_t side) {
     return graph;
 }
 
-static void fill(struct executor *executor) {
+static void fill(struct executor *executor, size_t seed) {
     float *values = executor_values(executor);
     for (size_t i = 0; i < executor_value_count(executor); i++) {
-        values[i] = (float)((i * 37) % 11) - 5;
+        values[i] = (float)((i * seed) % 11) - 5;
     }
 }
 
@@ -51,14 +52,14 @@ static void sizes_take_turns_in_one_memory(void **state) {
     for (int k = 0; k < 2; k++) {
         struct executor *own = executor_new(graphs[k], backend, &error);
         assert_non_null(own);
-        fill(own);
+        fill(own, 37);
         run(own, sides[k], alone[k]);
         executor_free(own);
     }
     struct executor *host = executor_new(graphs[0], backend, &error);
     assert_non_null(host);
-    fill(host);
-    struct executor *guest = executor_new_within(host, graphs[1], &error);
+    fill(host, 37);
+    struct executor *guest = executor_new_within(host, graphs[1], HOSTS_PARAMETERS, &error);
     assert_non_null(guest);
     assert_ptr_equal(executor_values(guest), executor_values(host));
     for (int turn = 0; turn < 2; turn++) {
@@ -90,10 +91,10 @@ static void a_larger_size_works_as_well(void **state) {
     struct executor *host = executor_new(small, backend, &error);
     assert_non_null(own);
     assert_non_null(host);
-    fill(own);
-    fill(host);
+    fill(own, 37);
+    fill(host, 37);
     run(own, LARGE, alone);
-    struct executor *guest = executor_new_within(host, large, &error);
+    struct executor *guest = executor_new_within(host, large, HOSTS_PARAMETERS, &error);
     assert_non_null(guest);
     assert_ptr_equal(executor_values(guest), executor_values(host));
     run(guest, LARGE, out);
@@ -106,6 +107,42 @@ static void a_larger_size_works_as_well(void **state) {
     backend_close(backend);
 }
 
+static void models_take_turns_in_one_memory(void **state) {
+    struct error error;
+    const size_t seeds[] = {37, 41};
+    float alone[2][LARGE * LARGE];
+    float out[LARGE * LARGE];
+    struct executor *models[2];
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    struct graph *graphs[] = {make(GRAPH_PREDICT, LARGE), make(GRAPH_PREDICT, LARGE)};
+    (void)state;
+    assert_non_null(backend);
+    for (int k = 0; k < 2; k++) {
+        struct executor *own = executor_new(graphs[k], backend, &error);
+        assert_non_null(own);
+        fill(own, seeds[k]);
+        run(own, LARGE, alone[k]);
+        executor_free(own);
+    }
+    assert_memory_not_equal(alone[0], alone[1], sizeof out);
+    models[0] = executor_new(graphs[0], backend, &error);
+    assert_non_null(models[0]);
+    models[1] = executor_new_within(models[0], graphs[1], OWN_PARAMETERS, &error);
+    assert_non_null(models[1]);
+    assert_ptr_equal(executor_input(models[1]), executor_input(models[0]));
+    fill(models[0], seeds[0]);
+    fill(models[1], seeds[1]);
+    for (int turn = 0; turn < 4; turn++) {
+        run(models[turn % 2], LARGE, out);
+        assert_memory_equal(out, alone[turn % 2], sizeof out);
+    }
+    executor_free(models[1]);
+    executor_free(models[0]);
+    graph_free(graphs[0]);
+    graph_free(graphs[1]);
+    backend_close(backend);
+}
+
 static void training_is_refused(void **state) {
     struct error error;
     struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
@@ -115,7 +152,7 @@ static void training_is_refused(void **state) {
     assert_non_null(backend);
     struct executor *host = executor_new(small, backend, &error);
     assert_non_null(host);
-    assert_null(executor_new_within(host, training, &error));
+    assert_null(executor_new_within(host, training, HOSTS_PARAMETERS, &error));
     assert_non_null(strstr(error.text, "another one's parameters"));
     executor_free(host);
     graph_free(training);
@@ -127,6 +164,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_take_turns_in_one_memory),
         cmocka_unit_test(a_larger_size_works_as_well),
+        cmocka_unit_test(models_take_turns_in_one_memory),
         cmocka_unit_test(training_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
