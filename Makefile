@@ -2,8 +2,7 @@
 # `make help` lists the targets; V=1 shows the commands.
 
 Q := $(if $(V),,@)
-# All rules are here; make's own would be tried for each of the hundreds of files that are included below.
-MAKEFLAGS += -r
+MAKEFILE := $(lastword $(MAKEFILE_LIST))
 
 CC ?= cc
 CXX ?= c++
@@ -50,17 +49,11 @@ GPU_BUNDLE := $(BUILD)/gpu-bundle
 PAGES := $(patsubst $(BIN)/%,$(BUILD)/man/pleura-%.1,$(filter-out $(BIN)/pleura,$(PROGRAMS))) $(BUILD)/man/pleura.1
 LIBRARY := $(BUILD)/libpleura.a
 
-.DELETE_ON_ERROR:
-.SECONDARY:
-.PHONY: all programs module help deps man test bench lint format fuzz clean
+.PHONY: all module deps man test bench lint format fuzz clean
 
 all: $(PROGRAMS) $(PARITY) module man
 
 programs: $(PROGRAMS)
-
-help:
-	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
-	@! command -v jq >/dev/null || jq -r -L pipelines/method 'include "stages"; help' $(call quoted,$(CONFIG))
 
 #: make              all programs into bin/, the manual pages into build/man/
 #: make deps         install the Debian packages that are missing
@@ -373,7 +366,7 @@ lint-scripts: deps
 
 # ---- packages
 PACKAGES := build-essential libmsgpack-dev libpng-dev libgdcm-dev libturbojpeg0-dev libxxhash-dev \
-    libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libisal-dev zlib1g-dev jq zstd parallel
+    libjansson-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libisal-dev zlib1g-dev jq zstd parallel bsdextrautils
 TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck time bsdutils file libgdcm-tools \
     libomp-dev openssh-server iproute2 rsync slurm-wlm openmpi-bin dicom3tools dcmtk orthanc orthanc-dicomweb \
     $(if $(filter aarch64-%,$(MAKE_HOST)),,gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user) \
@@ -391,4 +384,4 @@ clean:
 # Which headers the object files come of; the stages' own make (SETTLED) has the programs already.
 -include $(if $(SETTLED),,$(shell find $(BUILD)/obj $(BUILD)/fake $(FUZZ)/obj -name '*.d' 2>/dev/null))
 
-include pipelines/*/*.mk
+include pipelines/pipelines.mk

@@ -1,4 +1,5 @@
-// pleura: one front command for all programs, so that their short names clash with nothing.
+// pleura: one front command for all programs, so that their short names clash with nothing, and for
+// make with the rules of the method.
 #include "core/file.h"
 #include "program/cli.h"
 #include "program/die.h"
@@ -40,6 +41,20 @@ static void find_programs(char *folder, size_t size) {
     if (access(folder, X_OK) != 0) {
         (void)snprintf(folder, size, "%s", here);
     }
+}
+
+// The method's rules: PREFIX/share/pleura for PREFIX/bin/pleura. False where they are not
+// installed; `path` then says where they would be.
+static bool find_rules(char *path, size_t size) {
+    char here[PATH_MAX];
+    struct error error;
+    if (!file_program_folder(here, sizeof here, &error)) {
+        die("%s", error.text);
+    }
+    const char *last = strrchr(here, '/');
+    (void)snprintf(path, size, "%.*s/share/pleura/pipelines/pipelines.mk",
+                   last == NULL ? 0 : (int)(last - here), here);
+    return access(path, R_OK) == 0;
 }
 
 // Asks the program for its summary; all are asked before the first answer is read.
@@ -115,6 +130,11 @@ static void list_programs(const char *folder) {
         list_purpose(programs, (enum purpose)purpose);
     }
     list_purpose(programs, PURPOSE_OTHER);
+    char rules[PATH_MAX + 64];
+    if (find_rules(rules, sizeof rules)) {
+        (void)printf("\nall of these, stage by stage:\n"
+                     "  make          the method's targets: 'pleura make help' lists them\n");
+    }
 }
 
 static void list_names(const char *folder) {
@@ -125,6 +145,30 @@ static void list_names(const char *folder) {
             (void)printf("%s\n", names[i]);
         }
     }
+}
+
+// make with the method's rules; `arguments` are its own, behind the word `make`.
+__attribute__((noreturn)) static void run_make(char **arguments) {
+    char rules[PATH_MAX + 64];
+    size_t count = 0;
+    if (!find_rules(rules, sizeof rules)) {
+        die("%s is not there: the method's targets are installed with the programs; in the source "
+            "tree make has them",
+            rules);
+    }
+    while (arguments[count] != NULL) {
+        count++;
+    }
+    char **all = calloc(count + 4, sizeof *all);
+    if (all == NULL) {
+        die("no memory");
+    }
+    all[0] = (char[]){"make"};
+    all[1] = (char[]){"-f"};
+    all[2] = rules;
+    memcpy(all + 3, arguments, count * sizeof *all);
+    (void)execvp(all[0], all);
+    die("make: %s", strerror(errno));
 }
 
 __attribute__((noreturn)) static void run_program(const char *folder, char **argv) {
@@ -154,14 +198,23 @@ int main(int argc, char **argv) {
             "Runs the program NAME of Pleura with its arguments; without a NAME, lists the "
             "programs by what they are for. 'pleura NAME --help' explains one, and so does 'man "
             "pleura-NAME' where the manual is installed.\n\n"
+            "Where Pleura is installed, 'pleura make TARGET...' runs the method, from X-rays to a "
+            "submission: it is make with the method's rules, and writes into the folder where it "
+            "is "
+            "called alone. 'pleura make help' lists the targets. Stages and their numbers are "
+            "those of "
+            "config.json there, else of the one in /usr/share/pleura.\n\n"
             "This is research software and not a medical device: nothing it prints is a finding.",
-        .examples = "pleura decode xrays/ | pleura inspect\npleura merge --help",
+        .examples = "pleura decode xrays/ | pleura inspect\npleura merge --help\npleura make demo",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .max_operands = 0,
     };
     char folder[PATH_MAX + 32];
     find_programs(folder, sizeof folder);
+    if (argc > 1 && strcmp(argv[1], "make") == 0) {
+        run_make(argv + 2);
+    }
     if (argc > 1 && argv[1][0] != '-') {
         run_program(folder, argv + 1);
     }

@@ -5,5 +5,5 @@
 SEEDS ?= 2
 .PHONY: experiment
 experiment: programs
-	@pipelines/experiment/experiment.sh \
+	@PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" $(PIPELINES)/experiment/experiment.sh \
 	    $(if $(filter file,$(origin WORK)),experiment,$(call quoted,$(WORK))) $(call quoted,$(SEEDS)) $(call quoted,$(EACH))

@@ -17,12 +17,11 @@ recipes=$(realpath -- "${4:-$here/recipes.json}")
 }
 mkdir -p "$work/scores"
 work=$(cd "$work" && pwd)
-cd "$here/../.."
-PATH=$PWD/bin:$PATH
 
 # Of the make that runs this, nothing is passed on. Two folds side by side use two cores better than two threads a fold.
 stages() { # stages ARGUMENT...
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES JOBS="${JOBS:-2}" make -s --no-print-directory PROFILE=experiment "$@"
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES JOBS="${JOBS:-2}" \
+        make -s --no-print-directory -f "$here/../pipelines.mk" PROFILE=experiment "$@"
 }
 
 # Training and test images are drawn apart, since their shares of lesions may differ.
@@ -55,8 +54,8 @@ run_recipe() { # run_recipe NAME SEED CONFIGURATION
     mv "$score.part" "$score"
 }
 
-wanted=$(jq -c --argjson each "$([ -n "$each" ] && echo true || echo false)" --slurpfile config config.json \
-    -f pipelines/experiment/configurations.jq "$recipes")
+wanted=$(jq -c --argjson each "$([ -n "$each" ] && echo true || echo false)" --slurpfile config "$here/../../config.json" \
+    -f "$here/configurations.jq" "$recipes")
 xrays=$(jq -c .xrays "$recipes")
 mapfile -t synth < <(jq -r '.synth[]' <<<"$xrays")
 read -r training testing lesions test_lesions < <(jq -r '"\(.train) \(.test) \(.lesions) \(."test-lesions")"' <<<"$xrays")
@@ -72,4 +71,4 @@ while read -r name; do
     for ((seed = 1; seed <= seeds; seed++)); do
         jq -c --arg name "$name" --argjson seed "$seed" '{name: $name, seed: $seed, score: .score}' "$work/scores/$name-$seed.json"
     done
-done < <(jq -r .name <<<"$wanted") | jq --slurp --raw-output -f pipelines/experiment/compare.jq | column -t -s $'\t'
+done < <(jq -r .name <<<"$wanted") | jq --slurp --raw-output -f "$here/compare.jq" | column -t -s $'\t'

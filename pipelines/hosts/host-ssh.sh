@@ -35,14 +35,14 @@ trap 'rm -rf "$back"; [ -z "$connection" ] || kill "$connection" 2>/dev/null || 
 folds=$(awk -F / -v host="$host" '$2 == host { print $1 }' "$HOSTS_RUN/alive")
 printf -v sign '%d.%02d' $((HOSTS_TIMEOUT / 4)) $((HOSTS_TIMEOUT % 4 * 25))
 there="cd ${HOSTS_ROOT@Q} && export HOST_ROOT=\"\$PWD\" HOST_FOLDS=$folds HOST_SIGN=$sign &&
-    PATH=\"\$PWD\"${HOSTS_PROGRAMS@Q}:\$PATH && cd .${PWD@Q} && $*"
-parts=$(pipelines/hosts/host-check.sh parts "${fold[@]}")
+    PATH=\"\$PWD\"${HOSTS_PROGRAMS@Q}:\"\$PWD\"${HOSTS_SCRIPTS@Q}:\$PATH && mkdir -p .${PWD@Q} && cd .${PWD@Q} && $*"
+parts=$("${0%/*}"/host-check.sh parts "${fold[@]}")
 mapfile -t parts <<<"$parts"
 exec {answer}< <(exec "${ssh[@]}" "$there" 2> >(exec >&2; said "$host"))
 connection=$!
 
 status=0
-why=$(pipelines/hosts/host-receive.sh "$back" "$key" "${parts[@]}" <&"$answer") || status=$?
+why=$("${0%/*}"/host-receive.sh "$back" "$key" "${parts[@]}" <&"$answer") || status=$?
 exec {answer}<&-
 if [ $status = 0 ] || [ $status = 3 ]; then # it should be over
     for ((i = 0; i < HOSTS_TIMEOUT * 20; i++)); do
@@ -70,7 +70,7 @@ case $status in
     ;;
 *) exit $status ;;
 esac
-why=$(pipelines/hosts/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"${why:-it cannot be looked at}")"); not taken"
+why=$("${0%/*}"/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"${why:-it cannot be looked at}")"); not taken"
 [ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
 settle "$product" "$key" "$back/product"
 discard "${product%.mpk*}.part"

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # hosts.sh HOSTS: checks the file HOSTS, of one [FOLDS/][USER@]NAME a line, and that there are programs to reach them.
-# hosts.sh HOSTS SENT... -- parallel OPTION... pipelines/hosts/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD | :::+ WORD...]: then gives
-# the folds that are not done (folds.bash) to the hosts that answer. Each has a folder
-# that stands for /: programs, scripts and what is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds
-# at a time on a host, where its line names no number), HOSTS_DIR (where the folder is; from the home there, unless it
-# begins with /), HOSTS_TIMEOUT (seconds without a word after which a host is given up; 120).
+# hosts.sh HOSTS SENT... -- parallel OPTION... FOLDER/host-fold.sh SCRIPT WORD... ::: MEMBER... [::: WORD | :::+ WORD...]: then gives the
+# folds that are not done (folds.bash) to the hosts that answer. Each has a folder that stands for /: programs, scripts and what
+# is SENT lie below it at the same paths as here. Settings: WORK, JOBS (folds at a time on a host, where its line names no
+# number), HOSTS_DIR (where the folder is; from the home there, unless it begins with /), HOSTS_TIMEOUT (seconds without a
+# word after which a host is given up; 120).
 set -eu -o pipefail
+here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
-. "$(dirname "$0")/../method/settled.bash"
+. "$here/../method/settled.bash"
 # shellcheck source=pipelines/hosts/shown.bash
-. "$(dirname "$0")/shown.bash"
+. "$here/shown.bash"
 # shellcheck source=pipelines/hosts/folds.bash
-. "$(dirname "$0")/folds.bash"
+. "$here/folds.bash"
 
 complain() {
     echo "hosts: $1" >&2
@@ -99,7 +100,8 @@ alive=$((HOSTS_TIMEOUT < 30 ? (HOSTS_TIMEOUT + 5) / 6 : 5))
 export HOSTS_SSH="ssh -T -a -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=$alive -o ServerAliveCountMax=3"
 read -ra ssh <<<"$HOSTS_SSH"
 programs=$(dirname "$(command -v train-fold)")
-sent=("$programs" "$PWD/pipelines")
+scripts=$(cd "$here" && pwd)
+sent=("$programs" "${scripts%/*}")
 while [ "$1" != -- ]; do
     [ -r "$1" ] || die "$1: cannot be read"
     sent+=("$(realpath -s "$1")")
@@ -107,7 +109,7 @@ while [ "$1" != -- ]; do
 done
 shift
 parallel=()
-while [ "$1" != pipelines/hosts/host-fold.sh ]; do
+while [[ $1 != */host-fold.sh ]]; do
     parallel+=("$1")
     shift
 done
@@ -136,8 +138,8 @@ wait
 complain "$(basename "$stage"): ${#members[@]} of $all folds to do, on $(cut -d / -f 2 "$run/alive" | sort | paste -s -d ' ')"
 
 # A fold that fails on a host has a try on each of the others.
-export HOSTS_RUN=$run HOSTS_ROOT=$root HOSTS_PROGRAMS=$programs
-"${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh pipelines/hosts/host-ssh.sh \
-    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS pipelines/hosts/host-fold.sh "${fold[@]}" ::: "${members[@]}" :::+ "${lasts[@]}" ||
+export HOSTS_RUN=$run HOSTS_ROOT=$root HOSTS_PROGRAMS=$programs HOSTS_SCRIPTS=$scripts
+"${parallel[@]}" --jobs 100% --sshloginfile "$run/alive" --ssh "$here/host-ssh.sh" \
+    --retries "$(wc -l <"$run/alive")" --env THREADS,GPUS host-fold.sh "${fold[@]}" ::: "${members[@]}" :::+ "${lasts[@]}" ||
     die "$(basename "$stage"): not all folds came back; make again to go on"
 rm -r "$run"

@@ -3,8 +3,10 @@
 # completion.jq has written, from each program's table of options:
 #   _pleura_options[PROGRAM]         its long options
 #   _pleura_values["PROGRAM OPTION"]  of an option that takes a value: words to choose from, or `file`, `files`, or nothing
+#   _pleura_targets                  of `pleura make`
 unset _pleura_options _pleura_values
 declare -gA _pleura_options _pleura_values
+declare -g _pleura_targets=
 
 _pleura_offer() { # _pleura_offer WORDS BEGINNING [PREFIX]: those of the words that begin so
     mapfile -t COMPREPLY < <(compgen -P "${3-}" -W "$1" -- "$2")
@@ -23,13 +25,17 @@ _pleura_value() { # _pleura_value "PROGRAM OPTION" BEGINNING [PREFIX]: of the op
 }
 
 _pleura() {
-    local program=${COMP_WORDS[0]##*/} first=1 before word=${COMP_WORDS[COMP_CWORD]} names=" ${!_pleura_options[*]} " i
+    local program=${COMP_WORDS[0]##*/} first=1 before word=${COMP_WORDS[COMP_CWORD]} names=" ${!_pleura_options[*]} make " i
     COMPREPLY=()
     if [ "$program" = pleura ] && ((COMP_CWORD > 1)); then
         program=${COMP_WORDS[1]} first=2
     elif [ "$program" = pleura ] && [[ $word != -* ]]; then
         compopt +o default
         _pleura_offer "${names/ pleura / }" "$word"
+        return
+    fi
+    if ((first == 2)) && [ "$program" = make ]; then
+        _pleura_offer "$_pleura_targets" "$word" # bash's own otherwise: files
         return
     fi
     [ -n "$program" ] && [ -n "${_pleura_options[$program]-}" ] || return 0

@@ -4,6 +4,6 @@
 #: make demo DATA=FOLDER    the same on your own X-rays (README.md: how they may lie there)
 .PHONY: demo
 demo:
-	@tests/deps.sh $(PACKAGES)
-	@+$(MAKE) --no-print-directory programs
-	@+$(MAKE) --no-print-directory calibrate score-validation report PROFILE=demo $(if $(filter file,$(origin WORK)),WORK=demo)
+	$(call need,$(PACKAGES))
+	@+$(AGAIN) programs
+	@+$(AGAIN) calibrate score-validation report PROFILE=demo $(if $(filter file,$(origin WORK)),WORK=demo)

@@ -4,7 +4,7 @@
 
 PROFILE ?= full
 WORK ?= work/$(PROFILE)
-CONFIG ?= config.json
+CONFIG ?= $(firstword $(wildcard config.json) $(PIPELINES)/../config.json)
 # Whether JOBS was given: with SLURM the queue says how many at a time where it was not.
 ifndef SETTLED
 JOBS_GIVEN := $(filter-out undefined,$(origin JOBS))
@@ -50,7 +50,7 @@ $(sort $(FIXED) $(WANTED)): method
 # The programs say what their options may be.
 method: export PATH := $(abspath $(BIN)):$(PATH)
 method: programs
-	@+pipelines/method/method.sh $(MAKE) --no-print-directory $(foreach goal,$(WANTED),$(call quoted,$(goal)))
+	@+$(PIPELINES)/method/method.sh $(AGAIN) $(foreach goal,$(WANTED),$(call quoted,$(goal)))
 else
 
 # It has all settings, and which stages there are: TRAINING, TESTING, VALIDATING, SUBMISSIONS; SEGMENTING, merges that say
@@ -77,7 +77,7 @@ $(foreach goal,$(filter-out $(TARGETS) $(WORK)/%,$(MAKECMDGOALS)),$(error no sta
 export PATH := $(abspath $(BIN)):$(PATH)
 # With HOSTS each host divides its own; with SLURM the queue says how many a fold has.
 export THREADS := $(if $(HOSTS)$(SLURM),,$(shell n=$$(($$(nproc) / $(JOBS))); echo $$((n > 0 ? n : 1))))
-$(WORK)/%: SHELL := pipelines/method/shell.sh
+$(WORK)/%: SHELL := $(PIPELINES)/method/shell.sh
 $(WORK)/%: .SHELLFLAGS = $@ $^ -c
 
 # What is not as make left it.
@@ -86,10 +86,10 @@ $(STALE): FORCE
 
 # One job a fold; where one fails the others are told to stop, and go on from there next time. Words that are not
 # checked numbers or names within WORK are arguments behind `:::`, which parallel takes as they are.
-PARALLEL = $(if $(HOSTS),pipelines/hosts/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )$(if \
-    $(SLURM),pipelines/slurm/slurm.sh )parallel --will-cite -q --jobs $(JOBS) \
+PARALLEL = $(if $(HOSTS),$(PIPELINES)/hosts/hosts.sh $(call quoted,$(HOSTS)) $(SENT) -- )$(if \
+    $(SLURM),$(PIPELINES)/slurm/slurm.sh )parallel --will-cite -q --jobs $(JOBS) \
     --halt now,fail=1 --joblog $(@D)/joblog $(if $(HOSTS)$(filter 1,$(JOBS)),--ungroup,--line-buffer)$(if $(HOSTS), \
-    pipelines/hosts/host-fold.sh)
+    $(PIPELINES)/hosts/host-fold.sh)
 # What the folds of a stage read: shards, models, weights to begin with.
 SENT = $(patsubst %/index.mpk,%,$(filter %.mpk,$^)) $(if $($(notdir $(@D)).begins),,$($(notdir $(@D)).init))
 
@@ -106,7 +106,7 @@ survey: $(WORK)/survey.json
 $(WORK)/survey.json: $(DATA_FROM) | $(PROGRAMS) $(WORK)/init.checked
 	$(if $(notes.data),@echo $(call quoted,data: $(notes.data)) >&2)
 	survey --json $(data.survey) -o $@
-	@jq -r -L pipelines/report 'include "survey"; survey_table' $@ | column -t -s $$'\t'
+	@jq -r -L $(PIPELINES)/report 'include "survey"; survey_table' $@ | column -t -s $$'\t'
 $(WORK)/train/index.mpk $(WORK)/train-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
 	decode $(data.decode-train) --left-out $(WORK)/train-left-out.csv | shard $(WORK)/train
 $(WORK)/test/index.mpk $(WORK)/test-left-out.csv &: $(DATA_FROM) | $(PROGRAMS) $(WORK)/survey.json
@@ -132,14 +132,14 @@ CHECKED := $(patsubst %,$(WORK)/%.checked,$(or $(filter $(call trainer,$(MAKECMD
 
 define training # STAGE
 $$(WORK)/$1.checked: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk | $$(PROGRAMS)
-	pipelines/method/check-folds.sh $1 $$(WORK)/train $$($1.folds) "$$($1.augment)" "$$($1.validation)"
+	$(PIPELINES)/method/check-folds.sh $1 $$(WORK)/train $$($1.folds) "$$($1.augment)" "$$($1.validation)"
 	@touch $$@
 
 $1: $$(call models,$1)
 .PRECIOUS: $$(call models,$1)
 $$(call models,$1) &: $$(OPTIONS)/$1 $$(WORK)/train/index.mpk $$(call begun_with,$1) | $$(PROGRAMS) $$(WORK)/init.checked $$(CHECKED)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/method/train-fold.sh {1}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{1} $$($1.seed) \
+	$$(PARALLEL) $(PIPELINES)/method/train-fold.sh {1}/$$($1.folds) $$(WORK)/train $$(@D)/fold-{1} $$($1.seed) \
 	    "$$($1.augment)" \
 	    "$$($1.validation)" \
 	    "$$($1.options)" \
@@ -152,7 +152,7 @@ $1: $$(call maps,$1)
 .PRECIOUS: $$(call maps,$1)
 $$(call maps,$1) &: $$(OPTIONS)/$1 $$(WORK)/test/index.mpk $$(call models,$(call trainer,$1)) | $$(PROGRAMS)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/method/predict-fold.sh $$(WORK)/$(call trainer,$1)/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
+	$$(PARALLEL) $(PIPELINES)/method/predict-fold.sh $$(WORK)/$(call trainer,$1)/fold-{1}.mpk $$(WORK)/test $$(@D)/fold-{1} \
 	    "$$($1.options)" ::: $$($(call trainer,$1).members)
 endef
 $(foreach stage,$(TESTING),$(eval $(call testing,$(stage))))
@@ -162,7 +162,7 @@ $(foreach stage,$(TESTING),$(eval $(call testing,$(stage))))
 unpacked = $(patsubst %,<(zstd -dcq %),$1)
 merged = $(foreach stage,$($1.stages),$(call maps,$(stage)))
 # Many folds are not held side by side.
-merged_mean = $(if $(word 65,$(call merged,$1)),pipelines/method/merge-many.sh $(call merged,$1),merge --type f8 $(call \
+merged_mean = $(if $(word 65,$(call merged,$1)),$(PIPELINES)/method/merge-many.sh $(call merged,$1),merge --type f8 $(call \
     unpacked,$(call merged,$1)))
 
 # A submission's decisions are its own, since the ratio is; submissions with the same segmenting merge take its masks, if they
@@ -207,7 +207,7 @@ submissions: $(SUBMISSIONS)
 # ---- where the truth is known
 SCORES := $(if $(data.truth),$(patsubst %,$(WORK)/score-%.json,$(SUBMISSIONS) empty))
 $(WORK)/empty.csv: $(WORK)/$(firstword $(SUBMISSIONS)).csv
-	jq -n -r -R -L pipelines/report 'include "figures"; emptied' $< >$@.part
+	jq -n -r -R -L $(PIPELINES)/report 'include "figures"; emptied' $< >$@.part
 	mv $@.part $@
 $(WORK)/score-%.json $(WORK)/score-%.csv: $(WORK)/%.csv $(WORK)/test/index.mpk $(OPTIONS)/score | $(PROGRAMS)
 	score --json --sizes $(WORK)/test/index.mpk \
@@ -215,15 +215,15 @@ $(WORK)/score-%.json $(WORK)/score-%.csv: $(WORK)/%.csv $(WORK)/test/index.mpk $
 	    --per-image $(WORK)/score-$*.csv -o $(WORK)/score-$*.json
 
 score: $(SCORES)
-	@pipelines/report/scores.sh $(SCORES)
+	@$(PIPELINES)/report/scores.sh $(SCORES)
 
 report: $(WORK)/report.html
 # All that the report reads is named: make leaves out what is missing between files that are there and those they come from.
 $(WORK)/report.html: $(SUBMISSIONS:%=$(WORK)/%.csv) $(WORK)/survey.json \
     $(foreach name,$(SUBMISSIONS),$(call decisions,$(name))) $(WORK)/train/index.mpk $(WORK)/test/index.mpk \
     $(SCORES) $(SCORES:.json=.csv) $(DATA_FROM) $(foreach stage,$(NEEDED),$(call models,$(stage))) | $(PROGRAMS)
-	pipelines/report/report.sh $(WORK) >$@.part
+	$(PIPELINES)/report/report.sh $(WORK) >$@.part
 	mv $@.part $@
-	@$(if $(SCORES),pipelines/report/scores.sh $(SCORES))
+	@$(if $(SCORES),$(PIPELINES)/report/scores.sh $(SCORES))
 	@echo "$@: open it in a browser"
 endif

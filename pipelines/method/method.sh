@@ -16,6 +16,9 @@ die() {
 }
 
 check_work
+for program in jq zstd parallel column; do
+    [ -x "$(command -v $program)" ] || die "$program is missing (Debian: jq, zstd, parallel, bsdextrautils)"
+done
 [[ $JOBS =~ ^[1-9][0-9]{0,3}$ ]] || die "JOBS=$(printf %q "$JOBS"): a whole number from 1 up is wanted"
 [[ $GPUS =~ ^([0-9]+(,[0-9]+)*)?$ ]] || die "GPUS=$(printf %q "$GPUS"): numbers of devices with commas between are wanted"
 mapfile -d '' -t words <"/proc/$PPID/cmdline"

@@ -25,17 +25,18 @@ depends() {
     rm -r "$work"
 }
 
-# package NAME ROOT CONTROL: what policy wants in each, then the package
+# package NAME ROOT: what policy wants in each, then the package, as NAME.control says
 package() {
-    local name=$1 root=$2 docs=$2/usr/share/doc/$1
+    local name=$1 root=$2 docs=$2/usr/share/doc/$1 libraries
     install -d "$docs" "$root/DEBIAN"
+    libraries=$(depends "$root")
     install -m 644 "$here/copyright" "$docs/copyright"
     sed -e "s/@VERSION@/$version/" -e "s/@MAINTAINER@/$maintainer/" -e "s/@DATE@/$(date -u -R -d "@$SOURCE_DATE_EPOCH")/" \
         "$here/changelog.in" | gzip -9n >"$docs/changelog.gz"
     {
         printf 'Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: %s\nInstalled-Size: %d\n' "$name" "$version" \
             "$architecture" "$maintainer" "$(du -k -s --apparent-size "$root" | cut -f 1)"
-        cat
+        sed -e "s/@VERSION@/$version/" -e "s/@LIBRARIES@/$libraries/" "$here/$name.control"
     } >"$root/DEBIAN/control"
     (cd "$root" && find . -path ./DEBIAN -prune -o -type f -print0 | sort -z | xargs -0 md5sum | sed 's| \./| |' >DEBIAN/md5sums)
     chmod 644 "$root/DEBIAN"/*
@@ -54,8 +55,8 @@ if [ -n "$with_cuda" ]; then
     mv "$root/usr/libexec/pleura/pleura-cuda.so" "$cuda/usr/libexec/pleura/"
     # On another machine CUDA lies elsewhere: where its linker is told to look.
     patchelf --remove-rpath "$cuda/usr/libexec/pleura/pleura-cuda.so"
-    package pleura-cuda "$cuda" < <(printf 'Depends: pleura (= %s), %s\n' "$version" "$(depends "$cuda")" && cat "$here/pleura-cuda.control")
+    package pleura-cuda "$cuda"
 else
     rm -f "$root/usr/libexec/pleura/pleura-cuda.so"
 fi
-package pleura "$root" < <(printf 'Depends: %s\n' "$(depends "$root")" && cat "$here/pleura.control")
+package pleura "$root"

@@ -5,5 +5,5 @@ FORMAT ?= table
 export FORMAT
 .PHONY: plan
 plan: programs
-	@eval "set -- $$SETTINGS"; THREADS=$(THREADS) PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" pipelines/plan/plan.sh \
+	@eval "set -- $$SETTINGS"; THREADS=$(THREADS) PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" $(PIPELINES)/plan/plan.sh \
 	    "$$CONFIG" "$$PROFILE" "$$WORK" "$$DATA" "$$JOBS" "$$FORMAT" "$$@"

@@ -3,4 +3,4 @@
 #: make repair       looks at every byte of what the stages have made, and removes what is damaged
 .PHONY: repair
 repair: programs
-	@PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" pipelines/repair/repair.sh
+	@PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" $(PIPELINES)/repair/repair.sh

@@ -133,7 +133,7 @@ pictures() {
 # ---- what it ran on
 packages() { # of the libraries that the programs are linked with themselves, and of what runs them
     local programs needed files=() owners=()
-    command -v dpkg-query readelf >/dev/null || return 0
+    { command -v dpkg-query && command -v readelf; } >/dev/null || return 0
     mapfile -t programs < <(command -v decode train-fold merge)
     needed=$(readelf -d "${programs[@]}" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1 =>/p')
     # dpkg knows a file of /lib as one of /usr/lib, or the other way round.

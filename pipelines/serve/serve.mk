@@ -12,5 +12,5 @@ $(foreach name,$(SERVE),$(if $(filter command environment,$(origin $(name))),$(e
 export $(SERVE)
 endif
 serve: programs
-	@tests/deps.sh $(SERVE_PACKAGES)
-	@PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" exec pipelines/serve/serve.sh
+	$(call need,$(SERVE_PACKAGES))
+	@PATH=$(call quoted,$(abspath $(BIN))):"$$PATH" exec $(PIPELINES)/serve/serve.sh

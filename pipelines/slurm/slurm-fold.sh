@@ -4,7 +4,7 @@
 # it is, and the fold goes back into the queue, to go on from there.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
-. pipelines/method/settled.bash
+. "$(dirname "$0")/../method/settled.bash"
 run=$1 member=$SLURM_ARRAY_TASK_ID
 element=${SLURM_ARRAY_JOB_ID}_$member
 eval "fold=($(cat "$run/fold-$member"))" # slurm.sh has quoted each

@@ -6,14 +6,15 @@
 # time), SLURM_PAUSE (the most seconds between two questions to the queue; 15). In STAGE/slurm lie, of the last job,
 # what each fold is (fold-K), its log (fold-K.log), and how it ended (ended-K).
 set -eu -o pipefail
+here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
-. "$(dirname "$0")/../method/settled.bash"
+. "$here/../method/settled.bash"
 # shellcheck source=pipelines/hosts/shown.bash
-. "$(dirname "$0")/../hosts/shown.bash"
+. "$here/../hosts/shown.bash"
 # shellcheck source=pipelines/hosts/folds.bash
-. "$(dirname "$0")/../hosts/folds.bash"
+. "$here/../hosts/folds.bash"
 # shellcheck source=pipelines/slurm/queue.bash
-. "$(dirname "$0")/queue.bash"
+. "$here/queue.bash"
 
 complain() {
     echo "slurm: $1" >&2
@@ -58,7 +59,7 @@ write_batch() { # what a node runs
     echo "#!/usr/bin/env bash"
     echo "cd ${PWD@Q} || exit"
     echo "export PATH=${PATH@Q} WORK=${WORK@Q} LC_ALL=C.UTF-8 ${THREADS:+THREADS=${THREADS@Q}}"
-    echo "exec pipelines/slurm/slurm-fold.sh ${run@Q}"
+    echo "exec ${here@Q}/slurm-fold.sh ${run@Q}"
 }
 
 submit() { # $members, to $job
@@ -191,7 +192,7 @@ write_joblog() { # as GNU parallel writes it; a node wrote each fold's own
 [ $# -gt 0 ] || { check; exit 0; }
 SLURM_PAUSE=${SLURM_PAUSE:-15}
 cd -P . # so that one path leads to the same place on the nodes
-while [[ $1 != pipelines/method/* ]]; do shift; done
+while [[ $1 != */method/*-fold.sh ]]; do shift; done
 run=$(dirname "$4")/slurm
 stage=$(basename "$(dirname "$4")")
 split_options

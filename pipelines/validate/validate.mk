@@ -15,7 +15,7 @@ $1: $$(call maps,$1)
 .PRECIOUS: $$(call maps,$1)
 $$(call maps,$1) &: $$(OPTIONS)/$$(call tester,$1) $$(WORK)/train/index.mpk $$(call models,$2) | $$(PROGRAMS)
 	@mkdir -p $$(@D)
-	$$(PARALLEL) pipelines/method/predict-fold.sh $$(WORK)/$2/fold-{1}.mpk $$(WORK)/train $$(@D)/fold-{1} \
+	$$(PARALLEL) $(PIPELINES)/method/predict-fold.sh $$(WORK)/$2/fold-{1}.mpk $$(WORK)/train $$(@D)/fold-{1} \
 	    "$$($$(call tester,$1).options)" \
 	    "--fold {1}/$$($2.folds) --split val --plain --side $$($2.side)" ::: $$($2.members)
 endef
@@ -43,7 +43,7 @@ $(foreach stage,$(NEEDED_VALIDATING),$(eval $(call segmenting_alone,$(stage))))
 # Run lengths of samples refer to their images' own sizes, whatever the labels came from.
 $(WORK)/validation-truth.csv: $(WORK)/train/index.mpk | $(PROGRAMS)
 	augment -q --plain --side 32 --mask-side 32 $(WORK)/train | inspect --json | \
-	    jq -n -r -f pipelines/validate/truth.jq >$@.part
+	    jq -n -r -f $(PIPELINES)/validate/truth.jq >$@.part
 	mv $@.part $@
 
 # Submissions are scored as masks; stages and merges of several, as probabilities, too.
@@ -87,7 +87,7 @@ calibrate: $(or $(RULES),$(if $(filter calibrate,$(MAKECMDGOALS)),$(error calibr
     of folds)))
 
 score-validation: $(VALIDATION_SCORES)
-	@pipelines/report/scores.sh $(VALIDATION_SCORES)
+	@$(PIPELINES)/report/scores.sh $(VALIDATION_SCORES)
 
 # ---- the report shows what of this is wanted beside it, or is there already
 SHOWN := $(VALIDATION_SCORES) $(patsubst %,$(WORK)/score-%.csv,$(PROBABLE) $(SUBMITTED)) $(PROBABLE:%=$(WORK)/curves-%.json)

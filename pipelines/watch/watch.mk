@@ -5,4 +5,4 @@
 .PHONY: watch status
 status: override ONCE := 1
 watch status:
-	@ONCE=$(call quoted,$(ONCE)) pipelines/watch/watch.sh
+	@ONCE=$(call quoted,$(ONCE)) $(PIPELINES)/watch/watch.sh

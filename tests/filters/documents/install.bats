@@ -33,6 +33,7 @@ complete_at() {
 @test "installed programs run behind pleura, with manual, documents and examples" {
     [ "$("$AT/usr/bin/pleura" --names)" = "$(pleura --names)" ]
     "$AT/usr/bin/pleura" | grep -q '^  merge '
+    "$AT/usr/bin/pleura" | grep -q '^  make '
     [ "$(ls "$AT/usr/bin")" = pleura ]
     for program in $(pleura --names); do
         [ "$("$AT/usr/bin/pleura" "$program" --version)" = "$("$BIN/$program" --version)" ]
@@ -42,7 +43,7 @@ complete_at() {
     cd "$AT/usr/share/doc/pleura"
     [ "$(grep -oE '\]\([a-zA-Z./-]+\)' README.md | tr -d ']()' | xargs ls -d | wc -l)" -ge 10 ]
     cd examples
-    jq -e .profiles config.json >/dev/null
+    jq -e .profiles ../config.json >/dev/null
     grep -qx "export PATH='/usr/libexec/pleura':\$PATH" pipelines.sh
     [ "$(sed -n '/^```sh$/,/^```$/{/^```/!p}' "$ROOT/README.md" | grep -cvxFf pipelines.sh)" = 1 ] # but for its PATH
     bash -n pipelines.sh
@@ -50,10 +51,12 @@ complete_at() {
 
 @test "completion: programs, options, and the values that there are" {
     names=$(pleura --names | paste -s -d ' ')
-    [ "$(complete_at pleura '')" = "$names" ]
+    [ "$(complete_at pleura '')" = "$({ pleura --names; echo make; } | sort | paste -s -d ' ')" ]
     [ "$(cat calls)" = "+o default" ]
     [ "$(complete_at /usr/bin/pleura pred)" = predict-fold ]
     [ "$(complete_at pleura --na)" = --names ]
+    [ "$(complete_at pleura make train-)" = "train-cls-bisenet train-seg-bisenet train-seg-unet" ]
+    [ "$(complete_at pleura make su)" = "submission1 submission2 submissions survey" ]
     for program in $names; do
         options=$("$BIN/$program" --options | jq -r 'keys_unsorted[] | "--\(.)"' | sort | paste -s -d ' ')
         [ "$(complete_at pleura "$program" -)" = "$options" ]

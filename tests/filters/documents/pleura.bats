@@ -12,6 +12,7 @@ setup() {
     [ "$(pleura inspect --version)" = "$(inspect --version)" ]
     fails 2 "no program 'nothing'" pleura nothing
     fails 2 "not the name" pleura ../bin/inspect
+    fails 1 "share/pleura/pipelines/pipelines.mk is not there" pleura make help # make has the targets here
 }
 
 @test "without arguments the programs are listed by purpose, each once, with what it does" {
