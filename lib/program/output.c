@@ -63,17 +63,17 @@ static void remove_temporary(int status, void *argument) {
     }
 }
 
-// A name beside the target that no other process has, whatever its number or its machine. The end
-// of a long one is left out.
-static char *temporary_name(const struct output *output) {
+// A name beside `target` that no other process has, whatever its number or its machine. The end of
+// a long one is left out.
+static char *temporary_name(const char *target) {
     uint64_t random = 0;
     char *name = NULL;
-    const char *slash = strrchr(output->target, '/');
-    const size_t folder = slash != NULL ? (size_t)(slash + 1 - output->target) : 0;
+    const char *slash = strrchr(target, '/');
+    const size_t folder = slash != NULL ? (size_t)(slash + 1 - target) : 0;
     if (getrandom(&random, sizeof random, 0) != sizeof random ||
-        asprintf(&name, "%.*s%.200s.%016" PRIx64 ".part", (int)folder, output->target,
-                 output->target + folder, random) < 0) {
-        die("%s: no temporary name", output->path);
+        asprintf(&name, "%.*s%.200s.%016" PRIx64 ".part", (int)folder, target, target + folder,
+                 random) < 0) {
+        die("%s: no temporary name", target);
     }
     return name;
 }
@@ -96,7 +96,7 @@ static void open_beside(struct output *output) {
     output->descriptor = open_unnamed(output);
     if (output->descriptor < 0 &&
         (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOSYS)) {
-        output->temporary = temporary_name(output);
+        output->temporary = temporary_name(output->target);
         output->descriptor = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
         output->owner = getpid();
         output->kept = output->descriptor >= 0 && on_exit(remove_temporary, output) == 0;
@@ -267,7 +267,7 @@ static void name_file(struct output *output) {
         if (link_to(output, output->target)) {
             return;
         }
-        output->temporary = temporary_name(output);
+        output->temporary = temporary_name(output->target);
         if (!link_to(output, output->temporary)) {
             fail_output(output);
         }
@@ -297,4 +297,22 @@ void output_close(struct output *output) {
     if (!output->kept) {
         free(output);
     }
+}
+
+bool output_link(const char *file, const char *path) {
+    char *temporary = temporary_name(path);
+    const bool linked = link(file, temporary) == 0;
+    if (linked && rename(temporary, path) != 0) {
+        const int reason = errno;
+        (void)unlink(temporary);
+        die("%s: %s", path, strerror(reason));
+    }
+    if (linked) {
+        // Where `path` was this very file, rename(2) has done nothing.
+        (void)unlink(temporary);
+    } else if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) {
+        die("%s: %s", path, strerror(errno));
+    }
+    free(temporary);
+    return linked;
 }

@@ -4,6 +4,7 @@
 
 #include "core/sink.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,11 @@ void output_hand_on(struct output *output);
 
 // Flushes, syncs to disk, gives the file its name and frees. Ends the program on any error.
 void output_close(struct output *output);
+
+// Gives the whole file `file` the name `path`, too, on the same file system; an older file of that
+// name is replaced at once. False where the file system gives no second names. Ends the program on
+// any other error.
+bool output_link(const char *file, const char *path);
 
 // The output as a sink.
 struct sink output_sink(struct output *output);

@@ -2,6 +2,7 @@
 #include "program/train/start.h"
 
 #include "program/die.h"
+#include "program/train/saving.h"
 #include "train/checkpoint/parameters.h"
 #include "weights/file.h"
 

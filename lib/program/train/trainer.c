@@ -5,10 +5,10 @@
 #include "core/numbers/random.h"
 #include "nn/profile.h"
 #include "program/die.h"
-#include "program/output.h"
 #include "program/progress.h"
 #include "program/train/evaluate.h"
 #include "program/train/log.h"
+#include "program/train/saving.h"
 #include "program/train/share.h"
 #include "program/train/signals.h"
 #include "train/checkpoint/parameters.h"
@@ -43,28 +43,6 @@ struct training_run {
     int64_t clipped;
     double since; // seconds
 };
-
-void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]) {
-    if (snprintf(path, PATH_MAX, "%s/%s", options->folder, name) >= PATH_MAX) {
-        die("%s: too long a path", options->folder);
-    }
-}
-
-void trainer_kept_name(int64_t iteration, char name[KEPT_NAME_SIZE]) {
-    (void)snprintf(name, KEPT_NAME_SIZE, "best-%" PRId64 ".mpk", iteration);
-}
-
-static void save(const struct trainer *trainer, const char *name, bool resumable) {
-    char path[PATH_MAX];
-    trainer_path(trainer->options, name, path);
-    struct error error;
-    struct output *output = output_open_regular(path, OUTPUT_BYTES);
-    if (!training_write(output_sink(output), &trainer->optimizer, &trainer->state, resumable,
-                        trainer->history, &error)) {
-        die("%s", error.text);
-    }
-    output_close(output);
-}
 
 // ---- one step
 
@@ -254,28 +232,6 @@ static void write_log(struct training_run *run) {
     run->since = now;
 }
 
-// Of several best checkpoints: the one that is not among them any more goes before the new one
-// comes, so that there are never more than wanted. A run that is killed in between comes here
-// again.
-static void keep(struct trainer *trainer) {
-    struct training_state *state = &trainer->state;
-    char name[KEPT_NAME_SIZE];
-    char path[PATH_MAX];
-    int64_t dropped = 0;
-    if (!best_list_add(&state->kept, (struct ranked){state->iteration, state->score}, &dropped)) {
-        return;
-    }
-    if (dropped > 0) {
-        trainer_kept_name(dropped, name);
-        trainer_path(trainer->options, name, path);
-        if (unlink(path) != 0 && errno != ENOENT) {
-            die("%s: %s", path, strerror(errno));
-        }
-    }
-    trainer_kept_name(state->iteration, name);
-    save(trainer, name, false);
-}
-
 static void check(struct training_run *run) {
     struct trainer *trainer = run->trainer;
     struct training_state *state = &trainer->state;
@@ -301,12 +257,7 @@ static void check(struct training_run *run) {
         state->best = state->score;
         state->best_iteration = state->iteration;
     }
-    if (state->kept.limit > 1) {
-        keep(trainer);
-    }
-    if (best) {
-        save(trainer, "best.mpk", false);
-    }
+    save_evaluated(trainer, best);
     train_log_scores(run->log, state, best);
     run->since = clock_seconds();
 }
@@ -333,7 +284,7 @@ static bool after_step(struct training_run *run) {
         check(run);
     }
     if (last || stop || due(iteration, options->save_every)) {
-        save(trainer, "last.mpk", true);
+        save_last(trainer);
     }
     return !stop;
 }

@@ -8,8 +8,6 @@
 #include "train/batch.h"
 #include "train/checkpoint/checkpoint.h"
 
-#include <limits.h>
-
 struct trainer_options {
     int64_t iterations; // batches, all in all
     int64_t accumulate; // batches for one step of the optimiser
@@ -43,13 +41,6 @@ struct trainer {
     struct training_state state;
     const struct history *history;
 };
-
-// The path of a file in the trainer's folder. Ends the program where it is too long.
-void trainer_path(const struct trainer_options *options, const char *name, char path[PATH_MAX]);
-
-// The name of the kept checkpoint of an iteration, best-ITERATION.mpk.
-enum { KEPT_NAME_SIZE = 40 };
-void trainer_kept_name(int64_t iteration, char name[KEPT_NAME_SIZE]);
 
 // Trains from state.iteration to the end; samples that the state says are used have been left out
 // of the stream. Saves and returns early on SIGINT and SIGTERM (signals_hold): false then; the

@@ -27,11 +27,21 @@ int open_instead(const char *path, int flags, ...) {
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
+// link(2) as well: with no second names for a file, or with some other error.
+static int link_error = 0;
+
+int link_instead(const char *from, const char *to) __asm__("link");
+int link_instead(const char *from, const char *to) {
+    errno = link_error;
+    return link_error != 0 ? -1 : (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
 // ---- a folder for each test
 
 static int enter_folder(void **state) {
     char folder[] = "/tmp/pleura-output-XXXXXX";
     nameless_files = true;
+    link_error = 0;
     *state = mkdtemp(folder) != NULL ? strdup(folder) : NULL;
     return *state != NULL && chdir(folder) == 0 ? 0 : -1;
 }
@@ -147,6 +157,42 @@ static void a_link_stays_a_link(void **state) {
     assert_int_equal(lstat("link", &status), 0);
     assert_true(S_ISLNK(status.st_mode));
     assert_file("folder/file", "new");
+}
+
+static void a_file_has_a_second_name_at_once(void **state) {
+    (void)state;
+    struct stat first;
+    struct stat second;
+    put_file("file", "text", 0644);
+    put_file("old", "old", 0644);
+    assert_true(output_link("file", "new"));
+    assert_true(output_link("file", "old"));
+    assert_true(output_link("file", "old")); // which it is already
+    assert_listing("file new old ");
+    assert_int_equal(stat("file", &first), 0);
+    assert_int_equal(stat("old", &second), 0);
+    assert_true(first.st_ino == second.st_ino && first.st_nlink == 3);
+    link_error = EPERM; // what file systems without second names say
+    put_file("other", "other", 0644);
+    assert_false(output_link("other", "old"));
+    assert_file("old", "text");
+    assert_listing("file new old other ");
+}
+
+static void link_to_a_folder(void *folder) {
+    (void)output_link("file", folder);
+}
+
+static void a_second_name_that_cannot_be_ends_the_program(void **state) {
+    (void)state;
+    put_file("file", "text", 0644);
+    assert_int_equal(mkdir("folder", 0777), 0);
+    const struct child child = run_child(link_to_a_folder, "folder");
+    assert_int_equal(child.status, 1);
+    assert_non_null(strstr(child.err, "folder: Is a directory"));
+    link_error = ENOSPC;
+    assert_int_equal(run_child(link_to_a_folder, "new").status, 1);
+    assert_listing("file folder ");
 }
 
 static void the_longest_name_will_do(void **state) {
@@ -316,6 +362,8 @@ int main(void) {
         IN_A_FOLDER(an_older_file_stays_until_then),
         IN_A_FOLDER(without_nameless_files_it_is_the_same),
         IN_A_FOLDER(a_link_stays_a_link),
+        IN_A_FOLDER(a_file_has_a_second_name_at_once),
+        IN_A_FOLDER(a_second_name_that_cannot_be_ends_the_program),
         IN_A_FOLDER(the_longest_name_will_do),
         IN_A_FOLDER(pieces_join),
         IN_A_FOLDER(useless_names_are_refused_at_once),
