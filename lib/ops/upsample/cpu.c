@@ -57,19 +57,41 @@ VECTORISED static void between(const float *a, const float *b, float share, size
     }
 }
 
-// `channels` is a constant where this is called for the narrow maps of most pixels.
+// In both, `channels` is a constant where they are called for the narrow maps of most pixels.
+__attribute__((always_inline)) static inline void make_pixel(const struct bilinear_weights *along,
+                                                             const float *row, size_t channels,
+                                                             size_t o, float *out) {
+    const float *low = row + along->low[o] * channels;
+    const float *high = low + (along->low[o] + 1 < along->in ? channels : 0);
+    const float share = along->share[o];
+#pragma omp simd
+    for (size_t c = 0; c < channels; c++) {
+        out[o * channels + c] = (1.0F - share) * low[c] + share * high[c];
+    }
+}
+
+// To twice the width, two pixels lie between an input pixel and the next, with shares of 1/4 and
+// 3/4.
 __attribute__((always_inline)) static inline void stretch_by(const struct bilinear_weights *along,
                                                              const float *row, size_t channels,
-                                                             float *out) {
-    for (size_t o = 0; o < along->out; o++) {
-        const float *low = row + along->low[o] * channels;
-        const float *high = low + (along->low[o] + 1 < along->in ? channels : 0);
-        const float share = along->share[o];
+                                                             float *restrict out) {
+    if (along->out != 2 * along->in) {
+        for (size_t o = 0; o < along->out; o++) {
+            make_pixel(along, row, channels, o, out);
+        }
+        return;
+    }
+    make_pixel(along, row, channels, 0, out);
+    for (size_t i = 0; i + 1 < along->in; i++) {
+        const float *low = row + i * channels;
+        float *to = out + (2 * i + 1) * channels;
 #pragma omp simd
         for (size_t c = 0; c < channels; c++) {
-            out[o * channels + c] = (1.0F - share) * low[c] + share * high[c];
+            to[c] = 0.75F * low[c] + 0.25F * low[channels + c];
+            to[channels + c] = 0.25F * low[c] + 0.75F * low[channels + c];
         }
     }
+    make_pixel(along, row, channels, along->out - 1, out);
 }
 
 VECTORISED static void stretch(const struct bilinear_weights *along, const float *row,
@@ -83,18 +105,47 @@ VECTORISED static void stretch(const struct bilinear_weights *along, const float
     }
 }
 
+// Two input rows as floats (NULL: none so far), and their numbers among all images' rows: rows of
+// output that follow each other mostly read the same.
+struct read_rows {
+    const float *floats[2];
+    size_t row[2];
+    float *memory[2];
+};
+
+static struct read_rows read_nothing(const struct state *state, float *workspace) {
+    return (struct read_rows){.memory = {workspace, workspace + state->in_row}};
+}
+
+// Reads an input row as the lower or upper one, unless it is there.
+static void read_row(const struct state *state, const struct call *call, size_t row, int which,
+                     struct read_rows *rows) {
+    if (rows->floats[which] == NULL || rows->row[which] != row) {
+        rows->row[which] = row;
+        rows->floats[which] = cpu_read(state->precision, call->in[0], row * state->in_row,
+                                       state->in_row, rows->memory[which]);
+    }
+}
+
+static void read_rows(const struct state *state, const struct call *call, size_t low, size_t high,
+                      struct read_rows *rows) {
+    if (rows->floats[1] != NULL && rows->row[1] == low) { // what was the upper one
+        *rows = (struct read_rows){{rows->floats[1], rows->floats[0]},
+                                   {rows->row[1], rows->row[0]},
+                                   {rows->memory[1], rows->memory[0]}};
+    }
+    read_row(state, call, low, 0, rows);
+    read_row(state, call, high, 1, rows);
+}
+
 static void forward_row(const struct state *state, const struct call *call, size_t row,
-                        float *workspace) {
+                        struct read_rows *rows, float *workspace) {
     const size_t image = row / state->out.h;
     const size_t y = row % state->out.h;
-    const size_t low = (image * state->in.h + state->down.low[y]) * state->in_row;
-    const size_t high =
-        (image * state->in.h + bilinear_weights_upper(&state->down, y)) * state->in_row;
     float *mixed = workspace + 2 * state->in_row;
-    const float *a = cpu_read(state->precision, call->in[0], low, state->in_row, workspace);
-    const float *b =
-        cpu_read(state->precision, call->in[0], high, state->in_row, workspace + state->in_row);
-    between(a, b, state->down.share[y], state->in_row, mixed);
+    read_rows(state, call, image * state->in.h + state->down.low[y],
+              image * state->in.h + bilinear_weights_upper(&state->down, y), rows);
+    between(rows->floats[0], rows->floats[1], state->down.share[y], state->in_row, mixed);
     const size_t offset = row * state->out_row;
     float *out = state->precision == PRECISION_F32 ? (float *)call->out + offset
                                                    : workspace + 3 * state->in_row;
@@ -140,8 +191,10 @@ static void forward(const struct call *call) {
     const size_t threads = (size_t)state->threads;
 #pragma omp parallel for schedule(static, 1) num_threads(state->threads)
     for (size_t t = 0; t < threads; t++) {
+        float *workspace = (float *)call->scratch + t * state->workspace;
+        struct read_rows read = read_nothing(state, workspace);
         for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
-            forward_row(state, call, row, (float *)call->scratch + t * state->workspace);
+            forward_row(state, call, row, &read, workspace);
         }
     }
 }
@@ -168,8 +221,9 @@ static struct row_span reads(const struct graph *graph, const struct node *node,
 
 static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
     const struct state *state = call->state;
+    struct read_rows read = read_nothing(state, call->scratch);
     for (size_t y = rows.first; y < rows.end; y++) {
-        forward_row(state, call, image * state->out.h + y, call->scratch);
+        forward_row(state, call, image * state->out.h + y, &read, call->scratch);
     }
 }
 

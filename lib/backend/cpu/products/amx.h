@@ -21,10 +21,11 @@ void cpu_amx_end(void);
 cpu_bf16_gemm_function cpu_amx_begun_gemm;
 
 // A whose inner side is several runs of `pairs` pairs, which is a multiple of CPU_AMX_SIDE: run r
-// of row i begins at data[i * row_step + r * run_step].
+// of row i begins at runs[r][i * row_step]. Rows that begin at multiples of 64 bytes are loaded six
+// times as fast as others.
 struct cpu_amx_runs {
-    const uint16_t *data;
-    size_t row_step, run_step, runs, pairs;
+    const uint16_t *const *runs;
+    size_t count, row_step, pairs;
 };
 
 // C = A B between these, of 1, 2 or 4 tiles of rows by one panel, or of 1 or 2 by two. B's tiles of

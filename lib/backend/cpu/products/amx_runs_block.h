@@ -29,15 +29,15 @@ TARGET __attribute__((always_inline)) static inline void NAME(store_runs)(size_t
 TARGET __attribute__((always_inline)) static inline void NAME(block_of_runs)(
     size_t tiles, bool two_panels, const struct cpu_amx_runs *a, struct cpu_bf16_b b, float *c,
     size_t leading) {
-    const size_t a_step = a->row_step * sizeof *a->data;
+    const size_t a_step = a->row_step * sizeof **a->runs;
     const size_t b_step = 2 * CPU_BF16_PANEL * sizeof *b.data;
     const size_t tile = CPU_AMX_SIDE * a->row_step;
     ZERO(0);
     ZERO(1);
     ZERO(2);
     ZERO(3);
-    for (size_t run = 0; run < a->runs; run++) {
-        const uint16_t *rows = a->data + run * a->run_step;
+    for (size_t run = 0; run < a->count; run++) {
+        const uint16_t *rows = a->runs[run];
         for (size_t pair = 0; pair < a->pairs; pair += CPU_AMX_SIDE) {
             LOAD(6, b.data, b_step);
             LOAD(4, rows, a_step);

@@ -1,13 +1,15 @@
-// Blocks of output columns: products with a window's rows where they lie; at the image's edges with
-// copies, which have zeros beyond.
+// Blocks of output columns, each from its first row to its last: what a block reads of a window's
+// rows stays in the first-level cache. Blocks at the image's left and right edge are copied always,
+// since they need zeros beyond.
 #include "ops/convolution/cpu/amx/forward.h"
 
 #include <string.h>
 
-#define DEPTH ((size_t)32)                 // numbers of A's row in a tile
-#define TILE (AMX_SIDE * DEPTH)            // numbers of B's tile
-#define BLOCK ((size_t)4)                  // tiles of rows by one panel; half of them by two
-#define SUMS (BLOCK * AMX_SIDE * AMX_SIDE) // of a block
+#define DEPTH ((size_t)32)      // numbers of A's row in a tile
+#define TILE (AMX_SIDE * DEPTH) // numbers of B's tile
+#define MOST_TILES ((size_t)4)  // of rows by one panel; half of them by two
+#define MAX_WINDOW ((size_t)16)
+#define SUMS (MOST_TILES * AMX_SIDE * AMX_SIDE) // of a block
 
 static size_t rounded(size_t count, size_t unit) {
     return (count + unit - 1) / unit * unit;
@@ -25,7 +27,21 @@ static bool takes(const struct convolution_problem *problem) {
     const bool to_input = problem->pass == CONVOLUTION_DATA_GRADIENT;
     return (problem->pass == CONVOLUTION_FORWARD ||
             (to_input && shape->stride == 1 && shape->pad < shape->window)) &&
-           problem->precision == PRECISION_BF16 && shape->groups == 1;
+           problem->precision == PRECISION_BF16 && shape->groups == 1 &&
+           shape->window <= MAX_WINDOW;
+}
+
+// The columns from plan->inside on, before plan->outside, read nothing beyond the row.
+static void plan_spread(struct amx_forward *plan) {
+    const size_t numbers = plan->width * plan->channels;
+    const size_t before = plan->pad * plan->channels;
+    const size_t whole =
+        numbers + before < plan->run ? 0 : (numbers + before - plan->run) / plan->step + 1;
+    plan->outside = whole < plan->columns ? whole : plan->columns;
+    plan->inside = (before + plan->step - 1) / plan->step;
+    plan->inside = plan->inside < plan->outside ? plan->inside : plan->outside;
+    plan->spread = plan->step % DEPTH != 0 || before % DEPTH != 0 || numbers % DEPTH != 0;
+    plan->block = AMX_SIDE * (plan->panels > 1 ? MOST_TILES / 2 : MOST_TILES);
 }
 
 bool amx_forward_plan(const struct convolution_problem *problem,
@@ -58,7 +74,7 @@ bool amx_forward_plan(const struct convolution_problem *problem,
     plan->step = plan->pixels * plan->stride * plan->channels;
     plan->run = rounded(pixels * plan->channels, DEPTH);
     plan->panels = rounded(column_of(plan), AMX_SIDE) / AMX_SIDE;
-    plan->edge_row = rounded((AMX_SIDE - 1) * plan->step + plan->run, DEPTH);
+    plan_spread(plan);
     return true;
 }
 
@@ -66,12 +82,17 @@ size_t amx_forward_weights(const struct amx_forward *plan) {
     return plan->panels * plan->window * plan->run * AMX_SIDE;
 }
 
-static size_t edge_bytes(const struct amx_forward *plan) {
-    return workspace_part(plan->window * plan->edge_row * sizeof(uint16_t));
+// Numbers of a block's copy of an input row.
+static size_t copied_row(const struct amx_forward *plan) {
+    return plan->spread ? plan->block * plan->run : (plan->block - 1) * plan->step + plan->run;
+}
+
+static size_t copy_bytes(const struct amx_forward *plan) {
+    return workspace_part(plan->window * copied_row(plan) * sizeof(uint16_t));
 }
 
 size_t amx_forward_workspace(const struct amx_forward *plan) {
-    return SUMS * sizeof(float) + edge_bytes(plan) +
+    return 2 * SUMS * sizeof(float) + copy_bytes(plan) +
            workspace_part(column_of(plan) * sizeof(float));
 }
 
@@ -111,94 +132,144 @@ void amx_forward_pack(const struct amx_forward *plan, const float *weights, uint
     }
 }
 
-// ---- an output row
-
-struct row {
-    const struct amx_forward *plan;
-    const uint16_t *tiles; // of the first window row that lies inside
-    struct epilogue epilogue;
-    const uint16_t *input; // the row that the first one reads
-    size_t runs;           // window rows inside
-    uint16_t *output;
-    float *sums;
-    uint16_t *edge;
-};
+// ---- columns
 
 // The first number of an input row that column `x` reads, where it may begin before the row.
 static ptrdiff_t first_read(const struct amx_forward *plan, size_t x) {
     return (ptrdiff_t)(x * plan->step) - (ptrdiff_t)(plan->pad * plan->channels);
 }
 
-// Whether all that so many columns read lies in the row.
-static bool inside(const struct amx_forward *plan, size_t x, size_t columns) {
-    const ptrdiff_t first = first_read(plan, x);
-    const size_t end = (columns - 1) * plan->step + plan->run;
-    return x + columns <= plan->columns && first >= 0 &&
-           (size_t)first + end <= plan->width * plan->channels;
-}
-
-// Copies what a tile's columns read, zeros beyond the row.
-static struct cpu_amx_runs copy_edge(const struct row *row, size_t x) {
-    const struct amx_forward *plan = row->plan;
+// Copies `count` numbers of an input row from the first one that column `x` reads, with zeros
+// beyond the row.
+static void copy(const struct amx_forward *plan, const uint16_t *row, size_t x, size_t count,
+                 uint16_t *to) {
     const ptrdiff_t numbers = (ptrdiff_t)(plan->width * plan->channels);
     const ptrdiff_t first = first_read(plan, x);
-    const ptrdiff_t end = first + (ptrdiff_t)plan->edge_row;
+    const ptrdiff_t end = first + (ptrdiff_t)count;
     const ptrdiff_t from = first < 0 ? 0 : first;
-    const ptrdiff_t to = end < numbers ? end : numbers;
-    memset(row->edge, 0, row->runs * plan->edge_row * sizeof *row->edge);
-    for (size_t run = 0; from < to && run < row->runs; run++) {
-        memcpy(row->edge + run * plan->edge_row + (from - first),
-               row->input + (size_t)(from + (ptrdiff_t)run * numbers),
-               (size_t)(to - from) * sizeof *row->edge);
+    const ptrdiff_t before = end < numbers ? end : numbers;
+    memset(to, 0, count * sizeof *to);
+    if (from < before) {
+        memcpy(to + (from - first), row + from, (size_t)(before - from) * sizeof *to);
     }
-    return (struct cpu_amx_runs){row->edge, plan->step, plan->edge_row, row->runs, plan->run / 2};
 }
 
-static struct cpu_amx_runs whole_block(const struct row *row, size_t x) {
-    const struct amx_forward *plan = row->plan;
-    return (struct cpu_amx_runs){row->input + first_read(plan, x), plan->step,
-                                 plan->width * plan->channels, row->runs, plan->run / 2};
+// Spreads out `count` columns of an input row from column `x` on.
+static void spread_columns(const struct amx_forward *plan, const uint16_t *row, size_t x,
+                           size_t count, uint16_t *to) {
+    const size_t end = x + count;
+    while (x < end) {
+        size_t columns = 1;
+        if (x >= plan->inside && x < plan->outside) {
+            columns = (end < plan->outside ? end : plan->outside) - x;
+            plan->functions->spread(row + first_read(plan, x), plan->step, plan->run, columns, to);
+        } else {
+            copy(plan, row, x, plan->run, to);
+        }
+        x += columns;
+        to += columns * plan->run;
+    }
 }
 
-// Multiplies the columns of a block, whose tiles are read at `a`, and stores `count` of them.
-static void make_block(const struct row *row, size_t x, size_t tiles, size_t count,
-                       const struct cpu_amx_runs *a) {
-    const struct amx_forward *plan = row->plan;
+// ---- sums
+
+// A block's sums, which are stored when the next products are under way: both take other parts of
+// the processor.
+struct pending {
+    const struct amx_forward *plan;
+    struct amx_sums sums;
+    struct epilogue epilogue;
+    float *memory[2]; // of sums: the next ones, and these
+};
+
+static void store_pending(struct pending *pending) {
+    if (pending->sums.rows > 0) {
+        pending->plan->functions->store(&pending->sums, pending->epilogue);
+    }
+    pending->sums.rows = 0;
+}
+
+// ---- blocks
+
+// A block of columns of an image, and the next of the image's rows to be copied.
+struct block {
+    const struct amx_forward *plan;
+    const uint16_t *tiles;
+    struct epilogue epilogue;
+    const uint16_t *input;
+    uint16_t *output; // of the block's first column in the first row
+    struct pending *pending;
+    uint16_t *copy; // memory for what does not lie there: some rows
+    size_t first;   // column
+    bool lies;      // what it reads is multiplied where it lies
+    size_t next;
+};
+
+// What the block reads of an input row.
+static const uint16_t *block_row(struct block *block, size_t y) {
+    const struct amx_forward *plan = block->plan;
+    const uint16_t *row = block->input + y * plan->width * plan->channels;
+    if (block->lies) {
+        return row + first_read(plan, block->first);
+    }
+    uint16_t *to = block->copy + y % plan->window * copied_row(plan);
+    if (y >= block->next && plan->spread) {
+        spread_columns(plan, row, block->first, plan->block, to);
+    } else if (y >= block->next) {
+        copy(plan, row, block->first, copied_row(plan), to);
+    }
+    block->next = y >= block->next ? y + 1 : block->next;
+    return to;
+}
+
+// Multiplies the columns by the weights of all panels; `tiles`: of the first window row there is.
+static void multiply(const struct block *block, const struct cpu_amx_runs *a, const uint16_t *tiles,
+                     uint16_t *to) {
+    const struct amx_forward *plan = block->plan;
+    struct pending *pending = block->pending;
     const size_t panel_step = plan->window * plan->run * AMX_SIDE;
     const size_t column = column_of(plan);
+    const size_t left = plan->columns - block->first;
     for (size_t panel = 0; panel < plan->panels;) {
-        const size_t panels = plan->panels - panel > 1 && tiles <= BLOCK / 2 ? 2 : 1;
+        const size_t panels = plan->panels - panel > 1 ? 2 : 1;
         const size_t numbers = column - panel * AMX_SIDE;
-        plan->functions->runs(tiles, panels, a,
-                              (struct cpu_bf16_b){row->tiles + panel * panel_step, panel_step},
-                              row->sums, panels * AMX_SIDE);
-        const struct amx_sums sums = {.of = row->sums,
-                                      .leading = panels * AMX_SIDE,
-                                      .rows = count,
-                                      .count =
-                                          numbers < panels * AMX_SIDE ? numbers : panels * AMX_SIDE,
-                                      .to = row->output + x * column + panel * AMX_SIDE,
-                                      .step = column};
-        struct epilogue epilogue = row->epilogue;
-        epilogue.bias = epilogue.bias != NULL ? epilogue.bias + panel * AMX_SIDE : NULL;
-        plan->functions->store(&sums, epilogue);
+        float *memory = pending->memory[0];
+        plan->functions->runs(plan->block / AMX_SIDE, panels, a,
+                              (struct cpu_bf16_b){tiles + panel * panel_step, panel_step}, memory,
+                              panels * AMX_SIDE);
+        store_pending(pending);
+        pending->memory[0] = pending->memory[1];
+        pending->memory[1] = memory;
+        pending->sums =
+            (struct amx_sums){.of = memory,
+                              .leading = panels * AMX_SIDE,
+                              .rows = left < plan->block ? left : plan->block,
+                              .count = numbers < panels * AMX_SIDE ? numbers : panels * AMX_SIDE,
+                              .to = to + panel * AMX_SIDE,
+                              .step = column};
+        pending->epilogue = block->epilogue;
+        pending->epilogue.bias =
+            block->epilogue.bias != NULL ? block->epilogue.bias + panel * AMX_SIDE : NULL;
         panel += panels;
     }
 }
 
-// Whole blocks where they lie inside; tiles elsewhere.
-static void make_row(const struct row *row) {
-    const struct amx_forward *plan = row->plan;
-    const size_t block = plan->panels > 1 ? BLOCK / 2 : BLOCK;
-    for (size_t x = 0; x < plan->columns;) {
-        const size_t tiles = inside(plan, x, block * AMX_SIDE) ? block : 1;
-        const size_t left = plan->columns - x;
-        const size_t count = left < tiles * AMX_SIDE ? left : tiles * AMX_SIDE;
-        const struct cpu_amx_runs a =
-            inside(plan, x, tiles * AMX_SIDE) ? whole_block(row, x) : copy_edge(row, x);
-        make_block(row, x, tiles, count, &a);
-        x += count;
+// A row's columns of the block.
+static void make_columns(struct block *block, size_t y) {
+    const struct amx_forward *plan = block->plan;
+    const uint16_t *runs[MAX_WINDOW];
+    const uint16_t *tiles = block->tiles;
+    size_t count = 0; // of window rows inside
+    for (size_t i = 0; i < plan->window; i++) {
+        const size_t at = y * plan->stride + i; // with the padding
+        if (at >= plan->pad && at - plan->pad < plan->height) {
+            tiles = count == 0 ? block->tiles + i * plan->run * AMX_SIDE : tiles;
+            runs[count++] = block_row(block, at - plan->pad);
+        }
     }
+    const struct cpu_amx_runs a = {runs, count, plan->spread ? plan->run : plan->step,
+                                   plan->run / 2};
+    multiply(block, &a, tiles, block->output + y * plan->out_width * plan->out_channels);
 }
 
 // The biases of a column, in `memory`.
@@ -214,28 +285,28 @@ void amx_forward_rows(const struct amx_forward *plan, const uint16_t *tiles, con
                       void *workspace) {
     const struct convolution_shape *shape = &plan->problem.shape;
     const bool forward = !plan->to_input;
-    char *edge = (char *)workspace + SUMS * sizeof(float);
-    float *biases = (float *)(void *)(edge + edge_bytes(plan));
+    float *sums = workspace;
+    char *copies = (char *)workspace + 2 * SUMS * sizeof(float);
+    float *biases = (float *)(void *)(copies + copy_bytes(plan));
     const struct epilogue epilogue = {biases_of(plan, bias, biases), forward && shape->sum,
                                       forward && shape->relu};
+    struct pending pending = {.plan = plan, .memory = {sums, sums + SUMS}};
     plan->functions->begin();
-    for (size_t y = first; y < end; y++) {
-        const ptrdiff_t top = (ptrdiff_t)(y * plan->stride) - (ptrdiff_t)plan->pad;
-        const ptrdiff_t below = (ptrdiff_t)plan->height - top;
-        const ptrdiff_t window = (ptrdiff_t)plan->window;
-        const ptrdiff_t from = top < 0 ? -top : 0;
-        const ptrdiff_t to = below < window ? below : window;
-        const size_t skipped = from < to ? (size_t)from : 0;
-        const size_t input_row = from < to ? (size_t)(top + from) : 0;
-        const struct row row = {.plan = plan,
-                                .tiles = tiles + skipped * plan->run * AMX_SIDE,
-                                .epilogue = epilogue,
-                                .input = input + input_row * plan->width * plan->channels,
-                                .runs = from < to ? (size_t)(to - from) : 0,
-                                .output = output + y * plan->out_width * plan->out_channels,
-                                .sums = workspace,
-                                .edge = (uint16_t *)(void *)edge};
-        make_row(&row);
+    for (size_t x = 0; x < plan->columns; x += plan->block) {
+        struct block block = {.plan = plan,
+                              .tiles = tiles,
+                              .epilogue = epilogue,
+                              .input = input,
+                              .output = output + x * column_of(plan),
+                              .pending = &pending,
+                              .copy = (uint16_t *)(void *)copies,
+                              .first = x,
+                              .lies = !plan->spread && x >= plan->inside &&
+                                      x + plan->block <= plan->outside};
+        for (size_t y = first; y < end; y++) {
+            make_columns(&block, y);
+        }
     }
+    store_pending(&pending);
     plan->functions->end();
 }

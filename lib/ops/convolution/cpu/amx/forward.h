@@ -1,6 +1,7 @@
 // Convolutions of bf16 by matrix units, forward and, of stride 1, backward to the input: a window's
-// row is one run of numbers in images x height x width x channels, so that pixels are multiplied as
-// they lie. Sums are float32.
+// row is one run of numbers in images x height x width x channels. Columns whose runs begin at
+// multiples of 64 bytes are multiplied where they lie; others are spread out, once for all windows.
+// Sums are float32.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_AMX_FORWARD_H
 #define PLEURA_OPS_CONVOLUTION_CPU_AMX_FORWARD_H
 
@@ -19,7 +20,9 @@ struct amx_forward {
     size_t step;            // numbers from a column to the next, in an input row
     size_t run;             // numbers of a window's row, filled up to tiles
     size_t panels;          // of output channels of a column
-    size_t edge_row;        // numbers of an input row's copy, at the image's edges
+    size_t inside, outside; // columns from the first on, before the second, read one row alone
+    size_t block;           // columns that are made together
+    bool spread;            // all blocks are spread out, else those at the image's edges
 };
 
 // False: the method does not take the pass.

@@ -15,15 +15,16 @@ struct state {
     uint16_t *tiles; // of the second
 };
 
-// Layers of few channels, in which oneDNN's are behind (docs/performance.md). In training the 1 x 1
-// layer from 64 to 16 is not one of them.
+// Layers of few channels, in which oneDNN's are behind (docs/performance.md), and in prediction
+// strided ones of more. In training the 1 x 1 layer from 64 to 16 is not one of them.
 static bool is_narrow(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     const size_t one = shape->channels;
     const size_t other = shape->out_channels;
     const size_t fewer = one < other ? one : other;
-    return (fewer <= 16 && (shape->window > 1 || !shape->train)) ||
-           (fewer <= 32 && one + other - fewer <= 64);
+    const size_t more = one + other - fewer;
+    return (fewer <= 16 && (shape->window > 1 || !shape->train)) || (fewer <= 32 && more <= 64) ||
+           (fewer <= 64 && more <= 128 && shape->stride == 2 && !shape->train);
 }
 
 static bool plan_pass(const struct convolution_problem *problem, struct state *state) {
@@ -74,6 +75,8 @@ static void prepare(void *planned, const float *weights) {
     amx_forward_pack(&state->forward, weights, state->tiles);
 }
 
+#define BAND ((size_t)16) // rows made together, of which what is read stays in the cache
+
 // All rows of all images, which threads share out.
 static void make_all(const struct state *state, const float *bias, const uint16_t *input,
                      uint16_t *output, char *workspace) {
@@ -89,7 +92,7 @@ static void make_all(const struct state *state, const float *bias, const uint16_
         for (size_t row = rows * t / threads; row < last;) {
             const size_t image = row / plan->out_height;
             const size_t first = row % plan->out_height;
-            const size_t left = last - row;
+            const size_t left = last - row < BAND ? last - row : BAND;
             const size_t end = first + left < plan->out_height ? first + left : plan->out_height;
             amx_forward_rows(plan, state->tiles, bias, input + image * inputs,
                              output + image * outputs, first, end, own);

@@ -38,6 +38,10 @@ struct amx_functions {
     // channels up to whole panels are 0.
     void (*panels)(struct amx_pixels pixels, uint16_t *to, size_t step);
 
+    // Copies `count` rows of `run` numbers, a multiple of AMX_DEPTH, which begin `step` numbers
+    // apart, one behind the other to 64-byte aligned memory.
+    void (*spread)(const uint16_t *from, size_t step, size_t run, size_t count, uint16_t *to);
+
     cpu_amx_runs_function *runs; // cpu_amx_begun_runs
 
     // Rounds sums and stores them.
