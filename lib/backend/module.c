@@ -13,8 +13,8 @@ static const struct module cuda = {
 
 struct backend *module_open(const char *device, enum precision precision, struct error *error) {
     char *end = NULL;
-    const long number = device[4] == ':' ? strtol(device + 5, &end, 10) : 0;
-    if (end != NULL && (end == device + 5 || *end != '\0' || number < 0 || number > 1023)) {
+    const long index = device[4] == ':' ? strtol(device + 5, &end, 10) : 0;
+    if (end != NULL && (end == device + 5 || *end != '\0' || index < 0 || index > 1023)) {
         (void)fail(error, "--device %s: cuda:N takes a number from 0 on", device);
         return NULL;
     }
@@ -23,5 +23,5 @@ struct backend *module_open(const char *device, enum precision precision, struct
         (void)fail_within(error, "--device %s", device);
         return NULL;
     }
-    return opener((int)number, precision, error);
+    return opener((int)index, precision, error);
 }

@@ -103,9 +103,9 @@ VECTORISED static void above_bits(uint8_t *mask, const unsigned char *fp16, size
 VECTORISED static void above_floats(uint8_t *mask, const unsigned char *floats, size_t count,
                                     float threshold) {
     for (size_t i = 0; i < count; i++) {
-        float number;
-        memcpy(&number, floats + 4 * i, sizeof number);
-        mask[i] = number > threshold;
+        float probability;
+        memcpy(&probability, floats + 4 * i, sizeof probability);
+        mask[i] = probability > threshold;
     }
 }
 
@@ -140,8 +140,8 @@ void mask_above_float(struct image *mask, const void *floats, double threshold) 
 void mask_above_double(struct image *mask, const void *doubles, double threshold) {
     const unsigned char *bytes = doubles;
     for (size_t i = 0; i < mask->height * mask->width; i++) {
-        double number;
-        memcpy(&number, bytes + 8 * i, sizeof number);
-        mask->pixels[i] = number > threshold;
+        double probability;
+        memcpy(&probability, bytes + 8 * i, sizeof probability);
+        mask->pixels[i] = probability > threshold;
     }
 }

@@ -73,12 +73,12 @@ static void set_number(const struct option_row *row, const char *text) {
 static void set_integer(const struct option_row *row, const char *text) {
     char *end = NULL;
     errno = 0;
-    const intmax_t number = strtoimax(text, &end, 10);
+    const intmax_t integer = strtoimax(text, &end, 10);
     if (end == text || *end != 0 || errno != 0) {
         die_usage("--%s '%s': not a whole number", row->name, text);
     }
-    check_range(row, (double)number, text);
-    *(int64_t *)row->target = number;
+    check_range(row, (double)integer, text);
+    *(int64_t *)row->target = integer;
 }
 
 static void set_choice(const struct option_row *row, const char *text) {

@@ -79,11 +79,11 @@ bool tensor_finite(const struct tensor *tensor) {
     return finite;
 }
 
-static inline void take(struct running *running, size_t lane, double number) {
-    running->least[lane] = number < running->least[lane] ? number : running->least[lane];
-    running->greatest[lane] = number > running->greatest[lane] ? number : running->greatest[lane];
-    running->nan[lane] = number == number ? running->nan[lane] : number;
-    running->sum[lane] += number;
+static inline void take(struct running *running, size_t lane, double value) {
+    running->least[lane] = value < running->least[lane] ? value : running->least[lane];
+    running->greatest[lane] = value > running->greatest[lane] ? value : running->greatest[lane];
+    running->nan[lane] = value == value ? running->nan[lane] : value;
+    running->sum[lane] += value;
 }
 
 VECTORISED static void reduce(struct running *running, const double *numbers, size_t count) {

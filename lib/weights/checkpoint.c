@@ -17,9 +17,9 @@ static bool copy_numbers(const struct tensor *tensor, float *values, size_t coun
     case DTYPE_F2: fp16_read(values, tensor->data, count); return true;
     case DTYPE_F8:
         for (size_t i = 0; i < count; i++) {
-            double number;
-            memcpy(&number, (const char *)tensor->data + i * sizeof number, sizeof number);
-            values[i] = (float)number;
+            double value;
+            memcpy(&value, (const char *)tensor->data + i * sizeof value, sizeof value);
+            values[i] = (float)value;
         }
         return true;
     default: return fail(error, "weights of type %s", dtype_code(tensor->type));

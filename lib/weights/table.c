@@ -135,11 +135,11 @@ bool weight_table_describe(struct weight_table *table, const char *network, cons
                            struct error *error) {
     char *end = NULL;
     errno = 0;
-    const long long number = side != NULL ? strtoll(side, &end, 10) : -1;
-    if (network == NULL || number < 0 || number > 65535 || errno != 0 || end == side || *end != 0) {
+    const long long pixels = side != NULL ? strtoll(side, &end, 10) : -1;
+    if (network == NULL || pixels < 0 || pixels > 65535 || errno != 0 || end == side || *end != 0) {
         return true;
     }
-    table->side = number;
+    table->side = pixels;
     if (table->network == NULL) {
         table->network = strdup(network);
     }

@@ -28,24 +28,24 @@ float weight_type_read(enum weight_type type, const unsigned char *bytes) {
         uint64_t u64;
         int32_t i32;
         int16_t i16;
-    } number;
-    memcpy(&number, bytes, weight_type_size(type));
+    } value;
+    memcpy(&value, bytes, weight_type_size(type));
     switch (type) {
-    case WEIGHT_F32: return number.f32;
-    case WEIGHT_F64: return (float)number.f64;
-    case WEIGHT_F16: return fp16_to_float(number.u16);
+    case WEIGHT_F32: return value.f32;
+    case WEIGHT_F64: return (float)value.f64;
+    case WEIGHT_F16: return fp16_to_float(value.u16);
     case WEIGHT_BF16: {
-        const uint32_t upper = (uint32_t)number.u16 << 16;
-        number.u32 = upper;
-        return number.f32;
+        const uint32_t upper = (uint32_t)value.u16 << 16;
+        value.u32 = upper;
+        return value.f32;
     }
-    case WEIGHT_I64: return (float)number.i64;
-    case WEIGHT_I32: return (float)number.i32;
-    case WEIGHT_I16: return (float)number.i16;
+    case WEIGHT_I64: return (float)value.i64;
+    case WEIGHT_I32: return (float)value.i32;
+    case WEIGHT_I16: return (float)value.i16;
     case WEIGHT_I8: return (float)(signed char)*bytes;
-    case WEIGHT_U64: return (float)number.u64;
-    case WEIGHT_U32: return (float)number.u32;
-    case WEIGHT_U16: return (float)number.u16;
+    case WEIGHT_U64: return (float)value.u64;
+    case WEIGHT_U32: return (float)value.u32;
+    case WEIGHT_U16: return (float)value.u16;
     case WEIGHT_BOOL: return *bytes != 0 ? 1.0F : 0.0F;
     default: return (float)*bytes;
     }

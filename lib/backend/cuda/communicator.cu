@@ -74,12 +74,12 @@ static const char *kind(struct error *error) {
 
 static bool device_of(struct backend *backend, struct communicator_device *device,
                       struct error *error) {
-    int number = 0;
+    int index = 0;
     cudaDeviceProp properties;
     (void)backend;
-    cudaError_t status = cudaGetDevice(&number);
+    cudaError_t status = cudaGetDevice(&index);
     if (status == cudaSuccess) {
-        status = cudaGetDeviceProperties(&properties, number);
+        status = cudaGetDeviceProperties(&properties, index);
     }
     if (status != cudaSuccess) {
         return fail(error, "%s", cudaGetErrorString(status));

@@ -170,13 +170,13 @@ bool catalog_fail(const struct catalog *catalog, size_t entry, struct error *err
     const struct catalog_entry *row = &catalog->entries[entry];
     const char *path = catalog->files[row->file].path;
     const size_t length = strlen(path);
-    size_t number = 1;
+    size_t ordinal = 1;
     for (size_t i = 0; i < catalog->ids.count; i++) {
         const struct catalog_entry *other = &catalog->entries[i];
-        number += other->file == row->file && other->offset < row->offset;
+        ordinal += other->file == row->file && other->offset < row->offset;
     }
     return fail_within(error, "%s%s: record %zu, byte %" PRIu64, length > PATH_SHOWN ? "..." : "",
-                       length > PATH_SHOWN ? path + length - PATH_SHOWN : path, number,
+                       length > PATH_SHOWN ? path + length - PATH_SHOWN : path, ordinal,
                        row->offset);
 }
 

@@ -63,25 +63,25 @@ static bool find_text(const struct dicom_element *element, size_t index, struct 
 }
 
 static enum dicom_given read_text(const struct text_value *text, double *value, bool *has_comma) {
-    char number[MAX_TEXT + 1];
+    char decimal[MAX_TEXT + 1];
     if (text->length == 0) {
         return DICOM_ABSENT;
     }
     if (text->length > MAX_TEXT) {
         return DICOM_UNCLEAR;
     }
-    memcpy(number, text->bytes, text->length);
-    number[text->length] = '\0';
-    char *comma = strchr(number, ',');
-    *has_comma = comma != NULL && strchr(number, '.') == NULL;
+    memcpy(decimal, text->bytes, text->length);
+    decimal[text->length] = '\0';
+    char *comma = strchr(decimal, ',');
+    *has_comma = comma != NULL && strchr(decimal, '.') == NULL;
     if (*has_comma) {
         *comma = '.'; // a second one ends the number before the text's end
     }
-    if (number[strspn(number, "0123456789+-.eE")] != '\0') {
+    if (decimal[strspn(decimal, "0123456789+-.eE")] != '\0') {
         return DICOM_UNCLEAR; // strtod takes more than that
     }
-    char *end = number;
-    *value = strtod(number, &end);
+    char *end = decimal;
+    *value = strtod(decimal, &end);
     return *end == '\0' && isfinite(*value) ? DICOM_GIVEN : DICOM_UNCLEAR;
 }
 

@@ -56,10 +56,10 @@ static value_id inverted_residual(struct graph *graph, value_id x, const char *p
 }
 
 static value_id build_stage(struct graph *graph, value_id x, const char *name,
-                            const struct stage *stages, size_t number) {
-    const struct stage *stage = &stages[number];
+                            const struct stage *stages, size_t index) {
+    const struct stage *stage = &stages[index];
     for (size_t block = 0; block < stage->blocks; block++) {
-        const struct layer_name prefix = graph_name("%s.blocks.%zu.%zu", name, number, block);
+        const struct layer_name prefix = graph_name("%s.blocks.%zu.%zu", name, index, block);
         x = inverted_residual(graph, x, prefix.text, stage, block == 0 ? stage->stride : 1);
     }
     return x;

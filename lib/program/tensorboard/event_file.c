@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static void put_number(uint8_t *bytes, uint64_t number, size_t length) {
+static void put_number(uint8_t *bytes, uint64_t value, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        bytes[i] = (uint8_t)(number >> (8 * i));
+        bytes[i] = (uint8_t)(value >> (8 * i));
     }
 }
 

@@ -104,9 +104,9 @@ __device__ inline void write_pixels(const maps<T> &args, int image, int y, int x
 template <typename T, int N, typename W>
 __global__ void __launch_bounds__(THREADS, 2) depthwise_apply(const maps<T> args) {
     const int channel = channel_of_thread(args.walk, N);
-    const int number = (int)blockIdx.x / args.walk.channel_blocks * args.walk.slots +
-                       (int)threadIdx.x / args.walk.lanes;
-    if (channel >= args.walk.channels || number >= args.walk.strips) {
+    const int index = (int)blockIdx.x / args.walk.channel_blocks * args.walk.slots +
+                      (int)threadIdx.x / args.walk.lanes;
+    if (channel >= args.walk.channels || index >= args.walk.strips) {
         return;
     }
     constexpr int taps = W::side * W::side;
@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(THREADS, 2) depthwise_apply(const maps<T> args
     if (args.bias != NULL) {
         read_pack(args.bias + channel, bias);
     }
-    const depthwise_strip strip = strip_at(args.walk, number);
+    const depthwise_strip strip = strip_at(args.walk, index);
     const int first = strip.first - (W::live - 1);
     depthwise_view<T> view = view_of(
         args.from, strip.image, args.from_height, args.from_width, args.walk.channels, channel,

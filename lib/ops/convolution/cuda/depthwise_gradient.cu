@@ -139,9 +139,9 @@ __global__ void __launch_bounds__(THREADS, 2) depthwise_weight_sums(const sums_o
         sums.taps[k / N][k % N] = 0;
     }
     for (int i = 0; i < args.strips_a_thread && channel < args.walk.channels; i++) {
-        const int number = first + i * args.walk.slots;
-        if (number < args.walk.strips) {
-            add_strip<T, N, K, S>(args, strip_at(args.walk, number), channel, sums);
+        const int index = first + i * args.walk.slots;
+        if (index < args.walk.strips) {
+            add_strip<T, N, K, S>(args, strip_at(args.walk, index), channel, sums);
         }
     }
 #pragma unroll

@@ -69,11 +69,11 @@ struct depthwise_strip {
     int image, group, first, end; // columns from `first` to before `end`
 };
 
-__device__ inline depthwise_strip strip_at(const depthwise_walk &walk, int number) {
+__device__ inline depthwise_strip strip_at(const depthwise_walk &walk, int index) {
     depthwise_strip strip;
-    strip.group = number % walk.groups;
-    const int segment = number / walk.groups % walk.segments;
-    strip.image = number / walk.groups / walk.segments;
+    strip.group = index % walk.groups;
+    const int segment = index / walk.groups % walk.segments;
+    strip.image = index / walk.groups / walk.segments;
     strip.first = segment * walk.length;
     strip.end = strip.first + walk.length < walk.steps ? strip.first + walk.length : walk.steps;
     return strip;

@@ -21,7 +21,7 @@ struct product {
 // Adds up sums[..] of the threads that are `apart` from each other, `count` (a power of two) in
 // all; the first of them, and all others of the block once they have waited, find it in shared[..].
 template <int N>
-__device__ inline void add_up(const float (&sums)[N], float (&shared)[N][THREADS], int number,
+__device__ inline void add_up(const float (&sums)[N], float (&shared)[N][THREADS], int index,
                               int count, int apart) {
 #pragma unroll
     for (int i = 0; i < N; i++) {
@@ -29,7 +29,7 @@ __device__ inline void add_up(const float (&sums)[N], float (&shared)[N][THREADS
     }
     for (int half = count / 2; half > 0; half /= 2) {
         __syncthreads();
-        if (number < half) {
+        if (index < half) {
 #pragma unroll
             for (int i = 0; i < N; i++) {
                 shared[i][threadIdx.x] += shared[i][threadIdx.x + (unsigned)(half * apart)];
