@@ -99,6 +99,7 @@ static bool finish(struct weight_table *table, struct error *error) {
                     noted ? table->notes[table->note_count - 1] : "");
     }
     weight_table_strip_prefix(table);
+    weight_table_strip_level(table);
     return weight_table_close(table, error);
 }
 

@@ -1,4 +1,4 @@
-// Prefixes shared by all names.
+// Prefixes shared by all names, and a level that some files have more.
 #include "weights/prefix.h"
 
 #include <string.h>
@@ -70,6 +70,34 @@ void weight_table_strip_prefix(struct weight_table *table) {
         char *name = table->weights[i].name;
         if (!is_counter(&table->weights[i])) {
             memmove(name, name + length, strlen(name + length) + 1);
+        }
+    }
+}
+
+// segmentation_models_pytorch holds an encoder of timm ("tu-...") one level deeper than its own.
+void weight_table_strip_level(struct weight_table *table) {
+    static const char deeper[] = "encoder.model.";
+    static const char usual[] = "encoder.";
+    const size_t length = strlen(usual);
+    const size_t surplus = strlen(deeper) - length;
+    bool found = false;
+    for (size_t i = 0; i < table->count; i++) {
+        const char *name = table->weights[i].name;
+        if (strncmp(name, usual, length) == 0) {
+            if (strncmp(name, deeper, length + surplus) != 0 || name[length + surplus] == 0) {
+                return;
+            }
+            found = true;
+        }
+    }
+    if (!found) {
+        return;
+    }
+    weight_table_note(table, "'%s' is taken for '%s'", deeper, usual);
+    for (size_t i = 0; i < table->count; i++) {
+        char *name = table->weights[i].name;
+        if (strncmp(name, deeper, length + surplus) == 0) {
+            memmove(name + length, name + length + surplus, strlen(name + length + surplus) + 1);
         }
     }
 }

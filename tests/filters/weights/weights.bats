@@ -237,6 +237,25 @@ TABLE
     [ "$status$stderr" = "0weights: r.safetensors: 'module.encoder.' stands before all names and is taken away" ]
 }
 
+@test "segmentation_models_pytorch's encoders of timm are one level deeper" {
+    safetensors tu.safetensors encoder.model.conv1.weight=2,3 encoder.model.layer1.0.bn1.bias=4 decoder.weight=5
+    run --separate-stderr weights tu.safetensors -o tu.mpk
+    [ "$stderr" = "weights: tu.safetensors: 'encoder.model.' is taken for 'encoder.'" ]
+    [ "$(inspect --json tu.mpk | jq -r '.id // empty' | paste -s -d ' ')" = "encoder.conv1.weight encoder.layer1.0.bn1.bias decoder.weight state" ]
+    # Not where something else is below, or the level is a tensor
+    for other in encoder.bias=1 encoder.model.=1; do
+        safetensors odd.safetensors encoder.model.conv1.weight=2,3 decoder.weight=5 "$other"
+        run --separate-stderr weights odd.safetensors -o odd.mpk
+        [ "$status$stderr" = 0 ]
+        [[ "$(inspect --json odd.mpk | jq -r '.id // empty' | paste -s -d ' ')" == "encoder.model.conv1.weight decoder.weight "* ]]
+    done
+    # The network that segmentation_models_pytorch calls tu-seresnext50_32x4d
+    mapfile -t all < <(torchvision seresnext50_32x4d | grep -v '^fc')
+    safetensors encoder.safetensors "${all[@]/#/encoder.model.}" "decoder.blocks.0.conv1.0.weight=256,3072,3,3"
+    fails 1 "missing: 'decoder.blocks.0.conv1.1.weight'" weights --network smp-unet-se_resnext50_32x4d encoder.safetensors -o no.mpk
+    no grep -qE "surplus|missing.*'encoder\." <<<"$stderr"
+}
+
 @test "tensors that are not read are left out by name and reason" {
     for form in zip old; do
         pth x.pth foreign 2 "$form"

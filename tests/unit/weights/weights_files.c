@@ -68,8 +68,8 @@ static void check_values(const struct weight_table *table) {
     assert_true(tracked->values[0] == 7.0F);
 }
 
-static const char *const golden[] = {"new.pth", "old.pth", "dict.pth", "parallel.pth",
-                                     "model.safetensors"};
+static const char *const golden[] = {"new.pth",      "old.pth",      "dict.pth",
+                                     "parallel.pth", "timm.pth.tar", "model.safetensors"};
 #define GOLDEN_FILES (sizeof golden / sizeof *golden)
 
 static void what_pytorch_writes_is_read(void **state) {
