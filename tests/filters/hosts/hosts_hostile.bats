@@ -197,7 +197,8 @@ refused() {
     rm -r "$WORK/test-x"
     by_hosts maps "loud garbage good" 30 0 1
     cat -v "$HERE/said"
-    [ "$(grep -c '^loud: ' "$HERE/said")" = 101 ]
+    tries=$(grep -c '^loud: says more than is passed on' "$HERE/said") # the other fold may have come there, too
+    [ "$(grep -c '^loud: ' "$HERE/said")" = $((101 * tries)) ]
     for fold in 0 1; do cmp "$WORK/test-x/fold-$fold.mpk.zst" "$MADE/fold-$fold.mpk.zst"; done
 }
 
