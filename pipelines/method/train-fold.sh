@@ -47,7 +47,8 @@ iterations=${BASH_REMATCH[1]}
     augment -q "$shards" --fold "$fold" --split val --plain "${validation[@]}" -o "$begun/val.mpk"
 look
 if [ "$at" -lt "$iterations" ]; then
-    augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip" |
+    # What tells all programs of a fold to end, as a queue does, must not cut the samples short before train-fold has saved.
+    (trap '' INT TERM && exec augment -q "$shards" --fold "$fold" --split train "${augment[@]}" --seed "$seed" --skip "$skip") |
         train-fold --resume --skipped "$skip" "${train[@]}" --seed "$seed" --val "$begun/val.mpk" \
             --ranks "$ranks" ${THREADS:+--threads "$THREADS"} ${GPUS:+--device cuda} ${init:+--init "$init"} "$begun"
     look

@@ -15,6 +15,28 @@ queued() { # queued STAGE: its folds that are not over, JOB|FOLD|STATE|REASON|NO
     grep -E '^[0-9]+\|' <<<"$said" || true
 }
 
+how_ended() { # how_ended JOB: FOLD STATE a line, of each element that Slurm knows: the controller for some minutes after its end, then accounting, where there is any
+    {
+        timeout 60 sacct --noheader --allocations --parsable2 --format=JobID,State --jobs="$1"
+        timeout 60 squeue --noheader --array --states=all --jobs="$1" --format='%F_%K|%T'
+    } 2>/dev/null | awk -F '[|_ ]' -v job="$1" '$1 == job && $2 ~ /^[0-9]+$/ { # OUT_OF_MEMORY has the separator in it
+            state[$2] = $0
+            sub(/^[^|]*[|]/, "", state[$2])
+            sub(/ .*/, "", state[$2]) # CANCELLED by whom
+        }
+        END { for (fold in state) print fold, state[fold] }' || true
+}
+
+failure() { # failure RUN FOLD [STATE]: in words, of a fold that is over and not done: what Slurm says, or else the node, in RUN
+    local state=${3-}
+    [ -n "$state" ] || [ ! -e "$1/ended-$2" ] || state=FAILED
+    case $state in
+    FAILED | COMPLETED) echo failed ;;
+    '') echo "is over without a word" ;;
+    *) echo "$state" ;;
+    esac
+}
+
 queued_stages() { # of WORK that gave jobs to a queue
     local folder
     for folder in "$WORK"/*/slurm/; do

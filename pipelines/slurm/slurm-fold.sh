@@ -12,8 +12,7 @@ key=${fold[1]} product=${fold[2]}
 fold=("${fold[@]:3}")
 rm -f "$run/ended-$member"
 export THREADS=${THREADS:-${SLURM_CPUS_ON_NODE:-1}}
-# The queue has chosen devices; where it has chosen none, training is on processors.
-if [ -n "${SLURM_JOB_GPUS-}" ]; then export GPUS=${CUDA_VISIBLE_DEVICES:-0}; else unset GPUS; fi
+echo "${SLURM_CLUSTER_NAME-}: job $element on ${SLURMD_NODENAME:-$HOSTNAME}"
 
 saved() { # what tells this checkpoint from the next
     stat -c '%i %.9Y' "${product%.mpk*}.part/last.mpk" 2>/dev/null || true
@@ -53,9 +52,32 @@ finish() { # finish STATUS
     exit "$1"
 }
 
+# Of a partition's or a QOS's grace time Slurm gives notice to a job's steps alone, not to its script: where jobs may have to
+# give way, there is a step that does nothing but wait for it.
+await_notice() {
+    local preemption status=0
+    preemption=$(scontrol show config | awk '$1 == "PreemptType" { print $3 }') || return 0
+    [[ $preemption == preempt/* && $preemption != preempt/none ]] || return 0
+    srun --quiet --overlap --nodes=1 --ntasks=1 --mem=0 --gres=none --input=none sleep infinity || status=$?
+    [ $status != 143 ] || kill -TERM $$ # SIGTERM has ended the step
+}
+
 asked='' before=$(saved) began=$(date +%s)
-set -m # a process group of its own
+# The queue has chosen devices; where it has chosen none, training is on processors.
+unset GPUS
+if [ -n "${SLURM_JOB_GPUS-}${SLURM_GPUS_ON_NODE-}${SLURM_SHARDS_ON_NODE-}" ]; then
+    export GPUS=${CUDA_VISIBLE_DEVICES-}
+    [ -n "$GPUS" ] || {
+        echo "Slurm gives devices and does not say which (CUDA_VISIBLE_DEVICES is not set): gres.conf wants File= for them"
+        finish 1
+    }
+fi
+set -m # process groups of their own
 trap stop_training TERM
+await_notice 2>/dev/null &
+notice=$!
+trap 'kill -- -$notice 2>/dev/null || true' EXIT
+disown
 "${fold[@]}" </dev/null &
 worker=$!
 wait $worker || true

@@ -4,7 +4,7 @@
 # (folds.bash) to Slurm's queue, a stage one array job, and waits until it is over. What an earlier make has left in the
 # queue is waited for, where it does the same. Settings: SLURM, WORK, JOBS_GIVEN (so that JOBS says how many folds at a
 # time), SLURM_PAUSE (the most seconds between two questions to the queue; 15). In STAGE/slurm lie, of the last job,
-# what each fold is (fold-K), its log (fold-K.log), and how it ended (ended-K).
+# its number (job), what each fold is (fold-K), its log (fold-K.log), how it ended (ended-K), and how make has said that it failed (failed-K).
 set -eu -o pipefail
 here=${0%/*}
 # shellcheck source=pipelines/method/settled.bash
@@ -64,40 +64,53 @@ write_batch() { # what a node runs
 
 submit() { # $members, to $job
     local answer i
-    rm -rf "$run"
     mkdir -p "$run"
+    find "$run" -type f ! -name '*.log' -delete
     for ((i = 0; i < ${#members[@]}; i++)); do echo "${folds[i]}" >"$run/fold-${members[i]}"; done
     write_batch >"$run/batch"
     # What stands in front SLURM may say otherwise
     answer=$(sbatch --requeue --signal=B:TERM@120 "${options[@]}" --nodes=1 --ntasks=1 --chdir="$PWD" --job-name="$(queue_name "$stage")" \
         --array="$(IFS=,; echo "${members[*]}")${JOBS_GIVEN:+%$JOBS}" --parsable --open-mode=append \
-        --output="$run/fold-%a.log" --error="$run/fold-%a.log" "$run/batch" 2>&1) ||
+        --output="$run/fold-%a.log" --error="$run/fold-%a.log" "$run/batch" 2>&1) || {
+        rm -r "$run"
         die "$stage: $(shown "$(tail -n 1 <<<"$answer")")"
+    }
     job=$(tail -n 1 <<<"$answer")
     job=${job%%;*}
     [[ $job =~ ^[0-9]+$ ]] || die "$stage: sbatch answers '$(shown "$answer")'"
+    echo "$job" >"$run/job"
     complain "$stage: ${#members[@]} of $all folds to do, as job $job"
 }
 
-tell() { # how folds have ended, each once
-    local file member status line
+tell() { # tell LINES: how folds that are not in the queue's LINES have ended, each once
+    local file member status line over failing=()
     [ -z "$cancelled" ] || return 0
+    over=$(cut -d '|' -f 2 <<<"$1")
     for file in "$run"/ended-*; do
         member=${file##*-}
-        if [ -n "${told[$member]-}" ] || [ ! -f "$file" ]; then continue; fi
-        told[$member]=1
+        if [ -n "${told[$member]-}" ] || [ ! -f "$file" ] || grep -qx "$member" <<<"$over"; then continue; fi
         read -r status <"$file" || continue
+        told[$member]=1
         line=$(tail -n 1 "$run/fold-$member.log" 2>/dev/null || true)
         if [ "$status" != 0 ]; then
-            failed "$member" "failed"
+            failing+=("$member")
         elif [[ $line == "$stage, fold "* ]]; then
             shown "$line" >&2
         fi
     done
+    [ ${#failing[@]} = 0 ] || ask_how_ended
+    for member in "${failing[@]}"; do failed "$member"; done
 }
 
-failed() { # failed MEMBER HOW
+ask_how_ended() { # to $ended_as: what Slurm says of the job's folds
+    local fold state
+    ended_as=()
+    while read -r fold state; do ended_as[$fold]=$state; done < <(how_ended "$job")
+}
+
+failed() { # failed MEMBER: says so, and how, once
     local log=$run/fold-$1.log
+    failure "$run" "$1" "${ended_as[$1]-}" >"$run/failed-$1"
     if [ -s "$log" ]; then
         log+=" ends: $(shown "$(tail -n 1 "$log")")"
     elif [ -e "$log" ]; then
@@ -105,7 +118,7 @@ failed() { # failed MEMBER HOW
     else
         log+=" is not there: is this folder the same on the nodes?"
     fi
-    complain "$stage, fold $1: $2; its log $log"
+    complain "$stage, fold $1: $(<"$run/failed-$1"); its log $log"
 }
 
 wait_for_end() { # of all that the queue has of the stage
@@ -117,7 +130,7 @@ wait_for_end() { # of all that the queue has of the stage
             silent=1
         else
             silent=
-            tell
+            tell "$said"
             [ -n "$said" ] || break
             reasons=$(awk -F '|' '$3 == "PENDING" && $4 !~ /^(None|Priority|Resources|BeginTime|JobArrayTaskLimit)$/ { print $4 }' <<<"$said" |
                 sort -u | paste -s -d ' ')
@@ -155,29 +168,26 @@ take_up() { # waits for what an earlier make has left in the queue; fails where 
         complain "$stage: job $job in the queue is of other settings or inputs; it is cancelled"
         cancelled=1
         scancel --name="$(queue_name "$stage")"
+        rm -f "$run/job"
     fi
     wait_for_end
     told=() cancelled=
 }
 
-state_of() { # state_of MEMBER: how the queue says that a fold ended; nothing where it does not know
-    { squeue --noheader --array --states=all --jobs="$job" --format='%K %T' | awk -v fold="$1" '$1 == fold { print $2 }' | grep . ||
-        sacct --noheader --allocations --parsable2 --format=State --jobs="${job}_$1" | head -n 1; } 2>/dev/null || true
-}
-
-complain_of_missing() { # of the folds that are not done
-    local member state
+complain_of_missing() { # of the job's folds that are not done, of which nothing has been said
+    local member
+    ask_how_ended
     for member in "${members[@]}"; do
-        [ -z "${told[$member]-}" ] || continue
-        state=$(state_of "$member")
-        failed "$member" "${state:-is over without a word}"
+        if [ -e "$run/failed-$member" ] || [ ! -e "$run/fold-$member" ] || [ "$(cat "$run/ended-$member" 2>/dev/null)" = 0 ]; then continue; fi
+        failed "$member"
     done
 }
 
 still_coming() { # whether a fold that ended well is not here yet: a network's file system may show it later than the queue
     local member
+    ask_how_ended
     for member in "${members[@]}"; do
-        case $(cat "$run/ended-$member" 2>/dev/null || state_of "$member") in
+        case $(cat "$run/ended-$member" 2>/dev/null || echo "${ended_as[$member]-}") in
         0 | COMPLETED) return 0 ;;
         esac
     done
@@ -197,10 +207,14 @@ run=$(dirname "$4")/slurm
 stage=$(basename "$(dirname "$4")")
 split_options
 cancelled=
-declare -A told=()
+declare -A told=() ended_as=()
 folds_to_do "$@"
 if take_up; then folds_to_do "$@"; fi
 if [ ${#members[@]} -gt 0 ]; then
+    if [ -f "$run/job" ]; then # of an earlier make, which may not have lived to say how its folds failed
+        job=$(<"$run/job")
+        complain_of_missing
+    fi
     submit
     wait_for_end
     folds_to_do "$@"

@@ -27,36 +27,35 @@ is_open() { # is_open FILE, below WORK
     grep -qxF -- "$1" <<<"$opened"
 }
 
-status_of() { # status_of STAGE FOLD: with which a fold's job ended last, if GNU parallel says that it failed by itself
-    awk -F '\t' -v fold="$2" 'NR > 1 && $9 ~ ("train-fold\\.sh " fold "/") { status = $8 == 0 && $7 != 0 ? $7 : "" } END { print status }' \
-        "$WORK/$1/joblog" 2>/dev/null || true
-}
-
-on_hosts() { # on_hosts STAGE FOLD: hosts.sh, which is at work, has it to give, and it has not come back
-    local file
-    [ -n "$active" ] || return 1
-    for file in "$WORK/$1/hosts"/fold-*; do
-        [ ! -f "$file" ] || [ "$(head -c 20 "$file" | cut -d ' ' -f 1)" != "$2" ] || return 0
-    done
-    return 1
-}
-
-ask_queue() { # ask_queue STAGE: to $queue, what the queue has of it, where it was given to a queue
-    queue=''
+ask_queue() { # ask_queue STAGE: to $queue, what the queue has of it, where it was given to a queue; `silent` where it does not answer
+    queue='' over=''
     [ ! -d "$WORK/$1/slurm" ] || queue=$(queued "$1") || {
         echo "$1: the queue does not answer" >&2
-        queue=''
+        queue=silent
     }
 }
 
-in_queue() { # in_queue FOLD: its state there
-    awk -F '|' -v fold="$1" '$2 == fold { print $3 == "RUNNING" ? "training on " $5 : $3 == "PENDING" ? "in the queue: " $4 : tolower($3) }' \
-        <<<"$queue" | head -n 1
+# What tells of a stage's folds is read once for all of them. To $states: where the queue has them; $statuses: with which GNU parallel says
+# that their jobs failed last; $given: those that hosts.sh, which is at work, has to give, and that have not come back.
+look() { # look STAGE
+    local fold words
+    states=() statuses=() given=()
+    ask_queue "$1"
+    while read -r fold words; do states[$fold]=$words; done < <(awk -F '|' 'NF == 5 && !seen[$2]++ {
+        print $2, $3 == "RUNNING" ? "training on " $5 : $3 == "PENDING" ? "in the queue: " $4 : tolower($3) }' <<<"$queue")
+    while read -r fold words; do statuses[$fold]=$words; done < <(awk -F '\t' 'NR > 1 && match($9, /train-fold\.sh [0-9]+\//) {
+        print substr($9, RSTART + 14, RLENGTH - 15), $8 == 0 && $7 != 0 ? $7 : "" }' "$WORK/$1/joblog" 2>/dev/null)
+    [ -z "$active" ] || while read -r fold; do given[$fold]=1; done < <(awk 'FNR == 1 { print $1 }' "$WORK/$1/hosts"/fold-* 2>/dev/null)
 }
 
-failed_in_queue() { # failed_in_queue STAGE FOLD
-    [ -z "$queue" ] || [ -z "$(in_queue "$2")" ] || return 1
-    [ "$(cat "$WORK/$1/slurm/ended-$2" 2>/dev/null || echo 0)" != 0 ]
+# What make has said of a fold, or, where none has lived to say it, what Slurm says.
+failed_in_queue() { # failed_in_queue STAGE FOLD: to $failure, how a fold failed that was given to a queue, which has it no more
+    local run=$WORK/$1/slurm
+    failure=$(cat "$run/failed-$2" 2>/dev/null || true)
+    [ -z "$failure" ] || return 0
+    if [ "$queue" = silent ] || [ ! -e "$run/fold-$2" ] || [ ! -e "$run/job" ] || [ "$(cat "$run/ended-$2" 2>/dev/null)" = 0 ]; then return 1; fi
+    over=${over:-asked:$'\n'$(how_ended "$(<"$run/job")")}
+    failure=$(failure "$run" "$2" "$(awk -v fold="$2" '$1 == fold { print $2 }' <<<"$over")")
 }
 
 last_lines() { # last_lines LOG: the last whole line of steps, a tab, and the last one with a best score
@@ -65,21 +64,19 @@ last_lines() { # last_lines LOG: the last whole line of steps, a tab, and the la
 }
 
 fold() { # fold STAGE FOLD ITERATIONS BATCH: a line for watch.jq
-    local at=$WORK/$1/fold-$2 log=$WORK/$1/fold-$2.part/log.jsonl state status
-    status=$(status_of "$1" "$2")
-    state=$(in_queue "$2")
+    local at=$WORK/$1/fold-$2 log=$WORK/$1/fold-$2.part/log.jsonl state=${states[$2]-} failure
     if [ -n "$state" ]; then
         :
     elif is_open "$1/fold-$2.part"; then
         state=training
     elif [ -f "$at.mpk" ] && [ ! -d "$at.part" ]; then
         state='done' log=$at.jsonl
-    elif on_hosts "$1" "$2"; then
+    elif [ -n "${given[$2]-}" ]; then
         state="on hosts"
     elif failed_in_queue "$1" "$2"; then
-        state="failed, see $WORK/$1/slurm/fold-$2.log"
-    elif [ -n "$status" ]; then
-        state="failed, status $status"
+        state="$failure, see $WORK/$1/slurm/fold-$2.log"
+    elif [ -n "${statuses[$2]-}" ]; then
+        state="failed, status ${statuses[$2]}"
     elif [ -d "$at.part" ]; then
         state=${active:+waiting}
         state=${state:-stopped}
@@ -95,11 +92,12 @@ predicted() { # predicted STAGE FOLDS
     [ -e "${made[0]}" ] || made=()
     ask_queue "$1"
     printf '%s: %d of %d folds have predicted%s\n' "$1" "${#made[@]}" "$2" \
-        "$([ -z "$queue" ] || cut -d '|' -f 3 <<<"$queue" | sort | uniq -c | awk '{ printf "%s %d %s", NR == 1 ? "; in the queue:" : ",", $1, tolower($2) }')"
+        "$([ -z "${queue#silent}" ] || cut -d '|' -f 3 <<<"$queue" | sort | uniq -c | awk '{ printf "%s %d %s", NR == 1 ? "; in the queue:" : ",", $1, tolower($2) }')"
 }
 
 show() {
-    local opened active='' stage words queue
+    local opened active='' stage words queue over
+    local -A states statuses given
     if [ ! -f "$WORK/config.json" ]; then
         echo "$WORK: nothing has begun"
         return
@@ -112,7 +110,7 @@ show() {
         while read -r stage folds words; do
             [[ $words == *needed ]] || [ -d "$WORK/$stage" ] || continue
             read -ra words <<<"$words"
-            ask_queue "$stage"
+            look "$stage"
             for ((k = 0; k < folds; k++)); do fold "$stage" "$k" "${words[@]:0:2}"; done
         done | jq -n -R -r -f "$here/watch.jq" | column -t -s $'\t'
     stages 'needed_testing[] as $stage | "\($stage) \(.[$stage | trainer].folds)"' |

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Folds in Slurm's queue: a cluster of two nodes on this machine, whose nodes and controller go down in the middle.
+# Folds in Slurm's queue: a cluster on this machine, whose nodes and controller go down in the middle, whose jobs take nodes from
+# others, and which has devices to give.
 
 load ../helpers
 load same
@@ -27,24 +28,27 @@ setup_file() {
         submission1: {decide: "merge-m", segment: "merge-m", ratio: 0.5}, profiles: {small: {}}}' "$ROOT/config.json" >"$CONFIG"
     ln -s "$(dirname "$(command -v augment)")"/* "$BIN/"
     rm "$BIN"/{augment,train-fold}
-    # Where there is a file `hold`, samples stop coming after some
+    # Where there is a file `hold`, samples stop coming after some, until their fold is killed
     cat >"$BIN/augment" <<END
 #!/bin/bash
 case "\$*" in
-*--skip*) "$(command -v augment)" "\$@" | { head -c 60000 && while [ -e "$CLUSTER/hold" ]; do sleep 0.1; done && cat; } ;;
+*--skip*) "$(command -v augment)" "\$@" | { head -c 60000 && while [ -e "$CLUSTER/hold" ]; do kill -0 \$PPID || exit 1; sleep 0.1; done && cat; } ;;
 *) exec "$(command -v augment)" "\$@" ;;
 esac
 END
-    # Where there is a file `broken`, fold 1 of train-b fails
+    # Where there is a file `broken`, fold 1 of train-b fails; `devices` is of all, which device they were given
     cat >"$BIN/train-fold" <<END
 #!/bin/sh
+case "\$*" in
+*.part) echo "\${CUDA_VISIBLE_DEVICES-none} \$*" >>"$CLUSTER/devices" ;;
+esac
 case "\$*" in
 *train-b/fold-1.part) [ ! -e "$CLUSTER/broken" ] || { echo "train-fold: the disk is full" >&2; exit 1; } ;;
 esac
 exec "$(command -v train-fold)" "\$@"
 END
     chmod +x "$BIN"/{augment,train-fold}
-    start_cluster
+    ACCOUNTING=yes start_cluster
     # What a run without a queue makes, in $WORK, since the paths of X-rays count
     method THREADS=1 submission1 >"$CLUSTER/log" 2>&1 || cat "$CLUSTER/log"
     mv "$WORK" "$WHOLE"
@@ -57,7 +61,7 @@ teardown_file() {
 setup() {
     [ ! -s "$CLUSTER/cannot" ] || skip "$(cat "$CLUSTER/cannot")"
     HERE=$BATS_TEST_TMPDIR
-    rm -f "$CLUSTER"/{broken,hold}
+    rm -f "$CLUSTER"/{broken,devices,hold}
     rm -rf "$WORK"
     mkdir "$WORK"
     find "$WHOLE" -mindepth 1 -maxdepth 1 ! -name 't*-[ab]' ! -name '*.csv' ! -name 'merge*' -exec cp -a -t "$WORK" {} +
@@ -97,6 +101,15 @@ until_said() { # until_said WORDS [FILE]
         sleep 0.1
     done
     cat "$HERE/stderr"
+    return 1
+}
+
+until_answered() { # by the queue
+    local i
+    for ((i = 0; i < 100; i++)); do
+        ! squeue --noheader >/dev/null 2>&1 || return 0
+        sleep 0.2
+    done
     return 1
 }
 
@@ -143,7 +156,7 @@ job() { # the queue's
     no grep slurm: "$HERE/stderr"
 }
 
-@test "make is killed, its job is not: without SLURM make is refused, with other settings the job goes, with the same it is waited for" {
+@test "make is killed, its job is not: without SLURM make is refused, with other settings the job goes, with the same it is waited for, and what was cancelled meanwhile is told and done" {
     touch "$CLUSTER/hold"
     setsid bash -c "$(declare -f method); method SLURM=-- JOBS=1 THREADS=1 train-a.seed=1 train-a" 2>"$HERE/stderr" 3>&- &
     half_way 0
@@ -160,11 +173,22 @@ job() { # the queue's
     kill "$(waiting)"
     until_said "train-a: job $second stays in the queue"
     wait $! || true
+    half_way 0 1
+    scancel "${second}_1"
+    for ((i = 0; i < 60; i++)); do
+        method status | tr -s ' ' >"$HERE/status"
+        ! grep -F "train-a 1 CANCELLED, see $WORK/train-a/slurm/fold-1.log" "$HERE/status" || break
+        sleep 0.5
+    done
+    [ $i -lt 60 ] || { cat "$HERE/status"; false; }
     method SLURM=-- THREADS=1 train-a 2>"$HERE/stderr" &
     until_said "train-a: job $second is in the queue already"
     rm "$CLUSTER/hold"
     wait $! || { cat "$HERE/stderr"; false; }
-    no grep 'folds to do' "$HERE/stderr"
+    [ "$(grep -c ', fold 1: ' "$HERE/stderr")" = 1 ]
+    grep "slurm: train-a, fold 1: CANCELLED; its log $WORK/train-a/slurm/fold-1.log ends: " "$HERE/stderr"
+    [ "$(grep -c 'folds to do' "$HERE/stderr")" = 1 ]
+    grep 'train-a: 1 of 2 folds to do' "$HERE/stderr"
     same train-a
 }
 
@@ -180,6 +204,76 @@ job() { # the queue's
     grep 'train-b: 1 of 2 folds to do, as job' "$HERE/stderr"
     same train-b test-b
     cmp "$WHOLE/submission1.csv" "$WORK/submission1.csv"
+}
+
+# give_way PARTITION: train-a by a queue where both folds run side by side until another job takes their node
+give_way() {
+    rm -rf "$WORK/train-a" "$HERE/high"
+    touch "$CLUSTER/hold"
+    method SLURM="--partition=$1" THREADS=1 train-a 2>"$HERE/stderr" &
+    half_way 0 1
+    sbatch --partition=high --ntasks=1 --cpus-per-task=2 --output="$HERE/high" --wrap='echo it runs'
+    until_said 'fold 0 is told to stop' "$WORK/train-a/slurm/fold-0.log"
+    ln -f "$WORK/train-a/slurm/fold-0.log" "$HERE/log"
+}
+
+@test "a job of a higher partition takes the node, with a grace time and without: the models of a run without a queue" {
+    give_way brief # 20 s
+    rm "$CLUSTER/hold"
+    wait $! || { cat "$HERE/stderr"; false; }
+    cat "$HERE/stderr" "$HERE/log"
+    grep -q 'fold 0 was saved, to go on from there' "$HERE/log"
+    grep -q 'it runs' "$HERE/high"
+    no grep -E 'failed|PREEMPTED' "$HERE/stderr"
+    same train-a
+    give_way low
+    until_said 'it runs' "$HERE/high" # both folds were killed
+    rm "$CLUSTER/hold"
+    wait $! || { cat "$HERE/stderr"; false; }
+    cat "$HERE/stderr" "$HERE/log"
+    no grep saved "$HERE/log"
+    no grep -E 'failed|PREEMPTED' "$HERE/stderr"
+    same train-a
+}
+
+@test "each fold has the device that the queue gives it; what the cluster has not is refused, and nothing is left behind" {
+    touch "$CLUSTER/hold"
+    method SLURM="--partition=gpu --gres=gpu:1" THREADS=1 train-a train-a.iterations=2 train-a.eval-every=2 2>"$HERE/stderr" &
+    half_way 0 1
+    [ "$(squeue --noheader --states=RUNNING --format='%K %N' | sort)" = $'0 n3\n1 n3' ]
+    grep -E '^0 .* --device cuda .*fold-0.part$' "$CLUSTER/devices"
+    grep -E '^1 .* --device cuda .*fold-1.part$' "$CLUSTER/devices"
+    rm "$CLUSTER/hold"
+    wait $! || { cat "$HERE/stderr"; false; }
+    [ "$(ls "$WORK"/train-a/fold-?.mpk | wc -l)" = 2 ]
+    fails 2 "slurm: train-a: sbatch: error: Batch job submission failed: Requested node configuration is not available" \
+        method SLURM="--partition=gpu --gres=gpu:3" train-a
+    fails 2 "slurm: train-a: sbatch: error: Invalid generic resource (gres) specification" method SLURM="--gres=abacus:1" train-a
+    [ ! -e "$WORK/train-a/slurm" ]
+    # A cluster that counts devices and does not number them
+    fails 2 "slurm: train-a, fold 0: failed; its log $WORK/train-a/slurm/fold-0.log ends: Slurm gives devices and does not say which" \
+        method SLURM="--partition=main --gres=gpu:1" train-a
+    no grep 'abacus' "$CLUSTER/devices"
+}
+
+@test "how a fold ended that the controller has forgotten, accounting knows" {
+    [ -z "$(no_accounting)" ] || skip "$(no_accounting)"
+    touch "$CLUSTER/hold"
+    setsid bash -c "$(declare -f method); method SLURM=-- THREADS=1 train-a" 2>"$HERE/stderr" 3>&- &
+    half_way 0 1
+    kill -9 -- "-$!"
+    first=$(job)
+    scancel "$first"
+    for ((i = 0; i < 300; i++)); do
+        [ "$(sacct --noheader --allocations --format=State --jobs="$first" | grep -c CANCELLED)" -lt 2 ] || break
+        sleep 0.2
+    done
+    stop_controller
+    start_controller -c
+    until_answered
+    [ -z "$(squeue --noheader --states=all)" ]
+    method status | tr -s ' ' | tee "$HERE/status"
+    grep -F "train-a 1 CANCELLED, see $WORK/train-a/slurm/fold-1.log" "$HERE/status"
 }
 
 @test "what is wrong with SLURM is said before any work" {
