@@ -8,9 +8,12 @@
 #include "program/streams/streams.h"
 #include "program/xray_files/truth_files.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct options {
     const char *decide, *area, *ratio, *mask, *segmenting, *report, *size;
@@ -79,15 +82,23 @@ static void measure_fold(struct calibration *calibration, struct truth *truth,
     }
 }
 
+// One fold's stream is open at a time, so that what makes them may do so one after the other.
+// *history: copies of their lines.
 static void measure(struct calibration *calibration, struct truth *truth,
-                    struct stream_reader *const *readers, struct stream_reader *segmenting,
-                    const struct options *options, const struct operands *operands) {
+                    struct stream_reader *segmenting, const struct options *options,
+                    const struct operands *operands, struct history *history) {
     struct progress progress =
         progress_start("images", truth->labels->ids.count, options->common.quiet);
     struct record record;
     for (int i = 1; i < operands->count; i++) {
-        measure_fold(calibration, truth, readers[i], segmenting, options->segmenting, (size_t)i - 1,
+        struct stream_reader *reader =
+            stream_open_or_die(operands->items[i], KIND_PROBABILITIES, options->common.max_record);
+        if (!history_copy_all(history, stream_history(reader))) {
+            die("no memory");
+        }
+        measure_fold(calibration, truth, reader, segmenting, options->segmenting, (size_t)i - 1,
                      &progress);
+        stream_close(reader);
         if (calibration->folds < (size_t)i) {
             die("%s: holds no images", operands->items[i]);
         }
@@ -277,19 +288,13 @@ static void read_grid(struct grid *grid, const struct options *options) {
     }
 }
 
-// The folds' streams, by the operands' indices, and their history.
-static struct stream_reader **open_folds(const struct operands *operands, size_t max_record,
-                                         struct history *history) {
-    struct stream_reader **readers =
-        calloc((size_t)operands->count, sizeof(struct stream_reader *));
-    if (readers == NULL) {
-        die("no memory for %d streams", operands->count);
-    }
+// What cannot be read is said before anything is.
+static void check_folds(const struct operands *operands) {
     for (int i = 1; i < operands->count; i++) {
-        readers[i] = stream_open_or_die(operands->items[i], KIND_PROBABILITIES, max_record);
-        history_add_all(history, stream_history(readers[i]));
+        if (strcmp(operands->items[i], "-") != 0 && access(operands->items[i], R_OK) != 0) {
+            die("%s: %s", operands->items[i], strerror(errno));
+        }
     }
-    return readers;
 }
 
 static void run(const struct options *options, const struct operands *operands) {
@@ -299,28 +304,28 @@ static void run(const struct options *options, const struct operands *operands) 
     struct truth truth = {.labels = NULL};
     struct text first;
     struct findings findings = {.nested = false};
-    struct history history = {.count = 0};
+    struct history of_folds = {.count = 0};
     read_grid(&calibration.grid, options);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    struct stream_reader **readers = open_folds(operands, options->common.max_record, &history);
+    check_folds(operands);
     struct stream_reader *segmenting = NULL;
     if (options->segmenting != NULL) {
         segmenting =
             stream_open_or_die(options->segmenting, KIND_PROBABILITIES, options->common.max_record);
-        history_add_all(&history, stream_history(segmenting));
     }
     read_truth(options, operands->items[0], &labels, &sizes, &truth);
-    measure(&calibration, &truth, readers, segmenting, options, operands);
+    measure(&calibration, &truth, segmenting, options, operands, &of_folds);
     search(&calibration, options, &findings);
+    struct history history = of_folds;
+    if (segmenting != NULL) {
+        history_add_all(&history, stream_history(segmenting));
+    }
     history_add(&history, text_of(operands->history));
     write_all(&calibration, &findings, options, truth_missing(&truth, &first), output, &history);
-    for (int i = 1; i < operands->count; i++) {
-        stream_close(readers[i]);
-    }
     if (segmenting != NULL) {
         stream_close(segmenting);
     }
-    free(readers);
+    history_free(&of_folds);
     free(findings.means);
     free(findings.of_folds);
     calibration_free(&calibration);

@@ -91,6 +91,31 @@ void history_add_all(struct history *history, const struct history *more) {
     }
 }
 
+bool history_copy_all(struct history *history, const struct history *more) {
+    for (size_t i = 0; i < more->count; i++) {
+        const struct text line = more->lines[i];
+        const size_t before = history->count;
+        history_add(history, line);
+        if (history->count > before) {
+            char *copy = malloc(line.length + 1);
+            if (copy == NULL) {
+                history->count = before;
+                return false;
+            }
+            memcpy(copy, line.bytes, line.length);
+            history->lines[before].bytes = copy;
+        }
+    }
+    return true;
+}
+
+void history_free(struct history *history) {
+    for (size_t i = 0; i < history->count; i++) {
+        free((void *)(uintptr_t)history->lines[i].bytes);
+    }
+    history->count = 0;
+}
+
 void stream_abandon(struct stream_writer *writer) {
     if (writer != NULL) {
         digest_free(writer->digest);

@@ -27,6 +27,11 @@ struct history {
 void history_add(struct history *history, struct text line);
 void history_add_all(struct history *history, const struct history *more);
 
+// The same with copies of the lines, for streams that are closed before the history is written;
+// history_free frees them, and is for histories of copies alone. False without memory.
+CHECKED bool history_copy_all(struct history *history, const struct history *more);
+void history_free(struct history *history);
+
 struct stream_writer;
 
 // Starts a stream with a header. It is handed on (see sink.h) as soon as it is whole, as every

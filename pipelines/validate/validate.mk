@@ -67,16 +67,14 @@ VALIDATION_SCORES := $(patsubst %,$(WORK)/score-%.json,$(PROBABLE) $(SUBMITTED))
     $(sort $(foreach name,$(filter-out $(WITH_RATIO),$(SUBMISSIONS)),$(patsubst %.mpk,%.json,$(call rule,$(name)))))
 
 # ---- rules learned from them, one for each pair of merges, where the stages that decide have one number of folds
-fold_maps = $(foreach stage,$($1.stages),$(WORK)/$(call validator,$(stage))/fold-$2.mpk.zst)
-fold_streams = $(foreach fold,$($(call trainer,$(firstword $($1.stages))).members), \
-    <(merge --type f8 $(call unpacked,$(call fold_maps,$1,$(fold)))))
+folds_of = $($(call trainer,$(firstword $($1.stages))).members)
 
 define calibrating # RULE DECIDE SEGMENT
 $1 $(1:.mpk=.json) &: $$(WORK)/validation-truth.csv $$(sort $$(call unseen,$2) $$(call unseen,$3)) \
     $$(sort $$(OPTIONS)/$2 $$(OPTIONS)/$3) | $$(PROGRAMS)
-	calibrate $$(WORK)/validation-truth.csv $$(call fold_streams,$2) \
+	pipelines/validate/calibrate-folds.sh "$$(foreach stage,$$($2.stages),$$(call validator,$$(stage)))" "$$(call folds_of,$2)" \
 	    $(if $(filter-out $2,$3),--segmenting <(merge --type f8 $$(call unseen_streams,$3))) \
-	    --report $(1:.mpk=.json) -o $1
+	    --report $(1:.mpk=.json) -o $1 $$(WORK)/validation-truth.csv
 endef
 # The first submission of each pair
 RULES := $(sort $(foreach name,$(CALIBRATED),$(call rule,$(name))))

@@ -47,6 +47,23 @@ timed() { # timed NAME COMMAND...: a line: seconds, and those of processors, in 
         <<<"$seconds"
 }
 
+spent() { # spent PID: seconds of processors of a process's children that have ended
+    local words
+    read -ra words <"/proc/$1/stat"
+    echo $(((words[15] + words[16]) / $(getconf CLK_TCK)))
+}
+
+files_in() { # files_in FOLDER: their number, and bytes on the disk
+    echo "$(find "$1" -type f | wc -l) files, $(du -sh "$1" | cut -f 1)"
+}
+
+growth() { # growth JOBLOG: seconds of the first and of the last tenth of the folds, each
+    sort -n "$1" | awk -F '\t' '$1 > 0 { seconds[++n] = $4 }
+        END { tenth = int((n + 9) / 10)
+            for (i = 1; i <= tenth; i++) { first += seconds[i]; last += seconds[n + 1 - i] }
+            printf "the first tenth took %.2f s a fold, the last %.2f\n", first / tenth, last / tenth }'
+}
+
 forget_folds() {
     rm -rf "$WORK"/train-x "$WORK"/digests/train-x,*
 }
@@ -61,7 +78,7 @@ start_sshd() {
     printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "HostKey $folder/host-key" "AuthorizedKeysFile $folder/key.pub" \
         "PidFile $folder/sshd.pid" "StrictModes no" "UsePAM no" "PermitRootLogin yes" "MaxStartups 100" >"$folder/sshd_config"
     mkdir -p /run/sshd
-    "$(command -v sshd)" -f "$folder/sshd_config"
+    "$(command -v sshd)" -f "$folder/sshd_config" -E "$folder/sshd.log"
     printf '#!/bin/sh\nexec %s -F %s "$@"\n' "$(command -v ssh)" "$folder/ssh_config" >"$BIN/ssh"
     chmod +x "$BIN/ssh"
     echo 2/loop >"$folder/hosts.txt"
@@ -79,6 +96,10 @@ timed check method "$WORK/train-x.checked"
 [[ " $* " != *" hosts "* ]] || {
     start_sshd
     PATH=$BIN:$PATH timed hosts method HOSTS="$folder/hosts.txt" HOSTS_DIR="$folder/there" train-x
+    echo "$(spent "$(cat "$folder/sshd.pid")") s of processors there; $(grep -c 'Accepted publickey' "$folder/sshd.log") connections"
+    echo "here, the stage: $(files_in "$WORK/train-x"); there: $(files_in "$folder/there")"
+    growth "$WORK/train-x/joblog"
+    timed hosts-status method status
     kill "$(cat "$folder/sshd.pid")"
     forget_folds
 }
@@ -86,7 +107,8 @@ stub_program
 [[ " $* " != *" here "* ]] || {
     timed here method JOBS=2 train-x
     timed nothing-to-do method JOBS=2 train-x
-    echo "$(find "$WORK/train-x" -type f | wc -l) files in the stage's folder"
+    echo "the stage: $(files_in "$WORK/train-x")"
+    growth "$WORK/train-x/joblog"
     timed status method status
     forget_folds
 }
