@@ -11,15 +11,20 @@ PREFIX ?= /usr/local
 ifdef SANITIZE
 BUILD ?= build/sanitize
 BIN ?= $(BUILD)/bin
-SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# UBSan's checks of each access and pointer, by which networks run a third longer, are left to `make nightly`: what they see
+# AddressSanitizer sees as well when the access is made, but for pointers that wrap around.
+UNDEFINED ?= -fno-sanitize=null,object-size,pointer-overflow
+SANITIZER := -fsanitize=address,undefined $(UNDEFINED) -fno-sanitize-recover=all -fno-omit-frame-pointer
 # -O1 would compile a little faster, and networks run three to nine times as long.
-# -g1: reports need names and lines; what else debuggers want takes an eighth of the compiler's time.
 OPTIMISE ?= -O2 -g1
+OPTIMISE_FAKE := -Og -g1
 else
 BUILD ?= build
 BIN ?= bin
-OPTIMISE ?= -O3 -g
+OPTIMISE ?= -O3 -g1
+OPTIMISE_FAKE := -O3 -g1
 endif
+# -g1: names and lines, for reports and profiles; what else debuggers want (OPTIMISE="-O0 -g3") takes a sixth of the compiler's time.
 
 WARN := -Wall -Wextra -Wshadow -Werror
 WARN_C := $(WARN) -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -66,7 +71,7 @@ programs: $(PROGRAMS)
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM, weights and logs, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
 #: make arm64        the programs for 64-bit ARM, into build/arm64/bin, by Debian's cross compiler
-#: make nightly      make fuzz, make attack, lint's long look and all tests on emulated ARM processors: an hour
+#: make nightly      make fuzz, make attack, lint's long look, all tests on emulated ARM processors and with all of UBSan: over an hour
 #: make clean
 
 $(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: lib/%.proto
@@ -143,11 +148,12 @@ CUDNN_LIBRARY := $(firstword $(wildcard $(foreach at,$(dir $(CUDNN))../lib $(dir
 MODULE := $(if $(and $(NVCC),$(CUDNN),$(CUDNN_LIBRARY)),$(if $(SANITIZE),,$(BIN)/pleura-cuda.so))
 endif
 module: $(MODULE)
-# Machine code for the generations that the compiler knows of these, PTX for what comes later.
+# Machine code for the generations that the compiler knows of these, PTX for what comes later; CODE=compute: PTX alone.
+CODE ?= sm
 GENERATIONS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),70 75 80 90)
 NVCCFLAGS = -std=c++20 -O3 -Ilib -I$(dir $(CUDNN)) -Werror all-warnings -Xcompiler -Werror \
     -Xcompiler -Wall,-Wextra,-Wshadow,-Wno-missing-field-initializers,-fPIC,-fvisibility=hidden \
-    $(foreach g,$(GENERATIONS),-gencode arch=compute_$g,code=sm_$g) \
+    $(foreach g,$(GENERATIONS),-gencode arch=compute_$g,code=$(CODE)_$g) \
     -gencode arch=compute_$(lastword $(GENERATIONS)),code=compute_$(lastword $(GENERATIONS))
 
 # The libraries are found at run time where they were when this was built.
@@ -166,7 +172,7 @@ $(BIN)/pleura-cuda.so $(GPU_BUNDLE)/bin/pleura-cuda.so: $(patsubst %,$(BUILD)/ob
 
 # The same on a stand-in for CUDA that runs kernels on the host, for the tests.
 FAKE := $(BUILD)/tests/fake-cuda.so
-FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -ffp-contract=off -DPOSITION_CHUNK=65536 -DDEPTHWISE_BLOCKS=2 -Itests/fake_cuda -Ilib
+FAKE_FLAGS = $(filter-out -std=%,$(CXXFLAGS)) $(OPTIMISE_FAKE) -std=c++20 -Wno-missing-field-initializers -Wno-unknown-pragmas -fopenmp -ffp-contract=off -DPOSITION_CHUNK=65536 -DDEPTHWISE_BLOCKS=2 -Itests/fake_cuda -Ilib
 $(BUILD)/fake/%.o: %
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CXX $< (stand-in)')
@@ -327,6 +333,7 @@ nightly:
 	@+$(MAKE) --no-print-directory fuzz
 	@+$(MAKE) --no-print-directory attack
 	@+$(MAKE) --no-print-directory arm64-check
+	@+$(MAKE) --no-print-directory test SANITIZE=1 BUILD=build/sanitize-all UNDEFINED=
 
 .PHONY: overfit
 overfit: deps $(PROGRAMS)
@@ -345,8 +352,8 @@ format:
 lint: lint-tidy lint-cppcheck lint-format lint-scripts
 
 # The analyzer follows the paths through a function until it has met so many states. With clang's own 225000 the few functions
-# that have more take two thirds of all its time: so far they are looked at by `make nightly`.
-STATES ?= 50000
+# that have more take four fifths of all its time: so far they are looked at by `make nightly`.
+STATES ?= 20000
 lint-tidy: deps
 	@+$(MAKE) --no-print-directory $(PROTOCOLS:%=%.h)
 	@printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS) \

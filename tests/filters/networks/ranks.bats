@@ -57,7 +57,9 @@ teardown() {
 }
 
 @test "2, 3 and 4 ranks: the bytes of one, whatever a step leaves open" {
-    for n in 2 3 4; do
+    some=(2 3 4)
+    ! sanitized || some=(3) # of which one makes two batches, the others one
+    for n in "${some[@]}"; do
         ranks $n "$HERE/$n"
         same "$HERE/$n"
     done
@@ -295,6 +297,7 @@ same_on_gpus() { # same_on_gpus DIR
 }
 
 @test "a stage's fold with ranks is the fold without: the same key, the same model, resumed by either" {
+    not_sanitized "what is new here is the stage's script"
     train="--network bisenet-resnet18_w16 --iterations 4 --batch 2 --accumulate 2 --rate 0.001 --eval-every 4"
     fold() { # fold OUT TRAIN
         WORK=$HERE THREADS=2 "$ROOT/pipelines/method/train-fold.sh" 0/2 shards "$HERE/$1" 0 "--side 64 --samples 8" "--side 64" "$2"
