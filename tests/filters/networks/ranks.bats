@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # train-fold --ranks: one fold by several processes, to the bytes of one; on this machine, over TCP, stopped and resumed.
 
+SIDE=32 # of the samples: what ranks make does not depend on it
 load training
 
 # options of each run: an update every 4 batches, the last one of 2 is open at the end; evaluated in between

@@ -107,12 +107,13 @@ log.jsonl" ]
 
 @test "what cannot be learned from is refused, with the reason" {
     small="train-fold -q --network bisenet-resnet18_w16 --iterations 2"
+    augment -q shards --side 64 --samples 4 >few.mpk
     fails 1 "a batch of 1" $small --batch 1 "$HERE/a" train.mpk
-    fails 1 "samples end after" train-fold -q -n bisenet-resnet18_w16 --iterations 99 --batch 2 "$HERE/b" train.mpk
+    fails 1 "samples end after" train-fold -q -n bisenet-resnet18_w16 --iterations 99 --batch 2 "$HERE/b" few.mpk
     fails 1 "multiples of 32" train-fold -q -n unet-resnet18 --iterations 2 --batch 2 "$HERE/c" train.mpk
     decode -q xrays/train | augment -q --plain --side 64 >unlabelled.mpk
     fails 1 "neither 'mask' nor 'rle'" $small --batch 2 "$HERE/d" unlabelled.mpk
-    cat train.mpk <(augment -q shards --plain --side 96) >mixed.mpk
+    cat few.mpk <(augment -q shards --plain --side 96) >mixed.mpk
     fails 1 "96 x 96" train-fold -q -n bisenet-resnet18_w16 --iterations 40 --batch 2 "$HERE/e" mixed.mpk
     fails 1 "no device" $small --batch 2 --device abacus "$HERE/f" train.mpk
     fails 1 "No such file" $small --batch 2 --init absent.pth "$HERE/g" train.mpk
@@ -180,9 +181,10 @@ PYTHON
 
 @test "samples behind which the stream turns out to be damaged are not learned from" {
     # The last byte but one of the end mark's hash, behind the last sample that is used
-    { head -c -2 train.mpk && printf '\0' && tail -c 1 train.mpk; } >"$HERE/flipped.mpk"
-    fails 1 "damaged" train-fold -q --network bisenet-resnet18_w16 --iterations 30 --batch 2 "$HERE/run" "$HERE/flipped.mpk"
-    [ ! -e "$HERE/run/last.mpk" ] || [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" -lt 30 ]
+    augment -q shards --side 64 --samples 8 >"$HERE/eight.mpk"
+    { head -c -2 "$HERE/eight.mpk" && printf '\0' && tail -c 1 "$HERE/eight.mpk"; } >"$HERE/flipped.mpk"
+    fails 1 "damaged" train-fold -q --network bisenet-resnet18_w16 --iterations 4 --batch 2 "$HERE/run" "$HERE/flipped.mpk"
+    [ ! -e "$HERE/run/last.mpk" ] || [ "$(inspect --json "$HERE/run/last.mpk" | jq 'select(.id == "state") | .iteration')" -lt 4 ]
     train-fold -q --network bisenet-resnet18_w16 --iterations 2 --batch 2 "$HERE/surplus" train.mpk
 }
 
