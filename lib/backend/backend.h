@@ -30,6 +30,9 @@ struct backend_calls {
     void (*get)(struct backend *backend, void *to, const void *from, size_t bytes); // waits
     void (*copy)(struct backend *backend, void *to, const void *from, size_t bytes);
     void (*clear)(struct backend *backend, void *memory, size_t bytes);
+    // What is there is wanted no more: its memory may serve others until it is written again. NULL:
+    // the device cannot.
+    void (*discard)(struct backend *backend, void *memory, size_t bytes);
     // Puts out of order: beside what is under way, before what is queued next.
     void (*send)(struct backend *backend, void *to, const void *from, size_t bytes);
     // Does queue(context), or what it queued before. *recording starts as NULL and ends with

@@ -34,6 +34,11 @@ size_t executor_decaying_count(const struct executor *executor); // of those: th
 // To be called when values have been changed.
 void executor_changed(struct executor *executor);
 
+// For prediction, when values will change no more: takes them, and gives back the memory of those
+// that kernels have packed, on a device that can. executor_values lacks them from then on. Networks
+// that have a host's parameters are settled before it.
+void executor_settle(struct executor *executor);
+
 // From now on a forward pass leaves running statistics as they are: what the batch adds to them,
 // momentum times its own statistic, comes to lie behind the gradients, which must be 0 there
 // before.

@@ -220,6 +220,7 @@ static double measure_prediction(const struct options *options, struct backend *
     if (!inference_open(inference, backend, graph, executor, false, &error)) {
         die("%s", error.text);
     }
+    executor_settle(executor);
     fill_noise(inference->images, shape_count(inference->in));
     const double ms = time_all(options, predict, &prediction);
     print_profile(options, backend, predict, &prediction);

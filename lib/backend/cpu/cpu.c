@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define LARGE_PAGE ((size_t)2 << 20)
 
 // Large memory comes in large pages where the system has them: kernels walk through it in dozens of
-// places at once, more than a processor remembers small pages of.
+// places at once, more than a processor remembers small pages of. The system clears them, each when
+// it is touched for the first time.
 static void *cpu_alloc(struct backend *backend, size_t bytes) {
     (void)backend;
     const size_t unit = bytes < LARGE_PAGE ? 64 : LARGE_PAGE;
@@ -26,7 +28,9 @@ static void *cpu_alloc(struct backend *backend, size_t bytes) {
         if (unit == LARGE_PAGE) {
             (void)madvise(memory, whole, MADV_HUGEPAGE); // a wish
         }
-        memset(memory, 0, whole);
+        if (unit < LARGE_PAGE || madvise(memory, whole, MADV_DONTNEED) != 0) {
+            memset(memory, 0, whole);
+        }
     }
     return memory;
 }
@@ -44,6 +48,17 @@ static void cpu_copy(struct backend *backend, void *to, const void *from, size_t
 static void cpu_clear(struct backend *backend, void *memory, size_t bytes) {
     (void)backend;
     memset(memory, 0, bytes);
+}
+
+// Gives whole pages back to the system.
+static void cpu_discard(struct backend *backend, void *memory, size_t bytes) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)memory + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)memory + bytes) / page * page;
+    (void)backend;
+    if (first < end) {
+        (void)madvise((void *)first, end - first, MADV_DONTNEED); // a wish
+    }
 }
 
 static size_t cpu_free_bytes(struct backend *backend) {
@@ -83,6 +98,7 @@ static const struct backend_calls cpu_calls = {.alloc = cpu_alloc,
                                                .get = cpu_copy,
                                                .copy = cpu_copy,
                                                .clear = cpu_clear,
+                                               .discard = cpu_discard,
                                                .send = cpu_copy,
                                                .repeat = cpu_repeat,
                                                .forget = cpu_forget,

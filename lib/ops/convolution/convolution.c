@@ -21,6 +21,7 @@ const struct operation convolution_operation = {.name = "convolution",
                                                 .onnx = convolution_onnx,
                                                 .reads_input = {true},
                                                 .in_place = 2,
+                                                .packs_weights = true,
                                                 .recomputable = true,
                                                 .products = products};
 

@@ -99,6 +99,16 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
     }
 }
 
+// Gives back what a model's networks need no more once they have taken their parameters.
+static void settle(struct predictor *predictor, size_t model, struct sized_network *largest) {
+    for (size_t k = 0; k < predictor->options->side_count; k++) {
+        if (&networks_of(predictor, model)[k] != largest) {
+            executor_settle(networks_of(predictor, model)[k].executor);
+        }
+    }
+    executor_settle(largest->executor);
+}
+
 // Opens all for batches of `images`. The memory of the first model's largest one serves the others.
 static void open_networks(struct predictor *predictor, size_t images) {
     predictor->capacity = images;
@@ -111,6 +121,7 @@ static void open_networks(struct predictor *predictor, size_t images) {
             }
         }
         weight_table_free(&predictor->tables[model]);
+        settle(predictor, model, largest);
     }
 }
 

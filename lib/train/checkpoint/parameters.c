@@ -56,18 +56,34 @@ static void start_parameter(const struct parameter *parameter, uint64_t seed, ui
     }
 }
 
+static void put_parameter(struct backend *backend, struct executor *executor,
+                          const struct parameter *parameter, const float *values) {
+    backend->calls->put(backend, executor_values(executor) + parameter->offset, values,
+                        parameter->count * sizeof *values);
+}
+
+static size_t largest_parameter(const struct graph *graph) {
+    size_t count = 0;
+    for (int i = 0; i < graph_parameter_count(graph); i++) {
+        const size_t own = graph_parameter_at(graph, i)->count;
+        count = own > count ? own : count;
+    }
+    return count;
+}
+
 bool parameters_start(struct backend *backend, const struct graph *graph, struct executor *executor,
                       uint64_t seed, struct error *error) {
-    float *values = host_values(backend, executor, error);
-    if (values == NULL) {
-        return false;
-    }
-    for (int i = 0; i < graph_parameter_count(graph); i++) {
+    float *values = malloc(largest_parameter(graph) * sizeof *values + 1);
+    bool put = values != NULL || fail(error, "no memory for parameters");
+    for (int i = 0; put && i < graph_parameter_count(graph); i++) {
         const struct parameter *parameter = graph_parameter_at(graph, i);
-        start_parameter(parameter, seed, (uint64_t)i, values + parameter->offset);
+        start_parameter(parameter, seed, (uint64_t)i, values);
+        put_parameter(backend, executor, parameter, values);
+        put = backend->calls->wait(backend, error);
     }
-    put_values(backend, executor, values);
-    return true;
+    executor_changed(executor);
+    free(values);
+    return put;
 }
 
 // ---- from a table
@@ -234,20 +250,16 @@ bool parameters_take(struct backend *backend, const struct graph *graph, struct 
     if (!parameters_check(graph, table, prefix, take, error)) {
         return false;
     }
-    float *values = host_values(backend, executor, error);
-    if (values == NULL) {
-        return false;
-    }
     for (size_t i = 0; i < table->count; i++) {
         const struct weight *weight = &table->weights[i];
         const struct parameter *parameter =
             graph_parameter_named(graph, graph_name("%s%s", prefix, weight->name).text);
         if (parameter != NULL) {
-            memcpy(values + parameter->offset, weight->values, weight->count * sizeof *values);
+            put_parameter(backend, executor, parameter, weight->values);
         }
     }
-    put_values(backend, executor, values);
-    return true;
+    executor_changed(executor);
+    return backend->calls->wait(backend, error); // for what is read from the table
 }
 
 static bool copy_values(float *to, const struct graph *to_graph, const float *from,

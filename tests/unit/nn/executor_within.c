@@ -143,6 +143,60 @@ static void models_take_turns_in_one_memory(void **state) {
     backend_close(backend);
 }
 
+static size_t zeros_in(const float *values, size_t count) {
+    size_t zeros = 0;
+    for (size_t i = 0; i < count; i++) {
+        zeros += values[i] == 0;
+    }
+    return zeros;
+}
+
+// A layer whose weights fill pages.
+static struct graph *make_wide(size_t side) {
+    struct graph *graph = graph_new(GRAPH_PREDICT);
+    assert_non_null(graph);
+    const struct convolution a = {.name = "a", .channels = 64, .window = 3, .stride = 1, .pad = 1};
+    const struct convolution b = {
+        .name = "b", .channels = 64, .window = 3, .stride = 1, .pad = 1, .bias = true};
+    const value_id x = graph_input(graph, (struct shape){1, side, side, 3}, STORAGE_FLOAT);
+    const value_id y = convolution(graph, convolution(graph, x, &a), &b);
+    graph_output(graph, head_convolution(graph, y, "l", 0));
+    return graph;
+}
+
+static void settled_networks_have_packed_their_weights(void **state) {
+    struct error error;
+    float alone[2][LARGE * LARGE];
+    float out[LARGE * LARGE];
+    struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
+    struct graph *graphs[] = {make_wide(LARGE), make_wide(SMALL)};
+    (void)state;
+    assert_non_null(backend);
+    struct executor *host = executor_new(graphs[0], backend, &error);
+    assert_non_null(host);
+    struct executor *guest = executor_new_within(host, graphs[1], HOSTS_PARAMETERS, &error);
+    assert_non_null(guest);
+    fill(host, 37);
+    run(host, LARGE, alone[0]);
+    run(guest, SMALL, alone[1]);
+    executor_changed(host);
+    executor_changed(guest);
+    const size_t before = zeros_in(executor_values(host), executor_value_count(host));
+    executor_settle(guest);
+    assert_int_equal(zeros_in(executor_values(host), executor_value_count(host)), before);
+    executor_settle(host);
+    assert_true(zeros_in(executor_values(host), executor_value_count(host)) > before + 30000);
+    run(guest, SMALL, out);
+    assert_memory_equal(out, alone[1], SMALL * SMALL * sizeof *out);
+    run(host, LARGE, out);
+    assert_memory_equal(out, alone[0], sizeof out);
+    executor_free(guest);
+    executor_free(host);
+    graph_free(graphs[0]);
+    graph_free(graphs[1]);
+    backend_close(backend);
+}
+
 static void training_is_refused(void **state) {
     struct error error;
     struct backend *backend = backend_open("cpu", PRECISION_F32, 1, &error);
@@ -165,6 +219,7 @@ int main(void) {
         cmocka_unit_test(sizes_take_turns_in_one_memory),
         cmocka_unit_test(a_larger_size_works_as_well),
         cmocka_unit_test(models_take_turns_in_one_memory),
+        cmocka_unit_test(settled_networks_have_packed_their_weights),
         cmocka_unit_test(training_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
