@@ -53,6 +53,9 @@ def rules: . as $config | calibrated | map(. as $name | $config | rule($name)) |
 # How many networks a fold's model is, of a training stage's settings: several where the maps of the best checkpoints are averaged.
 def networks: if .average == "maps" then ."keep-best" else 1 end;
 
+# How often a test stage runs its networks on an image of one size
+def passes($test): (if .[$test].flip then 2 else 1 end) * (.[$test | trainer] | networks);
+
 # For `make help`
 def help: . as $config | "", "profiles of config.json:", "  " + (.profiles // {} | keys_unsorted | join(" ")), "stages of config.json:", "  " + (training, testing | join(" ")),
   (submissions[] | . as $submission | "  \(.) of " + ([$config[.] | .decide, .segment

@@ -26,10 +26,8 @@ def working($c; $m): 2 * $m.resumable + (1 + if ($c."keep-best" // 1) > 1 then $
 # The test stage of a stage's models, or where no submission asks for that, of the stage that begins with it
 def tester($stage): ("test-" + $stage[6:]) as $test | if $measured[$test] then $test
   else first($config | training[] as $next | select(beginning($next) == $stage) | $next) as $next | tester($next) end;
-# How often a test stage runs its networks on an image of one size
-def passes($test): (if $config[$test].flip then 2 else 1 end) * ($config[$test | trainer] | networks);
 # Seconds of an image in evaluation: one network, one size, not mirrored
-def evaluated($test; $predict): $measured[$test] | image * $predict / (.predict * passes($test));
+def evaluated($test; $predict): $measured[$test] | image * $predict / (.predict * ($config | passes($test)));
 def train($stage): $config[$stage] as $c | $measured[$stage] as $m | tester($stage) as $test
   | ((if $c.images == "lesion" then $images.lesion else $images.train end) / $c.folds) as $val
   | ($c.iterations / $c."eval-every" | ceil) as $evaluations
@@ -47,7 +45,7 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | tester($sta
 def maps($stage; $each): $config[$stage | trainer].folds as $folds | $measured[$stage] as $m
   | ($folds * $each) as $maps
   | { images: $maps,
-      flop: ($maps * $m.predict * passes($stage)),
+      flop: ($maps * $m.predict * ($config | passes($stage))),
       disk: ($maps * (if $m.trained == 1 then $m.bytes / $m.images else $packed * 2 * $pixels end)),
       estimated: ($m.trained == 0),
       memory: $m.memory,
@@ -79,7 +77,7 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
   | whole ] as $stages
 | [validate($config | needed_testing[]) | whole] as $validation
 | { profile: $profile, missing: $config.notes.missing, processors: $processors, jobs: $jobs, threads: $threads, load: $load, data: $images,
-    machine: {memory: $machine, disk: $room},
+    machine: {memory: $machine, disk: $room}, made_up: $measured.xrays.images,
     maps: ($stages | map(select(.stage | startswith("test-"))) |
            {folds: (map(.images) | add / $images.test), bytes: (map(.disk) | add),
             float16: (map(.images) | add * 2 * $pixels)}), stages: $stages, validation: $validation,
@@ -121,7 +119,7 @@ def notes:
       + if . == [] then "" else ": too little for \(listed)" end
       + "; where the work folder will be, \($here.disk | bytes) of disk are free."),
   (select(.total.disk > .machine.disk) | "The disk is too small for all of it."),
-  "Speed and memory: measured just now, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
+  "Speed and memory: measured just now on \(.made_up) made-up X-rays, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
   "make validate: \(.validation | map(.images) | add | round | grouped) images more, in \(.validation | map(.seconds) | add | time); "
     + "their maps take \(.validation | map(.disk) | add | bytes).",
   (select(.load > 0.5) | "Other programs were at work (load \(.load)): alone it may be faster."),

@@ -7,8 +7,9 @@ set -eu -o pipefail
 here=$(dirname "$0") config=$1 profile=$2 work=$3 data=$4 jobs=$5 format=$6
 shift 6
 spend=${PLAN_SECONDS:-8} # for each measurement; what takes longer is done once
-made_up=16               # X-rays
-copied=8                 # times, to be decoded: so many files that the programs' start counts little
+made_up=16               # X-rays; few where their prediction by all test stages would be too much arithmetic for that time
+few=4 rate=6e12          # operations a second
+decoded=128              # so many files that the programs' start counts little
 challenge='{from: "the challenge", train: 12047, lesion: 2650, test: 3205}' # where no data is at hand
 
 complain() {
@@ -111,6 +112,13 @@ size() { # size FILE...: bytes
 
 # ---- X-rays and shards
 
+choose_count() { # sets made_up
+    local stage
+    for stage in ${of[testing]}; do echo "$(cost_of_sides "$stage") ${of[$stage.passes]}"; done |
+        awk -v many=$made_up -v most="$spend" -v rate=$rate '{ sum += many * $1 * $2 } END { exit sum <= most * rate }' || return 0
+    made_up=$few
+}
+
 count() { # the images of the data set, and how many pixels each has
     if [ -n "${of[synth.format]-}" ]; then
         get '.synth | {from: "made up", train, lesion: (.train * .lesions | round), test, pixels: (.side * .side)}'
@@ -144,13 +152,13 @@ measure_data() {
     found xrays memory "$memory" seconds "$seconds" images $made_up bytes "$(size "$scratch"/half/train/*)"
     make_data half --labels "$scratch/half/train-rle.csv"
     mkdir -p "$scratch/many/train"
-    for ((i = 0; i < copied; i++)); do
+    for ((i = 0; i < decoded / made_up; i++)); do
         for file in "$scratch"/half/train/*; do
             cp "$file" "$scratch/many/train/$i-${file##*/}"
         done
     done
     measure make_data many
-    found data memory "$memory" seconds "$seconds" images $((copied * made_up)) bytes "$(size "$scratch"/many.shards/*.mpk)"
+    found data memory "$memory" seconds "$seconds" images $decoded bytes "$(size "$scratch"/many.shards/*.mpk)"
     rm -r "$scratch"/many*
 }
 
@@ -309,6 +317,7 @@ progress() {
 }
 
 progress data
+choose_count
 measure_data
 for stage in ${of[training]}; do
     progress "$stage"

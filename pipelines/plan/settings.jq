@@ -21,5 +21,5 @@ line("rule"; with_rule[0] as $name | if $name then .[$name] | "\(.decide) \(.seg
     (.[$stage]
       | (("folds", "images", "side", "batch", "network") as $key | line("\($stage).\($key)"; .[$key])),
         line("\($stage).full"; full_network), line("\($stage).networks"; networks), line("\($stage).optimizer"; optimizer))),
-(testing[] as $stage | line("\($stage).sides"; sides($stage) | words)),
+(testing[] as $stage | line("\($stage).sides"; sides($stage) | words), line("\($stage).passes"; passes($stage))),
 (merges[] as $merge | line("\($merge).stages"; .[$merge].stages | words), line("\($merge).threshold"; .[$merge].threshold))

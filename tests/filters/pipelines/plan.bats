@@ -125,6 +125,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
     grep -q 'maps of 25 folds: .* GiB packed, 9.8 GiB in float16' "$HERE/table"
     grep -qE '^make validate: 36,141 images more, in .*; their maps take [0-9.]+ GiB' "$HERE/table"
     grep -qE '^This machine has [0-9.]+ GiB of memory; where the work folder will be, [0-9.]+ .iB of disk are free' "$HERE/table"
+    grep -q '^Speed and memory: measured just now on 4 made-up X-rays, ' "$HERE/table" # for 0 seconds
     grep -q '^Work cannot begin yet. init: weights/resnet18-f37072fd.pth is missing' "$HERE/table"
 }
 
