@@ -72,11 +72,24 @@ void each_tap(const fake_tensor &x, const fake_tensor &w, const fake_layer &laye
     }
 }
 
-// to += scale * from: what the passes take nearly all of their time for
-VECTORISED void add_scaled(float *__restrict__ to, const float *__restrict__ from, float scale,
-                           int count) {
-    for (int i = 0; i < count; i++) {
-        to[i] += scale * from[i];
+// to += scale[i] * from[i] for each of `sources` rows, `stride` apart, one after the other: what
+// the passes take nearly all of their time for. Four rows are added at a time, since to reads and
+// writes as much as they do.
+VECTORISED void add_scaled(float *__restrict__ to, const float *__restrict__ from, size_t stride,
+                           const float *__restrict__ scale, int sources, int count) {
+    int row = 0;
+    for (; row + 4 <= sources; row += 4, from += 4 * stride) {
+        for (int i = 0; i < count; i++) {
+            float sum = to[i] + scale[row] * from[i];
+            sum += scale[row + 1] * from[stride + i];
+            sum += scale[row + 2] * from[2 * stride + i];
+            to[i] = sum + scale[row + 3] * from[3 * stride + i];
+        }
+    }
+    for (; row < sources; row++, from += stride) {
+        for (int i = 0; i < count; i++) {
+            to[i] += scale[row] * from[i];
+        }
     }
 }
 
@@ -104,10 +117,9 @@ std::vector<float> convolve(const fake_tensor &of_x, const void *x, const fake_t
 #pragma omp parallel for
     for (int n = 0; n < of_x.n; n++) {
         each_tap(of_x, of_w, layer, of_y, n, [&](size_t from, size_t to, int tap) {
-            for (int c = 0; c < of_x.c; c++) {
-                const size_t row = ((size_t)tap * of_w.c + c % of_w.c) * of_w.n;
-                const int first = c / of_w.c * own;
-                add_scaled(&out[to + first], &weights[row + first], in[from + c], own);
+            for (int g = 0; g < layer.groups; g++) {
+                add_scaled(&out[to + g * own], &weights[(size_t)tap * of_w.c * of_w.n + g * own],
+                           (size_t)of_w.n, &in[from + g * of_w.c], of_w.c, own);
             }
         });
     }
@@ -308,10 +320,11 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *,
 #pragma omp parallel for
         for (int n = 0; n < x_.n; n++) {
             each_tap(x_, w_, layer_, y_, n, [&](size_t in, size_t out, int tap) {
-                for (int k = 0; k < w_.n; k++) {
-                    const size_t row = ((size_t)k * w_.h * w_.w + tap) * w_.c;
-                    const size_t first = in + (size_t)(k / (w_.n / layer_.groups)) * w_.c;
-                    add_scaled(&created[first], &weights[row], from[out + k], w_.c);
+                const int own = w_.n / layer_.groups; // output channels of a group
+                const size_t stride = (size_t)w_.h * w_.w * w_.c;
+                for (int g = 0; g < layer_.groups; g++) {
+                    add_scaled(&created[in + g * w_.c], &weights[g * own * stride + tap * w_.c],
+                               stride, &from[out + g * own], own, w_.c);
                 }
             });
         }
@@ -341,7 +354,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void *,
                 each_tap(x_, w_, layer_, y_, n, [&](size_t index, size_t out, int tap) {
                     const size_t row = ((size_t)k * w_.h * w_.w + tap) * w_.c;
                     const size_t first = index + (size_t)(k / (w_.n / layer_.groups)) * w_.c;
-                    add_scaled(&created[row], &in[first], from[out + k], w_.c);
+                    add_scaled(&created[row], &in[first], 0, &from[out + k], 1, w_.c);
                 });
             }
         }
