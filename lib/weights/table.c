@@ -167,10 +167,15 @@ void weight_table_say(const struct weight_table *table, const char *path) {
     }
 }
 
+void weight_drop_values(struct weight *weight) {
+    free(weight->values);
+    weight->values = NULL;
+}
+
 void weight_table_free(struct weight_table *table) {
     for (size_t i = 0; i < table->count; i++) {
         free(table->weights[i].name);
-        free(table->weights[i].values);
+        weight_drop_values(&table->weights[i]);
     }
     for (size_t i = 0; i < table->note_count; i++) {
         free(table->notes[i]);

@@ -48,6 +48,9 @@ void weight_table_note(struct weight_table *table, const char *format, ...)
 // Says the notes on stderr, a line each: `PROGRAM: PATH: note`.
 void weight_table_say(const struct weight_table *table, const char *path);
 
+// Frees a tensor's values alone; they are NULL then.
+void weight_drop_values(struct weight *weight);
+
 void weight_table_free(struct weight_table *table);
 
 #endif

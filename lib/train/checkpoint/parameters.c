@@ -245,21 +245,25 @@ bool parameters_check(const struct graph *graph, const struct weight_table *tabl
 }
 
 bool parameters_take(struct backend *backend, const struct graph *graph, struct executor *executor,
-                     const struct weight_table *table, const char *prefix, enum take take,
+                     struct weight_table *table, const char *prefix, enum take take,
                      struct error *error) {
     if (!parameters_check(graph, table, prefix, take, error)) {
         return false;
     }
     for (size_t i = 0; i < table->count; i++) {
-        const struct weight *weight = &table->weights[i];
+        struct weight *weight = &table->weights[i];
         const struct parameter *parameter =
             graph_parameter_named(graph, graph_name("%s%s", prefix, weight->name).text);
         if (parameter != NULL) {
             put_parameter(backend, executor, parameter, weight->values);
+            if (!backend->calls->wait(backend, error)) {
+                return false;
+            }
+            weight_drop_values(weight);
         }
     }
     executor_changed(executor);
-    return backend->calls->wait(backend, error); // for what is read from the table
+    return true;
 }
 
 static bool copy_values(float *to, const struct graph *to_graph, const float *from,

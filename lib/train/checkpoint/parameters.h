@@ -43,9 +43,10 @@ CHECKED bool parameters_check(const struct graph *graph, const struct weight_tab
                               const char *prefix, enum take take, struct error *error);
 
 // Puts the values of a table that fits, and is finite, into the parameters; *error lists the first
-// that do not, or names the first that is not.
+// that do not, or names the first that is not. Tensors that have been put lose their values, whose
+// memory then serves others.
 CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
-                             struct executor *executor, const struct weight_table *table,
+                             struct executor *executor, struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);
 
 // Copies one network's values to another of the same parameters. `learned`: on the device, what is

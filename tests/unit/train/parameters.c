@@ -269,7 +269,7 @@ static void tables_that_do_not_fit(void **state) {
     end(&fixture);
 }
 
-static bool take(struct fixture *fixture, const struct weight_table *table, const char *prefix) {
+static bool take(struct fixture *fixture, struct weight_table *table, const char *prefix) {
     struct error error;
     return parameters_take(fixture->backend, fixture->graph, fixture->executor, table, prefix,
                            TAKE_NEEDED, &error);
@@ -288,11 +288,16 @@ static void values_go_to_their_names(void **state) {
             assert_true(values[k] == 1000 * (float)i + (float)k);
         }
     }
-    // A table that is refused changes nothing.
+    assert_null(table.weights[0].values); // which have gone over
+    weight_table_free(&table);
+    // A table that is refused changes nothing, and keeps its values.
+    table = table_of(fixture.graph, "", "");
+    close_table(&table);
     table.weights[0].values[0] = -5;
     table.weights[3].values[0] = NAN;
     assert_false(take(&fixture, &table, ""));
     assert_true(values_of(&fixture, "a.weight")[0] == 0);
+    assert_true(table.weights[0].values[0] == -5);
     weight_table_free(&table);
     // Below a prefix only what is there is asked for, and the rest stays.
     struct weight_table part = {.bytes_left = 4096};
