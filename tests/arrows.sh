@@ -73,6 +73,9 @@ nccl.h 1
 onnx.pb-c.h 2
 TABLE
 grep -rnE '#\s*if.*CUDA' lib filters --include=*.[ch] | grep -vE '_H$|^lib/(backend/|core/device\.h)' && complain "CUDA is the loader's business"
+# Rules and scripts that are installed as well find scripts beside themselves, wherever that is.
+grep -nE '^[^#]*(^|[^)A-Za-z/])pipelines/' pipelines/*/*.mk pipelines/*/*.sh pipelines/*/*.bash | grep -vE '^pipelines/(install|package)/' &&
+    complain "pipelines/ is \$(PIPELINES) in a rule, and the script's own folder in a script"
 for file in $(git ls-files lib filters tests pipelines Makefile | grep -E '\.(c|cc|h|cu|mk|sh)$|Makefile'); do
     [ -f "$file" ] || continue
     lines=$(wc -l <"$file")
