@@ -96,6 +96,15 @@ rule() { # rule FILE NAME: a number of a rule's stream
     jq -e '.dice <= .rule.dice and .dice_low < .dice and .dice < .dice_high and .left_out == 0' report.json
 }
 
+@test "one fold's stream after the other is opened, and closed" {
+    folds
+    mkfifo pipe-{0,1,2}
+    { for fold in 0 1 2; do cat fold-$fold.mpk >pipe-$fold; done; } 3>&- &
+    timeout 60 calibrate -q --decide 0.5 --mask 0.5 truth.csv pipe-{0,1,2} -o piped.mpk
+    calibrate -q --decide 0.5 --mask 0.5 truth.csv fold-{0,1,2}.mpk -o rule.mpk
+    cmp piped.mpk rule.mpk
+}
+
 @test "one fold chooses a rule and says no honest Dice; what is left out is counted; mask images are a truth, too" {
     folds
     run --separate-stderr calibrate truth.csv fold-1.mpk -o rule.mpk --report report.json

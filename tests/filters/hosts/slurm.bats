@@ -91,6 +91,8 @@ half_way() { # half_way FOLD...: waits until these of train-a train; they go on 
         done
         return 0
     done
+    cat "$HERE/stderr"
+    tail -n 20 "$WORK"/train-a/slurm/*.log
     return 1
 }
 
