@@ -81,8 +81,14 @@ static void processors_differ_in_bf16(void **state) {
     expect("onednn-amx", wide, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
     expect("onednn-amx", wide, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, intel_amx);
     expect("amx", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, intel_amx);
-    expect("amx", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
-    expect("amx", narrow, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, intel_amx);
+    expect("onednn-amx", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
+    other = narrow;
+    other.train = false;
+    expect("amx", other, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
+    other.train = true;
+    other.channels = other.out_channels = 8;
+    expect("amx", other, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
+    expect("amx", other, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, intel_amx);
     expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_F32, intel_amx);
 }
 

@@ -15,16 +15,19 @@ struct state {
     uint16_t *tiles; // of the second
 };
 
-// Layers of few channels, in which oneDNN's are behind (docs/performance.md), and in prediction
-// strided ones of more. In training the 1 x 1 layer from 64 to 16 is not one of them.
+// Layers of few channels, in which oneDNN's are behind (docs/performance.md). In prediction, where
+// they mostly run strip by strip, these are more, strided ones above all.
 static bool is_narrow(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     const size_t one = shape->channels;
     const size_t other = shape->out_channels;
     const size_t fewer = one < other ? one : other;
     const size_t more = one + other - fewer;
-    return (fewer <= 16 && (shape->window > 1 || !shape->train)) || (fewer <= 32 && more <= 64) ||
-           (fewer <= 64 && more <= 128 && shape->stride == 2 && !shape->train);
+    if (shape->train) {
+        return more <= 8;
+    }
+    return fewer <= 16 || (fewer <= 32 && more <= 64) ||
+           (fewer <= 64 && more <= 128 && shape->stride == 2);
 }
 
 static bool plan_pass(const struct convolution_problem *problem, struct state *state) {
