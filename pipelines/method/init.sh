@@ -23,6 +23,8 @@ if [ ! -e "$wanted" ] && [[ $name =~ ^(resnet[0-9]+) ]] && [ -n "${digests[${BAS
 (IMAGENET1K_V1), the file ${files[0]} or ${files[1]}, or the same tensors as $encoder.safetensors, \
 and put it into $folder/"
 fi
+[ -e "$taken" ] || complain "$taken is missing: training begins with its weights. Put them there (of timm's encoders a state_dict, as .pth \
+or .safetensors)"
 if [ ! -f "$taken" ] || [ ! -r "$taken" ]; then complain "$taken: cannot be read"; fi
 if [[ ${taken##*/} =~ ^resnet[0-9]+-([0-9a-f]{8})\.pth$ ]]; then
     begins=$(sha256sum <"$taken" | head -c 8)

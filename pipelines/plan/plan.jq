@@ -61,6 +61,9 @@ def segments: $config | (segmenting[] as $merge | select(any(submissions[]; . as
     | {masks: $merge, merge: $merge}),
   (with_rule[] as $name | {masks: masks($name), merge: .[$name].segment});
 
+# Decisions and masks of one merge with a rule have one name, but for the ending.
+def told_apart($ending): . as $name | ($config | any(submissions[]; . as $submission | $config | decisions($submission) == $name)) as $decided
+  | if $decided and any(segments; .masks == $name) then $name + $ending else $name end;
 def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($images / $m.images * $m.bytes), memory: $m.memory,
   seconds: ($images / $m.images * $m.seconds) };
 
@@ -69,8 +72,8 @@ def program($stage; $images; $m): { stage: $stage, images: $images, disk: ($imag
     program("data"; $all; $measured.data),
     train($config | needed_training[]),
     test($config | needed_testing[]),
-    ($config | submissions[] as $name | program(decisions($name); $images.test; $measured["decide " + .[$name].decide])),
-    (segments | program(.masks; $images.test; $measured["segment " + .merge])),
+    ($config | submissions[] as $name | program(decisions($name) | told_apart(".mpk"); $images.test; $measured["decide " + .[$name].decide])),
+    (segments | program(.masks | told_apart(".csv"); $images.test; $measured["segment " + .merge])),
     (if $config | with_rule != [] then
        validate($config | needed_testing[]), program("calibrate"; $images.train; $measured.calibrate) else empty end),
     program("submissions"; ($config | submissions | length) * $images.test; $measured.submissions)
@@ -108,12 +111,13 @@ def table: [["stage", "images", "iterations", "arithmetic", "disk", "memory", "t
 def counted($n; $what): "\($n) \($what)\(if $n == 1 then "" else "s" end)";
 def listed: if length > 1 then (.[:-1] | join(", ")) + " and " + last else .[0] end;
 def merging: $config
-  | [(deciding[] | {name: ., m: $measured["decide " + .]}), (segmenting[] | {name: ., m: $measured["segment " + .]})];
+  | [(deciding[] | {name: ., m: $measured["decide " + .]}), (segmenting[] | {name: ., m: $measured["segment " + .]})]
+  | group_by(.name) | map({name: .[0].name, memory: map(.m.memory) | max});
 def notes:
   (.missing[] | "Work cannot begin yet. \(.)."),
   "X-rays (\(.data.from)): \(.data.train | grouped) to learn from, \(.data.lesion | grouped) of them with a lesion; \(.data.test | grouped) to predict.",
   "The maps of \(.maps.folds) folds: \(.maps.bytes | bytes) packed, \(.maps.float16 | bytes) in float16; "
-    + "\(merging | map(.name) | listed) stream them in \(merging | map(.m.memory | bytes) | listed).",
+    + "\(merging | map(.name) | listed) \(if merging | length > 1 then "stream" else "streams" end) them in \(merging | map(.memory | bytes) | listed).",
   (.machine as $here | [.stages[] | select(.memory > $here.memory) | .stage]
     | "This machine has \($here.memory | bytes) of memory"
       + if . == [] then "" else ": too little for \(listed)" end

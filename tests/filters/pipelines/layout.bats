@@ -132,7 +132,7 @@ refused() { # refused FOLDER WORDS
         [ "${#lines[@]}" = 1 ]
     }
     missing weights/resnet18-f37072fd.pth "resnet18-f37072fd.pth or resnet18-5c106cde.pth, or the same tensors as resnet18.safetensors, and put it into weights/;"
-    missing weights/mine.pth "weights/mine.pth: cannot be read"
+    missing weights/mine.pth "weights/mine.pth is missing: training begins with its weights"
     missing weights "weights: cannot be read"
     : >weights/mine.safetensors
     [ "$("$METHOD/init.sh" weights/mine.safetensors)" = weights/mine.safetensors ]

@@ -42,6 +42,7 @@ stages() { # stages PROFILE PREFIX: those that it has
         method plan PROFILE="$profile" FORMAT=json init= "${settings[@]}" >"$HERE/plan" 2>"$HERE/says" || { cat "$HERE/says"; false; }
         jq -r '.stages[].stage | select(startswith("train-"))' "$HERE/plan" | diff - <(printf '%s\n' "${training[@]}")
         jq -r '.stages[].stage | select(startswith("test-"))' "$HERE/plan" | diff - <(stages "$profile" test-)
+        jq -e '[.stages[].stage] | length == (unique | length)' "$HERE/plan"
         jq -e '.total.seconds > 0 and .total.flop > 0 and all(.stages[]; .seconds > 0)' "$HERE/plan"
     done
 }
