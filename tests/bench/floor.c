@@ -2,6 +2,10 @@
 // processor: each layer's arithmetic by the method that it takes, at the processor's peak, or its
 // traffic at the memory's, whichever is longer (nn/cost/roofline.h). Both peaks are measured.
 // Prints milliseconds, and the peaks: GFLOP/s of float32, GB/s of a copy (read and written).
+// floor NETWORK SIDE BATCH grouped f32|bf16 1: of each grouped convolution what share of its speed
+// at these peaks the forward pass, the input's gradient and the weights' have, on one thread.
+// Prints a row a layer.
+#include "backend/cpu/denormals.h"
 #include "backend/cpu/level.h"
 #include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/bf16.h"
@@ -10,13 +14,14 @@
 #include "nn/cost/roofline.h"
 #include "nn/operation.h"
 #include "ops/convolution/convolution.h"
-#include "ops/convolution/cpu/method.h"
+#include "ops/convolution/cpu/plan.h"
 #include "program/die.h"
 
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -192,15 +197,149 @@ static double arithmetic(const void *context, const struct graph *graph, const s
     return (backward ? 4 : 2) * node->operation->products(graph, node);
 }
 
+// ---- single layers, by the processor's time of this thread
+
+#define MAX_LAYERS 64
+
+struct layer {
+    struct convolution_shape shape;
+    double products, seconds[CONVOLUTION_PASSES];
+};
+
+struct layer_tensors {
+    void *input, *output, *gradient, *workspace; // gradient: of the input
+    float *weights, *weight_gradient;
+};
+
+static double cpu_seconds(void) {
+    struct timespec time;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void run_pass(struct cpu_convolution *plan, const struct layer_tensors *t,
+                     enum convolution_pass pass) {
+    if (pass == CONVOLUTION_FORWARD) {
+        cpu_convolution_forward(plan, t->input, NULL, t->output, t->workspace);
+    } else {
+        const bool weights = pass == CONVOLUTION_WEIGHT_GRADIENT;
+        cpu_convolution_backward(plan, t->input, t->output, weights ? NULL : t->gradient,
+                                 weights ? t->weight_gradient : NULL, NULL, t->workspace);
+    }
+}
+
+static void keep_least(double *least, double seconds) {
+    *least = *least == 0 || seconds < *least ? seconds : *least;
+}
+
+// The peaks take turns with the layers; what counts is the best of all.
+static void time_layer(struct machine *machine, struct backend *backend, struct layer *layer) {
+    struct error error;
+    const size_t size = precision_size(machine->precision);
+    const size_t weights = convolution_weights(&layer->shape) * sizeof(float);
+    struct cpu_convolution *plan = cpu_convolution_plan(backend, &layer->shape, &error);
+    if (plan == NULL) {
+        die("%s", error.text);
+    }
+    const struct layer_tensors t = {allocate(convolution_inputs(&layer->shape) * size),
+                                    allocate(convolution_outputs(&layer->shape) * size),
+                                    allocate(convolution_inputs(&layer->shape) * size),
+                                    allocate(cpu_convolution_workspace(plan) + 64),
+                                    allocate(weights),
+                                    allocate(weights)};
+    cpu_convolution_prepare(plan, t.weights);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int pass = 0; pass < CONVOLUTION_PASSES; pass++) {
+            const double start = cpu_seconds();
+            run_pass(plan, &t, (enum convolution_pass)pass);
+            keep_least(&layer->seconds[pass], cpu_seconds() - start);
+        }
+    }
+    double start = cpu_seconds();
+    const double flop = fuse()() / (cpu_seconds() - start);
+    start = cpu_seconds();
+    const double bytes = copy() / (cpu_seconds() - start);
+    machine->f32 = flop > machine->f32 ? flop : machine->f32;
+    machine->bytes = bytes > machine->bytes ? bytes : machine->bytes;
+    cpu_convolution_release(plan);
+    free(t.input);
+    free(t.output);
+    free(t.gradient);
+    free(t.workspace);
+    free(t.weights);
+    free(t.weight_gradient);
+}
+
+static bool same_layer(const struct convolution_shape *a, const struct convolution_shape *b) {
+    return a->height == b->height && a->channels == b->channels && a->groups == b->groups &&
+           a->window == b->window && a->stride == b->stride;
+}
+
+static size_t find_layers(const struct graph *graph, struct layer *layers) {
+    size_t count = 0;
+    for (int i = 0; i < graph_node_count(graph); i++) {
+        const struct node *node = graph_node_at(graph, i);
+        if (strcmp(node->operation->name, "convolution") != 0) {
+            continue;
+        }
+        const struct convolution_shape shape = convolution_shape_of(graph, node);
+        size_t like = 0;
+        while (like < count && !same_layer(&layers[like].shape, &shape)) {
+            like++;
+        }
+        if (shape.groups > 1 && like == count && count < MAX_LAYERS) {
+            layers[count++] =
+                (struct layer){.shape = shape, .products = node->operation->products(graph, node)};
+        }
+    }
+    return count;
+}
+
+static void print_layer(const struct machine *machine, const struct layer *layer) {
+    const struct convolution_shape *s = &layer->shape;
+    const double products = 2 * layer->products / machine->f32;
+    const double bytes = (double)((convolution_inputs(s) + convolution_outputs(s)) *
+                                  precision_size(machine->precision)) /
+                         machine->bytes;
+    (void)printf("%zu x %zu, %zu channels, %zu a group, window %zu, stride %zu, products %.2f of "
+                 "memory:",
+                 s->height, s->width, s->channels, s->channels / s->groups, s->window, s->stride,
+                 products / bytes);
+    for (int pass = 0; pass < CONVOLUTION_PASSES; pass++) {
+        (void)printf(" %.2f", (products > bytes ? products : bytes) / layer->seconds[pass]);
+    }
+    (void)printf("\n");
+}
+
+static void print_layers(struct machine *machine, const struct graph *graph) {
+    struct error error;
+    static struct layer layers[MAX_LAYERS];
+    const size_t count = find_layers(graph, layers);
+    struct backend *backend = backend_open("cpu", machine->precision, 1, &error);
+    if (backend == NULL) {
+        die("%s", error.text);
+    }
+    cpu_denormals_set_zero(1, true); // as a step has it
+    for (size_t i = 0; i < count; i++) {
+        time_layer(machine, backend, &layers[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        print_layer(machine, &layers[i]);
+    }
+    (void)printf("%.1f GFLOP/s, %.2f GB/s\n", 1e-9 * machine->f32, 1e-9 * machine->bytes);
+    backend_close(backend);
+}
+
 int main(int argc, char **argv) {
     backend_prepare(argv);
     if (argc != 7) {
-        die("usage: floor NETWORK SIDE BATCH predict|train f32|bf16 THREADS");
+        die("usage: floor NETWORK SIDE BATCH predict|train|grouped f32|bf16 THREADS");
     }
     struct error error;
     struct roofline floor;
     struct machine machine = {.threads = (int)strtol(argv[6], NULL, 10)};
-    const bool train = strcmp(argv[4], "train") == 0;
+    const bool grouped = strcmp(argv[4], "grouped") == 0;
+    const bool train = grouped || strcmp(argv[4], "train") == 0;
     const size_t side = strtoul(argv[2], NULL, 10);
     const struct model_options options = {.images = strtoul(argv[3], NULL, 10),
                                           .height = side,
@@ -216,6 +355,11 @@ int main(int argc, char **argv) {
         model_build(argv[1], train ? GRAPH_TRAIN : GRAPH_PREDICT, &options, &error);
     if (graph == NULL) {
         die("%s", error.text);
+    }
+    if (grouped) {
+        print_layers(&machine, graph);
+        graph_free(graph);
+        return 0;
     }
     measure(&machine);
     const struct rates rates = {machine.f32, machine.bytes, arithmetic, &machine};

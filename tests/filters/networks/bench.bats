@@ -40,6 +40,12 @@ slow" ]
     fails 1 "f32 or bf16" floor bisenet-resnet18 96 2 predict f16 1
 }
 
+@test "each grouped layer has a row with the shares of its passes" {
+    floor smp-unet-se_resnext50_32x4d 64 1 grouped f32 1 >rows
+    [ "$(grep -cE '^[0-9]+ x [0-9]+, [0-9]+ channels, (4|8|16|32) a group, .*:( [0-9]+\.[0-9]{2}){3}$' rows)" = 7 ]
+    grep -qE '^[0-9.]+ GFLOP/s, [0-9.]+ GB/s$' rows
+}
+
 @test "the rows of networks, where no rival is there" {
     PATH=$BUILT/gpu-bundle/bin:$PATH PYTHON=/usr/bin/python3 RIVALS=openvino NETWORKS=bisenet TASKS=predict BATCH=1 THREADS=1 \
         SIDE=64 ROUNDS=1 "$ROOT/tests/bench/run.sh" "$(dirname "$(command -v predict-fold)")" "$BUILT" networks >rows

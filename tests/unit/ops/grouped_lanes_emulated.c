@@ -1,5 +1,6 @@
 // AVX-512's code for grouped convolutions on any processor: lanes_block.h with vectors of 16
 // numbers that the compiler splits up, against sums one by one.
+#include "backend/bf16.h"
 #include "core/numbers/random.h"
 #include "ops/convolution/cpu/grouped/lanes.h"
 
@@ -13,11 +14,12 @@
 
 #include <cmocka.h>
 
-enum { LANE_COUNT = 16, PIXEL = 40, SIDE = 20, WINDOW = 5, MOST = 32 };
+enum { LANE_COUNT = 16, CHANNELS = 32, SIDE = 28, WINDOW = 5, OUT_SIDE = 9, MOST = 32 };
 
 typedef float sixteen __attribute__((vector_size(64)));
 typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int sixteen_bits __attribute__((vector_size(64)));
+typedef uint32_t sixteen_bits __attribute__((vector_size(64)));
+typedef uint16_t sixteen_halves __attribute__((vector_size(32), aligned(2), may_alias));
 
 __attribute__((noinline)) static sixteen fuse(sixteen a, sixteen b, sixteen c) {
     for (size_t i = 0; i < LANE_COUNT; i++) {
@@ -26,11 +28,11 @@ __attribute__((noinline)) static sixteen fuse(sixteen a, sixteen b, sixteen c) {
     return c;
 }
 
-// Each lane number `i` of the `count` that it is among.
-__attribute__((noinline)) static sixteen spread(sixteen from, size_t count, size_t i) {
+// Each lane number from[lane] of x.
+__attribute__((noinline)) static sixteen spread(sixteen x, sixteen_bits from) {
     sixteen to = {0};
-    for (size_t lane = 0; lane < LANE_COUNT; lane++) {
-        to[lane] = from[lane / count * count + i];
+    for (size_t i = 0; i < LANE_COUNT; i++) {
+        to[i] = x[from[i]];
     }
     return to;
 }
@@ -40,139 +42,177 @@ __attribute__((noinline)) static sixteen spread(sixteen from, size_t count, size
 #define VECTOR sixteen
 #define ANYWHERE sixteen_anywhere
 #define BITS sixteen_bits
+#define HALVES sixteen_halves
 #define LANES 16
+#define PIXELS 8
 #define FUSED(a, b, c) fuse(a, b, c)
-#define OF_FOUR(x, i) spread(x, 4, i)
-#define OF_EIGHT(x, i) spread(x, 8, i)
+#define SPREAD(x, from) spread(x, from)
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
-static float input[(SIDE + WINDOW) * (SIDE + WINDOW) * PIXEL];
-static float weights[WINDOW * WINDOW * MOST * LANE_COUNT];
-static float output[SIDE * SIDE * PIXEL], wanted[SIDE * SIDE * PIXEL], bias[LANE_COUNT];
+static const struct grouped_lanes *const lanes = &emulated_lanes;
 
-static void draw(float *numbers, size_t count) {
-    struct random random = random_seed(19, count, 0);
+static struct {
+    float input[SIDE * SIDE * CHANNELS], output[OUT_SIDE * OUT_SIDE * CHANNELS];
+    uint16_t input_halves[SIDE * SIDE * CHANNELS], output_halves[OUT_SIDE * OUT_SIDE * CHANNELS];
+    float weights[WINDOW * WINDOW * MOST * CHANNELS], bias[CHANNELS];
+    float tile[SIDE * SIDE * MOST];
+} numbers;
+
+// Numbers that bf16 holds as well.
+static void draw(float *to, uint16_t *halves, size_t count, uint64_t seed) {
+    struct random random = random_seed(seed, count, 0);
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = (float)(random_uniform(&random) - 0.5);
-    }
-}
-
-// The input number that a lane takes of its group's channel `i`, in groups of so many channels.
-static size_t channel_of(size_t width, size_t lane, size_t i) {
-    return width < LANE_COUNT ? lane / width * width + i : i;
-}
-
-static float seen(const struct grouped_lanes *job, size_t y, size_t x, size_t wy, size_t wx,
-                  size_t channel) {
-    return job->input[y * job->row + x * job->pixel + wy * job->tap_row + wx * job->tap + channel];
-}
-
-static float pixel_of(const struct grouped_lanes *job, size_t y, size_t x, size_t lane,
-                      float before) {
-    double sum = (double)(job->bias != NULL ? job->bias[lane] : 0) + (job->sum ? before : 0);
-    for (size_t wy = 0; wy < job->window_height; wy++) {
-        for (size_t wx = 0; wx < job->window_width; wx++) {
-            for (size_t i = 0; i < job->width; i++) {
-                const size_t tap = (wy * job->window_width + wx) * job->width + i;
-                sum += (double)job->weights[tap * LANE_COUNT + lane] *
-                       seen(job, y, x, wy, wx, channel_of(job->width, lane, i));
-            }
+        const uint16_t half = bf16_from((float)(random_uniform(&random) - 0.5));
+        to[i] = bf16_to(half);
+        if (halves != NULL) {
+            halves[i] = half;
         }
     }
-    return (float)(job->relu && sum < 0 ? 0 : sum);
 }
 
-static struct grouped_lanes job_of(size_t width, size_t columns, size_t window, size_t stride) {
-    return (struct grouped_lanes){.width = width,
-                                  .rows = 3,
-                                  .columns = columns,
-                                  .window_height = window,
-                                  .window_width = window,
-                                  .input = input,
-                                  .tap_row = (size_t)(SIDE + WINDOW) * PIXEL,
-                                  .tap = PIXEL,
-                                  .row = stride * (SIDE + WINDOW) * PIXEL,
-                                  .pixel = stride * PIXEL,
-                                  .weights = weights,
-                                  .output = output,
-                                  .out_row = (size_t)SIDE * PIXEL,
-                                  .out_pixel = PIXEL};
-}
+struct trial {
+    struct grouped_layer layer;
+    struct grouped_block block;
+};
 
-static void check_convolution(const struct grouped_lanes *job) {
-    draw(output, sizeof output / sizeof *output);
-    memcpy(wanted, output, sizeof wanted);
-    for (size_t i = 0; i < job->rows * job->columns * LANE_COUNT; i++) {
-        const size_t lane = i % LANE_COUNT;
-        const size_t x = i / LANE_COUNT % job->columns;
-        const size_t y = i / LANE_COUNT / job->columns;
-        float *to = wanted + y * job->out_row + x * job->out_pixel + lane;
-        *to = pixel_of(job, y, x, lane, *to);
-    }
-    emulated_convolve(job);
-    for (size_t i = 0; i < sizeof output / sizeof *output; i++) { // and nothing beside
-        assert_true(fabsf(output[i] - wanted[i]) < 1e-5F);
-    }
-}
-
-static void check_sums(const struct grouped_lanes *from) {
-    const size_t taps = from->window_height * from->window_width * from->width;
-    float sums[WINDOW * WINDOW * MOST * LANE_COUNT];
-    const struct grouped_lanes_gradient job = {.width = from->width,
-                                               .rows = from->rows,
-                                               .columns = from->columns,
-                                               .window_height = from->window_height,
-                                               .window_width = from->window_width,
-                                               .input = from->input,
-                                               .tap_row = from->tap_row,
-                                               .tap = from->tap,
-                                               .row = from->row,
-                                               .pixel = from->pixel,
-                                               .gradient = output,
-                                               .gradient_row = from->out_row,
-                                               .gradient_pixel = from->out_pixel,
-                                               .sums = sums};
-    draw(output, sizeof output / sizeof *output);
-    memcpy(sums, weights, sizeof sums);
-    emulated_sum(&job);
-    for (size_t i = 0; i < taps * LANE_COUNT; i++) {
-        const size_t lane = i % LANE_COUNT;
-        const size_t tap = i / LANE_COUNT / from->width;
-        const size_t channel = channel_of(from->width, lane, i / LANE_COUNT % from->width);
-        double sum = weights[i];
-        for (size_t pixel = 0; pixel < from->rows * from->columns; pixel++) {
-            const size_t y = pixel / from->columns;
-            const size_t x = pixel % from->columns;
-            sum += (double)output[y * from->out_row + x * from->out_pixel + lane] *
-                   seen(from, y, x, tap / from->window_width, tap % from->window_width, channel);
-        }
-        assert_true(fabs(sums[i] - sum) < 1e-5);
-    }
-}
-
-// Every kind of groups; blocks of 12 pixels and what is left; windows of whole blocks of taps and
-// others; all epilogues.
-static void all_kinds_of_groups_are_the_sums(void **state) {
+// Trial number `i`: all widths, windows and strides, blocks of all sizes, borders on all sides.
+static struct trial trial_at(size_t i) {
     static const size_t widths[] = {1, 4, 8, 16, 32};
-    static const size_t windows[] = {1, 3, 5};
+    static const size_t windows[] = {1, 2, 3, 5};
+    struct trial trial = {
+        .layer = {.precision = (i + i / 40) % 2 == 0 ? PRECISION_F32 : PRECISION_BF16,
+                  .width = widths[i % 5],
+                  .window_height = windows[i / 5 % 4],
+                  .window_width = windows[(i / 5 + i / 20 % 2) % 4],
+                  .stride = 1 + i / 20 % 2,
+                  .tap_row = (size_t)SIDE * CHANNELS,
+                  .tap = CHANNELS,
+                  .out_row = (size_t)OUT_SIDE * CHANNELS,
+                  .out_pixel = CHANNELS},
+        .block = {.vectors = CHANNELS / LANE_COUNT,
+                  .rows = 1 + i / 3 % GROUPED_ROWS,
+                  .pixels = 1 + i * 5 % 8,
+                  .rows_inside = (uint64_t)0xFFFF << i % 3 & 0xFFFF >> i % 10,
+                  .columns_inside = (uint64_t)0xFFFFFFF << i % 4,
+                  .output = CHANNELS}};
+    trial.layer.kernel = lanes->kernel(&trial.layer);
+    return trial;
+}
+
+// What the lane of `channel` sees of its group's channel `i`, at a column and a row of the block's
+// windows.
+static double seen(const struct trial *trial, size_t channel, size_t i, size_t row, size_t column) {
+    const size_t from = channel / trial->layer.width * trial->layer.width + i;
+    const bool inside =
+        (trial->block.rows_inside >> row & 1) && (trial->block.columns_inside >> column & 1);
+    return inside ? (double)numbers.input[row * trial->layer.tap_row + column * CHANNELS + from]
+                  : 0;
+}
+
+// The place of a weight: (vector, row, column, input channel, lane).
+static size_t weight_at(const struct grouped_layer *layer, size_t channel, size_t y, size_t x,
+                        size_t i) {
+    const size_t taps = layer->window_height * layer->window_width;
+    const size_t tap = y * layer->window_width + x;
+    return ((channel / LANE_COUNT * taps + tap) * layer->width + i) * LANE_COUNT +
+           channel % LANE_COUNT;
+}
+
+static size_t output_at(size_t row, size_t pixel, size_t channel) {
+    return CHANNELS + (row * OUT_SIDE + pixel) * CHANNELS + channel;
+}
+
+static double convolved(const struct trial *trial, size_t row, size_t pixel, size_t channel) {
+    const struct grouped_layer *layer = &trial->layer;
+    double sum = 0;
+    for (size_t tap = 0; tap < layer->window_height * layer->window_width; tap++) {
+        const size_t y = tap / layer->window_width;
+        const size_t x = tap % layer->window_width;
+        for (size_t i = 0; i < layer->width; i++) {
+            sum += (double)numbers.weights[weight_at(layer, channel, y, x, i)] *
+                   seen(trial, channel, i, row * layer->stride + y, pixel * layer->stride + x);
+        }
+    }
+    return sum;
+}
+
+static void check_convolution(const struct trial *trial, bool bias, bool sum, bool relu) {
+    const struct grouped_block *block = &trial->block;
+    const bool halves = trial->layer.precision == PRECISION_BF16;
+    static float wanted[sizeof numbers.output / sizeof(float)];
+    draw(numbers.output, numbers.output_halves, sizeof wanted / sizeof *wanted, 3);
+    memcpy(wanted, numbers.output, sizeof wanted);
+    for (size_t n = 0; n < block->rows * block->pixels * CHANNELS; n++) {
+        const size_t channel = n % CHANNELS;
+        const size_t pixel = n / CHANNELS % block->pixels;
+        const size_t row = n / CHANNELS / block->pixels;
+        float *to = &wanted[output_at(row, pixel, channel)];
+        const double all = convolved(trial, row, pixel, channel) +
+                           (bias ? (double)numbers.bias[channel] : 0) + (sum ? (double)*to : 0);
+        *to = (float)(relu && all < 0 ? 0 : all);
+    }
+    const struct grouped_convolution job = {
+        .layer = trial->layer,
+        .lanes = lanes,
+        .input = halves ? (const void *)numbers.input_halves : numbers.input,
+        .weights = numbers.weights,
+        .bias = bias ? numbers.bias : NULL,
+        .sum = sum,
+        .relu = relu,
+        .output = halves ? (void *)numbers.output_halves : numbers.output};
+    lanes->convolve(&job, block, numbers.tile);
+    for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++) { // and nothing beside
+        const float made = halves ? bf16_to(numbers.output_halves[n]) : numbers.output[n];
+        const float error = halves ? fabsf(wanted[n]) / 256 + 1e-5F : 1e-5F;
+        assert_true(fabsf(made - wanted[n]) <= error);
+    }
+}
+
+static void check_sums(const struct trial *trial) {
+    const struct grouped_layer *layer = &trial->layer;
+    const struct grouped_block *block = &trial->block;
+    const bool halves = layer->precision == PRECISION_BF16;
+    static float sums[sizeof numbers.weights / sizeof(float)];
+    draw(numbers.output, numbers.output_halves, sizeof numbers.output / sizeof(float), 4);
+    memcpy(sums, numbers.weights, sizeof sums);
+    const struct grouped_sums job = {
+        .layer = *layer,
+        .lanes = lanes,
+        .input = halves ? (const void *)numbers.input_halves : numbers.input,
+        .output_gradient = halves ? (const void *)numbers.output_halves : numbers.output,
+        .sums = sums};
+    lanes->sum(&job, block, numbers.tile);
+    for (size_t n = 0; n < layer->window_height * layer->window_width * layer->width * CHANNELS;
+         n++) {
+        const size_t channel = n % CHANNELS;
+        const size_t i = n / CHANNELS % layer->width;
+        const size_t x = n / CHANNELS / layer->width % layer->window_width;
+        const size_t y = n / CHANNELS / layer->width / layer->window_width;
+        const size_t at = weight_at(layer, channel, y, x, i);
+        double sum = numbers.weights[at];
+        for (size_t pixel = 0; pixel < block->rows * block->pixels; pixel++) {
+            const size_t row = pixel / block->pixels;
+            const size_t column = pixel % block->pixels;
+            sum += (double)numbers.output[output_at(row, column, channel)] *
+                   seen(trial, channel, i, row * layer->stride + y, column * layer->stride + x);
+        }
+        assert_true(fabs(sums[at] - sum) < 1e-5);
+    }
+}
+
+static void all_kinds_of_blocks_are_the_sums(void **state) {
     (void)state;
-    draw(input, sizeof input / sizeof *input);
-    draw(weights, sizeof weights / sizeof *weights);
-    draw(bias, LANE_COUNT);
-    for (size_t i = 0; i < 5 * 3 * 5; i++) {
-        struct grouped_lanes job =
-            job_of(widths[i % 5], 1 + 3 * (i % 4), windows[i / 5 % 3], 1 + i % 2);
-        job.bias = i % 2 == 0 ? bias : NULL;
-        job.sum = i % 3 == 0;
-        job.relu = i % 4 < 2;
-        check_sums(&job);
-        check_convolution(&job);
-        job.columns = job.pixel == PIXEL ? 17 : job.columns;
-        check_convolution(&job);
+    draw(numbers.input, numbers.input_halves, sizeof numbers.input / sizeof(float), 1);
+    draw(numbers.weights, NULL, sizeof numbers.weights / sizeof(float), 2);
+    draw(numbers.bias, NULL, CHANNELS, 5);
+    for (size_t i = 0; i < 2 * 40; i++) {
+        const struct trial trial = trial_at(i);
+        check_convolution(&trial, i % 3 > 0, i % 4 == 1, i % 5 > 1);
+        check_sums(&trial);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds_of_groups_are_the_sums)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds_of_blocks_are_the_sums)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,11 +15,7 @@ struct taps {
     ptrdiff_t first_y, first_x, each;
 };
 
-// Of grouped convolutions. A tile is at most `rows` rows of output in `slab` channels.
-struct group_tiles {
-    size_t lanes; // of a vector
-    size_t rows, slab;
-};
+struct grouped_lanes;
 
 // A convolution over what is read, the input or the output's gradient. The window of the output
 // pixel (y, x) begins at the input pixel (stride_y * y + top, stride_x * x + left). A window may be
@@ -34,8 +30,11 @@ struct phase_plan {
     enum precision precision;             // of activations; all else is float32
     int threads;
     struct taps taps;
-    size_t pixels;            // that count as one in direct convolutions: 1 or 2
-    struct group_tiles tiles; // of grouped convolutions
+    size_t pixels; // that count as one in direct convolutions: 1 or 2
+
+    // Of grouped convolutions: vectors, and channels that are worked on at once.
+    const struct grouped_lanes *lanes;
+    size_t slab;
 };
 
 // What a method does with a phase. An image's bytes depend neither on the other images nor on the

@@ -1,28 +1,34 @@
-// The weights' gradient of a grouped convolution: sums over the pixels of tiles, in parts that do
-// not depend on the threads, added up in their order.
+// The weights' gradient of a grouped convolution: sums over pairs of rows, in parts that do not
+// depend on the threads, added up in their order.
+#include "ops/convolution/cpu/grouped/blocks.h"
 #include "ops/convolution/cpu/grouped/grouped.h"
-#include "ops/convolution/cpu/grouped/lanes.h"
-#include "ops/convolution/cpu/grouped/tiles.h"
+
+#include "core/simd.h"
 
 #include <omp.h>
 #include <string.h>
 
+#define MAX_LANES 16
 #define MIN_ITEMS ((size_t)32) // for threads: parts of the rows, times slabs of channels
+#define MAX_SLAB ((size_t)256) // so that there are fewer parts, whose sums have to be joined
+
+// The plan with slabs for sums.
+static struct phase_plan sums_plan(const struct phase_plan *plan) {
+    struct phase_plan own = *plan;
+    own.slab = plan->slab < MAX_SLAB ? plan->slab : MAX_SLAB;
+    return own;
+}
 
 static size_t parts_of(const struct phase_plan *plan) {
     const size_t slabs = grouped_slabs(plan);
     const size_t wanted = (MIN_ITEMS + slabs - 1) / slabs;
-    const size_t tiles = grouped_row_tiles(plan);
-    return wanted < tiles ? wanted : tiles;
+    const size_t pairs = grouped_row_pairs(plan);
+    return wanted < pairs ? wanted : pairs;
 }
 
-static size_t gradient_floats(const struct phase_plan *plan) {
-    return plan->tiles.rows * plan->columns * grouped_widest(plan);
-}
-
-static size_t thread_bytes(const struct phase_plan *plan) {
-    return workspace_part(grouped_input_floats(plan) * sizeof(float)) +
-           workspace_part(gradient_floats(plan) * sizeof(float));
+static size_t tile_bytes(const struct phase_plan *plan) {
+    const struct grouped_layer layer = grouped_layer_of(plan);
+    return workspace_part(grouped_tile_floats(plan->lanes, &layer) * sizeof(float));
 }
 
 static size_t sums_bytes(const struct phase_plan *plan) {
@@ -30,54 +36,25 @@ static size_t sums_bytes(const struct phase_plan *plan) {
 }
 
 size_t grouped_gradient_workspace(const struct phase_plan *plan) {
-    return sums_bytes(plan) + (size_t)plan->threads * thread_bytes(plan);
+    const struct phase_plan own = sums_plan(plan);
+    return sums_bytes(&own) + (size_t)plan->threads * tile_bytes(plan);
 }
 
-// What a tile adds to `sums`, which lie as weights do.
-static void add_tile(const struct phase_plan *plan, const struct grouped_tile *tile,
-                     const void *input, const void *output_gradient, float *workspace,
-                     float *sums) {
-    const size_t channels = tile->channels;
-    const size_t window = plan->window_height * plan->window_width;
-    const size_t of_row = plan->columns * channels;
-    float *gradient =
-        workspace + workspace_part(grouped_input_floats(plan) * sizeof(float)) / sizeof(float);
-    grouped_read_input(plan, tile, input, workspace);
-    for (size_t y = 0; y < tile->rows; y++) {
-        grouped_read_pixels(plan->precision, output_gradient,
-                            tile->image * plan->out_image + (tile->row + y) * plan->out_row +
-                                tile->channel,
-                            plan->channels, plan->columns, channels, gradient + y * of_row);
-    }
-    struct grouped_lanes_gradient job = {.width = plan->group_width,
-                                         .rows = tile->rows,
-                                         .columns = plan->columns,
-                                         .window_height = plan->window_height,
-                                         .window_width = plan->window_width,
-                                         .tap_row = grouped_row_floats(plan, channels),
-                                         .tap = channels,
-                                         .pixel = plan->stride_x * channels,
-                                         .gradient_row = of_row,
-                                         .gradient_pixel = channels};
-    job.row = plan->stride_y * job.tap_row;
-    for (size_t c = 0; c < channels; c += plan->tiles.lanes) {
-        job.input =
-            workspace +
-            (plan->group_width > plan->tiles.lanes ? c / plan->group_width * plan->group_width : c);
-        job.gradient = gradient + c;
-        job.sums = sums + (tile->channel + c) * plan->group_width * window;
-        grouped_sum_lanes(plan->tiles.lanes, &job);
-    }
+static void add_block(const void *context, const struct grouped_block *block, float *tile) {
+    const struct grouped_sums *job = context;
+    job->lanes->sum(job, block, tile);
 }
 
-// The rows' tiles of one part in one slab.
-static void add_part(const struct phase_plan *plan, size_t part, size_t slab, const void *input,
-                     const void *output_gradient, float *workspace, float *sums) {
-    const size_t tiles = grouped_row_tiles(plan);
-    const size_t parts = parts_of(plan);
-    for (size_t i = part * tiles / parts; i < (part + 1) * tiles / parts; i++) {
-        const struct grouped_tile tile = grouped_tile_at(plan, i, slab);
-        add_tile(plan, &tile, input, output_gradient, workspace, sums);
+// The sums of `parts` parts, each `size` numbers after the one before, in so many lanes.
+VECTORISED static void add_parts(const float *from, size_t parts, size_t size, size_t lanes,
+                                 float *total) {
+    for (size_t lane = 0; lane < lanes; lane++) {
+        total[lane] = from[lane];
+    }
+    for (size_t part = 1; part < parts; part++) {
+        for (size_t lane = 0; lane < lanes; lane++) {
+            total[lane] += from[part * size + lane];
+        }
     }
 }
 
@@ -85,24 +62,29 @@ static void add_part(const struct phase_plan *plan, size_t part, size_t slab, co
 static void join_parts(const struct phase_plan *plan, const float *sums, size_t first,
                        float *gradient) {
     const size_t window = plan->window_height * plan->window_width;
-    const size_t size = grouped_weights_size(plan);
-    const size_t parts = parts_of(plan);
+    const size_t lanes = plan->lanes->lanes;
     const float *from = sums + first * plan->group_width * window;
+    float total[MAX_LANES];
     for (size_t tap = 0; tap < window; tap++) {
-        for (size_t i = 0; i < plan->group_width; i++) {
-            for (size_t lane = 0; lane < plan->tiles.lanes; lane++, from++) {
-                float *to =
-                    gradient + (first + lane) * plan->taps.out_step + i * plan->taps.in_step + tap;
-                for (size_t part = 0; part < parts; part++) {
-                    *to += from[part * size];
-                }
+        for (size_t i = 0; i < plan->group_width; i++, from += lanes) {
+            float *to = gradient + first * plan->taps.out_step + i * plan->taps.in_step + tap;
+            add_parts(from, parts_of(plan), grouped_weights_size(plan), lanes, total);
+            for (size_t lane = 0; lane < lanes; lane++) {
+                to[lane * plan->taps.out_step] += total[lane];
             }
         }
     }
 }
 
-void grouped_weight_gradient(const struct phase_plan *plan, const void *input,
+void grouped_weight_gradient(const struct phase_plan *planned, const void *input,
                              const void *output_gradient, float *gradient, void *workspace) {
+    const struct phase_plan own = sums_plan(planned);
+    const struct phase_plan *plan = &own;
+    const struct grouped_sums like = {.layer = grouped_layer_of(plan),
+                                      .lanes = plan->lanes,
+                                      .input = input,
+                                      .output_gradient = output_gradient};
+    const size_t pairs = grouped_row_pairs(plan);
     const size_t parts = parts_of(plan);
     const size_t slabs = grouped_slabs(plan);
     const size_t size = grouped_weights_size(plan);
@@ -110,16 +92,20 @@ void grouped_weight_gradient(const struct phase_plan *plan, const void *input,
     memset(sums, 0, parts * size * sizeof *sums);
 #pragma omp parallel num_threads(plan->threads)
     {
-        float *own = sums + (sums_bytes(plan) + (size_t)omp_get_thread_num() * thread_bytes(plan)) /
-                                sizeof(float);
+        float *tile = sums + (sums_bytes(plan) + (size_t)omp_get_thread_num() * tile_bytes(plan)) /
+                                 sizeof *sums;
 #pragma omp for collapse(2) schedule(dynamic)
-        for (size_t part = 0; part < parts; part++) {
-            for (size_t slab = 0; slab < slabs; slab++) {
-                add_part(plan, part, slab, input, output_gradient, own, sums + part * size);
+        for (size_t slab = 0; slab < slabs; slab++) {
+            for (size_t part = 0; part < parts; part++) {
+                struct grouped_sums job = like;
+                job.sums = sums + part * size;
+                for (size_t i = part * pairs / parts; i < (part + 1) * pairs / parts; i++) {
+                    grouped_each_block(plan, i, slab, add_block, &job, tile);
+                }
             }
         }
 #pragma omp for schedule(static)
-        for (size_t first = 0; first < plan->channels; first += plan->tiles.lanes) {
+        for (size_t first = 0; first < plan->channels; first += plan->lanes->lanes) {
             join_parts(plan, sums, first, gradient);
         }
     }

@@ -8,100 +8,105 @@
 
 typedef float eight __attribute__((vector_size(32)));
 typedef float eight_anywhere __attribute__((vector_size(32), aligned(4), may_alias));
-typedef int eight_bits __attribute__((vector_size(32)));
+typedef uint32_t eight_bits __attribute__((vector_size(32)));
+typedef uint16_t eight_halves __attribute__((vector_size(16), aligned(2), may_alias));
 
 #define NAME(what) eight_##what
 #define TARGET __attribute__((target("avx2,fma")))
 #define VECTOR eight
 #define ANYWHERE eight_anywhere
 #define BITS eight_bits
+#define HALVES eight_halves
 #define LANES 8
+#define PIXELS 4
 #define FUSED(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define OF_FOUR(x, i)                                                                              \
-    __builtin_shufflevector(x, x, (i), (i), (i), (i), 4 + (i), 4 + (i), 4 + (i), 4 + (i))
+#define SPREAD(x, from) _mm256_permutevar_ps(x, (__m256i)(from))
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
 typedef float sixteen __attribute__((vector_size(64)));
 typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int sixteen_bits __attribute__((vector_size(64)));
+typedef uint32_t sixteen_bits __attribute__((vector_size(64)));
+typedef uint16_t sixteen_halves __attribute__((vector_size(32), aligned(2), may_alias));
+
+// One shuffle in place of an extension and a shift: the halves twice in a vector, from where the
+// upper half of each lane takes its own.
+__attribute__((target("avx512f,avx512bw"), always_inline)) static inline __m512i sixteen_widened(
+    const void *halves) {
+    const __m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256(halves));
+    const __m512i from =
+        _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16,
+                         8 << 16, 7 << 16, 6 << 16, 5 << 16, 4 << 16, 3 << 16, 2 << 16, 1 << 16, 0);
+    return _mm512_maskz_permutexvar_epi16(0xAAAAAAAA, from, twice);
+}
+
+// Its processors have this instruction from CPU_BF16 on.
+__attribute__((target("avx512f"), always_inline)) static inline sixteen_halves sixteen_narrowed(
+    sixteen x) {
+    __m256i halves;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(x));
+    return (sixteen_halves)halves;
+}
 
 #define NAME(what) sixteen_##what
-#define TARGET __attribute__((target("avx512f")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
 #define VECTOR sixteen
 #define ANYWHERE sixteen_anywhere
 #define BITS sixteen_bits
+#define HALVES sixteen_halves
 #define LANES 16
+#define PIXELS 8
 #define FUSED(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define OF_FOUR(x, i)                                                                              \
-    __builtin_shufflevector(x, x, (i), (i), (i), (i), 4 + (i), 4 + (i), 4 + (i), 4 + (i), 8 + (i), \
-                            8 + (i), 8 + (i), 8 + (i), 12 + (i), 12 + (i), 12 + (i), 12 + (i))
-#define OF_EIGHT(x, i)                                                                             \
-    __builtin_shufflevector(x, x, (i), (i), (i), (i), (i), (i), (i), (i), 8 + (i), 8 + (i),        \
-                            8 + (i), 8 + (i), 8 + (i), 8 + (i), 8 + (i), 8 + (i))
+#define SPREAD(x, from) _mm512_permutexvar_ps((__m512i)(from), x)
+#define WIDENED(halves) sixteen_widened(halves)
+#define NARROWED(x) sixteen_narrowed(x)
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
-size_t grouped_lanes_for(size_t channels) {
-    return cpu_level() >= CPU_AVX512 && channels % 16 == 0 ? 16 : 8;
-}
-
-void grouped_convolve_lanes(size_t lanes, const struct grouped_lanes *job) {
-    if (lanes == 16) {
-        sixteen_convolve(job);
-    } else {
-        eight_convolve(job);
-    }
-}
-
-void grouped_sum_lanes(size_t lanes, const struct grouped_lanes_gradient *job) {
-    if (lanes == 16) {
-        sixteen_sum(job);
-    } else {
-        eight_sum(job);
-    }
+const struct grouped_lanes *grouped_lanes_for(size_t channels) {
+    return cpu_level() >= CPU_AVX512 && channels % 16 == 0 ? &sixteen_lanes : &eight_lanes;
 }
 #elif defined(PROCESSOR_ARM_64)
 #include <arm_neon.h>
 
 typedef float32x4_t four_anywhere __attribute__((aligned(4), may_alias));
+typedef uint16_t four_halves __attribute__((vector_size(8), aligned(2), may_alias));
 
 #define NAME(what) four_##what
 #define TARGET
 #define VECTOR float32x4_t
 #define ANYWHERE four_anywhere
-#define BITS int32x4_t
+#define BITS uint32x4_t
+#define HALVES four_halves
 #define LANES 4
+#define PIXELS 8
 #define FUSED(a, b, c) vfmaq_f32(c, a, b)
-#define OF_FOUR(x, i) vdupq_laneq_f32(x, i)
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
-size_t grouped_lanes_for(size_t channels) {
+const struct grouped_lanes *grouped_lanes_for(size_t channels) {
     (void)channels;
-    return 4;
-}
-
-void grouped_convolve_lanes(size_t lanes, const struct grouped_lanes *job) {
-    (void)lanes;
-    four_convolve(job);
-}
-
-void grouped_sum_lanes(size_t lanes, const struct grouped_lanes_gradient *job) {
-    (void)lanes;
-    four_sum(job);
+    return &four_lanes;
 }
 #else
-
-size_t grouped_lanes_for(size_t channels) {
+const struct grouped_lanes *grouped_lanes_for(size_t channels) { // the method accepts nothing here
+    static const struct grouped_lanes none = {.lanes = 8, .pixels = 1};
     (void)channels;
-    return 8;
-}
-
-void grouped_convolve_lanes(size_t lanes, const struct grouped_lanes *job) { // never called: suits
-    (void)lanes;
-    (void)job;
-}
-
-void grouped_sum_lanes(size_t lanes, const struct grouped_lanes_gradient *job) {
-    (void)lanes;
-    (void)job;
+    return &none;
 }
 #endif
+
+bool grouped_native_bf16(const struct grouped_lanes *lanes) {
+#ifdef PROCESSOR_X86_64
+    return lanes == &sixteen_lanes && cpu_level() >= CPU_BF16;
+#else
+    (void)lanes;
+    return false;
+#endif
+}
+
+size_t grouped_tile_floats(const struct grouped_lanes *lanes, const struct grouped_layer *layer) {
+    if (layer->precision == PRECISION_F32 || layer->width == 1) {
+        return 0;
+    }
+    const size_t rows = (GROUPED_ROWS - 1) * layer->stride + layer->window_height;
+    const size_t columns = (lanes->pixels - 1) * layer->stride + layer->window_width;
+    return rows * columns * (layer->width > lanes->lanes ? layer->width : lanes->lanes);
+}

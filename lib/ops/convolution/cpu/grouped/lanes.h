@@ -1,40 +1,80 @@
-// One vector of channels of a grouped convolution's tile, by the vectors that the processor has.
+// Vectors of channels of a grouped convolution, as wide as the processor has them: a block of two
+// rows of a few output pixels stays in registers while the input's rows pass.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_GROUPED_LANES_H
 #define PLEURA_OPS_CONVOLUTION_CPU_GROUPED_LANES_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "backend/backend.h"
 
-// The numbers of a vector for so many channels, a multiple of 8.
-size_t grouped_lanes_for(size_t channels);
+#define GROUPED_ROWS ((size_t)2)    // of a block
+#define GROUPED_WINDOW ((size_t)24) // the largest that there is: bits of its columns make a number
 
-// Steps are in floats. A group's channels are 1, 4 or 8, or a multiple of the lanes.
-struct grouped_lanes {
-    size_t width;         // channels of a group
-    size_t rows, columns; // of the output
-    size_t window_height, window_width;
-    const float *input;              // of the tile's first window: the vector's own channels,
-                                     // where groups are wider than it the first of its group
-    size_t tap_row, tap, row, pixel; // steps to the next window row, column; output row, pixel
-    const float *weights;            // (window row, column, input channel, lane)
-    const float *bias;               // NULL: none
-    bool sum, relu;                  // as in struct epilogue
-    float *output;
+// What a layer has in common for all blocks. A group has 1, 4 or 8 channels, or a multiple of the
+// lanes. Steps here and below are in numbers of the precision.
+struct grouped_layer {
+    enum precision precision; // of activations
+    size_t width;             // channels of a group
+    size_t kernel;            // the best one's number, of the lanes
+    size_t window_height, window_width, stride;
+    size_t tap_row, tap; // from a pixel of the input to the one below, to the next
     size_t out_row, out_pixel;
 };
 
-void grouped_convolve_lanes(size_t lanes, const struct grouped_lanes *job);
+// A block of output pixels in some vectors of channels, and the windows that it reads.
+struct grouped_block {
+    size_t channel, vectors; // the first channel, a vector's first
+    size_t rows, pixels;     // of the output: at most GROUPED_ROWS, and `pixels` of the lanes
 
-// What sums of weights' gradients are made of.
-struct grouped_lanes_gradient {
-    size_t width, rows, columns, window_height, window_width;
-    const float *input; // as above
-    size_t tap_row, tap, row, pixel;
-    const float *gradient; // of the output
-    size_t gradient_row, gradient_pixel;
-    float *sums; // as weights lie; added to
+    // The number of channel 0 in the block's first window's first pixel, which may be outside of
+    // the image; which rows and columns from there on are inside, as bits. Others count as zeros.
+    ptrdiff_t input;
+    uint64_t rows_inside, columns_inside;
+    size_t output; // the number of channel 0 in the first output pixel
+
+    // What is fetched into the second-level cache meanwhile: of the input rows of pixels that
+    // blocks below read, and the number of channel 0 in their first; of the output as many pixels
+    // as the block to the right has.
+    size_t fetched_rows, fetched_pixels, fetched, pixels_right;
 };
 
-void grouped_sum_lanes(size_t lanes, const struct grouped_lanes_gradient *job);
+struct grouped_lanes;
+
+struct grouped_convolution {
+    struct grouped_layer layer;
+    const struct grouped_lanes *lanes;
+    const void *input;
+    const float *weights; // (vector, window row, window column, input channel, lane)
+    const float *bias;    // NULL: none
+    bool sum, relu;       // as in struct epilogue
+    bool native_bf16;     // grouped_native_bf16
+    void *output;
+};
+
+// Sums of weights' gradients.
+struct grouped_sums {
+    struct grouped_layer layer;
+    const struct grouped_lanes *lanes;
+    const void *input, *output_gradient; // steps of the latter are the output's
+    float *sums;                         // as weights lie; added to
+};
+
+struct grouped_lanes {
+    size_t lanes, pixels; // numbers of a vector; output pixels in a block's row
+
+    size_t (*kernel)(const struct grouped_layer *layer); // the best one's number
+
+    // `tile`: a thread's own, grouped_tile_floats.
+    void (*convolve)(const struct grouped_convolution *job, const struct grouped_block *block,
+                     float *tile);
+    void (*sum)(const struct grouped_sums *job, const struct grouped_block *block, float *tile);
+};
+
+// For so many channels, a multiple of 8.
+const struct grouped_lanes *grouped_lanes_for(size_t channels);
+
+// Whether their processor has an instruction that makes bf16 of floats.
+bool grouped_native_bf16(const struct grouped_lanes *lanes);
+
+// Floats that a block's windows take where bf16 is converted ahead, in groups of several channels.
+size_t grouped_tile_floats(const struct grouped_lanes *lanes, const struct grouped_layer *layer);
 
 #endif
