@@ -42,11 +42,13 @@ static size_t least(size_t one, size_t other) {
 }
 
 // The rows that the pair of rows below reads and this one does not, from row `below` on, as far as
-// there are any; of as many pixels as the block's output has in the input.
+// there are any; of as many pixels as the block's output has in the input. Not with a stride, where
+// these are so many that fetching them takes longer.
 static void set_fetched(const struct phase_plan *plan, size_t image, ptrdiff_t below, size_t column,
                         struct grouped_block *block) {
     const size_t first = column * plan->stride_x;
-    if (below < 0 || below >= (ptrdiff_t)plan->height || first >= plan->width) {
+    if (plan->stride_y > 1 || below < 0 || below >= (ptrdiff_t)plan->height ||
+        first >= plan->width) {
         return;
     }
     block->fetched_rows = least(GROUPED_ROWS * plan->stride_y, plan->height - (size_t)below);

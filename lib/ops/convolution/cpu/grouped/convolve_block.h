@@ -50,7 +50,9 @@ INLINED void NAME(add_rows)(int kind, size_t taps, size_t stride, bool halves, b
             }
         }
         GO_ON(above, pixel, inside_above);
-        GO_ON(below, pixel, inside_below);
+        if (!same) {
+            GO_ON(below, pixel, inside_below);
+        }
     }
 }
 
@@ -184,10 +186,10 @@ INLINED void NAME(convolve_as)(int kind, size_t taps, size_t stride, bool halves
                                const struct grouped_block *block, float *tile) {
     const struct grouped_layer *layer = &job->layer;
     const size_t numbers = layer->window_height * layer->window_width * layer->width;
+    struct grouped_view view = {0};
     for (size_t v = 0; v < block->vectors; v++) {
         const size_t channel = block->channel + v * LANES;
-        const struct grouped_view view =
-            NAME(view)(kind, halves, layer, block, job->input, channel, tile);
+        NAME(view)(kind, layer, block, job->input, v, tile, &view);
         VECTOR sums[GROUPED_ROWS * PIXELS];
         UNROLLED
         for (size_t p = 0; p < GROUPED_ROWS * PIXELS; p++) {

@@ -9,13 +9,20 @@
 #include <string.h>
 
 #define MAX_LANES 16
-#define MIN_ITEMS ((size_t)32) // for threads: parts of the rows, times slabs of channels
-#define MAX_SLAB ((size_t)256) // so that there are fewer parts, whose sums have to be joined
+#define MIN_ITEMS ((size_t)32)    // for threads: parts of the rows, times slabs of channels
+#define SLAB_SUMS ((size_t)16384) // floats that stay in the second-level cache beside the rows
+#define WIDE_SLAB ((size_t)64)
 
-// The plan with slabs for sums.
+// The plan with slabs of so many channels as leave their sums in the cache; so there are also fewer
+// parts to join where weights are many. Whole groups, and whole lines of the cache.
 static struct phase_plan sums_plan(const struct phase_plan *plan) {
     struct phase_plan own = *plan;
-    own.slab = plan->slab < MAX_SLAB ? plan->slab : MAX_SLAB;
+    const size_t of_channel = plan->window_height * plan->window_width * plan->group_width;
+    const size_t fit = SLAB_SUMS / of_channel;
+    const size_t least = plan->group_width > MAX_LANES ? plan->group_width : MAX_LANES;
+    const size_t unit = fit > WIDE_SLAB ? WIDE_SLAB : least;
+    const size_t slab = fit > unit ? fit / unit * unit : unit;
+    own.slab = plan->slab < slab ? plan->slab : slab;
     return own;
 }
 

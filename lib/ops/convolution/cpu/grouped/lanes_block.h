@@ -154,21 +154,22 @@ INLINED uint32_t NAME(inside)(const struct grouped_block *block, size_t row, siz
     return block->rows_inside >> row & 1 ? (uint32_t)(block->columns_inside >> first) : 0;
 }
 
-// Converts the windows of bf16 that the vector from `channel` on sees into `tile`, its channels or
-// its group's.
+// Copies the windows of some channels, from those of the first pixel on, into `tile` as floats.
 UNCHECKED TARGET static struct grouped_view NAME(fill_tile)(const struct grouped_layer *layer,
                                                             const struct grouped_block *block,
-                                                            const uint16_t *input, size_t channels,
+                                                            const char *input, size_t channels,
                                                             float *tile) {
+    const bool halves = layer->precision == PRECISION_BF16;
+    const size_t size = precision_size(layer->precision);
     const size_t rows = (GROUPED_ROWS - 1) * layer->stride + layer->window_height;
     const size_t columns = (PIXELS - 1) * layer->stride + layer->window_width;
     for (size_t y = 0; y < rows; y++) {
         for (size_t x = 0; x < columns; x++) {
             const bool inside = (block->rows_inside >> y & 1) && (block->columns_inside >> x & 1);
-            const uint16_t *from = input + (ptrdiff_t)(y * layer->tap_row + x * layer->tap);
+            const char *from = input + (ptrdiff_t)((y * layer->tap_row + x * layer->tap) * size);
             float *to = tile + (y * columns + x) * channels;
             for (size_t c = 0; inside && c < channels; c += LANES) {
-                *(ANYWHERE *)(to + c) = NAME(widen)(from + c);
+                *(ANYWHERE *)(to + c) = NAME(load)(halves, from + c * size);
             }
         }
     }
@@ -176,20 +177,24 @@ UNCHECKED TARGET static struct grouped_view NAME(fill_tile)(const struct grouped
                                  channels * sizeof *tile};
 }
 
-// What the vector from `channel` on sees.
-INLINED struct grouped_view NAME(view)(int kind, bool halves, const struct grouped_layer *layer,
-                                       const struct grouped_block *block, const void *input,
-                                       size_t channel, float *tile) {
-    const bool wide = kind == WHOLE && layer->width > LANES;
-    const size_t seen = wide ? channel / layer->width * layer->width : channel;
-    const ptrdiff_t first = block->input + (ptrdiff_t)seen;
-    const size_t size = halves ? sizeof(uint16_t) : sizeof(float);
+// What the vector number `v` of the block sees. Groups that are broadcast are copied, since their
+// numbers are read once a lane: pixels that are a power of two apart take each other's place in the
+// cache.
+INLINED void NAME(view)(int kind, const struct grouped_layer *layer,
+                        const struct grouped_block *block, const void *input, size_t v, float *tile,
+                        struct grouped_view *view) {
+    const size_t size = precision_size(layer->precision);
+    const size_t channel = block->channel + v * LANES;
+    const size_t together = kind == WHOLE ? layer->width : LANES;
+    const ptrdiff_t first = block->input + (ptrdiff_t)(channel / together * together);
+    const char *from = (const char *)input + first * (ptrdiff_t)size;
     if (kind != OWN && layer->precision == PRECISION_BF16) {
-        return NAME(fill_tile)(layer, block, (const uint16_t *)input + first,
-                               wide ? layer->width : LANES, tile);
+        if (channel % together == 0) {
+            *view = NAME(fill_tile)(layer, block, from, together, tile);
+        }
+    } else {
+        *view = (struct grouped_view){from, layer->tap_row * size, layer->tap * size};
     }
-    return (struct grouped_view){(const char *)input + first * (ptrdiff_t)size,
-                                 layer->tap_row * size, layer->tap * size};
 }
 
 // Fetches the input that blocks below read, in the vector from `channel` on.

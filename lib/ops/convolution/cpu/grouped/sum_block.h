@@ -50,7 +50,9 @@ INLINED void NAME(sum_rows)(int kind, size_t taps, size_t stride, bool halves, b
             }
         }
         GO_ON(above, pixel, inside_above);
-        GO_ON(below, pixel, inside_below);
+        if (!same) {
+            GO_ON(below, pixel, inside_below);
+        }
     }
     UNROLLED
     for (size_t x = 0; x < taps; x++) {
@@ -134,10 +136,10 @@ INLINED void NAME(sum_as)(int kind, size_t taps, size_t stride, bool halves,
                           float *tile) {
     const struct grouped_layer *layer = &job->layer;
     const size_t numbers = layer->window_height * layer->window_width * layer->width;
+    struct grouped_view view = {0};
     for (size_t v = 0; v < block->vectors; v++) {
         const size_t channel = block->channel + v * LANES;
-        const struct grouped_view view =
-            NAME(view)(kind, halves, layer, block, job->input, channel, tile);
+        NAME(view)(kind, layer, block, job->input, v, tile, &view);
         VECTOR dy[GROUPED_ROWS * PIXELS];
         NAME(fetch)(layer, block, job->input, channel);
         if (halves || (kind != OWN && layer->precision == PRECISION_BF16)) {
