@@ -2,7 +2,7 @@
 #include "convolution_trials.h"
 
 // Groups that there is code for, and others; channels of whole vectors of 16, of 8, and others;
-// more than a slab; rows of one block of pixels and of several.
+// rows of one block of pixels and of several.
 static void groups_see_their_own_channels(void **state) {
     static const struct {
         size_t channels, out_channels, groups;
@@ -31,8 +31,8 @@ static void groups_see_their_own_channels(void **state) {
     }
 }
 
-// Tiles of several rows, parts of several tiles, slabs of 16 channels of 80.
-static void large_groups_go_by_tiles(void **state) {
+// Rows of many blocks, parts of several pairs of rows, and several slabs of channels.
+static void large_groups_go_by_slabs(void **state) {
     struct convolution_shape shape = {.images = 1,
                                       .height = 31,
                                       .width = 300,
@@ -49,12 +49,22 @@ static void large_groups_go_by_tiles(void **state) {
     shape.groups = 20;
     shape.stride = 2;
     check(shape);
+    shape = (struct convolution_shape){.images = 1,
+                                       .height = 2,
+                                       .width = 1700,
+                                       .channels = 80,
+                                       .out_channels = 80,
+                                       .groups = 80,
+                                       .window = 3,
+                                       .stride = 1,
+                                       .pad = 1};
+    check(shape);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_see_their_own_channels),
-        cmocka_unit_test(large_groups_go_by_tiles),
+        cmocka_unit_test(large_groups_go_by_slabs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,10 +207,20 @@ static size_t phase_offset(const struct convolution_shape *shape, size_t phase) 
 void phases_data_gradient(void *planned, const void *output_gradient, void *input_gradient,
                           void *workspace) {
     const struct state *state = planned;
+    struct phase_job jobs[MAX_PHASES];
     for (size_t i = 0; i < state->phase_count; i++) {
-        state->method->convolve(&state->phases[i].plan, output_gradient, state->phases[i].weights,
-                                (struct epilogue){.bias = NULL}, input_gradient,
-                                phase_offset(&state->problem.shape, i), workspace);
+        jobs[i] = (struct phase_job){&state->phases[i].plan, state->phases[i].weights,
+                                     phase_offset(&state->problem.shape, i)};
+    }
+    if (state->method->convolve_phases != NULL) {
+        state->method->convolve_phases(jobs, state->phase_count, output_gradient, input_gradient,
+                                       workspace);
+        return;
+    }
+    for (size_t i = 0; i < state->phase_count; i++) {
+        state->method->convolve(jobs[i].plan, output_gradient, jobs[i].weights,
+                                (struct epilogue){.bias = NULL}, input_gradient, jobs[i].first,
+                                workspace);
     }
 }
 

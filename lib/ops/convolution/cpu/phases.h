@@ -37,6 +37,13 @@ struct phase_plan {
     size_t slab;
 };
 
+// A phase of an input's gradient: its packed weights, and the number of its first pixel.
+struct phase_job {
+    const struct phase_plan *plan;
+    const float *weights;
+    size_t first;
+};
+
 // What a method does with a phase. An image's bytes depend neither on the other images nor on the
 // number of threads. Workspace is in bytes.
 struct phased_convolution {
@@ -50,6 +57,11 @@ struct phased_convolution {
     size_t (*workspace)(const struct phase_plan *plan);
     void (*convolve)(const struct phase_plan *plan, const void *input, const float *weights,
                      struct epilogue epilogue, void *output, size_t first, void *workspace);
+
+    // Writes all phases of an input's gradient, a few rows of each at a time. NULL: phases are
+    // written one after the other.
+    void (*convolve_phases)(const struct phase_job *jobs, size_t count, const void *output_gradient,
+                            void *input_gradient, void *workspace);
 
     // Adds the weights' gradient.
     size_t (*gradient_workspace)(const struct phase_plan *plan);

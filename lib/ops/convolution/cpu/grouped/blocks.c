@@ -15,12 +15,8 @@ struct grouped_layer grouped_layer_of(const struct phase_plan *plan) {
     return layer;
 }
 
-static size_t pairs_of_image(const struct phase_plan *plan) {
-    return (plan->rows + GROUPED_ROWS - 1) / GROUPED_ROWS;
-}
-
 size_t grouped_row_pairs(const struct phase_plan *plan) {
-    return plan->images * pairs_of_image(plan);
+    return (plan->rows + GROUPED_ROWS - 1) / GROUPED_ROWS;
 }
 
 size_t grouped_slabs(const struct phase_plan *plan) {
@@ -57,10 +53,9 @@ static void set_fetched(const struct phase_plan *plan, size_t image, ptrdiff_t b
         ((image * plan->height + (size_t)below) * plan->width + first) * plan->channels;
 }
 
-void grouped_each_block(const struct phase_plan *plan, size_t pair, size_t slab,
+void grouped_each_block(const struct phase_plan *plan, size_t image, size_t pair, size_t slab,
                         grouped_function *function, const void *context, float *tile) {
-    const size_t image = pair / pairs_of_image(plan);
-    const size_t row = pair % pairs_of_image(plan) * GROUPED_ROWS;
+    const size_t row = pair * GROUPED_ROWS;
     const size_t channel = slab * plan->slab;
     const size_t pixels = plan->lanes->pixels;
     const ptrdiff_t top = (ptrdiff_t)(row * plan->stride_y) + plan->top;

@@ -29,7 +29,7 @@ static struct phase_plan sums_plan(const struct phase_plan *plan) {
 static size_t parts_of(const struct phase_plan *plan) {
     const size_t slabs = grouped_slabs(plan);
     const size_t wanted = (MIN_ITEMS + slabs - 1) / slabs;
-    const size_t pairs = grouped_row_pairs(plan);
+    const size_t pairs = plan->images * grouped_row_pairs(plan);
     return wanted < pairs ? wanted : pairs;
 }
 
@@ -91,7 +91,8 @@ void grouped_weight_gradient(const struct phase_plan *planned, const void *input
                                       .lanes = plan->lanes,
                                       .input = input,
                                       .output_gradient = output_gradient};
-    const size_t pairs = grouped_row_pairs(plan);
+    const size_t of_image = grouped_row_pairs(plan);
+    const size_t pairs = plan->images * of_image;
     const size_t parts = parts_of(plan);
     const size_t slabs = grouped_slabs(plan);
     const size_t size = grouped_weights_size(plan);
@@ -107,7 +108,8 @@ void grouped_weight_gradient(const struct phase_plan *planned, const void *input
                 struct grouped_sums job = like;
                 job.sums = sums + part * size;
                 for (size_t i = part * pairs / parts; i < (part + 1) * pairs / parts; i++) {
-                    grouped_each_block(plan, i, slab, add_block, &job, tile);
+                    grouped_each_block(plan, i / of_image, i % of_image, slab, add_block, &job,
+                                       tile);
                 }
             }
         }

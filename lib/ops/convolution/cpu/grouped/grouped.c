@@ -87,27 +87,58 @@ static void convolve_block(const void *context, const struct grouped_block *bloc
     job->lanes->convolve(job, block, tile);
 }
 
-void grouped_convolve(const struct phase_plan *plan, const void *input, const float *weights,
-                      struct epilogue epilogue, void *output, size_t first, void *workspace) {
-    const struct grouped_convolution job = {.layer = grouped_layer_of(plan),
-                                            .lanes = plan->lanes,
-                                            .input = input,
-                                            .weights = weights,
-                                            .bias = epilogue.bias,
-                                            .sum = epilogue.sum,
-                                            .relu = epilogue.relu,
-                                            .native_bf16 = grouped_native_bf16(plan->lanes),
-                                            .output = (char *)output +
-                                                      first * precision_size(plan->precision)};
-    const size_t pairs = plan->columns > 0 ? grouped_row_pairs(plan) : 0;
-    const size_t slabs = grouped_slabs(plan);
-    const size_t bytes = tile_bytes(plan);
-#pragma omp parallel for collapse(2) schedule(static) num_threads(plan->threads)
+static struct grouped_convolution job_of(const struct phase_job *phase, const void *input,
+                                         struct epilogue epilogue, void *output) {
+    const struct phase_plan *plan = phase->plan;
+    return (struct grouped_convolution){.layer = grouped_layer_of(plan),
+                                        .lanes = plan->lanes,
+                                        .input = input,
+                                        .weights = phase->weights,
+                                        .bias = epilogue.bias,
+                                        .sum = epilogue.sum,
+                                        .relu = epilogue.relu,
+                                        .native_bf16 = grouped_native_bf16(plan->lanes),
+                                        .output = (char *)output +
+                                                  phase->first * precision_size(plan->precision)};
+}
+
+// Phases, each a pair of rows at a time: the first one has the most rows. They read the same rows.
+static void convolve(const struct phase_job *phases, size_t count, const void *input,
+                     struct epilogue epilogue, void *output, float *workspace) {
+    const struct phase_plan *most = phases[0].plan;
+    const size_t slabs = grouped_slabs(most);
+    const size_t pairs = grouped_row_pairs(most);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes = workspace_for_either(bytes, tile_bytes(phases[i].plan));
+    }
+#pragma omp parallel for collapse(3) schedule(static) num_threads(most->threads)
     for (size_t slab = 0; slab < slabs; slab++) {
-        for (size_t pair = 0; pair < pairs; pair++) {
-            grouped_each_block(plan, pair, slab, convolve_block, &job,
-                               (float *)workspace +
-                                   (size_t)omp_get_thread_num() * bytes / sizeof(float));
+        for (size_t image = 0; image < most->images; image++) {
+            for (size_t pair = 0; pair < pairs; pair++) {
+                float *tile = workspace + (size_t)omp_get_thread_num() * bytes / sizeof *tile;
+                for (size_t i = 0; i < count; i++) {
+                    const struct grouped_convolution job =
+                        job_of(&phases[i], input, epilogue, output);
+                    struct phase_plan plan = *phases[i].plan;
+                    plan.slab = most->slab;
+                    if (pair < grouped_row_pairs(&plan)) {
+                        grouped_each_block(&plan, image, pair, slab, convolve_block, &job, tile);
+                    }
+                }
+            }
         }
     }
+}
+
+void grouped_convolve(const struct phase_plan *plan, const void *input, const float *weights,
+                      struct epilogue epilogue, void *output, size_t first, void *workspace) {
+    const struct phase_job phase = {plan, weights, first};
+    convolve(&phase, 1, input, epilogue, output, workspace);
+}
+
+void grouped_convolve_phases(const struct phase_job *jobs, size_t count,
+                             const void *output_gradient, void *input_gradient, void *workspace) {
+    convolve(jobs, count, output_gradient, (struct epilogue){.bias = NULL}, input_gradient,
+             workspace);
 }

@@ -19,6 +19,9 @@ size_t grouped_workspace(const struct phase_plan *plan);
 void grouped_convolve(const struct phase_plan *plan, const void *input, const float *weights,
                       struct epilogue epilogue, void *output, size_t first, void *workspace);
 
+void grouped_convolve_phases(const struct phase_job *jobs, size_t count,
+                             const void *output_gradient, void *input_gradient, void *workspace);
+
 size_t grouped_gradient_workspace(const struct phase_plan *plan);
 void grouped_weight_gradient(const struct phase_plan *plan, const void *input,
                              const void *output_gradient, float *gradient, void *workspace);
