@@ -74,7 +74,7 @@ const struct grouped_lanes *grouped_lanes_for(size_t channels);
 // Whether their processor has an instruction that makes bf16 of floats.
 bool grouped_native_bf16(const struct grouped_lanes *lanes);
 
-// Floats that a block's windows take where they are copied, in groups of several channels.
+// Floats that a block's windows take where bf16 is converted ahead, in groups of several channels.
 size_t grouped_tile_floats(const struct grouped_lanes *lanes, const struct grouped_layer *layer);
 
 #endif

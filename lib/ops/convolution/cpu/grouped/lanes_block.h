@@ -154,32 +154,43 @@ INLINED uint32_t NAME(inside)(const struct grouped_block *block, size_t row, siz
     return block->rows_inside >> row & 1 ? (uint32_t)(block->columns_inside >> first) : 0;
 }
 
-// Copies the windows of some channels, from those of the first pixel on, into `tile` as floats.
+// Copies the windows of some channels of bf16, from those of the first pixel on, into `tile`.
+INLINED void NAME(copy_windows)(const struct grouped_layer *layer,
+                                const struct grouped_block *block, const uint16_t *input,
+                                size_t rows, size_t columns, size_t channels, float *tile) {
+    const uint64_t all = block->columns_inside & (((uint64_t)1 << columns) - 1);
+    const size_t first = all != 0 ? (size_t)__builtin_ctzll(all) : 0;
+    const size_t end = all != 0 ? 64 - (size_t)__builtin_clzll(all) : 0;
+    for (size_t y = 0; y < rows; y++) {
+        const uint16_t *from = input + (ptrdiff_t)(y * layer->tap_row + first * layer->tap);
+        float *to = tile + (y * columns + first) * channels;
+        for (size_t x = first; x < end && (block->rows_inside >> y & 1); x++) {
+            for (size_t c = 0; c < channels; c += LANES) {
+                *(ANYWHERE *)(to + c) = NAME(widen)(from + c);
+            }
+            from += layer->tap;
+            to += channels;
+        }
+    }
+}
+
 UNCHECKED TARGET static struct grouped_view NAME(fill_tile)(const struct grouped_layer *layer,
                                                             const struct grouped_block *block,
-                                                            const char *input, size_t channels,
+                                                            const void *input, size_t channels,
                                                             float *tile) {
-    const bool halves = layer->precision == PRECISION_BF16;
-    const size_t size = precision_size(layer->precision);
     const size_t rows = (GROUPED_ROWS - 1) * layer->stride + layer->window_height;
     const size_t columns = (PIXELS - 1) * layer->stride + layer->window_width;
-    for (size_t y = 0; y < rows; y++) {
-        for (size_t x = 0; x < columns; x++) {
-            const bool inside = (block->rows_inside >> y & 1) && (block->columns_inside >> x & 1);
-            const char *from = input + (ptrdiff_t)((y * layer->tap_row + x * layer->tap) * size);
-            float *to = tile + (y * columns + x) * channels;
-            for (size_t c = 0; inside && c < channels; c += LANES) {
-                *(ANYWHERE *)(to + c) = NAME(load)(halves, from + c * size);
-            }
-        }
+    if (channels == LANES) {
+        NAME(copy_windows)(layer, block, input, rows, columns, LANES, tile);
+    } else {
+        NAME(copy_windows)(layer, block, input, rows, columns, channels, tile);
     }
     return (struct grouped_view){(const char *)tile, columns * channels * sizeof *tile,
                                  channels * sizeof *tile};
 }
 
-// What the vector number `v` of the block sees. Groups that are broadcast are copied, since their
-// numbers are read once a lane: pixels that are a power of two apart take each other's place in the
-// cache.
+// What the vector number `v` of the block sees. bf16 of groups, whose numbers are read once for
+// each channel of the group, is converted ahead.
 INLINED void NAME(view)(int kind, const struct grouped_layer *layer,
                         const struct grouped_block *block, const void *input, size_t v, float *tile,
                         struct grouped_view *view) {
