@@ -1,5 +1,6 @@
 // channel_gate on the CPU: a thread takes some pixels, backward some channels of an image.
 #include "backend/cpu/cpu.h"
+#include "backend/bf16.h"
 #include "core/simd.h"
 #include "ops/channel_gate/channel_gate.h"
 #include "ops/cpu_map.h"
@@ -84,26 +85,66 @@ static void forward(const struct call *call) {
     }
 }
 
-// The input's gradient of one pixel, and its part in the gate's.
-static void backward_pixel(const struct state *state, const struct call *call,
-                           const struct group *group, size_t offset, double *sums) {
-    float of_x[CPU_GROUP];
-    float of_dy[CPU_GROUP];
-    float of_dx[CPU_GROUP];
-    const float *x = cpu_read(state->map.precision, call->in[0], offset, group->at.count, of_x);
-    const float *dy =
-        cpu_read(state->map.precision, call->out_gradient, offset, group->at.count, of_dy);
-    for (size_t c = 0; c < group->at.count; c++) {
-        sums[c] += dy[c] * x[c];
-    }
-    if (call->in_gradient[0] != NULL) {
-        float *dx = cpu_target(state->map.precision, call->in_gradient[0], offset, group->at.count,
-                               call->add[0], of_dx);
-        for (size_t c = 0; c < group->at.count; c++) {
-            dx[c] += dy[c] * (group->open[c] + state->keep);
+// Some channels of all pixels, `step` numbers apart: adds to the input's gradient `dx` (NULL: not
+// wanted; without `add` it is overwritten) and to the gate's sums over the pixels.
+struct gradients {
+    const void *x, *dy;
+    void *dx;
+    bool add;
+    size_t pixels, step, count;
+    float factors[CPU_GROUP];
+    double sums[CPU_GROUP];
+};
+
+VECTORISED static void add_f32(struct gradients *g) {
+    for (size_t pixel = 0; pixel < g->pixels; pixel++) {
+        const float *x = (const float *)g->x + pixel * g->step;
+        const float *dy = (const float *)g->dy + pixel * g->step;
+        float *dx = (float *)g->dx + pixel * g->step;
+        for (size_t c = 0; c < g->count; c++) {
+            g->sums[c] += dy[c] * x[c];
         }
-        cpu_write(state->map.precision, call->in_gradient[0], offset, group->at.count, dx);
+        for (size_t c = 0; g->dx != NULL && c < g->count; c++) {
+            dx[c] = (g->add ? dx[c] : 0.0F) + dy[c] * g->factors[c];
+        }
     }
+}
+
+VECTORISED static void add_bf16(struct gradients *g) {
+    for (size_t pixel = 0; pixel < g->pixels; pixel++) {
+        const uint16_t *x = (const uint16_t *)g->x + pixel * g->step;
+        const uint16_t *dy = (const uint16_t *)g->dy + pixel * g->step;
+        uint16_t *dx = (uint16_t *)g->dx + pixel * g->step;
+        for (size_t c = 0; c < g->count; c++) {
+            g->sums[c] += bf16_to(dy[c]) * bf16_to(x[c]);
+        }
+        for (size_t c = 0; g->dx != NULL && c < g->count; c++) {
+            dx[c] = bf16_from((g->add ? bf16_to(dx[c]) : 0.0F) + bf16_to(dy[c]) * g->factors[c]);
+        }
+    }
+}
+
+// The gradients of one group of channels; `sums` of what the gate's is made of.
+static struct gradients add_gradients(const struct state *state, const struct call *call,
+                                      const struct group *group) {
+    const size_t offset = group->at.first * precision_size(state->map.precision);
+    struct gradients g = {
+        .x = (const char *)call->in[0] + offset,
+        .dy = (const char *)call->out_gradient + offset,
+        .dx = call->in_gradient[0] == NULL ? NULL : (char *)call->in_gradient[0] + offset,
+        .add = call->add[0],
+        .pixels = state->map.pixels,
+        .step = state->map.channels,
+        .count = group->at.count};
+    for (size_t c = 0; c < g.count; c++) {
+        g.factors[c] = group->open[c] + state->keep;
+    }
+    if (state->map.precision == PRECISION_F32) {
+        add_f32(&g);
+    } else {
+        add_bf16(&g);
+    }
+    return g;
 }
 
 static void backward(const struct call *call) {
@@ -112,16 +153,13 @@ static void backward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->map.threads)
     for (size_t index = 0; index < groups; index++) {
         const struct group group = make_group(state, call, index);
-        double sums[CPU_GROUP] = {0};
+        const struct gradients g = add_gradients(state, call, &group);
         float temporary[CPU_GROUP];
-        for (size_t pixel = 0; pixel < state->map.pixels; pixel++) {
-            backward_pixel(state, call, &group, group.at.first + pixel * state->map.channels, sums);
-        }
         if (call->in_gradient[1] != NULL) {
             float *dz = cpu_target(state->map.precision, call->in_gradient[1], group.at.alone,
                                    group.at.count, call->add[1], temporary);
             for (size_t c = 0; c < group.at.count; c++) {
-                dz[c] += channel_gate_gradient(sums[c], group.open[c]);
+                dz[c] += channel_gate_gradient(g.sums[c], group.open[c]);
             }
             cpu_write(state->map.precision, call->in_gradient[1], group.at.alone, group.at.count,
                       dz);
