@@ -15,10 +15,11 @@ completion: $(COMPLETION)
 $(COMPLETION): pipelines/install/completion.bash pipelines/install/completion.jq $(CARRIED) $(PROGRAMS)
 	@mkdir -p $(@D)
 	$(Q){ cat $< && for program in $(sort $(PROGRAMS)); do \
-	    name=$${program##*/}; "$$program" --options >$@.options && jq -r --arg program "$$name" -f pipelines/install/completion.jq $@.options || exit 1; \
+	    name=$${program##*/}; "$$program" --options >$@.$$$$.options && \
+	    jq -r --arg program "$$name" -f pipelines/install/completion.jq $@.$$$$.options || exit 1; \
 	done && printf '_pleura_targets="%s"\n' "$$({ sed -n 's/^#: make \([a-z-]*\) .*/\1/p' $(filter %.mk,$(CARRIED)); \
-	    jq -r -L pipelines/method 'include "stages"; (training, testing, submissions)[]' config.json; } | sort -u | paste -s -d ' ')" && echo _pleura_register; } >$@
-	@rm $@.options
+	    jq -r -L pipelines/method 'include "stages"; (training, testing, submissions)[]' config.json; } | sort -u | paste -s -d ' ')" && \
+	    echo _pleura_register; } >$@.$$$$ && rm $@.$$$$.options && mv $@.$$$$ $@ # since two may install at a time
 
 AT := $(DESTDIR)$(PREFIX)
 EXAMPLES := $(AT)/share/doc/pleura/examples

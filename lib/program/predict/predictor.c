@@ -136,19 +136,22 @@ static void close_network(struct sized_network *network) {
         inference_close(&network->inference);
         executor_free(network->executor);
     }
-    free(network->first);
-    graph_free(network->graph);
 }
 
 void predictor_close(struct predictor *predictor) {
+    const size_t sides = predictor->options->side_count;
     for (size_t model = predictor->options->model_count; model-- > 0;) {
         struct sized_network *largest = largest_network(predictor, model);
-        for (size_t k = 0; k < predictor->options->side_count; k++) {
+        for (size_t k = 0; k < sides; k++) {
             if (&networks_of(predictor, model)[k] != largest) {
                 close_network(&networks_of(predictor, model)[k]);
             }
         }
         close_network(largest);
+    }
+    for (size_t i = 0; i < predictor->options->model_count * sides; i++) {
+        free(predictor->networks[i].first);
+        graph_free(predictor->networks[i].graph);
     }
     sample_mask_free(&predictor->mask);
     free(predictor->waiting);
