@@ -71,7 +71,7 @@ programs: $(PROGRAMS)
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM, weights and logs, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
 #: make arm64        the programs for 64-bit ARM, into build/arm64/bin, by Debian's cross compiler
-#: make nightly      make fuzz, make attack, lint's long look, all tests on emulated ARM processors and with all of UBSan: over an hour
+#: make nightly      make fuzz, make attack, lint's long look, all tests on emulated ARM processors and with all of UBSan, the packages: over an hour
 #: make clean
 
 $(BUILD)/generated/%.pb-c.c $(BUILD)/generated/%.pb-c.h: lib/%.proto
@@ -334,6 +334,7 @@ nightly:
 	@+$(MAKE) --no-print-directory attack
 	@+$(MAKE) --no-print-directory arm64-check
 	@+$(MAKE) --no-print-directory test SANITIZE=1 BUILD=build/sanitize-all UNDEFINED=
+	@+$(MAKE) --no-print-directory deb-check image
 
 .PHONY: overfit
 overfit: deps $(PROGRAMS)

@@ -27,5 +27,13 @@ store config --entrypoint '["pleura"]' --cmd '' --workingdir /data \
     --label org.opencontainers.image.title=pleura --label "org.opencontainers.image.version=$(dpkg-deb -f "$deb" Version)" \
     --label "org.opencontainers.image.description=Research software: nothing that it writes is a finding." "$container"
 store commit -q --timestamp "$SOURCE_DATE_EPOCH" "$container" "oci-archive:$work/pleura.oci.tar:pleura:$(dpkg-deb -f "$deb" Version)" >/dev/null
+# It is run once, as it was written.
+tried=$(store from "oci-archive:$work/pleura.oci.tar")
+store run --isolation chroot "$tried" -- sh -e -c 'pleura synth -q --format png --side 64 --train 2 --test 1 xrays
+    pleura decode -q xrays/train >two.mpk
+    pleura inspect --check two.mpk' >/dev/null || {
+    echo "image: its programs do not run" >&2
+    exit 1
+}
 mv "$work/pleura.oci.tar" pleura.oci.tar
 echo "$PWD/pleura.oci.tar"

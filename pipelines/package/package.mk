@@ -1,7 +1,7 @@
 # package.mk: Debian packages of what `make install` installs, and an image of them (docs/packages.md).
 
 #: make deb              build/package/pleura_VERSION_ARCH.deb; pleura-cuda_... as well, where the CUDA module is built
-#: make image            build/package/pleura.oci.tar, an OCI image of the same package on a minimal Debian
+#: make image            build/package/pleura.oci.tar, an OCI image of the same package on a minimal Debian, run once
 
 .PHONY: deb image
 deb: all
