@@ -40,7 +40,7 @@ package() {
     } >"$root/DEBIAN/control"
     (cd "$root" && find . -path ./DEBIAN -prune -o -type f -print0 | sort -z | xargs -0 md5sum | sed 's| \./| |' >DEBIAN/md5sums)
     chmod 644 "$root/DEBIAN"/*
-    dpkg-deb --root-owner-group -Zxz -z2 --build "$root" "$folder/${name}_${version}_$architecture.deb" >/dev/null
+    dpkg-deb --root-owner-group -Zxz --build "$root" "$folder/${name}_${version}_$architecture.deb" >/dev/null
     rm -r "$root"
     echo "$folder/${name}_${version}_$architecture.deb"
 }
