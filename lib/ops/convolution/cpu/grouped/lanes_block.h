@@ -237,6 +237,8 @@ INLINED void NAME(fetch_output)(const struct grouped_layer *layer,
     }
 }
 
+#include "ops/convolution/cpu/grouped/windows_block.h"
+
 #include "ops/convolution/cpu/grouped/convolve_block.h"
 #include "ops/convolution/cpu/grouped/sum_block.h"
 
