@@ -10,8 +10,8 @@ struct NAME(part) {
 };
 
 #define MULTIPLY(weight, pixel)                                                                    \
-    (gradient ? (weight = (VECTOR)FUSED(seen, pixel, weight))                                      \
-              : (pixel = (VECTOR)FUSED(seen, weight, pixel)))
+    (gradient ? ((weight) = (VECTOR)FUSED(seen, pixel, weight))                                    \
+              : ((pixel) = (VECTOR)FUSED(seen, weight, pixel)))
 // What rows of input add by their channel `i`, by way of the upper and the lower output row: one
 // and the same row, or two. `output`: sums of the block's pixels; in the gradient theirs, which are
 // multiplied with the input to sums of weights. All up to `same` are constants.
