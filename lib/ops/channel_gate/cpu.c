@@ -100,7 +100,7 @@ VECTORISED static void add_f32(struct gradients *g) {
     for (size_t pixel = 0; pixel < g->pixels; pixel++) {
         const float *x = (const float *)g->x + pixel * g->step;
         const float *dy = (const float *)g->dy + pixel * g->step;
-        float *dx = (float *)g->dx + pixel * g->step;
+        float *dx = g->dx == NULL ? NULL : (float *)g->dx + pixel * g->step;
         for (size_t c = 0; c < g->count; c++) {
             g->sums[c] += dy[c] * x[c];
         }
@@ -114,7 +114,7 @@ VECTORISED static void add_bf16(struct gradients *g) {
     for (size_t pixel = 0; pixel < g->pixels; pixel++) {
         const uint16_t *x = (const uint16_t *)g->x + pixel * g->step;
         const uint16_t *dy = (const uint16_t *)g->dy + pixel * g->step;
-        uint16_t *dx = (uint16_t *)g->dx + pixel * g->step;
+        uint16_t *dx = g->dx == NULL ? NULL : (uint16_t *)g->dx + pixel * g->step;
         for (size_t c = 0; c < g->count; c++) {
             g->sums[c] += bf16_to(dy[c]) * bf16_to(x[c]);
         }
