@@ -5,6 +5,9 @@
 #include "core/clock.h"
 #include "program/ranks/communicate.h"
 
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <time.h>
 
 enum { RANKS = 3 };
@@ -116,10 +119,22 @@ static const struct communicator_calls calls = {.kind = kind,
 
 // ---- a run
 
+// Waits until all ranks are here, so that none is ended by another's end before it has spoken.
+static void meet(atomic_size_t *here) {
+    atomic_fetch_add(here, 1);
+    while (atomic_load(here) < RANKS) {
+        (void)sched_yield();
+    }
+}
+
 static void run(void *argument) {
     const struct ranks_options options = {.count = RANKS};
     struct backend backend = {.communicators = &calls};
     float number = 0;
+    // All ranks share it; new pages hold zeros.
+    atomic_size_t *here =
+        mmap(NULL, sizeof *here, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(here != MAP_FAILED);
     plan = argument;
     struct ranks *ranks = ranks_open(&options, "");
     own_rank = ranks_own(ranks);
@@ -127,6 +142,7 @@ static void run(void *argument) {
     struct communicator *communicator = communicate_open(ranks, &backend, false);
     say(communicator != NULL ? "has one" : "has none");
     if (communicator != NULL && plan->works) {
+        meet(here);
         calls.broadcast(communicator, &number, 1);
         communicate_wait(ranks);
     }
