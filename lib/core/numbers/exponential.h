@@ -37,14 +37,9 @@ ON_DEVICE static inline float sigmoid_of(float z, float exp_of_magnitude) {
     return (z < 0 ? exp_of_magnitude : 1.0f) / (1.0f + exp_of_magnitude);
 }
 
-// exp(x) for x <= 0 as a softmax adds it to a sum of at least 1: 0 below -60, where float32 would
-// need 10^18 such terms to notice them. What is left is so large that products with it are not
-// denormal, which processors are slow at.
+// Below this, exp(x) is 0 where a softmax adds it to a sum of at least 1: float32 would need 10^18
+// such terms to notice them. What is left is so large that products with it are not denormal, which
+// processors are slow at.
 #define SOFTMAX_MIN (-60.0f)
-
-ON_DEVICE static inline float exp_softmax(float x) {
-    const float e = exp_negative(x); // without a branch, for vectors
-    return x < SOFTMAX_MIN ? 0.0f : e;
-}
 
 #endif

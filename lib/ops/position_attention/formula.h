@@ -1,4 +1,4 @@
-// Position attention's gradient of one score, for the host and for devices.
+// Position attention's gradient of one score, for devices; cpu/weights_block.h has it by vectors.
 #ifndef PLEURA_OPS_POSITION_ATTENTION_FORMULA_H
 #define PLEURA_OPS_POSITION_ATTENTION_FORMULA_H
 

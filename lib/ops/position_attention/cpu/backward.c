@@ -1,11 +1,9 @@
 // The backward pass. The tile of scores that gives P_ij = exp(s_ij - L_i) gives P_ji = exp(s_ij -
 // L_j), too. With g_ij of formula.h, dq_i = sum_j g_ij q_j and dv_i = sum_j P_ji dY_j.
 #include "backend/cpu/cpu.h"
-#include "core/numbers/exponential.h"
-#include "core/simd.h"
 #include "ops/position_attention/cpu/pair_schedule.h"
 #include "ops/position_attention/cpu/passes.h"
-#include "ops/position_attention/formula.h"
+#include "ops/position_attention/cpu/weights.h"
 
 #include <string.h>
 
@@ -17,14 +15,14 @@ struct backward_image {
     const struct position_plan *plan;
     size_t image;
     struct position_operand q, v, dy;
-    const float *logs; // L
-    float *d;          // D
+    float *logs, *d; // L and D, of whole blocks
     float *dq, *dv;
 };
 
 size_t position_backward_bytes(const struct position_plan *plan) {
     const size_t floats = position_accumulator_floats(plan, plan->keys) +
-                          position_accumulator_floats(plan, plan->channels) + plan->pixels;
+                          position_accumulator_floats(plan, plan->channels) +
+                          2 * plan->blocks * BLOCK;
     return position_image_operand_bytes(plan, plan->keys) +
            2 * position_image_operand_bytes(plan, plan->channels) + floats * sizeof(float);
 }
@@ -37,6 +35,7 @@ static struct backward_image backward_image_of(const struct call *call, size_t i
     char *dy = v + position_image_operand_bytes(plan, channels);
     float *dq = (float *)(void *)(dy + position_image_operand_bytes(plan, channels));
     float *dv = dq + position_accumulator_floats(plan, plan->keys);
+    float *logs = dv + position_accumulator_floats(plan, channels);
     return (struct backward_image){
         .call = call,
         .plan = plan,
@@ -44,32 +43,14 @@ static struct backward_image backward_image_of(const struct call *call, size_t i
         .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
         .v = position_image_operand(plan, call->in[1], image, channels, v),
         .dy = position_image_operand(plan, call->out_gradient, image, channels, dy),
-        .logs = (const float *)call->saved + image * plan->pixels,
-        .d = dv + position_accumulator_floats(plan, channels),
+        .logs = logs,
+        .d = logs + plan->blocks * BLOCK,
         .dq = dq,
         .dv = dv};
 }
 
-// scores: s_ij, then g_ij; products: dY_i . v_j, then P_ij; transposed: dY_j . v_i, then P_ji.
-VECTORISED static void tile_gradients(const struct backward_image *image,
-                                      const struct position_tile *tile, float *scores,
-                                      float *products, float *transposed) {
-    const float *logs = image->logs + tile->column;
-    const float *d = image->d + tile->column;
-    for (size_t row = 0; row < tile->rows; row++) {
-        const float row_log = image->logs[tile->row + row];
-        const float row_d = image->d[tile->row + row];
-        const size_t start = row * BLOCK;
-        for (size_t i = start; i < start + tile->columns; i++) {
-            const size_t column = i - start;
-            const float p = exp_softmax(scores[i] - row_log);
-            const float p_transposed = exp_softmax(scores[i] - logs[column]);
-            scores[i] =
-                position_gradient(p, products[i], row_d, p_transposed, transposed[i], d[column]);
-            products[i] = p;
-            transposed[i] = p_transposed;
-        }
-    }
+static struct position_sums sums_from(const struct backward_image *image, size_t pixel) {
+    return (struct position_sums){image->logs + pixel, image->d + pixel};
 }
 
 // Adds to each block's sums what it has with the other, which may be itself.
@@ -85,7 +66,8 @@ static void add_pair(const void *context, size_t block, size_t other, int thread
     position_tile_scores(&tile, &image->q, &image->q, gradients);
     position_tile_scores(&tile, &image->dy, &image->v, probabilities);
     position_tile_scores(&tile, &image->v, &image->dy, transposed);
-    tile_gradients(image, &tile, gradients, probabilities, transposed);
+    position_tile_gradients(&tile, gradients, probabilities, transposed, sums_from(image, tile.row),
+                            sums_from(image, tile.column));
     position_tile_product(&tile, gradients, &image->q, image->dq + tile.row * keys);
     position_tile_product(&tile, transposed, &image->dy, image->dv + tile.row * channels);
     if (block != other) {
@@ -96,9 +78,9 @@ static void add_pair(const void *context, size_t block, size_t other, int thread
     }
 }
 
-// D of a block's pixels.
-static void output_products(const struct backward_image *image, const struct position_tile *tile,
-                            float *values) {
+// L and D of a block's pixels.
+static void begin_sums(const struct backward_image *image, const struct position_tile *tile,
+                       float *values) {
     const struct position_plan *plan = image->plan;
     const size_t channels = plan->channels;
     const size_t first = (image->image * plan->pixels + tile->row) * channels;
@@ -106,6 +88,8 @@ static void output_products(const struct backward_image *image, const struct pos
         cpu_read(plan->precision, image->call->out, first, tile->rows * channels, values);
     const float *dy = cpu_read(plan->precision, image->call->out_gradient, first,
                                tile->rows * channels, values + BLOCK * channels);
+    memset(image->d + tile->row, 0, BLOCK * sizeof(float));
+    memset(image->logs + tile->row, 0, BLOCK * sizeof(float));
     for (size_t row = 0; row < tile->rows; row++) {
         double sum = 0;
         for (size_t c = 0; c < channels; c++) {
@@ -113,6 +97,9 @@ static void output_products(const struct backward_image *image, const struct pos
         }
         image->d[tile->row + row] = (float)sum;
     }
+    memcpy(image->logs + tile->row,
+           (const float *)image->call->saved + image->image * plan->pixels + tile->row,
+           tile->rows * sizeof(float));
 }
 
 // Starts a block's D and sums with what the block has with itself.
@@ -122,7 +109,7 @@ static void begin_block(const void *context, size_t block, int thread) {
     const struct position_tile tile = position_tile_of(image->plan, block, block, &workspace);
     const size_t keys = position_accumulator_width(image->plan->keys);
     const size_t channels = position_accumulator_width(image->plan->channels);
-    output_products(image, &tile, workspace.values);
+    begin_sums(image, &tile, workspace.values);
     memset(image->dq + tile.row * keys, 0, BLOCK * keys * sizeof(float));
     memset(image->dv + tile.row * channels, 0, BLOCK * channels * sizeof(float));
     add_pair(image, block, block, thread);

@@ -6,12 +6,12 @@
 #include "ops/position_attention/cpu/pair_schedule.h"
 #include "ops/position_attention/cpu/passes.h"
 #include "ops/position_attention/cpu/unit_forward.h"
+#include "ops/position_attention/cpu/weights.h"
 
 #include <math.h>
 #include <string.h>
 
 #define BLOCK POSITION_BLOCK
-#define LANES 16
 
 // One image, and what is accumulated of it.
 struct forward_image {
@@ -52,60 +52,6 @@ static struct forward_image forward_image_of(const struct call *call, size_t ima
         .logs = (float *)call->saved + image * plan->pixels};
 }
 
-static float sum_of(float sums[LANES]) {
-    for (size_t half = LANES / 2; half > 0; half /= 2) {
-        for (size_t lane = 0; lane < half; lane++) {
-            sums[lane] += sums[lane + half];
-        }
-    }
-    return sums[0];
-}
-
-// Turns a row of scores into exp(s - maximum) and returns their sum, which has as many parts on
-// every processor.
-VECTORISED static float exponentials(float *row, size_t count, float maximum) {
-    float sums[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            row[i + lane] = exp_softmax(row[i + lane] - maximum);
-            sums[lane] += row[i + lane];
-        }
-    }
-    for (; i < count; i++) {
-        row[i] = exp_softmax(row[i] - maximum);
-        sums[0] += row[i];
-    }
-    return sum_of(sums);
-}
-
-// The same; `transposed` becomes exp(s - maximum of the column), which is added to the column's
-// sum.
-VECTORISED static float both_exponentials(float *restrict row, float *restrict transposed,
-                                          size_t count, float maximum,
-                                          const float *restrict column_maxima,
-                                          float *restrict column_sum) {
-    float sums[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            const float score = row[i + lane];
-            row[i + lane] = exp_softmax(score - maximum);
-            transposed[i + lane] = exp_softmax(score - column_maxima[i + lane]);
-            sums[lane] += row[i + lane];
-            column_sum[i + lane] += transposed[i + lane];
-        }
-    }
-    for (; i < count; i++) {
-        const float score = row[i];
-        row[i] = exp_softmax(score - maximum);
-        transposed[i] = exp_softmax(score - column_maxima[i]);
-        sums[0] += row[i];
-        column_sum[i] += transposed[i];
-    }
-    return sum_of(sums);
-}
-
 VECTORISED static float max_of(const float *row, size_t count, float maximum) {
 #pragma omp simd reduction(max : maximum)
     for (size_t i = 0; i < count; i++) {
@@ -119,7 +65,7 @@ VECTORISED static void raise_column_maxima(const float *scores, size_t rows, siz
                                            float *maxima) {
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = 0; i < columns; i++) {
-            const float score = scores[row * BLOCK + i];
+            const float score = scores[row * POSITION_STRIDE + i];
             maxima[i] = score > maxima[i] ? score : maxima[i];
         }
     }
@@ -143,6 +89,10 @@ static void raise_maximum(const struct forward_image *image, size_t pixel, float
     }
 }
 
+static struct position_softmax softmax_from(const struct forward_image *image, size_t pixel) {
+    return (struct position_softmax){image->maximum + pixel, image->sum + pixel};
+}
+
 // Starts a block's sums with the block's scores against itself.
 static void begin_block(const void *context, size_t block, int thread) {
     const struct forward_image *image = context;
@@ -153,12 +103,13 @@ static void begin_block(const void *context, size_t block, int thread) {
     float *scores = workspace.tiles[0];
     memset(y, 0, BLOCK * leading * sizeof *y);
     position_tile_scores(&tile, &image->q, &image->q, scores);
+    memset(image->maximum + tile.row, 0, BLOCK * sizeof *image->maximum);
+    memset(image->sum + tile.row, 0, BLOCK * sizeof *image->sum);
     for (size_t row = 0; row < tile.rows; row++) {
-        float *of_row = scores + row * BLOCK;
-        const float maximum = max_of(of_row, tile.columns, -INFINITY);
-        image->maximum[tile.row + row] = maximum;
-        image->sum[tile.row + row] = exponentials(of_row, tile.columns, maximum);
+        image->maximum[tile.row + row] =
+            max_of(scores + row * POSITION_STRIDE, tile.columns, -INFINITY);
     }
+    position_tile_weights(&tile, scores, softmax_from(image, tile.row));
     position_tile_product(&tile, scores, &image->v, y);
 }
 
@@ -179,12 +130,11 @@ static void add_pair(const void *context, size_t block, size_t other, int thread
     }
     for (size_t row = 0; row < tile.rows; row++) {
         const size_t pixel = tile.row + row;
-        float *of_row = scores + row * BLOCK;
-        raise_maximum(image, pixel, max_of(of_row, tile.columns, image->maximum[pixel]));
-        image->sum[pixel] +=
-            both_exponentials(of_row, transposed + row * BLOCK, tile.columns, image->maximum[pixel],
-                              maxima, image->sum + tile.column);
+        raise_maximum(image, pixel,
+                      max_of(scores + row * POSITION_STRIDE, tile.columns, image->maximum[pixel]));
     }
+    position_tile_both_weights(&tile, scores, transposed, softmax_from(image, tile.row),
+                               softmax_from(image, tile.column));
     position_tile_product(&tile, scores, &image->v, image->y + tile.row * leading);
     position_tile_transposed_product(&tile, transposed, &image->v,
                                      image->y + tile.column * leading);

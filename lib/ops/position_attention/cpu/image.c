@@ -4,7 +4,7 @@
 #include "backend/cpu/cpu.h"
 
 #define BLOCK POSITION_BLOCK
-#define TILE ((size_t)BLOCK * BLOCK)
+#define TILE ((size_t)BLOCK * POSITION_STRIDE)
 
 // Floats of a workspace: three tiles, one of bf16, and a block's values; in whole cache lines.
 static size_t workspace_floats(const struct position_plan *plan) {

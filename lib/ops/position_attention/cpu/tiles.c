@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BLOCK POSITION_BLOCK
+#define STRIDE POSITION_STRIDE
 #define PANEL ((size_t)CPU_F32_PANEL)
 
 static size_t blocks_of(size_t pixels) {
@@ -130,13 +131,13 @@ void position_tile_scores(const struct position_tile *tile, const struct positio
                       (struct cpu_bf16_a){a->bf16_rows + tile->row * width, width, 2},
                       (struct cpu_bf16_b){
                           b->bf16_pixel_panels + tile->column / CPU_BF16_PANEL * panel, panel},
-                      false, scores, BLOCK);
+                      false, scores, STRIDE);
         return;
     }
     cpu_f32_gemm(tile->rows, (tile->columns + PANEL - 1) / PANEL, width,
                  (struct cpu_f32_a){a->rows + tile->row * width, width, 1},
                  (struct cpu_f32_b){b->pixel_panels + tile->column * width, width * PANEL, PANEL},
-                 false, (struct cpu_f32_c){scores, BLOCK, PANEL});
+                 false, (struct cpu_f32_c){scores, STRIDE, PANEL});
 }
 
 // The rows of b from pixel `first` on, as the inner side of a product.
@@ -154,12 +155,12 @@ void position_tile_product(const struct position_tile *tile, const float *values
     const size_t leading = position_accumulator_width(b->width);
     const size_t pairs = (tile->columns + 1) / 2;
     if (b->bf16) {
-        cpu_bf16_rows(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+        cpu_bf16_rows(values, STRIDE, tile->rows, tile->columns, tile->rounded);
         cpu_bf16_gemm(tile->rows, b->width, pairs, (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2},
                       bf16_rows_from(b, tile->column), true, sums, leading);
         return;
     }
-    cpu_f32_gemm(tile->rows, leading / PANEL, tile->columns, (struct cpu_f32_a){values, BLOCK, 1},
+    cpu_f32_gemm(tile->rows, leading / PANEL, tile->columns, (struct cpu_f32_a){values, STRIDE, 1},
                  f32_rows_from(b, tile->column), true, (struct cpu_f32_c){sums, leading, PANEL});
 }
 
@@ -170,15 +171,15 @@ void position_tile_transposed_product(const struct position_tile *tile, const fl
         const size_t pairs = (tile->rows + 1) / 2;
         struct cpu_bf16_a transposed = {tile->rounded, 2, 2 * tile->columns};
         if (cpu_amx_gemm() != NULL) {
-            cpu_bf16_transposed(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+            cpu_bf16_transposed(values, STRIDE, tile->rows, tile->columns, tile->rounded);
             transposed = (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2};
         } else {
-            cpu_bf16_interleaved(values, BLOCK, tile->rows, tile->columns, tile->rounded);
+            cpu_bf16_interleaved(values, STRIDE, tile->rows, tile->columns, tile->rounded);
         }
         cpu_bf16_gemm(tile->columns, b->width, pairs, transposed, bf16_rows_from(b, tile->row),
                       true, sums, leading);
         return;
     }
-    cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows, (struct cpu_f32_a){values, 1, BLOCK},
+    cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows, (struct cpu_f32_a){values, 1, STRIDE},
                  f32_rows_from(b, tile->row), true, (struct cpu_f32_c){sums, leading, PANEL});
 }

@@ -6,7 +6,11 @@
 
 #include "backend/backend.h"
 
-#define POSITION_BLOCK 128 // pixels of a block; also the distance of a tile's rows, in numbers
+#define POSITION_BLOCK 128 // pixels of a block
+
+// The distance of a tile's rows, in numbers: an odd number of cache lines, so that all sets of a
+// cache hold a column.
+#define POSITION_STRIDE 144
 
 // One image's q, v or gradient of y (pixels x width) in the orders that products read: as rows, in
 // panels of 16 pixels for products over the width, and in panels of 16 channels for products over
