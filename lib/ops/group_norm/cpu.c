@@ -230,12 +230,11 @@ static void finish_group(const struct state *state, const struct call *call, siz
 
 // norm_gradient of scale * dz, whose means are the group's, with the factor `inverse`.
 static void write_input(const struct state *state, const struct call *call, size_t image,
-                        struct block *block) {
+                        const struct block *block) {
     const struct line line = line_of(state, call, image);
     const struct normal normal = normal_of(state, call, image);
-    const struct factors factors = {normal, normal.inverse, line.mean_plain, line.mean_product};
-    norm_scale_rows(call->parameter[GROUP_NORM_SCALE], block->rows, state->layout.channels,
-                    block->dz);
+    const struct factors factors = {normal, call->parameter[GROUP_NORM_SCALE], normal.inverse,
+                                    line.mean_plain, line.mean_product};
     norm_write_input(&state->layout, call, block, &factors);
 }
 

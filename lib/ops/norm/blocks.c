@@ -32,43 +32,50 @@ void norm_write_output(const struct norm_layout *layout, const struct call *call
         layout->residual ? cpu_read(layout->precision, call->in[1], offset, count, of_residual)
                          : NULL;
     float *y = layout->precision == PRECISION_F32 ? (float *)call->out + offset : of_y;
-    norm_apply(x, residual, rows, layout->channels, affine.mean, affine.scale, affine.shift,
-               layout->relu, y);
+    norm_apply(x, residual, rows, layout->channels, affine, layout->relu, y);
     cpu_write(layout->precision, call->out, offset, count, y);
 }
 
 void norm_read_block(const struct norm_layout *layout, const struct call *call, size_t first,
                      size_t rows, struct norm_affine affine, struct block *block) {
+    const enum precision precision = layout->precision;
     const size_t count = rows * layout->channels;
-    float temporary[NORM_BLOCK];
     block->rows = rows;
     block->first = first * layout->channels;
-    block->x = cpu_read(layout->precision, call->in[0], block->first, count, block->of_x);
-    const float *dy =
-        cpu_read(layout->precision, call->out_gradient, block->first, count, temporary);
-    if (!layout->relu) {
-        memcpy(block->dz, dy, count * sizeof *dy);
-    } else if (layout->residual) {
-        float of_y[NORM_BLOCK];
-        const float *y = cpu_read(layout->precision, call->out, block->first, count, of_y);
-        norm_mask_by_output(dy, y, count, block->dz);
-    } else {
-        norm_mask_by_input(dy, block->x, affine.mean, affine.scale, affine.shift, rows,
-                           layout->channels, block->dz);
+    block->affine = affine;
+    block->x = cpu_read(precision, call->in[0], block->first, count, block->of_x);
+    block->dy = cpu_read(precision, call->out_gradient, block->first, count, block->of_dy);
+    block->y = NULL;
+    block->mask = NORM_UNMASKED;
+    if (layout->relu && layout->residual) {
+        block->mask = NORM_MASK_BY_OUTPUT;
+        block->y = cpu_read(precision, call->out, block->first, count, block->of_y);
+    } else if (layout->relu) {
+        block->mask = NORM_MASK_BY_INPUT;
     }
 }
 
 void norm_write_residual(const struct norm_layout *layout, const struct call *call,
-                         const struct block *block) {
+                         struct block *block) {
     if (!layout->residual || call->in_gradient[1] == NULL) {
         return;
     }
+    const enum precision precision = layout->precision;
     const size_t count = block->rows * layout->channels;
-    float temporary[NORM_BLOCK];
-    float *to = cpu_target(layout->precision, call->in_gradient[1], block->first, count,
-                           call->add[1], temporary);
-    cpu_add_multiple(block->dz, 1, count, to);
-    cpu_write(layout->precision, call->in_gradient[1], block->first, count, to);
+    const bool in_place = precision == PRECISION_F32 && !call->add[1];
+    float *dz = in_place ? (float *)call->in_gradient[1] + block->first : block->of_dy;
+    norm_mask(block, layout->channels, dz);
+    block->dy = dz;
+    block->mask = NORM_UNMASKED;
+    if (call->add[1]) {
+        float temporary[NORM_BLOCK];
+        float *to =
+            cpu_target(precision, call->in_gradient[1], block->first, count, true, temporary);
+        cpu_add_multiple(dz, 1, count, to);
+        cpu_write(precision, call->in_gradient[1], block->first, count, to);
+    } else {
+        cpu_write(precision, call->in_gradient[1], block->first, count, dz);
+    }
 }
 
 void norm_write_input(const struct norm_layout *layout, const struct call *call,

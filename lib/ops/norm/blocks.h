@@ -13,11 +13,6 @@ struct norm_layout {
     bool relu, residual;
 };
 
-// What normalises a row, a channel each: (x - mean) * scale + shift.
-struct norm_affine {
-    const float *mean, *scale, *shift;
-};
-
 // The input's mean and sum of squared differences of rows first to end - 1, taken `step` at once,
 // at most NORM_BLOCK numbers.
 void norm_rows_statistics(const struct norm_layout *layout, const struct call *call, size_t first,
@@ -27,14 +22,15 @@ void norm_rows_statistics(const struct norm_layout *layout, const struct call *c
 void norm_write_output(const struct norm_layout *layout, const struct call *call, size_t first,
                        size_t rows, struct norm_affine affine);
 
-// Of these rows the input, and the output's gradient with the ReLU taken into account.
+// Of these rows the input, and the output's gradient with what masks it.
 void norm_read_block(const struct norm_layout *layout, const struct call *call, size_t first,
                      size_t rows, struct norm_affine affine, struct block *block);
 
 // Writes, or adds to what is there, the block's gradient of the residual, where there is one and it
-// is wanted.
+// is wanted. To be called before norm_write_input, which may write over the output's gradient; the
+// block's gradient is masked then.
 void norm_write_residual(const struct norm_layout *layout, const struct call *call,
-                         const struct block *block);
+                         struct block *block);
 
 // Likewise the block's gradient of the input, where it is wanted.
 void norm_write_input(const struct norm_layout *layout, const struct call *call,

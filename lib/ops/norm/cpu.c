@@ -225,7 +225,8 @@ static void backward(const struct call *call) {
     float *shift = scale + channels;
     float *mean_plain = shift + channels;
     float *mean_product = mean_plain + channels;
-    const struct factors factors = {saved_normal(state, call), scale, mean_plain, mean_product};
+    const struct factors factors = {saved_normal(state, call), NULL, scale, mean_plain,
+                                    mean_product};
     const struct norm_affine applied = {call->saved, scale, shift};
     affine(state, call, scale, shift);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
@@ -247,8 +248,8 @@ static void backward(const struct call *call) {
         struct block block;
         norm_read_block(&state->layout, call, row, end_of(state, row, state->block) - row, applied,
                         &block);
-        norm_write_input(&state->layout, call, &block, &factors);
         norm_write_residual(&state->layout, call, &block);
+        norm_write_input(&state->layout, call, &block, &factors);
     }
 }
 

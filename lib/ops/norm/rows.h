@@ -12,47 +12,53 @@ struct normal {
     float *mean, *inverse, *rest;
 };
 
+// What normalises a row, a channel each: (x - mean) * scale + shift.
+struct norm_affine {
+    const float *mean, *scale, *shift;
+};
+
 // Sums of one chunk, a channel each. Forward: mean and sum of squared differences; backward: sums
 // of the gradient and of its product with the normalised input.
 struct sums {
     double *first, *second;
 };
 
-// One block: its input, and its output's gradient with the ReLU taken into account.
+// What lets a gradient pass, as the ReLU does: where the output is positive, or the norm of the
+// input.
+enum norm_mask { NORM_UNMASKED, NORM_MASK_BY_OUTPUT, NORM_MASK_BY_INPUT };
+
+// One block: its input, its output's gradient, and what tells where that passes the ReLU.
 struct block {
-    size_t first, rows; // number of the first element; rows
-    const float *x;
-    float dz[NORM_BLOCK];
-    float of_x[NORM_BLOCK];
+    size_t first, rows;      // number of the first element; rows
+    const float *x, *dy, *y; // y: with NORM_MASK_BY_OUTPUT
+    enum norm_mask mask;
+    struct norm_affine affine;                                   // with NORM_MASK_BY_INPUT
+    float of_x[NORM_BLOCK], of_dy[NORM_BLOCK], of_y[NORM_BLOCK]; // where they are not float32
 };
 
 // What the input's gradient is made of, a channel each.
 struct factors {
     struct normal normal;
+    const float *weight; // of the output's gradient; NULL: 1
     const float *scale, *mean_plain, *mean_product;
 };
 
-// Mean and sum of squared differences of a block, joined to those of `seen` rows before it.
-void norm_join_block(const float *x, size_t rows, size_t channels, size_t seen, struct sums sums);
+// Mean and sum of squared differences of a block of `count` rows, joined to those of `seen` rows
+// before it.
+void norm_join_block(const float *x, size_t count, size_t channels, size_t seen, struct sums sums);
 
-// y = (x - mean) * scale + shift + residual (NULL: none), then ReLU if asked.
+// y = the norm + residual (NULL: none), then ReLU if asked. y may lie where x or the residual does.
 void norm_apply(const float *x, const float *residual, size_t rows, size_t channels,
-                const float *mean, const float *scale, const float *shift, bool relu, float *y);
+                struct norm_affine affine, bool relu, float *y);
 
-// The gradient behind a ReLU: dz = dy where its output was positive; that is y, or recomputed from
-// x.
-void norm_mask_by_output(const float *dy, const float *y, size_t count, float *dz);
-void norm_mask_by_input(const float *dy, const float *x, const float *mean, const float *scale,
-                        const float *shift, size_t rows, size_t channels, float *dz);
+// dz = the block's gradient behind the ReLU.
+void norm_mask(const struct block *block, size_t channels, float *dz);
 
 // Adds a block's gradients, and their products with the normalised input, to `sums`.
 void norm_add_block(const struct block *block, struct normal normal, size_t channels,
                     struct sums sums);
 
-// dz *= scale, a row's channels each.
-void norm_scale_rows(const float *scale, size_t rows, size_t channels, float *dz);
-
-// dx = norm_gradient, added to what is there if asked.
+// dx = norm_gradient of weight * dz, added to what is there if asked. It may lie where dy does.
 void norm_input_gradient(const struct block *block, const struct factors *factors, size_t channels,
                          bool add, float *dx);
 
