@@ -8,12 +8,10 @@
 #include "program/streams/streams.h"
 #include "program/xray_files/truth_files.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct options {
     const char *decide, *area, *ratio, *mask, *segmenting, *report, *size;
@@ -288,12 +286,10 @@ static void read_grid(struct grid *grid, const struct options *options) {
     }
 }
 
-// What cannot be read is said before anything is.
-static void check_folds(const struct operands *operands) {
+// What is wrong with a fold's stream is said before any work, as far as it can be seen.
+static void check_folds(const struct operands *operands, size_t max_record) {
     for (int i = 1; i < operands->count; i++) {
-        if (strcmp(operands->items[i], "-") != 0 && access(operands->items[i], R_OK) != 0) {
-            die("%s: %s", operands->items[i], strerror(errno));
-        }
+        stream_look_ahead(operands->items[i], KIND_PROBABILITIES, "probability", max_record);
     }
 }
 
@@ -307,7 +303,7 @@ static void run(const struct options *options, const struct operands *operands) 
     struct history of_folds = {.count = 0};
     read_grid(&calibration.grid, options);
     struct output *output = output_open(options->common.output, OUTPUT_BYTES);
-    check_folds(operands);
+    check_folds(operands, options->common.max_record);
     struct stream_reader *segmenting = NULL;
     if (options->segmenting != NULL) {
         segmenting =
@@ -382,7 +378,8 @@ int main(int argc, char **argv) {
             "STEPS are A,B,C or FROM:TO:STEP or both. Probabilities are read once; memory holds 32 "
             "bytes an image for each threshold of a mask and 8 for each that decides. Images of "
             "the truth that no fold has are left out, and counted. One of the operands may be '-', "
-            "stdin.",
+            "stdin. Folds are read one after the other; before the first, every file of them is "
+            "looked at: its header and first record. What is wrong with a pipe shows in its turn.",
         .examples =
             "calibrate train-rle.csv fold-*.mpk -o rule.mpk\n"
             "calibrate --ratio 0.1:0.3:0.01 --decide 0.5 train-rle.csv fold-*.mpk | inspect\n"

@@ -9,6 +9,11 @@
 // Opens a stream that must be of this kind (NULL: any).
 struct stream_reader *stream_open_or_die(const char *path, const char *kind, size_t max_record);
 
+// Looks at a file that is read later: ends the program where it cannot be opened, is not of this
+// kind, has no record, or in its first one no tensor `tensor` of two dimensions. A pipe, which
+// gives its bytes once, must only be there; so must stdin.
+void stream_look_ahead(const char *path, const char *kind, const char *tensor, size_t max_record);
+
 // False at the end.
 bool stream_read(struct stream_reader *reader, struct record *record);
 

@@ -160,6 +160,36 @@ for record in read("/dev/stdin"):
     [ ! -e rule.mpk ] && [ ! -e out.mpk ]
 }
 
+@test "what is wrong with any fold's file is said before the truth is read" {
+    folds
+    make-samples -n 1 >samples.mpk
+    head -c 10 fold-0.mpk >cut.mpk
+    head -c 200 fold-0.mpk >short.mpk
+    : >empty.mpk
+    mkdir folder
+    python_with - <<'END'
+import numpy
+from tensor_stream import write
+write("none.mpk", "probabilities", [], [])
+write("other.mpk", "probabilities", [{"id": "a", "map": numpy.zeros((2, 2), "<f4")}], [])
+write("flat.mpk", "probabilities", [{"id": "a", "probability": numpy.zeros(2, "<f4")}], [])
+END
+    while IFS=: read -r file words; do
+        fails 1 "$file: $words" calibrate absent.csv fold-0.mpk fold-1.mpk "$file" -o rule.mpk
+    done <<'END'
+samples.mpk:holds samples, and probabilities are needed here
+cut.mpk:header (record 0), byte 0: not a tensor stream: the input ends in the middle, at byte 10
+short.mpk:record 1, byte
+empty.mpk:header (record 0), byte 0: empty: not a tensor stream
+folder:is a directory
+none.mpk:holds no records
+other.mpk:record 1, byte
+flat.mpk:record 1, byte
+missing.mpk:No such file
+END
+    fails 1 "absent.csv" calibrate absent.csv fold-0.mpk fold-1.mpk -o rule.mpk
+}
+
 @test "one ensemble decides, another gives the masks" {
     folds
     cat fold-*.mpk >decide.mpk
