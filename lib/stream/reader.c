@@ -34,6 +34,7 @@ struct stream_reader {
     uint64_t records_before; // of the streams before this one
     uint64_t streams;        // before this one
     struct digest *digest;
+    struct digest *all; // the caller's, of the whole input; NULL: not wanted
     struct tokens tokens;
     struct parsed parsed;
     char kind[KIND_MAX + 1];
@@ -64,6 +65,11 @@ size_t stream_record_length(const struct stream_reader *reader) {
 
 uint64_t stream_record_digest(const struct stream_reader *reader) {
     return digest_of(reader->buffer + reader->start - reader->length, reader->length);
+}
+
+void stream_hash_all(struct stream_reader *reader, struct digest *all) {
+    digest_add(all, reader->buffer + reader->start - reader->length, reader->length);
+    reader->all = all;
 }
 
 const char *stream_place(struct stream_reader *reader) {
@@ -151,6 +157,9 @@ static void consume(struct stream_reader *reader, bool hashed) {
     if (hashed) {
         digest_add(reader->digest, reader->buffer + reader->start, reader->length);
     }
+    if (reader->all != NULL) {
+        digest_add(reader->all, reader->buffer + reader->start, reader->length);
+    }
     reader->start += reader->length;
     reader->offset += reader->length;
 }
@@ -237,10 +246,7 @@ static bool next_header(struct stream_reader *reader, struct error *error) {
     if (status == TOKENS_MORE) {
         return fail(error, "empty: not a tensor stream");
     }
-    if (status == TOKENS_BAD) {
-        return fail_within(error, "not a tensor stream");
-    }
-    if (!parse_object(&reader->parsed, &reader->tokens, error)) {
+    if (status == TOKENS_BAD || !parse_object(&reader->parsed, &reader->tokens, error)) {
         return fail_within(error, "not a tensor stream");
     }
     if (reader->parsed.kind != OBJECT_HEADER) {
@@ -349,12 +355,8 @@ static struct stream_reader *open_stream(const char *path, bool regular, size_t 
     }
     reader->max_record = max_record;
     reader->digest = digest_new();
-    if (reader->digest == NULL) {
-        stream_close(reader);
-        (void)fail(error, "no memory");
-        return NULL;
-    }
-    if (!open_input(reader, path, regular, error)) {
+    if (reader->digest == NULL ? !fail(error, "no memory")
+                               : !open_input(reader, path, regular, error)) {
         stream_close(reader);
         return NULL;
     }

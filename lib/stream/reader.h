@@ -52,6 +52,11 @@ uint64_t stream_record_offset(const struct stream_reader *reader);
 size_t stream_record_length(const struct stream_reader *reader);
 uint64_t stream_record_digest(const struct stream_reader *reader);
 
+// Right behind stream_open: everything that has been read, and what will be, is added to `all`. At
+// STREAM_END that are all bytes of the input.
+struct digest;
+void stream_hash_all(struct stream_reader *reader, struct digest *all);
+
 void stream_close(struct stream_reader *reader);
 
 #endif

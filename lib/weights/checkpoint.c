@@ -2,12 +2,15 @@
 #include "weights/checkpoint.h"
 
 #include "core/numbers/fp16.h"
+#include "stream/digest.h"
 #include "stream/reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define CHECKPOINT_MAX_RECORD ((size_t)1 << 30) // bytes
 #define RECORD_WORDS 1024 // bytes of a record beside its numbers, more than there are
 
 static bool copy_numbers(const struct tensor *tensor, float *values, size_t count,
@@ -93,7 +96,7 @@ static bool next_table(struct weight_table *tables, size_t limit, size_t *count,
 bool checkpoint_read(const char *path, struct weight_table *tables, size_t limit, size_t *count,
                      struct error *error) {
     struct record record;
-    struct stream_reader *reader = stream_open(path, (size_t)1 << 30, error);
+    struct stream_reader *reader = stream_open(path, CHECKPOINT_MAX_RECORD, error);
     *count = 1;
     if (reader == NULL) {
         return false;
@@ -119,6 +122,53 @@ bool checkpoint_read(const char *path, struct weight_table *tables, size_t limit
     }
     stream_close(reader);
     return read && (whole || status == STREAM_END);
+}
+
+// Takes the network of a state; of several in the file, where they differ, none.
+static void describe_state(struct weights_description *description, const struct record *record,
+                           bool first) {
+    char network[sizeof description->network] = "";
+    const struct value *value = record_find(record, "network");
+    if (value != NULL && value->type == VALUE_TEXT) {
+        (void)snprintf(network, sizeof network, "%.*s", TEXT_ARG(value->text));
+    }
+    if (first) {
+        memcpy(description->network, network, sizeof network);
+    } else if (strcmp(description->network, network) != 0) {
+        description->network[0] = 0;
+    }
+}
+
+static enum stream_status describe(struct stream_reader *reader,
+                                   struct weights_description *description, struct error *error) {
+    struct record record;
+    bool first = true;
+    enum stream_status status;
+    while ((status = stream_next(reader, &record, error)) == STREAM_RECORD) {
+        if (text_is(record.id, CHECKPOINT_STATE)) {
+            describe_state(description, &record, first);
+            first = false;
+        }
+    }
+    return status;
+}
+
+bool checkpoint_describe(const char *path, struct weights_description *description,
+                         struct error *error) {
+    bool good = false;
+    struct digest *digest = digest_new();
+    struct stream_reader *reader =
+        stream_open_kind(path, KIND_WEIGHTS, CHECKPOINT_MAX_RECORD, error);
+    if (reader != NULL && digest != NULL) {
+        stream_hash_all(reader, digest);
+        good = describe(reader, description, error) == STREAM_END;
+        description->digest = digest_value(digest);
+    } else if (reader != NULL) {
+        (void)fail(error, "%s: no memory", path);
+    }
+    stream_close(reader);
+    digest_free(digest);
+    return good;
 }
 
 static bool write_all(struct stream_writer *writer, const struct weight_table *table,

@@ -17,6 +17,10 @@
 CHECKED bool checkpoint_read(const char *path, struct weight_table *tables, size_t limit,
                              size_t *count, struct error *error);
 
+// Describes a file of checkpoints (weights_describe) in one pass, with every check of its streams.
+CHECKED bool checkpoint_describe(const char *path, struct weights_description *description,
+                                 struct error *error);
+
 // Writes a table as a checkpoint of weights alone.
 CHECKED bool checkpoint_write(struct sink sink, const struct weight_table *table,
                               const struct history *history, struct error *error);

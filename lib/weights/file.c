@@ -1,6 +1,8 @@
 // Telling files of weights apart.
 #include "weights/file.h"
 
+#include "core/file.h"
+#include "stream/digest.h"
 #include "weights/checkpoint.h"
 #include "weights/onnx/onnx.h"
 #include "weights/prefix.h"
@@ -8,11 +10,14 @@
 #include "weights/safetensors/safetensors.h"
 #include "weights/source.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // Bytes that a file may take. Bytes that become floats take four times their own, and what is read
 // to find them comes on top.
 #define MIN_MEMORY ((uint64_t)60 << 20)
+
+#define MAX_DESCRIBED ((size_t)1 << 33) // bytes of a file that is mapped to be described
 
 enum format {
     FORMAT_UNKNOWN,
@@ -115,6 +120,9 @@ static bool read_source(struct weight_source *source, enum format format,
     if (format == FORMAT_UNKNOWN) {
         return fail_unknown(source, error);
     }
+    if (table->state_dict != NULL && format != FORMAT_ZIP && format != FORMAT_OLD) {
+        return fail(error, "is no .pth, in which a state_dict could be chosen");
+    }
     if (format == FORMAT_STREAM && source->pipe) {
         return fail(error, "a checkpoint is read from a file, not from a pipe");
     }
@@ -143,6 +151,36 @@ bool weights_read_networks(const char *path, struct weight_table *tables, size_t
         read = finish(&tables[i], error);
     }
     return read || fail_within(error, "%s", path);
+}
+
+static bool describe_foreign(const char *path, struct weights_description *description,
+                             struct error *error) {
+    struct weight_table table = {.count = 0};
+    struct file_view view;
+    if (!file_view_open(path, MAX_DESCRIBED, &view, error)) {
+        return false;
+    }
+    description->digest = digest_of(view.bytes, view.length);
+    const bool read = weights_read_bytes(view.bytes, view.length, &table, error);
+    if (read && table.network != NULL) {
+        (void)snprintf(description->network, sizeof description->network, "%s", table.network);
+    }
+    weight_table_free(&table);
+    file_view_close(&view);
+    return read;
+}
+
+bool weights_describe(const char *path, struct weights_description *description,
+                      struct error *error) {
+    struct weight_source source;
+    const bool opened = weight_source_open(&source, path, error) &&
+                        (!source.pipe || fail(error, "is read from a file, not from a pipe"));
+    const enum format format = format_of(&source);
+    weight_source_close(&source);
+    if (opened && format == FORMAT_STREAM) {
+        return checkpoint_describe(path, description, error);
+    }
+    return (opened && describe_foreign(path, description, error)) || fail_within(error, "%s", path);
 }
 
 bool weights_read_file(const char *path, struct weight_table *table, struct error *error) {

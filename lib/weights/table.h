@@ -13,8 +13,16 @@ struct weight {
     float *values; // row-major
 };
 
-// Starts as zeros.
+// What a file of weights is, without its weights; starts as zeros.
+struct weights_description {
+    char network[100]; // empty where it says none, or is of several
+    uint64_t digest;   // the hash (xxh3) of its bytes
+};
+
+// Starts as zeros, but for `state_dict` where one is asked for.
 struct weight_table {
+    const char *state_dict; // of a .pth, the dict to take: its name, or names with slashes between,
+                            // from the outermost dict on; NULL: by the usual rule (state_dict.h)
     struct weight *weights;
     size_t count, capacity;
     size_t bytes_left;           // that tensors may still take

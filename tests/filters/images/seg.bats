@@ -168,6 +168,32 @@ END
     dcmdump "$BATS_TEST_TMPDIR/of-both/p0.seg.dcm" | grep -q "LO \[xxh3 $(xxh3 <"$BATS_TEST_TMPDIR/both.mpk")\] .*AlgorithmVersion"
 }
 
+@test "weights are read once, record by record, with every check of a stream" {
+    cd "$BATS_TEST_TMPDIR"
+    make-weights bisenet-resnet18 --side 64 -o big.mpk # 54 MB
+    named() { dcmdump "$1/p0.seg.dcm" | sed -n 's/.*LO \[\(.*\)\] .*SegmentAlgorithmName.*/\1/p'; }
+    source=$BATS_FILE_TMPDIR/patient one=$BATS_FILE_TMPDIR/one
+    /usr/bin/time -f %M -o memory seg --source "$source" -w big.mpk out "$one"
+    sanitized || [ "$(tail -n 1 memory)" -lt 40000 ] || { echo "$(cat memory) KiB"; false; }
+    [ "$(named out)" = "Pleura bisenet-resnet18" ]
+    make-weights bisenet-resnet18_w16 --side 64 -o small.mpk
+    cat small.mpk big.mpk >mixed.mpk
+    for several in "-w mixed.mpk" "-w small.mpk -w big.mpk" "-w mixed.mpk -w mixed.mpk"; do
+        rm -r out
+        seg --source "$source" $several out "$one"
+        [ "$(named out)" = Pleura ]
+    done
+    head -c -5 small.mpk >cut.mpk
+    sed 's/running_mean/running_meam/' small.mpk >other.mpk
+    fails 1 "cut.mpk: end mark in place of record" seg --source "$source" -w cut.mpk no "$one" ||
+        fails 1 "cut.mpk: record" seg --source "$source" -w cut.mpk no "$one"
+    fails 1 "other.mpk: end mark in place of record" seg --source "$source" -w other.mpk no "$one"
+    fails 1 "one: holds probabilities, and weights are needed here" seg --source "$source" -w "$one" no "$one"
+    fails 1 "holds no weights that are known here" seg --source "$source" -w "$(find "$source" -name '*.dcm')" no "$one"
+    fails 1 "read from a file, not from a pipe" seg --source "$source" -w <(cat small.mpk) no "$one"
+    [ ! -e no ]
+}
+
 @test "sources that do not fit are errors, or left out one by one" {
     cd "$BATS_TEST_TMPDIR"
     mkdir two && cp "$BATS_FILE_TMPDIR/patient/p0.dcm" two/ && mkdir two/more && cp two/p0.dcm two/more/
