@@ -23,7 +23,7 @@
 #define MAX_PROPERTY 1100 // bytes of one's value
 
 struct options {
-    const char *network, *norm, *init_for, *to, *size, *rule;
+    const char *network, *norm, *init_for, *to, *size, *rule, *state_dict;
     int64_t side, nth;
     struct common_options common;
 };
@@ -77,6 +77,7 @@ static void read_networks(const struct options *options, const char *path,
     if (tables == NULL) {
         die("no memory");
     }
+    tables->state_dict = options->state_dict;
     if (!weights_read_networks(path, tables, options->nth > 0 ? WEIGHTS_MAX_NETWORKS : 1, &count,
                                &error)) {
         die("%s", error.text);
@@ -272,7 +273,8 @@ static const char description[] =
     "`net`, `network`, `weights`, `params`, `module`, `ema`, `model_ema` or "
     "`state_dict_ema`, the first of these that holds tensors, there or by the same names "
     "below it; else that dict itself; else the dict with most tensors under any other "
-    "name. Prefixes that all names share (`module.`, `model.`, `net.`, `_orig_mod.`, "
+    "name. --state-dict says otherwise. Prefixes that all names share (`module.`, `model.`, "
+    "`net.`, `_orig_mod.`, "
     "`encoder.`, `backbone.` and their like, several in a row) are taken away, and "
     "`encoder.model.`, where segmentation_models_pytorch has timm's encoders (tu-NAME), is "
     "`encoder.`. What is passed over, left out or changed is said, a line each. "
@@ -324,6 +326,10 @@ int main(int argc, char **argv) {
         {"nth", 0, OPTION_INTEGER, &options.nth, "N",
          "of several networks one behind another in FILE the N-th", 1, WEIGHTS_MAX_NETWORKS,
          OPTION_RECORDED},
+        {"state-dict", 0, OPTION_TEXT, &options.state_dict, "NAME",
+         "of a .pth that has several, such as one with a moving average (state_dict_ema): take the "
+         "one of this name, or names with slashes between (default: see above)",
+         0, 0, OPTION_RECORDED},
         {"rule", 0, OPTION_FILE, &options.rule, "STREAM",
          "to ONNX: the model's metadata tell the rule that calibrate wrote", 0, 0, OPTION_RECORDED},
     };
@@ -334,6 +340,7 @@ int main(int argc, char **argv) {
         .usage = "[OPTION]... FILE",
         .description = description,
         .examples = "weights --network unet-resnet18 unet.pth -o unet.mpk\n"
+                    "weights --state-dict state_dict_ema model_best.pth.tar -o ema.safetensors\n"
                     "weights fold0/best.mpk -o fold0.safetensors\n"
                     "weights fold0/best.mpk --size 1024x1024 -o fold0.onnx\n"
                     "weights --init-for unet-resnet18 resnet18-f37072fd.pth",

@@ -125,6 +125,43 @@ static bool find_largest(struct pickle_value *top, struct path *path) {
     return most > 0;
 }
 
+// The dict or tensor that a dict has under a name; NULL: none.
+static struct pickle_value *value_of(const struct pickle_value *dict, struct text name) {
+    for (size_t i = 0; dict->type == PICKLE_DICT && i < dict->items->count / 2; i++) {
+        const struct pickle_value *key = dict->items->values[2 * i];
+        if (key->type == PICKLE_TEXT && text_equal(key->text, name)) {
+            return dict->items->values[2 * i + 1];
+        }
+    }
+    return NULL;
+}
+
+// Goes along the names of `wanted`, with slashes between, and on from there by the usual ones.
+static bool find_wanted(struct pickle_value *top, const char *wanted, struct path *path,
+                        struct error *error) {
+    struct name_list list = {.max_bytes = 300};
+    struct pickle_value *dict = top;
+    const char *rest = wanted;
+    path->depth = 0;
+    do {
+        const struct text name = {rest, strcspn(rest, "/")};
+        struct pickle_value *value = value_of(dict, name);
+        if (value == NULL || value->type != PICKLE_DICT || path->depth == DEEPEST) {
+            if (dict->type != PICKLE_DICT) {
+                return fail_without(dict, error);
+            }
+            list_keys(dict, NULL, &list);
+            return fail(error, "has no dict '%.*s'; there are %s", TEXT_ARG(name),
+                        list.count > 0 ? name_list_end(&list) : "no names");
+        }
+        path->dicts[path->depth++] = dict;
+        dict = value;
+        rest += name.length + (rest[name.length] == '/');
+    } while (*rest != 0);
+    return find_named(dict, path->depth, path) ||
+           fail(error, "'%.100s' is no dict of tensors", wanted);
+}
+
 // The key of a dict's value, of which there is one that is a text.
 static struct text key_of(const struct pickle_value *dict, const struct pickle_value *value) {
     for (size_t i = 0; i < dict->items->count / 2; i++) {
@@ -153,7 +190,11 @@ static void note_choice(const struct pickle_value *dict, const struct pickle_val
 const struct pickle_value *state_dict_find(struct pickle_value *top, struct weight_table *table,
                                            struct error *error) {
     struct path path = {.depth = 0};
-    if (!find_named(top, 0, &path) && !find_largest(top, &path)) {
+    if (table->state_dict != NULL) {
+        if (!find_wanted(top, table->state_dict, &path, error)) {
+            return NULL;
+        }
+    } else if (!find_named(top, 0, &path) && !find_largest(top, &path)) {
         (void)fail_without(top, error);
         return NULL;
     }

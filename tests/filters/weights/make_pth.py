@@ -150,6 +150,8 @@ CASES = {
     "nested": lambda: {"epoch": 1, "model": {"state_dict": weights(), "arguments": {1, 2}}},
     "unusual": lambda: {"epoch": 1, "my_net": weights(), "head": {"a": floats([1])}},
     "two": lambda: {"ema": {"a": floats([1])}, "model": weights(), "net": {"b": floats([2])}},
+    "timm": lambda: {"epoch": 1, "arch": "resnet18", "state_dict": weights(), "state_dict_ema": {"a": floats([7])},
+                     "callbacks": {"swa": {"best": floats([9]), "model": {"module.c": floats([3])}}, 5: 1}, "none": {}},
     "stray": lambda: {"best": floats([0.5], ), "state_dict": weights()},
     "mixed": lambda: {"module.a": floats([1]), "b": floats([2])},
     "averaged": lambda: {"n_averaged": tensor("q", [5], ()), **weights("module.")},

@@ -217,6 +217,34 @@ TABLE
     [ "$stderr" = "weights: x.pth: 'model' is taken; passed over: 'ema', 'net'" ]
 }
 
+@test "--state-dict takes another dict than the usual one" {
+    for form in zip old; do
+        pth x.pth timm 2 $form
+        [ "$(values x.pth)" = "$usual" ]
+        weights -q --state-dict state_dict_ema x.pth -o ema.mpk
+        [ "$(values ema.mpk)" = "a 1 = 7" ]
+        weights -q --state-dict callbacks/swa x.pth -o swa.mpk # where the usual names count again
+        [ "$(values swa.mpk)" = "c 1 = 3" ]
+        run --separate-stderr weights --state-dict state_dict_ema x.pth -o ema.mpk
+        [ "$stderr" = "weights: x.pth: 'state_dict_ema' is taken; passed over: 'epoch', 'arch', 'state_dict', 'callbacks', 'none'" ]
+        for name in ema state_dict/conv1 epoch ''; do
+            fails 1 "x.pth: " weights --state-dict "$name" x.pth -o no.mpk
+        done
+        fails 1 "x.pth: has no dict 'state_dict_em'; there are 'epoch', 'arch', 'state_dict', 'state_dict_ema'" weights --state-dict state_dict_em x.pth
+        fails 1 "x.pth: has no dict 'ema'; there are 'swa'" weights --state-dict callbacks/ema x.pth
+        fails 1 "x.pth: 'none' is no dict of tensors" weights --state-dict none x.pth
+        fails 1 "x.pth: has no dict ''" weights --state-dict callbacks//swa x.pth
+    done
+    pth list.pth list
+    fails 1 "holds a list of 1 values" weights --state-dict model list.pth
+    fails 1 "ema.mpk: is no .pth, in which a state_dict could be chosen" weights --state-dict state_dict ema.mpk -o no.mpk
+    safetensors s.safetensors a=1
+    fails 1 "s.safetensors: is no .pth" weights --state-dict state_dict s.safetensors -o no.mpk
+    [ ! -e no.mpk ]
+    # --init-for looks into the same dict
+    fails 1 "does not" weights --init-for unet-resnet18 --state-dict state_dict_ema x.pth
+}
+
 @test "prefixes that all names share are taken away, with a line" {
     for prefix in module. model. net. network. _orig_mod. encoder. backbone. ema. module._orig_mod. model.module.backbone.; do
         pth x.pth "prefix:$prefix"
