@@ -35,7 +35,7 @@ for path in "$SPOOL"/work/*; do
     printf '%s\n' "$path"
     while [ -e "$SPOOL/.crashed" ] && [ -e "$path" ]; do sleep 0.05; done
 done
-rm -f "$SPOOL"/.{alone,crashed}
+rm -f "$SPOOL"/.{alone,crashed,acquitted}
 look 0 "$1"
 next=0
 for (( ; ; )); do

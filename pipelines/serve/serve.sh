@@ -54,6 +54,10 @@ enter_spool() {
 
 # ---- parts
 
+readonly LONGEST_TRIAL=300 # seconds that the programs may take for one image
+readonly MOST_TRIALS=3     # so often an image that passes them may be at work when programs end
+readonly ROOM=64M          # more than an image's objects take
+
 declare -A parts=()
 
 # part NAME IN OUT COMMAND...: starts it, reading IN and writing OUT (-: as here); it dies with this script.
@@ -104,6 +108,42 @@ ended() { # ended PROCESS STATUS
     esac
 }
 
+# try_programs: on the files whose names are on stdin, with objects in .trial; fails where a program does, or does not end.
+try_programs() {
+    local model status=0 names limit=(timeout --foreground "$LONGEST_TRIAL")
+    mapfile -t names
+    mkdir -p "$SPOOL/.trial" && head -c "$ROOM" /dev/zero >"$SPOOL/.trial/room" && rm "$SPOOL/.trial/room" || status=1
+    for model in "${models[@]}"; do
+        [ $status = 0 ] || break
+        (
+            set -o pipefail
+            for name in "${names[@]}"; do printf '%s\n' "$name"; done |
+                "${limit[@]}" decode -q --follow --on-error skip |
+                "${limit[@]}" predict-fold -q -m "$model" --batch 1 "${predict[@]}" |
+                "${limit[@]}" seg -q --on-error skip --source "$SPOOL/work" -w "$model" "${seg[@]}" "$SPOOL/.trial"
+        ) || status=1
+    done
+    rm -rf "$SPOOL/.trial"
+    return $status
+}
+
+# Whether the image NAME of `work` is what ends the programs: they fail when they are tried on it, and on no image they do not.
+# What ends them again and again while it is at work is taken for it as well, so that the service goes on at last.
+is_guilty() { # is_guilty NAME
+    local name=${1#*.}
+    echo "serve: $name: the programs have ended twice while it was at work; it is tried alone" >&2
+    if printf '%s\n' "$SPOOL/work/$1" | try_programs; then
+        echo "$1" >>"$SPOOL/.acquitted"
+        if [ "$(grep -cxF -- "$1" "$SPOOL/.acquitted")" -gt "$MOST_TRIALS" ]; then return 0; fi
+        echo "serve: $name: does not end them: it stays in $SPOOL/work" >&2
+    elif try_programs </dev/null; then
+        return 0
+    else
+        echo "serve: $name: they fail without it, too: it stays in $SPOOL/work" >&2
+    fi
+    return 1
+}
+
 # Where an image may have ended the programs, the next run takes what is in `work` one by one (arrive.sh); at the one that was
 # taken alone they have ended twice.
 blame() {
@@ -111,10 +151,12 @@ blame() {
     if [ $reading = 0 ] || [ $others != 0 ]; then return; fi
     : >"$SPOOL/.crashed"
     { read -r alone <"$SPOOL/.alone"; } 2>/dev/null
-    if [ -n "$alone" ] && [ -f "$SPOOL/work/$alone" ]; then
+    if [ -z "$alone" ] || [ ! -f "$SPOOL/work/$alone" ]; then return; fi
+    trap - INT TERM HUP # a trial may take its time
+    if is_guilty "$alone"; then
         rm -f -- "$SPOOL/results/${alone%%.*}".*
         mv -f -- "$SPOOL/work/$alone" "$SPOOL/failed/" &&
-            echo "serve: ${alone#*.}: the programs have ended twice at it; it is put aside, as $SPOOL/failed/$alone" >&2
+            echo "serve: ${alone#*.}: ends the programs; it is put aside, as $SPOOL/failed/$alone" >&2
     fi
 }
 

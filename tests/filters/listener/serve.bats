@@ -145,7 +145,7 @@ all_answered() {
     for part in arrive.sh 'decode --follow' predict-fold 'seg -q' settle.sh send.sh storescp serve.sh; do
         start_serve
         until_true 60 runs predict-fold && until_true 60 runs "$part"
-        until_true 60 has spool/work 0 # an image that is at work when programs end twice is put aside
+        until_true 60 has spool/work 0
         kill -STOP "$(part predict-fold)" # so that there is work
         send "${XRAYS[count]}"
         kill -KILL "$(part "$part")"
@@ -175,16 +175,57 @@ END
     cp "${XRAYS[0]}" inbox/bad.dcm
     until_true 60 ended
     no grep -q 'put aside' serve.log
+    no grep -q 'tried alone' serve.log
     has spool/work 1
     cp "${XRAYS[1]}" inbox/one.dcm # waits
     run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
-    until_true 60 grep -q '^serve: bad.dcm: the programs have ended twice at it; it is put aside, as .*/failed/[0-9]*.bad.dcm$' serve.log
+    until_true 60 grep -q '^serve: bad.dcm: ends the programs; it is put aside, as .*/failed/[0-9]*.bad.dcm$' serve.log
     until_true 60 ended
     [[ $(ls spool/failed) == *.bad.dcm ]]
     run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
     all_answered "${XRAYS[1]}"
     until_true 60 [ ! -e spool/.crashed ]
     [ ! -e spool/.alone ]
+}
+
+@test "serve: an image that programs have not ended at is not put aside, whatever else ends them" {
+    local settings=(TO=archive WATCH=inbox KEEP=no)
+    stopped_at() { # the programs end while the one image is at work
+        run_serve "${settings[@]}"
+        until_true 60 runs predict-fold
+        kill -STOP "$(part predict-fold)"
+        [ ! -e "$1" ] || cp "$1" inbox/one.dcm
+        until_true 60 has spool/work 1
+        [ -e "$1" ] || until_true 60 [ -e spool/.alone ]
+        kill -KILL "$(part predict-fold)"
+        wait "$SERVE" && return 1
+        until_true 60 ended
+    }
+    stopped_at "${XRAYS[0]}"
+    [ -e spool/.crashed ]
+    stopped_at again
+    grep -q '^serve: one.dcm: the programs have ended twice while it was at work; it is tried alone$' serve.log
+    grep -q '^serve: one.dcm: does not end them: it stays in .*/spool/work$' serve.log
+    has spool/work 1 && has spool/failed 0 && [ ! -e spool/.trial ]
+    # What fails without any image is not the image's doing: here weights that are damaged behind the start
+    mkdir bin
+    cat >bin/predict-fold <<END
+#!/bin/bash
+[ ! -e "$PWD/broken" ] || exit 1
+exec "$(command -v predict-fold)" "\$@"
+END
+    chmod +x bin/predict-fold
+    settings+=(PATH="$PWD/bin:$PATH")
+    touch broken
+    run_serve "${settings[@]}"
+    until_true 60 grep -q '^serve: one.dcm: they fail without it, too: it stays in' serve.log
+    until_true 60 ended
+    has spool/work 1 && has spool/failed 0
+    rm broken
+    run_serve "${settings[@]}"
+    all_answered "${XRAYS[0]}"
+    until_true 60 [ ! -e spool/.crashed ]
+    [ ! -e spool/.acquitted ]
 }
 
 @test "serve: a peer that is away gets the results when it is back; TLS is the programs' own" {
@@ -206,6 +247,17 @@ END
     all_answered "${XRAYS[0]}"
     [[ $(ls archive) == *.one.capture.dcm ]] # nothing is above 1
     until_true 60 has spool/done 1
+    kill -TERM "$SERVE"
+    wait "$SERVE"
+    # Several in one file
+    until_true 60 ended
+    weights -q "$MODEL" -o one.mpk
+    cat one.mpk one.mpk >both.mpk
+    run_serve MODEL=both.mpk TO=archive WATCH=inbox SEG="--threshold 0 --report"
+    cp "${XRAYS[1]}" inbox/two.dcm
+    until_true 60 has archive 3
+    until_true 60 has spool/done 2
+    dcmdump archive/*.two.seg.dcm | grep -q "LO \[xxh3 $(xxh3 <both.mpk)\] .*AlgorithmVersion"
     for setting in PORT=0 PORT=x PORT=70000 PORT= WATCH=absent MODEL= MODEL=absent TO= TO=absent TO=A@b:c AET=a+b KEEP=maybe; do
         status=0
         timeout 10 env SPOOL=other PORT=1 MODEL="$MODEL" TO=archive "$setting" "$ROOT/pipelines/serve/serve.sh" 2>says >/dev/null || status=$?
