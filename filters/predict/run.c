@@ -284,7 +284,8 @@ static const char description[] =
     "lesion (dicom, into -o FOLDER).\n\n"
     "A pixel is lesion where its probability is above --threshold, and an image has one where "
     "there is such a pixel; --area, --ratio or a --rule that calibrate wrote decide otherwise (see "
-    "classify). The weights tell their network and its side.\n\n"
+    "classify). The weights tell their network and its side. Checkpoints of one network may stand "
+    "one behind another in FILE (see predict-fold): the mean of their probabilities counts.\n\n"
     "It is a shell script of Pleura's other programs, and nothing else: --show prints it. The "
     "first of them that fails ends it, with its status; results are whole or absent. What lies "
     "between the programs goes through pipes, or into a folder in $TMPDIR (dicom: beside FOLDER) "
@@ -301,7 +302,8 @@ int main(int argc, char **argv) {
     options.usual_threads = options.common.threads;
     const struct option_row rows[] = {
         {"model", 'm', OPTION_FILE, &options.model, "FILE",
-         "the weights: a checkpoint that train-fold wrote", 0, 0, OPTION_SILENT},
+         "the weights: a checkpoint that train-fold wrote, or several (cat), for their mean", 0, 0,
+         OPTION_SILENT},
         {"to", 0, OPTION_CHOICE, &options.to, "csv|png|dicom", "what the results are", 0, 0,
          OPTION_SILENT},
         {"threshold", 0, OPTION_NUMBER, &options.threshold, "P",
@@ -330,7 +332,8 @@ int main(int argc, char **argv) {
         .description = description,
         .examples = "run --model best.mpk xray.dcm\n"
                     "run --model best.mpk --rule rule.mpk --to png -o pictures xrays/\n"
-                    "run --model best.mpk --to dicom -o objects --show xrays/",
+                    "run --model best.mpk --to dicom -o objects --show xrays/\n"
+                    "cat fold0/best.mpk fold1/best.mpk >both.mpk && run --model both.mpk xray.dcm",
         .options = rows,
         .option_count = COUNT_OF(rows),
         .common = &options.common,

@@ -82,6 +82,39 @@ left_nothing() { # neither in the folder for such files, nor beside results
     left_nothing
 }
 
+@test "several networks one behind another: their mean, in every form; those that cannot be one are refused" {
+    threshold=$(cat threshold)
+    augment -q shards --side 64 --samples 4 --seed 7 | train-fold -q --network bisenet-resnet18_w16 --iterations 1 --batch 4 \
+        --accumulate 1 --rate 1e-3 --threads 2 --seed 7 "$HERE/other"
+    for model in "$BATS_FILE_TMPDIR/model.mpk" "$HERE/other/last.mpk"; do
+        weights -q "$model" -o "$HERE/one.mpk" # without what an optimiser remembers, as best.mpk is
+        cat "$HERE/one.mpk" >>"$HERE/both.mpk"
+        predict-fold -q --type f4 -m "$model" samples.mpk >>"$HERE/${model##*/}.maps"
+    done
+    both() { env run -q -m "$HERE/both.mpk" --threshold "$threshold" "$@" xrays/test; }
+    merge -q --type f2 "$HERE"/*.maps -o "$HERE/mean.mpk"
+    rle-encode -q --threshold "$threshold" "$HERE/mean.mpk" >"$HERE/wanted.csv"
+    both | cmp - "$HERE/wanted.csv"
+    no cmp -s "$HERE/wanted.csv" <(xrays --threshold "$threshold" xrays/test)
+    both --to png -o "$HERE/pictures"
+    overlay -q --threshold "$threshold" -p "$HERE/mean.mpk" -d "$HERE/wanted-pictures" samples.mpk
+    diff -r "$HERE/pictures" "$HERE/wanted-pictures"
+    both --to dicom -o "$HERE/objects"
+    seg -q --source xrays/test -w "$HERE/both.mpk" --threshold "$threshold" "$HERE/wanted-objects" "$HERE/mean.mpk"
+    diff -r "$HERE/objects" "$HERE/wanted-objects"
+    [ "$(ls "$HERE/objects" | wc -l)" -gt 0 ]
+    make-weights bisenet-resnet18 --side 64 -o "$HERE/larger.mpk"
+    cat "$HERE/one.mpk" "$HERE/larger.mpk" >"$HERE/mixed.mpk"
+    cat "$HERE/other/last.mpk" "$HERE/one.mpk" >"$HERE/behind.mpk"
+    for to in csv png dicom; do
+        fails 1 "mixed.mpk: holds bisenet-resnet18_w16 and bisenet-resnet18" env run -q -m "$HERE/mixed.mpk" --to $to -o "$HERE/out" xrays/test
+        fails 1 "behind.mpk: record" env run -q -m "$HERE/behind.mpk" --to $to -o "$HERE/out" xrays/test
+        [[ $stderr == *"another network stands behind what an optimiser remembers"* ]]
+        [ ! -e "$HERE/out" ]
+    done
+    left_nothing
+}
+
 @test "--show prints what is run" {
     threshold=$(cat threshold)
     for how in "csv --flip --threshold $threshold" "png --ratio 0.5 --threads 1" "dicom --rule rule.mpk"; do
