@@ -126,6 +126,9 @@ END
     /usr/bin/time -f %M -o memory merge $files >mean.mpk
     [ "$(cat memory)" -lt 65536 ]
     diff <(values a.mpk) <(values mean.mpk)
+    # shellcheck disable=SC2086
+    /usr/bin/time -f %M -o memory merge --deviation $files >deviation.mpk
+    [ "$(cat memory)" -lt 65536 ]
 }
 
 @test "classify --area: more pixels than that" {
