@@ -174,7 +174,7 @@ decided_by = $(if $($1.rule),--rule $(call rule,$1),--ratio $($1.ratio) --thresh
 
 # MAPS and MEAN of a merge are files, and what makes their mean; SHARDS have the images.
 define submission # NAME PREFIX MAPS MEAN SHARDS
-$$(call decisions,$1,$2): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide) $$(call $3,$($1.decide)) \
+$$(call decisions,$1,$2): $$(OPTIONS)/$1 $$(OPTIONS)/$($1.decide)$$(if $$($1.rule),.stages) $$(call $3,$($1.decide)) \
     $$(if $$($1.rule),$$(call rule,$1)) | $$(PROGRAMS)
 	$$(call $4,$($1.decide)) | \
 	    classify $$(call decided_by,$1) -o $$@
@@ -190,7 +190,7 @@ $(foreach name,$(SUBMISSIONS),$(eval $(call submission,$(name),,merged,merged_me
 $(foreach merge,$(SEGMENTING),$(eval $(call segmenting,$(merge),,merged,merged_mean)))
 
 define segmenting_by_rule # NAME
-$$(call masks,$1): $$(call merged,$($1.segment)) $$(OPTIONS)/$1 $$(OPTIONS)/$($1.segment) $$(call rule,$1) | $$(PROGRAMS)
+$$(call masks,$1): $$(call merged,$($1.segment)) $$(OPTIONS)/$1 $$(OPTIONS)/$($1.segment).stages $$(call rule,$1) | $$(PROGRAMS)
 	$$(call merged_mean,$($1.segment)) | rle-encode --rule $$(call rule,$1) -o $$@
 endef
 $(foreach name,$(SUBMISSIONS),$(if $($(name).rule),$(eval $(call segmenting_by_rule,$(name)))))

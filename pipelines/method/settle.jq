@@ -27,7 +27,8 @@ def dependencies:
       [.key, ($own | del(.truth) | tojson)]
         + if $made_up then [] else [$own | .train, .labels, .masks, .test, .ids] | flatten | unique end,
       ["score", "", $own.truth]
-    else [.key, ($own | tojson), $own.init? // ""] end
+    else [.key, ($own | tojson), $own.init? // ""],
+      (select(.key | startswith("merge-")) | [.key + ".stages", ($own.stages | tojson)]) end # where a rule has the threshold
   | map(. // "") | join("\u001f");
 
 if has("synth") then make_up_data else find_data end

@@ -44,14 +44,14 @@ leave_if_settled() {
     [ -z "${ASK-}" ] || exit 1
 }
 
-settle() { # settle OUT KEY FILE: FILE, whole, becomes OUT; a log is there already
+settle() { # settle OUT KEY FILE [LINE]...: FILE, whole, becomes OUT; a log is there already. The key has the LINEs, too
     local made log=${1%.mpk}.jsonl
     made=$(digest_file "$3")
     rm -f "$1.key" "$(record_of "$1")"
     sync "$3"
     mv -T "$3" "$1"
     {
-        printf '%s\n' "$2" "$made"
+        printf '%s\n' "$2" "$made" "${@:4}"
         [ ! -f "$log" ] || digest_file "$log"
     } >"$1.key.part"
     mv "$1.key.part" "$1.key"

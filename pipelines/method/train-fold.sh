@@ -2,7 +2,7 @@
 # train-fold.sh K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]: trains fold K of N on SHARDS into OUT.mpk, with its
 # log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
 # Of several best checkpoints that are kept, OUT.mpk is the mean of their weights; with `--average maps` in TRAIN it has them one
-# behind another, so that predict-fold averages their maps.
+# behind another, so that predict-fold averages their maps. They stay in OUT.kept, so that the other is made without training.
 # What was begun goes on where it stopped; what is done is not repeated. `--ranks N` in TRAIN makes no other model.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
@@ -19,15 +19,49 @@ init=${8-}
 begun=$out.part
 stage=${out%/*} stage=${stage##*/}
 
-made=${train[*]}
-[ "$average" = weights ] || made+=" --average $average"
-key=$(digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "$made" ${init:+"$(digest_file "$init")"} \
-    "$(digest_file "$shards/index.mpk")")
+made_from() { # made_from WORDS: the digest of all that a fold is made from, with these options of train-fold
+    digest "$fold" "$seed" "${augment[*]}" "${validation[*]}" "$1" "${files[@]}"
+}
+
+files=(${init:+"$(digest_file "$init")"} "$(digest_file "$shards/index.mpk")")
+trained=$(made_from "${train[*]}") key=$trained
+[ "$average" = weights ] || key=$(made_from "${train[*]} --average $average")
 leave_if_settled "$out.mpk" "$key"
-if [ "$(cat "$begun/key" 2>/dev/null)" != "$key" ]; then
+
+# OUT.kept has the checkpoints one behind another. Its key has a third line, their lengths, and a fourth, the log's digest.
+all_kept() { # all_kept: what this very training has left is there
+    settled "$out.kept" "$trained" && [ -f "$out.jsonl" ] && [ "$(key_of "$out.kept" 4)" = "$(digest_file "$out.jsonl")" ]
+}
+
+make_model() { # make_model: of the checkpoints that are kept
+    local lengths length parts=()
+    if [ "$average" = maps ]; then # a second name of theirs, where the file system has second names
+        ln -f "$out.kept" "$out.mpk.part" 2>/dev/null || cp "$out.kept" "$out.mpk.part"
+        return
+    fi
+    mkdir -p "$begun"
+    read -ra lengths < <(key_of "$out.kept" 3)
+    for length in "${lengths[@]}"; do
+        parts+=("$begun/kept-${#parts[@]}.mpk")
+        head -c "$length" >"${parts[-1]}"
+    done <"$out.kept"
+    merge -q "${parts[@]}" -o "$out.mpk.part"
+}
+
+finish() { # finish: OUT.mpk.part is the model
+    settle "$out.mpk" "$key" "$out.mpk.part"
+    discard "$begun"
+    exit 0
+}
+
+if all_kept; then
+    make_model
+    finish
+fi
+if [ "$(cat "$begun/key" 2>/dev/null)" != "$trained" ]; then
     discard "$begun"
     mkdir -p "$begun"
-    echo "$key" >"$begun/key"
+    echo "$trained" >"$begun/key"
 fi
 use_gpu "$ranks"
 
@@ -60,14 +94,15 @@ fi
 jq -r --arg name "$stage, fold $fold" 'select(.best == true) | "\($name): Dice \(.dice | tostring | .[:6]), of lesions " +
     "\(.dice_lesion | tostring | .[:6]), at iteration \(.iteration)"' "$begun/log.jsonl" | tail -n 1 >&2
 # Copies: whatever ends this script before the last line, the next run finds all that it needs for these again.
-if [ "$average" = maps ]; then
-    cat "${kept[@]/#/"$begun/"}" >"$out.mpk.part"
-elif [ ${#kept[@]} -gt 0 ]; then
-    merge -q "${kept[@]/#/"$begun/"}" -o "$out.mpk.part"
+if [ ${#kept[@]} -gt 0 ]; then
+    cat "${kept[@]/#/"$begun/"}" >"$out.kept.part"
+    settle "$out.kept" "$trained" "$out.kept.part" "$(stat -c %s "${kept[@]/#/"$begun/"}" | paste -s -d ' ')" \
+        "$(digest_file "$begun/log.jsonl")"
+    make_model
 else
+    rm -f "$out.kept.key" "$out.kept"
     cp "$begun/best.mpk" "$out.mpk.part"
 fi
 cp "$begun/log.jsonl" "$out.jsonl.part"
 mv -T "$out.jsonl.part" "$out.jsonl"
-settle "$out.mpk" "$key" "$out.mpk.part"
-discard "$begun"
+finish

@@ -23,6 +23,9 @@ def start: [.first - .images * image, 0] | max;
 # last.mpk is written beside the old one; and there are best.mpk and the checkpoints that are kept.
 def working($c; $m): 2 * $m.resumable + (1 + if ($c."keep-best" // 1) > 1 then $c."keep-best" else 0 end) * $m.checkpoint;
 
+# Checkpoints that stay of a fold: its model, which is one or several, and those that a mean of weights was made of.
+def staying($c): ($c | networks) + if $c.average == "maps" then 0 else $c."keep-best" // 0 end;
+
 # The test stage of a stage's models, or where no submission asks for that, of the stage that begins with it
 def tester($stage): ("test-" + $stage[6:]) as $test | if $measured[$test] then $test
   else first($config | training[] as $next | select(beginning($next) == $stage) | $next) as $next | tester($next) end;
@@ -36,7 +39,7 @@ def train($stage): $config[$stage] as $c | $measured[$stage] as $m | tester($sta
       images: ($c.folds * $c.iterations * $c.batch),
       iterations: ($c.folds * $c.iterations),
       flop: ($c.folds * ($c.iterations * $c.batch * $m.train + $checked * $m.predict)),
-      disk: ($c.folds * ($c | networks) * $m.checkpoint + at_a_time($c.folds) * (working($c; $m) + $val * $c.side * $c.side)),
+      disk: ($c.folds * staying($c) * $m.checkpoint + at_a_time($c.folds) * (working($c; $m) + $val * $c.side * $c.side)),
       memory: $m.memory,
       seconds: (rounds($c.folds) * (([$m.one - $m.first, 0] | max) + $c.iterations * $m.step
         + $checked * evaluated($test; $m.predict))) };

@@ -159,6 +159,7 @@ while read -r file; do
     case ${file#"$WORK"/} in
     */index.mpk) check_shards "$file" ;;
     xrays/*) check_xrays "$file" ;;
+    train-*/fold-*.kept) check "$file" ;;
     train-*/fold-*)
         check "$file"
         [ ! -f "$file" ] || linked "$file" || check_log "$file"

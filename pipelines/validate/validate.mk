@@ -71,7 +71,7 @@ folds_of = $($(call trainer,$(firstword $($1.stages))).members)
 
 define calibrating # RULE DECIDE SEGMENT
 $1 $(1:.mpk=.json) &: $$(WORK)/validation-truth.csv $$(sort $$(call unseen,$2) $$(call unseen,$3)) \
-    $$(sort $$(OPTIONS)/$2 $$(OPTIONS)/$3) | $$(PROGRAMS)
+    $$(sort $$(OPTIONS)/$2.stages $$(OPTIONS)/$3.stages) | $$(PROGRAMS)
 	$(PIPELINES)/validate/calibrate-folds.sh "$$(foreach stage,$$($2.stages),$$(call validator,$$(stage)))" "$$(call folds_of,$2)" \
 	    $(if $(filter-out $2,$3),--segmenting <(merge --type f8 $$(call unseen_streams,$3))) \
 	    --report $(1:.mpk=.json) -o $1 $$(WORK)/validation-truth.csv

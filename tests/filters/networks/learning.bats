@@ -316,6 +316,35 @@ END
     stage all-0 "${options[*]/#--keep-best/--average maps --keep-best}"
     cmp <(values "$HERE/all-0.mpk") <(values <(cat "$HERE/run/best-${kept[0]}.mpk" "$HERE/run/best-${kept[1]}.mpk"))
     no cmp -s <(sed 1q "$HERE/all-0.mpk.key") <(sed 1q "$HERE/fold-0.mpk.key")
+    # The other way to average is made of the checkpoints that are there, without training, to the same bytes.
+    for name in fold all; do cp "$HERE/$name-0.mpk" "$HERE/$name.mpk"; done
+    mkdir "$HERE/bin"
+    printf '#!/bin/sh\nexit 9\n' >"$HERE/bin/train-fold"
+    chmod +x "$HERE/bin/train-fold"
+    again() { PATH="$HERE/bin:$PATH" stage "$1" "${options[*]/#--keep-best/--average $2 --keep-best}"; }
+    for how in maps weights maps; do
+        again fold-0 $how
+        cmp "$HERE/fold-0.mpk" "$HERE/$([ $how = maps ] && echo all || echo fold).mpk"
+        [ ! -e "$HERE/fold-0.part" ]
+        [ "$(sed -n 3p "$HERE/fold-0.mpk.key")" = "$(sha256sum <"$HERE/fold-0.jsonl" | cut -d ' ' -f 1)" ]
+    done
+    again all-0 weights
+    cmp "$HERE/all-0.mpk" "$HERE/fold.mpk"
+    # Not of checkpoints that are damaged, or of another training, or without their log
+    cp "$HERE/fold-0.kept" "$HERE/kept"
+    printf x >>"$HERE/fold-0.kept"
+    ! again fold-0 weights
+    cp "$HERE/kept" "$HERE/fold-0.kept"
+    mv "$HERE/fold-0.jsonl" "$HERE/log"
+    ! again fold-0 weights
+    mv "$HERE/log" "$HERE/fold-0.jsonl"
+    ! PATH="$HERE/bin:$PATH" stage fold-0 "${options[*]} --rate 1e-3"
+    again fold-0 weights
+    cmp "$HERE/fold-0.mpk" "$HERE/fold.mpk"
+    # A model of one checkpoint leaves no others behind.
+    all=${options[*]}
+    stage fold-0 "${all/--keep-best 2/}"
+    [ ! -e "$HERE/fold-0.kept" ] && [ ! -e "$HERE/fold-0.kept.key" ]
 }
 
 @test "a share of lesions that slides: a run killed with -9 goes on bit for bit, without the samples that it has used" {

@@ -104,14 +104,24 @@ stages() { # stages PROFILE PREFIX: those that it has
     classify -q --ratio 0.5 --threshold 0.45 "$HERE/mean.mpk" -o "$HERE/decisions.mpk"
     rle-encode -q --threshold 0.45 "$HERE/mean.mpk" | rle-decode --sizes test/index.mpk | rle-encode -q -d "$HERE/decisions.mpk" |
         cmp - submission1.csv
-    # Done is done. Another way to average is another model, and the mean of weights needs no word.
+    # Done is done. Another way to average is another model, of the same training, and the mean of weights needs no word.
     method "${settings[@]}" train-seg-bisenet.average=maps -q submissions
     method status "${settings[@]}" train-seg-bisenet.average=maps | grep -qE '^train-seg-bisenet +0 +done'
+    log=$(stat -c %i train-seg-bisenet/fold-0.jsonl)
     method "${settings[@]}" train-seg-bisenet.average=weights train-seg-bisenet 2>/dev/null
+    [ "$(stat -c %i train-seg-bisenet/fold-0.jsonl)" = "$log" ]
     [ "$(records train-seg-bisenet/fold-0.mpk | grep -c '"state"')" = 1 ]
     inode=$(stat -c %i train-seg-bisenet/fold-0.mpk)
     method "${settings[@]}" train-seg-bisenet 2>/dev/null
     [ "$(stat -c %i train-seg-bisenet/fold-0.mpk)" = "$inode" ]
+    # Checkpoints that are damaged are found, and not used
+    method "${settings[@]}" repair | grep -q ' 0 are damaged and removed, 0 more are to be made, 0 are left alone'
+    truncate -s -1 train-seg-bisenet/fold-0.kept
+    method "${settings[@]}" repair >"$HERE/says"
+    grep -q 'train-seg-bisenet/fold-0.kept: is not what make left there; removed' "$HERE/says"
+    [ ! -e train-seg-bisenet/fold-0.kept.key ] && [ -e train-seg-bisenet/fold-0.mpk ] && [ -e train-seg-bisenet/fold-1.kept ]
+    method "${settings[@]}" train-seg-bisenet.average=maps train-seg-bisenet 2>/dev/null
+    cmp train-seg-bisenet/fold-0.mpk train-seg-bisenet/fold-0.kept
     refused() { fails 2 "$1" method "${settings[@]}" -n "${@:2}" submissions; }
     refused 'train-seg-bisenet.average: "both" is not weights or maps' train-seg-bisenet.average=both
     for one in 1 null; do refused "average is of several checkpoints" train-seg-bisenet.{average=maps,keep-best=$one}; done

@@ -182,6 +182,11 @@ ids() { # of the stream on stdin
     grep -q '<section id="validation">' "$WORK/report.html"
     grep -q '<section id="rules">' "$WORK/report.html"
     method "${ruled[@]}" -q report
+    # The rule has the thresholds: other ones of the merges repeat nothing of this.
+    state=$(stat -c %i "$WORK"/{rule-cls+seg.mpk,merge-cls1.mpk,merge-seg1.csv,submission1.csv})
+    method "${ruled[@]}" merge-cls.threshold=0.6 merge-seg.threshold=0.6 submission1 2>/dev/null
+    [ "$(stat -c %i "$WORK"/{rule-cls+seg.mpk,merge-cls1.mpk,merge-seg1.csv,submission1.csv})" = "$state" ]
+    method "${ruled[@]}" report 2>/dev/null
     method "${ruled[@]}" repair | grep -q ' sound, 0 are damaged and removed, 0 more are to be made, 0 are left alone'
     truncate -s -1 "$WORK/rule-cls+seg.json" "$WORK/merge-seg1.csv"
     method "${ruled[@]}" repair >says
