@@ -11,6 +11,7 @@
 #define GROUP ((size_t)4)           // panels of a thread's item
 #define TAPS_FLOATS ((size_t)32768) // of an item's sums, if it has more than one window row
 #define ROWS ((size_t)4)            // that it reads together then
+#define WIDE ((size_t)32)           // channels that are worth a product for each tap
 
 // Floats of a window row, of all panels.
 static size_t row_size(const struct phase_plan *plan) {
@@ -51,23 +52,35 @@ size_t direct_gradient_workspace(const struct phase_plan *plan) {
            sizeof(float);
 }
 
+// Adds one output row's products with some taps of a window row, of the output columns from x on.
+static void add_taps(const struct phase_plan *plan, struct window window, size_t x, size_t columns,
+                     size_t panels, const float *from, const float *gradient, float *sums) {
+    const size_t channels = plan->channels;
+    const struct cpu_f32_a pixels = {from + window.pixel * channels, 1, plan->stride_x * channels};
+    const struct cpu_f32_b outputs = {gradient + x * plan->out_pixel, PANEL, plan->out_pixel};
+    const struct cpu_f32_c to = {sums + window.tap * channels * PANEL, PANEL,
+                                 plan->window_width * channels * PANEL};
+    if (window.taps > 0 && columns > 0) {
+        cpu_f32_gemm(window.taps * channels, panels, columns, pixels, outputs, true, to);
+    }
+}
+
 // Adds one output row's products with one window row: (panel, window column and channel, lane).
+// Of few channels, whole windows at once; columns at the edges one by one.
 static void add_row(const struct phase_plan *plan, const struct edges *edges, size_t panels,
                     const float *from, const float *gradient, float *sums) {
-    const size_t channels = plan->channels;
-    const size_t inner = plan->window_width * channels;
+    if (plan->channels >= WIDE) {
+        for (size_t tap = 0; tap < plan->window_width; tap++) {
+            const struct reached reached = reached_by(plan, tap);
+            add_taps(plan, (struct window){tap, reached.pixel, 1}, reached.first, reached.columns,
+                     panels, from, gradient, sums);
+        }
+        return;
+    }
     struct span span;
     for (size_t x = 0; x < plan->columns; x += span.columns) {
         span = span_at(plan, edges, x);
-        const struct cpu_f32_a pixels = {from + span.window.pixel * channels, 1,
-                                         plan->stride_x * channels};
-        const struct cpu_f32_b outputs = {gradient + x * plan->out_pixel, PANEL, plan->out_pixel};
-        const struct cpu_f32_c to = {sums + span.window.tap * channels * PANEL, PANEL,
-                                     inner * PANEL};
-        if (span.window.taps > 0) {
-            cpu_f32_gemm(span.window.taps * channels, panels, span.columns, pixels, outputs, true,
-                         to);
-        }
+        add_taps(plan, span.window, x, span.columns, panels, from, gradient, sums);
     }
 }
 

@@ -52,6 +52,25 @@ static inline struct span span_at(const struct phase_plan *plan, const struct ed
     return (struct span){whole ? edges->outside - x : 1, window_at(plan, x)};
 }
 
+// The output columns that reach a pixel inside by one tap of a window row: the first, its pixel,
+// and how many.
+struct reached {
+    size_t first, pixel, columns;
+};
+
+static inline struct reached reached_by(const struct phase_plan *plan, size_t tap) {
+    const size_t stride = plan->stride_x;
+    const ptrdiff_t at = plan->left + (ptrdiff_t)tap; // the pixel of column 0
+    const size_t first = at < 0 ? ((size_t)-at + stride - 1) / stride : 0;
+    const size_t pixel = (size_t)(at + (ptrdiff_t)(first * stride));
+    if (first >= plan->columns || pixel >= plan->width) {
+        return (struct reached){0, 0, 0};
+    }
+    const size_t inside = (plan->width - pixel + stride - 1) / stride;
+    const size_t left = plan->columns - first;
+    return (struct reached){first, pixel, inside < left ? inside : left};
+}
+
 // Lanes of a panel that belong to one pixel.
 static inline size_t lanes_of(const struct phase_plan *plan) {
     return PANEL / plan->pixels;
