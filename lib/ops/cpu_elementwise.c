@@ -8,6 +8,7 @@
 
 struct state {
     size_t count;
+    size_t row, rows; // numbers of a row, rows of an image
     enum precision precision;
     int threads;
 };
@@ -17,24 +18,38 @@ bool cpu_elementwise_plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return false;
     }
-    *state = (struct state){shape_count(plan_output_shape(plan)), plan->backend->precision,
-                            plan->backend->threads};
+    const struct shape shape = plan_output_shape(plan);
+    *state = (struct state){shape_count(shape), shape.w * shape.c, shape.h,
+                            plan->backend->precision, plan->backend->threads};
     plan->state = state;
     return true;
+}
+
+// At most a block of numbers, from `first` on, before `end`.
+static void forward_block(const struct state *state, const struct call *call,
+                          elementwise_function *function, size_t first, size_t end) {
+    const size_t count = end - first < CPU_BLOCK ? end - first : CPU_BLOCK;
+    float temporary[CPU_BLOCK];
+    float *out = state->precision == PRECISION_F32 ? (float *)call->out + first : temporary;
+    function(cpu_read(state->precision, call->in[0], first, count, temporary), count, out);
+    cpu_write(state->precision, call->out, first, count, out);
 }
 
 void cpu_elementwise_forward(const struct call *call, elementwise_function *function) {
     const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t first = 0; first < state->count; first += CPU_BLOCK) {
-        const size_t count = state->count - first < CPU_BLOCK ? state->count - first : CPU_BLOCK;
-        float of_x[CPU_BLOCK];
-        float y[CPU_BLOCK]; // the output may lie where the input does
-        function(cpu_read(state->precision, call->in[0], first, count, of_x), count, y);
-        if (state->precision == PRECISION_F32) {
-            memcpy((float *)call->out + first, y, count * sizeof *y);
-        }
-        cpu_write(state->precision, call->out, first, count, y);
+        forward_block(state, call, function, first, state->count);
+    }
+}
+
+void cpu_elementwise_rows(const struct call *call, elementwise_function *function, size_t image,
+                          struct row_span rows) {
+    const struct state *state = call->state;
+    const size_t end = (image * state->rows + rows.end) * state->row;
+    for (size_t first = (image * state->rows + rows.first) * state->row; first < end;
+         first += CPU_BLOCK) {
+        forward_block(state, call, function, first, end);
     }
 }
 

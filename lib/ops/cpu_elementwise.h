@@ -4,7 +4,7 @@
 
 #include "nn/operation.h"
 
-// y = f(x), `count` numbers.
+// y = f(x), `count` numbers; y may be x.
 typedef void elementwise_function(const float *x, size_t count, float *y);
 
 // result = dy * df/dx, where `kept` is what df/dx is made of: the input, or the output.
@@ -12,6 +12,10 @@ typedef void elementwise_gradient(const float *kept, const float *dy, size_t cou
 
 // The state, for free; only that memory is short is an error.
 CHECKED bool cpu_elementwise_plan(struct kernel_plan *plan, struct error *error);
+
+// As a row_kernel's forward.
+void cpu_elementwise_rows(const struct call *call, elementwise_function *function, size_t image,
+                          struct row_span rows);
 
 // The passes of an operation that was planned so. `kept` is call->in[0] or call->out.
 void cpu_elementwise_forward(const struct call *call, elementwise_function *function);

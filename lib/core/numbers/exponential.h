@@ -9,27 +9,51 @@
 #include <stdint.h>
 #include <string.h>
 
-// exp(x) for x <= 0, within 2e-7 of it; about 0 below -87: 2^n * e^r with |r| <= ln(2)/2, e^r by
-// the polynomial of degree 5 with the least relative error there whose first two terms are 1 + r.
-ON_DEVICE static inline float exp_negative(float x) {
-    const float clamped = x < -87.0f ? -87.0f : x;
+// e^r, where x = n ln(2) + r, |r| <= ln(2)/2, within 2e-7 of it: the polynomial of degree 5 with
+// the least relative error there whose first two terms are 1 + r. *power has the integer n in its
+// low bits.
+ON_DEVICE static inline float exp_of_rest(float x, uint32_t *power) {
     const float rounder = 0x1.8p23f; // adding it leaves the nearest integer in the low bits
-    const float shifted = fmaf(clamped, 0x1.715476p+0f, rounder);
+    const float shifted = fmaf(x, 0x1.715476p+0f, rounder);
     const float n = shifted - rounder;
-    const float r = fmaf(n, -0x1.7f7d1cp-20f, fmaf(n, -0x1.62e4p-1f, clamped));
+    const float r = fmaf(n, -0x1.7f7d1cp-20f, fmaf(n, -0x1.62e4p-1f, x));
     float e = 0x1.10625p-7f;
     e = fmaf(e, r, 0x1.572a64p-5f);
     e = fmaf(e, r, 0x1.5557bp-3f);
     e = fmaf(e, r, 0x1.fffdfcp-2f);
     e = fmaf(e, r, 1.0f);
     e = fmaf(e, r, 1.0f);
-    uint32_t power;
-    uint32_t bits;
-    memcpy(&power, &shifted, sizeof power);
-    memcpy(&bits, &e, sizeof bits);
-    bits += power << 23; // times 2^n
-    memcpy(&e, &bits, sizeof e);
+    memcpy(power, &shifted, sizeof *power);
     return e;
+}
+
+// x * 2^power.
+ON_DEVICE static inline float exp_times_power(float x, uint32_t power) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits += power << 23;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// exp(x) for x <= 0, within 2e-7 of it; about 0 below -87.
+ON_DEVICE static inline float exp_negative(float x) {
+    uint32_t power;
+    const float e = exp_of_rest(x < -87.0f ? -87.0f : x, &power);
+    return exp_times_power(e, power);
+}
+
+// exp(x) within 2e-7 of it, of numbers of either sign; about 0 below -87, and not above 2^127. It
+// is the integer that is held to this range, by two instructions, where that of a float takes four;
+// therefore NaN does not stay, nor do infinities.
+ON_DEVICE static inline float exp_held(float x) {
+    const int32_t zero = 0x4B400000; // the integer 0, with the bits above it
+    uint32_t bits;
+    const float e = exp_of_rest(x, &bits);
+    int32_t power = (int32_t)bits;
+    power = power < zero - 126 ? zero - 126 : power;
+    power = power > zero + 126 ? zero + 126 : power;
+    return exp_times_power(e, (uint32_t)power);
 }
 
 // The sigmoid 1 / (1 + exp(-z)), from exp(-|z|).

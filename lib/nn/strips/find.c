@@ -6,6 +6,8 @@
 
 #define STRIP_BYTES                                                                                \
     ((size_t)1 << 20) // that a strip reads and makes: half of a cache's second level
+#define STRIP_ROWS                                                                                 \
+    ((size_t)8) // of its highest map, at least: windows' rows are moved for each strip
 
 // ---- finding
 
@@ -146,20 +148,30 @@ static void place_all(struct strips *strips, struct search *search) {
     }
 }
 
-// How many strips an image makes: of STRIP_BYTES, all that the group reads and makes counted.
+// Bytes of a value of one image.
+static size_t image_bytes(const struct strips *strips, value_id value) {
+    return strips_row_bytes(strips, value) * graph_shape(strips->graph, value).h;
+}
+
+// How many strips an image makes: of STRIP_BYTES, all that the group reads and makes counted, but
+// of STRIP_ROWS.
 static size_t strips_of(const struct strips *strips, const struct strip_group *group) {
-    const struct graph *graph = strips->graph;
     size_t bytes = 0;
+    size_t rows = 0;
     for (int k = 0; k < group->end - group->first; k++) {
         const struct node *node = strips_node(strips, group, k);
-        bytes += graph_value_bytes(graph, node->output, strips->precision);
+        const size_t height = graph_shape(strips->graph, node->output).h;
+        rows = height > rows ? height : rows;
+        bytes += image_bytes(strips, node->output);
         for (int i = 0; i < node->input_count; i++) {
             if (strips_maker(strips, group, node->inputs[i]) < 0) {
-                bytes += graph_value_bytes(graph, node->inputs[i], strips->precision);
+                bytes += image_bytes(strips, node->inputs[i]);
             }
         }
     }
-    return bytes / graph_shape(graph, 0).n / STRIP_BYTES + 1;
+    const size_t of_bytes = bytes / STRIP_BYTES;
+    const size_t of_rows = rows / STRIP_ROWS;
+    return (of_bytes < of_rows ? of_bytes : of_rows) + 1;
 }
 
 // Which of a group's values it keeps to itself: those that it reads.

@@ -7,6 +7,8 @@
 const struct operation channel_gate_operation = {.name = "channel_gate",
                                                  .index = OPERATION_channel_gate,
                                                  .cpu = &channel_gate_cpu,
+                                                 .cpu_rows = &channel_gate_rows,
+                                                 .in_place = 1,
                                                  .onnx = channel_gate_onnx,
                                                  .reads_input = {true, true}};
 

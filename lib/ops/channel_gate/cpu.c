@@ -9,8 +9,11 @@
 
 #include <stdlib.h>
 
+#define PART ((size_t)512) // pixels
+
 struct state {
     struct cpu_map map;
+    size_t row; // pixels
     float keep;
 };
 
@@ -21,7 +24,8 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return false;
     }
-    *state = (struct state){cpu_map_of(plan), attributes->keep ? 1.0F : 0.0F};
+    *state = (struct state){cpu_map_of(plan), plan_input_shape(plan, 0).w,
+                            attributes->keep ? 1.0F : 0.0F};
     plan->state = state;
     return true;
 }
@@ -43,9 +47,11 @@ static struct group make_group(const struct state *state, const struct call *cal
     return group;
 }
 
+// `out` may be `x`.
 VECTORISED static void multiply_rows(const float *x, const float *factors, size_t rows,
                                      size_t channels, float *out) {
     for (size_t row = 0; row < rows; row++) {
+#pragma GCC ivdep
         for (size_t c = 0; c < channels; c++) {
             out[row * channels + c] = x[row * channels + c] * factors[c];
         }
@@ -56,33 +62,50 @@ VECTORISED static void multiply_rows(const float *x, const float *factors, size_
 static void multiply_pixels(const struct state *state, const struct call *call, size_t image,
                             size_t first, size_t end) {
     const struct cpu_map *map = &state->map;
-    const size_t offset = (image * map->pixels + first) * map->channels;
-    const size_t count = (end - first) * map->channels;
+    const size_t together = CPU_BLOCK / map->channels; // pixels
     float factors[CPU_BLOCK];
-    float of_x[CPU_BLOCK];
-    float of_out[CPU_BLOCK];
+    float temporary[CPU_BLOCK];
     const float *z =
         cpu_read(map->precision, call->in[1], image * map->channels, map->channels, factors);
     for (size_t c = 0; c < map->channels; c++) {
         factors[c] = channel_gate_open(z[c]) + state->keep;
     }
-    float *out = map->precision == PRECISION_F32 ? (float *)call->out + offset : of_out;
-    multiply_rows(cpu_read(map->precision, call->in[0], offset, count, of_x), factors, end - first,
-                  map->channels, out);
-    cpu_write(map->precision, call->out, offset, count, out);
+    for (size_t pixel = first; pixel < end; pixel += together) {
+        const size_t pixels = end - pixel < together ? end - pixel : together;
+        const size_t offset = (image * map->pixels + pixel) * map->channels;
+        const size_t count = pixels * map->channels;
+        float *out = map->precision == PRECISION_F32 ? (float *)call->out + offset : temporary;
+        multiply_rows(cpu_read(map->precision, call->in[0], offset, count, temporary), factors,
+                      pixels, map->channels, out);
+        cpu_write(map->precision, call->out, offset, count, out);
+    }
 }
 
+// A part of an image makes the gate's values once for its pixels.
 static void forward(const struct call *call) {
     const struct state *state = call->state;
     const struct cpu_map *map = &state->map;
-    const size_t together = CPU_BLOCK / map->channels; // pixels
-#pragma omp parallel for collapse(2) schedule(static) num_threads(state->map.threads)
+    const size_t parts = (map->pixels + PART - 1) / PART;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(map->threads)
     for (size_t image = 0; image < map->images; image++) {
-        for (size_t first = 0; first < map->pixels; first += together) {
-            const size_t left = map->pixels - first;
-            multiply_pixels(state, call, image, first, first + (left < together ? left : together));
+        for (size_t part = 0; part < parts; part++) {
+            multiply_pixels(state, call, image, map->pixels * part / parts,
+                            map->pixels * (part + 1) / parts);
         }
     }
+}
+
+// All of the gate.
+static struct row_span reads(const struct graph *graph, const struct node *node, int input,
+                             struct row_span rows) {
+    (void)graph;
+    (void)node;
+    return input == 0 ? rows : (struct row_span){0, 1};
+}
+
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    const struct state *state = call->state;
+    multiply_pixels(state, call, image, rows.first * state->row, rows.end * state->row);
 }
 
 // Some channels of all pixels, `step` numbers apart: adds to the input's gradient `dx` (NULL: not
@@ -167,4 +190,5 @@ static void backward(const struct call *call) {
     }
 }
 
+const struct row_kernel channel_gate_rows = {NULL, reads, forward_rows};
 const struct kernel channel_gate_cpu = {plan, forward, backward, free, NULL};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 VECTORISED static void apply(const float *x, size_t count, float *y) {
+#pragma GCC ivdep
     for (size_t i = 0; i < count; i++) {
         y[i] = silu_of(x[i]);
     }
@@ -26,4 +27,9 @@ static void backward(const struct call *call) {
     cpu_elementwise_backward(call, call->in[0], apply_slope);
 }
 
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    cpu_elementwise_rows(call, apply, image, rows);
+}
+
+const struct row_kernel silu_rows = {NULL, NULL, forward_rows};
 const struct kernel silu_cpu = {cpu_elementwise_plan, forward, backward, free, NULL};

@@ -5,6 +5,7 @@
 const struct operation silu_operation = {.name = "silu",
                                          .index = OPERATION_silu,
                                          .cpu = &silu_cpu,
+                                         .cpu_rows = &silu_rows,
                                          .onnx = silu_onnx,
                                          .reads_input = {true},
                                          .in_place = 1,

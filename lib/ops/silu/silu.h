@@ -4,14 +4,19 @@
 
 #include "core/numbers/exponential.h"
 
+// 1 + exp(-x), of which sigmoid(x) is the inverse.
+ON_DEVICE static inline float silu_divisor(float x) {
+    return 1.0f + exp_held(-x);
+}
+
 // x * sigmoid(x).
 ON_DEVICE static inline float silu_of(float x) {
-    return x * sigmoid_of(x, exp_negative(-fabsf(x)));
+    return x / silu_divisor(x);
 }
 
 // Its slope: s + x s (1 - s), with s = sigmoid(x).
 ON_DEVICE static inline float silu_slope(float x) {
-    const float s = sigmoid_of(x, exp_negative(-fabsf(x)));
+    const float s = 1.0f / silu_divisor(x);
     return s + x * s * (1.0f - s);
 }
 

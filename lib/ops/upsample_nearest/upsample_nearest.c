@@ -5,6 +5,7 @@
 const struct operation upsample_nearest_operation = {.name = "upsample_nearest",
                                                      .index = OPERATION_upsample_nearest,
                                                      .cpu = &upsample_nearest_cpu,
+                                                     .cpu_rows = &upsample_nearest_rows,
                                                      .onnx = upsample_nearest_onnx};
 
 value_id upsample_nearest(struct graph *graph, value_id x) {

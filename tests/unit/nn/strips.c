@@ -2,6 +2,7 @@
 // threads; which layers make a group, and that its values have no memory of their own.
 #include "nn/strips/strips.h"
 
+#include "backend/cpu/products/f32.h"
 #include "models/models.h"
 #include "nn/executor.h"
 #include "nn/schedule.h"
@@ -235,6 +236,43 @@ static void values_of_a_group_have_few_rows(void **state) {
     backend_close(backend);
 }
 
+// A grouped layer's number depends on whether its row is even, and strips begin anywhere: windows
+// of several sizes over an odd number of rows, with and without stride, in groups of 1 and of more.
+static void grouped_layers_give_the_same_bytes(void **state) {
+    const struct convolution first = {.name = "first", .channels = 96, .window = 3, .stride = 1};
+    const struct convolution five = {
+        .name = "five", .channels = 96, .window = 5, .stride = 1, .pad = 2, .groups = 96};
+    const struct convolution strided = {
+        .name = "strided", .channels = 96, .window = 3, .stride = 2, .pad = 1, .groups = 96};
+    const struct convolution eights = {
+        .name = "eights", .channels = 96, .window = 3, .stride = 1, .pad = 1, .groups = 12};
+    const struct convolution last = {
+        .name = "last", .channels = 96, .window = 1, .stride = 2, .groups = 96};
+    struct backend *backend = open_backend(PRECISION_F32, 2);
+    struct graph *graph = graph_new(GRAPH_PREDICT);
+    (void)state;
+    const value_id input = graph_input(graph, (struct shape){2, 151, 37, 1}, STORAGE_BYTE);
+    const value_id x = convolution(graph, normalise_input(graph, input), &first);
+    const value_id open = global_pool(graph, x);
+    const value_id y = silu(graph, convolution(graph, x, &five));
+    const value_id z =
+        silu(graph, convolution(graph, channel_gate(graph, y, open, false), &strided));
+    const value_id w = convolution(graph, convolution(graph, z, &eights), &last);
+    graph_output(graph, head_convolution(graph, upsample_nearest(graph, w), "l", 0));
+    struct strips strips = strips_of(graph, backend);
+    const int producer = graph_value_at(graph, z)->producer;
+    const struct strip_group *group = strips_group_at(&strips, strips.position[producer]);
+    if (cpu_f32_products()) { // else the layers go by the plain method, as wholes
+        assert_non_null(group);
+        assert_true(group->strips > 2 && group->end - group->first > 5);
+    }
+    expect_same(graph, PRECISION_F32);
+    expect_same(graph, PRECISION_BF16);
+    strips_free(&strips);
+    graph_free(graph);
+    backend_close(backend);
+}
+
 static void training_has_no_groups(void **state) {
     const struct model_options options = {.images = 2, .height = 192, .width = 192, .gray = true};
     struct error error = {""};
@@ -256,6 +294,7 @@ int main(void) {
         cmocka_unit_test(every_layer_comes_after_what_it_reads),
         cmocka_unit_test(buffers_live_as_long_as_their_group),
         cmocka_unit_test(values_of_a_group_have_few_rows),
+        cmocka_unit_test(grouped_layers_give_the_same_bytes),
         cmocka_unit_test(training_has_no_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

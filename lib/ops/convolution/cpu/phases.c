@@ -199,6 +199,20 @@ void phases_forward(void *planned, const void *input, const float *bias, void *o
                             (struct epilogue){bias, shape->sum, shape->relu}, output, 0, workspace);
 }
 
+void phases_forward_rows(void *planned, const void *input, const float *bias, void *output,
+                         struct convolution_rows rows, void *workspace) {
+    const struct state *state = planned;
+    const struct convolution_shape *shape = &state->problem.shape;
+    state->method->convolve_rows(&state->phases[0].plan, input, state->phases[0].weights,
+                                 (struct epilogue){bias, shape->sum, shape->relu}, output, rows,
+                                 workspace);
+}
+
+size_t phases_row_workspace(const void *planned) {
+    const struct state *state = planned;
+    return state->method->row_workspace(&state->phases[0].plan);
+}
+
 // Where a phase's first pixel lies in the input's gradient.
 static size_t phase_offset(const struct convolution_shape *shape, size_t phase) {
     return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;

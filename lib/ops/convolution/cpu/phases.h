@@ -58,6 +58,12 @@ struct phased_convolution {
     void (*convolve)(const struct phase_plan *plan, const void *input, const float *weights,
                      struct epilogue epilogue, void *output, size_t first, void *workspace);
 
+    // Writes some rows of a forward pass, on the calling thread, whose workspace has so many bytes.
+    size_t (*row_workspace)(const struct phase_plan *plan);
+    void (*convolve_rows)(const struct phase_plan *plan, const void *input, const float *weights,
+                          struct epilogue epilogue, void *output, struct convolution_rows rows,
+                          void *workspace);
+
     // Writes all phases of an input's gradient, a few rows of each at a time. NULL: phases are
     // written one after the other.
     void (*convolve_phases)(const struct phase_job *jobs, size_t count, const void *output_gradient,
@@ -81,6 +87,9 @@ void phases_release(void *planned);
 void phases_prepare(void *planned, const float *weights);
 void phases_forward(void *planned, const void *input, const float *bias, void *output,
                     void *workspace);
+void phases_forward_rows(void *planned, const void *input, const float *bias, void *output,
+                         struct convolution_rows rows, void *workspace);
+size_t phases_row_workspace(const void *planned);
 void phases_data_gradient(void *planned, const void *output_gradient, void *input_gradient,
                           void *workspace);
 void phases_weight_gradient(void *planned, const void *input, const void *output_gradient,
@@ -89,6 +98,7 @@ void phases_weight_gradient(void *planned, const void *input, const void *output
 // All of them but the first, which takes the method's own functions.
 #define PHASES_PASSES                                                                              \
     .release = phases_release, .prepare = phases_prepare, .forward = phases_forward,               \
+    .forward_rows = phases_forward_rows, .row_workspace = phases_row_workspace,                    \
     .data_gradient = phases_data_gradient, .weight_gradient = phases_weight_gradient
 
 #endif

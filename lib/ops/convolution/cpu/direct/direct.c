@@ -255,6 +255,21 @@ static void convolve_item(const struct item *item, const void *input, const floa
     move_rows(item, output, packed, true);
 }
 
+size_t direct_row_workspace(const struct phase_plan *plan) {
+    return item_floats(plan) * sizeof(float);
+}
+
+void direct_convolve_rows(const struct phase_plan *plan, const void *input, const float *weights,
+                          struct epilogue epilogue, void *output, struct convolution_rows rows,
+                          void *workspace) {
+    const size_t together = rows_of_item(plan);
+    for (size_t row = rows.first; row < rows.end; row += together) {
+        const size_t left = rows.end - row;
+        const struct item item = item_of(plan, rows.image, row, left < together ? left : together);
+        convolve_item(&item, input, weights, epilogue, output, workspace);
+    }
+}
+
 void direct_convolve(const struct phase_plan *plan, const void *input, const float *weights,
                      struct epilogue epilogue, void *output, size_t first, void *workspace) {
     const size_t together = rows_of_item(plan);

@@ -19,6 +19,11 @@ size_t direct_workspace(const struct phase_plan *plan);
 void direct_convolve(const struct phase_plan *plan, const void *input, const float *weights,
                      struct epilogue epilogue, void *output, size_t first, void *workspace);
 
+size_t direct_row_workspace(const struct phase_plan *plan);
+void direct_convolve_rows(const struct phase_plan *plan, const void *input, const float *weights,
+                          struct epilogue epilogue, void *output, struct convolution_rows rows,
+                          void *workspace);
+
 size_t direct_gradient_workspace(const struct phase_plan *plan);
 void direct_weight_gradient(const struct phase_plan *plan, const void *input,
                             const void *output_gradient, float *gradient, void *workspace);

@@ -6,6 +6,8 @@ static const struct phased_convolution passes = {.complete = direct_complete,
                                                  .pack_weights = direct_pack_weights,
                                                  .workspace = direct_workspace,
                                                  .convolve = direct_convolve,
+                                                 .row_workspace = direct_row_workspace,
+                                                 .convolve_rows = direct_convolve_rows,
                                                  .gradient_workspace = direct_gradient_workspace,
                                                  .weight_gradient = direct_weight_gradient};
 

@@ -53,10 +53,20 @@ static void set_fetched(const struct phase_plan *plan, size_t image, ptrdiff_t b
         ((image * plan->height + (size_t)below) * plan->width + first) * plan->channels;
 }
 
-void grouped_each_block(const struct phase_plan *plan, size_t image, size_t pair, size_t slab,
+// The rows of a window's reach that are inside of the image, as bits, but for those that only rows
+// of the pair see which are not made.
+static uint64_t rows_inside(const struct phase_plan *plan, const struct grouped_block *block,
+                            ptrdiff_t top) {
+    const size_t reach = (block->rows - 1) * plan->stride_y + plan->window_height;
+    const size_t passed = block->first_row * plan->stride_y;
+    return inside(top, reach, plan->height) >> passed << passed;
+}
+
+void grouped_each_block(const struct phase_plan *plan, const struct grouped_part *part,
                         grouped_function *function, const void *context, float *tile) {
-    const size_t row = pair * GROUPED_ROWS;
-    const size_t channel = slab * plan->slab;
+    const size_t image = part->image;
+    const size_t row = part->pair * GROUPED_ROWS;
+    const size_t channel = part->slab * plan->slab;
     const size_t pixels = plan->lanes->pixels;
     const ptrdiff_t top = (ptrdiff_t)(row * plan->stride_y) + plan->top;
     const size_t reach = (GROUPED_ROWS - 1) * plan->stride_y + plan->window_height; // rows
@@ -64,8 +74,9 @@ void grouped_each_block(const struct phase_plan *plan, size_t image, size_t pair
     struct grouped_block block = {.channel = channel,
                                   .vectors = least(plan->slab, plan->channels - channel) /
                                              plan->lanes->lanes,
-                                  .rows = least(GROUPED_ROWS, plan->rows - row),
-                                  .rows_inside = inside(top, reach, plan->height)};
+                                  .first_row = part->first > row ? part->first - row : 0,
+                                  .rows = least(GROUPED_ROWS, part->end - row)};
+    block.rows_inside = rows_inside(plan, &block, top);
     for (size_t column = 0; column < plan->columns; column += pixels) {
         const ptrdiff_t left = (ptrdiff_t)(column * plan->stride_x) + plan->left;
         block.pixels = least(pixels, plan->columns - column);
@@ -75,7 +86,9 @@ void grouped_each_block(const struct phase_plan *plan, size_t image, size_t pair
         block.output = image * plan->out_image + row * plan->out_row + column * plan->out_pixel;
         block.pixels_right = least(pixels, plan->columns - column - block.pixels);
         block.fetched_rows = 0;
-        set_fetched(plan, image, top + (ptrdiff_t)reach, column, &block);
+        if (row + GROUPED_ROWS < part->end) {
+            set_fetched(plan, image, top + (ptrdiff_t)reach, column, &block);
+        }
         function(context, &block, tile);
     }
 }

@@ -13,9 +13,17 @@ size_t grouped_row_pairs(const struct phase_plan *plan);
 // Slabs of channels.
 size_t grouped_slabs(const struct phase_plan *plan);
 
-// Calls `function` for all blocks of an image's pair of rows in a slab, from left to right.
+// Some output rows of an image, on which a pair of rows and a slab are worked on: a number's bytes
+// depend on which row of a pair it is in, so a pair always begins at an even row, of which only
+// those from `first` on, before `end`, are made. No rows are read but those that these reach for.
+struct grouped_part {
+    size_t image, pair, slab;
+    size_t first, end; // rows; all: 0, plan->rows
+};
+
+// Calls `function` for all blocks of a part, from left to right.
 typedef void grouped_function(const void *context, const struct grouped_block *block, float *tile);
-void grouped_each_block(const struct phase_plan *plan, size_t image, size_t pair, size_t slab,
+void grouped_each_block(const struct phase_plan *plan, const struct grouped_part *part,
                         grouped_function *function, const void *context, float *tile);
 
 #endif

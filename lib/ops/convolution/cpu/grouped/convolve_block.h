@@ -23,7 +23,7 @@ UNCHECKED TARGET static void NAME(store_part)(const struct grouped_convolution *
                                               const struct grouped_block *block, char *output,
                                               const VECTOR *sums) {
     const size_t size = number == FLOAT ? sizeof(float) : sizeof(uint16_t);
-    for (size_t y = 0; y < block->rows; y++) {
+    for (size_t y = block->first_row; y < block->rows; y++) {
         char *at = output + y * job->layer.out_row * size;
         for (size_t p = 0; p < block->pixels; p++, at += job->layer.out_pixel * size) {
             VECTOR sum = sums[y * PIXELS + p];
@@ -48,7 +48,7 @@ INLINED void NAME(store)(const struct grouped_convolution *job, int number,
             sums[p] += bias;
         }
     }
-    if (job->sum || block->rows < GROUPED_ROWS || block->pixels < PIXELS) {
+    if (job->sum || block->first_row > 0 || block->rows < GROUPED_ROWS || block->pixels < PIXELS) {
         VECTOR copy[GROUPED_ROWS * PIXELS];
         UNROLLED
         for (size_t p = 0; p < GROUPED_ROWS * PIXELS; p++) {

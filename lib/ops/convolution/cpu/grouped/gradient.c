@@ -108,8 +108,9 @@ void grouped_weight_gradient(const struct phase_plan *planned, const void *input
                 struct grouped_sums job = like;
                 job.sums = sums + part * size;
                 for (size_t i = part * pairs / parts; i < (part + 1) * pairs / parts; i++) {
-                    grouped_each_block(plan, i / of_image, i % of_image, slab, add_block, &job,
-                                       tile);
+                    const struct grouped_part rows = {i / of_image, i % of_image, slab, 0,
+                                                      plan->rows};
+                    grouped_each_block(plan, &rows, add_block, &job, tile);
                 }
             }
         }

@@ -123,7 +123,8 @@ static void convolve(const struct phase_job *phases, size_t count, const void *i
                     struct phase_plan plan = *phases[i].plan;
                     plan.slab = most->slab;
                     if (pair < grouped_row_pairs(&plan)) {
-                        grouped_each_block(&plan, image, pair, slab, convolve_block, &job, tile);
+                        const struct grouped_part part = {image, pair, slab, 0, plan.rows};
+                        grouped_each_block(&plan, &part, convolve_block, &job, tile);
                     }
                 }
             }
@@ -135,6 +136,23 @@ void grouped_convolve(const struct phase_plan *plan, const void *input, const fl
                       struct epilogue epilogue, void *output, size_t first, void *workspace) {
     const struct phase_job phase = {plan, weights, first};
     convolve(&phase, 1, input, epilogue, output, workspace);
+}
+
+size_t grouped_row_workspace(const struct phase_plan *plan) {
+    return tile_bytes(plan);
+}
+
+void grouped_convolve_rows(const struct phase_plan *plan, const void *input, const float *weights,
+                           struct epilogue epilogue, void *output, struct convolution_rows rows,
+                           void *workspace) {
+    const struct phase_job phase = {plan, weights, 0};
+    const struct grouped_convolution job = job_of(&phase, input, epilogue, output);
+    for (size_t slab = 0; slab < grouped_slabs(plan); slab++) {
+        for (size_t pair = rows.first / GROUPED_ROWS; pair * GROUPED_ROWS < rows.end; pair++) {
+            const struct grouped_part part = {rows.image, pair, slab, rows.first, rows.end};
+            grouped_each_block(plan, &part, convolve_block, &job, workspace);
+        }
+    }
 }
 
 void grouped_convolve_phases(const struct phase_job *jobs, size_t count,

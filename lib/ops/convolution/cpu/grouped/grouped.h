@@ -1,7 +1,6 @@
 // Grouped and depthwise convolution: each output channel is a lane of a vector, and a lane sees the
-// input channels of its own group only. A part of the image, some rows of some channels, is copied
-// with its borders of zeros to where it stays in the second-level cache; so windows have no edges
-// there, channels lie one behind the other, and activations of bf16 have become float32.
+// input channels of its own group only. Activations are read where they lie; what a window has
+// outside of the image is left out.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_GROUPED_GROUPED_H
 #define PLEURA_OPS_CONVOLUTION_CPU_GROUPED_GROUPED_H
 
@@ -18,6 +17,11 @@ void grouped_pack_weights(const struct phase_plan *plan, const float *weights, f
 size_t grouped_workspace(const struct phase_plan *plan);
 void grouped_convolve(const struct phase_plan *plan, const void *input, const float *weights,
                       struct epilogue epilogue, void *output, size_t first, void *workspace);
+
+size_t grouped_row_workspace(const struct phase_plan *plan);
+void grouped_convolve_rows(const struct phase_plan *plan, const void *input, const float *weights,
+                           struct epilogue epilogue, void *output, struct convolution_rows rows,
+                           void *workspace);
 
 void grouped_convolve_phases(const struct phase_job *jobs, size_t count,
                              const void *output_gradient, void *input_gradient, void *workspace);

@@ -23,6 +23,7 @@ struct grouped_layer {
 struct grouped_block {
     size_t channel, vectors; // the first channel, a vector's first
     size_t rows, pixels;     // of the output: at most GROUPED_ROWS, and `pixels` of the lanes
+    size_t first_row;        // of those rows, the first that is stored
 
     // The number of channel 0 in the block's first window's first pixel, which may be outside of
     // the image; which rows and columns from there on are inside, as bits. Others count as zeros.

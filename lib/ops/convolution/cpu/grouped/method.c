@@ -6,6 +6,8 @@ static const struct phased_convolution passes = {.complete = grouped_complete,
                                                  .pack_weights = grouped_pack_weights,
                                                  .workspace = grouped_workspace,
                                                  .convolve = grouped_convolve,
+                                                 .row_workspace = grouped_row_workspace,
+                                                 .convolve_rows = grouped_convolve_rows,
                                                  .convolve_phases = grouped_convolve_phases,
                                                  .gradient_workspace = grouped_gradient_workspace,
                                                  .weight_gradient = grouped_weight_gradient};
