@@ -248,6 +248,8 @@ static void grouped_layers_give_the_same_bytes(void **state) {
         .name = "eights", .channels = 96, .window = 3, .stride = 1, .pad = 1, .groups = 12};
     const struct convolution last = {
         .name = "last", .channels = 96, .window = 1, .stride = 2, .groups = 96};
+    const struct convolution single = {
+        .name = "single", .channels = 1, .window = 3, .stride = 1, .pad = 1, .bias = true};
     struct backend *backend = open_backend(PRECISION_F32, 2);
     struct graph *graph = graph_new(GRAPH_PREDICT);
     (void)state;
@@ -258,7 +260,7 @@ static void grouped_layers_give_the_same_bytes(void **state) {
     const value_id z =
         silu(graph, convolution(graph, channel_gate(graph, y, open, false), &strided));
     const value_id w = convolution(graph, convolution(graph, z, &eights), &last);
-    graph_output(graph, head_convolution(graph, upsample_nearest(graph, w), "l", 0));
+    graph_output(graph, widen(graph, convolution(graph, upsample_nearest(graph, w), &single)));
     struct strips strips = strips_of(graph, backend);
     const int producer = graph_value_at(graph, z)->producer;
     const struct strip_group *group = strips_group_at(&strips, strips.position[producer]);

@@ -47,6 +47,11 @@ static void the_first_that_accepts_is_taken(void **state) {
     other = narrow;
     other.out_channels = 40; // neither panels of 16 nor pairs of 8
     expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    other.out_channels = 1;
+    expect("single", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    expect("single", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("onednn-amx", other, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
+    expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, base);
     other.out_channels = 32;
     other.channels = 3; // the input's gradient has 3 output channels
     expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);

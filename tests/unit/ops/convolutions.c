@@ -3,7 +3,8 @@
 #include "convolution_trials.h"
 
 static void methods_agree_with_the_plain_one(void **state) {
-    static const size_t channels[][2] = {{3, 8}, {16, 40}, {32, 32}, {48, 32}, {32, 80}, {128, 64}};
+    static const size_t channels[][2] = {{3, 8},   {16, 40},  {32, 32}, {48, 32},
+                                         {32, 80}, {128, 64}, {24, 1}};
     static const size_t sides[][2] = {{1, 1}, {4, 4}, {5, 13}, {18, 7}};
     (void)state;
     for (size_t i = 0; i < 2 * sizeof channels / sizeof *channels; i++) {
@@ -36,7 +37,7 @@ static void methods_agree_with_the_plain_one(void **state) {
 
 // Two pixels of 8 channels count as one where there is an even number.
 static void strides_and_windows_differ(void **state) {
-    static const size_t channels[][2] = {{32, 32}, {3, 64}, {16, 8}, {8, 8}};
+    static const size_t channels[][2] = {{32, 32}, {3, 64}, {16, 8}, {8, 8}, {8, 1}};
     static const size_t widths[] = {12, 13, 2};
     (void)state;
     for (size_t i = 0; i < 3 * 4 * 3 * sizeof channels / sizeof *channels; i++) {
