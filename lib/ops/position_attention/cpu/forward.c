@@ -19,9 +19,9 @@ struct forward_image {
     const struct position_plan *plan;
     size_t image;
     struct position_operand q, v;
-    float *y;             // sums of exp(s - maximum) v,
-    float *maximum, *sum; // of each pixel's scores, and of exp(s - maximum)
-    float *logs;          // L
+    float *y;            // sums of weights times v
+    float *offset, *sum; // each pixel's, of weights.h, and the sum of its weights
+    float *logs;         // L
 };
 
 size_t position_forward_bytes(const struct position_plan *plan) {
@@ -39,7 +39,7 @@ static struct forward_image forward_image_of(const struct call *call, size_t ima
     char *q = (char *)call->scratch + position_workspace_bytes(plan);
     char *v = q + position_image_operand_bytes(plan, plan->keys);
     float *y = (float *)(void *)(v + position_image_operand_bytes(plan, plan->channels));
-    float *maximum = y + position_accumulator_floats(plan, plan->channels);
+    float *offset = y + position_accumulator_floats(plan, plan->channels);
     return (struct forward_image){
         .call = call,
         .plan = plan,
@@ -47,12 +47,13 @@ static struct forward_image forward_image_of(const struct call *call, size_t ima
         .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
         .v = position_image_operand(plan, call->in[1], image, plan->channels, v),
         .y = y,
-        .maximum = maximum,
-        .sum = maximum + plan->blocks * BLOCK,
+        .offset = offset,
+        .sum = offset + plan->blocks * BLOCK,
         .logs = (float *)call->saved + image * plan->pixels};
 }
 
-VECTORISED static float max_of(const float *row, size_t count, float maximum) {
+VECTORISED static float max_of(const float *row, size_t count) {
+    float maximum = -INFINITY;
 #pragma omp simd reduction(max : maximum)
     for (size_t i = 0; i < count; i++) {
         maximum = row[i] > maximum ? row[i] : maximum;
@@ -60,10 +61,11 @@ VECTORISED static float max_of(const float *row, size_t count, float maximum) {
     return maximum;
 }
 
-// Raises the columns' maxima to the greatest scores of a tile.
-VECTORISED static void raise_column_maxima(const float *scores, size_t rows, size_t columns,
-                                           float *maxima) {
-    for (size_t row = 0; row < rows; row++) {
+// The greatest score of each column of a tile.
+VECTORISED static void column_maxima(const float *scores, size_t rows, size_t columns,
+                                     float *maxima) {
+    memcpy(maxima, scores, columns * sizeof *maxima);
+    for (size_t row = 1; row < rows; row++) {
         for (size_t i = 0; i < columns; i++) {
             const float score = scores[row * POSITION_STRIDE + i];
             maxima[i] = score > maxima[i] ? score : maxima[i];
@@ -80,17 +82,18 @@ VECTORISED static void scale_by(float *numbers, size_t count, float factor) {
 // Raises the maximum of a pixel's scores, to which its sums are scaled.
 static void raise_maximum(const struct forward_image *image, size_t pixel, float maximum) {
     const size_t leading = position_accumulator_width(image->plan->channels);
-    const float before = image->maximum[pixel];
-    if (maximum > before) {
-        const float factor = before - maximum < SOFTMAX_MIN ? 0 : expf(before - maximum);
-        image->maximum[pixel] = maximum;
+    const float offset = position_offset(maximum);
+    const float octaves = offset - image->offset[pixel];
+    if (octaves < 0) {
+        const float factor = octaves < SOFTMAX_MIN ? 0 : exp2f(octaves);
+        image->offset[pixel] = offset;
         image->sum[pixel] *= factor;
         scale_by(image->y + pixel * leading, leading, factor);
     }
 }
 
 static struct position_softmax softmax_from(const struct forward_image *image, size_t pixel) {
-    return (struct position_softmax){image->maximum + pixel, image->sum + pixel};
+    return (struct position_softmax){image->offset + pixel, image->sum + pixel};
 }
 
 // Starts a block's sums with the block's scores against itself.
@@ -103,11 +106,11 @@ static void begin_block(const void *context, size_t block, int thread) {
     float *scores = workspace.tiles[0];
     memset(y, 0, BLOCK * leading * sizeof *y);
     position_tile_scores(&tile, &image->q, &image->q, scores);
-    memset(image->maximum + tile.row, 0, BLOCK * sizeof *image->maximum);
+    memset(image->offset + tile.row, 0, BLOCK * sizeof *image->offset);
     memset(image->sum + tile.row, 0, BLOCK * sizeof *image->sum);
     for (size_t row = 0; row < tile.rows; row++) {
-        image->maximum[tile.row + row] =
-            max_of(scores + row * POSITION_STRIDE, tile.columns, -INFINITY);
+        image->offset[tile.row + row] =
+            position_offset(max_of(scores + row * POSITION_STRIDE, tile.columns));
     }
     position_tile_weights(&tile, scores, softmax_from(image, tile.row));
     position_tile_product(&tile, scores, &image->v, y);
@@ -122,16 +125,13 @@ static void add_pair(const void *context, size_t block, size_t other, int thread
     float *scores = workspace.tiles[0];
     float *transposed = workspace.tiles[1]; // exponentials of the other block's rows
     float maxima[BLOCK];
-    memcpy(maxima, image->maximum + tile.column, tile.columns * sizeof *maxima);
     position_tile_scores(&tile, &image->q, &image->q, scores);
-    raise_column_maxima(scores, tile.rows, tile.columns, maxima);
+    column_maxima(scores, tile.rows, tile.columns, maxima);
     for (size_t i = 0; i < tile.columns; i++) {
         raise_maximum(image, tile.column + i, maxima[i]);
     }
     for (size_t row = 0; row < tile.rows; row++) {
-        const size_t pixel = tile.row + row;
-        raise_maximum(image, pixel,
-                      max_of(scores + row * POSITION_STRIDE, tile.columns, image->maximum[pixel]));
+        raise_maximum(image, tile.row + row, max_of(scores + row * POSITION_STRIDE, tile.columns));
     }
     position_tile_both_weights(&tile, scores, transposed, softmax_from(image, tile.row),
                                softmax_from(image, tile.column));
@@ -148,7 +148,7 @@ static void end_block(const void *context, size_t block, int thread) {
     const size_t leading = position_accumulator_width(image->plan->channels);
     for (size_t pixel = tile.row; pixel < tile.row + tile.rows; pixel++) {
         scale_by(image->y + pixel * leading, leading, 1.0F / image->sum[pixel]);
-        image->logs[pixel] = image->maximum[pixel] + logf(image->sum[pixel]);
+        image->logs[pixel] = position_log(image->offset[pixel], image->sum[pixel]);
     }
     position_store_block(image->plan, image->y, image->image, block, image->plan->channels, false,
                          image->call->out, workspace.values);

@@ -2,11 +2,14 @@
 #include "ops/position_attention/cpu/weights.h"
 
 #include "backend/cpu/level.h"
-#include "core/numbers/exponential.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#define OCTAVES 0x1.715476p+0F // of a number: 1 / ln 2
+#define ROUNDER 0x1.8p23F      // adding it leaves the nearest integer in the low bits
+#define ONE 87.0F              // more than it is the offset of the maximum 0
 
 typedef float four __attribute__((vector_size(16)));
 typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
@@ -20,9 +23,14 @@ typedef uint32_t four_bits __attribute__((vector_size(16)));
 #define LANES 4
 #ifdef PROCESSOR_ARM_64
 #include <arm_neon.h>
+#define GREATER(a, b) ((four)vmaxnmq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define FUSED(a, b, c) ((four)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define REGISTER "w"
 #else
+#define GREATER(a, b)                                                                              \
+    ((four)(((four_bits)(a) & (four_bits)((a) > (b))) | ((four_bits)(b) & ~(four_bits)((a) > (b)))))
 #define FUSED(a, b, c) ((a) * (b) + (c))
+#define REGISTER "x"
 #endif
 #include "ops/position_attention/cpu/weights_block.h"
 
@@ -39,7 +47,9 @@ typedef uint32_t eight_bits __attribute__((vector_size(32)));
 #define ANYWHERE eight_anywhere
 #define BITS eight_bits
 #define LANES 8
+#define GREATER(a, b) _mm256_max_ps(a, b)
 #define FUSED(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define REGISTER "x"
 #include "ops/position_attention/cpu/weights_block.h"
 
 typedef float sixteen __attribute__((vector_size(64)));
@@ -52,7 +62,9 @@ typedef uint32_t sixteen_bits __attribute__((vector_size(64)));
 #define ANYWHERE sixteen_anywhere
 #define BITS sixteen_bits
 #define LANES 16
+#define GREATER(a, b) _mm512_max_ps(a, b)
 #define FUSED(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define REGISTER "v"
 #include "ops/position_attention/cpu/weights_block.h"
 
 #define CHOSEN(function)                                                                           \
@@ -63,11 +75,19 @@ typedef uint32_t sixteen_bits __attribute__((vector_size(64)));
 #define CHOSEN(function) four_##function
 #endif
 
+float position_offset(float maximum) {
+    return ROUNDER + ONE - rintf(maximum * OCTAVES);
+}
+
+float position_log(float offset, float sum) {
+    return (float)((ROUNDER + ONE - (double)offset) * 0x1.62e42fefa39efp-1 + log((double)sum));
+}
+
 static void fill_up(const struct position_tile *tile, float *scores) {
     const size_t width = position_whole(tile->columns);
     for (size_t row = 0; width > tile->columns && row < tile->rows; row++) {
         for (size_t column = tile->columns; column < width; column++) {
-            scores[row * POSITION_STRIDE + column] = -INFINITY;
+            scores[row * POSITION_STRIDE + column] = -0x1p30F;
         }
     }
 }
@@ -81,7 +101,13 @@ void position_tile_weights(const struct position_tile *tile, float *scores,
 void position_tile_both_weights(const struct position_tile *tile, float *scores, float *transposed,
                                 struct position_softmax rows, struct position_softmax columns) {
     fill_up(tile, scores);
-    CHOSEN(both_weights)(tile, scores, transposed, rows, columns);
+    // A tile's sums of columns begin with 0: whoever adds single weights to long sums loses them.
+    float sums[POSITION_BLOCK] = {0};
+    CHOSEN(both_weights)
+    (tile, scores, transposed, rows, (struct position_softmax){columns.offsets, sums});
+    for (size_t column = 0; column < tile->columns; column++) {
+        columns.sums[column] += sums[column];
+    }
 }
 
 void position_tile_gradients(const struct position_tile *tile, float *scores, float *products,

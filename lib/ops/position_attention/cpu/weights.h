@@ -1,7 +1,7 @@
-// What position attention on the CPU makes of a tile of scores: weights exp(s - shift) of the
-// softmax, which are 0 below SOFTMAX_MIN, and gradients. Tiles' columns are used in whole vectors:
-// up to position_whole(columns), where scores are made -INFINITY and weights 0. Arrays of columns
-// are read so far, too.
+// What position attention on the CPU makes of a tile of scores: weights exp(s - maximum) of
+// the softmax, which are 0 below about e^-60 (SOFTMAX_MIN), and gradients. Tiles' columns are used
+// in whole vectors: up to position_whole(columns), where scores are made so small that weights are
+// 0. Arrays of columns are read so far, too.
 #ifndef PLEURA_OPS_POSITION_ATTENTION_CPU_WEIGHTS_H
 #define PLEURA_OPS_POSITION_ATTENTION_CPU_WEIGHTS_H
 
@@ -13,10 +13,19 @@ static inline size_t position_whole(size_t columns) {
     return (columns + POSITION_LANES - 1) / POSITION_LANES * POSITION_LANES;
 }
 
-// Of each pixel of a tile's rows or columns: what is subtracted from its scores, and the sum that
-// its weights are added to.
+// What a pixel's scores s are counted from: its weights are 2^(s / ln 2 - whole), where `whole` is
+// the maximum of its scores in octaves, rounded, so that exponentials need no subtraction, and sums
+// are scaled by powers of 2. The greatest weight is within a factor of 2^0.5 of 1. The lower the
+// offset, the greater the maximum. Scores above 10^7 differ by octaves; who has such ones gets
+// weights that are finite, and no more.
+float position_offset(float maximum);
+
+// The logarithm of a sum of weights of this offset, were they exp(s).
+float position_log(float offset, float sum);
+
+// Of each pixel of a tile's rows or columns: its offset, and the sum that weights are added to.
 struct position_softmax {
-    const float *shifts;
+    const float *offsets;
     float *sums;
 };
 

@@ -1,25 +1,60 @@
 // One kind of vectors' weights of tiles, for weights.c, which includes this once for each: NAME(x):
 // a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES floats,
-// ANYWHERE: that at any address, BITS: as many integers; FUSED(a, b, c): a b + c.
+// ANYWHERE: that at any address, BITS: as many integers; FUSED(a, b, c): a b + c; GREATER(a, b): of
+// each two numbers the greater one, b where a is NaN; REGISTER: how __asm__ calls one of its
+// registers.
 
-#define VECTORS (POSITION_LANES / LANES) // that are worked on side by side
+#define VECTORS (POSITION_LANES / LANES) // that are worked on side by side, for each of two weights
+#define UNROLLED _Pragma("GCC unroll 8")
 
-// exp(x), 0 below SOFTMAX_MIN, as in core/numbers/exponential.h, but 2^f = 2^(x / ln 2 - n) by a
-// polynomial of f, with |f| <= 1/2 and the least relative error, 1e-7.
-TARGET __attribute__((always_inline)) static inline VECTOR NAME(exponential)(VECTOR x) {
+// Keeps the compiler from moving a step of one vector to the next step of that.
+#define KEEP_ORDER(vector) __asm__("" : "+" REGISTER(vector))
+
+// Weights exp(x) of `count` vectors with an offset each: 2^n 2^f, where an addition to the offset
+// leaves n in a float's low bits, and 2^f, |f| <= 1/2, is the polynomial of degree 4 with the least
+// relative error, 3e-6. It is 2^40 times as large, and the power that much smaller, so that the
+// exponent of a weight below 2^-86.5 falls below the least one, which makes the power 0. All
+// vectors take one step before any takes the next: a processor looks for work among the next
+// instructions alone, and steps of one vector wait for each other.
+TARGET __attribute__((always_inline)) static inline void NAME(exponentials)(VECTOR *x,
+                                                                            const VECTOR *offsets,
+                                                                            size_t count) {
+    static const float coefficients[] = {0x1.c9fc46p+35F, 0x1.ec0378p+37F, 0x1.62e12cp+39F,
+                                         0x1p+40F};
     const VECTOR zero = {0};
-    const VECTOR per_octave = zero + 0x1.715476p+0F;
-    const VECTOR rounder = zero + 0x1.8p23F; // adding it leaves the nearest integer in the low bits
-    const VECTOR shifted = FUSED(x, per_octave, rounder);
-    const VECTOR f = FUSED(x, per_octave, rounder - shifted);
-    VECTOR e = zero + 0x1.5bba14p-10F;
-    e = FUSED(e, f, zero + 0x1.3cea88p-7F);
-    e = FUSED(e, f, zero + 0x1.c6b752p-5F);
-    e = FUSED(e, f, zero + 0x1.ebf9bcp-3F);
-    e = FUSED(e, f, zero + 0x1.62e42ap-1F);
-    e = FUSED(e, f, zero + 1.0F);
-    const BITS bits = (BITS)e + ((BITS)shifted << 23); // times 2^n
-    return (VECTOR)(bits & ~(BITS)(x < zero + SOFTMAX_MIN));
+    const VECTOR per_octave = zero + OCTAVES;
+    VECTOR power[2 * VECTORS];
+    VECTOR f[2 * VECTORS];
+    UNROLLED
+    for (size_t i = 0; i < count; i++) {
+        power[i] = FUSED(x[i], per_octave, offsets[i]);
+        KEEP_ORDER(power[i]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < count; i++) {
+        f[i] = FUSED(x[i], per_octave, offsets[i] - power[i]);
+        KEEP_ORDER(f[i]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < count; i++) {
+        power[i] = (VECTOR)((BITS)GREATER(power[i], zero + ROUNDER) << 23);
+        KEEP_ORDER(power[i]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < count; i++) {
+        x[i] = zero + 0x1.3a02ccp+33F;
+    }
+    for (size_t k = 0; k < sizeof coefficients / sizeof *coefficients; k++) {
+        UNROLLED
+        for (size_t i = 0; i < count; i++) {
+            x[i] = FUSED(x[i], f[i], zero + coefficients[k]);
+            KEEP_ORDER(x[i]);
+        }
+    }
+    UNROLLED
+    for (size_t i = 0; i < count; i++) {
+        x[i] *= power[i];
+    }
 }
 
 TARGET __attribute__((always_inline)) static inline float NAME(total)(const VECTOR *sums) {
@@ -33,71 +68,98 @@ TARGET __attribute__((always_inline)) static inline float NAME(total)(const VECT
     return lanes[0];
 }
 
-// With `transposed` NULL of rows alone.
-TARGET __attribute__((always_inline)) static inline void NAME(tile)(
-    const struct position_tile *tile, float *scores, float *transposed,
-    struct position_softmax rows, struct position_softmax columns) {
+TARGET static void NAME(weights)(const struct position_tile *tile, float *scores,
+                                 struct position_softmax rows) {
     const size_t width = position_whole(tile->columns);
     for (size_t row = 0; row < tile->rows; row++) {
-        const VECTOR shift = (VECTOR){0} + rows.shifts[row];
         VECTOR sums[VECTORS] = {{0}};
-        const size_t start = row * POSITION_STRIDE;
-        for (size_t column = 0; column < width; column += POSITION_LANES) {
-            _Pragma("GCC unroll 4") for (size_t i = 0; i < VECTORS; i++) {
-                const size_t at = column + i * LANES;
-                ANYWHERE *score = (ANYWHERE *)(scores + start + at);
-                const VECTOR s = *score;
-                const VECTOR weight = NAME(exponential)(s - shift);
-                *score = weight;
-                sums[i] += weight;
-                if (transposed != NULL) {
-                    ANYWHERE *sum = (ANYWHERE *)(columns.sums + at);
-                    const VECTOR of_column =
-                        NAME(exponential)(s - *(const ANYWHERE *)(columns.shifts + at));
-                    *(ANYWHERE *)(transposed + start + at) = of_column;
-                    *sum += of_column;
-                }
+        ANYWHERE *of_row = (ANYWHERE *)(scores + row * POSITION_STRIDE);
+        for (size_t at = 0; at < width / LANES; at += VECTORS) {
+            VECTOR x[VECTORS];
+            VECTOR offsets[VECTORS];
+            UNROLLED
+            for (size_t i = 0; i < VECTORS; i++) {
+                x[i] = of_row[at + i];
+                offsets[i] = (VECTOR){0} + rows.offsets[row];
+            }
+            NAME(exponentials)(x, offsets, VECTORS);
+            UNROLLED
+            for (size_t i = 0; i < VECTORS; i++) {
+                of_row[at + i] = x[i];
+                sums[i] += x[i];
             }
         }
         rows.sums[row] += NAME(total)(sums);
     }
 }
 
-TARGET static void NAME(weights)(const struct position_tile *tile, float *scores,
-                                 struct position_softmax rows) {
-    NAME(tile)(tile, scores, NULL, rows, rows);
-}
-
 TARGET static void NAME(both_weights)(const struct position_tile *tile, float *scores,
                                       float *transposed, struct position_softmax rows,
                                       struct position_softmax columns) {
-    NAME(tile)(tile, scores, transposed, rows, columns);
+    const size_t width = position_whole(tile->columns);
+    const ANYWHERE *column_offsets = (const ANYWHERE *)columns.offsets;
+    ANYWHERE *column_sums = (ANYWHERE *)columns.sums;
+    for (size_t row = 0; row < tile->rows; row++) {
+        VECTOR sums[VECTORS] = {{0}};
+        ANYWHERE *of_row = (ANYWHERE *)(scores + row * POSITION_STRIDE);
+        ANYWHERE *of_columns = (ANYWHERE *)(transposed + row * POSITION_STRIDE);
+        for (size_t at = 0; at < width / LANES; at += VECTORS) {
+            VECTOR x[2 * VECTORS];
+            VECTOR offsets[2 * VECTORS];
+            UNROLLED
+            for (size_t i = 0; i < VECTORS; i++) {
+                x[i] = x[VECTORS + i] = of_row[at + i];
+                offsets[i] = (VECTOR){0} + rows.offsets[row];
+                offsets[VECTORS + i] = column_offsets[at + i];
+            }
+            NAME(exponentials)(x, offsets, 2 * VECTORS);
+            UNROLLED
+            for (size_t i = 0; i < VECTORS; i++) {
+                of_row[at + i] = x[i];
+                sums[i] += x[i];
+                of_columns[at + i] = x[VECTORS + i];
+                column_sums[at + i] += x[VECTORS + i];
+            }
+        }
+        rows.sums[row] += NAME(total)(sums);
+    }
 }
 
 TARGET static void NAME(gradients)(const struct position_tile *tile, float *scores, float *products,
                                    float *transposed, struct position_sums rows,
                                    struct position_sums columns) {
     const size_t width = position_whole(tile->columns);
+    const ANYWHERE *logs = (const ANYWHERE *)columns.logs;
+    const ANYWHERE *d = (const ANYWHERE *)columns.d;
     for (size_t row = 0; row < tile->rows; row++) {
-        const VECTOR row_log = (VECTOR){0} + rows.logs[row];
-        const VECTOR row_d = (VECTOR){0} + rows.d[row];
         const size_t start = row * POSITION_STRIDE;
-        for (size_t column = 0; column < width; column += LANES) {
-            ANYWHERE *score = (ANYWHERE *)(scores + start + column);
-            ANYWHERE *product = (ANYWHERE *)(products + start + column);
-            ANYWHERE *other = (ANYWHERE *)(transposed + start + column);
-            const VECTOR s = *score;
-            const VECTOR p = NAME(exponential)(s - row_log);
-            const VECTOR q = NAME(exponential)(s - *(const ANYWHERE *)(columns.logs + column));
-            const VECTOR d = *(const ANYWHERE *)(columns.d + column);
-            *score = FUSED(p, *product - row_d, q * (*other - d)); // position_gradient of formula.h
-            *product = p;
-            *other = q;
+        ANYWHERE *score = (ANYWHERE *)(scores + start);
+        ANYWHERE *product = (ANYWHERE *)(products + start);
+        ANYWHERE *other = (ANYWHERE *)(transposed + start);
+        for (size_t at = 0; at < width / LANES; at += VECTORS) {
+            VECTOR p[2 * VECTORS];
+            VECTOR offsets[2 * VECTORS];
+            UNROLLED
+            for (size_t i = 0; i < VECTORS; i++) {
+                offsets[i] = offsets[VECTORS + i] = (VECTOR){0} + (ROUNDER + ONE);
+                p[i] = score[at + i] - rows.logs[row];
+                p[VECTORS + i] = score[at + i] - logs[at + i];
+            }
+            NAME(exponentials)(p, offsets, 2 * VECTORS);
+            UNROLLED
+            for (size_t i = 0; i < VECTORS; i++) { // position_gradient of formula.h
+                score[at + i] = FUSED(p[i], product[at + i] - rows.d[row],
+                                      p[VECTORS + i] * (other[at + i] - d[at + i]));
+                product[at + i] = p[i];
+                other[at + i] = p[VECTORS + i];
+            }
         }
     }
 }
 
 #undef VECTORS
+#undef UNROLLED
+#undef KEEP_ORDER
 #undef NAME
 #undef TARGET
 #undef VECTOR
@@ -105,3 +167,5 @@ TARGET static void NAME(gradients)(const struct position_tile *tile, float *scor
 #undef BITS
 #undef LANES
 #undef FUSED
+#undef GREATER
+#undef REGISTER
