@@ -174,7 +174,7 @@ options_for() {
     shown=$1
     local line pattern='^override ([^ ]+) := \$\(empty\)(.*)\$\(empty\)$' variables
     variables=$(jq -r -L "$here/../method" --argjson n "$1" 'include "options"; map_values(if type == "object" and has("iterations")
-        then . + {iterations: $n, "eval-every": $n, "whole-batches": false, ranks: 1} else . end) | make_variables' "$checked")
+        then . + {iterations: $n, "eval-every": $n, "whole-batches": false} else . end) | make_variables' "$checked")
     while read -r line; do
         [[ ! $line =~ $pattern ]] || options[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
     done <<<"$variables"
@@ -186,18 +186,18 @@ train_copies() { # train_copies STAGE ITERATIONS: measures as many folds as run 
     mkdir "$scratch/$1.$2"
     options_for "$2"
     measure at_once "$(copies "$1")" "$here/../method/train-fold.sh" 0/$made_up "$shards" "$scratch/$1.$2/SLOT" 0 \
-        "${options[$1.augment]}" "${options[$1.validation]}" "${options[$1.options]} --log-every 1"
+        "${options[$1.augment]}" "${options[$1.validation]}" "${options[$1.options]} --log-every ${of[$1.together]}"
 }
 
-steps() { # steps STAGE ITERATIONS: seconds of one, the median. The first begins with everything cold, and counts only
+steps() { # steps STAGE ITERATIONS: seconds of one, the median. What is logged first begins with everything cold, and counts only
     # where there is no other.
-    jq -s --argjson batch "${of[$1.batch]}" 'map(select(.images_per_second)) |
-        (map(select(.iteration > 1)) | select(length > 0)) // . | map($batch / .images_per_second) | sort |
+    jq -s --argjson batch "${of[$1.batch]}" --argjson first "${of[$1.together]}" 'map(select(.images_per_second)) |
+        (map(select(.iteration > $first)) | select(length > 0)) // . | map($batch / .images_per_second) | sort |
         (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2' "$scratch/$1.$2"/*.jsonl
 }
 
 measure_training() { # measure_training STAGE
-    local stage=$1 n=1 first one resumable predict train
+    local stage=$1 n=${of[$1.together]} first one begun fits resumable predict train
     first=${of[$stage.alike]}
     if [ -n "$first" ]; then
         jq --arg stage "$stage" --arg first "$first" 'select(.[$first]) | {($stage): .[$first]}' "$scratch/measured" >"$scratch/same"
@@ -205,14 +205,15 @@ measure_training() { # measure_training STAGE
         cp "$scratch/$first.mpk" "$scratch/$stage.mpk"
         return
     fi
-    train_copies "$stage" 1
-    one=$seconds first=$(steps "$stage" 1)
-    if [ "$(more "$first")" -gt 2 ]; then
-        n=$(more "$first")
+    train_copies "$stage" "$n"
+    one=$seconds first=$(steps "$stage" "$n")
+    begun=$(jq -n "$n * $first") fits=$(more "$first")
+    if [ "$fits" -gt $((2 * n)) ]; then
+        n=$((fits / n * n))
         train_copies "$stage" "$n"
     fi
     read -r resumable predict train < <(costs "$stage")
-    found "$stage" memory "$memory" one "$one" first "$first" step "$(steps "$stage" "$n")" \
+    found "$stage" memory "$memory" one "$one" first "$begun" step "$(steps "$stage" "$n")" \
         checkpoint "$(size "$scratch/$stage.$n/1.mpk")" resumable "$resumable" predict "$predict" train "$train"
     mv "$scratch/$stage.$n/1.mpk" "$scratch/$stage.mpk"
     rm -r "$scratch/$stage".[0-9]*

@@ -97,7 +97,9 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
 
 @test "a submission with a rule takes validation and calibration, and has masks of its own" {
     jq '.profiles.demo.submission1 = {ratio: null, rule: "validation"}' "$ROOT/config.json" >"$HERE/config.json"
-    plan CONFIG="$HERE/config.json" "${TINY[@]}" FORMAT=json >"$HERE/plan"
+    plan CONFIG="$HERE/config.json" "${TINY[@]}" train-seg-bisenet.{accumulate=4,ranks=4} FORMAT=json >"$HERE/plan"
+    # Ranks are processes, each with its activations: another stage has the same network, side and batch, and one.
+    stage train-seg-bisenet ".memory > 1.5 * $(stage train-cls-bisenet .memory)"
     jq -r '.stages[].stage' "$HERE/plan" | diff - <(printf '%s\n' xrays data {train,test}-{seg-unet,seg-bisenet,cls-bisenet} \
         merge-cls1 merge-cls2 merge-seg merge-seg1 validate-{seg-unet,seg-bisenet,cls-bisenet} calibrate submissions)
     stage calibrate '.images == 20 and .seconds > 0'
