@@ -225,6 +225,20 @@ static void describe_maker(struct writer *writer) {
                                           writer->algorithm.version, writer->rule};
 }
 
+static void make_folder(const char *folder) {
+    struct stat status;
+    if (mkdir(folder, 0777) == 0) {
+        return;
+    }
+    const int why = errno;
+    if (why != EEXIST) {
+        die("%s: %s", folder, strerror(why));
+    }
+    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        die("%s: %s", folder, strerror(ENOTDIR));
+    }
+}
+
 static void run(const struct options *options, const char *folder, const char *path) {
     struct writer writer = {
         .options = options, .folder = folder, .sources = {.named = &options->sources}};
@@ -233,9 +247,7 @@ static void run(const struct options *options, const char *folder, const char *p
         die("%s: holds masks, and --fractional needs probabilities", path);
     }
     describe_maker(&writer);
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
-        die("%s: %s", folder, strerror(errno));
-    }
+    make_folder(folder);
     if (options->capture) {
         writer.decoder = xray_decoder_start(1, SECONDS, &(struct image_options){IMAGE_VOI_LUT});
     }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NOT_GIVEN (-1)
@@ -277,6 +278,15 @@ static void check_options(const struct options *options, const struct operands *
     }
 }
 
+// What would be in the way of a folder of results is said before any work.
+static void check_folder(const struct options *options) {
+    struct stat status;
+    const char *output = options->common.output;
+    if (!gives(options, "csv") && stat(output, &status) == 0 && !S_ISDIR(status.st_mode)) {
+        die("%s: %s", output, strerror(ENOTDIR));
+    }
+}
+
 static const char description[] =
     "Takes X-ray files (see decode) to results in one word: decode, predict-fold, the rule that "
     "says what is a lesion, and then a CSV of run lengths (csv, to stdout or -o FILE), pictures "
@@ -347,5 +357,6 @@ int main(int argc, char **argv) {
         show(&options, &operands);
         return 0;
     }
+    check_folder(&options);
     run(&options, &operands);
 }

@@ -179,6 +179,10 @@ decode -- "$@" |
         [ -e "$HERE/out" ]
         rm -r "$HERE/out"
     done
+    # What is in the folder's place is said before any image is read
+    echo mine >"$HERE/file"
+    for to in png dicom; do fails 1 "run: $HERE/file: Not a directory" xrays --to $to -o "$HERE/file" "$HERE/in/absent.dcm"; done
+    [ "$(cat "$HERE/file")" = mine ]
     fails 1 "" xrays --to png -o /proc/none/out xrays/test
     fails 1 "" xrays --to dicom -o /proc/none/out xrays/test
     # The last part fails alone: an id that cannot be a picture's name
