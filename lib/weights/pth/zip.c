@@ -114,6 +114,9 @@ static bool read_entry(const unsigned char *start, uint64_t left, struct zip_ent
     uint64_t stored = little_endian(start + 20, 4);
     uint64_t *large[3] = {&entry->length, &stored, &entry->header};
     read_extra(start + ENTRY_LENGTH + name, extra, large);
+    if (entry->method != 0) {
+        entry->length = stored; // compressed: in the file it has so many, and it is not read
+    }
     return true;
 }
 

@@ -316,6 +316,12 @@ TABLE
         IFS=: read -r _ entry words <<<"$form"
         /usr/bin/python3 -c 'import sys, zipfile; zipfile.ZipFile("y.pth", "w").writestr("a/" + sys.argv[1], "x")' "$entry"
         fails 1 "$words" weights y.pth -o x.mpk
+        # Programs are compressed there, to less than the file has
+        /usr/bin/python3 -c 'import sys, zipfile
+archive = zipfile.ZipFile("y.pth", "a", zipfile.ZIP_DEFLATED)
+archive.writestr("a/code.py", "pass\n" * 10000)
+archive.close()'
+        fails 1 "$words" weights y.pth -o x.mpk
     done
     /usr/bin/python3 - <<'PYTHON'
 import zipfile
