@@ -73,22 +73,29 @@ VECTORISED static void column_maxima(const float *scores, size_t rows, size_t co
     }
 }
 
-VECTORISED static void scale_by(float *numbers, size_t count, float factor) {
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] *= factor;
+// Multiplies a pixel's sums.
+VECTORISED static void scale_by(const struct forward_image *image, size_t pixel, float factor) {
+    const size_t channels = image->plan->channels;
+    const size_t leading = position_accumulator_width(channels);
+    float *y = image->y + pixel / BLOCK * BLOCK * leading;
+    for (size_t panel = 0; panel < leading / POSITION_PANEL; panel++) {
+        float *numbers =
+            y + position_accumulator_at(image->plan->bf16, channels, pixel % BLOCK, panel);
+        for (size_t i = 0; i < POSITION_PANEL; i++) {
+            numbers[i] *= factor;
+        }
     }
 }
 
 // Raises the maximum of a pixel's scores, to which its sums are scaled.
 static void raise_maximum(const struct forward_image *image, size_t pixel, float maximum) {
-    const size_t leading = position_accumulator_width(image->plan->channels);
     const float offset = position_offset(maximum);
     const float octaves = offset - image->offset[pixel];
     if (octaves < 0) {
         const float factor = octaves < SOFTMAX_MIN ? 0 : exp2f(octaves);
         image->offset[pixel] = offset;
         image->sum[pixel] *= factor;
-        scale_by(image->y + pixel * leading, leading, factor);
+        scale_by(image, pixel, factor);
     }
 }
 
@@ -145,9 +152,8 @@ static void end_block(const void *context, size_t block, int thread) {
     const struct forward_image *image = context;
     const struct position_workspace workspace = position_workspace_of(image->call, thread);
     const struct position_tile tile = position_tile_of(image->plan, block, block, &workspace);
-    const size_t leading = position_accumulator_width(image->plan->channels);
     for (size_t pixel = tile.row; pixel < tile.row + tile.rows; pixel++) {
-        scale_by(image->y + pixel * leading, leading, 1.0F / image->sum[pixel]);
+        scale_by(image, pixel, 1.0F / image->sum[pixel]);
         image->logs[pixel] = position_log(image->offset[pixel], image->sum[pixel]);
     }
     position_store_block(image->plan, image->y, image->image, block, image->plan->channels, false,

@@ -61,7 +61,9 @@ void position_store_block(const struct position_plan *plan, const float *accumul
     float *to = cpu_target(plan->precision, value, first, rows * width, add, memory);
     for (size_t row = 0; row < rows; row++) {
         for (size_t c = 0; c < width; c++) {
-            to[row * width + c] += from[row * leading + c];
+            const size_t panel =
+                position_accumulator_at(plan->bf16, width, row, c / POSITION_PANEL);
+            to[row * width + c] += from[panel + c % POSITION_PANEL];
         }
     }
     cpu_write(plan->precision, value, first, rows * width, to);

@@ -161,7 +161,8 @@ void position_tile_product(const struct position_tile *tile, const float *values
         return;
     }
     cpu_f32_gemm(tile->rows, leading / PANEL, tile->columns, (struct cpu_f32_a){values, STRIDE, 1},
-                 f32_rows_from(b, tile->column), true, (struct cpu_f32_c){sums, leading, PANEL});
+                 f32_rows_from(b, tile->column), true,
+                 (struct cpu_f32_c){sums, PANEL, BLOCK * PANEL});
 }
 
 void position_tile_transposed_product(const struct position_tile *tile, const float *values,
@@ -181,5 +182,5 @@ void position_tile_transposed_product(const struct position_tile *tile, const fl
         return;
     }
     cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows, (struct cpu_f32_a){values, 1, STRIDE},
-                 f32_rows_from(b, tile->row), true, (struct cpu_f32_c){sums, leading, PANEL});
+                 f32_rows_from(b, tile->row), true, (struct cpu_f32_c){sums, PANEL, BLOCK * PANEL});
 }

@@ -24,9 +24,19 @@ struct position_operand {
     uint16_t *bf16_pixel_panels, *bf16_channel_panels;
 };
 
-// The distance of an accumulator's rows, in floats: the width, rounded up to whole panels.
+#define POSITION_PANEL 16
+
+// Floats of an accumulator's row: the width, rounded up to whole panels.
 static inline size_t position_accumulator_width(size_t width) {
-    return (width + 15) / 16 * 16;
+    return (width + POSITION_PANEL - 1) / POSITION_PANEL * POSITION_PANEL;
+}
+
+// Where in a block of accumulators the panel of a row begins. Products in float32 make one panel of
+// all rows after the other, and it lies together, so that processors foresee what is read next;
+// those in bf16 have rows.
+static inline size_t position_accumulator_at(bool bf16, size_t width, size_t row, size_t panel) {
+    return bf16 ? row * position_accumulator_width(width) + panel * POSITION_PANEL
+                : (panel * POSITION_BLOCK + row) * POSITION_PANEL;
 }
 
 // Whether products of such widths of q and v are in bf16.
