@@ -62,12 +62,14 @@ void cpu_elementwise_backward(const struct call *call, const void *kept,
         float of_kept[CPU_BLOCK];
         float of_dy[CPU_BLOCK];
         float result[CPU_BLOCK];
+        const bool direct = state->precision == PRECISION_F32 && !call->add[0];
+        float *dx = direct ? (float *)call->in_gradient[0] + first : result;
         gradient(cpu_read(state->precision, kept, first, count, of_kept),
-                 cpu_read(state->precision, call->out_gradient, first, count, of_dy), count,
-                 result);
-        float *dx =
-            cpu_target(state->precision, call->in_gradient[0], first, count, call->add[0], of_dy);
-        cpu_add_multiple(result, 1, count, dx);
+                 cpu_read(state->precision, call->out_gradient, first, count, of_dy), count, dx);
+        if (call->add[0]) {
+            dx = cpu_target(state->precision, call->in_gradient[0], first, count, true, of_dy);
+            cpu_add_multiple(result, 1, count, dx);
+        }
         cpu_write(state->precision, call->in_gradient[0], first, count, dx);
     }
 }

@@ -7,7 +7,8 @@
 // y = f(x), `count` numbers; y may be x.
 typedef void elementwise_function(const float *x, size_t count, float *y);
 
-// result = dy * df/dx, where `kept` is what df/dx is made of: the input, or the output.
+// result = dy * df/dx, where `kept` is what df/dx is made of: the input, or the output; the result
+// may be either.
 typedef void elementwise_gradient(const float *kept, const float *dy, size_t count, float *result);
 
 // The state, for free; only that memory is short is an error.

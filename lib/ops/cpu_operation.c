@@ -22,3 +22,9 @@ VECTORISED void cpu_add_multiple(const float *x, float weight, size_t count, flo
         sum[i] += weight * x[i];
     }
 }
+
+VECTORISED void cpu_add_sums(const float *x, size_t count, double *sums) {
+    for (size_t i = 0; i < count; i++) {
+        sums[i] += x[i];
+    }
+}

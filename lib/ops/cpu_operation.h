@@ -14,4 +14,7 @@ CHECKED void *cpu_state_alloc(size_t bytes, size_t channels, size_t max_channels
 // sum += weight * x, `count` numbers each.
 void cpu_add_multiple(const float *x, float weight, size_t count, float *sum);
 
+// sums += x, `count` numbers each.
+void cpu_add_sums(const float *x, size_t count, double *sums);
+
 #endif

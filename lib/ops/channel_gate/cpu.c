@@ -1,4 +1,4 @@
-// channel_gate on the CPU: a thread takes some pixels, backward some channels of an image.
+// channel_gate on the CPU: a thread takes some pixels; of the gate's gradient some channels.
 #include "backend/cpu/cpu.h"
 #include "backend/bf16.h"
 #include "core/simd.h"
@@ -8,12 +8,15 @@
 #include "ops/kernels.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define PART ((size_t)512) // pixels
+#define PART ((size_t)512)    // pixels of a part of an image, about
+#define TOGETHER ((size_t)64) // those that are summed in float32 before they are added to others
 
 struct state {
     struct cpu_map map;
-    size_t row; // pixels
+    size_t row;   // pixels
+    size_t parts; // of an image
     float keep;
 };
 
@@ -24,8 +27,10 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return false;
     }
-    *state = (struct state){cpu_map_of(plan), plan_input_shape(plan, 0).w,
+    *state = (struct state){cpu_map_of(plan), plan_input_shape(plan, 0).w, 1,
                             attributes->keep ? 1.0F : 0.0F};
+    state->parts = state->map.pixels / PART + 1;
+    plan->scratch = state->map.images * state->parts * state->map.channels * sizeof(double);
     plan->state = state;
     return true;
 }
@@ -58,6 +63,17 @@ VECTORISED static void multiply_rows(const float *x, const float *factors, size_
     }
 }
 
+// What the channels of an image are multiplied with.
+static void open_gate(const struct state *state, const struct call *call, size_t image,
+                      float *factors) {
+    const struct cpu_map *map = &state->map;
+    const float *z =
+        cpu_read(map->precision, call->in[1], image * map->channels, map->channels, factors);
+    for (size_t c = 0; c < map->channels; c++) {
+        factors[c] = channel_gate_open(z[c]) + state->keep;
+    }
+}
+
 // Pixels `first` to `end` - 1 of an image.
 static void multiply_pixels(const struct state *state, const struct call *call, size_t image,
                             size_t first, size_t end) {
@@ -65,11 +81,7 @@ static void multiply_pixels(const struct state *state, const struct call *call, 
     const size_t together = CPU_BLOCK / map->channels; // pixels
     float factors[CPU_BLOCK];
     float temporary[CPU_BLOCK];
-    const float *z =
-        cpu_read(map->precision, call->in[1], image * map->channels, map->channels, factors);
-    for (size_t c = 0; c < map->channels; c++) {
-        factors[c] = channel_gate_open(z[c]) + state->keep;
-    }
+    open_gate(state, call, image, factors);
     for (size_t pixel = first; pixel < end; pixel += together) {
         const size_t pixels = end - pixel < together ? end - pixel : together;
         const size_t offset = (image * map->pixels + pixel) * map->channels;
@@ -85,7 +97,7 @@ static void multiply_pixels(const struct state *state, const struct call *call, 
 static void forward(const struct call *call) {
     const struct state *state = call->state;
     const struct cpu_map *map = &state->map;
-    const size_t parts = (map->pixels + PART - 1) / PART;
+    const size_t parts = state->parts;
 #pragma omp parallel for collapse(2) schedule(static) num_threads(map->threads)
     for (size_t image = 0; image < map->images; image++) {
         for (size_t part = 0; part < parts; part++) {
@@ -108,84 +120,115 @@ static void forward_rows(const struct call *call, size_t image, struct row_span 
     multiply_pixels(state, call, image, rows.first * state->row, rows.end * state->row);
 }
 
-// Some channels of all pixels, `step` numbers apart: adds to the input's gradient `dx` (NULL: not
-// wanted; without `add` it is overwritten) and to the gate's sums over the pixels.
+// Some pixels of an image: adds to the input's gradient `dx` (NULL: not wanted; without `add` it is
+// overwritten).
 struct gradients {
     const void *x, *dy;
     void *dx;
     bool add;
-    size_t pixels, step, count;
-    float factors[CPU_GROUP];
-    double sums[CPU_GROUP];
+    size_t pixels, channels;
+    const float *factors;
 };
 
-VECTORISED static void add_f32(struct gradients *g) {
+// Both add the sums over the pixels that the gate's gradient is made of.
+VECTORISED static void add_f32(const struct gradients *g, float *sums) {
+    const size_t wanted = g->dx != NULL ? g->channels : 0;
     for (size_t pixel = 0; pixel < g->pixels; pixel++) {
-        const float *x = (const float *)g->x + pixel * g->step;
-        const float *dy = (const float *)g->dy + pixel * g->step;
-        float *dx = g->dx == NULL ? NULL : (float *)g->dx + pixel * g->step;
-        for (size_t c = 0; c < g->count; c++) {
-            g->sums[c] += dy[c] * x[c];
+        const float *x = (const float *)g->x + pixel * g->channels;
+        const float *dy = (const float *)g->dy + pixel * g->channels;
+        float *dx = g->dx == NULL ? NULL : (float *)g->dx + pixel * g->channels;
+#pragma GCC ivdep
+        for (size_t c = 0; c < g->channels; c++) {
+            sums[c] += dy[c] * x[c];
         }
-        for (size_t c = 0; g->dx != NULL && c < g->count; c++) {
+#pragma GCC ivdep
+        for (size_t c = 0; c < wanted; c++) {
             dx[c] = (g->add ? dx[c] : 0.0F) + dy[c] * g->factors[c];
         }
     }
 }
 
-VECTORISED static void add_bf16(struct gradients *g) {
+VECTORISED static void add_bf16(const struct gradients *g, float *sums) {
+    const size_t wanted = g->dx != NULL ? g->channels : 0;
     for (size_t pixel = 0; pixel < g->pixels; pixel++) {
-        const uint16_t *x = (const uint16_t *)g->x + pixel * g->step;
-        const uint16_t *dy = (const uint16_t *)g->dy + pixel * g->step;
-        uint16_t *dx = g->dx == NULL ? NULL : (uint16_t *)g->dx + pixel * g->step;
-        for (size_t c = 0; c < g->count; c++) {
-            g->sums[c] += bf16_to(dy[c]) * bf16_to(x[c]);
+        const uint16_t *x = (const uint16_t *)g->x + pixel * g->channels;
+        const uint16_t *dy = (const uint16_t *)g->dy + pixel * g->channels;
+        uint16_t *dx = g->dx == NULL ? NULL : (uint16_t *)g->dx + pixel * g->channels;
+#pragma GCC ivdep
+        for (size_t c = 0; c < g->channels; c++) {
+            sums[c] += bf16_to(dy[c]) * bf16_to(x[c]);
         }
-        for (size_t c = 0; g->dx != NULL && c < g->count; c++) {
+#pragma GCC ivdep
+        for (size_t c = 0; c < wanted; c++) {
             dx[c] = bf16_from((g->add ? bf16_to(dx[c]) : 0.0F) + bf16_to(dy[c]) * g->factors[c]);
         }
     }
 }
 
-// The gradients of one group of channels; `sums` of what the gate's is made of.
-static struct gradients add_gradients(const struct state *state, const struct call *call,
-                                      const struct group *group) {
-    const size_t offset = group->at.first * precision_size(state->map.precision);
-    struct gradients g = {
-        .x = (const char *)call->in[0] + offset,
-        .dy = (const char *)call->out_gradient + offset,
-        .dx = call->in_gradient[0] == NULL ? NULL : (char *)call->in_gradient[0] + offset,
-        .add = call->add[0],
-        .pixels = state->map.pixels,
-        .step = state->map.channels,
-        .count = group->at.count};
-    for (size_t c = 0; c < g.count; c++) {
-        g.factors[c] = group->open[c] + state->keep;
+// The gradients of a part of an image's pixels; `sums` gets those of what the gate's is made of.
+static void part_gradients(const struct state *state, const struct call *call, size_t image,
+                           size_t part, double *sums) {
+    const struct cpu_map *map = &state->map;
+    const size_t size = precision_size(map->precision);
+    const size_t end = map->pixels * (part + 1) / state->parts;
+    float factors[CPU_BLOCK];
+    open_gate(state, call, image, factors);
+    memset(sums, 0, map->channels * sizeof *sums);
+    for (size_t pixel = map->pixels * part / state->parts; pixel < end; pixel += TOGETHER) {
+        const size_t offset = (image * map->pixels + pixel) * map->channels * size;
+        const struct gradients g = {
+            .x = (const char *)call->in[0] + offset,
+            .dy = (const char *)call->out_gradient + offset,
+            .dx = call->in_gradient[0] == NULL ? NULL : (char *)call->in_gradient[0] + offset,
+            .add = call->add[0],
+            .pixels = end - pixel < TOGETHER ? end - pixel : TOGETHER,
+            .channels = map->channels,
+            .factors = factors};
+        float together[CPU_BLOCK];
+        memset(together, 0, map->channels * sizeof *together);
+        if (map->precision == PRECISION_F32) {
+            add_f32(&g, together);
+        } else {
+            add_bf16(&g, together);
+        }
+        cpu_add_sums(together, map->channels, sums);
     }
-    if (state->map.precision == PRECISION_F32) {
-        add_f32(&g);
-    } else {
-        add_bf16(&g);
+}
+
+// The gate's gradient of some channels of an image, from the sums of all parts.
+static void gate_gradient(const struct state *state, const struct call *call, size_t index) {
+    const struct cpu_map *map = &state->map;
+    const struct group group = make_group(state, call, index);
+    const size_t image = group.at.alone / map->channels;
+    const double *sums = (const double *)call->scratch + image * state->parts * map->channels +
+                         group.at.alone % map->channels;
+    float temporary[CPU_GROUP];
+    float *dz = cpu_target(map->precision, call->in_gradient[1], group.at.alone, group.at.count,
+                           call->add[1], temporary);
+    for (size_t c = 0; c < group.at.count; c++) {
+        double sum = 0;
+        for (size_t part = 0; part < state->parts; part++) {
+            sum += sums[part * map->channels + c];
+        }
+        dz[c] += channel_gate_gradient(sum, group.open[c]);
     }
-    return g;
+    cpu_write(map->precision, call->in_gradient[1], group.at.alone, group.at.count, dz);
 }
 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t groups = cpu_map_groups(&state->map);
-#pragma omp parallel for schedule(static) num_threads(state->map.threads)
-    for (size_t index = 0; index < groups; index++) {
-        const struct group group = make_group(state, call, index);
-        const struct gradients g = add_gradients(state, call, &group);
-        float temporary[CPU_GROUP];
-        if (call->in_gradient[1] != NULL) {
-            float *dz = cpu_target(state->map.precision, call->in_gradient[1], group.at.alone,
-                                   group.at.count, call->add[1], temporary);
-            for (size_t c = 0; c < group.at.count; c++) {
-                dz[c] += channel_gate_gradient(g.sums[c], group.open[c]);
-            }
-            cpu_write(state->map.precision, call->in_gradient[1], group.at.alone, group.at.count,
-                      dz);
+    const size_t parts = state->parts;
+    const size_t groups = call->in_gradient[1] != NULL ? cpu_map_groups(&state->map) : 0;
+    double *sums = call->scratch;
+#pragma omp parallel num_threads(state->map.threads)
+    {
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < state->map.images * parts; i++) {
+            part_gradients(state, call, i / parts, i % parts, sums + i * state->map.channels);
+        }
+#pragma omp for schedule(static)
+        for (size_t index = 0; index < groups; index++) {
+            gate_gradient(state, call, index);
         }
     }
 }

@@ -49,12 +49,6 @@ VECTORISED static void add_bf16(const uint16_t *x, size_t pixels, size_t step, s
     }
 }
 
-VECTORISED static void add_sums(const float *more, size_t count, double *sums) {
-    for (size_t c = 0; c < count; c++) {
-        sums[c] += more[c];
-    }
-}
-
 // Sums of an image's pixels from `first` on, before `end`, whole pixels as they lie in memory.
 static void sum_pixels(const struct cpu_map *map, const void *in, size_t image, size_t first,
                        size_t end, double *sums) {
@@ -72,7 +66,7 @@ static void sum_pixels(const struct cpu_map *map, const void *in, size_t image, 
             } else {
                 add_bf16((const uint16_t *)in + at, pixels, map->channels, count, together);
             }
-            add_sums(together, count, sums + channel);
+            cpu_add_sums(together, count, sums + channel);
         }
     }
 }
@@ -115,27 +109,36 @@ static void forward(const struct call *call) {
     }
 }
 
-static void backward(const struct call *call) {
-    const struct state *planned = call->state;
-    const struct cpu_map *state = &planned->map;
-    const size_t groups = cpu_map_groups(state);
-    const float share = 1.0F / (float)state->pixels;
-#pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t index = 0; index < groups; index++) {
-        const struct cpu_group group = cpu_map_group(state, index);
-        float of_dy[CPU_GROUP];
-        float temporary[CPU_GROUP];
-        const float *dy =
-            cpu_read(state->precision, call->out_gradient, group.alone, group.count, of_dy);
-        for (size_t pixel = 0; pixel < state->pixels; pixel++) {
-            const size_t offset = group.first + pixel * state->channels;
-            float *dx = cpu_target(state->precision, call->in_gradient[0], offset, group.count,
-                                   call->add[0], temporary);
-            for (size_t c = 0; c < group.count; c++) {
-                dx[c] += share * dy[c];
-            }
-            cpu_write(state->precision, call->in_gradient[0], offset, group.count, dx);
+// Some channels of an image's pixels from `first` on, before `end`.
+static void spread(const struct state *state, const struct call *call, size_t image, size_t first,
+                   size_t end) {
+    const struct cpu_map *map = &state->map;
+    const float share = 1.0F / (float)map->pixels;
+    for (size_t channel = 0; channel < map->channels; channel += CPU_BLOCK) {
+        const size_t left = map->channels - channel;
+        const size_t count = left < CPU_BLOCK ? left : CPU_BLOCK;
+        float of_dy[CPU_BLOCK];
+        float temporary[CPU_BLOCK];
+        const float *dy = cpu_read(map->precision, call->out_gradient,
+                                   image * map->channels + channel, count, of_dy);
+        for (size_t pixel = first; pixel < end; pixel++) {
+            const size_t at = (image * map->pixels + pixel) * map->channels + channel;
+            float *dx = cpu_target(map->precision, call->in_gradient[0], at, count, call->add[0],
+                                   temporary);
+            cpu_add_multiple(dy, share, count, dx);
+            cpu_write(map->precision, call->in_gradient[0], at, count, dx);
         }
+    }
+}
+
+static void backward(const struct call *call) {
+    const struct state *state = call->state;
+    const size_t pixels = state->map.pixels;
+    const size_t parts = state->parts;
+#pragma omp parallel for schedule(static) num_threads(state->map.threads)
+    for (size_t i = 0; i < state->map.images * parts; i++) {
+        spread(state, call, i / parts, pixels * (i % parts) / parts,
+               pixels * (i % parts + 1) / parts);
     }
 }
 

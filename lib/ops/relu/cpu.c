@@ -12,7 +12,8 @@ VECTORISED static void apply(const float *x, size_t count, float *y) {
     }
 }
 
-static void apply_slope(const float *y, const float *dy, size_t count, float *result) {
+VECTORISED static void apply_slope(const float *y, const float *dy, size_t count, float *result) {
+#pragma GCC ivdep
     for (size_t i = 0; i < count; i++) {
         result[i] = y[i] > 0 ? dy[i] : 0;
     }

@@ -14,6 +14,7 @@ VECTORISED static void apply(const float *x, size_t count, float *y) {
 }
 
 VECTORISED static void apply_slope(const float *x, const float *dy, size_t count, float *result) {
+#pragma GCC ivdep
     for (size_t i = 0; i < count; i++) {
         result[i] = dy[i] * silu_slope(x[i]);
     }
