@@ -60,6 +60,7 @@ typedef float eight_anywhere __attribute__((vector_size(32), aligned(4), may_ali
 #define ANYWHERE eight_anywhere
 #define LANES 8
 #define FUSED(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define TWICE
 #define SHAPES SHAPE(1, 6)
 #include "backend/cpu/products/f32_block.h"
 

@@ -2,7 +2,8 @@
 // each: NAME(x): a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES
 // floats, ANYWHERE: that at any address; FUSED(a, b, c): a b + c; SHAPES: the blocks of C that fit
 // into registers, SHAPE(panels, rows) for each, the widest first and one panel last. SPREAD(x), if
-// defined: the number at an address, for FUSED's `a`; else it is in each lane.
+// defined: the number at an address, for FUSED's `a`; else it is in each lane. TWICE, if defined:
+// two steps of `k` at once, up to 6 % faster on a Zen 1.
 //
 // Of the machine code (objdump -d cpu_f32.o), a loop over `k` should hold nothing but a load for
 // each vector of B, a load for each row of A (vbroadcastss), a vfmadd for each sum, and an addition
@@ -41,6 +42,11 @@
 #ifndef SPREAD
 #define SPREAD(address) (*(address) - (VECTOR){0})
 #endif
+#ifdef TWICE
+#define STEPS _Pragma("GCC unroll 2")
+#else
+#define STEPS _Pragma("GCC unroll 1")
+#endif
 
 // `rows` of `panels`; both are constants where this is called. Where B streams through the cache,
 // what lies `ahead` numbers behind it is asked for meanwhile.
@@ -60,6 +66,7 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(block)(
             sums[row][i] = (VECTOR){0};
         }
     }
+    STEPS
     for (size_t k = 0; k < inner; k++) {
         VECTOR columns[MAX_PANELS * VECTORS];
         UNROLLED
@@ -179,6 +186,8 @@ UNCHECKED TARGET static void NAME(gemm)(size_t rows, size_t panels, size_t inner
 
 #undef VECTORS
 #undef SPREAD
+#undef TWICE
+#undef STEPS
 #undef NAME
 #undef TARGET
 #undef VECTOR
