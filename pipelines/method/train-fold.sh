@@ -36,6 +36,8 @@ all_kept() { # all_kept: what this very training has left is there
 make_model() { # make_model: of the checkpoints that are kept
     local lengths length parts=()
     if [ "$average" = maps ]; then # a second name of theirs, where the file system has second names
+        # A killed run may have left that name, which mv does not take for another file.
+        [ ! "$out.mpk" -ef "$out.kept" ] || rm "$out.mpk"
         ln -f "$out.kept" "$out.mpk.part" 2>/dev/null || cp "$out.kept" "$out.mpk.part"
         return
     fi

@@ -328,6 +328,9 @@ END
         [ ! -e "$HERE/fold-0.part" ]
         [ "$(sed -n 3p "$HERE/fold-0.mpk.key")" = "$(sha256sum <"$HERE/fold-0.jsonl" | cut -d ' ' -f 1)" ]
     done
+    rm "$HERE/fold-0.mpk.key" # killed before its key was there
+    again fold-0 maps
+    cmp "$HERE/fold-0.mpk" "$HERE/all.mpk"
     again all-0 weights
     cmp "$HERE/all-0.mpk" "$HERE/fold.mpk"
     # Not of checkpoints that are damaged, or of another training, or without their log
