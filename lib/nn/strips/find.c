@@ -154,7 +154,7 @@ static size_t image_bytes(const struct strips *strips, value_id value) {
 }
 
 // How many strips an image makes: of STRIP_BYTES, all that the group reads and makes counted, but
-// of STRIP_ROWS.
+// of STRIP_ROWS: an even number in most maps, since grouped convolutions make rows in pairs.
 static size_t strips_of(const struct strips *strips, const struct strip_group *group) {
     size_t bytes = 0;
     size_t rows = 0;
@@ -170,7 +170,7 @@ static size_t strips_of(const struct strips *strips, const struct strip_group *g
         }
     }
     const size_t of_bytes = bytes / STRIP_BYTES;
-    const size_t of_rows = rows / STRIP_ROWS;
+    const size_t of_rows = rows > STRIP_ROWS ? rows / STRIP_ROWS - 1 : 0;
     return (of_bytes < of_rows ? of_bytes : of_rows) + 1;
 }
 
