@@ -5,13 +5,17 @@
 #include <stdlib.h>
 
 #define WEIGHTS_A_PIXEL 512 // channels x channels, at most
-#define SAVING_CHANNELS 64  // from here on the method takes a third of direct products' time
+// Channels, on both sides, from which on transformed weights, four times the weights, are not kept:
+// in prediction, and in training, where small tiles' are less than twice the weights.
+#define WIDE ((size_t)128)
+#define WIDE_TRAINED ((size_t)256)
+#define SAVING_CHANNELS 64 // from here on the method takes a third of direct products' time
 
 struct state {
     struct convolution_problem problem;
     struct winograd tiles;
     const float *weights; // the layer's
-    float *transformed;   // the forward pass's
+    float *kept;          // the forward pass's, transformed or packed; NULL: none
 };
 
 // The pass as a convolution by tiles of `tile` x `tile` outputs.
@@ -44,25 +48,39 @@ static bool accepts(const struct convolution_problem *problem) {
             (shape->channels >= SAVING_CHANNELS && shape->out_channels >= SAVING_CHANNELS));
 }
 
+// Whether the pass makes transformed weights where it uses them.
+static bool transforms_at_use(const struct state *state) {
+    const size_t wide = state->problem.shape.train ? WIDE_TRAINED : WIDE;
+    return state->tiles.channels * state->tiles.out_channels >= wide * wide;
+}
+
+// Floats of the weights that the forward pass keeps. In training they change with each step.
+static size_t kept_floats(const struct state *state) {
+    return !transforms_at_use(state)    ? cpu_winograd_weights_size(&state->tiles)
+           : state->problem.shape.train ? 0
+                                        : cpu_winograd_packed_size(&state->tiles);
+}
+
 static size_t transformed_bytes(const struct winograd *tiles) {
     return workspace_part(cpu_winograd_weights_size(tiles) * sizeof(float));
 }
 
 static size_t workspace_of(const struct state *state) {
-    switch (state->problem.pass) {
-    case CONVOLUTION_FORWARD: return cpu_winograd_workspace(&state->tiles);
-    case CONVOLUTION_DATA_GRADIENT:
-        return transformed_bytes(&state->tiles) + cpu_winograd_workspace(&state->tiles);
-    default:
+    if (state->problem.pass == CONVOLUTION_WEIGHT_GRADIENT) {
         return workspace_for_either(cpu_winograd_gradient_workspace(&state->tiles),
                                     cpu_bias_gradient_workspace(&state->problem.shape));
     }
+    if (transforms_at_use(state)) {
+        return cpu_winograd_wide_workspace(&state->tiles);
+    }
+    return cpu_winograd_workspace(&state->tiles) +
+           (state->problem.pass == CONVOLUTION_FORWARD ? 0 : transformed_bytes(&state->tiles));
 }
 
 static void release(void *planned) {
     struct state *state = planned;
     if (state != NULL) {
-        free(state->transformed);
+        free(state->kept);
     }
     free(state);
 }
@@ -85,18 +103,17 @@ static double share(const struct convolution_problem *problem) {
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
-    const bool forward = problem->pass == CONVOLUTION_FORWARD;
     struct state *state = calloc(1, sizeof *state);
+    size_t kept = 0;
     (void)backend;
     if (state != NULL) {
         state->problem = *problem;
         state->tiles = tiles_for(problem, tile_of(problem));
         *workspace = workspace_of(state);
-        if (forward) {
-            state->transformed = aligned_alloc(64, transformed_bytes(&state->tiles));
-        }
+        kept = problem->pass == CONVOLUTION_FORWARD ? kept_floats(state) : 0;
+        state->kept = kept > 0 ? aligned_alloc(64, workspace_part(kept * sizeof(float))) : NULL;
     }
-    if (state == NULL || (forward && state->transformed == NULL)) {
+    if (state == NULL || (kept > 0 && state->kept == NULL)) {
         release(state);
         (void)fail(error, "no memory");
         return NULL;
@@ -104,12 +121,13 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
     return state;
 }
 
-// Those of the input's gradient are four times the weights, and made in each step.
 static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
     state->weights = weights;
-    if (state->transformed != NULL) {
-        cpu_winograd_weights(&state->tiles, weights, false, state->transformed);
+    if (state->kept != NULL && transforms_at_use(state)) {
+        cpu_winograd_pack(&state->tiles, weights, state->kept);
+    } else if (state->kept != NULL) {
+        cpu_winograd_weights(&state->tiles, weights, false, state->kept);
     }
 }
 
@@ -117,18 +135,31 @@ static void forward(void *planned, const void *input, const float *bias, void *o
                     void *workspace) {
     const struct state *state = planned;
     const struct convolution_shape *shape = &state->problem.shape;
-    cpu_winograd_convolve(&state->tiles, input, state->transformed,
-                          (struct epilogue){bias, shape->sum, shape->relu}, output, workspace);
+    const struct epilogue epilogue = {bias, shape->sum, shape->relu};
+    if (transforms_at_use(state)) {
+        const struct winograd_weights weights =
+            state->kept != NULL ? (struct winograd_weights){state->kept, WINOGRAD_PACKED}
+                                : (struct winograd_weights){state->weights, WINOGRAD_PLAIN};
+        cpu_winograd_convolve_wide(&state->tiles, input, weights, epilogue, output, workspace);
+    } else {
+        cpu_winograd_convolve(&state->tiles, input, state->kept, epilogue, output, workspace);
+    }
 }
 
 static void data_gradient(void *planned, const void *output_gradient, void *input_gradient,
                           void *workspace) {
     const struct state *state = planned;
-    float *transformed = workspace;
-    cpu_winograd_weights(&state->tiles, state->weights, true, transformed);
-    cpu_winograd_convolve(&state->tiles, output_gradient, transformed,
-                          (struct epilogue){.bias = NULL}, input_gradient,
-                          (char *)workspace + transformed_bytes(&state->tiles));
+    const struct epilogue epilogue = {.bias = NULL};
+    if (transforms_at_use(state)) {
+        cpu_winograd_convolve_wide(&state->tiles, output_gradient,
+                                   (struct winograd_weights){state->weights, WINOGRAD_ROTATED},
+                                   epilogue, input_gradient, workspace);
+    } else {
+        float *transformed = workspace;
+        cpu_winograd_weights(&state->tiles, state->weights, true, transformed);
+        cpu_winograd_convolve(&state->tiles, output_gradient, transformed, epilogue, input_gradient,
+                              (char *)workspace + transformed_bytes(&state->tiles));
+    }
 }
 
 static void weight_gradient(void *planned, const void *input, const void *output_gradient,

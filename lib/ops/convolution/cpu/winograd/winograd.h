@@ -25,22 +25,43 @@ struct winograd {
 // Whether the method takes these channels, and saves something.
 bool cpu_winograd_suits(const struct winograd *shape);
 
-// Floats of transformed weights.
-size_t cpu_winograd_weights_size(const struct winograd *shape);
+// ---- weights, OIHW. `rotated`: for the input's gradient, which is the convolution of the output's
+// gradient with weights rotated by 180 degrees; `shape` is that convolution's, and the weights are
+// (channels, out_channels, 3, 3).
 
-// Takes weights, OIHW. `rotated`: for the input's gradient, which is the convolution of the
-// output's gradient with weights rotated by 180 degrees; `shape` is that convolution's, and
-// the weights are (channels, out_channels, 3, 3).
+// Transformed ahead, as panels of 16 output channels: (point, panel, channel, lane). The size is in
+// floats.
+size_t cpu_winograd_weights_size(const struct winograd *shape);
 void cpu_winograd_weights(const struct winograd *shape, const float *weights, bool rotated,
                           float *transformed);
+
+// Packed to be transformed where they are used: (panel, channel, tap, lane).
+size_t cpu_winograd_packed_size(const struct winograd *shape);
+void cpu_winograd_pack(const struct winograd *shape, const float *weights, float *packed);
+
+enum winograd_form { WINOGRAD_PACKED, WINOGRAD_PLAIN, WINOGRAD_ROTATED };
+
+struct winograd_weights {
+    const float *data;
+    enum winograd_form form;
+};
+
+// ---- passes
 
 // Workspace in bytes, of a convolution and of the weights' gradient.
 size_t cpu_winograd_workspace(const struct winograd *shape);
 size_t cpu_winograd_gradient_workspace(const struct winograd *shape);
 
-// An image's bytes depend neither on the other images nor on the number of threads.
+// An image's bytes depend neither on the other images nor on the number of threads. Weights: those
+// that were transformed ahead.
 void cpu_winograd_convolve(const struct winograd *shape, const void *input, const float *weights,
                            struct epilogue epilogue, void *output, void *workspace);
+
+// The same bytes with weights that are transformed where they are used, and its workspace.
+void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
+                                struct winograd_weights weights, struct epilogue epilogue,
+                                void *output, void *workspace);
+size_t cpu_winograd_wide_workspace(const struct winograd *shape);
 
 // Adds to `gradient`, OIHW, by F(4 x 4, 3 x 3) whatever the tile. Bytes do not depend on the number
 // of threads.

@@ -1,0 +1,62 @@
+// A block of tiles.
+#include "ops/convolution/cpu/winograd/block.h"
+
+#include "backend/cpu/products/f32.h"
+
+// The pixels of a tile of the block, or of its last one behind it.
+static void find_tile(const struct winograd *shape, const struct block *block, size_t tile,
+                      bool output, struct pixels *found) {
+    const size_t last = block->tiles - 1;
+    const struct corner corner =
+        corner_of(shape, shape->tile, block->first + (tile < last ? tile : last));
+    if (output) {
+        find_pixels(shape, corner, 0, shape->tile, shape->out_channels, found);
+    } else {
+        find_pixels(shape, corner, 1, span_of(shape->tile), shape->channels, found);
+    }
+}
+
+void winograd_take_tiles(const struct winograd *shape, const struct block *block) {
+    const size_t parts = (shape->channels + block->part - 1) / block->part;
+    const size_t part_bytes = block->part * precision_size(shape->precision);
+    struct pixels pixels[2]; // of a tile and the next
+    find_tile(shape, block, 0, false, &pixels[0]);
+    for (size_t tile = 0; tile < block->tiles; tile++) {
+        find_tile(shape, block, tile + 1, false, &pixels[(tile + 1) % 2]);
+        for (size_t part = 0; part < parts; part++) {
+            transform_input(shape->tile, (const char *)block->input + part * part_bytes,
+                            &pixels[tile % 2], &pixels[(tile + 1) % 2],
+                            channels_of_part(shape, block, part),
+                            block->in + part * block->in_part + tile * block->part, block->in_step);
+        }
+    }
+}
+
+void winograd_multiply(const struct winograd *shape, const struct block *block,
+                       const struct block_weights *weights) {
+    const size_t channels = channels_of_part(shape, block, weights->part);
+    const float *in = block->in + weights->part * block->in_part;
+    for (size_t point = 0; point < points_of(shape->tile); point++) {
+        cpu_f32_gemm(
+            block->tiles, block->panels, channels,
+            (struct cpu_f32_a){in + point * block->in_step, block->part, 1},
+            (struct cpu_f32_b){weights->data + point * weights->point_step, weights->panel_step,
+                               LANES},
+            weights->part > 0,
+            (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
+    }
+}
+
+void winograd_store_tiles(const struct winograd *shape, const struct block *block,
+                          struct epilogue epilogue, void *output) {
+    struct pixels pixels[2];
+    find_tile(shape, block, 0, true, &pixels[0]);
+    for (size_t tile = 0; tile < block->tiles; tile++) {
+        find_tile(shape, block, tile + 1, true, &pixels[(tile + 1) % 2]);
+        for (size_t panel = 0; panel < block->panels; panel++) {
+            transform_output(shape->tile, block->out + (tile * block->panels + panel) * LANES,
+                             block->out_step, epilogue, (block->panel + panel) * LANES, output,
+                             &pixels[tile % 2], &pixels[(tile + 1) % 2]);
+        }
+    }
+}

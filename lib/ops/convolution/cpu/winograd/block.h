@@ -1,0 +1,61 @@
+// Winograd's method: a block of tiles and of output channels, from input to output.
+#ifndef PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_BLOCK_H
+#define PLEURA_OPS_CONVOLUTION_CPU_WINOGRAD_BLOCK_H
+
+#include "ops/convolution/cpu/winograd/tiles.h"
+
+struct block {
+    size_t first, tiles;      // of all tiles
+    size_t panel, panels;     // of output channels
+    size_t part;              // channels that lie together
+    size_t in_part;           // floats between parts,
+    size_t in_step, out_step; // and between points
+    const void *input;        // activations
+    float *in;                // numbers at the points: (part, point, tile, channel)
+    float *out;               // their sums: (point, tile, output channel)
+};
+
+// Weights at the points of a part of the channels: (point, panel, channel, lane).
+struct block_weights {
+    const float *data; // of the block's first panel
+    size_t point_step, panel_step;
+    size_t part; // the number of it
+};
+
+// The channels of a part.
+static inline size_t channels_of_part(const struct winograd *shape, const struct block *block,
+                                      size_t part) {
+    const size_t left = shape->channels - part * block->part;
+    return left < block->part ? left : block->part;
+}
+
+// Some channels of a panel's weights: from `first` on, before `end`.
+struct weight_span {
+    size_t panel, first, end;
+};
+
+// Floats of so many channels' packed weights.
+static inline size_t winograd_packed_floats(size_t channels) {
+    return channels * 9 * LANES;
+}
+
+// Packs weights for transform_weights: (channel, tap, lane).
+void winograd_pack(const struct winograd *shape, const float *weights, bool rotated,
+                   struct weight_span span, float *packed);
+
+// The same where they lie, if they are packed, else packed into the workspace.
+const float *winograd_packed(const struct winograd *shape, const struct winograd_weights *weights,
+                             struct weight_span span, float *workspace);
+
+// Transforms the block's input.
+void winograd_take_tiles(const struct winograd *shape, const struct block *block);
+
+// Multiplies a part of what has been taken; the first one's sums begin, others' are added to them.
+void winograd_multiply(const struct winograd *shape, const struct block *block,
+                       const struct block_weights *weights);
+
+// Transforms the sums and stores the output.
+void winograd_store_tiles(const struct winograd *shape, const struct block *block,
+                          struct epilogue epilogue, void *output);
+
+#endif

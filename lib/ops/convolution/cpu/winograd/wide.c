@@ -1,0 +1,140 @@
+// Winograd's method forward for wide layers, whose transformed weights would take much memory: they
+// are made where they are used. A thread makes numbers of a run of tiles; then, for a few panels of
+// output channels after the other, it transforms their weights a part of the channels at a time,
+// which its cache holds until they have been multiplied with all of the run's tiles.
+#include "backend/cpu/products/f32.h"
+#include "ops/convolution/cpu/winograd/block.h"
+
+#include <omp.h>
+
+#define RUN_POINTS ((size_t)2592) // of a run's tiles, at most: 72 of 4 x 4 outputs
+
+// Channels of a part: those that are summed in registers (f32_block.h), so that sums are the same
+// as of all at once.
+#define PART ((size_t)64)
+
+// A run's numbers come from the third-level cache for each few panels: the more channels there are,
+// the more panels are worth that weights and sums leave the second.
+#define CHANNELS_A_PANEL ((size_t)128)
+#define MOST_PANELS ((size_t)4)
+
+// ---- sizes
+
+static size_t least(size_t one, size_t other) {
+    return one < other ? one : other;
+}
+
+static size_t quotient_up(size_t number, size_t by) {
+    return (number + by - 1) / by;
+}
+
+// As many runs for each thread; fewer runs than threads share out the panels, too.
+static size_t tiles_of_run(const struct winograd *shape) {
+    const size_t threads = (size_t)shape->threads;
+    const size_t tiles = tile_count(shape, shape->tile);
+    const size_t runs = quotient_up(tiles, RUN_POINTS / points_of(shape->tile));
+    return quotient_up(tiles, runs > threads ? quotient_up(runs, threads) * threads : runs);
+}
+
+// The panels that are multiplied together.
+static size_t panels_together(const struct winograd *shape) {
+    const size_t wanted = least(shape->channels / CHANNELS_A_PANEL, MOST_PANELS);
+    const size_t together = cpu_f32_together();
+    return least(wanted > together ? wanted : together, shape->out_channels / LANES);
+}
+
+static size_t part_of(const struct winograd *shape) {
+    return least(shape->channels, PART);
+}
+
+static size_t parts_of(const struct winograd *shape) {
+    return quotient_up(shape->channels, part_of(shape));
+}
+
+// Points lie a cache line more apart than their numbers need: powers of two would share lines.
+static size_t in_step_of(const struct winograd *shape) {
+    return tiles_of_run(shape) * part_of(shape) + LANES;
+}
+
+static size_t out_step_of(const struct winograd *shape) {
+    return tiles_of_run(shape) * panels_together(shape) * LANES + LANES;
+}
+
+static size_t weight_step_of(const struct winograd *shape) {
+    return panels_together(shape) * part_of(shape) * LANES + LANES;
+}
+
+// Numbers, sums, weights at the points, and packed ones.
+static size_t thread_floats(const struct winograd *shape) {
+    return points_of(shape->tile) *
+               (parts_of(shape) * in_step_of(shape) + out_step_of(shape) + weight_step_of(shape)) +
+           winograd_packed_floats(part_of(shape));
+}
+
+size_t cpu_winograd_wide_workspace(const struct winograd *shape) {
+    return (size_t)shape->threads * thread_floats(shape) * sizeof(float);
+}
+
+// ---- a run
+
+// Weights of the block's panels at the points, for a part of the channels.
+static void transform_part(const struct winograd *shape, const struct block *block,
+                           const struct winograd_weights *weights, size_t part, float *transformed,
+                           float *packed) {
+    const size_t first = part * block->part;
+    const size_t end = first + channels_of_part(shape, block, part);
+    for (size_t panel = 0; panel < block->panels; panel++) {
+        const struct weight_span span = {block->panel + panel, first, end};
+        const float *from = winograd_packed(shape, weights, span, packed);
+        for (size_t c = 0; c < end - first; c++) {
+            transform_weights(
+                shape->tile, (const float(*)[LANES])(from + winograd_packed_floats(c)),
+                transformed + (panel * block->part + c) * LANES, weight_step_of(shape));
+        }
+    }
+}
+
+static void do_panels(const struct winograd *shape, const struct block *block,
+                      const struct winograd_weights *weights) {
+    float *transformed = block->out + points_of(shape->tile) * block->out_step;
+    float *packed = transformed + points_of(shape->tile) * weight_step_of(shape);
+    for (size_t part = 0; part < parts_of(shape); part++) {
+        const struct block_weights taken = {transformed, weight_step_of(shape), block->part * LANES,
+                                            part};
+        transform_part(shape, block, weights, part, transformed, packed);
+        winograd_multiply(shape, block, &taken);
+    }
+}
+
+void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
+                                struct winograd_weights weights, struct epilogue epilogue,
+                                void *output, void *workspace) {
+    const size_t tiles = tile_count(shape, shape->tile);
+    const size_t run = tiles_of_run(shape);
+    const size_t runs = quotient_up(tiles, run);
+    const size_t panels = shape->out_channels / LANES;
+    const size_t together = panels_together(shape);
+    const size_t share = quotient_up(panels, quotient_up((size_t)shape->threads, runs));
+    const size_t shares = quotient_up(panels, share);
+#pragma omp parallel for schedule(dynamic) num_threads(shape->threads)
+    for (size_t item = 0; item < runs * shares; item++) {
+        const size_t first = item / shares * run;
+        const size_t panel = item % shares * share;
+        const size_t end = least(panel + share, panels);
+        struct block block = {.first = first,
+                              .tiles = least(tiles - first, run),
+                              .part = part_of(shape),
+                              .in_part = points_of(shape->tile) * in_step_of(shape),
+                              .in_step = in_step_of(shape),
+                              .out_step = out_step_of(shape),
+                              .input = input};
+        block.in = (float *)workspace + (size_t)omp_get_thread_num() * thread_floats(shape);
+        block.out = block.in + parts_of(shape) * block.in_part;
+        winograd_take_tiles(shape, &block);
+        for (block.panel = panel; block.panel < end; block.panel += block.panels) {
+            block.panels = least(end - block.panel, together);
+            do_panels(shape, &block, &weights);
+            winograd_store_tiles(shape, &block, epilogue, output);
+        }
+    }
+}
