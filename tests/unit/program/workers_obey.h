@@ -58,15 +58,6 @@ static inline bool obey(void *context, struct worker_job *work) {
         for (;;) {
             pause_for(1000);
         }
-    case 'k': // dies when it has answered
-        if (fork() == 0) {
-            (void)close_range(3, ~0U, 0); // the worker's socket ends with the worker alone
-            pause_for(50);
-            (void)kill(getppid(), SIGKILL);
-            _exit(0);
-        }
-        (void)fail(&work->message, "%d", (int)getpid());
-        return true;
     case 'w': pause_for((long)number); return answer(work, work->job, work->length);
     case 'b': { // a result of so many bytes
         uint8_t *result = worker_job_result(work, number);
