@@ -31,8 +31,9 @@ static float *drawn(size_t count, uint64_t seed) {
 typedef float sixteen __attribute__((vector_size(64)));
 typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
 
-// c += a b, number by number.
-static void fuse(const sixteen *a, const sixteen *b, sixteen *c) {
+// c += a b, number by number. The blocks that call it are long: inlined, they take the compiler
+// half a minute.
+__attribute__((noinline)) static void fuse(const sixteen *a, const sixteen *b, sixteen *c) {
     for (size_t i = 0; i < 16; i++) {
         (*c)[i] = fmaf((*a)[i], (*b)[i], (*c)[i]);
     }
