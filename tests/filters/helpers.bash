@@ -29,6 +29,18 @@ no() {
     fi
 }
 
+# eventually COMMAND...: waits until COMMAND succeeds; longer than any machine takes, however much else it does
+eventually() {
+    local end=$((SECONDS + 120))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || {
+            echo "in vain: $*"
+            return 1
+        }
+        sleep 0.05
+    done
+}
+
 # xxh3: of stdin, as sixteen hexadecimal digits.
 xxh3() {
     /usr/bin/python3 -c 'import sys, xxhash; print(xxhash.xxh3_64_hexdigest(sys.stdin.buffer.read()))'

@@ -100,7 +100,7 @@ rule() { # rule FILE NAME: a number of a rule's stream
     folds
     mkfifo pipe-{0,1,2}
     { for fold in 0 1 2; do cat fold-$fold.mpk >pipe-$fold; done; } 3>&- &
-    timeout 60 calibrate -q --decide 0.5 --mask 0.5 truth.csv pipe-{0,1,2} -o piped.mpk
+    timeout 200 calibrate -q --decide 0.5 --mask 0.5 truth.csv pipe-{0,1,2} -o piped.mpk
     calibrate -q --decide 0.5 --mask 0.5 truth.csv fold-{0,1,2}.mpk -o rule.mpk
     cmp piped.mpk rule.mpk
 }

@@ -71,7 +71,7 @@ by_hosts() { # by_hosts model|maps "NAME..." SECONDS FOLD...: hosts.sh gives the
     [ "$1" = maps ] || words=(pipelines/method/train-fold.sh "{1}/2" "$WORK/train" "$WORK/train-x/fold-{1}" 0
         "--side 64 --samples 4" "--side 64" "$TRAIN" "{2}")
     tr ' ' '\n' <<<"$2" >"$HERE/hosts.txt"
-    PATH="$NET/bin:$PATH" HOSTS_TIMEOUT=$3 timeout 100 pipelines/hosts/hosts.sh "$HERE/hosts.txt" "$WORK"/{train,test} \
+    PATH="$NET/bin:$PATH" HOSTS_TIMEOUT=$3 timeout 300 pipelines/hosts/hosts.sh "$HERE/hosts.txt" "$WORK"/{train,test} \
         "$MADE/fold-0.mpk" -- parallel --will-cite -q --ungroup pipelines/hosts/host-fold.sh "${words[@]}" ::: "${@:4}" ::: '' \
         >"$HERE/said" 2>&1
 }
@@ -137,11 +137,11 @@ refused() {
 }
 
 @test "nothing for as long as HOSTS_TIMEOUT says" {
-    refused maps 1 \
-        silent "nothing came for 1 seconds; not taken" \
-        stalls "nothing came for 1 seconds, at byte" \
-        stays "the connection stayed open behind the end for 1 seconds" \
-        noughts "nothing came for 1 seconds; not taken"
+    refused maps 5 \
+        silent "nothing came for 5 seconds; not taken" \
+        stalls "nothing came for 5 seconds, at byte" \
+        stays "the connection stayed open behind the end for 5 seconds" \
+        noughts "nothing came for 5 seconds; not taken"
 }
 
 @test "another version, another fold, another stream" {
@@ -203,10 +203,10 @@ refused() {
 }
 
 @test "hosts that never become ready: endless words, silence, other programs" {
-    no by_hosts maps "chatty mute deaf liar" 1 1
+    no by_hosts maps "chatty mute deaf liar" 5 1
     cat -v "$HERE/said"
     grep -q '^hosts: chatty: .*; passed over$' "$HERE/said"
-    grep -qx 'hosts: mute: no answer for 1 seconds; passed over' "$HERE/said"
+    grep -qx 'hosts: mute: no answer for 5 seconds; passed over' "$HERE/said"
     grep -q '^hosts: deaf: rsync error: timeout' "$HERE/said"
     grep -qF 'hosts: liar: its programs are not those of here: train-fold (Pleura) 0.0.1; passed over' "$HERE/said"
     grep -q 'none of these hosts can be used' "$HERE/said"

@@ -37,7 +37,7 @@ def start(folder):
     log = open(folder + "/log", "w")
     server = subprocess.Popen(["Orthanc", folder + "/orthanc.json"], stdout=log, stderr=log)
     root = f"http://127.0.0.1:{web}"
-    for _ in range(200):
+    for _ in range(2000):
         try:
             urllib.request.urlopen(root + "/system").read()
             return server, root, dicom

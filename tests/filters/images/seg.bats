@@ -257,7 +257,7 @@ END
     seg=$!
     {
         head -c -120 two # the end mark, and a part of the second record
-        for _ in $(seq 200); do ! grep -q done list || break; sleep 0.05; done
+        eventually grep -q done list
         cp list early
         cp inbox/p0.dcm inbox/p1.dcm
         tail -c 120 two

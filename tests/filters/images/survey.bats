@@ -209,7 +209,7 @@ open("x/big.png", "wb").write(b)'
     mkfifo x/pipe
     ln -s nowhere x/dangling
     truncate -s 3G x/archive.zip
-    timeout 20 survey --json x >out 2>err
+    timeout 200 survey --json x >out 2>err
     jq -e '.train | .files == 7 and .images == 3 and (.left_out | map(.count) == [3, 1])' out
     grep -qx 'survey: notice: x/archive.zip: is left out: neither PNG nor DICOM nor JPEG (and 2 more)' err
     grep -qx 'survey: notice: x/empty.dcm: is left out: is empty' err

@@ -54,7 +54,7 @@ answers() { # answers PORT
 start_archive() {
     setsid storescp -q -aet ARCHIVE -od archive +xa "$PEER" 3>&- &
     ARCHIVE=$!
-    until_true 60 answers "$PEER"
+    until_true 120 answers "$PEER"
 }
 
 stop_archive() {
@@ -70,7 +70,7 @@ run_serve() { # run_serve NAME=VALUE...
 
 start_serve() { # start_serve [NAME=VALUE]...
     run_serve TO="ARCHIVE@localhost:$PEER" PORT="$PORT" "$@"
-    until_true 60 answers "$PORT"
+    until_true 120 answers "$PORT"
 }
 
 # part NAME: the process of a part of serve; storescp has a session of its own
@@ -101,8 +101,8 @@ uids() { # uids ELEMENT FILE...: wherever the element is
 
 # all_answered FILE...: the archive has one segmentation of each, and nothing is left to do.
 all_answered() {
-    until_true 60 has archive $#
-    until_true 60 has spool/answered 0
+    until_true 120 has archive $#
+    until_true 120 has spool/answered 0
     uids 0008,0018 "$@" >wanted
     uids 0008,1155 archive/* | uniq >got
     diff wanted got
@@ -120,7 +120,7 @@ all_answered() {
     head -c 3000 "${XRAYS[1]}" >inbox/cut.dcm
     cp "${XRAYS[5]}" inbox/.hidden && mv inbox/.hidden inbox/x.dcm
     all_answered "${XRAYS[@]:0:6}"
-    until_true 60 has spool/failed 2
+    until_true 120 has spool/failed 2
     grep -q 'decode: .*cut.dcm: left out: ' serve.log
     [ "$(grep -c 'answered after' serve.log)" = 6 ]
     [ "$(ls inbox)" = link.dcm ] # whose file belongs to somebody else
@@ -128,15 +128,15 @@ all_answered() {
     # What was made here is not answered.
     decode -q "${XRAYS[0]}" | predict-fold -q -m "$MODEL" | seg -q --capture --source "${XRAYS[0]}" made
     send made/*.capture.dcm
-    until_true 60 has spool/failed 3
+    until_true 120 has spool/failed 3
     grep -q 'is itself an object made by seg' serve.log
     # The same image again is answered again, by the object that is there.
     send "${XRAYS[0]}"
-    until_true 60 eval '[ "$(grep -c "answered after" serve.log)" = 7 ]'
+    until_true 120 eval '[ "$(grep -c "answered after" serve.log)" = 7 ]'
     all_answered "${XRAYS[@]:0:6}"
     kill -TERM "$SERVE"
     wait "$SERVE"
-    until_true 60 ended
+    until_true 120 ended
 }
 
 @test "serve: any part is killed, and every image is answered once" {
@@ -144,14 +144,14 @@ all_answered() {
     start_archive
     for part in arrive.sh 'decode --follow' predict-fold 'seg -q' settle.sh send.sh storescp serve.sh; do
         start_serve
-        until_true 60 runs predict-fold && until_true 60 runs "$part"
-        until_true 60 has spool/work 0
+        until_true 120 runs predict-fold && until_true 120 runs "$part"
+        until_true 120 has spool/work 0
         kill -STOP "$(part predict-fold)" # so that there is work
         send "${XRAYS[count]}"
         kill -KILL "$(part "$part")"
         kill -CONT "$(part predict-fold)" 2>/dev/null || true
         wait "$SERVE" && return 1
-        until_true 60 ended
+        until_true 120 ended
         count=$((count + 1))
     done
     start_serve
@@ -171,20 +171,20 @@ done | "$(command -v decode)" "\$@"
 END
     chmod +x bin/decode
     run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
-    until_true 60 grep -q '^serve: .*inbox to archive' serve.log
+    until_true 120 grep -q '^serve: .*inbox to archive' serve.log
     cp "${XRAYS[0]}" inbox/bad.dcm
-    until_true 60 ended
+    until_true 120 ended
     no grep -q 'put aside' serve.log
     no grep -q 'tried alone' serve.log
     has spool/work 1
     cp "${XRAYS[1]}" inbox/one.dcm # waits
     run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
-    until_true 60 grep -q '^serve: bad.dcm: ends the programs; it is put aside, as .*/failed/[0-9]*.bad.dcm$' serve.log
-    until_true 60 ended
+    until_true 120 grep -q '^serve: bad.dcm: ends the programs; it is put aside, as .*/failed/[0-9]*.bad.dcm$' serve.log
+    until_true 120 ended
     [[ $(ls spool/failed) == *.bad.dcm ]]
     run_serve PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no
     all_answered "${XRAYS[1]}"
-    until_true 60 [ ! -e spool/.crashed ]
+    until_true 120 [ ! -e spool/.crashed ]
     [ ! -e spool/.alone ]
 }
 
@@ -192,14 +192,14 @@ END
     local settings=(TO=archive WATCH=inbox KEEP=no)
     stopped_at() { # the programs end while the one image is at work
         run_serve "${settings[@]}"
-        until_true 60 runs predict-fold
+        until_true 120 runs predict-fold
         kill -STOP "$(part predict-fold)"
         [ ! -e "$1" ] || cp "$1" inbox/one.dcm
-        until_true 60 has spool/work 1
-        [ -e "$1" ] || until_true 60 [ -e spool/.alone ]
+        until_true 120 has spool/work 1
+        [ -e "$1" ] || until_true 120 [ -e spool/.alone ]
         kill -KILL "$(part predict-fold)"
         wait "$SERVE" && return 1
-        until_true 60 ended
+        until_true 120 ended
     }
     stopped_at "${XRAYS[0]}"
     [ -e spool/.crashed ]
@@ -218,23 +218,23 @@ END
     settings+=(PATH="$PWD/bin:$PATH")
     touch broken
     run_serve "${settings[@]}"
-    until_true 60 grep -q '^serve: one.dcm: they fail without it, too: it stays in' serve.log
-    until_true 60 ended
+    until_true 120 grep -q '^serve: one.dcm: they fail without it, too: it stays in' serve.log
+    until_true 120 ended
     has spool/work 1 && has spool/failed 0
     rm broken
     run_serve "${settings[@]}"
     all_answered "${XRAYS[0]}"
-    until_true 60 [ ! -e spool/.crashed ]
+    until_true 120 [ ! -e spool/.crashed ]
     [ ! -e spool/.acquitted ]
 }
 
 @test "serve: a peer that is away gets the results when it is back; TLS is the programs' own" {
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 1 -keyout 'a key.pem' -out cert.pem 2>/dev/null
     run_serve TO="ARCHIVE@localhost:$PEER" PORT="$PORT" AET=LISTENER KEEP=yes STORESCP="+tls 'a key.pem' cert.pem +cf cert.pem"
-    until_true 60 storescu -q -aec LISTENER +tls 'a key.pem' cert.pem +cf cert.pem localhost "$PORT" "${XRAYS[0]}"
-    until_true 60 has spool/results 1
+    until_true 120 storescu -q -aec LISTENER +tls 'a key.pem' cert.pem +cf cert.pem localhost "$PORT" "${XRAYS[0]}"
+    until_true 120 has spool/results 1
     no send "${XRAYS[1]}"
-    until_true 60 grep -q 'results of 1 images were not accepted; again in 2 s' serve.log
+    until_true 120 grep -q 'results of 1 images were not accepted; again in 2 s' serve.log
     start_archive
     all_answered "${XRAYS[0]}"
     has spool/done 1
@@ -242,25 +242,25 @@ END
 
 @test "serve: several networks, from folder to folder; settings that make no sense" {
     run_serve MODEL="$MODEL '$MODEL'" TO=archive WATCH=inbox SEG="--threshold 1 --capture"
-    until_true 60 grep -q '^serve: .*inbox to archive' serve.log
+    until_true 120 grep -q '^serve: .*inbox to archive' serve.log
     cp "${XRAYS[0]}" inbox/one.dcm
     all_answered "${XRAYS[0]}"
     [[ $(ls archive) == *.one.capture.dcm ]] # nothing is above 1
-    until_true 60 has spool/done 1
+    until_true 120 has spool/done 1
     kill -TERM "$SERVE"
     wait "$SERVE"
     # Several in one file
-    until_true 60 ended
+    until_true 120 ended
     weights -q "$MODEL" -o one.mpk
     cat one.mpk one.mpk >both.mpk
     run_serve MODEL=both.mpk TO=archive WATCH=inbox SEG="--threshold 0 --report"
     cp "${XRAYS[1]}" inbox/two.dcm
-    until_true 60 has archive 3
-    until_true 60 has spool/done 2
+    until_true 120 has archive 3
+    until_true 120 has spool/done 2
     dcmdump archive/*.two.seg.dcm | grep -q "LO \[xxh3 $(xxh3 <both.mpk)\] .*AlgorithmVersion"
     for setting in PORT=0 PORT=x PORT=70000 PORT= WATCH=absent MODEL= MODEL=absent TO= TO=absent TO=A@b:c AET=a+b KEEP=maybe; do
         status=0
-        timeout 10 env SPOOL=other PORT=1 MODEL="$MODEL" TO=archive "$setting" "$ROOT/pipelines/serve/serve.sh" 2>says >/dev/null || status=$?
+        timeout 100 env SPOOL=other PORT=1 MODEL="$MODEL" TO=archive "$setting" "$ROOT/pipelines/serve/serve.sh" 2>says >/dev/null || status=$?
         [ "$status" = 2 ] || { echo "$setting: status $status"; return 1; }
         grep -q "^serve: ${setting%%=*}" says || { echo "$setting: $(cat says)"; return 1; }
     done

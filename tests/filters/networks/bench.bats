@@ -16,7 +16,7 @@ made_up() { # made_up NAME MILLISECONDS...
 }
 
 @test "turns go around, and one that fails or is slow is out" {
-    turns --rounds 3 --limit 2 "$(made_up a 1 2 3)" "echo ready; read -r _; exit 3" "$(made_up b 40 5 6.5)" "sleep 60" >said
+    turns --rounds 3 --limit 6 "$(made_up a 1 2 3)" "echo ready; read -r _; exit 3" "$(made_up b 40 5 6.5)" "sleep 60" >said
     [ "$(tr '\n' ' ' <order)" = "a b a b a b " ]
     [ "$(cut -d ' ' -f 2- said)" = "1.0000 2.0000 3.0000
 failed

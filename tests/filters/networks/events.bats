@@ -73,14 +73,11 @@ END
 
 @test "a line is written on before the next one comes" {
     mkfifo lines
-    timeout 20 events <lines >grown &
+    timeout 200 events <lines >grown &
     exec 7>lines
     head -n 1 log >&7
-    for ((i = 0; i < 200; i++)); do
-        [ ! -s grown ] || [ "$(frames <grown)" != 2 ] || break
-        sleep 0.05
-    done
-    [ "$(frames <grown)" = 2 ]
+    has_two() { [ -s grown ] && [ "$(frames <grown)" = 2 ]; }
+    eventually has_two
     tail -n +2 log >&7
     exec 7>&-
     wait $!

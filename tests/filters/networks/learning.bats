@@ -359,10 +359,7 @@ END
     SAMPLES=$HERE/pipe learn "$HERE/killed" --save-every 3 &
     exec 7>"$HERE/pipe"
     head -c $(($(stat -c %s "$HERE/samples.mpk") * 10 / 14)) "$HERE/samples.mpk" >&7
-    for i in $(seq 100); do
-        [ ! -e "$HERE/killed/last.mpk" ] || break
-        sleep 0.1
-    done
+    eventually [ -e "$HERE/killed/last.mpk" ]
     pkill -9 -P $! 2>/dev/null || kill -9 $!
     wait $! || true
     exec 7>&-

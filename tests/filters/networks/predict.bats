@@ -29,15 +29,12 @@ load training
     }
     for path in header "${paths[@]}"; do
         [ "$path" = header ] || printf '%s\n' "$path" >&"${COPROC[1]}"
-        read -r -t 60 -u "${COPROC[0]}" row || { echo "no answer to $path"; return 1; }
+        read -r -t 200 -u "${COPROC[0]}" row || { echo "no answer to $path"; return 1; }
         printf '%s\n' "$row" >>"$HERE/one-by-one.csv"
     done
     cmp "$HERE/whole.csv" "$HERE/one-by-one.csv"
-    for ((i = 0; i < 100; i++)); do # the last image's decision comes, too, while the pipe is open
-        [ "$(wc -l <"$HERE/decisions")" != 8 ] || break
-        sleep 0.1
-    done
-    [ "$(wc -l <"$HERE/decisions")" = 8 ]
+    decided() { [ "$(wc -l <"$HERE/decisions")" = 8 ]; }
+    eventually decided # the last image's decision comes, too, while the pipe is open
     eval "exec ${COPROC[1]}>&-"
 }
 

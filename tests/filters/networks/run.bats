@@ -196,11 +196,7 @@ decode -- "$@" |
     mkfifo "$HERE/waits"
     env run -q -m model.mpk --to png -o "$HERE/out" - <"$HERE/waits" 3>&- &
     exec 7>"$HERE/waits"
-    for ((i = 0; i < 200; i++)); do
-        [ -z "$(ls -A "$TMPDIR")" ] || break
-        sleep 0.05
-    done
-    [ -n "$(ls -A "$TMPDIR")" ]
+    eventually compgen -G "$TMPDIR/*"
     kill $!
     ! wait $!
     left_nothing

@@ -42,11 +42,10 @@ log.jsonl" ]
     not_sanitized "what is killed reports nothing, and going on is sanitized behind SIGTERM and SIGINT"
     whole_run
     for i in 1 2 3 4 5 6; do
-        train --resume --save-every 1 "$HERE/killed" &
-        pid=$!
+        EXEC=yes train --resume --save-every 1 "$HERE/killed" &
         sleep "0.$((1 + 3 * i % 4))"
-        pkill -9 -P $pid 2>/dev/null || kill -9 $pid 2>/dev/null || true
-        wait $pid || true
+        kill -9 $! 2>/dev/null || true
+        wait $! || true
         if [ -e "$HERE/killed/last.mpk" ]; then
             inspect --check "$HERE/killed/last.mpk"
         fi
@@ -158,10 +157,7 @@ PYTHON
     train-fold -q --network bisenet-resnet18_w16 --iterations 14 --batch 2 "$HERE/mine" "$HERE/samples" 3>&- &
     exec 7>"$HERE/samples"
     head -c 100000 train.mpk >&7
-    for i in $(seq 100); do
-        [ ! -e "$HERE/mine/log.jsonl" ] || break
-        sleep 0.1
-    done
+    eventually [ -e "$HERE/mine/log.jsonl" ]
     fails 1 "$HERE/mine: another train-fold is at work there" train --resume "$HERE/mine"
     kill -9 $!
     wait $! || true
@@ -174,7 +170,7 @@ PYTHON
     for name in last.mpk best.mpk log.jsonl; do
         mkdir -p "$HERE/$name"
         mkfifo "$HERE/$name/$name"
-        fails 1 "$name: not a regular file" timeout 20 train-fold --network bisenet-resnet18_w16 --iterations 2 \
+        fails 1 "$name: not a regular file" timeout 200 train-fold --network bisenet-resnet18_w16 --iterations 2 \
             --batch 2 --resume "$HERE/$name" train.mpk
     done
 }

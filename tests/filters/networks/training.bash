@@ -11,9 +11,9 @@ setup() {
     HERE=$BATS_TEST_TMPDIR
 }
 
-# train DIR [OPTION]...: a short run, with gradients in flight at most iterations
+# train DIR [OPTION]...: a short run, with gradients in flight at most iterations; where EXEC is set, as the process that calls it
 train() {
-    train-fold -q --network bisenet-resnet18_w16 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
+    ${EXEC:+exec} train-fold -q --network bisenet-resnet18_w16 --iterations 14 --batch 2 --accumulate 3 --rate 1e-3 \
         --threads 2 --val val.mpk --eval-every 4 --save-every 100 --log-every 1 "$@" train.mpk
 }
 

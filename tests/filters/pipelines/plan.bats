@@ -173,12 +173,7 @@ flop() { # flop STAGE ITERATIONS CHECKED: of training on so many batches of 2, a
         synth.side=256 train-seg-unet.network=unet-resnet18_w16 train-seg-bisenet.{network=bisenet-resnet18_w16,side=64} \
         train-cls-bisenet.side=512 train-cls-bisenet.batch=8 >"$HERE/said" 2>&1 &
     pid=$!
-    for _ in {1..300}; do
-        [ -z "$(compgen -G "$HERE/tmp/*/train-cls-bisenet.1/*.part/val.mpk")" ] || break
-        sleep 0.1
-    done
-    sleep 0.5
-    pgrep -f "$HERE/tmp" # the stage's programs
+    eventually pgrep -f "train-fold .*$HERE/tmp/.*/train-cls-bisenet.1/" # one of the stage's programs
     kill -TERM $pid
     wait $pid || true
     [ -z "$(ls -A "$HERE/tmp")" ]

@@ -194,10 +194,7 @@ END
     flock 8
     method repair >says 2>&1 3>&- 8>&- &
     other=$!
-    for _ in {1..100}; do
-        ! grep -q 'another run are still at work here; waiting' says || break
-        sleep 0.1
-    done
+    eventually grep -q 'another run are still at work here; waiting' says
     no grep -q sound says
     exec 8>&-
     wait $other

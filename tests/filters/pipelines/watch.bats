@@ -51,7 +51,7 @@ END
 }
 
 next_fold() { # waits until the next one trains
-    timeout 60 cat "$BIN.at"
+    timeout 200 cat "$BIN.at"
 }
 
 @test "a run from its beginning to its end, a fold that fails and a run that is killed" {
@@ -65,7 +65,8 @@ next_fold() { # waits until the next one trains
     says_of train-cls-bisenet 1 "not begun - - - -"
     echo fail >"$BIN.go"
     ! wait $run
-    watch | grep -cxF "$WORK: nobody is at work"
+    idle() { watch | grep -cxF "$WORK: nobody is at work"; }
+    eventually idle
     says_of train-seg-bisenet 0 "failed, status 3 1 of 1 5.9 - -"
     # Again: the first is done, the second killed, then done.
     in_background train-seg-bisenet
@@ -77,7 +78,7 @@ next_fold() { # waits until the next one trains
     says_of train-seg-bisenet 1 "training 1 of 1 5.9 - 0 s"
     kill -9 -- "-$run" "$(cat "$BIN.pid")" # GNU parallel's jobs have groups of their own
     ! wait $run
-    says_of train-seg-bisenet 1 "stopped 1 of 1 5.9 - -"
+    eventually says_of train-seg-bisenet 1 "stopped 1 of 1 5.9 - -" # what is left of the run ends by itself
     in_background train-seg-bisenet
     next_fold
     echo go >"$BIN.go"
@@ -105,8 +106,15 @@ next_fold() { # waits until the next one trains
 
 @test "on a terminal it is refreshed" {
     export WORK ROOT
-    timeout 20 script -qec 'timeout -s INT 3 make -s -C "$ROOT" WORK="$WORK" PROFILE=demo watch' /dev/null >shown || true
-    [ "$(grep -c "$WORK: nothing has begun" shown)" -ge 2 ]
+    mkfifo keys
+    # What bash puts into the background ignores SIGINT.
+    timeout 200 env --default-signal=INT script -qec 'make -s -C "$ROOT" WORK="$WORK" PROFILE=demo watch' /dev/null <keys >shown 3>&- &
+    exec 7>keys
+    twice() { [ "$(grep -c "$WORK: nothing has begun" shown)" -ge 2 ]; }
+    eventually twice
+    printf '\003' >&7 # Ctrl-C
+    wait $! || true
+    exec 7>&-
     fails 2 "a path of letters" make -s -C "$ROOT" WORK='a b' ONCE=1 watch
 }
 

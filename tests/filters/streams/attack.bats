@@ -68,20 +68,20 @@ kib() { /usr/bin/time -o memory -f %M "$@" >/dev/null && cat memory; }
     shard -q piped samples.mpk
     mv piped/index.mpk .
     mkfifo piped/index.mpk
-    fails 1 "piped/index.mpk: not a regular file" timeout 10 shard --verify piped
-    fails 1 "piped/index.mpk: not a regular file" timeout 10 augment -q piped
+    fails 1 "piped/index.mpk: not a regular file" timeout 100 shard --verify piped
+    fails 1 "piped/index.mpk: not a regular file" timeout 100 augment -q piped
     mv index.mpk piped/
     shard=$(basename piped/shard-*)
     mv "piped/$shard" .
     mkfifo "piped/$shard"
-    fails 1 "not a regular file" timeout 10 shard --verify piped
-    fails 1 "not a regular file" timeout 10 augment -q piped
+    fails 1 "not a regular file" timeout 100 shard --verify piped
+    fails 1 "not a regular file" timeout 100 augment -q piped
     mkdir drawn
     mkfifo drawn/train-rle.csv
-    fails 1 "drawn/train-rle.csv: not a regular file" timeout 10 synth -q --train 2 --test 1 drawn
+    fails 1 "drawn/train-rle.csv: not a regular file" timeout 100 synth -q --train 2 --test 1 drawn
     mkdir other
     mkfifo other/index.mpk
-    fails 1 "other/index.mpk: not a regular file" timeout 10 shard -q other samples.mpk
+    fails 1 "other/index.mpk: not a regular file" timeout 100 shard -q other samples.mpk
     [ "$(inspect <(cat samples.mpk) | tail -n 1)" = "# records: 2" ]
     rle-encode -q --decisions <(cat decisions.mpk) <(cat probabilities.mpk) >/dev/null
 }

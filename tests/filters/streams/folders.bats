@@ -65,7 +65,7 @@ refused() {
     for command in "predict-fold -q --threads 1 -m $model dir -o out" "augment -q --side 32 --plain dir -o out" \
         "overlay -q -d out dir" \
         "shard -q out dir" "inspect --check dir" "${@:2}"; do
-        run timeout 20 $command
+        run timeout 200 $command
         if [ "$status" != 1 ] || [ "${#lines[@]}" != 1 ] || [[ $output != "${command%% *}: $1"* ]] || [ -e out ]; then
             echo "$command: status $status: $output"
             return 1

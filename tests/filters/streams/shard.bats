@@ -142,10 +142,7 @@ column() {
     victim=$!
     exec 9>pipe
     head -c 12000 other.mpk >&9
-    for _ in $(seq 100); do
-        [ -e dir/.shard-00005.new ] && break
-        sleep 0.05
-    done
+    eventually [ -e dir/.shard-00005.new ]
     run shard dir other.mpk
     [ "$status" = 1 ]
     [[ "$output" == *"another shard is writing there"* ]]
@@ -341,7 +338,7 @@ hostile() { # hostile JQ WORDS: entry 2 of 3, changed
     file=$(ls dir/shard-*)
     rm "$file"
     mkfifo "$file"
-    run timeout 10 shard --verify dir
+    run timeout 100 shard --verify dir
     [ "$status" = 1 ]
     [[ "$output" == *"not a regular file" ]]
 }
