@@ -54,7 +54,7 @@ GPU_BUNDLE := $(BUILD)/gpu-bundle
 PAGES := $(patsubst $(BIN)/%,$(BUILD)/man/pleura-%.1,$(filter-out $(BIN)/pleura,$(PROGRAMS))) $(BUILD)/man/pleura.1
 LIBRARY := $(BUILD)/libpleura.a
 
-.PHONY: all module deps man test bench lint format fuzz clean
+.PHONY: all module build-deps deps man test bench lint format fuzz clean
 
 all: $(PROGRAMS) $(PARITY) module man
 
@@ -137,7 +137,7 @@ $(BIN)/$(GDCM_MODULE) $(GPU_BUNDLE)/bin/$(GDCM_MODULE): $(patsubst %.cc,$(BUILD)
 # ---- the CUDA backend, a shared object beside the programs, built where nvcc and cuDNN are found: in
 # the system, in the toolkit, or in Python's packages, for the goals that want it. CUDA=0 leaves it out.
 CUDA_SOURCES := $(call in_lib,*.cu)
-CUDA_GOALS := $(if $(filter 0,$(CUDA)),,all module install deb image gpu-bundle gpu-check %/pleura-cuda.so)
+CUDA_GOALS := $(if $(filter 0,$(CUDA)),,all module module-check install deb image gpu-bundle gpu-check %/pleura-cuda.so)
 ifneq ($(filter $(CUDA_GOALS),$(or $(MAKECMDGOALS),all)),)
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDNN := $(firstword $(wildcard $(foreach at,$(if $(NVCC),$(dir $(NVCC))../include) /usr/include \
@@ -148,10 +148,11 @@ CUDNN_LIBRARY := $(firstword $(wildcard $(foreach at,$(dir $(CUDNN))../lib $(dir
 MODULE := $(if $(and $(NVCC),$(CUDNN),$(CUDNN_LIBRARY)),$(if $(SANITIZE),,$(BIN)/pleura-cuda.so))
 endif
 module: $(MODULE)
-# Machine code for the generations that the compiler knows of these, PTX for what comes later; CODE=compute: PTX alone.
-CODE ?= sm
+# Machine code for the generations that the compiler knows of these, PTX for what comes later.
+CODE := sm
+OPTIMISE_CUDA := -O3
 GENERATIONS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),70 75 80 90)
-NVCCFLAGS = -std=c++20 -O3 -Ilib -I$(dir $(CUDNN)) -Werror all-warnings -Xcompiler -Werror \
+NVCCFLAGS = -std=c++20 $(OPTIMISE_CUDA) -Ilib -I$(dir $(CUDNN)) -Werror all-warnings -Xcompiler -Werror \
     -Xcompiler -Wall,-Wextra,-Wshadow,-Wno-missing-field-initializers,-fPIC,-fvisibility=hidden \
     $(foreach g,$(GENERATIONS),-gencode arch=compute_$g,code=$(CODE)_$g) \
     -gencode arch=compute_$(lastword $(GENERATIONS)),code=compute_$(lastword $(GENERATIONS))
@@ -159,16 +160,34 @@ NVCCFLAGS = -std=c++20 -O3 -Ilib -I$(dir $(CUDNN)) -Werror all-warnings -Xcompil
 # The libraries are found at run time where they were when this was built.
 RPATHS = $(patsubst %,-Xlinker -rpath=%,$(sort $(realpath $(dir $(CUDNN_LIBRARY)) $(dir $(NVCC))../lib64)))
 
-$(BUILD)/obj/%.cu.o: %.cu
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  CU  $<')
-	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+define compile_cuda
+@mkdir -p $(@D)
+$(if $(V),,@echo '  CU  $<')
+$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+endef
+define link_cuda
+@mkdir -p $(@D)
+$(if $(V),,@echo '  LD  $@')
+$(Q)$(NVCC) -shared -cudart static -Xlinker --no-undefined $(RPATHS) $^ -o $@ \
+    -Xlinker $(CUDNN_LIBRARY) -lcublas -lm
+endef
 
+$(BUILD)/obj/%.cu.o: %.cu
+	$(compile_cuda)
 $(BIN)/pleura-cuda.so $(GPU_BUNDLE)/bin/pleura-cuda.so: $(patsubst %,$(BUILD)/obj/%.o,$(CUDA_SOURCES)) $(LIBRARY)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)$(NVCC) -shared -cudart static -Xlinker --no-undefined $(RPATHS) $^ -o $@ \
-	    -Xlinker $(CUDNN_LIBRARY) -lcublas -lm
+	$(link_cuda)
+
+# Whether the module can be compiled and linked, said in half a minute, in a folder of its own: PTX alone, not optimised, for one GPU
+# without bf16 in its tensor cores and one with it, which is all branches of the kernels.
+.PHONY: module-check
+module-check: $(if $(MODULE),$(BUILD)/ptx/pleura-cuda.so)
+$(BUILD)/ptx/%: CODE := compute
+$(BUILD)/ptx/%: GENERATIONS := 75 90
+$(BUILD)/ptx/%: OPTIMISE_CUDA := -O1 -Xcicc -O0
+$(BUILD)/ptx/%.cu.o: %.cu
+	$(compile_cuda)
+$(BUILD)/ptx/pleura-cuda.so: $(patsubst %,$(BUILD)/ptx/%.o,$(CUDA_SOURCES)) $(LIBRARY)
+	$(link_cuda)
 
 # The same on a stand-in for CUDA that runs kernels on the host, for the tests.
 FAKE := $(BUILD)/tests/fake-cuda.so
@@ -204,6 +223,8 @@ $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard t
 $(BUILD)/tests/% $(GPU_BUNDLE)/bin/%: LDLIBS += -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBRARY)
 	$(link)
+# The tests' own code runs for a moment: to optimise it takes longer.
+$(addprefix $(BUILD)/obj/tests/,unit/%.o tools/%.o): CFLAGS += -O1
 # Vectors that the processor lacks are passed in memory; to optimise unrolled loops over them takes minutes.
 $(BUILD)/obj/tests/unit/%_emulated.o: CFLAGS += -Wno-psabi -O0
 $(filter $(BUILD)/tests/unit/image/%,$(UNIT_TESTS)) tests: | $(BUILD)/tests/unit/image/$(GDCM_MODULE)
@@ -235,8 +256,9 @@ test: deps
 	@+$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests tests
-tests: $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(FAKE_NCCL) $(if $(SANITIZE),,arm64-tests $(GPU_BUNDLE)/README \
-    $(addprefix $(BUILD)/tests/bench/,turns floor bare))
+# What waits for packages from elsewhere begins first.
+tests: $(if $(SANITIZE),,arm64-tests) $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOLS) $(FAKE) $(FAKE_NCCL) \
+    $(if $(SANITIZE),,$(GPU_BUNDLE)/README $(addprefix $(BUILD)/tests/bench/,turns floor bare))
 
 run-tests: tests
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
@@ -290,36 +312,7 @@ gpu-check: $(if $(BUNDLE),,gpu-bundle)
 bench: deps $(PROGRAMS) $(BENCHES) $(TOOLS) $(BUILD)/tests/gpu/speed
 	@tests/bench/run.sh $(abspath $(BIN)) $(abspath $(BUILD)) $(PARTS)
 
-# ---- fuzzing: the modules that read what comes from outside, built by clang with libFuzzer
-FUZZ := build/fuzz
-FUZZ_PACKAGES := clang libclang-rt-dev
-FUZZ_CFLAGS := -std=c11 $(WARN_C) -Wno-error -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_LIBS := -ljansson -lturbojpeg -lpng -lmsgpackc -lxxhash -lprotobuf-c -lz -lm
-FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ)/obj/%.o,$(filter $(addprefix lib/,$(addsuffix /%,core program stream image dataset challenge phantom weights objects)),\
-    $(call in_lib,*.c))) $(PROTOCOLS:%=$(FUZZ)/obj/%.o)
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
-SECONDS ?= 60
-
-fuzz:
-	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES) $(FUZZ_PACKAGES)
-	@+$(MAKE) --no-print-directory run-fuzz
-
-.PHONY: run-fuzz
-run-fuzz: $(PROGRAMS) $(TOOLS) $(FUZZ_TARGETS)
-	@tests/fuzz/run.sh $(abspath $(BIN)) $(abspath $(BUILD))/tests/tools $(FUZZ) $(SECONDS)
-
-$(FUZZ)/obj/%.o: %.c | $(PROTOCOLS:%=%.h)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo '  CC  $< (fuzz)')
-	$(Q)clang $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
-
-$(FUZZ)/libpleura.a: $(FUZZ_OBJECTS)
-	@rm -f $@
-	$(Q)$(AR) crs $@ $^
-
-$(FUZZ_TARGETS): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libpleura.a
-	$(if $(V),,@echo '  LD  $@')
-	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS) -o $@
+include tests/fuzz/fuzz.mk
 
 # ---- hostile inputs, see docs/reliability.md
 .PHONY: attack
@@ -383,6 +376,9 @@ TEST_PACKAGES := libcmocka-dev bats clang-format clang-tidy cppcheck shellcheck 
 # What make serve needs besides.
 SERVE_PACKAGES := dcmtk inotify-tools
 
+build-deps:
+	@tests/deps.sh $(PACKAGES)
+
 deps:
 	@tests/deps.sh $(PACKAGES) $(TEST_PACKAGES) $(SERVE_PACKAGES)
 
@@ -390,6 +386,6 @@ clean:
 	rm -rf bin build
 
 # Which headers the object files come of; the stages' own make (SETTLED) has the programs already.
--include $(if $(SETTLED),,$(shell find $(BUILD)/obj $(BUILD)/fake $(FUZZ)/obj -name '*.d' 2>/dev/null))
+-include $(if $(SETTLED),,$(shell find $(BUILD)/obj $(BUILD)/fake $(BUILD)/ptx $(FUZZ)/obj -name '*.d' 2>/dev/null))
 
 include pipelines/pipelines.mk
