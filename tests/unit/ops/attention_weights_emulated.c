@@ -18,7 +18,7 @@ enum { ROWS = 5, COLUMNS = 37, WHOLE = 48, NUMBERS = ROWS * POSITION_STRIDE };
 
 #define OCTAVES 0x1.715476p+0F
 #define ROUNDER 0x1.8p23F
-#define ONE 87.0F
+#define LEAST -0x1.e26e34p+5F
 
 typedef float sixteen __attribute__((vector_size(64)));
 typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
@@ -94,30 +94,30 @@ static void expect_same(const struct made *ours, const struct made *emulated) {
 static void weights_are_exponentials(void **state) {
     const struct made scores = drawn(80);
     struct made made[2] = {scores, scores};
-    float row_offsets[ROWS];
-    float column_offsets[WHOLE] = {0};
+    float row_maxima[ROWS];
+    float column_maxima[WHOLE] = {0};
     double column_sums[COLUMNS] = {0};
     (void)state;
     for (size_t i = 0; i < COLUMNS; i++) {
-        column_offsets[i] = position_offset(80.0F - (float)i);
+        column_maxima[i] = 80.0F - (float)i;
     }
     for (size_t i = 0; i < ROWS; i++) {
-        row_offsets[i] = position_offset(90.0F - 5 * (float)i);
+        row_maxima[i] = 90.0F - 5 * (float)i;
     }
     position_tile_both_weights(&tile, made[0].scores, made[0].transposed,
-                               (struct position_softmax){row_offsets, made[0].row_sums},
-                               (struct position_softmax){column_offsets, made[0].column_sums});
+                               (struct position_softmax){row_maxima, made[0].row_sums},
+                               (struct position_softmax){column_maxima, made[0].column_sums});
     emulated_both_weights(&tile, made[1].scores, made[1].transposed,
-                          (struct position_softmax){row_offsets, made[1].row_sums},
-                          (struct position_softmax){column_offsets, made[1].column_sums});
+                          (struct position_softmax){row_maxima, made[1].row_sums},
+                          (struct position_softmax){column_maxima, made[1].column_sums});
     expect_same(&made[0], &made[1]);
     for (size_t row = 0; row < ROWS; row++) {
         double sum = 0;
         for (size_t column = 0; column < COLUMNS; column++) {
             const size_t i = row * POSITION_STRIDE + column;
             const double s = scores.scores[i];
-            const double weight = exp(s - position_log(row_offsets[row], 1));
-            const double of_column = exp(s - position_log(column_offsets[column], 1));
+            const double weight = exp(s - row_maxima[row]);
+            const double of_column = exp(s - column_maxima[column]);
             expect_near(made[1].scores[i], weight);
             expect_near(made[1].transposed[i], of_column);
             assert_true(made[1].scores[i] == 0 || made[1].scores[i] > 9e-27F);
@@ -134,14 +134,14 @@ static void weights_are_exponentials(void **state) {
 static void what_is_far_below_the_maximum_is_0(void **state) {
     const struct made scores = drawn(20);
     struct made made[2] = {scores, scores};
-    float offsets[ROWS];
+    float maxima[ROWS];
     (void)state;
     for (size_t i = 0; i < ROWS; i++) {
-        offsets[i] = position_offset(81 + powf(10, (float)i)); // at least 60 above
+        maxima[i] = 81 + powf(1e8F, (float)i); // at least 60 above, up to 10^32
     }
     position_tile_weights(&tile, made[0].scores,
-                          (struct position_softmax){offsets, made[0].row_sums});
-    emulated_weights(&tile, made[1].scores, (struct position_softmax){offsets, made[1].row_sums});
+                          (struct position_softmax){maxima, made[0].row_sums});
+    emulated_weights(&tile, made[1].scores, (struct position_softmax){maxima, made[1].row_sums});
     for (size_t row = 0; row < ROWS; row++) {
         for (size_t i = row * POSITION_STRIDE; i < row * POSITION_STRIDE + WHOLE; i++) {
             assert_true(made[0].scores[i] == 0 && made[1].scores[i] == 0);

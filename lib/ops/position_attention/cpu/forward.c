@@ -19,9 +19,9 @@ struct forward_image {
     const struct position_plan *plan;
     size_t image;
     struct position_operand q, v;
-    float *y;            // sums of weights times v
-    float *offset, *sum; // each pixel's, of weights.h, and the sum of its weights
-    float *logs;         // L
+    float *y;             // sums of weights times v
+    float *maximum, *sum; // of each pixel's scores, and of its weights
+    float *logs;          // L
 };
 
 size_t position_forward_bytes(const struct position_plan *plan) {
@@ -39,7 +39,7 @@ static struct forward_image forward_image_of(const struct call *call, size_t ima
     char *q = (char *)call->scratch + position_workspace_bytes(plan);
     char *v = q + position_image_operand_bytes(plan, plan->keys);
     float *y = (float *)(void *)(v + position_image_operand_bytes(plan, plan->channels));
-    float *offset = y + position_accumulator_floats(plan, plan->channels);
+    float *maximum = y + position_accumulator_floats(plan, plan->channels);
     return (struct forward_image){
         .call = call,
         .plan = plan,
@@ -47,8 +47,8 @@ static struct forward_image forward_image_of(const struct call *call, size_t ima
         .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
         .v = position_image_operand(plan, call->in[1], image, plan->channels, v),
         .y = y,
-        .offset = offset,
-        .sum = offset + plan->blocks * BLOCK,
+        .maximum = maximum,
+        .sum = maximum + plan->blocks * BLOCK,
         .logs = (float *)call->saved + image * plan->pixels};
 }
 
@@ -89,18 +89,17 @@ VECTORISED static void scale_by(const struct forward_image *image, size_t pixel,
 
 // Raises the maximum of a pixel's scores, to which its sums are scaled.
 static void raise_maximum(const struct forward_image *image, size_t pixel, float maximum) {
-    const float offset = position_offset(maximum);
-    const float octaves = offset - image->offset[pixel];
-    if (octaves < 0) {
-        const float factor = octaves < SOFTMAX_MIN ? 0 : exp2f(octaves);
-        image->offset[pixel] = offset;
+    const float before = image->maximum[pixel];
+    if (maximum > before) {
+        const float factor = before - maximum < SOFTMAX_MIN ? 0 : expf(before - maximum);
+        image->maximum[pixel] = maximum;
         image->sum[pixel] *= factor;
         scale_by(image, pixel, factor);
     }
 }
 
 static struct position_softmax softmax_from(const struct forward_image *image, size_t pixel) {
-    return (struct position_softmax){image->offset + pixel, image->sum + pixel};
+    return (struct position_softmax){image->maximum + pixel, image->sum + pixel};
 }
 
 // Starts a block's sums with the block's scores against itself.
@@ -113,11 +112,10 @@ static void begin_block(const void *context, size_t block, int thread) {
     float *scores = workspace.tiles[0];
     memset(y, 0, BLOCK * leading * sizeof *y);
     position_tile_scores(&tile, &image->q, &image->q, scores);
-    memset(image->offset + tile.row, 0, BLOCK * sizeof *image->offset);
+    memset(image->maximum + tile.row, 0, BLOCK * sizeof *image->maximum);
     memset(image->sum + tile.row, 0, BLOCK * sizeof *image->sum);
     for (size_t row = 0; row < tile.rows; row++) {
-        image->offset[tile.row + row] =
-            position_offset(max_of(scores + row * POSITION_STRIDE, tile.columns));
+        image->maximum[tile.row + row] = max_of(scores + row * POSITION_STRIDE, tile.columns);
     }
     position_tile_weights(&tile, scores, softmax_from(image, tile.row));
     position_tile_product(&tile, scores, &image->v, y);
@@ -154,7 +152,7 @@ static void end_block(const void *context, size_t block, int thread) {
     const struct position_tile tile = position_tile_of(image->plan, block, block, &workspace);
     for (size_t pixel = tile.row; pixel < tile.row + tile.rows; pixel++) {
         scale_by(image, pixel, 1.0F / image->sum[pixel]);
-        image->logs[pixel] = position_log(image->offset[pixel], image->sum[pixel]);
+        image->logs[pixel] = image->maximum[pixel] + logf(image->sum[pixel]);
     }
     position_store_block(image->plan, image->y, image->image, block, image->plan->channels, false,
                          image->call->out, workspace.values);

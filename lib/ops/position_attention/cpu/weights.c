@@ -3,13 +3,12 @@
 
 #include "backend/cpu/level.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #define OCTAVES 0x1.715476p+0F // of a number: 1 / ln 2
 #define ROUNDER 0x1.8p23F      // adding it leaves the nearest integer in the low bits
-#define ONE 87.0F              // more than it is the offset of the maximum 0
+#define LEAST -0x1.e26e34p+5F  // 87 octaves below 0
 
 typedef float four __attribute__((vector_size(16)));
 typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
@@ -23,7 +22,7 @@ typedef uint32_t four_bits __attribute__((vector_size(16)));
 #define LANES 4
 #ifdef PROCESSOR_ARM_64
 #include <arm_neon.h>
-#define GREATER(a, b) ((four)vmaxnmq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define GREATER(a, b) ((four)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define FUSED(a, b, c) ((four)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
 #define REGISTER "w"
 #else
@@ -75,14 +74,6 @@ typedef uint32_t sixteen_bits __attribute__((vector_size(64)));
 #define CHOSEN(function) four_##function
 #endif
 
-float position_offset(float maximum) {
-    return ROUNDER + ONE - rintf(maximum * OCTAVES);
-}
-
-float position_log(float offset, float sum) {
-    return (float)((ROUNDER + ONE - (double)offset) * 0x1.62e42fefa39efp-1 + log((double)sum));
-}
-
 static void fill_up(const struct position_tile *tile, float *scores) {
     const size_t width = position_whole(tile->columns);
     for (size_t row = 0; width > tile->columns && row < tile->rows; row++) {
@@ -104,7 +95,7 @@ void position_tile_both_weights(const struct position_tile *tile, float *scores,
     // A tile's sums of columns begin with 0: whoever adds single weights to long sums loses them.
     float sums[POSITION_BLOCK] = {0};
     CHOSEN(both_weights)
-    (tile, scores, transposed, rows, (struct position_softmax){columns.offsets, sums});
+    (tile, scores, transposed, rows, (struct position_softmax){columns.maxima, sums});
     for (size_t column = 0; column < tile->columns; column++) {
         columns.sums[column] += sums[column];
     }

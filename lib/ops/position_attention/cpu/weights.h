@@ -13,19 +13,10 @@ static inline size_t position_whole(size_t columns) {
     return (columns + POSITION_LANES - 1) / POSITION_LANES * POSITION_LANES;
 }
 
-// What a pixel's scores s are counted from: its weights are 2^(s / ln 2 - whole), where `whole` is
-// the maximum of its scores in octaves, rounded, so that exponentials need no subtraction, and sums
-// are scaled by powers of 2. The greatest weight is within a factor of 2^0.5 of 1. The lower the
-// offset, the greater the maximum. Scores above 10^7 differ by octaves; who has such ones gets
-// weights that are finite, and no more.
-float position_offset(float maximum);
-
-// The logarithm of a sum of weights of this offset, were they exp(s).
-float position_log(float offset, float sum);
-
-// Of each pixel of a tile's rows or columns: its offset, and the sum that weights are added to.
+// Of each pixel of a tile's rows or columns: the maximum of its scores, and the sum that weights are
+// added to.
 struct position_softmax {
-    const float *offsets;
+    const float *maxima;
     float *sums;
 };
 

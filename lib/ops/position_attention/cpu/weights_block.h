@@ -1,7 +1,7 @@
 // One kind of vectors' weights of tiles, for weights.c, which includes this once for each: NAME(x):
 // a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES floats,
 // ANYWHERE: that at any address, BITS: as many integers; FUSED(a, b, c): a b + c; GREATER(a, b): of
-// each two numbers the greater one, b where a is NaN; REGISTER: how __asm__ calls one of its
+// each two numbers the greater one, NaN where b is; REGISTER: how __asm__ calls one of its
 // registers.
 
 #define VECTORS (POSITION_LANES / LANES) // that are worked on side by side, for each of two weights
@@ -10,34 +10,39 @@
 // Keeps the compiler from moving a step of one vector to the next step of that.
 #define KEEP_ORDER(vector) __asm__("" : "+" REGISTER(vector))
 
-// Weights exp(x) of `count` vectors with an offset each: 2^n 2^f, where an addition to the offset
-// leaves n in a float's low bits, and 2^f, |f| <= 1/2, is the polynomial of degree 4 with the least
-// relative error, 3e-6. It is 2^40 times as large, and the power that much smaller, so that the
-// exponent of a weight below 2^-86.5 falls below the least one, which makes the power 0. All
-// vectors take one step before any takes the next: a processor looks for work among the next
-// instructions alone, and steps of one vector wait for each other.
+// exp(x) of `count` vectors of differences from a maximum: 2^n 2^f, where an addition leaves n in a
+// float's low bits, and 2^f, |f| <= 1/2, is the polynomial of degree 4 with the least relative error,
+// 3e-6. It is 2^40 times as large, and the power that much smaller: with n = -87, below which no x
+// gets, the power's exponent is the least one, which makes it 0. All vectors take one step before
+// any takes the next: a processor looks for work among the next instructions alone, and steps of
+// one vector wait for each other.
 TARGET __attribute__((always_inline)) static inline void NAME(exponentials)(VECTOR *x,
-                                                                            const VECTOR *offsets,
                                                                             size_t count) {
     static const float coefficients[] = {0x1.c9fc46p+35F, 0x1.ec0378p+37F, 0x1.62e12cp+39F,
                                          0x1p+40F};
     const VECTOR zero = {0};
     const VECTOR per_octave = zero + OCTAVES;
+    const VECTOR rounder = zero + (ROUNDER + 87);
     VECTOR power[2 * VECTORS];
     VECTOR f[2 * VECTORS];
     UNROLLED
     for (size_t i = 0; i < count; i++) {
-        power[i] = FUSED(x[i], per_octave, offsets[i]);
+        x[i] = GREATER(zero + LEAST, x[i]);
+        KEEP_ORDER(x[i]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < count; i++) {
+        power[i] = FUSED(x[i], per_octave, rounder);
         KEEP_ORDER(power[i]);
     }
     UNROLLED
     for (size_t i = 0; i < count; i++) {
-        f[i] = FUSED(x[i], per_octave, offsets[i] - power[i]);
+        f[i] = FUSED(x[i], per_octave, rounder - power[i]);
         KEEP_ORDER(f[i]);
     }
     UNROLLED
     for (size_t i = 0; i < count; i++) {
-        power[i] = (VECTOR)((BITS)GREATER(power[i], zero + ROUNDER) << 23);
+        power[i] = (VECTOR)((BITS)power[i] << 23);
         KEEP_ORDER(power[i]);
     }
     UNROLLED
@@ -76,13 +81,11 @@ TARGET static void NAME(weights)(const struct position_tile *tile, float *scores
         ANYWHERE *of_row = (ANYWHERE *)(scores + row * POSITION_STRIDE);
         for (size_t at = 0; at < width / LANES; at += VECTORS) {
             VECTOR x[VECTORS];
-            VECTOR offsets[VECTORS];
             UNROLLED
             for (size_t i = 0; i < VECTORS; i++) {
-                x[i] = of_row[at + i];
-                offsets[i] = (VECTOR){0} + rows.offsets[row];
+                x[i] = of_row[at + i] - rows.maxima[row];
             }
-            NAME(exponentials)(x, offsets, VECTORS);
+            NAME(exponentials)(x, VECTORS);
             UNROLLED
             for (size_t i = 0; i < VECTORS; i++) {
                 of_row[at + i] = x[i];
@@ -97,7 +100,7 @@ TARGET static void NAME(both_weights)(const struct position_tile *tile, float *s
                                       float *transposed, struct position_softmax rows,
                                       struct position_softmax columns) {
     const size_t width = position_whole(tile->columns);
-    const ANYWHERE *column_offsets = (const ANYWHERE *)columns.offsets;
+    const ANYWHERE *column_maxima = (const ANYWHERE *)columns.maxima;
     ANYWHERE *column_sums = (ANYWHERE *)columns.sums;
     for (size_t row = 0; row < tile->rows; row++) {
         VECTOR sums[VECTORS] = {{0}};
@@ -105,14 +108,12 @@ TARGET static void NAME(both_weights)(const struct position_tile *tile, float *s
         ANYWHERE *of_columns = (ANYWHERE *)(transposed + row * POSITION_STRIDE);
         for (size_t at = 0; at < width / LANES; at += VECTORS) {
             VECTOR x[2 * VECTORS];
-            VECTOR offsets[2 * VECTORS];
             UNROLLED
             for (size_t i = 0; i < VECTORS; i++) {
-                x[i] = x[VECTORS + i] = of_row[at + i];
-                offsets[i] = (VECTOR){0} + rows.offsets[row];
-                offsets[VECTORS + i] = column_offsets[at + i];
+                x[i] = of_row[at + i] - rows.maxima[row];
+                x[VECTORS + i] = of_row[at + i] - column_maxima[at + i];
             }
-            NAME(exponentials)(x, offsets, 2 * VECTORS);
+            NAME(exponentials)(x, 2 * VECTORS);
             UNROLLED
             for (size_t i = 0; i < VECTORS; i++) {
                 of_row[at + i] = x[i];
@@ -138,14 +139,12 @@ TARGET static void NAME(gradients)(const struct position_tile *tile, float *scor
         ANYWHERE *other = (ANYWHERE *)(transposed + start);
         for (size_t at = 0; at < width / LANES; at += VECTORS) {
             VECTOR p[2 * VECTORS];
-            VECTOR offsets[2 * VECTORS];
             UNROLLED
             for (size_t i = 0; i < VECTORS; i++) {
-                offsets[i] = offsets[VECTORS + i] = (VECTOR){0} + (ROUNDER + ONE);
                 p[i] = score[at + i] - rows.logs[row];
                 p[VECTORS + i] = score[at + i] - logs[at + i];
             }
-            NAME(exponentials)(p, offsets, 2 * VECTORS);
+            NAME(exponentials)(p, 2 * VECTORS);
             UNROLLED
             for (size_t i = 0; i < VECTORS; i++) { // position_gradient of formula.h
                 score[at + i] = FUSED(p[i], product[at + i] - rows.d[row],
