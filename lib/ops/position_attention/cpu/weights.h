@@ -13,8 +13,8 @@ static inline size_t position_whole(size_t columns) {
     return (columns + POSITION_LANES - 1) / POSITION_LANES * POSITION_LANES;
 }
 
-// Of each pixel of a tile's rows or columns: the maximum of its scores, and the sum that weights are
-// added to.
+// Of each pixel of a tile's rows or columns: the maximum of its scores, and the sum that weights
+// are added to.
 struct position_softmax {
     const float *maxima;
     float *sums;

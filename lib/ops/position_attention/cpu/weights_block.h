@@ -11,11 +11,11 @@
 #define KEEP_ORDER(vector) __asm__("" : "+" REGISTER(vector))
 
 // exp(x) of `count` vectors of differences from a maximum: 2^n 2^f, where an addition leaves n in a
-// float's low bits, and 2^f, |f| <= 1/2, is the polynomial of degree 4 with the least relative error,
-// 3e-6. It is 2^40 times as large, and the power that much smaller: with n = -87, below which no x
-// gets, the power's exponent is the least one, which makes it 0. All vectors take one step before
-// any takes the next: a processor looks for work among the next instructions alone, and steps of
-// one vector wait for each other.
+// float's low bits, and 2^f, |f| <= 1/2, is the polynomial of degree 4 with the least relative
+// error, 3e-6. It is 2^40 times as large, and the power that much smaller: with n = -87, below
+// which no x gets, the power's exponent is the least one, which makes it 0. All vectors take one
+// step before any takes the next: a processor looks for work among the next instructions alone, and
+// steps of one vector wait for each other.
 TARGET __attribute__((always_inline)) static inline void NAME(exponentials)(VECTOR *x,
                                                                             size_t count) {
     static const float coefficients[] = {0x1.c9fc46p+35F, 0x1.ec0378p+37F, 0x1.62e12cp+39F,

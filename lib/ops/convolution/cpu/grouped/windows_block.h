@@ -23,13 +23,13 @@ INLINED void NAME(add_rows)(bool gradient, int kind, size_t taps, size_t stride,
     const char *below = lower->from;
     uint32_t inside_above = upper->inside;
     uint32_t inside_below = lower->inside;
+    const VECTOR none = {0};
     VECTOR of_upper[MAX_TAPS];
     VECTOR of_lower[MAX_TAPS];
     UNROLLED
     for (size_t x = 0; x < taps; x++) {
         of_upper[x] = NAME(load)(false, upper->weights + x * step + i * LANES);
-        of_lower[x] =
-            gradient ? (VECTOR){0} : NAME(load)(false, lower->weights + x * step + i * LANES);
+        of_lower[x] = gradient ? none : NAME(load)(false, lower->weights + x * step + i * LANES);
     }
     UNROLLED
     for (size_t column = 0; column < (PIXELS - 1) * stride + taps; column++) {
