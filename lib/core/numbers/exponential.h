@@ -43,17 +43,12 @@ ON_DEVICE static inline float exp_negative(float x) {
     return exp_times_power(e, power);
 }
 
-// exp(x) within 2e-7 of it, of numbers of either sign; about 0 below -87, and not above 2^127. It
-// is the integer that is held to this range, by two instructions, where that of a float takes four;
-// therefore NaN does not stay, nor do infinities.
+// exp(x) within 2e-7 of it, of numbers of either sign; about 0 below -87, and not above e^87.
 ON_DEVICE static inline float exp_held(float x) {
-    const int32_t zero = 0x4B400000; // the integer 0, with the bits above it
-    uint32_t bits;
-    const float e = exp_of_rest(x, &bits);
-    int32_t power = (int32_t)bits;
-    power = power < zero - 126 ? zero - 126 : power;
-    power = power > zero + 126 ? zero + 126 : power;
-    return exp_times_power(e, (uint32_t)power);
+    uint32_t power;
+    const float above = x < -87.0f ? -87.0f : x;
+    const float e = exp_of_rest(above > 87.0f ? 87.0f : above, &power);
+    return exp_times_power(e, power);
 }
 
 // The sigmoid 1 / (1 + exp(-z)), from exp(-|z|).
