@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CPU_F32_PANEL 16 // columns of B that lie together
+#define CPU_F32_PANEL 16          // columns of B that lie together
+#define CPU_F32_PART ((size_t)64) // products that are summed in registers, then added to others
 
 // Number (row, inner) of A lies at data[row * row_step + inner * inner_step].
 struct cpu_f32_a {

@@ -12,8 +12,6 @@
 #ifndef PLEURA_BACKEND_CPU_PRODUCTS_F32_BLOCK_H
 #define PLEURA_BACKEND_CPU_PRODUCTS_F32_BLOCK_H
 
-#define PART ((size_t)64) // products that are summed in registers
-
 #define MAX_ROWS 12 // of a block
 #define MAX_PANELS 4
 
@@ -119,7 +117,7 @@ UNCHECKED TARGET __attribute__((always_inline)) static inline void NAME(parts)(
         }
     }
     do {
-        count = inner < PART ? inner : PART;
+        count = inner < CPU_F32_PART ? inner : CPU_F32_PART;
         NAME(block)(rows, panels, count, a, b, ahead, add, c);
         a.data += count * a.inner_step;
         b.data += count * b.inner_step;

@@ -9,10 +9,6 @@
 
 #define RUN_POINTS ((size_t)2592) // of a run's tiles, at most: 72 of 4 x 4 outputs
 
-// Channels of a part: those that are summed in registers (f32_block.h), so that sums are the same
-// as of all at once.
-#define PART ((size_t)64)
-
 // A run's numbers come from the third-level cache for each few panels: the more channels there are,
 // the more panels are worth that weights and sums leave the second.
 #define CHANNELS_A_PANEL ((size_t)128)
@@ -43,8 +39,9 @@ static size_t panels_together(const struct winograd *shape) {
     return least(wanted > together ? wanted : together, shape->out_channels / LANES);
 }
 
+// Channels of a part: sums are the same as of all at once.
 static size_t part_of(const struct winograd *shape) {
-    return least(shape->channels, PART);
+    return least(shape->channels, CPU_F32_PART);
 }
 
 static size_t parts_of(const struct winograd *shape) {
