@@ -355,8 +355,9 @@ static struct stream_reader *open_stream(const char *path, bool regular, size_t 
     }
     reader->max_record = max_record;
     reader->digest = digest_new();
-    if (reader->digest == NULL ? !fail(error, "no memory")
-                               : !open_input(reader, path, regular, error)) {
+    const bool opened = reader->digest != NULL ? open_input(reader, path, regular, error)
+                                               : fail(error, "no memory");
+    if (!opened) {
         stream_close(reader);
         return NULL;
     }
