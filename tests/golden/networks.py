@@ -290,7 +290,7 @@ def run(case, dtype):
     heads, any_lesion = heads_of(network, x)
     heads = [networks.resize(head, case["out"]) for head in heads]
     if dtype == torch.bfloat16:
-        return network, heads, any_lesion, None
+        return network, heads, any_lesion, networks.total_loss([head.double() for head in heads], masks)
     loss = networks.total_loss(heads, masks)
     loss.backward()
     return network, heads, any_lesion, loss
@@ -349,14 +349,15 @@ def figures(name, mode, sizes):
         case["outputs"].append(describe("gap", any_lesion))
     each = [float32_errors(case, threads, network, heads, loss) for threads in (1, 2)]
     case["float32"] = {figure: max(errors[figure] for errors in each) for figure in each[0]}
-    rough, rough_heads, _, _ = run(case, torch.bfloat16)
+    rough, rough_heads, _, rough_loss = run(case, torch.bfloat16)
+    case["bfloat16"] = {"loss": abs(rough_loss.item() / loss.item() - 1)}
     if mode == "eval":
-        case["bfloat16"] = {"outputs": max(map(error, rough_heads, heads))}
+        case["bfloat16"]["outputs"] = max(map(error, rough_heads, heads))
     if mode == "train":
         case["gradients"] = [describe(name, gradient) for name, gradient in gradients_of(network).items()]
         case["buffers_after"] = [describe(name, buffer) for name, buffer in network.named_buffers() if buffer.dim() > 0]
         buffers = dict(rough.named_buffers())
-        case["bfloat16"] = {"statistics": max((described_error(buffers[it["name"]], it) for it in case["buffers_after"]), default=0)}
+        case["bfloat16"]["statistics"] = max((described_error(buffers[it["name"]], it) for it in case["buffers_after"]), default=0)
     return case
 
 
