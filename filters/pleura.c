@@ -1,7 +1,7 @@
 // pleura: one front command for all programs, so that their short names clash with nothing, and for
 // make with the rules of the method.
 #include "core/file.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "challenge/calibration/calibration.h"
 #include "challenge/truth.h"
 #include "program/bootstrap_options.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"

@@ -4,7 +4,7 @@
 #include "core/array.h"
 #include "dataset/ids/ids.h"
 #include "image/mask.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"

@@ -1,7 +1,7 @@
 // rle-decode: run lengths in a CSV become masks in a stream.
 #include "challenge/labels.h"
 #include "dataset/ids/sizes.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"

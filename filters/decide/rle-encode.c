@@ -1,6 +1,6 @@
 // rle-encode: probabilities or masks in a stream become run lengths in a CSV.
 #include "challenge/labels.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/masks.h"

@@ -5,8 +5,9 @@
 #include "image/mask.h"
 #include "objects/object.h"
 #include "objects/uid.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
+#include "program/folder.h"
 #include "program/objects/algorithm.h"
 #include "program/objects/source_files.h"
 #include "program/output.h"
@@ -16,11 +17,9 @@
 #include "program/xray_files/xray_decoder.h"
 #include "stream/statistics.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LONGEST_ENDING ".capture.dcm"
 #define SECONDS 60 // that a source may take to decode
@@ -225,20 +224,6 @@ static void describe_maker(struct writer *writer) {
                                           writer->algorithm.version, writer->rule};
 }
 
-static void make_folder(const char *folder) {
-    struct stat status;
-    if (mkdir(folder, 0777) == 0) {
-        return;
-    }
-    const int why = errno;
-    if (why != EEXIST) {
-        die("%s: %s", folder, strerror(why));
-    }
-    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        die("%s: %s", folder, strerror(ENOTDIR));
-    }
-}
-
 static void run(const struct options *options, const char *folder, const char *path) {
     struct writer writer = {
         .options = options, .folder = folder, .sources = {.named = &options->sources}};
@@ -247,7 +232,7 @@ static void run(const struct options *options, const char *folder, const char *p
         die("%s: holds masks, and --fractional needs probabilities", path);
     }
     describe_maker(&writer);
-    make_folder(folder);
+    (void)folder_make(folder);
     if (options->capture) {
         writer.decoder = xray_decoder_start(1, SECONDS, &(struct image_options){IMAGE_VOI_LUT});
     }

@@ -1,6 +1,6 @@
 // events: train-fold's log as an event file for TensorBoard.
 #include "core/array.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 #include "program/tensorboard/event_file.h"

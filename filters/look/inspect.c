@@ -1,5 +1,5 @@
 // inspect: what a tensor stream holds, as a table or as JSON; or only whether it is whole.
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/progress.h"
 #include "program/streams/sources.h"
 #include "program/streams/summary.h"

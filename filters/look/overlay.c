@@ -4,7 +4,7 @@
 #include "dataset/sample.h"
 #include "image/resize.h"
 #include "image/rgb_image.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/png_output/png_output.h"
 #include "program/progress.h"

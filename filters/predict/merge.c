@@ -1,6 +1,6 @@
 // merge: the mean or deviation of several streams in step, record by record, in constant memory.
 #include "challenge/merge.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"

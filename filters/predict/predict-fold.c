@@ -1,7 +1,7 @@
 // predict-fold: a trained network's probabilities for samples.
 #include "models/models.h"
 #include "nn/profile.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/predict/predictor.h"
 #include "program/progress.h"

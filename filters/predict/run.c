@@ -2,7 +2,7 @@
 #include "core/file.h"
 #include "core/text/ascii.h"
 #include "core/text/number.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/masks.h"
 

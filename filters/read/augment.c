@@ -1,6 +1,6 @@
 // augment: samples in an order of their own, cropped, flipped and resized for a network.
 #include "dataset/sample.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/augmenter.h"
 #include "program/streams/sources.h"

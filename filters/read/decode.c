@@ -1,7 +1,7 @@
 // decode: X-ray files (DICOM, PNG, JPEG) to samples, by worker processes, in the order of the
 // files.
 #include "challenge/lesions.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/streams.h"

@@ -2,7 +2,7 @@
 // a folder.
 #include "dataset/sample.h"
 #include "dataset/shards/shards.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/progress.h"
 #include "program/streams/shard_writer.h"

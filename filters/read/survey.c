@@ -1,6 +1,6 @@
 // survey: what X-rays and labels are, and what would go wrong with them later.
 #include "core/error.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/survey/print.h"
 

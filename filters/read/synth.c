@@ -6,17 +6,16 @@
 #include "image/dicom/dicom.h"
 #include "image/runs.h"
 #include "phantom/phantom.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
+#include "program/folder.h"
 #include "program/output.h"
 #include "program/progress.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct options {
     int64_t train, test, side, seed, quality;
@@ -146,9 +145,7 @@ static void make_folder(const char *folder, const char *name) {
     if (asprintf(&path, "%s%s", folder, name) < 0) {
         die("no memory");
     }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        die("%s: %s", path, strerror(errno));
-    }
+    (void)folder_make(path);
     free(path);
 }
 

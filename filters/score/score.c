@@ -4,7 +4,7 @@
 #include "challenge/submission.h"
 #include "challenge/truth.h"
 #include "program/bootstrap_options.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/json.h"
 #include "program/output.h"

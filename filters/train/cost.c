@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "models/models.h"
 #include "optimizer/optimizer.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 

@@ -1,6 +1,6 @@
 // train-fold: trains a network on samples; leaves checkpoints and a log.
 #include "models/models.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/train/options.h"
 #include "program/train/share.h"

@@ -3,7 +3,7 @@
 #include "challenge/labels.h"
 #include "models/models.h"
 #include "onnx/export.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 #include "stream/digest.h"

@@ -3,7 +3,7 @@
 #define PLEURA_PROGRAM_BOOTSTRAP_OPTIONS_H
 
 #include "challenge/metrics/bootstrap.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 struct bootstrap_options {
     int64_t resamples, seed;

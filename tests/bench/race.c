@@ -1,6 +1,6 @@
 // race: runs two commands in turns and says how long each takes and how much faster the first is.
 #include "core/error.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 // the image and the result, so that both resize the same and their bytes can be compared.
 #include "image/resize.h"
 #include "dataset/sample.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
 

@@ -2,7 +2,7 @@
 // B C ...), so that other work on the machine weighs on all alike.
 #include "core/clock.h"
 #include "core/error.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "models/models.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "train/checkpoint/parameters.h"
 #include "train/step.h"

@@ -1,7 +1,7 @@
 // make-dicom: a folder of DICOM files of every sort that decode reads, a few pixels each. The
 // streams of codecs that GDCM reads are headers only.
 #include "../unit/image/dicom_build.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 

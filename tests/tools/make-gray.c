@@ -3,7 +3,7 @@
 #include "image/codec/jpeg.h"
 #include "image/codec/png_codec.h"
 #include "image/dicom/dicom.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 

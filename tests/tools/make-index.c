@@ -1,7 +1,7 @@
 // make-index: the index of a shard folder with any entries, hostile ones too, for the tests of
 // programs.
 #include "challenge/labels.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
 

@@ -1,7 +1,7 @@
 // make-jpeg: a folder of small JPEG files: gray and colour, baseline, progressive and arithmetic,
 // CMYK, Exif of every orientation.
 #include "core/error.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 

@@ -1,6 +1,6 @@
 // make-png: a folder of PNG files of every colour type, depth and interlacing, a few pixels each.
 #include "core/error.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 

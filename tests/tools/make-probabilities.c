@@ -1,6 +1,6 @@
 // make-probabilities: a stream of probabilities whose areas are known, for the tests of programs.
 #include "core/numbers/fp16.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
 

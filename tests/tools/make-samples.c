@@ -1,6 +1,6 @@
 // make-samples: a stream of small made-up samples for the tests of programs.
 #include "core/numbers/random.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
 

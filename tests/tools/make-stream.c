@@ -1,7 +1,7 @@
 // make-stream: tensor streams of any kind and size for the tests of programs.
 #include "core/numbers/fp16.h"
 #include "core/numbers/random.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/streams/streams.h"
 

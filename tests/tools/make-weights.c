@@ -2,7 +2,7 @@
 // statistics, and gammas and gates are open.
 #include "core/numbers/random.h"
 #include "models/models.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/die.h"
 #include "program/output.h"
 #include "weights/checkpoint.h"

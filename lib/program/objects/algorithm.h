@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_OBJECTS_ALGORITHM_H
 #define PLEURA_PROGRAM_OBJECTS_ALGORITHM_H
 
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 enum { ALGORITHM_TEXT_SIZE = 65 }; // 64 characters and a NUL, as DICOM has them
 

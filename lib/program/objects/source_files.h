@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_OBJECTS_SOURCE_FILES_H
 #define PLEURA_PROGRAM_OBJECTS_SOURCE_FILES_H
 
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/xray_files/files.h"
 #include "stream/record.h"
 

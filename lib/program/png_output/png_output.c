@@ -5,13 +5,13 @@
 #include "dataset/ids/image_id.h"
 #include "image/codec/png_codec.h"
 #include "program/die.h"
+#include "program/folder.h"
 #include "program/output.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 // One image waits in memory for the end of the streams, many wait in a hidden folder: what is
@@ -66,9 +66,8 @@ struct png_output *png_output_open(const char *output, const char *directory, si
         png->output = output_open(output, OUTPUT_BYTES);
         return png;
     }
-    png->created = mkdir(directory, 0777) == 0;
-    if ((!png->created && errno != EEXIST) ||
-        asprintf(&png->hidden, "%s/.overlay-XXXXXX", directory) < 0 ||
+    png->created = folder_make(directory);
+    if (asprintf(&png->hidden, "%s/.overlay-XXXXXX", directory) < 0 ||
         mkdtemp(png->hidden) == NULL || on_exit(tidy_up, png) != 0) {
         die("%s: %s", directory, strerror(errno));
     }

@@ -4,7 +4,7 @@
 #ifndef PLEURA_PROGRAM_RANKS_RANKS_H
 #define PLEURA_PROGRAM_RANKS_RANKS_H
 
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 
 #include "dataset/augmentation/augment.h"
 #include "dataset/shards/catalog.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 struct augmenter;
 

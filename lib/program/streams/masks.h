@@ -5,7 +5,7 @@
 
 #include "challenge/decisions.h"
 #include "image/image.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 #define MASKS_USUAL_THRESHOLD 0.5
 

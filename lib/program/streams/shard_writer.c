@@ -7,6 +7,7 @@
 #include "dataset/ids/ids.h"
 #include "dataset/shards/shards.h"
 #include "program/die.h"
+#include "program/folder.h"
 #include "program/streams/streams.h"
 #include "stream/random_access.h"
 
@@ -17,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define UNFINISHED "." SHARD_PREFIX
@@ -80,26 +79,10 @@ static void tidy_up(int status, void *argument) {
     }
 }
 
-// The folder, locked; *created: whether it was not there.
-static int open_folder(const char *folder, bool *created) {
-    *created = mkdir(folder, 0777) == 0;
-    if (!*created && errno != EEXIST) {
-        die("%s: %s", folder, strerror(errno));
-    }
-    const int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) {
-        die("%s: %s", folder, strerror(errno));
-    }
-    if (flock(directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        die("%s: another shard is writing there", folder);
-    }
-    return directory;
-}
-
 struct shard_writer *shard_writer_open(const char *folder, size_t size,
                                        const struct history *history) {
     bool created;
-    const int directory = open_folder(folder, &created);
+    const int directory = folder_take(folder, &created);
     struct shard_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL || on_exit(tidy_up, writer) != 0) {
         die("no memory");

@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_TRAIN_OPTIONS_H
 #define PLEURA_PROGRAM_TRAIN_OPTIONS_H
 
-#include "program/cli.h"
+#include "program/cli/cli.h"
 #include "program/train/start.h"
 
 // Writes a row for each setting and weight of the terms that is an option, MAX_OPTIONS at most; its

@@ -2,19 +2,18 @@
 #include "program/train/start.h"
 
 #include "program/die.h"
+#include "program/folder.h"
 #include "program/train/saving.h"
 #include "train/checkpoint/parameters.h"
 #include "weights/file.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,21 +59,6 @@ static void resume(struct trainer *trainer, const char *path, int64_t skipped) {
             die("the samples end before the one to go on with; does --skipped lack?");
         }
         trainer->first_waits = false;
-    }
-}
-
-// The folder, made if need be, is this run's until the program ends, however it ends: the system
-// gives the lock back, so the descriptor stays open.
-static void take_folder(const char *folder) {
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
-        die("%s: %s", folder, strerror(errno));
-    }
-    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
-        die("%s: %s", folder, strerror(errno));
-    }
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        die("%s: another train-fold is at work there", folder);
     }
 }
 
@@ -137,7 +121,7 @@ static void start_anew(struct trainer *trainer, const struct start_options *opti
 void trainer_start(struct trainer *trainer, const struct start_options *options) {
     char last[PATH_MAX];
     char other[PATH_MAX];
-    take_folder(trainer->options->folder);
+    (void)folder_take(trainer->options->folder, NULL);
     regular_path(trainer->options, "best.mpk", other);
     regular_path(trainer->options, "log.jsonl", other);
     regular_path(trainer->options, "last.mpk", last);

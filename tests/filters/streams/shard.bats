@@ -145,7 +145,7 @@ column() {
     eventually [ -e dir/.shard-00005.new ]
     run shard dir other.mpk
     [ "$status" = 1 ]
-    [[ "$output" == *"another shard is writing there"* ]]
+    [[ "$output" == *"another shard is at work there"* ]]
     kill -9 "$victim"
     wait "$victim" || true
     exec 9>&-

@@ -4,7 +4,7 @@
 #include "core/text/number.h"
 #include "core/text/utf8.h"
 #include "core/version.h"
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 #include <errno.h>
 #include <math.h>

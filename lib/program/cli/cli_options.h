@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_CLI_OPTIONS_H
 #define PLEURA_PROGRAM_CLI_OPTIONS_H
 
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 // Fills `rows` (MAX_OPTIONS at most) with a program's own options, the shared ones it has, and
 // --help, --man, --options, --summary, --version, whose targets are NULL. Returns how many.

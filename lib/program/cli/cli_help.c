@@ -1,5 +1,5 @@
 // --help and the manual page, both printed from a program's table so that they cannot disagree.
-#include "program/cli_help.h"
+#include "program/cli/cli_help.h"
 
 #include "core/text/ascii.h"
 #include "core/version.h"

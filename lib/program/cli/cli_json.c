@@ -1,5 +1,5 @@
 // --options: a program's table as JSON, for scripts that check values before the program runs.
-#include "program/cli_json.h"
+#include "program/cli/cli_json.h"
 
 #include "program/json.h"
 

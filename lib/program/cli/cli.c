@@ -1,5 +1,5 @@
 // Parsing of the command line from a program's table of options.
-#include "program/cli.h"
+#include "program/cli/cli.h"
 
 #include "core/array.h"
 #include "core/version.h"
@@ -7,9 +7,9 @@
 
 #include "core/error.h"
 #include "core/text/utf8.h"
-#include "program/cli_help.h"
-#include "program/cli_json.h"
-#include "program/cli_options.h"
+#include "program/cli/cli_help.h"
+#include "program/cli/cli_json.h"
+#include "program/cli/cli_options.h"
 
 #include <errno.h>
 #include <fcntl.h>

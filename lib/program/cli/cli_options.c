@@ -1,5 +1,5 @@
 // The rows of a program's table with the shared ones, and their values as texts.
-#include "program/cli_options.h"
+#include "program/cli/cli_options.h"
 
 #include "core/text/number.h"
 

@@ -2,7 +2,7 @@
 #ifndef PLEURA_PROGRAM_CLI_JSON_H
 #define PLEURA_PROGRAM_CLI_JSON_H
 
-#include "program/cli_options.h"
+#include "program/cli/cli_options.h"
 
 // Prints the options on stdout as JSON: {"NAME": {"type": ..., "minimum": ..., "maximum": ...,
 // "choices": [...], "default": ..., "help": ...}, ...}, each where there is one.
