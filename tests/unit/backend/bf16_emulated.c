@@ -95,9 +95,10 @@ static void check_product(size_t rows, size_t columns, size_t pairs, bool add) {
 
 static void products_are_the_sums(void **state) {
     (void)state;
-    for (size_t rows = 1; rows <= 15; rows++) { // blocks of six, and what is left
+    for (size_t rows = 1; rows <= 19; rows++) { // whole blocks, and what is left
         check_product(rows, 64, 9, rows % 2 != 0);
         check_product(rows, 17, 4, rows % 2 == 0);
+        check_product(rows, 16, 3, rows % 2 == 0);
     }
     check_product(12, 50, 20, true);
 }

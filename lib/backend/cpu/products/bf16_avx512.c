@@ -17,8 +17,8 @@
 #include "backend/cpu/products/transpose_pairs.h"
 
 #define PANEL CPU_BF16_PANEL
-#define PANELS 4 // of a block of C,
-#define ROWS 6   // by so many rows: 24 of the 32 registers
+#define PANELS 4 // of a block of C, at most
+#define ROWS 16  // of one; 6 of four panels and 8 of two make 24 and 16 of the 32 registers
 
 // The first `count` of a panel's lanes.
 static inline __mmask16 lanes(size_t count) {
@@ -95,16 +95,15 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
     size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
     float *c, size_t leading) {
     __m512 sums[ROWS][PANELS];
-#pragma GCC unroll 6
+#pragma GCC unroll 16
     for (size_t row = 0; row < rows; row++) {
 #pragma GCC unroll 4
-        for (size_t panel = 0; panel < panels; panel++) { // what the next block adds to, asked for
-            __builtin_prefetch(c + (rows + row) * leading + panel * PANEL, 1);
-        }
-#pragma GCC unroll 4
         for (size_t panel = 0; panel < panels; panel++) {
-            sums[row][panel] =
-                add ? _mm512_loadu_ps(c + row * leading + panel * PANEL) : _mm512_setzero_ps();
+            float *from = c + row * leading + panel * PANEL;
+            sums[row][panel] = add ? _mm512_loadu_ps(from) : _mm512_setzero_ps();
+            if (add) { // what the next block adds to is asked for
+                __builtin_prefetch(from + rows * leading, 1);
+            }
         }
     }
     for (size_t pair = 0; pair < pairs; pair++) {
@@ -114,7 +113,7 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
             columns[panel] =
                 (__m512bh)_mm512_loadu_si512(b.data + panel * b.panel_step + pair * 2 * PANEL);
         }
-#pragma GCC unroll 6
+#pragma GCC unroll 16
         for (size_t row = 0; row < rows; row++) {
             int both;
             memcpy(&both, a.data + row * a.row_step + pair * a.pair_step, sizeof both);
@@ -125,7 +124,7 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
             }
         }
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 16
     for (size_t row = 0; row < rows; row++) {
 #pragma GCC unroll 4
         for (size_t panel = 0; panel < panels; panel++) {
@@ -134,20 +133,23 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
     }
 }
 
-// So many panels of all rows.
+// So many panels of all rows, of which a block has so many.
 NATIVE __attribute__((always_inline)) static inline void multiply_panels(
-    size_t panels, size_t rows, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
-    float *c, size_t leading) {
+    size_t panels, size_t at_once, size_t rows, size_t pairs, struct cpu_bf16_a a,
+    struct cpu_bf16_b b, bool add, float *c, size_t leading) {
     size_t row = 0;
-    for (; row + ROWS <= rows; row += ROWS) {
-        multiply_block(ROWS, panels, pairs, a, b, add, c, leading);
-        a.data += ROWS * a.row_step;
-        c += ROWS * leading;
+    for (; row + at_once <= rows; row += at_once) {
+        multiply_block(at_once, panels, pairs, a, b, add, c, leading);
+        a.data += at_once * a.row_step;
+        c += at_once * leading;
     }
-    for (; row < rows; row++) {
+    for (; row + 2 <= rows; row += 2) {
+        multiply_block(2, panels, pairs, a, b, add, c, leading);
+        a.data += 2 * a.row_step;
+        c += 2 * leading;
+    }
+    if (row < rows) {
         multiply_block(1, panels, pairs, a, b, add, c, leading);
-        a.data += a.row_step;
-        c += leading;
     }
 }
 
@@ -163,14 +165,17 @@ NATIVE static void gemm_native(size_t rows, size_t columns, size_t pairs, struct
         rows -= whole;
     }
     for (; left >= PANELS; left -= PANELS) {
-        multiply_panels(PANELS, rows, pairs, a, b, add, c, leading);
+        multiply_panels(PANELS, 6, rows, pairs, a, b, add, c, leading);
         b.data += PANELS * b.panel_step;
         c += PANELS * PANEL;
     }
-    for (; left > 0; left--) {
-        multiply_panels(1, rows, pairs, a, b, add, c, leading);
-        b.data += b.panel_step;
-        c += PANEL;
+    if (left >= 2) {
+        multiply_panels(2, 8, rows, pairs, a, b, add, c, leading);
+        b.data += 2 * b.panel_step;
+        c += 2 * PANEL;
+    }
+    if (left % 2 != 0) {
+        multiply_panels(1, ROWS, rows, pairs, a, b, add, c, leading);
     }
 }
 
