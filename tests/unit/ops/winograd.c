@@ -1,5 +1,6 @@
 // Winograd's method with weights that are transformed where they are used makes the bytes that it
-// makes with weights transformed ahead, however many threads there are.
+// makes with weights transformed ahead, however many threads there are; so does the weights'
+// gradient.
 #include "ops/convolution/cpu/winograd/winograd.h"
 
 #include "core/numbers/random.h"
@@ -196,8 +197,71 @@ static void wide_layers_are_convolved_so(void **state) {
     check_pass(256, CONVOLUTION_DATA_GRADIENT, true);
 }
 
+// The gradient of a layer of float32, which is added to 1s.
+static float *weight_gradient(const struct layer *layer, int threads) {
+    struct winograd shape = layer->shape;
+    const size_t count = 9 * shape.channels * shape.out_channels;
+    float *gradient = malloc(count * sizeof *gradient);
+    shape.threads = threads;
+    void *workspace = aligned_alloc(64, (cpu_winograd_gradient_workspace(&shape) + 63) / 64 * 64);
+    assert_true(gradient != NULL && workspace != NULL);
+    for (size_t i = 0; i < count; i++) {
+        gradient[i] = 1;
+    }
+    cpu_winograd_gradient(&shape, layer->input, layer->sums, gradient, workspace);
+    free(workspace);
+    return gradient;
+}
+
+// One weight's gradient by its definition: the sum over pixels of input times output gradient.
+static double summed(const struct layer *layer, size_t out_channel, size_t channel, size_t tap) {
+    const struct winograd *s = &layer->shape;
+    double sum = 0;
+    for (size_t pixel = 0; pixel < s->images * s->height * s->width; pixel++) {
+        const size_t y = pixel / s->width % s->height + tap / 3 - 1; // below 0: far outside
+        const size_t x = pixel % s->width + tap % 3 - 1;
+        const size_t from = (pixel / s->width / s->height * s->height + y) * s->width + x;
+        if (y < s->height && x < s->width) {
+            sum += (double)layer->input[from * s->channels + channel] *
+                   layer->sums[pixel * s->out_channels + out_channel];
+        }
+    }
+    return sum;
+}
+
+// One run of tiles and several, panels that threads' parts divide and others.
+static void gradients_do_not_depend_on_threads(void **state) {
+    static const size_t layers[][5] = {{2, 57, 47, 96, 80}, {1, 5, 9, 32, 144}};
+    static const int threads[] = {2, 3, 4, 7, 24};
+    (void)state;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        struct layer layer = open_layer((struct winograd){.tile = 4,
+                                                          .precision = PRECISION_F32,
+                                                          .images = layers[i][0],
+                                                          .height = layers[i][1],
+                                                          .width = layers[i][2],
+                                                          .channels = layers[i][3],
+                                                          .out_channels = layers[i][4]});
+        const size_t count = 9 * layers[i][3] * layers[i][4];
+        float *expected = weight_gradient(&layer, 1);
+        for (size_t k = 0; k < count; k += 1009) {
+            const size_t pair = k / 9;
+            const double sum = summed(&layer, pair / layers[i][3], pair % layers[i][3], k % 9);
+            assert_true(fabs(expected[k] - 1 - sum) < 2e-4);
+        }
+        for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
+            float *gradient = weight_gradient(&layer, threads[k]);
+            assert_memory_equal(gradient, expected, count * sizeof *expected);
+            free(gradient);
+        }
+        free(expected);
+        close_layer(&layer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(weights_may_be_transformed_at_use),
+                                       cmocka_unit_test(gradients_do_not_depend_on_threads),
                                        cmocka_unit_test(wide_layers_are_convolved_so)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,11 +81,4 @@ void transform_output(size_t tile, const float *from, size_t step, struct epilog
                       size_t channel, void *output, const struct pixels *pixels,
                       const struct pixels *next);
 
-// Of tiles of 4: the pixels of the output's gradient.
-void transform_gradient(const void *gradient, const struct pixels *pixels,
-                        const struct pixels *next, size_t channels, float *to, size_t step);
-
-// The gradients of 3 x 3 weights of LANES channels.
-void transform_weight_gradient(const float *from, size_t step, float weights[9][LANES]);
-
 #endif

@@ -1,0 +1,139 @@
+// The transforms of the weights' gradient, a half of the points at a time: one even and one odd
+// part in y make a point and its negative, so that halves are no more work than all points at once.
+#include "ops/convolution/cpu/winograd/gradient_tiles.h"
+
+#include "ops/convolution/cpu/winograd/transforms.h"
+
+#define HALF (SPAN / 2)
+
+// B^T d for three points: the first one alone, a point and its negative as a pair `step` apart.
+// They are made of five inputs, half 1 of the last five of six.
+INLINE void spread_input_half(size_t half, const float *const *d, float *alone, float *pair,
+                              size_t step) {
+    const float own = half == 0 ? A : B;
+    const float other = half == 0 ? B2 : A2;
+    const float *const *inner = d + 1 - half;
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float even = FUSED(-other, inner[1][i], inner[3][i]);
+        const float odd = own * FUSED(-other, inner[0][i], inner[2][i]);
+        alone[i] = FUSED(-A2 - B2, d[2][i], FUSED(A2 * B2, d[0][i], d[4][i]));
+        pair[i] = even + odd;
+        pair[step + i] = even - odd;
+    }
+}
+
+// A y for the same points, of four outputs' gradients.
+INLINE void spread_gradient_half(size_t half, const float *const *y, float *alone, float *pair,
+                                 size_t step) {
+    const float own = half == 0 ? A : B;
+    const float *first = y[half == 0 ? 0 : 3];
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float even = FUSED(own * own, y[2][i], y[0][i]);
+        const float odd = own * FUSED(own * own, y[3][i], y[1][i]);
+        alone[i] = first[i];
+        pair[i] = even + odd;
+        pair[step + i] = even - odd;
+    }
+}
+
+// G^T m: three weights' gradients.
+INLINE void join_weights(const float *const *m, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = SCALE_A * (m[1][i] + m[2][i]);
+        const float a_odd = SCALE_A * A * (m[1][i] - m[2][i]);
+        const float b_even = SCALE_B * (m[3][i] + m[4][i]);
+        const float b_odd = SCALE_B * B * (m[3][i] - m[4][i]);
+        to[i] = FUSED(SCALE_0, m[0][i], a_even + b_even);
+        to[step + i] = a_odd + b_odd;
+        to[2 * step + i] = FUSED(A2, a_even, FUSED(B2, b_even, m[5][i]));
+    }
+}
+
+// ---- in both directions
+
+INLINE void transform_input_by(size_t half, enum precision precision, const void *input,
+                               const size_t *pixels, const size_t *next, size_t channels, float *to,
+                               size_t step) {
+    for (size_t c = 0; c < channels; c += LANES) {
+        fetch_pixels(precision, input, next, SPAN, SPAN - TILE, c, false);
+        _Alignas(64) lanes middle[HALF * SPAN];
+        lanes converted[SPAN];
+        const float *lines[SPAN];
+        for (size_t x = 0; x < SPAN; x++) {
+            find_column(precision, input, pixels + half * SPAN + x, SPAN, SPAN - 1, c, converted,
+                        lines);
+            spread_input_half(half, lines, middle[x], middle[SPAN + x], SPAN * LANES);
+        }
+        for (size_t y = 0; y < HALF; y++) {
+            float *row = to + y * SPAN * step + c;
+            find_row(middle[y * SPAN], LANES, SPAN, lines);
+            spread_input_half(0, lines, row, row + step, step);
+            spread_input_half(1, lines + 1, row + 5 * step, row + 3 * step, step);
+        }
+    }
+}
+
+INLINE void transform_gradient_by(size_t half, enum precision precision, const void *gradient,
+                                  const size_t *pixels, const size_t *next,
+                                  struct channel_range channels, float *to, size_t step) {
+    for (size_t c = channels.first; c < channels.end; c += LANES, to += LANES) {
+        fetch_pixels(precision, gradient, next, TILE, 0, c, false);
+        _Alignas(64) lanes middle[HALF * TILE];
+        lanes converted[TILE];
+        const float *lines[TILE];
+        for (size_t x = 0; x < TILE; x++) {
+            find_column(precision, gradient, pixels + x, TILE, TILE, c, converted, lines);
+            spread_gradient_half(half, lines, middle[x], middle[TILE + x], TILE * LANES);
+        }
+        for (size_t y = 0; y < HALF; y++) {
+            float *row = to + y * SPAN * step;
+            find_row(middle[y * TILE], LANES, TILE, lines);
+            spread_gradient_half(0, lines, row, row + step, step);
+            spread_gradient_half(1, lines, row + 5 * step, row + 3 * step, step);
+        }
+    }
+}
+
+// Calls `transform` with its half and precision as constants.
+#define BY_KIND(half, precision, transform, ...)                                                   \
+    do {                                                                                           \
+        if ((half) == 0 && (precision) == PRECISION_F32) {                                         \
+            transform(0, PRECISION_F32, __VA_ARGS__);                                              \
+        } else if ((half) == 0) {                                                                  \
+            transform(0, PRECISION_BF16, __VA_ARGS__);                                             \
+        } else if ((precision) == PRECISION_F32) {                                                 \
+            transform(1, PRECISION_F32, __VA_ARGS__);                                              \
+        } else {                                                                                   \
+            transform(1, PRECISION_BF16, __VA_ARGS__);                                             \
+        }                                                                                          \
+    } while (0)
+
+VECTORISED void transform_input_half(size_t half, const void *input, const struct pixels *pixels,
+                                     const struct pixels *next, size_t channels, float *to,
+                                     size_t step) {
+    BY_KIND(half, pixels->precision, transform_input_by, input, pixels->offset, next->offset,
+            channels, to, step);
+}
+
+VECTORISED void transform_gradient_half(size_t half, const void *gradient,
+                                        const struct pixels *pixels, const struct pixels *next,
+                                        struct channel_range channels, float *to, size_t step) {
+    BY_KIND(half, pixels->precision, transform_gradient_by, gradient, pixels->offset, next->offset,
+            channels, to, step);
+}
+
+VECTORISED void transform_weight_gradient(const float *from, size_t step, lanes weights[9]) {
+    _Alignas(64) lanes middle[3 * SPAN];
+    const float *lines[SPAN];
+    for (size_t x = 0; x < SPAN; x++) {
+        find_row(from + x * step, SPAN * step, SPAN, lines);
+        join_weights(lines, middle[x], SPAN * LANES);
+    }
+    for (size_t y = 0; y < 3; y++) {
+        find_row(middle[y * SPAN], LANES, SPAN, lines);
+        join_weights(lines, weights[y * 3], LANES);
+    }
+}
