@@ -38,8 +38,8 @@ INLINE void spread_gradient_half(size_t half, const float *const *y, float *alon
     }
 }
 
-// G^T m: three weights' gradients.
-INLINE void join_weights(const float *const *m, float *to, size_t step) {
+// G^T m in x: three weights' gradients of all points.
+INLINE void join_row(const float *const *m, float *to) {
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
         const float a_even = SCALE_A * (m[1][i] + m[2][i]);
@@ -47,8 +47,21 @@ INLINE void join_weights(const float *const *m, float *to, size_t step) {
         const float b_even = SCALE_B * (m[3][i] + m[4][i]);
         const float b_odd = SCALE_B * B * (m[3][i] - m[4][i]);
         to[i] = FUSED(SCALE_0, m[0][i], a_even + b_even);
-        to[step + i] = a_odd + b_odd;
-        to[2 * step + i] = FUSED(A2, a_even, FUSED(B2, b_even, m[5][i]));
+        to[LANES + i] = a_odd + b_odd;
+        to[2 * LANES + i] = FUSED(A2, a_even, FUSED(B2, b_even, m[5][i]));
+    }
+}
+
+// The same in y, of a half's points: what they give is added.
+INLINE void join_half(size_t half, const float *const *m, float *to, size_t step) {
+    const float own = half == 0 ? A : B;
+    const float scale = half == 0 ? SCALE_A : SCALE_B;
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float even = scale * (m[1][i] + m[2][i]);
+        to[i] += half == 0 ? FUSED(SCALE_0, m[0][i], even) : even;
+        to[step + i] += scale * own * (m[1][i] - m[2][i]);
+        to[2 * step + i] += half == 0 ? own * own * even : FUSED(own * own, even, m[0][i]);
     }
 }
 
@@ -125,15 +138,23 @@ VECTORISED void transform_gradient_half(size_t half, const void *gradient,
             channels, to, step);
 }
 
-VECTORISED void transform_weight_gradient(const float *from, size_t step, lanes weights[9]) {
-    _Alignas(64) lanes middle[3 * SPAN];
+INLINE void add_weight_gradient_by(size_t half, const float *from, float *to, size_t step) {
+    _Alignas(64) lanes middle[HALF * 3];
     const float *lines[SPAN];
-    for (size_t x = 0; x < SPAN; x++) {
-        find_row(from + x * step, SPAN * step, SPAN, lines);
-        join_weights(lines, middle[x], SPAN * LANES);
+    for (size_t y = 0; y < HALF; y++) {
+        find_row(from + y * SPAN * step, step, SPAN, lines);
+        join_row(lines, middle[y * 3]);
     }
-    for (size_t y = 0; y < 3; y++) {
-        find_row(middle[y * SPAN], LANES, SPAN, lines);
-        join_weights(lines, weights[y * 3], LANES);
+    for (size_t x = 0; x < 3; x++) {
+        find_row(middle[x], 3 * (size_t)LANES, HALF, lines);
+        join_half(half, lines, to + x * step, 3 * step);
+    }
+}
+
+VECTORISED void add_weight_gradient_half(size_t half, const float *from, float *to, size_t step) {
+    if (half == 0) {
+        add_weight_gradient_by(0, from, to, step);
+    } else {
+        add_weight_gradient_by(1, from, to, step);
     }
 }

@@ -7,13 +7,6 @@
 
 #define HALF_POINTS ((size_t)MAX_POINTS / 2)
 
-// Half 0 has in y the points 0 and +-5/8, half 1 infinity and +-3/2. Which of all points a half's
-// is.
-static inline size_t point_of_half(size_t half, size_t point) {
-    const size_t row = point / MAX_SPAN;
-    return (half == 0 ? row : row == 0 ? MAX_SPAN - 1 : row + 2) * MAX_SPAN + point % MAX_SPAN;
-}
-
 // Channels from `first` on, before `end`, of pixels that have `first` at their offset.
 struct channel_range {
     size_t first, end;
@@ -28,7 +21,8 @@ void transform_gradient_half(size_t half, const void *gradient, const struct pix
                              const struct pixels *next, struct channel_range channels, float *to,
                              size_t step);
 
-// The gradients of 3 x 3 weights of LANES channels, from sums at all points.
-void transform_weight_gradient(const float *from, size_t step, float weights[9][LANES]);
+// Adds what sums at a half's points give to the gradients of 3 x 3 weights of LANES channels. Taps
+// lie `step` floats apart, too.
+void add_weight_gradient_half(size_t half, const float *from, float *to, size_t step);
 
 #endif
