@@ -105,11 +105,15 @@ static void fill_numbers(struct trial *trial, size_t which, struct shape shape) 
     free(values);
 }
 
+#ifndef TRIAL_THREADS
+#define TRIAL_THREADS 2
+#endif
+
 static void open_trial(struct trial *trial, const char *device, enum graph_mode mode, size_t which,
                        struct shape shape, enum precision precision) {
     struct error error;
     *trial = (struct trial){.mode = mode};
-    trial->backend = backend_open(device, precision, 2, &error);
+    trial->backend = backend_open(device, precision, TRIAL_THREADS, &error);
     if (trial->backend == NULL) {
         fail_msg("%s", error.text);
         abort(); // the analyzer does not know that a failed test has ended
