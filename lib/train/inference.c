@@ -7,22 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define THREADS_AN_IMAGE 4 // that share out its layers well
+
+size_t inference_together(const struct backend *backend, size_t batch) {
+    const size_t wanted = ((size_t)backend->threads + THREADS_AN_IMAGE - 1) / THREADS_AN_IMAGE;
+    const bool cpu = backend->kernels == NULL;
+    return cpu && wanted < batch ? wanted : batch;
+}
+
+// Numbers of one of a network's images.
+static size_t numbers_of(struct shape shape) {
+    return shape_count(shape) / shape.n;
+}
+
 bool inference_open(struct inference *inference, struct backend *backend, const struct graph *graph,
-                    struct executor *executor, bool flip, struct error *error) {
+                    struct executor *executor, size_t batch, bool flip, struct error *error) {
     const struct shape in = graph_shape(graph, 0);
     const struct shape out = graph_shape(graph, graph_output_at(graph, 0));
-    const size_t logits = shape_count(out) * sizeof(float);
+    const size_t logits = batch * numbers_of(out) * sizeof(float);
+    const size_t images = batch * numbers_of(in);
     const struct backend_calls *calls = backend->calls;
     *inference = (struct inference){.backend = backend,
                                     .executor = executor,
                                     .in = in,
                                     .out = out,
+                                    .batch = batch,
                                     .flip = flip,
                                     .logits = calls->host_alloc(backend, logits),
-                                    .images = calls->host_alloc(backend, shape_count(in))};
+                                    .images = calls->host_alloc(backend, images)};
     if (flip) {
         inference->mirrored = calls->host_alloc(backend, logits);
-        inference->mirrored_images = calls->host_alloc(backend, shape_count(in));
+        inference->mirrored_images = calls->host_alloc(backend, images);
     }
     if (inference->logits == NULL || inference->images == NULL ||
         (flip && (inference->mirrored == NULL || inference->mirrored_images == NULL))) {
@@ -60,20 +75,34 @@ static bool run_once(struct inference *inference, const uint8_t *images, float *
     return calls->wait(inference->backend, error);
 }
 
+// The network's last run may repeat images of the one before: it takes no fewer.
+static bool run_batch(struct inference *inference, const uint8_t *images, float *logits,
+                      struct error *error) {
+    const size_t together = inference->in.n;
+    const size_t last = inference->batch - together;
+    bool done = true;
+    for (size_t i = 0; done && i < inference->batch; i += together) {
+        const size_t first = i < last ? i : last;
+        done = run_once(inference, images + first * numbers_of(inference->in),
+                        logits + first * numbers_of(inference->out), error);
+    }
+    return done;
+}
+
 bool inference_run(struct inference *inference, const uint8_t *images, struct error *error) {
     const struct shape in = inference->in;
-    if (!run_once(inference, images, inference->logits, error)) {
+    if (!run_batch(inference, images, inference->logits, error)) {
         return false;
     }
     if (!inference->flip) {
         return true;
     }
-    for (size_t row = 0; row < in.n * in.h; row++) {
+    for (size_t row = 0; row < inference->batch * in.h; row++) {
         for (size_t x = 0; x < in.w; x++) {
             inference->mirrored_images[row * in.w + x] = images[row * in.w + in.w - 1 - x];
         }
     }
-    return run_once(inference, inference->mirrored_images, inference->mirrored, error);
+    return run_batch(inference, inference->mirrored_images, inference->mirrored, error);
 }
 
 static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,

@@ -10,6 +10,7 @@ struct inference {
     struct executor *executor;
     struct recording *recording; // of the forward pass
     struct shape in, out;        // of the network; output 0 is the main head's logits
+    size_t batch;                // images
     float *logits, *mirrored;    // of a batch; of the mirrored images
     bool flip;                   // whether `mirrored` counts
     uint8_t *images;             // of a batch, for callers who gather one
@@ -19,13 +20,18 @@ struct inference {
     size_t capacity;    // numbers in `probability`
 };
 
+// The images that a network should be made for where batches are of `batch`. The CPU's threads
+// share out single images: more at once take as long, and more memory.
+size_t inference_together(const struct backend *backend, size_t batch);
+
+// For batches of `batch` images, as many as the network takes or more: it runs as often as need be.
 // With `flip`, every image also runs mirrored, and probabilities are the mean of both.
 CHECKED bool inference_open(struct inference *inference, struct backend *backend,
-                            const struct graph *graph, struct executor *executor, bool flip,
-                            struct error *error);
+                            const struct graph *graph, struct executor *executor, size_t batch,
+                            bool flip, struct error *error);
 void inference_close(struct inference *inference);
 
-// Runs in.n images of in.h x in.w bytes. False with *error where the device fails.
+// Runs `batch` images of in.h x in.w bytes. False with *error where the device fails.
 CHECKED bool inference_run(struct inference *inference, const uint8_t *images, struct error *error);
 
 // The logits of image i, and the probabilities (sigmoid), brought to height x width; they live

@@ -182,7 +182,7 @@ static void predict(void *context) {
     const size_t side = prediction->side;
     struct error error;
     bool done = inference_run(inference, inference->images, &error);
-    for (size_t i = 0; done && side > 0 && i < inference->in.n; i++) {
+    for (size_t i = 0; done && side > 0 && i < inference->batch; i++) {
         float *probability = NULL;
         done = inference_probability(inference, i, side, side, &probability, &error);
     }
@@ -216,26 +216,33 @@ static double measure_prediction(const struct options *options, struct backend *
                                  size_t *left) {
     struct prediction prediction = {.side = (size_t)options->resize};
     struct inference *inference = &prediction.inference;
+    const size_t batch = (size_t)options->choice.batch;
     struct error error;
-    if (!inference_open(inference, backend, graph, executor, false, &error)) {
+    if (!inference_open(inference, backend, graph, executor, batch, false, &error)) {
         die("%s", error.text);
     }
     executor_settle(executor);
-    fill_noise(inference->images, shape_count(inference->in));
+    fill_noise(inference->images, batch * inference->in.h * inference->in.w);
     const double ms = time_all(options, predict, &prediction);
     print_profile(options, backend, predict, &prediction);
     struct forward forward = {backend, executor, NULL};
-    *device_ms = options->turns ? 0 : time_all(options, run_forward, &forward);
+    const double runs = (double)batch / (double)inference->in.n;
+    *device_ms = options->turns ? 0 : runs * time_all(options, run_forward, &forward);
     *left = backend->calls->free_bytes(backend);
     backend->calls->forget(backend, forward.recording);
     inference_close(inference);
     return ms;
 }
 
-static struct measured measure(const struct options *options, struct graph *graph) {
+static struct measured measure(const struct options *options) {
     struct measured measured = {0, 0, 0};
     size_t left = 0;
     struct backend *backend = open_device(&options->choice);
+    struct network_choice choice = options->choice;
+    if (!trains(options)) {
+        choice.batch = (int64_t)inference_together(backend, (size_t)choice.batch);
+    }
+    struct graph *graph = open_graph(&choice, trains(options));
     const size_t free_bytes = backend->calls->free_bytes(backend);
     struct executor *executor = open_network(backend, graph, 1);
     measured.ms = trains(options) ? measure_training(options, backend, graph, executor, &left)
@@ -243,6 +250,7 @@ static struct measured measure(const struct options *options, struct graph *grap
                                                        &measured.device_ms, &left);
     measured.taken = free_bytes > left ? free_bytes - left : 0;
     executor_free(executor);
+    graph_free(graph);
     backend_close(backend);
     return measured;
 }
@@ -350,7 +358,7 @@ int main(int argc, char **argv) {
     if (options.bound) {
         print(&options, &bound, NULL);
     } else {
-        const struct measured measured = measure(&options, graph);
+        const struct measured measured = measure(&options);
         if (!options.turns) {
             print(&options, &bound, &measured);
         }

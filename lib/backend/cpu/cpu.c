@@ -58,6 +58,8 @@ static void cpu_discard(struct backend *backend, void *memory, size_t bytes) {
     (void)backend;
     if (first < end) {
         (void)madvise((void *)first, end - first, MADV_DONTNEED); // a wish
+        // Else the system would make large pages again of what little is left around it.
+        (void)madvise((void *)first, end - first, MADV_NOHUGEPAGE);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "ops/kernels.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,10 @@
 
 struct state {
     size_t images, pixels, channels;
-    size_t part; // pixels
+    size_t part;  // pixels
+    size_t plane; // floats of a copy of them; 0: float32 needs none
     enum precision precision;
-    int threads;
+    int threads, workers;              // workers: that have parts
     const struct amx_functions *units; // of the forward pass; NULL: it goes without
 };
 
@@ -46,15 +48,20 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .precision = plan->backend->precision,
                             .threads = plan->backend->threads};
     state->units = suits_units(state) ? amx_functions_here() : NULL;
-    // Each part: its square of channels, and three copies of its pixels.
+    // Each part: two squares of channels. Each thread: three copies of a part's pixels.
+    const size_t parts = in.n * PARTS;
+    const size_t threads = (size_t)plan->backend->threads;
+    state->workers = (int)(threads < parts ? threads : parts);
+    state->plane = state->precision == PRECISION_F32 ? 0 : state->part * in.c;
     plan->scratch =
-        in.n * PARTS * (in.c * in.c + 3 * state->part * in.c + in.c * in.c) * sizeof(float);
+        (parts * 2 * in.c * in.c + (size_t)state->workers * 3 * state->plane) * sizeof(float);
     plan->saved = in.n * in.c * in.c * sizeof(float);
     plan->state = state;
     return true;
 }
 
-// Some pixels of one image, and the scratch memory that goes with them.
+// Some pixels of one image, and the scratch memory that goes with them: squares of its own, and the
+// calling thread's copies.
 struct image_part {
     size_t image, first, pixels; // number of the first element
     float *square, *more, *one, *two, *three;
@@ -63,15 +70,17 @@ struct image_part {
 static struct image_part find_part(const struct state *state, const struct call *call,
                                    size_t index) {
     const size_t square = state->channels * state->channels;
-    const size_t plane = state->part * state->channels;
+    const size_t worker = (size_t)(omp_get_thread_num() % state->workers);
     const size_t pixel = index % PARTS * state->part;
-    float *workspace = (float *)call->scratch + index * (2 * square + 3 * plane);
+    float *squares = (float *)call->scratch + index * 2 * square;
+    float *copies =
+        (float *)call->scratch + state->images * PARTS * 2 * square + worker * 3 * state->plane;
     struct image_part part = {.image = index / PARTS,
-                              .square = workspace,
-                              .more = workspace + square,
-                              .one = workspace + 2 * square,
-                              .two = workspace + 2 * square + plane,
-                              .three = workspace + 2 * square + 2 * plane};
+                              .square = squares,
+                              .more = squares + square,
+                              .one = copies,
+                              .two = copies + state->plane,
+                              .three = copies + 2 * state->plane};
     if (pixel < state->pixels) {
         const size_t left = state->pixels - pixel;
         part.pixels = left < state->part ? left : state->part;
@@ -194,7 +203,7 @@ static void forward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
     const size_t parts = state->images * PARTS;
-#pragma omp parallel for schedule(static) num_threads(state->threads)
+#pragma omp parallel for schedule(static) num_threads(state->workers)
     for (size_t index = 0; index < parts; index++) {
         const struct image_part part = find_part(state, call, index);
         energies(state, call, &part);
@@ -205,7 +214,7 @@ static void forward(const struct call *call) {
         sum_row(state, call, row / channels, row % channels, energy);
         softmax_row(energy, channels, (float *)call->saved + row * channels);
     }
-#pragma omp parallel for schedule(static) num_threads(state->threads)
+#pragma omp parallel for schedule(static) num_threads(state->workers)
     for (size_t index = 0; index < parts; index++) {
         const struct image_part part = find_part(state, call, index);
         if (part.pixels > 0) {
@@ -254,7 +263,7 @@ static void backward(const struct call *call) {
     const struct state *state = call->state;
     const size_t channels = state->channels;
     const size_t parts = state->images * PARTS;
-#pragma omp parallel for schedule(static) num_threads(state->threads)
+#pragma omp parallel for schedule(static) num_threads(state->workers)
     for (size_t index = 0; index < parts; index++) {
         const struct image_part part = find_part(state, call, index);
         const size_t count = part.pixels * channels;
@@ -266,7 +275,7 @@ static void backward(const struct call *call) {
     for (size_t row = 0; row < state->images * channels; row++) {
         energy_row(state, call, row);
     }
-#pragma omp parallel for schedule(static) num_threads(state->threads)
+#pragma omp parallel for schedule(static) num_threads(state->workers)
     for (size_t index = 0; index < parts; index++) {
         const struct image_part part = find_part(state, call, index);
         if (part.pixels > 0) {

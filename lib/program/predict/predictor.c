@@ -23,8 +23,8 @@ struct waiting {
 static void make_graph(const struct predictor *predictor, struct sized_network *network) {
     const struct predictor_options *options = predictor->options;
     graph_free(network->graph);
-    network->graph =
-        options->build(options->context, network->model, network->side, predictor->capacity);
+    network->graph = options->build(options->context, network->model, network->side,
+                                    inference_together(predictor->backend, predictor->capacity));
 }
 
 // The networks of a model.
@@ -54,7 +54,7 @@ void predictor_open(struct predictor *predictor) {
         predictor->weights[k] = 1;
         make_graph(predictor, network);
         const struct shape in = graph_shape(network->graph, 0);
-        network->first = network->model == 0 ? calloc(in.n, in.h * in.w) : NULL;
+        network->first = network->model == 0 ? calloc(predictor->capacity, in.h * in.w) : NULL;
         if (network->model == 0 && network->first == NULL) {
             die("no memory");
         }
@@ -80,7 +80,8 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
     const enum parameter_owner owner =
         host != NULL && host->model == network->model ? HOSTS_PARAMETERS : OWN_PARAMETERS;
     struct error error;
-    if (graph_shape(network->graph, 0).n != predictor->capacity) {
+    if (graph_shape(network->graph, 0).n !=
+        inference_together(predictor->backend, predictor->capacity)) {
         make_graph(predictor, network);
     }
     network->executor = host == NULL
@@ -88,14 +89,15 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
                             : executor_new_within(host->executor, network->graph, owner, &error);
     if (network->executor == NULL ||
         !inference_open(&network->inference, predictor->backend, network->graph, network->executor,
-                        predictor->options->flip, &error) ||
+                        predictor->capacity, predictor->options->flip, &error) ||
         (owner == OWN_PARAMETERS &&
          !parameters_take(predictor->backend, network->graph, network->executor,
                           &predictor->tables[network->model], "", TAKE_NEEDED, &error))) {
         die("%s", error.text);
     }
     if (network->first != NULL) {
-        memcpy(network->inference.images, network->first, shape_count(network->inference.in));
+        const struct shape in = network->inference.in;
+        memcpy(network->inference.images, network->first, predictor->capacity * in.h * in.w);
     }
 }
 

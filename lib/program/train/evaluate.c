@@ -98,7 +98,8 @@ struct scores evaluate(struct backend *backend, const struct graph *graph,
     struct stream_reader *reader = stream_open_or_die(path, KIND_SAMPLES, max_record);
     struct record record;
     struct error error;
-    if (!inference_open(&evaluation.inference, backend, graph, executor, false, &error)) {
+    if (!inference_open(&evaluation.inference, backend, graph, executor, graph_shape(graph, 0).n,
+                        false, &error)) {
         die("%s", error.text);
     }
     while (stream_read(reader, &record)) {

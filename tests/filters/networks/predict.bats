@@ -10,6 +10,7 @@ load training
     [ "$(inspect --json p.mpk | jq -r 'select(has("id")) | .id')" = "$(inspect --json val.mpk | jq -r 'select(has("id")) | .id')" ]
     predict-fold -q -m whole/best.mpk --batch 1 val.mpk | cmp - p.mpk
     predict-fold -q -m whole/best.mpk --batch 5 val.mpk | cmp - p.mpk
+    predict-fold -q -m whole/best.mpk --batch 5 --threads 8 val.mpk | cmp - p.mpk # the network takes two at once
     # An image as decoded is resized as augment does it.
     decode -q xrays/train | predict-fold -q -m whole/best.mpk >direct.mpk
     range() { inspect --json "$1" | jq -c 'select(has("id")) | [.id, .probability.min, .probability.max]' | sort; }
