@@ -18,6 +18,7 @@ struct search {
     bool *placed;  // of each node: it has a position
     bool *chosen;  // of each node: it is in the group that is being made
     int first;     // node of that group
+    bool reorders; // nodes may run in another order than the graph's
 };
 
 static bool can_make_rows(const struct search *search, int index) {
@@ -120,10 +121,56 @@ static int choose(struct search *search, int first) {
     return search->chosen[first] ? count : 0;
 }
 
+// Whether a value is read by that node, and by none that has no position yet.
+static bool is_last_reader(const struct search *search, int index, value_id value) {
+    const struct graph *graph = search->graph;
+    bool last = producer_of(search, value) >= 0;
+    for (int i = 0; last && i < graph_node_count(graph); i++) {
+        const struct node *node = graph_node_at(graph, i);
+        for (int k = 0; k < node->input_count; k++) {
+            last = last && (node->inputs[k] != value || i == index || search->placed[i]);
+        }
+    }
+    for (int i = 0; last && i < graph_output_count(graph); i++) {
+        last = graph_output_at(graph, i) != value;
+    }
+    return last;
+}
+
+static size_t bytes_of(const struct search *search, value_id value) {
+    return graph_value_bytes(search->graph, value, search->backend->precision);
+}
+
+// Whether a node can run, and what it reads gives back more memory than its output takes.
+static bool gives_back(const struct search *search, int index) {
+    const struct node *node = graph_node_at(search->graph, index);
+    bool there = true;
+    bool less = false;
+    for (int k = 0; k < node->input_count; k++) {
+        const value_id value = node->inputs[k];
+        const int producer = producer_of(search, value);
+        there = there && (producer < 0 || search->placed[producer]);
+        less = less || (is_last_reader(search, index, value) &&
+                        bytes_of(search, value) > bytes_of(search, node->output));
+    }
+    return there && less;
+}
+
 static void place(struct strips *strips, struct search *search, int node, int *position) {
     strips->order[*position] = node;
     strips->position[node] = (*position)++;
     search->placed[node] = true;
+}
+
+// Places what gives back memory ahead of what is next, node `next` or the group that is chosen: the
+// lateral layer of an early map waits no longer than the map's other readers.
+static void place_ahead(struct strips *strips, struct search *search, int next, bool group,
+                        int *position) {
+    for (int i = next + 1; search->reorders && i < graph_node_count(search->graph); i++) {
+        if (!search->placed[i] && !(group && search->chosen[i]) && gives_back(search, i)) {
+            place(strips, search, i, position);
+        }
+    }
 }
 
 static void place_all(struct strips *strips, struct search *search) {
@@ -133,7 +180,9 @@ static void place_all(struct strips *strips, struct search *search) {
         if (search->placed[i]) {
             continue;
         }
-        if (!search->by_rows[i] || choose(search, i) < 2) {
+        const bool grouped = search->by_rows[i] && choose(search, i) >= 2;
+        place_ahead(strips, search, i, grouped, &position);
+        if (!grouped) {
             place(strips, search, i, &position);
             continue;
         }
@@ -226,8 +275,8 @@ static bool get_tables(struct strips *strips, struct search *search, struct erro
 
 static void find(struct strips *strips, struct search *search) {
     const struct graph *graph = search->graph;
-    const bool any = search->backend->kernels == NULL && graph_mode_of(graph) == GRAPH_PREDICT;
-    for (int i = 0; any && i < graph_node_count(graph); i++) {
+    search->reorders = search->backend->kernels == NULL && graph_mode_of(graph) == GRAPH_PREDICT;
+    for (int i = 0; search->reorders && i < graph_node_count(graph); i++) {
         search->by_rows[i] = can_make_rows(search, i);
     }
     place_all(strips, search);

@@ -275,6 +275,32 @@ static void grouped_layers_give_the_same_bytes(void **state) {
     backend_close(backend);
 }
 
+// A lateral layer of an early map, which all others have read, waits for its reader with the
+// smaller of the two; one that makes as much as it reads waits until it is its turn.
+static void a_map_goes_as_soon_as_its_output_is_smaller(void **state) {
+    struct backend *backend = open_backend(PRECISION_F32, 2);
+    (void)state;
+    for (size_t channels = 8; channels <= 16; channels += 8) {
+        const struct convolution whole = {.name = "a", .channels = 16, .window = 1, .stride = 1};
+        const struct convolution lateral = {
+            .name = "b", .channels = channels, .window = 1, .stride = 1};
+        struct graph *graph = graph_new(GRAPH_PREDICT);
+        const value_id input = graph_input(graph, (struct shape){2, 24, 24, 1}, STORAGE_BYTE);
+        const value_id map = convolution(graph, normalise_input(graph, input), &whole);
+        const value_id deep = channel_attention(graph, channel_attention(graph, map));
+        const value_id side = convolution(graph, map, &lateral);
+        graph_output(graph, head_convolution(graph, concat(graph, deep, side), "l", 0));
+        struct strips strips = strips_of(graph, backend);
+        const int attention = strips.position[graph_value_at(graph, deep)->producer];
+        const int made = strips.position[graph_value_at(graph, side)->producer];
+        assert_int_equal(made, attention + (channels < 16 ? -1 : 1));
+        strips_free(&strips);
+        expect_same(graph, PRECISION_F32);
+        graph_free(graph);
+    }
+    backend_close(backend);
+}
+
 static void training_has_no_groups(void **state) {
     const struct model_options options = {.images = 2, .height = 192, .width = 192, .gray = true};
     struct error error = {""};
@@ -297,6 +323,7 @@ int main(void) {
         cmocka_unit_test(buffers_live_as_long_as_their_group),
         cmocka_unit_test(values_of_a_group_have_few_rows),
         cmocka_unit_test(grouped_layers_give_the_same_bytes),
+        cmocka_unit_test(a_map_goes_as_soon_as_its_output_is_smaller),
         cmocka_unit_test(training_has_no_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
