@@ -78,7 +78,7 @@ void cpu_amx_begun_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf1
     native_gemm(rows, panels, pairs, a, b, add, c, leading);
 }
 
-void cpu_amx_begun_runs(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+void cpu_amx_begun_runs(size_t tiles, size_t panels, const struct cpu_bf16_runs *a,
                         struct cpu_bf16_b b, float *c, size_t leading) {
     native_runs(tiles, panels, a, b, c, leading);
 }
@@ -97,7 +97,7 @@ void cpu_amx_begun_gemm(size_t rows, size_t panels, size_t pairs, struct cpu_bf1
     (void)rows, (void)panels, (void)pairs, (void)a, (void)b, (void)add, (void)c, (void)leading;
 }
 
-void cpu_amx_begun_runs(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+void cpu_amx_begun_runs(size_t tiles, size_t panels, const struct cpu_bf16_runs *a,
                         struct cpu_bf16_b b, float *c, size_t leading) {
     (void)tiles, (void)panels, (void)a, (void)b, (void)c, (void)leading;
 }

@@ -20,17 +20,10 @@ void cpu_amx_end(void);
 // cpu_amx_gemm between these; only where there is one.
 cpu_bf16_gemm_function cpu_amx_begun_gemm;
 
-// A whose inner side is several runs of `pairs` pairs, which is a multiple of CPU_AMX_SIDE: run r
-// of row i begins at runs[r][i * row_step]. Rows that begin at multiples of 64 bytes are loaded six
-// times as fast as others.
-struct cpu_amx_runs {
-    const uint16_t *const *runs;
-    size_t count, row_step, pairs;
-};
-
-// C = A B between these, of 1, 2 or 4 tiles of rows by one panel, or of 1 or 2 by two. B's tiles of
-// a panel lie one behind the other.
-typedef void cpu_amx_runs_function(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+// C = A B between these, of 1, 2 or 4 tiles of rows by one panel, or of 1 or 2 by two. Runs have a
+// multiple of CPU_AMX_SIDE pairs; rows that begin at multiples of 64 bytes are loaded six times as
+// fast as others. B's tiles of a panel lie one behind the other.
+typedef void cpu_amx_runs_function(size_t tiles, size_t panels, const struct cpu_bf16_runs *a,
                                    struct cpu_bf16_b b, float *c, size_t leading);
 cpu_amx_runs_function cpu_amx_begun_runs;
 

@@ -27,7 +27,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(store_runs)(size_t
 
 // `tiles` and `two_panels` are constants where this is called. A's tiles are 4 and 5, B's 6 and 7.
 TARGET __attribute__((always_inline)) static inline void NAME(block_of_runs)(
-    size_t tiles, bool two_panels, const struct cpu_amx_runs *a, struct cpu_bf16_b b, float *c,
+    size_t tiles, bool two_panels, const struct cpu_bf16_runs *a, struct cpu_bf16_b b, float *c,
     size_t leading) {
     const size_t a_step = a->row_step * sizeof **a->runs;
     const size_t b_step = 2 * CPU_BF16_PANEL * sizeof *b.data;
@@ -69,7 +69,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(block_of_runs)(
     NAME(store_runs)(tiles, two_panels, c, leading);
 }
 
-TARGET static void NAME(runs)(size_t tiles, size_t panels, const struct cpu_amx_runs *a,
+TARGET static void NAME(runs)(size_t tiles, size_t panels, const struct cpu_bf16_runs *a,
                               struct cpu_bf16_b b, float *c, size_t leading) {
     if (panels == 2 && tiles == 2) {
         NAME(block_of_runs)(2, true, a, b, c, leading);

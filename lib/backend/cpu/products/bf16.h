@@ -42,6 +42,13 @@ struct cpu_bf16_a {
     size_t row_step, pair_step;
 };
 
+// A whose inner side is several runs of `pairs` pairs: run r of row i begins at
+// runs[r][i * row_step].
+struct cpu_bf16_runs {
+    const uint16_t *const *runs;
+    size_t count, row_step, pairs;
+};
+
 // B: panels begin panel_step numbers apart.
 struct cpu_bf16_b {
     const uint16_t *data;

@@ -1,9 +1,8 @@
-// Packing and rounding by AVX-512, which all processors with matrix units have.
+// Packing by AVX-512, which all processors with matrix units have.
 #include "ops/convolution/cpu/amx/pack.h"
 
 #include "core/simd.h"
 
-#include <math.h>
 #include <string.h>
 
 #if defined(NATIVE) || defined(PROCESSOR_X86_64)
@@ -54,57 +53,12 @@ NATIVE static void panels_native(struct amx_pixels pixels, uint16_t *to, size_t 
     }
 }
 
-NATIVE static void spread_native(const uint16_t *from, size_t step, size_t run, size_t count,
-                                 uint16_t *to) {
-    for (size_t row = 0; row < count; row++) {
-        for (size_t i = 0; i < run; i += AMX_DEPTH) {
-            _mm512_storeu_si512(to + i, _mm512_loadu_si512(from + i));
-        }
-        from += step;
-        to += run;
-    }
-}
-
-NATIVE static void store_native(const struct amx_sums *sums, struct epilogue epilogue) {
-    const __m512 least = _mm512_set1_ps(epilogue.relu ? 0.0F : -INFINITY);
-    const size_t rows = sums->rows;
-    const size_t leading = sums->leading;
-    const size_t step = sums->step;
-    for (size_t i = 0; i < sums->count; i += AMX_SIDE) {
-        const bool whole = sums->count - i >= AMX_SIDE;
-        const __mmask16 inside = lanes(sums->count - i);
-        const __m512 bias = epilogue.bias != NULL ? _mm512_maskz_loadu_ps(inside, epilogue.bias + i)
-                                                  : _mm512_setzero_ps();
-        const float *from = sums->of + i;
-        uint16_t *to = sums->to + i;
-        for (size_t row = 0; row < rows; row++) {
-            __m512 sum = _mm512_add_ps(_mm512_loadu_ps(from), bias);
-            if (epilogue.sum) {
-                const __m512i before = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, to));
-                sum = _mm512_add_ps(sum, _mm512_castsi512_ps(_mm512_slli_epi32(before, 16)));
-            }
-            // Of two of which one is no number, max is the second.
-            const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(_mm512_max_ps(least, sum));
-            if (whole) {
-                _mm256_storeu_epi16(to, rounded);
-            } else {
-                _mm256_mask_storeu_epi16(to, inside, rounded);
-            }
-            from += leading;
-            to += step;
-        }
-    }
-}
-
 const struct amx_functions *amx_functions_here(void) {
     static const struct amx_functions functions = {.begin = cpu_amx_begin,
                                                    .end = cpu_amx_end,
                                                    .gemm = cpu_amx_begun_gemm,
                                                    .rows = rows_native,
-                                                   .panels = panels_native,
-                                                   .spread = spread_native,
-                                                   .runs = cpu_amx_begun_runs,
-                                                   .store = store_native};
+                                                   .panels = panels_native};
     return cpu_amx_gemm() != NULL ? &functions : NULL;
 }
 #else

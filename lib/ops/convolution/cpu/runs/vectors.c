@@ -1,0 +1,149 @@
+// Runs by AVX-512's products of bf16: a block of sums stays in registers while whole windows are
+// multiplied, and goes from there to memory, rounded.
+#include "backend/cpu/level.h"
+#include "core/simd.h"
+#include "ops/convolution/cpu/runs/runs.h"
+
+#include <string.h>
+
+#if defined(NATIVE) || defined(PROCESSOR_X86_64)
+// A test that runs this code on any processor has defined this, and the intrinsics below.
+#ifndef NATIVE
+#include <immintrin.h>
+#define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#endif
+#include "ops/convolution/cpu/runs/store.h"
+
+#define PANEL ((size_t)CPU_BF16_PANEL)
+#define PANELS ((size_t)2)
+#define SUMS ((size_t)24) // vectors of a block: three quarters of the registers
+#define LINE ((size_t)32) // numbers of 64 bytes
+
+// A column is reached from every third one's pointer: a processor has 16 registers for addresses.
+// The compiler must not see through that.
+#define COLUMNS_A_POINTER 3
+#define POINTERS (SUMS / COLUMNS_A_POINTER)
+#define KEPT(pointer) __asm__("" : "+r"(pointer))
+#define UNROLLED _Pragma("GCC unroll 24")
+
+// Sanitizers would check every number of an unrolled loop on its own.
+#ifdef __SANITIZE_ADDRESS__
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+#else
+#define UNCHECKED
+#endif
+
+// Asks for what columns from `first` on read of the window's last row: the rows above have been
+// read for the windows above.
+static inline void fetch(const struct run_product *product, size_t first, size_t columns) {
+    const struct cpu_bf16_runs *a = &product->a;
+    const uint16_t *row = a->runs[a->count - 1] + first * a->row_step;
+    for (size_t i = 0; i < columns * a->row_step; i += LINE) {
+        __builtin_prefetch(row + i);
+    }
+}
+
+// `columns` from column `first` on, by `panels`; both numbers are constants where this is called.
+UNCHECKED NATIVE __attribute__((always_inline)) static inline void multiply_block(
+    size_t columns, size_t panels, const struct run_product *product, size_t first) {
+    const size_t step = product->a.row_step;
+    const uint16_t *weights = product->b.data;
+    __m512 sums[SUMS][PANELS];
+    UNROLLED
+    for (size_t column = 0; column < columns; column++) {
+        UNROLLED
+        for (size_t i = 0; i < panels; i++) {
+            sums[column][i] = _mm512_setzero_ps();
+        }
+    }
+    if (product->begins) {
+        fetch(product, first + 2 * columns, columns);
+    }
+    for (size_t run = 0; run < product->a.count; run++) {
+        const uint16_t *from[POINTERS];
+        UNROLLED
+        for (size_t i = 0; i * COLUMNS_A_POINTER < columns; i++) {
+            from[i] = product->a.runs[run] + (first + i * COLUMNS_A_POINTER) * step;
+        }
+        for (size_t pair = 0; pair < product->a.pairs; pair++) {
+            __m512bh of_panels[PANELS];
+            UNROLLED
+            for (size_t i = 0; i < panels; i++) {
+                of_panels[i] = (__m512bh)_mm512_loadu_si512(weights + i * product->b.panel_step);
+            }
+            UNROLLED
+            for (size_t column = 0; column < columns; column++) {
+                int both;
+                memcpy(&both, from[column / COLUMNS_A_POINTER] + column % COLUMNS_A_POINTER * step,
+                       sizeof both);
+                const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
+                UNROLLED
+                for (size_t i = 0; i < panels; i++) {
+                    sums[column][i] = _mm512_dpbf16_ps(sums[column][i], everywhere, of_panels[i]);
+                }
+            }
+            UNROLLED
+            for (size_t i = 0; i * COLUMNS_A_POINTER < columns; i++) {
+                from[i] += 2;
+                KEPT(from[i]);
+            }
+            weights += 2 * PANEL;
+        }
+    }
+    uint16_t *to = product->to + first * product->step;
+    const size_t left = product->columns - first;
+    UNROLLED
+    for (size_t i = 0; i < panels; i++) {
+        const struct run_store store =
+            run_store_of(product->epilogue, i * PANEL, product->count - i * PANEL);
+        if (columns <= left && run_stores_whole(&store)) {
+            UNROLLED
+            for (size_t column = 0; column < columns; column++) {
+                run_store(&store, true, sums[column][i], to + column * product->step + i * PANEL);
+            }
+            continue;
+        }
+        UNROLLED
+        for (size_t column = 0; column < columns; column++) {
+            if (column < left) {
+                run_store(&store, false, sums[column][i], to + column * product->step + i * PANEL);
+            }
+        }
+    }
+}
+
+// Columns up to whole blocks are multiplied, those beyond the product's not stored.
+NATIVE static void multiply_vectors(const struct run_product *product, void *memory) {
+    (void)memory;
+    if (product->panels == 1) {
+        for (size_t first = 0; first < product->columns; first += SUMS) {
+            multiply_block(SUMS, 1, product, first);
+        }
+        return;
+    }
+    for (size_t first = 0; first < product->columns; first += SUMS / PANELS) {
+        multiply_block(SUMS / PANELS, PANELS, product, first);
+    }
+}
+
+static void nothing(void *memory) {
+    (void)memory;
+}
+
+const struct run_functions *run_functions_by_vectors(void) {
+    static const struct run_functions functions = {.depth = 2,
+                                                   .panels = PANELS,
+                                                   .one = SUMS,
+                                                   .several = SUMS / PANELS,
+                                                   .together = 4,
+                                                   .begin = nothing,
+                                                   .end = nothing,
+                                                   .multiply = multiply_vectors};
+    return cpu_level() >= CPU_BF16 ? &functions : NULL;
+}
+#else
+
+const struct run_functions *run_functions_by_vectors(void) {
+    return NULL;
+}
+#endif
