@@ -43,11 +43,20 @@ ON_DEVICE static inline float exp_negative(float x) {
     return exp_times_power(e, power);
 }
 
-// exp(x) within 2e-7 of it, of numbers of either sign; about 0 below -87, and not above e^87.
-ON_DEVICE static inline float exp_held(float x) {
+// exp(-x) within 2e-7 of it, of numbers of either sign; about 0 above 87, and not above e^87 below
+// -87. NaN counts as one of these two. Magnitudes are held as integers, which processors compare in
+// one instruction.
+ON_DEVICE static inline float exp_of_minus_held(float x) {
+    const uint32_t sign = 0x80000000u;
+    const uint32_t most = 0x42AE0000u; // 87
+    uint32_t bits;
     uint32_t power;
-    const float above = x < -87.0f ? -87.0f : x;
-    const float e = exp_of_rest(above > 87.0f ? 87.0f : above, &power);
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t magnitude = bits & ~sign;
+    const uint32_t held = (magnitude < most ? magnitude : most) | (~bits & sign);
+    float minus_x;
+    memcpy(&minus_x, &held, sizeof minus_x);
+    const float e = exp_of_rest(minus_x, &power);
     return exp_times_power(e, power);
 }
 

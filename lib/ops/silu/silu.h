@@ -4,9 +4,9 @@
 
 #include "core/numbers/exponential.h"
 
-// 1 + exp(-x), of which sigmoid(x) is the inverse.
+// 1 + exp(-x), of which sigmoid(x) is the inverse; of NaN a number.
 ON_DEVICE static inline float silu_divisor(float x) {
-    return 1.0f + exp_held(-x);
+    return 1.0f + exp_of_minus_held(x);
 }
 
 // x * sigmoid(x).

@@ -37,6 +37,7 @@ static void great_numbers_are_themselves_or_0(void **state) {
     }
     assert_true(silu_of(INFINITY) == INFINITY);
     assert_true(isnan(silu_of(NAN)) && isnan(silu_slope(NAN)));
+    assert_true(isnan(silu_of(-NAN)) && isnan(silu_slope(-NAN)));
 }
 
 int main(void) {
