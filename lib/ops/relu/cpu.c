@@ -27,4 +27,9 @@ static void backward(const struct call *call) {
     cpu_elementwise_backward(call, call->out, apply_slope);
 }
 
+static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
+    cpu_elementwise_rows(call, apply, image, rows);
+}
+
+const struct row_kernel relu_rows = {NULL, NULL, forward_rows};
 const struct kernel relu_cpu = {cpu_elementwise_plan, forward, backward, free, NULL};

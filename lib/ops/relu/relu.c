@@ -5,6 +5,7 @@
 const struct operation relu_operation = {.name = "relu",
                                          .index = OPERATION_relu,
                                          .cpu = &relu_cpu,
+                                         .cpu_rows = &relu_rows,
                                          .onnx = relu_onnx,
                                          .reads_output = true,
                                          .in_place = 1,
