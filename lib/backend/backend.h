@@ -56,6 +56,7 @@ struct convolution_shape {
     bool bias;     // forward: + bias,
     bool sum;      // + what comes from elsewhere,
     bool relu;     // then ReLU
+    bool repeated; // prediction: each 2 x 2 pixels of the input, from even ones on, are the same
     bool train;
     bool input_gradient; // backward is asked for the input's
 };

@@ -101,7 +101,7 @@ static void expect_same(struct graph *graph, enum precision precision) {
 // ---- graphs
 
 // Layers of other sizes, a value that two layers read at different rows, one that goes to all
-// pixels; and one that is read outside of the group, too, where `outside` is set.
+// pixels, repeated pixels; and one that is read outside of the group, too, where `outside` is set.
 struct network {
     struct graph *graph;
     value_id larger, wide;
@@ -114,6 +114,7 @@ static struct network make(size_t height, size_t width, bool outside) {
     const struct convolution a = {
         .name = "a", .channels = 8, .window = 3, .stride = 1, .pad = 1, .bias = true};
     const struct convolution b = {.name = "b", .channels = 16, .window = 7, .stride = 2, .pad = 3};
+    const struct convolution c = {.name = "c", .channels = 16, .window = 3, .stride = 1, .pad = 1};
     const value_id input = graph_input(graph, (struct shape){2, height, width, 1}, STORAGE_BYTE);
     const value_id x = normalise_input(graph, input);
     const value_id everywhere = convolution(graph, global_pool(graph, x), &one);
@@ -122,7 +123,9 @@ static struct network make(size_t height, size_t width, bool outside) {
     const value_id larger = upsample(graph, narrow, height, width);
     const value_id wide = concat(graph, add(graph, larger, everywhere), x);
     const value_id again = upsample(graph, max_pool_2(graph, wide), height, width);
+    const value_id repeated = relu(graph, convolution(graph, upsample_nearest(graph, y), &c));
     graph_output(graph, head_convolution(graph, concat(graph, again, wide), "l", 0));
+    graph_output(graph, head_convolution(graph, repeated, "n", 0));
     if (outside) {
         graph_output(graph, head_convolution(graph, global_max_pool(graph, larger), "m", 0));
     }

@@ -45,6 +45,17 @@ static float *drawn(struct random *random, size_t count) {
     return numbers;
 }
 
+// Gives each 2 x 2 pixels the numbers of the first.
+static void repeat_pixels(const struct convolution_shape *s, float *input) {
+    for (size_t row = 0; row < s->images * s->height; row++) {
+        for (size_t x = 0; x < s->width; x++) {
+            const size_t from = (row / 2 * 2 * s->width + x / 2 * 2) * s->channels;
+            memmove(input + (row * s->width + x) * s->channels, input + from,
+                    s->channels * sizeof *input);
+        }
+    }
+}
+
 static struct tensors open_tensors(const struct convolution_shape *s) {
     struct random random = random_seed(7, s->channels, s->height);
     struct tensors tensors = {.inputs = convolution_inputs(s),
@@ -52,6 +63,9 @@ static struct tensors open_tensors(const struct convolution_shape *s) {
                               .weights = convolution_weights(s),
                               .biases = s->out_channels};
     tensors.input = drawn(&random, tensors.inputs);
+    if (s->repeated) {
+        repeat_pixels(s, tensors.input);
+    }
     tensors.output = drawn(&random, tensors.outputs);
     tensors.weight = drawn(&random, tensors.weights);
     tensors.bias = drawn(&random, tensors.biases);

@@ -57,6 +57,30 @@ static void strides_and_windows_differ(void **state) {
     }
 }
 
+static void repeated_pixels_take_fewer_products(void **state) {
+    static const size_t channels[][2] = {{32, 16}, {3, 48}, {16, 8}};
+    static const size_t sides[][2] = {{2, 2}, {6, 14}, {24, 4}};
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        struct convolution_shape shape = {.images = 2,
+                                          .height = sides[i % 3][0],
+                                          .width = sides[i % 3][1],
+                                          .channels = channels[i / 3][0],
+                                          .out_channels = channels[i / 3][1],
+                                          .window = 3,
+                                          .stride = 1,
+                                          .pad = 1,
+                                          .bias = true,
+                                          .relu = true,
+                                          .repeated = true};
+        const struct convolution_problem problem = {.shape = complete(shape)};
+        assert_true(convolution_direct.share(&problem) == 4.0 / 9);
+        check(shape);
+        shape.sum = true;
+        check(shape);
+    }
+}
+
 // oneDNN 2.6 has failed in such a layer, with matrix units: in bf16, and only of such a width.
 static void narrow_layers_of_wide_images_end(void **state) {
     const struct convolution_shape shape = {
@@ -144,6 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods_agree_with_the_plain_one),
         cmocka_unit_test(strides_and_windows_differ),
+        cmocka_unit_test(repeated_pixels_take_fewer_products),
         cmocka_unit_test(narrow_layers_of_wide_images_end),
         cmocka_unit_test(the_plain_method_is_the_sums),
     };

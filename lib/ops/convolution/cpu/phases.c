@@ -4,12 +4,14 @@
 #include "ops/convolution/cpu/bias_gradient.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_STRIDE 2
 #define MAX_PHASES (MAX_STRIDE * MAX_STRIDE)
 
 struct phase {
     struct phase_plan plan;
+    size_t first;   // the number of its first pixel in what is written
     float *weights; // packed; NULL for the weights' gradient
 };
 
@@ -18,6 +20,7 @@ struct state {
     struct convolution_problem problem;
     struct phase phases[MAX_PHASES];
     size_t phase_count;
+    float *sums; // of weights, of one phase of repeated pixels
 };
 
 // ---- geometry
@@ -110,19 +113,79 @@ static struct phase_plan lay_data_gradient(const struct convolution_problem *pro
                                         across.last_tap, -(ptrdiff_t)stride}};
 }
 
+// ---- repeated pixels
+
+#define REPEATED 2
+
+bool phases_repeat(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    return problem->pass == CONVOLUTION_FORWARD && shape->repeated && shape->window == 3 &&
+           shape->stride == 1 && shape->pad == 1 && shape->groups == 1;
+}
+
+double phases_share(const struct convolution_problem *problem) {
+    return phases_repeat(problem) ? 4.0 / 9 : 1;
+}
+
+// An even pixel's window begins in the square of pixels before its own, an odd one's in its own.
+static struct phase_plan lay_repeated(const struct convolution_problem *problem, size_t phase) {
+    struct phase_plan plan = lay_forward(problem);
+    const size_t y = phase / REPEATED;
+    const size_t x = phase % REPEATED;
+    plan.rows = phase_pixels(plan.rows, y, REPEATED);
+    plan.columns = phase_pixels(plan.columns, x, REPEATED);
+    plan.window_height = plan.window_width = plan.stride_y = plan.stride_x = REPEATED;
+    plan.top = y == 0 ? -1 : 1;
+    plan.left = x == 0 ? -1 : 1;
+    plan.out_row *= REPEATED;
+    plan.out_pixel *= REPEATED;
+    plan.taps = (struct taps){plan.channels * 4, 4, 2, 0, 0, 1};
+    return plan;
+}
+
+// The weights of 2 x 2 that 3 x 3 ones are in a phase: of even pixels the second and the third row
+// see the same numbers, of odd ones the first and the second; columns likewise.
+static void sum_taps(const float *weights, size_t windows, size_t phase, float *sums) {
+    memset(sums, 0, windows * 4 * sizeof *sums);
+    for (size_t i = 0; i < windows * 9; i++) {
+        const size_t y = (i % 9 / 3 + 1 - phase / REPEATED) / 2;
+        const size_t x = (i % 3 + 1 - phase % REPEATED) / 2;
+        sums[i / 9 * 4 + 2 * y + x] += weights[i];
+    }
+}
+
+// A phase's rows among some of the output.
+static struct convolution_rows rows_of_phase(struct convolution_rows rows, size_t phase) {
+    const size_t y = phase / REPEATED;
+    return (struct convolution_rows){rows.image, (rows.first + 1 - y) / REPEATED,
+                                     (rows.end + 1 - y) / REPEATED};
+}
+
 // ---- planning
 
 static size_t phases_of(const struct convolution_problem *problem) {
     const size_t stride = problem->shape.stride;
-    return problem->pass == CONVOLUTION_DATA_GRADIENT ? stride * stride : 1;
+    return problem->pass == CONVOLUTION_DATA_GRADIENT ? stride * stride
+           : phases_repeat(problem)                   ? REPEATED * REPEATED
+                                                      : 1;
 }
 
 static bool find_plan(const struct phased_convolution *method,
                       const struct convolution_problem *problem, size_t phase,
                       struct phase_plan *plan) {
     *plan = problem->pass == CONVOLUTION_DATA_GRADIENT ? lay_data_gradient(problem, phase)
+            : phases_repeat(problem)                   ? lay_repeated(problem, phase)
                                                        : lay_forward(problem);
     return method->complete(plan);
+}
+
+// Where a phase's first pixel lies in the input's gradient, or in the output.
+static size_t first_of(const struct convolution_problem *problem, size_t phase) {
+    const struct convolution_shape *shape = &problem->shape;
+    if (problem->pass == CONVOLUTION_DATA_GRADIENT) {
+        return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
+    }
+    return (phase / REPEATED * shape->out_width + phase % REPEATED) * shape->out_channels;
 }
 
 bool phases_suit(const struct phased_convolution *method,
@@ -140,6 +203,9 @@ void phases_release(void *planned) {
     for (size_t i = 0; state != NULL && i < state->phase_count; i++) {
         free(state->phases[i].weights);
     }
+    if (state != NULL) {
+        free(state->sums);
+    }
     free(state);
 }
 
@@ -149,6 +215,7 @@ static bool plan_phase(struct state *state, size_t index, size_t *workspace) {
     if (!find_plan(method, &state->problem, index, &phase->plan)) {
         return false;
     }
+    phase->first = first_of(&state->problem, index);
     if (state->problem.pass == CONVOLUTION_WEIGHT_GRADIENT) {
         *workspace = workspace_for_either(method->gradient_workspace(&phase->plan),
                                           cpu_bias_gradient_workspace(&state->problem.shape));
@@ -171,6 +238,11 @@ void *phases_plan(const struct phased_convolution *method,
         state->problem = *problem;
         state->phase_count = phases_of(problem);
     }
+    if (planned && phases_repeat(problem)) {
+        state->sums =
+            malloc(problem->shape.channels * problem->shape.out_channels * 4 * sizeof *state->sums);
+        planned = state->sums != NULL;
+    }
     for (size_t i = 0; planned && i < state->phase_count; i++) {
         planned = plan_phase(state, i, workspace);
     }
@@ -187,7 +259,13 @@ void *phases_plan(const struct phased_convolution *method,
 void phases_prepare(void *planned, const float *weights) {
     struct state *state = planned;
     for (size_t i = 0; i < state->phase_count; i++) {
-        state->method->pack_weights(&state->phases[i].plan, weights, state->phases[i].weights);
+        if (state->sums != NULL) {
+            sum_taps(weights, state->problem.shape.channels * state->problem.shape.out_channels, i,
+                     state->sums);
+        }
+        state->method->pack_weights(&state->phases[i].plan,
+                                    state->sums != NULL ? state->sums : weights,
+                                    state->phases[i].weights);
     }
 }
 
@@ -195,27 +273,31 @@ void phases_forward(void *planned, const void *input, const float *bias, void *o
                     void *workspace) {
     const struct state *state = planned;
     const struct convolution_shape *shape = &state->problem.shape;
-    state->method->convolve(&state->phases[0].plan, input, state->phases[0].weights,
-                            (struct epilogue){bias, shape->sum, shape->relu}, output, 0, workspace);
+    for (size_t i = 0; i < state->phase_count; i++) {
+        const struct phase *phase = &state->phases[i];
+        state->method->convolve(&phase->plan, input, phase->weights,
+                                (struct epilogue){bias, shape->sum, shape->relu}, output,
+                                phase->first, workspace);
+    }
 }
 
 void phases_forward_rows(void *planned, const void *input, const float *bias, void *output,
                          struct convolution_rows rows, void *workspace) {
     const struct state *state = planned;
     const struct convolution_shape *shape = &state->problem.shape;
-    state->method->convolve_rows(&state->phases[0].plan, input, state->phases[0].weights,
-                                 (struct epilogue){bias, shape->sum, shape->relu}, output, rows,
-                                 workspace);
+    const size_t size = precision_size(state->problem.precision);
+    for (size_t i = 0; i < state->phase_count; i++) {
+        const struct phase *phase = &state->phases[i];
+        state->method->convolve_rows(
+            &phase->plan, input, phase->weights, (struct epilogue){bias, shape->sum, shape->relu},
+            (char *)output + phase->first * size,
+            state->phase_count > 1 ? rows_of_phase(rows, i) : rows, workspace);
+    }
 }
 
 size_t phases_row_workspace(const void *planned) {
     const struct state *state = planned;
     return state->method->row_workspace(&state->phases[0].plan);
-}
-
-// Where a phase's first pixel lies in the input's gradient.
-static size_t phase_offset(const struct convolution_shape *shape, size_t phase) {
-    return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
 }
 
 void phases_data_gradient(void *planned, const void *output_gradient, void *input_gradient,
@@ -224,7 +306,7 @@ void phases_data_gradient(void *planned, const void *output_gradient, void *inpu
     struct phase_job jobs[MAX_PHASES];
     for (size_t i = 0; i < state->phase_count; i++) {
         jobs[i] = (struct phase_job){&state->phases[i].plan, state->phases[i].weights,
-                                     phase_offset(&state->problem.shape, i)};
+                                     state->phases[i].first};
     }
     if (state->method->convolve_phases != NULL) {
         state->method->convolve_phases(jobs, state->phase_count, output_gradient, input_gradient,

@@ -24,4 +24,4 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
 }
 
 const struct convolution_method convolution_direct = {
-    .name = "direct", .accepts = accepts, .plan = plan, PHASES_PASSES};
+    .name = "direct", .accepts = accepts, .share = phases_share, .plan = plan, PHASES_PASSES};
