@@ -45,6 +45,12 @@ static void the_first_that_accepts_is_taken(void **state) {
     other.stride = 3;
     expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
     other = narrow;
+    other.channels = 88; // 24 beside a part of 64: more than a vector
+    expect("winograd", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    expect("direct", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_F32, avx2);
+    other.channels = 72;
+    expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    other = narrow;
     other.out_channels = 40; // neither panels of 16 nor pairs of 8
     expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
     other.out_channels = 1;

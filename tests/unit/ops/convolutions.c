@@ -4,7 +4,7 @@
 
 static void methods_agree_with_the_plain_one(void **state) {
     static const size_t channels[][2] = {{3, 8},   {16, 40},  {32, 32}, {48, 32},
-                                         {32, 80}, {128, 64}, {24, 1}};
+                                         {32, 80}, {128, 64}, {24, 1},  {120, 32}};
     static const size_t sides[][2] = {{1, 1}, {4, 4}, {5, 13}, {18, 7}};
     (void)state;
     for (size_t i = 0; i < 2 * sizeof channels / sizeof *channels; i++) {

@@ -43,6 +43,8 @@ static bool accepts(const struct convolution_problem *problem) {
     const bool ahead = problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead;
     return problem->processor.f32_products && shape->groups == 1 && shape->window == 3 &&
            shape->stride == 1 && shape->pad == 1 && cpu_winograd_suits(&tiles) &&
+           (problem->pass != CONVOLUTION_WEIGHT_GRADIENT ||
+            shape->channels % WINOGRAD_LANES == 0) &&
            pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels &&
            (!ahead ||
             (shape->channels >= SAVING_CHANNELS && shape->out_channels >= SAVING_CHANNELS));

@@ -2,6 +2,7 @@
 // one thread.
 #include "ops/convolution/cpu/winograd/winograd.h"
 
+#include "backend/cpu/products/f32.h"
 #include "ops/convolution/cpu/winograd/block.h"
 
 #include <omp.h>
@@ -11,8 +12,13 @@
 #define MAX_TILES ((size_t)96)
 #define MIN_CHANNELS 32 // below that the transforms take what the method saves
 
+// Vectors of channels are whole but for a part's last one, which begins within the part.
+static bool has_vectors(size_t channels) {
+    return channels % LANES == 0 || channels % CPU_F32_PART > LANES;
+}
+
 bool cpu_winograd_suits(const struct winograd *shape) {
-    return shape->channels % LANES == 0 && shape->out_channels % LANES == 0 &&
+    return has_vectors(shape->channels) && shape->out_channels % LANES == 0 &&
            shape->channels >= MIN_CHANNELS && shape->out_channels >= MIN_CHANNELS;
 }
 

@@ -18,11 +18,12 @@ struct winograd {
     size_t tile;              // outputs in one direction: 4 or 2
     enum precision precision; // of activations; all else is float32
     size_t images, height, width;
-    size_t channels, out_channels; // multiples of WINOGRAD_LANES
+    size_t channels, out_channels; // multiples of WINOGRAD_LANES, but see cpu_winograd_suits
     int threads;
 };
 
-// Whether the method takes these channels, and saves something.
+// Whether the convolution takes these channels, and saves something. Input channels may also leave
+// more than WINOGRAD_LANES to a whole number of CPU_F32_PART; not for the weights' gradient.
 bool cpu_winograd_suits(const struct winograd *shape);
 
 // ---- weights, OIHW. `rotated`: for the input's gradient, which is the convolution of the output's
