@@ -7,7 +7,8 @@
 
 #include <omp.h>
 
-#define RUN_POINTS ((size_t)2592) // of a run's tiles, at most: 72 of 4 x 4 outputs
+#define RUN_POINTS ((size_t)2592)    // of a run's tiles, at most: 72 of 4 x 4 outputs
+#define RUN_FLOATS ((size_t)5 << 19) // of a run's numbers, at most: those of threads share a cache
 
 // A run's numbers come from the third-level cache for each few panels: the more channels there are,
 // the more panels are worth that weights and sums leave the second.
@@ -31,7 +32,8 @@ static size_t quotient_up(size_t number, size_t by) {
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
     const size_t tiles = tile_count(shape, shape->tile);
-    const size_t runs = quotient_up(tiles, RUN_POINTS / points_of(shape->tile));
+    const size_t points = least(RUN_POINTS, RUN_FLOATS / shape->channels);
+    const size_t runs = quotient_up(tiles, quotient_up(points, points_of(shape->tile)));
     return quotient_up(tiles, runs > threads ? quotient_up(runs, threads) * threads : runs);
 }
 
