@@ -95,8 +95,7 @@ static void forward_block(const struct state *state, const struct call *call,
                           const struct pixel_block *block) {
     const float weight = state->scaled ? *call->parameter[0] : 1.0F;
     float temporary[CPU_BLOCK];
-    float of_a[CPU_BLOCK];
-    const float *a = cpu_read(state->precision, call->in[0], block->first, block->count, of_a);
+    const float *a = cpu_read(state->precision, call->in[0], block->first, block->count, temporary);
     float *out = state->precision == PRECISION_F32 ? (float *)call->out + block->first : temporary;
     if (out != a) {
         memcpy(out, a, block->count * sizeof *out);
