@@ -70,18 +70,29 @@ void direct_pack_weights(const struct phase_plan *plan, const float *weights, fl
 
 // ---- rows of output
 
-VECTORISED static void end_row(const struct phase_plan *plan, struct epilogue epilogue,
-                               float *row) {
-    const size_t own = plan->out_channels / plan->pixels;
-    const float least = epilogue.relu ? 0.0F : -INFINITY;
+// Of one panel: the loop over its lanes becomes a vector, which it would not with a bias that may
+// lie in the row.
+VECTORISED static void end_panel(const struct phase_plan *plan, const float *bias, float least,
+                                 float *row) {
+    float added[PANEL];
+    memcpy(added, bias, sizeof added);
     for (size_t x = 0; x < plan->columns; x++) {
-        for (size_t i = 0; i < plan->pixels; i++) {
-            float *pixel = row + x * plan->out_pixel + i * own;
-            for (size_t c = 0; c < own; c++) {
-                const float sum = pixel[c] + (epilogue.bias != NULL ? epilogue.bias[c] : 0.0F);
-                pixel[c] = sum < least ? least : sum;
-            }
+        float *pixel = row + x * plan->out_pixel;
+        for (size_t i = 0; i < PANEL; i++) {
+            const float sum = pixel[i] + added[i];
+            pixel[i] = sum < least ? least : sum;
         }
+    }
+}
+
+static void end_row(const struct phase_plan *plan, struct epilogue epilogue, float *row) {
+    const size_t own = plan->out_channels / plan->pixels;
+    for (size_t c = 0; c < plan->out_channels; c += PANEL) {
+        float bias[PANEL] = {0};
+        for (size_t i = 0; epilogue.bias != NULL && i < PANEL; i++) {
+            bias[i] = epilogue.bias[(c + i) % own];
+        }
+        end_panel(plan, bias, epilogue.relu ? 0.0F : -INFINITY, row + c);
     }
 }
 
