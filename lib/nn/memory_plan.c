@@ -1,4 +1,4 @@
-// Memory planning, greedy by size.
+// Memory planning, greedy by size, and by size and time.
 #include "nn/memory_plan.h"
 
 #include <stdint.h>
@@ -13,6 +13,18 @@ static int larger_first(const void *a, const void *b) {
         return first->bytes > second->bytes ? -1 : 1;
     }
     return first < second ? -1 : 1;
+}
+
+static double size_and_time(const struct buffer *buffer) {
+    return (double)buffer->bytes * (buffer->last - buffer->first + 1);
+}
+
+static int longer_first(const void *a, const void *b) {
+    const struct buffer *first = *(struct buffer *const *)a;
+    const struct buffer *second = *(struct buffer *const *)b;
+    const double one = size_and_time(first);
+    const double other = size_and_time(second);
+    return one != other ? (one > other ? -1 : 1) : larger_first(a, b);
 }
 
 static int lower_first(const void *a, const void *b) {
@@ -50,6 +62,27 @@ static size_t lowest_offset(size_t bytes, struct buffer *const *neighbours, size
     return offset;
 }
 
+// Gives all buffers their offsets, one after the other; returns the block's size.
+static size_t place_all(struct buffer **order, size_t count, struct buffer **neighbours,
+                        int (*compare)(const void *, const void *)) {
+    size_t bytes = 0;
+    qsort(order, count, sizeof *order, compare);
+    for (size_t i = 0; i < count; i++) {
+        struct buffer *placed = order[i];
+        size_t found = 0;
+        for (size_t k = 0; k < i; k++) {
+            if (order[k]->first <= placed->last && placed->first <= order[k]->last) {
+                neighbours[found++] = order[k];
+            }
+        }
+        qsort(neighbours, found, sizeof *neighbours, lower_first);
+        placed->offset = lowest_offset(placed->bytes, neighbours, found);
+        const size_t end = placed->offset + round_up(placed->bytes);
+        bytes = end > bytes ? end : bytes;
+    }
+    return bytes;
+}
+
 bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error) {
     if (!countable(buffers, count)) {
         return fail(error, "the network's buffers are larger than any memory");
@@ -64,20 +97,10 @@ bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct err
     for (size_t i = 0; i < count; i++) {
         order[i] = &buffers[i];
     }
-    qsort(order, count, sizeof *order, larger_first);
-    *bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct buffer *placed = order[i];
-        size_t found = 0;
-        for (size_t k = 0; k < i; k++) {
-            if (order[k]->first <= placed->last && placed->first <= order[k]->last) {
-                neighbours[found++] = order[k];
-            }
-        }
-        qsort(neighbours, found, sizeof *neighbours, lower_first);
-        placed->offset = lowest_offset(placed->bytes, neighbours, found);
-        const size_t end = placed->offset + round_up(placed->bytes);
-        *bytes = end > *bytes ? end : *bytes;
+    const size_t longer = place_all(order, count, neighbours, longer_first);
+    *bytes = place_all(order, count, neighbours, larger_first);
+    if (longer < *bytes) {
+        *bytes = place_all(order, count, neighbours, longer_first);
     }
     free(order);
     free(neighbours);

@@ -94,6 +94,18 @@ static void random_lifetimes(void **state) {
     assert_true(shared > 400); // of 500: memory is used again
 }
 
+// By size alone the one of 128 bytes lies behind that of 192, and the last one behind all of them.
+static void long_lives_may_come_first(void **state) {
+    (void)state;
+    struct buffer buffers[] = {{.bytes = 192, .first = 1, .last = 1},
+                               {.bytes = 128, .first = 1, .last = 2},
+                               {.bytes = 64, .first = 2, .last = 3},
+                               {.bytes = 256, .first = 3, .last = 3}};
+    const size_t bytes = plan(buffers, 4);
+    check(buffers, 4, bytes);
+    assert_int_equal(bytes, 320);
+}
+
 // Lifetimes that touch in one step are together: that step reads the one and writes the other.
 static void a_chain_by_hand(void **state) {
     (void)state;
@@ -155,11 +167,9 @@ static void sizes_that_overflow_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_lifetimes),
-        cmocka_unit_test(a_chain_by_hand),
-        cmocka_unit_test(a_gap_by_hand),
-        cmocka_unit_test(nothing_takes_nothing),
-        cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(random_lifetimes),      cmocka_unit_test(long_lives_may_come_first),
+        cmocka_unit_test(a_chain_by_hand),       cmocka_unit_test(a_gap_by_hand),
+        cmocka_unit_test(nothing_takes_nothing), cmocka_unit_test(sizes_that_overflow_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
