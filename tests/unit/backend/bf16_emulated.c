@@ -101,6 +101,8 @@ static void products_are_the_sums(void **state) {
         check_product(rows, 16, 3, rows % 2 == 0);
     }
     check_product(12, 50, 20, true);
+    check_product(24, 16, 5, true); // blocks of one panel
+    check_product(45, 16, 3, false);
 }
 
 int main(void) {

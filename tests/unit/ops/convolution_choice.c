@@ -102,6 +102,9 @@ static void processors_differ_in_bf16(void **state) {
     expect("onednn-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
     expect("runs-bf16", other, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, amd_bf16);
     expect("onednn-bf16", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    other.channels = 3;
+    expect("runs-gradient", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    other.channels = 8;
     other.out_channels = 8;
     expect("runs-amx", other, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
     expect("runs-amx", other, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, intel_amx);

@@ -45,7 +45,7 @@ static void try_method(const struct convolution_method *method, struct backend *
                        const double *wanted) {
     assert_true(method->accepts(problem));
     float *result = run_method(method, backend, problem, tensors);
-    compare(method->name, problem, BF16_ERROR, result, wanted,
+    compare(method->name, problem, error_of(problem), result, wanted,
             result_count(tensors, problem->pass));
     free(result);
 }
@@ -60,8 +60,12 @@ static void try(const struct convolution_shape *shape, enum convolution_pass pas
         .processor = {.bf16_ahead = true, .own_tiles = true}};
     struct tensors tensors = open_tensors(&problem.shape);
     double *wanted = plain_result(backend, &problem, &tensors);
-    try_method(&emulated_runs_amx, backend, &problem, &tensors, wanted);
-    try_method(&emulated_runs_bf16, backend, &problem, &tensors, wanted);
+    if (pass == CONVOLUTION_WEIGHT_GRADIENT) {
+        try_method(&convolution_runs_gradient, backend, &problem, &tensors, wanted);
+    } else {
+        try_method(&emulated_runs_amx, backend, &problem, &tensors, wanted);
+        try_method(&emulated_runs_bf16, backend, &problem, &tensors, wanted);
+    }
     free(wanted);
     close_tensors(&tensors);
     backend_close(backend);
@@ -94,10 +98,27 @@ static void gradients_of_the_input_are_those_of_the_plain_method(void **state) {
     }
 }
 
+// Panels that are whole, half and neither, odd widths, rows that end before what windows read, and
+// more padding than pixels.
+static void gradients_of_weights_are_those_of_the_plain_method(void **state) {
+    static const struct convolution_shape shapes[] = {
+        {.images = 2, 9, 21, 3, .out_channels = 20, .window = 7, .stride = 2, .pad = 3},
+        {.images = 1, 7, 40, 8, .out_channels = 8, 3, 1, 1, .groups = 1, .bias = true},
+        {.images = 2, 5, 19, 20, .out_channels = 16, 3, 1, 1, .groups = 1, .bias = true},
+        {.images = 3, 6, 4, 1, .out_channels = 33, .window = 1, .stride = 3, .pad = 0},
+        {.images = 1, 8, 10, 17, .out_channels = 5, .window = 2, .stride = 3, .pad = 1},
+        {.images = 1, 2, 1, 4, .out_channels = 3, .window = 5, .stride = 1, .pad = 4}};
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        try(&shapes[i], CONVOLUTION_WEIGHT_GRADIENT);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_those_of_the_plain_method),
         cmocka_unit_test(gradients_of_the_input_are_those_of_the_plain_method),
+        cmocka_unit_test(gradients_of_weights_are_those_of_the_plain_method),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
 
+#include "backend/cpu/products/bf16_block.h"
 #include "backend/cpu/products/transpose_pairs.h"
 
 #define PANEL CPU_BF16_PANEL
@@ -91,13 +92,13 @@ NATIVE static void transposed_native(const float *from, size_t leading, size_t r
 }
 
 // A block of `rows` x `panels` panels; both are constants where this is called.
-NATIVE __attribute__((always_inline)) static inline void multiply_block(
+BF16_UNCHECKED NATIVE __attribute__((always_inline)) static inline void multiply_block(
     size_t rows, size_t panels, size_t pairs, struct cpu_bf16_a a, struct cpu_bf16_b b, bool add,
     float *c, size_t leading) {
-    __m512 sums[ROWS][PANELS];
-#pragma GCC unroll 16
+    __m512 sums[BF16_ROWS][BF16_PANELS];
+    BF16_UNROLLED
     for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
+        BF16_UNROLLED
         for (size_t panel = 0; panel < panels; panel++) {
             float *from = c + row * leading + panel * PANEL;
             sums[row][panel] = add ? _mm512_loadu_ps(from) : _mm512_setzero_ps();
@@ -106,51 +107,39 @@ NATIVE __attribute__((always_inline)) static inline void multiply_block(
             }
         }
     }
-    for (size_t pair = 0; pair < pairs; pair++) {
-        __m512bh columns[PANELS];
-#pragma GCC unroll 4
-        for (size_t panel = 0; panel < panels; panel++) {
-            columns[panel] =
-                (__m512bh)_mm512_loadu_si512(b.data + panel * b.panel_step + pair * 2 * PANEL);
-        }
-#pragma GCC unroll 16
-        for (size_t row = 0; row < rows; row++) {
-            int both;
-            memcpy(&both, a.data + row * a.row_step + pair * a.pair_step, sizeof both);
-            const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
-#pragma GCC unroll 4
-            for (size_t panel = 0; panel < panels; panel++) {
-                sums[row][panel] = _mm512_dpbf16_ps(sums[row][panel], everywhere, columns[panel]);
-            }
-        }
-    }
-#pragma GCC unroll 16
+    bf16_add_products(rows, panels, pairs, a, b, sums);
+    BF16_UNROLLED
     for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
+        BF16_UNROLLED
         for (size_t panel = 0; panel < panels; panel++) {
             _mm512_storeu_ps(c + row * leading + panel * PANEL, sums[row][panel]);
         }
     }
 }
 
-// So many panels of all rows, of which a block has so many.
+// So many panels of all rows: blocks of so many, and of the rest by halves.
 NATIVE __attribute__((always_inline)) static inline void multiply_panels(
     size_t panels, size_t at_once, size_t rows, size_t pairs, struct cpu_bf16_a a,
     struct cpu_bf16_b b, bool add, float *c, size_t leading) {
-    size_t row = 0;
-    for (; row + at_once <= rows; row += at_once) {
-        multiply_block(at_once, panels, pairs, a, b, add, c, leading);
-        a.data += at_once * a.row_step;
-        c += at_once * leading;
+#define BLOCK(count)                                                                               \
+    multiply_block(count, panels, pairs, a, b, add, c, leading);                                   \
+    a.data += (count)*a.row_step;                                                                  \
+    c += (count)*leading;                                                                          \
+    rows -= (count);
+#define BLOCKS(count)                                                                              \
+    while ((count) <= at_once && rows >= (count)) {                                                \
+        BLOCK(count)                                                                               \
     }
-    for (; row + 2 <= rows; row += 2) {
-        multiply_block(2, panels, pairs, a, b, add, c, leading);
-        a.data += 2 * a.row_step;
-        c += 2 * leading;
+    while (panels == 1 && rows >= BF16_ROWS && rows % at_once != 0) {
+        BLOCK(BF16_ROWS)
     }
-    if (row < rows) {
-        multiply_block(1, panels, pairs, a, b, add, c, leading);
-    }
+    BLOCKS(at_once)
+    BLOCKS(8)
+    BLOCKS(4)
+    BLOCKS(2)
+    BLOCKS(1)
+#undef BLOCKS
+#undef BLOCK
 }
 
 NATIVE static void gemm_native(size_t rows, size_t columns, size_t pairs, struct cpu_bf16_a a,

@@ -4,34 +4,19 @@
 #include "core/simd.h"
 #include "ops/convolution/cpu/runs/runs.h"
 
-#include <string.h>
-
 #if defined(NATIVE) || defined(PROCESSOR_X86_64)
 // A test that runs this code on any processor has defined this, and the intrinsics below.
 #ifndef NATIVE
 #include <immintrin.h>
 #define NATIVE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
+#include "backend/cpu/products/bf16_block.h"
 #include "ops/convolution/cpu/runs/store.h"
 
 #define PANEL ((size_t)CPU_BF16_PANEL)
-#define PANELS ((size_t)2)
-#define SUMS ((size_t)24) // vectors of a block: three quarters of the registers
-#define LINE ((size_t)32) // numbers of 64 bytes
-
-// A column is reached from every third one's pointer: a processor has 16 registers for addresses.
-// The compiler must not see through that.
-#define COLUMNS_A_POINTER 3
-#define POINTERS (SUMS / COLUMNS_A_POINTER)
-#define KEPT(pointer) __asm__("" : "+r"(pointer))
-#define UNROLLED _Pragma("GCC unroll 24")
-
-// Sanitizers would check every number of an unrolled loop on its own.
-#ifdef __SANITIZE_ADDRESS__
-#define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
-#else
-#define UNCHECKED
-#endif
+#define PANELS ((size_t)2) // of a block, at most
+#define SUMS BF16_ROWS     // of a block
+#define LINE ((size_t)32)  // numbers of 64 bytes
 
 // Asks for what columns from `first` on read of the window's last row: the rows above have been
 // read for the windows above.
@@ -44,14 +29,14 @@ static inline void fetch(const struct run_product *product, size_t first, size_t
 }
 
 // `columns` from column `first` on, by `panels`; both numbers are constants where this is called.
-UNCHECKED NATIVE __attribute__((always_inline)) static inline void multiply_block(
+BF16_UNCHECKED NATIVE __attribute__((always_inline)) static inline void multiply_block(
     size_t columns, size_t panels, const struct run_product *product, size_t first) {
-    const size_t step = product->a.row_step;
-    const uint16_t *weights = product->b.data;
-    __m512 sums[SUMS][PANELS];
-    UNROLLED
+    const struct cpu_bf16_runs *a = &product->a;
+    struct cpu_bf16_b b = product->b;
+    __m512 sums[BF16_ROWS][BF16_PANELS];
+    BF16_UNROLLED
     for (size_t column = 0; column < columns; column++) {
-        UNROLLED
+        BF16_UNROLLED
         for (size_t i = 0; i < panels; i++) {
             sums[column][i] = _mm512_setzero_ps();
         }
@@ -59,51 +44,26 @@ UNCHECKED NATIVE __attribute__((always_inline)) static inline void multiply_bloc
     if (product->begins) {
         fetch(product, first + 2 * columns, columns);
     }
-    for (size_t run = 0; run < product->a.count; run++) {
-        const uint16_t *from[POINTERS];
-        UNROLLED
-        for (size_t i = 0; i * COLUMNS_A_POINTER < columns; i++) {
-            from[i] = product->a.runs[run] + (first + i * COLUMNS_A_POINTER) * step;
-        }
-        for (size_t pair = 0; pair < product->a.pairs; pair++) {
-            __m512bh of_panels[PANELS];
-            UNROLLED
-            for (size_t i = 0; i < panels; i++) {
-                of_panels[i] = (__m512bh)_mm512_loadu_si512(weights + i * product->b.panel_step);
-            }
-            UNROLLED
-            for (size_t column = 0; column < columns; column++) {
-                int both;
-                memcpy(&both, from[column / COLUMNS_A_POINTER] + column % COLUMNS_A_POINTER * step,
-                       sizeof both);
-                const __m512bh everywhere = (__m512bh)_mm512_set1_epi32(both);
-                UNROLLED
-                for (size_t i = 0; i < panels; i++) {
-                    sums[column][i] = _mm512_dpbf16_ps(sums[column][i], everywhere, of_panels[i]);
-                }
-            }
-            UNROLLED
-            for (size_t i = 0; i * COLUMNS_A_POINTER < columns; i++) {
-                from[i] += 2;
-                KEPT(from[i]);
-            }
-            weights += 2 * PANEL;
-        }
+    for (size_t run = 0; run < a->count; run++) {
+        bf16_add_products(columns, panels, a->pairs,
+                          (struct cpu_bf16_a){a->runs[run] + first * a->row_step, a->row_step, 2},
+                          b, sums);
+        b.data += a->pairs * 2 * PANEL;
     }
     uint16_t *to = product->to + first * product->step;
     const size_t left = product->columns - first;
-    UNROLLED
+    BF16_UNROLLED
     for (size_t i = 0; i < panels; i++) {
         const struct run_store store =
             run_store_of(product->epilogue, i * PANEL, product->count - i * PANEL);
         if (columns <= left && run_stores_whole(&store)) {
-            UNROLLED
+            BF16_UNROLLED
             for (size_t column = 0; column < columns; column++) {
                 run_store(&store, true, sums[column][i], to + column * product->step + i * PANEL);
             }
             continue;
         }
-        UNROLLED
+        BF16_UNROLLED
         for (size_t column = 0; column < columns; column++) {
             if (column < left) {
                 run_store(&store, false, sums[column][i], to + column * product->step + i * PANEL);

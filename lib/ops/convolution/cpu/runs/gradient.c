@@ -1,0 +1,237 @@
+// Weights' gradients of bf16 by vectors as a row of the list: products summed over pairs of output
+// pixels. Of an input row, each number is paired with the one that the next output pixel reads in
+// its place: then what a pair of pixels reads of a window's row is one run of pairs. Output rows
+// are summed in parts that depend on the layer alone, and the parts joined in order.
+#include "backend/cpu/products/bf16.h"
+#include "core/simd.h"
+#include "ops/convolution/cpu/bias_gradient.h"
+#include "ops/convolution/cpu/method.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PANEL ((size_t)CPU_BF16_PANEL)
+#define MAX_PARTS ((size_t)16)
+
+struct run_gradient {
+    struct convolution_problem problem;
+    size_t pairs;   // of an output row's pixels
+    size_t inner;   // numbers of a window's row
+    size_t panels;  // of output channels
+    size_t numbers; // of an input row that windows read, with its padding
+    size_t paired;  // of these, that are paired
+    size_t parts;
+};
+
+// Of many channels oneDNN's are ahead.
+static bool accepts(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    return problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead &&
+           problem->pass == CONVOLUTION_WEIGHT_GRADIENT && shape->groups == 1 &&
+           (shape->channels <= 4 || (shape->out_channels <= 16 && shape->window > 1)) &&
+           shape->out_height > 0 && shape->out_width > 0;
+}
+
+static size_t smaller(size_t one, size_t other) {
+    return one < other ? one : other;
+}
+
+static struct run_gradient plan_of(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    struct run_gradient plan = {.problem = *problem,
+                                .pairs = (shape->out_width + 1) / 2,
+                                .inner = shape->window * shape->channels,
+                                .panels = (shape->out_channels + PANEL - 1) / PANEL,
+                                .parts = smaller(shape->images * shape->out_height, MAX_PARTS)};
+    plan.paired = 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
+    plan.numbers = plan.paired + shape->stride * shape->channels;
+    return plan;
+}
+
+// ---- memory: of all parts sums, (window row, window column and channel, output channel); of a
+// thread an input row with its padding, the paired rows of a window, and an output row in pairs
+
+static size_t sums_of(const struct run_gradient *plan) {
+    return plan->problem.shape.window * plan->inner * plan->panels * PANEL;
+}
+
+struct memory {
+    uint16_t *row;
+    uint32_t *paired, *outputs;
+};
+
+static size_t row_bytes(const struct run_gradient *plan) {
+    return workspace_part(plan->numbers * sizeof(uint16_t));
+}
+
+static size_t paired_bytes(const struct run_gradient *plan) {
+    return workspace_part(plan->problem.shape.window * plan->paired * sizeof(uint32_t));
+}
+
+static size_t thread_bytes(const struct run_gradient *plan) {
+    return row_bytes(plan) + paired_bytes(plan) +
+           workspace_part(plan->panels * plan->pairs * PANEL * sizeof(uint32_t));
+}
+
+static struct memory memory_of(const struct run_gradient *plan, char *memory) {
+    char *paired = memory + row_bytes(plan);
+    memset(memory, 0, thread_bytes(plan)); // padding stays so
+    return (struct memory){(uint16_t *)(void *)memory, (uint32_t *)(void *)paired,
+                           (uint32_t *)(void *)(paired + paired_bytes(plan))};
+}
+
+static void *plan(struct backend *backend, const struct convolution_problem *problem,
+                  size_t *workspace, struct error *error) {
+    struct run_gradient *state = malloc(sizeof *state);
+    (void)backend;
+    if (state == NULL) {
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    *state = plan_of(problem);
+    *workspace =
+        workspace_for_either(workspace_part(state->parts * sums_of(state) * sizeof(float)) +
+                                 (size_t)problem->threads * thread_bytes(state),
+                             cpu_bias_gradient_workspace(&problem->shape));
+    return state;
+}
+
+// ---- rows
+
+// Pairs of numbers `apart` from each other.
+VECTORISED static void pair_numbers(const uint16_t *from, size_t apart, size_t count,
+                                    uint32_t *to) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (uint32_t)from[i + apart] << 16 | from[i];
+    }
+}
+
+static void pair_row(const struct run_gradient *plan, const uint16_t *row, uint16_t *padded,
+                     uint32_t *to) {
+    const struct convolution_shape *shape = &plan->problem.shape;
+    const size_t before = smaller(shape->pad * shape->channels, plan->numbers);
+    memcpy(padded + before, row,
+           smaller(shape->width * shape->channels, plan->numbers - before) * sizeof *row);
+    pair_numbers(padded, shape->stride * shape->channels, plan->paired, to);
+}
+
+// A panel's channels of an output row in pairs of pixels: `count` numbers of a pair, a constant
+// where this is called; the others stay 0, as what the last pair of an odd row lacks.
+__attribute__((always_inline)) static inline void pair_panel(const uint16_t *row, size_t channels,
+                                                             size_t width, size_t count,
+                                                             uint32_t *to) {
+    for (size_t x = 0; x + 1 < width; x += 2) {
+        const uint16_t *pixel = row + x * channels;
+        for (size_t i = 0; i < count; i++) {
+            to[i] = (uint32_t)pixel[i + channels] << 16 | pixel[i];
+        }
+        to += PANEL;
+    }
+    for (size_t i = 0; i < count && width % 2 != 0; i++) {
+        to[i] = row[(width - 1) * channels + i];
+    }
+}
+
+VECTORISED static void pair_outputs(const struct run_gradient *plan, const uint16_t *row,
+                                    uint32_t *to) {
+    const size_t width = plan->problem.shape.out_width;
+    const size_t channels = plan->problem.shape.out_channels;
+    for (size_t first = 0; first < channels; first += PANEL) {
+        const size_t count = smaller(channels - first, PANEL);
+        switch (count) {
+        case PANEL: pair_panel(row + first, channels, width, PANEL, to); break;
+        case PANEL / 2: pair_panel(row + first, channels, width, PANEL / 2, to); break;
+        default: pair_panel(row + first, channels, width, count, to);
+        }
+        to += plan->pairs * PANEL;
+    }
+}
+
+// ---- parts
+
+// Adds an output row. The window's rows from `next` on, of the input's, are not paired yet.
+static void add_row(const struct run_gradient *plan, const struct memory *memory,
+                    const uint16_t *input, size_t y, size_t *next, float *sums) {
+    const struct convolution_shape *shape = &plan->problem.shape;
+    const struct cpu_bf16_b outputs = {(const uint16_t *)memory->outputs, 2 * plan->pairs * PANEL};
+    for (size_t i = 0; i < shape->window; i++) {
+        const size_t row = y * shape->stride + i - shape->pad; // above the image: far below
+        if (row >= shape->height) {
+            continue;
+        }
+        uint32_t *paired = memory->paired + row % shape->window * plan->paired;
+        if (row >= *next) {
+            pair_row(plan, input + row * shape->width * shape->channels, memory->row, paired);
+            *next = row + 1;
+        }
+        cpu_bf16_gemm(
+            plan->inner, plan->panels * PANEL, plan->pairs,
+            (struct cpu_bf16_a){(const uint16_t *)paired, 2, 4 * shape->stride * shape->channels},
+            outputs, true, sums + i * plan->inner * plan->panels * PANEL, plan->panels * PANEL);
+    }
+}
+
+static void add_part(const struct run_gradient *plan, const struct memory *memory, size_t part,
+                     const uint16_t *input, const uint16_t *gradient, float *sums) {
+    const struct convolution_shape *shape = &plan->problem.shape;
+    const size_t rows = shape->images * shape->out_height;
+    size_t next = 0;
+    memset(sums, 0, sums_of(plan) * sizeof *sums);
+    for (size_t row = part * rows / plan->parts; row < (part + 1) * rows / plan->parts; row++) {
+        const size_t image = row / shape->out_height;
+        const size_t y = row % shape->out_height;
+        next = y == 0 ? 0 : next;
+        pair_outputs(plan, gradient + row * shape->out_width * shape->out_channels,
+                     memory->outputs);
+        add_row(plan, memory, input + image * shape->height * shape->width * shape->channels, y,
+                &next, sums);
+    }
+}
+
+// Adds all parts' sums of an output channel to the gradient.
+static void join_parts(const struct run_gradient *plan, const float *sums, size_t output,
+                       float *gradient) {
+    const struct convolution_shape *shape = &plan->problem.shape;
+    const size_t window = shape->window;
+    for (size_t i = 0; i < window * plan->inner; i++) {
+        const size_t y = i / plan->inner;
+        const size_t x = i % plan->inner / shape->channels;
+        const size_t c = i % shape->channels;
+        float sum = 0;
+        for (size_t part = 0; part < plan->parts; part++) {
+            sum += sums[part * sums_of(plan) + i * plan->panels * PANEL + output];
+        }
+        gradient[((output * shape->channels + c) * window + y) * window + x] += sum;
+    }
+}
+
+static void weight_gradient(void *planned, const void *input, const void *output_gradient,
+                            float *weight_gradient, float *bias_gradient, void *workspace) {
+    const struct run_gradient *plan = planned;
+    const struct convolution_problem *problem = &plan->problem;
+    float *sums = workspace;
+    char *memories =
+        (char *)workspace + workspace_part(plan->parts * sums_of(plan) * sizeof(float));
+#pragma omp parallel num_threads(problem->threads)
+    {
+        const struct memory memory =
+            memory_of(plan, memories + (size_t)omp_get_thread_num() * thread_bytes(plan));
+#pragma omp for schedule(dynamic)
+        for (size_t part = 0; part < plan->parts; part++) {
+            add_part(plan, &memory, part, input, output_gradient, sums + part * sums_of(plan));
+        }
+#pragma omp for schedule(static)
+        for (size_t output = 0; output < problem->shape.out_channels; output++) {
+            join_parts(plan, sums, output, weight_gradient);
+        }
+    }
+    cpu_add_bias_gradient(problem, output_gradient, bias_gradient, workspace);
+}
+
+const struct convolution_method convolution_runs_gradient = {.name = "runs-gradient",
+                                                             .in_bf16 = true,
+                                                             .accepts = accepts,
+                                                             .plan = plan,
+                                                             .release = free,
+                                                             .weight_gradient = weight_gradient};
