@@ -2,9 +2,10 @@
 // -E a row (the maximum that the formula adds drops out), Y = X A^T. Backward: dA = dY^T X,
 // dE = A (sum_k dA A - dA), dX = dY A + X (dE + dE^T). Saved: A.
 // Sums over pixels are of float32 parts, brought together in float64 in a fixed order. Of bf16 the
-// forward pass's products are made by matrix units, where the processor has some: E of X as it is,
-// Y of A rounded to bf16.
+// forward pass's products are of bf16 where the processor's are ahead, or by matrix units: E of X
+// as it is, Y of A rounded to bf16.
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/level.h"
 #include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/bf16.h"
 #include "core/numbers/exponential.h"
@@ -26,11 +27,12 @@ struct state {
     size_t plane; // floats of a copy of them; 0: float32 needs none
     enum precision precision;
     int threads, workers;              // workers: that have parts
-    const struct amx_functions *units; // of the forward pass; NULL: it goes without
+    bool bf16;                         // products of the forward pass
+    const struct amx_functions *units; // NULL: it goes without
 };
 
 // Whole tiles of channels, and so many pixels that all fits into a part's copies of its pixels.
-static bool suits_units(const struct state *state) {
+static bool suits_bf16(const struct state *state) {
     return state->precision == PRECISION_BF16 && state->channels % AMX_DEPTH == 0 &&
            state->part >= 2 * AMX_DEPTH && state->channels <= state->part;
 }
@@ -47,7 +49,8 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                             .part = (in.h * in.w + PARTS - 1) / PARTS,
                             .precision = plan->backend->precision,
                             .threads = plan->backend->threads};
-    state->units = suits_units(state) ? amx_functions_here() : NULL;
+    state->units = suits_bf16(state) ? amx_functions_here() : NULL;
+    state->bf16 = suits_bf16(state) && (state->units != NULL || cpu_bf16_ahead());
     // Each part: two squares of channels. Each thread: three copies of a part's pixels.
     const size_t parts = in.n * PARTS;
     const size_t threads = (size_t)plan->backend->threads;
@@ -160,10 +163,30 @@ static void unit_energies(const struct state *state, const struct image_part *pa
     units->end();
 }
 
+// The same by vectors: of a panel of channels pairs of pixels are either factor.
+static void paired_energies(const struct state *state, const struct image_part *part,
+                            const uint16_t *x) {
+    const size_t channels = state->channels;
+    const size_t panel = cpu_bf16_panel(part->pixels);
+    uint16_t *pairs = (uint16_t *)(void *)part->one;
+    cpu_bf16_pack(x, channels, 1, part->pixels, channels, pairs);
+    for (size_t row = 0; row < channels; row += CPU_BF16_PANEL) {
+        cpu_bf16_gemm(CPU_BF16_PANEL, channels, (part->pixels + 1) / 2,
+                      (struct cpu_bf16_a){pairs + row / CPU_BF16_PANEL * panel, 2,
+                                          (size_t)2 * CPU_BF16_PANEL},
+                      (struct cpu_bf16_b){pairs, panel}, false, part->square + row * channels,
+                      channels);
+    }
+}
+
 static void energies(const struct state *state, const struct call *call,
                      const struct image_part *part) {
     if (state->units != NULL) {
         unit_energies(state, part, (const uint16_t *)call->in[0] + part->first);
+        return;
+    }
+    if (state->bf16) {
+        paired_energies(state, part, (const uint16_t *)call->in[0] + part->first);
         return;
     }
     const float *x = cpu_read(state->precision, call->in[0], part->first,
@@ -171,8 +194,8 @@ static void energies(const struct state *state, const struct call *call,
     part_product(state, part, x, x);
 }
 
-// Y of a part, by matrix units.
-static void unit_outputs(const struct state *state, const struct image_part *part,
+// Y of a part by products of bf16.
+static void bf16_outputs(const struct state *state, const struct image_part *part,
                          const uint16_t *x, const float *attention, float *y) {
     const size_t channels = state->channels;
     uint16_t *rounded = (uint16_t *)(void *)part->three;
@@ -189,8 +212,8 @@ static void outputs(const struct state *state, const struct call *call,
     const size_t count = part->pixels * channels;
     const float *attention = (float *)call->saved + part->image * channels * channels;
     float *y = cpu_target(state->precision, call->out, part->first, count, false, part->two);
-    if (state->units != NULL) {
-        unit_outputs(state, part, (const uint16_t *)call->in[0] + part->first, attention, y);
+    if (state->bf16) {
+        bf16_outputs(state, part, (const uint16_t *)call->in[0] + part->first, attention, y);
     } else {
         const float *x = cpu_read(state->precision, call->in[0], part->first, count, part->one);
         cpu_gemm(false, true, part->pixels, channels, channels, 1, x, channels, attention, channels,

@@ -203,11 +203,35 @@ static void rounding_is_to_nearest_and_even(void **state) {
     assert_true(rounded(0x1.011p0F) == 0x1.02p0F);
 }
 
+// Columns that lie side by side give the bytes of those that do not.
+static void packed_columns_do_not_depend_on_how_they_lie(void **state) {
+    enum { INNER = 7, COLUMNS = 40 };
+    uint16_t rows[INNER * COLUMNS];
+    uint16_t columns[COLUMNS * INNER];
+    (void)state;
+    for (size_t i = 0; i < (size_t)INNER * COLUMNS; i++) {
+        rows[i] = (uint16_t)(i + 1);
+        columns[i % COLUMNS * INNER + i / COLUMNS] = rows[i];
+    }
+    for (size_t inner = 1; inner <= INNER; inner++) {
+        for (size_t count = 1; count <= COLUMNS; count++) {
+            uint16_t one[(INNER + 1) * 3 * CPU_BF16_PANEL];
+            uint16_t other[(INNER + 1) * 3 * CPU_BF16_PANEL];
+            memset(one, 0xAB, sizeof one);
+            memset(other, 0xAB, sizeof other);
+            cpu_bf16_pack(rows, COLUMNS, 1, inner, count, one);
+            cpu_bf16_pack(columns, 1, INNER, inner, count, other);
+            assert_memory_equal(one, other, sizeof one);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_the_sums),
         cmocka_unit_test(products_of_tiles_are_the_sums),
         cmocka_unit_test(rounding_is_to_nearest_and_even),
+        cmocka_unit_test(packed_columns_do_not_depend_on_how_they_lie),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

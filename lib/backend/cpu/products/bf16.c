@@ -5,6 +5,8 @@
 #include "backend/bf16.h"
 #include "core/simd.h"
 
+#include <string.h>
+
 #define PANEL CPU_BF16_PANEL
 
 size_t cpu_bf16_panel(size_t inner) {
@@ -15,9 +17,40 @@ size_t cpu_bf16_packed(size_t inner, size_t columns) {
     return (columns + PANEL - 1) / PANEL * cpu_bf16_panel(inner);
 }
 
+// `count` pairs of numbers that are `apart` from each other; a constant where this is called.
+__attribute__((always_inline)) static inline void pack_pairs(const uint16_t *from, size_t apart,
+                                                             size_t count, uint32_t *to) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (uint32_t)from[apart + i] << 16 | from[i];
+    }
+}
+
+// A panel whose columns lie side by side: `columns`, of which there are PANEL or half of them.
+VECTORISED static void pack_whole(const uint16_t *from, size_t inner_step, size_t inner, bool half,
+                                  uint32_t *to) {
+    size_t k = 0;
+    for (; half && k + 2 <= inner; k += 2, to += PANEL) {
+        pack_pairs(from + k * inner_step, inner_step, PANEL / 2, to);
+        memset(to + PANEL / 2, 0, PANEL / 2 * sizeof *to);
+    }
+    for (; k + 2 <= inner; k += 2, to += PANEL) {
+        pack_pairs(from + k * inner_step, inner_step, PANEL, to);
+    }
+    const size_t count = half ? PANEL / 2 : PANEL;
+    for (size_t i = 0; i < PANEL && k < inner; i++) {
+        to[i] = i < count ? from[k * inner_step + i] : 0;
+    }
+}
+
 void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, size_t inner,
                    size_t columns, uint16_t *to) {
     for (size_t first = 0; first < columns; first += PANEL) {
+        const size_t left = columns - first;
+        if (column_step == 1 && (left >= PANEL || left == PANEL / 2)) {
+            pack_whole(from + first, inner_step, inner, left < PANEL, (uint32_t *)(void *)to);
+            to += cpu_bf16_panel(inner);
+            continue;
+        }
         for (size_t k = 0; k < inner; k += 2) {
             for (size_t i = 0; i < PANEL; i++) {
                 const size_t n = first + i;

@@ -57,8 +57,8 @@ static size_t sums_of(const struct run_gradient *plan) {
 }
 
 struct memory {
-    uint16_t *row;
-    uint32_t *paired, *outputs;
+    uint16_t *row, *outputs;
+    uint32_t *paired;
 };
 
 static size_t row_bytes(const struct run_gradient *plan) {
@@ -71,14 +71,17 @@ static size_t paired_bytes(const struct run_gradient *plan) {
 
 static size_t thread_bytes(const struct run_gradient *plan) {
     return row_bytes(plan) + paired_bytes(plan) +
-           workspace_part(plan->panels * plan->pairs * PANEL * sizeof(uint32_t));
+           workspace_part(
+               cpu_bf16_packed(plan->problem.shape.out_width, plan->problem.shape.out_channels) *
+               sizeof(uint16_t));
 }
 
 static struct memory memory_of(const struct run_gradient *plan, char *memory) {
     char *paired = memory + row_bytes(plan);
-    memset(memory, 0, thread_bytes(plan)); // padding stays so
-    return (struct memory){(uint16_t *)(void *)memory, (uint32_t *)(void *)paired,
-                           (uint32_t *)(void *)(paired + paired_bytes(plan))};
+    memset(memory, 0, row_bytes(plan)); // the padding stays so
+    return (struct memory){(uint16_t *)(void *)memory,
+                           (uint16_t *)(void *)(paired + paired_bytes(plan)),
+                           (uint32_t *)(void *)paired};
 }
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
@@ -116,45 +119,13 @@ static void pair_row(const struct run_gradient *plan, const uint16_t *row, uint1
     pair_numbers(padded, shape->stride * shape->channels, plan->paired, to);
 }
 
-// A panel's channels of an output row in pairs of pixels: `count` numbers of a pair, a constant
-// where this is called; the others stay 0, as what the last pair of an odd row lacks.
-__attribute__((always_inline)) static inline void pair_panel(const uint16_t *row, size_t channels,
-                                                             size_t width, size_t count,
-                                                             uint32_t *to) {
-    for (size_t x = 0; x + 1 < width; x += 2) {
-        const uint16_t *pixel = row + x * channels;
-        for (size_t i = 0; i < count; i++) {
-            to[i] = (uint32_t)pixel[i + channels] << 16 | pixel[i];
-        }
-        to += PANEL;
-    }
-    for (size_t i = 0; i < count && width % 2 != 0; i++) {
-        to[i] = row[(width - 1) * channels + i];
-    }
-}
-
-VECTORISED static void pair_outputs(const struct run_gradient *plan, const uint16_t *row,
-                                    uint32_t *to) {
-    const size_t width = plan->problem.shape.out_width;
-    const size_t channels = plan->problem.shape.out_channels;
-    for (size_t first = 0; first < channels; first += PANEL) {
-        const size_t count = smaller(channels - first, PANEL);
-        switch (count) {
-        case PANEL: pair_panel(row + first, channels, width, PANEL, to); break;
-        case PANEL / 2: pair_panel(row + first, channels, width, PANEL / 2, to); break;
-        default: pair_panel(row + first, channels, width, count, to);
-        }
-        to += plan->pairs * PANEL;
-    }
-}
-
 // ---- parts
 
 // Adds an output row. The window's rows from `next` on, of the input's, are not paired yet.
 static void add_row(const struct run_gradient *plan, const struct memory *memory,
                     const uint16_t *input, size_t y, size_t *next, float *sums) {
     const struct convolution_shape *shape = &plan->problem.shape;
-    const struct cpu_bf16_b outputs = {(const uint16_t *)memory->outputs, 2 * plan->pairs * PANEL};
+    const struct cpu_bf16_b outputs = {memory->outputs, cpu_bf16_panel(shape->out_width)};
     for (size_t i = 0; i < shape->window; i++) {
         const size_t row = y * shape->stride + i - shape->pad; // above the image: far below
         if (row >= shape->height) {
@@ -182,8 +153,8 @@ static void add_part(const struct run_gradient *plan, const struct memory *memor
         const size_t image = row / shape->out_height;
         const size_t y = row % shape->out_height;
         next = y == 0 ? 0 : next;
-        pair_outputs(plan, gradient + row * shape->out_width * shape->out_channels,
-                     memory->outputs);
+        cpu_bf16_pack(gradient + row * shape->out_width * shape->out_channels, shape->out_channels,
+                      1, shape->out_width, shape->out_channels, memory->outputs);
         add_row(plan, memory, input + image * shape->height * shape->width * shape->channels, y,
                 &next, sums);
     }
