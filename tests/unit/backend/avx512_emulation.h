@@ -201,6 +201,24 @@ static inline __m512 _mm512_add_ps(__m512 one, __m512 other) {
     return one + other;
 }
 
+static inline __m512 _mm512_sub_ps(__m512 one, __m512 other) {
+    return one - other;
+}
+
+static inline __m512 _mm512_mul_ps(__m512 one, __m512 other) {
+    return one * other;
+}
+
+static inline float _mm512_reduce_add_ps(__m512 from) {
+    union lanes numbers = {.vector = from};
+    for (size_t half = 8; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; i++) {
+            numbers.f32[i] += numbers.f32[i + half];
+        }
+    }
+    return numbers.f32[0];
+}
+
 static inline __m512 _mm512_castsi512_ps(__m512i from) {
     const union lanes to = {.integers = from};
     return to.vector;
@@ -232,6 +250,15 @@ static inline __m512i _mm512_srli_epi16(__m512i from, unsigned bits) {
     return to.integers;
 }
 
+static inline __m512i _mm512_add_epi16(__m512i from, __m512i more) {
+    const union lanes numbers = {.integers = more};
+    union lanes to = {.integers = from};
+    for (size_t i = 0; i < 32; i++) {
+        to.u16[i] = (uint16_t)(to.u16[i] + numbers.u16[i]);
+    }
+    return to.integers;
+}
+
 static inline __m512i _mm512_sub_epi16(__m512i from, __m512i less) {
     const union lanes numbers = {.integers = less};
     union lanes to = {.integers = from};
@@ -259,6 +286,46 @@ static inline __m512i _mm512_maskz_permutexvar_epi8(uint64_t mask, __m512i index
         to.u8[i] = mask >> i & 1 ? numbers.u8[at.u8[i] % 64] : 0;
     }
     return to.integers;
+}
+
+// Of numbers of two vectors, one behind the other.
+static inline __m512i _mm512_permutex2var_epi16(__m512i one, __m512i index, __m512i other) {
+    const union lanes at = {.integers = index};
+    const union lanes from[2] = {{.integers = one}, {.integers = other}};
+    union lanes to;
+    for (size_t i = 0; i < 32; i++) {
+        to.u16[i] = from[at.u16[i] / 32 % 2].u16[at.u16[i] % 32];
+    }
+    return to.integers;
+}
+
+static inline __m512i _mm512_maskz_permutex2var_epi8(uint64_t mask, __m512i one, __m512i index,
+                                                     __m512i other) {
+    const union lanes at = {.integers = index};
+    const union lanes from[2] = {{.integers = one}, {.integers = other}};
+    union lanes to;
+    for (size_t i = 0; i < 64; i++) {
+        to.u8[i] = mask >> i & 1 ? from[at.u8[i] / 64 % 2].u8[at.u8[i] % 64] : 0;
+    }
+    return to.integers;
+}
+
+// Each bit is the bit of `table` that those of the three vectors choose; the emulation has `or`.
+#define _mm512_ternarylogic_epi32(a, b, c, table)                                                  \
+    ((void)sizeof(char[(table) == 0xFE ? 1 : -1]), (a) | (b) | (c))
+
+static inline __m512i _mm512_and_si512(__m512i one, __m512i other) {
+    return one & other;
+}
+
+static inline __mmask16 _mm512_cmpneq_epi32_mask(__m512i one, __m512i other) {
+    const union lanes a = {.integers = one};
+    const union lanes b = {.integers = other};
+    unsigned mask = 0;
+    for (size_t i = 0; i < 16; i++) {
+        mask |= (unsigned)(a.u32[i] != b.u32[i]) << i;
+    }
+    return (__mmask16)mask;
 }
 
 static inline __m512i _mm512_or_si512(__m512i one, __m512i other) {

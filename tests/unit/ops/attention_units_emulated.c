@@ -4,7 +4,7 @@
 #include "../backend/avx512_emulation.h"
 #include "backend/bf16.h"
 #include "core/numbers/random.h"
-#include "ops/position_attention/cpu/unit_forward.h"
+#include "ops/position_attention/cpu/units/unit_forward.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ const struct unit_functions *emulated_units(void);
 #define NATIVE
 #define HAS_PERMUTATIONS() true
 #define position_units emulated_units
-#include "ops/position_attention/cpu/unit_step.c" // NOLINT(bugprone-suspicious-include)
+#include "ops/position_attention/cpu/units/unit_step.c" // NOLINT(bugprone-suspicious-include)
 #undef position_units
 
 static void nothing(void) {}

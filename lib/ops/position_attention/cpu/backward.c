@@ -53,28 +53,60 @@ static struct position_sums sums_from(const struct backward_image *image, size_t
     return (struct position_sums){image->logs + pixel, image->d + pixel};
 }
 
+// Adds the products of a tile's gradients and weights in float32 to the blocks' sums.
+static void add_products(const struct backward_image *image, const struct position_tile *tile,
+                         const struct position_workspace *workspace) {
+    const size_t keys = position_accumulator_width(image->plan->keys);
+    const size_t channels = position_accumulator_width(image->plan->channels);
+    float *gradients = workspace->tiles[0];
+    float *probabilities = workspace->tiles[1];
+    float *transposed = workspace->tiles[2]; // probabilities of the other block's rows
+    position_tile_gradients(tile, gradients, probabilities, transposed, sums_from(image, tile->row),
+                            sums_from(image, tile->column));
+    position_tile_product(tile, gradients, &image->q, image->dq + tile->row * keys);
+    position_tile_product(tile, transposed, &image->dy, image->dv + tile->row * channels);
+    if (tile->row != tile->column) {
+        position_tile_transposed_product(tile, gradients, &image->q,
+                                         image->dq + tile->column * keys);
+        position_tile_transposed_product(tile, probabilities, &image->dy,
+                                         image->dv + tile->column * channels);
+    }
+}
+
+// The same of those in bf16; false: they cannot be made, and nothing is added.
+static bool add_bf16_products(const struct backward_image *image, const struct position_tile *tile,
+                              const struct position_workspace *workspace) {
+    const size_t keys = position_accumulator_width(image->plan->keys);
+    const size_t channels = position_accumulator_width(image->plan->channels);
+    const struct position_bf16_gradients made = {workspace->bf16[0], workspace->bf16[1],
+                                                 workspace->bf16[2], workspace->bf16[3]};
+    if (!image->plan->bf16_functions->gradients(tile, workspace->tiles[0], workspace->tiles[1],
+                                                workspace->tiles[2], sums_from(image, tile->row),
+                                                sums_from(image, tile->column), &made)) {
+        return false;
+    }
+    position_tile_bf16_product(tile, made.rows, BLOCK, &image->q, image->dq + tile->row * keys);
+    position_tile_bf16_product(tile, made.transposed_weight_rows, BLOCK, &image->dy,
+                               image->dv + tile->row * channels);
+    if (tile->row != tile->column) {
+        position_tile_bf16_transposed_product(tile, made.pairs, BLOCK, &image->q,
+                                              image->dq + tile->column * keys);
+        position_tile_bf16_transposed_product(tile, made.weight_pairs, BLOCK, &image->dy,
+                                              image->dv + tile->column * channels);
+    }
+    return true;
+}
+
 // Adds to each block's sums what it has with the other, which may be itself.
 static void add_pair(const void *context, size_t block, size_t other, int thread) {
     const struct backward_image *image = context;
     const struct position_workspace workspace = position_workspace_of(image->call, thread);
     const struct position_tile tile = position_tile_of(image->plan, block, other, &workspace);
-    const size_t keys = position_accumulator_width(image->plan->keys);
-    const size_t channels = position_accumulator_width(image->plan->channels);
-    float *gradients = workspace.tiles[0];
-    float *probabilities = workspace.tiles[1];
-    float *transposed = workspace.tiles[2]; // probabilities of the other block's rows
-    position_tile_scores(&tile, &image->q, &image->q, gradients);
-    position_tile_scores(&tile, &image->dy, &image->v, probabilities);
-    position_tile_scores(&tile, &image->v, &image->dy, transposed);
-    position_tile_gradients(&tile, gradients, probabilities, transposed, sums_from(image, tile.row),
-                            sums_from(image, tile.column));
-    position_tile_product(&tile, gradients, &image->q, image->dq + tile.row * keys);
-    position_tile_product(&tile, transposed, &image->dy, image->dv + tile.row * channels);
-    if (block != other) {
-        position_tile_transposed_product(&tile, gradients, &image->q,
-                                         image->dq + tile.column * keys);
-        position_tile_transposed_product(&tile, probabilities, &image->dy,
-                                         image->dv + tile.column * channels);
+    position_tile_scores(&tile, &image->q, &image->q, workspace.tiles[0]);
+    position_tile_scores(&tile, &image->dy, &image->v, workspace.tiles[1]);
+    position_tile_scores(&tile, &image->v, &image->dy, workspace.tiles[2]);
+    if (image->plan->bf16_functions == NULL || !add_bf16_products(image, &tile, &workspace)) {
+        add_products(image, &tile, &workspace);
     }
 }
 

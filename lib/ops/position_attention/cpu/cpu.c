@@ -22,6 +22,7 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
                                     .precision = precision,
                                     .threads = plan->backend->threads};
     state->units = state->bf16 ? position_units() : NULL;
+    state->bf16_functions = state->bf16 && state->units == NULL ? position_bf16_tiles() : NULL;
     const bool train = graph_mode_of(plan->graph) == GRAPH_TRAIN;
     const size_t forward = position_forward_bytes(state);
     const size_t backward = train ? position_backward_bytes(state) : 0;

@@ -3,9 +3,10 @@
 // L_i = log sum_j exp(s_ij).
 #include "core/numbers/exponential.h"
 #include "core/simd.h"
+#include "ops/position_attention/cpu/bf16_tile.h"
 #include "ops/position_attention/cpu/pair_schedule.h"
 #include "ops/position_attention/cpu/passes.h"
-#include "ops/position_attention/cpu/unit_forward.h"
+#include "ops/position_attention/cpu/units/unit_forward.h"
 #include "ops/position_attention/cpu/weights.h"
 
 #include <math.h>
@@ -73,6 +74,11 @@ VECTORISED static void column_maxima(const float *scores, size_t rows, size_t co
     }
 }
 
+// How far above the greatest score a maximum is set.
+static float margin(const struct forward_image *image) {
+    return image->plan->bf16_functions != NULL ? POSITION_MARGIN : 0;
+}
+
 // Multiplies a pixel's sums.
 VECTORISED static void scale_by(const struct forward_image *image, size_t pixel, float factor) {
     const size_t channels = image->plan->channels;
@@ -88,13 +94,27 @@ VECTORISED static void scale_by(const struct forward_image *image, size_t pixel,
 }
 
 // Raises the maximum of a pixel's scores, to which its sums are scaled.
-static void raise_maximum(const struct forward_image *image, size_t pixel, float maximum) {
+static void raise_maximum(const struct forward_image *image, size_t pixel, float greatest) {
     const float before = image->maximum[pixel];
-    if (maximum > before) {
+    if (greatest > before) {
+        const float maximum = greatest + margin(image);
         const float factor = before - maximum < SOFTMAX_MIN ? 0 : expf(before - maximum);
         image->maximum[pixel] = maximum;
         image->sum[pixel] *= factor;
         scale_by(image, pixel, factor);
+    }
+}
+
+static void raise_maxima(const struct forward_image *image, const struct position_tile *tile,
+                         const float *scores) {
+    float maxima[BLOCK];
+    column_maxima(scores, tile->rows, tile->columns, maxima);
+    for (size_t i = 0; i < tile->columns; i++) {
+        raise_maximum(image, tile->column + i, maxima[i]);
+    }
+    for (size_t row = 0; row < tile->rows; row++) {
+        raise_maximum(image, tile->row + row,
+                      max_of(scores + row * POSITION_STRIDE, tile->columns));
     }
 }
 
@@ -115,34 +135,57 @@ static void begin_block(const void *context, size_t block, int thread) {
     memset(image->maximum + tile.row, 0, BLOCK * sizeof *image->maximum);
     memset(image->sum + tile.row, 0, BLOCK * sizeof *image->sum);
     for (size_t row = 0; row < tile.rows; row++) {
-        image->maximum[tile.row + row] = max_of(scores + row * POSITION_STRIDE, tile.columns);
+        image->maximum[tile.row + row] =
+            max_of(scores + row * POSITION_STRIDE, tile.columns) + margin(image);
     }
     position_tile_weights(&tile, scores, softmax_from(image, tile.row));
     position_tile_product(&tile, scores, &image->v, y);
 }
 
+// Adds what a tile's rows and columns have with each other, weighed in float32.
+static void add_weights(const struct forward_image *image, const struct position_tile *tile,
+                        const struct position_workspace *workspace) {
+    const size_t leading = position_accumulator_width(image->plan->channels);
+    float *scores = workspace->tiles[0];
+    float *transposed = workspace->tiles[1]; // exponentials of the other block's rows
+    position_tile_both_weights(tile, scores, transposed, softmax_from(image, tile->row),
+                               softmax_from(image, tile->column));
+    position_tile_product(tile, scores, &image->v, image->y + tile->row * leading);
+    position_tile_transposed_product(tile, transposed, &image->v,
+                                     image->y + tile->column * leading);
+}
+
+// The same, weighed in bf16; false: it cannot be, and nothing is added.
+static bool add_bf16_weights(const struct forward_image *image, const struct position_tile *tile,
+                             const struct position_workspace *workspace) {
+    const size_t leading = position_accumulator_width(image->plan->channels);
+    uint16_t *const *weights = workspace->bf16;
+    const bool made = image->plan->bf16_functions->weights(
+        tile, workspace->tiles[0], softmax_from(image, tile->row),
+        softmax_from(image, tile->column), weights[0], weights[1]);
+    if (made) {
+        position_tile_bf16_product(tile, weights[0], BLOCK, &image->v,
+                                   image->y + tile->row * leading);
+        position_tile_bf16_transposed_product(tile, weights[1], BLOCK, &image->v,
+                                              image->y + tile->column * leading);
+    }
+    return made;
+}
+
 // Adds to each block's sums what it has with the other.
 static void add_pair(const void *context, size_t block, size_t other, int thread) {
     const struct forward_image *image = context;
+    const bool bf16 = image->plan->bf16_functions != NULL;
     const struct position_workspace workspace = position_workspace_of(image->call, thread);
     const struct position_tile tile = position_tile_of(image->plan, block, other, &workspace);
-    const size_t leading = position_accumulator_width(image->plan->channels);
-    float *scores = workspace.tiles[0];
-    float *transposed = workspace.tiles[1]; // exponentials of the other block's rows
-    float maxima[BLOCK];
-    position_tile_scores(&tile, &image->q, &image->q, scores);
-    column_maxima(scores, tile.rows, tile.columns, maxima);
-    for (size_t i = 0; i < tile.columns; i++) {
-        raise_maximum(image, tile.column + i, maxima[i]);
+    position_tile_scores(&tile, &image->q, &image->q, workspace.tiles[0]);
+    if (bf16 && add_bf16_weights(image, &tile, &workspace)) {
+        return;
     }
-    for (size_t row = 0; row < tile.rows; row++) {
-        raise_maximum(image, tile.row + row, max_of(scores + row * POSITION_STRIDE, tile.columns));
+    raise_maxima(image, &tile, workspace.tiles[0]);
+    if (!bf16 || !add_bf16_weights(image, &tile, &workspace)) {
+        add_weights(image, &tile, &workspace);
     }
-    position_tile_both_weights(&tile, scores, transposed, softmax_from(image, tile.row),
-                               softmax_from(image, tile.column));
-    position_tile_product(&tile, scores, &image->v, image->y + tile.row * leading);
-    position_tile_transposed_product(&tile, transposed, &image->v,
-                                     image->y + tile.column * leading);
 }
 
 // Divides a block's sums, and stores them and L.

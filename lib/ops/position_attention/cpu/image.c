@@ -5,10 +5,11 @@
 
 #define BLOCK POSITION_BLOCK
 #define TILE ((size_t)BLOCK * POSITION_STRIDE)
+#define BF16_TILE ((size_t)BLOCK * BLOCK)
 
-// Floats of a workspace: three tiles, one of bf16, and a block's values; in whole cache lines.
+// Floats of a workspace: three tiles, four of bf16, and a block's values; in whole cache lines.
 static size_t workspace_floats(const struct position_plan *plan) {
-    const size_t floats = 3 * TILE + TILE / 2 + BLOCK * (2 * plan->channels + plan->keys);
+    const size_t floats = 3 * TILE + 2 * BF16_TILE + BLOCK * (2 * plan->channels + plan->keys);
     return (floats + 15) / 16 * 16;
 }
 
@@ -18,9 +19,11 @@ size_t position_workspace_bytes(const struct position_plan *plan) {
 
 struct position_workspace position_workspace_of(const struct call *call, int thread) {
     float *memory = (float *)call->scratch + (size_t)thread * workspace_floats(call->state);
-    return (struct position_workspace){.tiles = {memory, memory + TILE, memory + 2 * TILE},
-                                       .rounded = (uint16_t *)(void *)(memory + 3 * TILE),
-                                       .values = memory + 3 * TILE + TILE / 2};
+    uint16_t *bf16 = (uint16_t *)(void *)(memory + 3 * TILE);
+    return (struct position_workspace){
+        .tiles = {memory, memory + TILE, memory + 2 * TILE},
+        .bf16 = {bf16, bf16 + BF16_TILE, bf16 + 2 * BF16_TILE, bf16 + 3 * BF16_TILE},
+        .values = memory + 3 * TILE + 2 * BF16_TILE};
 }
 
 static size_t pixels_of_block(const struct position_plan *plan, size_t block) {
@@ -34,7 +37,7 @@ struct position_tile position_tile_of(const struct position_plan *plan, size_t b
                                   .rows = pixels_of_block(plan, block),
                                   .column = other * BLOCK,
                                   .columns = pixels_of_block(plan, other),
-                                  .rounded = workspace->rounded};
+                                  .rounded = workspace->bf16[0]};
 }
 
 size_t position_image_operand_bytes(const struct position_plan *plan, size_t width) {

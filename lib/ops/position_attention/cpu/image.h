@@ -4,21 +4,23 @@
 #define PLEURA_OPS_POSITION_ATTENTION_CPU_IMAGE_H
 
 #include "ops/kernels.h"
+#include "ops/position_attention/cpu/bf16_tile.h"
 #include "ops/position_attention/cpu/tiles.h"
-#include "ops/position_attention/cpu/unit_step.h"
+#include "ops/position_attention/cpu/units/unit_step.h"
 
 struct position_plan {
     size_t images, pixels, blocks, keys, channels; // of one image; of q; of v
     bool bf16;                                     // products in bf16
     enum precision precision;
     int threads;
-    const struct unit_functions *units; // for the forward pass; NULL: it goes without
+    const struct unit_functions *units;                   // for the forward pass,
+    const struct position_bf16_functions *bf16_functions; // for tiles; NULL: they go without
 };
 
 // What one thread works with. The call's scratch memory begins with the threads' workspaces.
 struct position_workspace {
     float *tiles[3];
-    uint16_t *rounded; // a tile of bf16
+    uint16_t *bf16[4]; // tiles of BLOCK x BLOCK
     float *values;     // a block's rows of 2 channels + keys
 };
 

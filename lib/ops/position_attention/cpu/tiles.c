@@ -150,37 +150,48 @@ static struct cpu_bf16_b bf16_rows_from(const struct position_operand *b, size_t
                                cpu_bf16_panel(b->pixels)};
 }
 
+void position_tile_bf16_product(const struct position_tile *tile, const uint16_t *values,
+                                size_t step, const struct position_operand *b, float *sums) {
+    cpu_bf16_gemm(tile->rows, b->width, (tile->columns + 1) / 2,
+                  (struct cpu_bf16_a){values, step, 2}, bf16_rows_from(b, tile->column), true, sums,
+                  position_accumulator_width(b->width));
+}
+
+void position_tile_bf16_transposed_product(const struct position_tile *tile, const uint16_t *values,
+                                           size_t step, const struct position_operand *b,
+                                           float *sums) {
+    cpu_bf16_gemm(tile->columns, b->width, (tile->rows + 1) / 2,
+                  (struct cpu_bf16_a){values, 2, 2 * step}, bf16_rows_from(b, tile->row), true,
+                  sums, position_accumulator_width(b->width));
+}
+
 void position_tile_product(const struct position_tile *tile, const float *values,
                            const struct position_operand *b, float *sums) {
-    const size_t leading = position_accumulator_width(b->width);
-    const size_t pairs = (tile->columns + 1) / 2;
     if (b->bf16) {
         cpu_bf16_rows(values, STRIDE, tile->rows, tile->columns, tile->rounded);
-        cpu_bf16_gemm(tile->rows, b->width, pairs, (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2},
-                      bf16_rows_from(b, tile->column), true, sums, leading);
+        position_tile_bf16_product(tile, tile->rounded, (tile->columns + 1) / 2 * 2, b, sums);
         return;
     }
-    cpu_f32_gemm(tile->rows, leading / PANEL, tile->columns, (struct cpu_f32_a){values, STRIDE, 1},
-                 f32_rows_from(b, tile->column), true,
+    cpu_f32_gemm(tile->rows, position_accumulator_width(b->width) / PANEL, tile->columns,
+                 (struct cpu_f32_a){values, STRIDE, 1}, f32_rows_from(b, tile->column), true,
                  (struct cpu_f32_c){sums, PANEL, BLOCK * PANEL});
 }
 
 void position_tile_transposed_product(const struct position_tile *tile, const float *values,
                                       const struct position_operand *b, float *sums) {
     const size_t leading = position_accumulator_width(b->width);
-    if (b->bf16) {
+    if (b->bf16 && cpu_amx_gemm() != NULL) {
         const size_t pairs = (tile->rows + 1) / 2;
-        struct cpu_bf16_a transposed = {tile->rounded, 2, 2 * tile->columns};
-        if (cpu_amx_gemm() != NULL) {
-            cpu_bf16_transposed(values, STRIDE, tile->rows, tile->columns, tile->rounded);
-            transposed = (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2};
-        } else {
-            cpu_bf16_interleaved(values, STRIDE, tile->rows, tile->columns, tile->rounded);
-        }
-        cpu_bf16_gemm(tile->columns, b->width, pairs, transposed, bf16_rows_from(b, tile->row),
-                      true, sums, leading);
-        return;
+        cpu_bf16_transposed(values, STRIDE, tile->rows, tile->columns, tile->rounded);
+        cpu_bf16_gemm(tile->columns, b->width, pairs,
+                      (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2},
+                      bf16_rows_from(b, tile->row), true, sums, leading);
+    } else if (b->bf16) {
+        cpu_bf16_interleaved(values, STRIDE, tile->rows, tile->columns, tile->rounded);
+        position_tile_bf16_transposed_product(tile, tile->rounded, tile->columns, b, sums);
+    } else {
+        cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows,
+                     (struct cpu_f32_a){values, 1, STRIDE}, f32_rows_from(b, tile->row), true,
+                     (struct cpu_f32_c){sums, PANEL, BLOCK * PANEL});
     }
-    cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows, (struct cpu_f32_a){values, 1, STRIDE},
-                 f32_rows_from(b, tile->row), true, (struct cpu_f32_c){sums, PANEL, BLOCK * PANEL});
 }

@@ -69,4 +69,12 @@ void position_tile_product(const struct position_tile *tile, const float *values
 void position_tile_transposed_product(const struct position_tile *tile, const float *values,
                                       const struct position_operand *b, float *sums);
 
+// The same of values in bf16: in rows of `step` numbers, or, to be transposed, in pairs of rows,
+// (row / 2, `step` columns, row % 2).
+void position_tile_bf16_product(const struct position_tile *tile, const uint16_t *values,
+                                size_t step, const struct position_operand *b, float *sums);
+void position_tile_bf16_transposed_product(const struct position_tile *tile, const uint16_t *values,
+                                           size_t step, const struct position_operand *b,
+                                           float *sums);
+
 #endif

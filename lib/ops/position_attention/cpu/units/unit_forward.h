@@ -3,7 +3,7 @@
 #ifndef PLEURA_OPS_POSITION_ATTENTION_CPU_UNIT_FORWARD_H
 #define PLEURA_OPS_POSITION_ATTENTION_CPU_UNIT_FORWARD_H
 
-#include "ops/position_attention/cpu/unit_step.h"
+#include "ops/position_attention/cpu/units/unit_step.h"
 
 // One image: q (pixels x keys), v and y (pixels x channels) in bf16; logs (pixels):
 // log sum_j exp(s_ij).

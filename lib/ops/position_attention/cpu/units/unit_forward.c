@@ -1,7 +1,7 @@
 // A running softmax (Dao et al. 2022, arXiv 2205.14135) of columns of pixels: with scores as S^T =
 // Q Q^T their weights are the second factor of Y^T = V^T P^T as they are made. A row of ones below
 // V^T sums them, as they were rounded.
-#include "ops/position_attention/cpu/unit_forward.h"
+#include "ops/position_attention/cpu/units/unit_forward.h"
 
 #include "backend/cpu/products/bf16.h"
 #include "core/simd.h"

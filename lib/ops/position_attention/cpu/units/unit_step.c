@@ -1,6 +1,6 @@
 // Steps by matrix units (AMX) and AVX-512 with permutations of bytes, which all processors with
 // matrix units have.
-#include "ops/position_attention/cpu/unit_step.h"
+#include "ops/position_attention/cpu/units/unit_step.h"
 
 #include "backend/cpu/products/amx.h"
 #include "core/simd.h"

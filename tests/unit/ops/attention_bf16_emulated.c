@@ -1,0 +1,411 @@
+// Tiles of position attention in bf16: AVX-512's code on any processor, its intrinsics emulated,
+// and this processor's, if it has some, to the same bytes; and both passes by them against the
+// formulas in float64.
+#include "../backend/avx512_emulation.h"
+#include "backend/bf16.h"
+#include "core/numbers/random.h"
+#include "ops/position_attention/cpu/passes.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// cmocka, which calls a macro of its own `fail`, comes behind our headers.
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+const struct position_bf16_functions *emulated_functions(void);
+
+#define NATIVE
+#define HAS_PERMUTATIONS() true
+#define position_bf16_tiles emulated_functions
+#include "ops/position_attention/cpu/bf16_tile.c" // NOLINT(bugprone-suspicious-include)
+#undef position_bf16_tiles
+
+enum { SIDE = POSITION_BLOCK, NUMBERS = SIDE * POSITION_STRIDE };
+
+static float draw(struct random *random, double range) {
+    return (float)((2 * random_uniform(random) - 1) * range);
+}
+
+static void *need(size_t bytes) {
+    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    assert_non_null(memory);
+    memset(memory, 0xFF, (bytes + 64) / 64 * 64); // NaN
+    return memory;
+}
+
+static void expect_near(double value, double wanted, double error) {
+    assert_true(fabs(value - wanted) <= error * fabs(wanted) + 0x1p-125);
+}
+
+// ---- tiles
+
+// What is given, and made of it.
+struct made {
+    float scores[NUMBERS], products[NUMBERS], transposed[NUMBERS];
+    float rows[SIDE], columns[SIDE], row_d[SIDE], column_d[SIDE]; // maxima or logarithms, and D
+    float row_sums[SIDE], column_sums[SIDE];
+    uint16_t bf16[4][SIDE * SIDE];
+};
+
+// Scores up to `range`, below maxima of about as much.
+static struct made *drawn(const struct position_tile *tile, double range) {
+    struct made *made = need(sizeof *made);
+    struct random random = random_seed(29, tile->rows, tile->columns);
+    for (size_t row = 0; row < tile->rows; row++) {
+        for (size_t i = row * POSITION_STRIDE; i < row * POSITION_STRIDE + tile->columns; i++) {
+            made->scores[i] = draw(&random, range);
+            made->products[i] = draw(&random, 1);
+            made->transposed[i] = draw(&random, 1);
+        }
+    }
+    for (size_t i = 0; i < SIDE; i++) {
+        made->rows[i] = (float)range + 0.5F * (float)(i % 8);
+        made->columns[i] = (float)range + 0.3F * (float)(i % 7);
+        made->row_d[i] = draw(&random, 1);
+        made->column_d[i] = draw(&random, 1);
+        made->row_sums[i] = made->column_sums[i] = 0;
+    }
+    return made;
+}
+
+static bool weigh_tile(const struct position_bf16_functions *by, const struct position_tile *tile,
+                       struct made *made) {
+    return by->weights(tile, made->scores, (struct position_softmax){made->rows, made->row_sums},
+                       (struct position_softmax){made->columns, made->column_sums}, made->bf16[0],
+                       made->bf16[1]);
+}
+
+static bool differentiate_tile(const struct position_bf16_functions *by,
+                               const struct position_tile *tile, struct made *made) {
+    const struct position_bf16_gradients to = {made->bf16[0], made->bf16[1], made->bf16[2],
+                                               made->bf16[3]};
+    return by->gradients(tile, made->scores, made->products, made->transposed,
+                         (struct position_sums){made->rows, made->row_d},
+                         (struct position_sums){made->columns, made->column_d}, &to);
+}
+
+typedef bool make_function(const struct position_bf16_functions *by,
+                           const struct position_tile *tile, struct made *made);
+
+// This processor's bytes are those of the emulation.
+static void expect_same(make_function *make, const struct position_tile *tile,
+                        const struct made *given, const struct made *emulated) {
+    if (position_bf16_tiles() != NULL) {
+        struct made *own = need(sizeof *own);
+        memcpy(own, given, sizeof *own);
+        assert_true(make(position_bf16_tiles(), tile, own));
+        assert_memory_equal(own->bf16, emulated->bf16, sizeof own->bf16);
+        free(own);
+    }
+}
+
+static float in_rows(const uint16_t *numbers, size_t row, size_t column) {
+    return bf16_to(numbers[row * SIDE + column]);
+}
+
+static float in_pairs(const uint16_t *numbers, size_t row, size_t column) {
+    return bf16_to(numbers[(row / 2 * SIDE + column) * 2 + row % 2]);
+}
+
+// Of a tile whose scores are below maxima: weights and sums.
+static void check_weights(size_t rows, size_t columns, double range) {
+    const struct position_tile tile = {.rows = rows, .columns = columns};
+    struct made *given = drawn(&tile, range);
+    struct made *made = need(sizeof *made);
+    double column_sums[SIDE] = {0};
+    memcpy(made, given, sizeof *made);
+    assert_true(weigh_tile(&functions, &tile, made));
+    expect_same(weigh_tile, &tile, given, made);
+    for (size_t row = 0; row < rows; row++) {
+        double sum = 0;
+        for (size_t column = 0; column < SIDE; column++) {
+            const float weight = in_rows(made->bf16[0], row, column);
+            const float of_column = in_pairs(made->bf16[1], row, column);
+            const double s = given->scores[row * POSITION_STRIDE + column];
+            if (column < columns) {
+                expect_near(weight, exp(s - given->rows[row]), 0.0066);
+                expect_near(of_column, exp(s - given->columns[column]), 0.0066);
+            } else {
+                assert_true(weight == 0 && of_column == 0);
+            }
+            sum += weight;
+            column_sums[column] += of_column;
+        }
+        expect_near(made->row_sums[row], sum, 1e-5);
+    }
+    for (size_t column = 0; column < columns; column++) {
+        expect_near(made->column_sums[column], column_sums[column], 1e-5);
+        assert_true(rows % 2 == 0 || in_pairs(made->bf16[1], rows, column) == 0);
+    }
+    free(given);
+    free(made);
+}
+
+static void weights_are_exponentials(void **state) {
+    (void)state;
+    check_weights(SIDE, SIDE, 10);
+    check_weights(5, 37, 45); // some are 0
+    check_weights(2, 1, 1);
+}
+
+// From e^-100 to 1: the greatest error, and its mean.
+static void no_exponential_is_far_off(void **state) {
+    const struct position_tile tile = {.rows = SIDE, .columns = SIDE};
+    struct made *made = drawn(&tile, 1);
+    double total = 0;
+    (void)state;
+    for (size_t i = 0; i < SIDE * SIDE; i++) {
+        made->rows[i % SIDE] = made->columns[i % SIDE] = 0;
+        made->scores[i / SIDE * POSITION_STRIDE + i % SIDE] = -100 * (float)i / (SIDE * SIDE);
+    }
+    assert_true(weigh_tile(&functions, &tile, made));
+    for (size_t i = 0; i < SIDE * SIDE; i++) {
+        const float weight = in_rows(made->bf16[0], i / SIDE, i % SIDE);
+        const double wanted = exp(-100.0 * (double)i / (SIDE * SIDE));
+        expect_near(weight, wanted, 0.0066);
+        total += wanted > 0x1p-120 ? weight / wanted - 1 : 0;
+    }
+    assert_true(fabs(total) / (SIDE * SIDE) < 2e-4);
+    free(made);
+}
+
+// What one score makes of its weight in row 2, whose maximum is `maximum`; negative: it is refused,
+// and no sum has changed.
+static float weight_of(float score, float maximum) {
+    const struct position_tile tile = {.rows = 5, .columns = 37};
+    struct made *made = drawn(&tile, 1);
+    made->scores[2 * POSITION_STRIDE + 9] = score;
+    made->rows[2] = maximum;
+    made->columns[9] = INFINITY;
+    const bool done = weigh_tile(&functions, &tile, made);
+    const float weight = in_rows(made->bf16[0], 2, 9);
+    for (size_t i = 0; i < SIDE && !done; i++) {
+        assert_true(made->row_sums[i] == 0 && made->column_sums[i] == 0);
+    }
+    free(made);
+    return done ? weight : -1;
+}
+
+static void scores_of_any_size_are_weighed_or_refused(void **state) {
+    (void)state;
+    assert_true(weight_of(1e30F, 1e30F) == 1);
+    assert_true(weight_of(-1e30F, -1e30F) < 0); // beside others that are far above
+    assert_true(weight_of(1e29F, 1e30F) == 0);
+    assert_true(weight_of(-1e38F, 3e38F) == 0);
+    assert_true(weight_of(-INFINITY, 2) == 0);
+    assert_true(weight_of(2, INFINITY) == 0);
+    assert_true(weight_of(2.5F, 2) > 1.6F);
+    assert_true(weight_of(2.75F, 2) < 0);
+    assert_true(weight_of(1e30F, 2) < 0);
+    assert_true(weight_of(INFINITY, 2) < 0);
+    assert_true(weight_of(NAN, 2) < 0);
+    assert_true(weight_of(-NAN, 2) < 0);
+    assert_true(weight_of(INFINITY, INFINITY) < 0);
+}
+
+static void check_gradients(size_t rows, size_t columns) {
+    const struct position_tile tile = {.rows = rows, .columns = columns};
+    struct made *given = drawn(&tile, 5);
+    struct made *made = need(sizeof *made);
+    memcpy(made, given, sizeof *made);
+    assert_true(differentiate_tile(&functions, &tile, made));
+    expect_same(differentiate_tile, &tile, given, made);
+    for (size_t row = 0; row < (rows + 1) / 2 * 2; row++) {
+        for (size_t column = 0; column < SIDE; column++) {
+            const size_t i = row * POSITION_STRIDE + column;
+            const bool inside = row < rows && column < columns;
+            const double p = inside ? exp((double)given->scores[i] - given->rows[row]) : 0;
+            const double q = inside ? exp((double)given->scores[i] - given->columns[column]) : 0;
+            const double d = inside ? (double)given->products[i] - given->row_d[row] : 0;
+            const double e = inside ? (double)given->transposed[i] - given->column_d[column] : 0;
+            const float g = in_rows(made->bf16[0], row, column);
+            assert_true(fabs(g - p * d - q * e) <= 0.011 * (fabs(p * d) + fabs(q * e)));
+            assert_true(in_pairs(made->bf16[1], row, column) == g);
+            expect_near(in_pairs(made->bf16[2], row, column), p, 0.0066);
+            expect_near(in_rows(made->bf16[3], row, column), q, 0.0066);
+        }
+    }
+    given->scores[1] = NAN;
+    assert_false(differentiate_tile(&functions, &tile, given));
+    free(given);
+    free(made);
+}
+
+static void gradients_are_the_formula(void **state) {
+    (void)state;
+    check_gradients(SIDE, SIDE);
+    check_gradients(5, 37);
+}
+
+// ---- passes
+
+enum { PIXELS = 300, KEYS = 4, CHANNELS = 6 }; // three blocks, the last not whole
+
+struct image {
+    uint16_t q[PIXELS * KEYS], v[PIXELS * CHANNELS], y[PIXELS * CHANNELS], dy[PIXELS * CHANNELS];
+    uint16_t dq[PIXELS * KEYS], dv[PIXELS * CHANNELS];
+    float logs[PIXELS];
+};
+
+static void draw_bf16(uint16_t *numbers, size_t count, double range, uint64_t seed) {
+    struct random random = random_seed(31, seed, count);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = bf16_from(draw(&random, range));
+    }
+}
+
+static void run(struct image *image, const struct position_bf16_functions *by, int threads) {
+    struct position_plan plan = {.images = 1,
+                                 .pixels = PIXELS,
+                                 .blocks = (PIXELS + SIDE - 1) / SIDE,
+                                 .keys = KEYS,
+                                 .channels = CHANNELS,
+                                 .bf16 = true,
+                                 .precision = PRECISION_BF16,
+                                 .threads = threads,
+                                 .bf16_functions = by};
+    const struct call call = {.state = &plan,
+                              .scratch = need(position_workspace_bytes(&plan) +
+                                              position_forward_bytes(&plan) +
+                                              position_backward_bytes(&plan)),
+                              .saved = image->logs,
+                              .in = {image->q, image->v},
+                              .out = image->y,
+                              .out_gradient = image->dy,
+                              .in_gradient = {image->dq, image->dv}};
+    position_forward(&call);
+    position_backward(&call);
+    free(call.scratch);
+}
+
+static double product(const uint16_t *a, const uint16_t *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)bf16_to(a[i]) * bf16_to(b[i]);
+    }
+    return sum;
+}
+
+// P, its logarithms L, and g, in float64.
+struct wanted {
+    double p[PIXELS][PIXELS], g[PIXELS][PIXELS], logs[PIXELS];
+};
+
+static void find_weights(const struct image *image, struct wanted *wanted) {
+    for (size_t i = 0; i < PIXELS; i++) {
+        double *p = wanted->p[i];
+        double maximum = -INFINITY;
+        double sum = 0;
+        for (size_t j = 0; j < PIXELS; j++) {
+            p[j] = product(image->q + i * KEYS, image->q + j * KEYS, KEYS);
+            maximum = fmax(maximum, p[j]);
+        }
+        for (size_t j = 0; j < PIXELS; j++) {
+            sum += exp(p[j] - maximum);
+        }
+        wanted->logs[i] = maximum + log(sum);
+        for (size_t j = 0; j < PIXELS; j++) {
+            p[j] = exp(p[j] - wanted->logs[i]);
+        }
+    }
+}
+
+static void find_gradients(const struct image *image, struct wanted *wanted) {
+    memset(wanted->g, 0, sizeof wanted->g);
+    for (size_t i = 0; i < PIXELS; i++) {
+        const uint16_t *dy = image->dy + i * CHANNELS;
+        const double d = product(dy, image->y + i * CHANNELS, CHANNELS);
+        for (size_t j = 0; j < PIXELS; j++) {
+            const double g = wanted->p[i][j] * (product(dy, image->v + j * CHANNELS, CHANNELS) - d);
+            wanted->g[i][j] += g;
+            wanted->g[j][i] += g;
+        }
+    }
+}
+
+// `made` is the product of a matrix or its transpose with `b`, but for 2 % of its numbers' norm.
+static void expect_product(const uint16_t *made, double (*a)[PIXELS], bool transposed,
+                           const uint16_t *b, size_t width) {
+    double error = 0;
+    double norm = 0;
+    for (size_t i = 0; i < PIXELS; i++) {
+        for (size_t c = 0; c < width; c++) {
+            double sum = 0;
+            for (size_t j = 0; j < PIXELS; j++) {
+                sum += (transposed ? a[j][i] : a[i][j]) * bf16_to(b[j * width + c]);
+            }
+            error += pow(sum - bf16_to(made[i * width + c]), 2);
+            norm += sum * sum;
+        }
+    }
+    assert_true(sqrt(error) <= 0.02 * sqrt(norm));
+}
+
+// Keys up to `range` in the last block, and a tenth of that before: maxima rise.
+static struct image *drawn_image(double range) {
+    struct image *image = need(sizeof *image);
+    const size_t last = 2 * (size_t)SIDE * KEYS;
+    draw_bf16(image->q, last, range / 10, 1);
+    draw_bf16(image->q + last, PIXELS * KEYS - last, range, 2);
+    draw_bf16(image->v, PIXELS * CHANNELS, 1, 3);
+    draw_bf16(image->dy, PIXELS * CHANNELS, 1, 4);
+    return image;
+}
+
+static void check_passes(double range) {
+    struct image *image = drawn_image(range);
+    struct image *other = need(sizeof *other);
+    struct wanted *wanted = need(sizeof *wanted);
+    memcpy(other, image, sizeof *other);
+    run(image, &functions, 1);
+    run(other, position_bf16_tiles() != NULL ? position_bf16_tiles() : &functions, 2);
+    assert_memory_equal(image->y, other->y, sizeof image->y);
+    assert_memory_equal(image->dv, other->dv, sizeof image->dv);
+    assert_memory_equal(image->dq, other->dq, sizeof image->dq);
+    find_weights(image, wanted);
+    for (size_t i = 0; i < PIXELS; i++) {
+        assert_true(fabs(image->logs[i] - wanted->logs[i]) < 0.005 + 1e-6 * wanted->logs[i]);
+    }
+    expect_product(image->y, wanted->p, false, image->v, CHANNELS);
+    if (range < 100) { // beyond, g is 0 but for rounding
+        find_gradients(image, wanted);
+        expect_product(image->dv, wanted->p, true, image->dy, CHANNELS);
+        expect_product(image->dq, wanted->g, false, image->q, KEYS);
+    }
+    free(image);
+    free(other);
+    free(wanted);
+}
+
+static void passes_are_what_the_formulas_say(void **state) {
+    (void)state;
+    check_passes(1);
+    check_passes(20);    // maxima rise by more than their margin
+    check_passes(20000); // which is rounded
+}
+
+static void not_a_number_stays(void **state) {
+    struct image *image = drawn_image(1);
+    (void)state;
+    image->q[KEYS * 200 + 1] = 0x7FC0;
+    run(image, &functions, 1);
+    for (size_t i = 0; i < PIXELS * CHANNELS; i++) {
+        assert_true(isnan(bf16_to(image->y[i])) && isnan(bf16_to(image->dv[i])));
+    }
+    free(image);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_are_exponentials),
+        cmocka_unit_test(no_exponential_is_far_off),
+        cmocka_unit_test(scores_of_any_size_are_weighed_or_refused),
+        cmocka_unit_test(gradients_are_the_formula),
+        cmocka_unit_test(passes_are_what_the_formulas_say),
+        cmocka_unit_test(not_a_number_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
