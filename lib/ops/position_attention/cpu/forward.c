@@ -53,24 +53,21 @@ static struct forward_image forward_image_of(const struct call *call, size_t ima
         .logs = (float *)call->saved + image * plan->pixels};
 }
 
-VECTORISED static float max_of(const float *row, size_t count) {
-    float maximum = -INFINITY;
-#pragma omp simd reduction(max : maximum)
-    for (size_t i = 0; i < count; i++) {
-        maximum = row[i] > maximum ? row[i] : maximum;
+// The greatest score of each row of a tile and of each column.
+VECTORISED static void find_maxima(const struct position_tile *tile, const float *scores,
+                                   float *of_rows, float *of_columns) {
+    for (size_t i = 0; i < tile->columns; i++) {
+        of_columns[i] = -INFINITY;
     }
-    return maximum;
-}
-
-// The greatest score of each column of a tile.
-VECTORISED static void column_maxima(const float *scores, size_t rows, size_t columns,
-                                     float *maxima) {
-    memcpy(maxima, scores, columns * sizeof *maxima);
-    for (size_t row = 1; row < rows; row++) {
-        for (size_t i = 0; i < columns; i++) {
+    for (size_t row = 0; row < tile->rows; row++) {
+        float maximum = -INFINITY;
+#pragma omp simd reduction(max : maximum)
+        for (size_t i = 0; i < tile->columns; i++) {
             const float score = scores[row * POSITION_STRIDE + i];
-            maxima[i] = score > maxima[i] ? score : maxima[i];
+            maximum = score > maximum ? score : maximum;
+            of_columns[i] = score > of_columns[i] ? score : of_columns[i];
         }
+        of_rows[row] = maximum;
     }
 }
 
@@ -107,14 +104,14 @@ static void raise_maximum(const struct forward_image *image, size_t pixel, float
 
 static void raise_maxima(const struct forward_image *image, const struct position_tile *tile,
                          const float *scores) {
-    float maxima[BLOCK];
-    column_maxima(scores, tile->rows, tile->columns, maxima);
+    float of_rows[BLOCK];
+    float of_columns[BLOCK];
+    find_maxima(tile, scores, of_rows, of_columns);
     for (size_t i = 0; i < tile->columns; i++) {
-        raise_maximum(image, tile->column + i, maxima[i]);
+        raise_maximum(image, tile->column + i, of_columns[i]);
     }
-    for (size_t row = 0; row < tile->rows; row++) {
-        raise_maximum(image, tile->row + row,
-                      max_of(scores + row * POSITION_STRIDE, tile->columns));
+    for (size_t i = 0; i < tile->rows; i++) {
+        raise_maximum(image, tile->row + i, of_rows[i]);
     }
 }
 
@@ -130,13 +127,14 @@ static void begin_block(const void *context, size_t block, int thread) {
     const size_t leading = position_accumulator_width(image->plan->channels);
     float *y = image->y + tile.row * leading;
     float *scores = workspace.tiles[0];
+    float of_columns[BLOCK];
     memset(y, 0, BLOCK * leading * sizeof *y);
     position_tile_scores(&tile, &image->q, &image->q, scores);
-    memset(image->maximum + tile.row, 0, BLOCK * sizeof *image->maximum);
     memset(image->sum + tile.row, 0, BLOCK * sizeof *image->sum);
-    for (size_t row = 0; row < tile.rows; row++) {
-        image->maximum[tile.row + row] =
-            max_of(scores + row * POSITION_STRIDE, tile.columns) + margin(image);
+    find_maxima(&tile, scores, image->maximum + tile.row, of_columns);
+    for (size_t row = 0; row < BLOCK; row++) {
+        float *maximum = image->maximum + tile.row + row;
+        *maximum = row < tile.rows ? *maximum + margin(image) : 0;
     }
     position_tile_weights(&tile, scores, softmax_from(image, tile.row));
     position_tile_product(&tile, scores, &image->v, y);
