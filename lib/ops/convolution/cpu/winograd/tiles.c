@@ -173,15 +173,16 @@ VECTORISED void transform_weights(size_t tile, const lanes weights[9], float *to
 }
 
 // What is added comes into an array first, and ReLU is a maximum: loops with a choice in them would
-// not become vectors.
+// not become vectors. `epilogue.sum` is a constant where this is called: the array is then a
+// register.
 INLINE void store_pixel(const float *pixel, const float *bias, struct epilogue epilogue,
                         enum precision precision, void *output, size_t offset) {
     const float least = epilogue.relu ? 0.0F : -INFINITY;
     float *floats = (float *)output + offset;
     uint16_t *bf16 = (uint16_t *)output + offset;
-    lanes all = {0};
-    for (size_t i = 0; epilogue.sum && i < LANES; i++) {
-        all[i] = precision == PRECISION_F32 ? floats[i] : bf16_to(bf16[i]);
+    lanes all;
+    for (size_t i = 0; i < LANES; i++) {
+        all[i] = !epilogue.sum ? 0.0F : precision == PRECISION_F32 ? floats[i] : bf16_to(bf16[i]);
     }
 #pragma omp simd
     for (size_t i = 0; i < LANES; i++) {
@@ -198,9 +199,9 @@ INLINE void store_pixel(const float *pixel, const float *bias, struct epilogue e
     }
 }
 
-INLINE void transform_output_by(size_t tile, enum precision precision, const float *from,
-                                size_t step, struct epilogue epilogue, size_t channel, void *output,
-                                const size_t *pixels, const size_t *next) {
+INLINE void make_output(size_t tile, enum precision precision, const float *from, size_t step,
+                        struct epilogue epilogue, size_t channel, void *output,
+                        const size_t *pixels, const size_t *next) {
     const size_t span = span_of(tile);
     fetch_pixels(precision, output, next, tile, 0, channel, true);
     const float *bias = epilogue.bias != NULL ? epilogue.bias + channel : zeros;
@@ -220,6 +221,18 @@ INLINE void transform_output_by(size_t tile, enum precision precision, const flo
                 store_pixel(row[x], bias, epilogue, precision, output, offset + channel);
             }
         }
+    }
+}
+
+INLINE void transform_output_by(size_t tile, enum precision precision, const float *from,
+                                size_t step, struct epilogue epilogue, size_t channel, void *output,
+                                const size_t *pixels, const size_t *next) {
+    if (epilogue.sum) {
+        epilogue.sum = true;
+        make_output(tile, precision, from, step, epilogue, channel, output, pixels, next);
+    } else {
+        epilogue.sum = false;
+        make_output(tile, precision, from, step, epilogue, channel, output, pixels, next);
     }
 }
 
