@@ -19,7 +19,7 @@ size_t cpu_bf16_packed(size_t inner, size_t columns) {
 
 // `count` pairs of numbers that are `apart` from each other; a constant where this is called.
 __attribute__((always_inline)) static inline void pack_pairs(const uint16_t *from, size_t apart,
-                                                             size_t count, uint32_t *to) {
+                                                             size_t count, cpu_bf16_pair *to) {
     for (size_t i = 0; i < count; i++) {
         to[i] = (uint32_t)from[apart + i] << 16 | from[i];
     }
@@ -27,7 +27,7 @@ __attribute__((always_inline)) static inline void pack_pairs(const uint16_t *fro
 
 // A panel whose columns lie side by side: `columns`, of which there are PANEL or half of them.
 VECTORISED static void pack_whole(const uint16_t *from, size_t inner_step, size_t inner, bool half,
-                                  uint32_t *to) {
+                                  cpu_bf16_pair *to) {
     size_t k = 0;
     for (; half && k + 2 <= inner; k += 2, to += PANEL) {
         pack_pairs(from + k * inner_step, inner_step, PANEL / 2, to);
@@ -47,7 +47,7 @@ void cpu_bf16_pack(const uint16_t *from, size_t inner_step, size_t column_step, 
     for (size_t first = 0; first < columns; first += PANEL) {
         const size_t left = columns - first;
         if (column_step == 1 && (left >= PANEL || left == PANEL / 2)) {
-            pack_whole(from + first, inner_step, inner, left < PANEL, (uint32_t *)(void *)to);
+            pack_whole(from + first, inner_step, inner, left < PANEL, (cpu_bf16_pair *)(void *)to);
             to += cpu_bf16_panel(inner);
             continue;
         }

@@ -11,6 +11,9 @@
 
 #define CPU_BF16_PANEL 16
 
+// Two numbers that are multiplied together, in the memory of single ones.
+typedef uint32_t cpu_bf16_pair __attribute__((aligned(2), may_alias));
+
 // Whether this processor has the instruction; without it all below is slow.
 bool cpu_bf16_products(void);
 

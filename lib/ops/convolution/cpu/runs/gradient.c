@@ -58,7 +58,7 @@ static size_t sums_of(const struct run_gradient *plan) {
 
 struct memory {
     uint16_t *row, *outputs;
-    uint32_t *paired;
+    cpu_bf16_pair *paired;
 };
 
 static size_t row_bytes(const struct run_gradient *plan) {
@@ -66,7 +66,7 @@ static size_t row_bytes(const struct run_gradient *plan) {
 }
 
 static size_t paired_bytes(const struct run_gradient *plan) {
-    return workspace_part(plan->problem.shape.window * plan->paired * sizeof(uint32_t));
+    return workspace_part(plan->problem.shape.window * plan->paired * sizeof(cpu_bf16_pair));
 }
 
 static size_t thread_bytes(const struct run_gradient *plan) {
@@ -81,7 +81,7 @@ static struct memory memory_of(const struct run_gradient *plan, char *memory) {
     memset(memory, 0, row_bytes(plan)); // the padding stays so
     return (struct memory){(uint16_t *)(void *)memory,
                            (uint16_t *)(void *)(paired + paired_bytes(plan)),
-                           (uint32_t *)(void *)paired};
+                           (cpu_bf16_pair *)(void *)paired};
 }
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
@@ -104,14 +104,14 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
 
 // Pairs of numbers `apart` from each other.
 VECTORISED static void pair_numbers(const uint16_t *from, size_t apart, size_t count,
-                                    uint32_t *to) {
+                                    cpu_bf16_pair *to) {
     for (size_t i = 0; i < count; i++) {
         to[i] = (uint32_t)from[i + apart] << 16 | from[i];
     }
 }
 
 static void pair_row(const struct run_gradient *plan, const uint16_t *row, uint16_t *padded,
-                     uint32_t *to) {
+                     cpu_bf16_pair *to) {
     const struct convolution_shape *shape = &plan->problem.shape;
     const size_t before = smaller(shape->pad * shape->channels, plan->numbers);
     memcpy(padded + before, row,
@@ -131,7 +131,7 @@ static void add_row(const struct run_gradient *plan, const struct memory *memory
         if (row >= shape->height) {
             continue;
         }
-        uint32_t *paired = memory->paired + row % shape->window * plan->paired;
+        cpu_bf16_pair *paired = memory->paired + row % shape->window * plan->paired;
         if (row >= *next) {
             pair_row(plan, input + row * shape->width * shape->channels, memory->row, paired);
             *next = row + 1;

@@ -226,6 +226,7 @@ static void multiply(const struct block *block, const struct cpu_bf16_runs *a,
         const size_t panels = smaller(plan->panels - panel, plan->functions->panels);
         struct run_product product = {.a = *a,
                                       .b = {packed + panel * panel_step, panel_step},
+                                      .unit = plan->unit,
                                       .panels = panels,
                                       .begins = panel == 0 && a->count > 0,
                                       .columns = block->columns,

@@ -11,12 +11,13 @@
 
 // A product of a block's columns with the weights of some panels of output channels, rounded.
 struct run_product {
-    struct cpu_bf16_runs a; // of columns up to whole units
+    struct cpu_bf16_runs a; // of columns up to a multiple of `unit`
     struct cpu_bf16_b b;    // a panel's runs one behind the other, of as many window rows as `a`
     bool begins;            // the first one with these columns
-    size_t panels, columns; // that are stored
-    uint16_t *to;           // the columns are `step` numbers apart
-    size_t step, count;     // numbers of a column that are stored, at most those of the panels
+    size_t unit, panels;
+    size_t columns;     // that are stored
+    uint16_t *to;       // the columns are `step` numbers apart
+    size_t step, count; // numbers of a column that are stored, at most those of the panels
     struct epilogue epilogue;
 };
 

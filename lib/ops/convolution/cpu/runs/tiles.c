@@ -62,9 +62,8 @@ static void end_tiles(void *in) {
 static void multiply_tiles(const struct run_product *product, void *in) {
     struct memory *memory = in;
     struct pending *pending = &memory->pending[memory->next];
-    const size_t tiles = product->panels > 1 ? MOST_TILES / 2 : MOST_TILES;
-    cpu_amx_begun_runs(tiles, product->panels, &product->a, product->b, pending->sums,
-                       product->panels * PANEL);
+    cpu_amx_begun_runs(product->unit / CPU_AMX_SIDE, product->panels, &product->a, product->b,
+                       pending->sums, product->panels * PANEL);
     memory->next = 1 - memory->next;
     store_pending(&memory->pending[memory->next]);
     pending->product = *product;

@@ -72,17 +72,17 @@ BF16_UNCHECKED NATIVE __attribute__((always_inline)) static inline void multiply
     }
 }
 
-// Columns up to whole blocks are multiplied, those beyond the product's not stored.
+// Columns up to whole units are multiplied, those beyond the product's not stored.
 NATIVE static void multiply_vectors(const struct run_product *product, void *memory) {
     (void)memory;
-    if (product->panels == 1) {
-        for (size_t first = 0; first < product->columns; first += SUMS) {
+    for (size_t first = 0; first < product->columns; first += product->unit) {
+        if (product->panels == PANELS) {
+            multiply_block(SUMS / PANELS, PANELS, product, first);
+        } else if (product->unit == SUMS) {
             multiply_block(SUMS, 1, product, first);
+        } else { // the last one of an odd number of panels
+            multiply_block(SUMS / PANELS, 1, product, first);
         }
-        return;
-    }
-    for (size_t first = 0; first < product->columns; first += SUMS / PANELS) {
-        multiply_block(SUMS / PANELS, PANELS, product, first);
     }
 }
 
