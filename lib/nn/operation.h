@@ -87,9 +87,10 @@ struct operation {
     bool reads_input[NODE_INPUTS];     // backward reads these inputs,
     bool reads_output;                 // and the output
     int in_place;                      // 1 + the input whose buffer the output may take; 0: none
-    bool gradient_in_place; // the first input's gradient may take the output's gradient's
-    bool packs_weights;     // prepare takes all of the first parameter that forward reads
-    bool recomputable;      // its output can be recomputed, at the price of its products
+    bool gradient_in_place;   // the first input's gradient may take the output's gradient's buffer,
+    bool gradient_over_input; // or that of the first input, which backward reads before
+    bool packs_weights;       // prepare takes all of the first parameter that forward reads
+    bool recomputable;        // its output can be recomputed, at the price of its products
     double (*products)(const struct graph *graph, const struct node *node); // see nn/cost/cost.h
     // Adds what the node does in prediction, and returns its output; NULL: it cannot be exported.
     onnx_id (*onnx)(struct onnx *model, const struct node *node);

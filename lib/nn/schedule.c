@@ -165,6 +165,41 @@ static int read_now(struct planner *planner, value_id value) {
     return buffer;
 }
 
+// Whether a value is read behind the backward step of a node that it is an input of: by backward
+// steps of nodes before that one, or by what is recomputed for them, or after the whole step.
+static bool read_later(const struct planner *planner, value_id value, int index) {
+    const struct graph *graph = planner->graph;
+    const int producer = graph_value_at(graph, value)->producer;
+    bool read = producer < 0 || graph_node_at(graph, producer)->operation->reads_output;
+    for (int i = 0; i < graph_output_count(graph); i++) {
+        read = read || graph_output_at(graph, i) == value;
+    }
+    for (int i = 0; i < index; i++) {
+        const struct node *node = graph_node_at(graph, i);
+        for (int k = 0; k < node->input_count; k++) {
+            read = read || (node->inputs[k] == value &&
+                            (node->operation->reads_input[k] || node->recompute));
+        }
+    }
+    return read;
+}
+
+// The buffer of the gradient of a node's first input, if that may lie where the step finds
+// something that nobody reads afterwards; NO_BUFFER: it may not.
+static int taken_buffer(const struct planner *planner, const struct node *node,
+                        const struct step *step) {
+    const struct operation *operation = node->operation;
+    const size_t bytes = value_bytes(planner, node->inputs[0]);
+    if (operation->gradient_in_place &&
+        planner->schedule->buffers[step->out_gradient].bytes == bytes) {
+        return step->out_gradient;
+    }
+    return operation->gradient_over_input && !reads_twice(node, 0) &&
+                   !read_later(planner, node->inputs[0], step->node)
+               ? step->in[0]
+               : NO_BUFFER;
+}
+
 // The buffers of the gradients that a node's backward step writes or adds to.
 static void input_gradients(struct planner *planner, const struct node *node, struct step *step) {
     for (int k = 0; k < node->input_count; k++) {
@@ -174,12 +209,11 @@ static void input_gradients(struct planner *planner, const struct node *node, st
         }
         step->add[k] = planner->gradient[input] != NO_BUFFER;
         if (!step->add[k]) {
-            const size_t bytes = value_bytes(planner, input);
-            const bool in_place = k == 0 && node->operation->gradient_in_place &&
-                                  planner->schedule->buffers[step->out_gradient].bytes == bytes;
-            planner->gradient[input] = in_place
-                                           ? step->out_gradient
-                                           : new_buffer(planner, bytes, planner->now, planner->now);
+            const int taken = k == 0 ? taken_buffer(planner, node, step) : NO_BUFFER;
+            planner->gradient[input] =
+                taken != NO_BUFFER
+                    ? taken
+                    : new_buffer(planner, value_bytes(planner, input), planner->now, planner->now);
         }
         step->in_gradient[k] = planner->gradient[input];
         touch(planner, step->in_gradient[k], planner->now);

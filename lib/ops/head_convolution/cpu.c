@@ -125,19 +125,28 @@ static void forward_rows(const struct call *call, size_t image, struct row_span 
     }
 }
 
-// dx += dy * weights; sums over pixels of dy * x, a channel each.
-VECTORISED static void block_gradients(const float *x, const float *dy, const float *weights,
-                                       size_t pixels, size_t channels, float *sums, float *dx) {
+// Sums over pixels of dy * x, a channel each.
+VECTORISED static void weight_sums(const float *x, const float *dy, size_t pixels, size_t channels,
+                                   float *sums) {
     memset(sums, 0, channels * sizeof *sums);
     for (size_t pixel = 0; pixel < pixels; pixel++) {
-        const size_t offset = pixel * channels;
         for (size_t c = 0; c < channels; c++) {
-            sums[c] += dy[pixel] * x[offset + c];
-            dx[offset + c] += dy[pixel] * weights[c];
+            sums[c] += dy[pixel] * x[pixel * channels + c];
         }
     }
 }
 
+// dx += dy * weights.
+VECTORISED static void add_input_gradient(const float *dy, const float *weights, size_t pixels,
+                                          size_t channels, float *dx) {
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        for (size_t c = 0; c < channels; c++) {
+            dx[pixel * channels + c] += dy[pixel] * weights[c];
+        }
+    }
+}
+
+// The input's gradient may lie where the input does, which is read first.
 static void backward_block(const struct state *state, const struct call *call, size_t index,
                            double *sums) {
     const size_t channels = state->channels;
@@ -156,11 +165,11 @@ static void backward_block(const struct state *state, const struct call *call, s
     for (size_t c = 0; c < channels; c++) {
         weights[c] = factors[c] * call->parameter[0][c];
     }
+    weight_sums(cpu_read(state->precision, call->in[0], first * channels, pixels * channels, of_x),
+                dy, pixels, channels, of_weights);
     float *dx = cpu_target(state->precision, call->in_gradient[0], first * channels,
                            pixels * channels, call->add[0], of_dx);
-    block_gradients(
-        cpu_read(state->precision, call->in[0], first * channels, pixels * channels, of_x), dy,
-        weights, pixels, channels, of_weights, dx);
+    add_input_gradient(dy, weights, pixels, channels, dx);
     cpu_write(state->precision, call->in_gradient[0], first * channels, pixels * channels, dx);
     sums[channels] = 0;
     for (size_t i = 0; i < pixels; i++) {

@@ -14,6 +14,7 @@ const struct operation head_convolution_operation = {.name = "head_convolution",
                                                      .cpu_rows = &head_convolution_rows,
                                                      .onnx = head_convolution_onnx,
                                                      .reads_input = {true},
+                                                     .gradient_over_input = true,
                                                      .products = products};
 
 value_id head_convolution(struct graph *graph, value_id x, const char *name, double dropout) {

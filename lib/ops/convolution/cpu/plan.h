@@ -38,8 +38,8 @@ void cpu_convolution_forward_rows(struct cpu_convolution *convolution, const voi
                                   const float *bias, void *output, struct convolution_rows rows,
                                   void *workspace);
 
-// The input's gradient is written; those of the weights (OIHW) and of the bias are added to. NULL:
-// not wanted.
+// The input's gradient is written, last: it may lie where the input does; those of the weights
+// (OIHW) and of the bias are added to. NULL: not wanted.
 void cpu_convolution_backward(struct cpu_convolution *convolution, const void *input,
                               const void *output_gradient, void *input_gradient,
                               float *weight_gradient, float *bias_gradient, void *workspace);
