@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# run.sh BIN BUILD: runs the unit tests, the pipe tests and the figures, two at a time; ends with `N passed, N failed`.
+# run.sh BIN BUILD: runs the unit tests, the pipe tests and the figures, three at a time; ends with `N passed, N failed`.
 set -u
 bin=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$bin:$build/tests/tools:$build:$PATH"
 export PLEURA_CUDA=$build/tests/fake-cuda.so # what --device cuda loads
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} CMOCKA_MESSAGE_OUTPUT=TAP
-# Two of these run at a time: a thread that waits for the others must not spin, as it does not in the programs either.
-export OMP_WAIT_POLICY=passive
+# Of several that run at a time, a thread that waits must not spin; and huge pages are quicker to get. Programs with networks set
+# both themselves, and start anew then.
+export OMP_WAIT_POLICY=passive GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 log=$build/tests.log
 sections=$build/sections
 rm -rf "$sections"
@@ -41,13 +42,13 @@ filter() { # filter FILE: the section of a file of pipe tests
 keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824"
 
 { # the longest first
-    for name in pipeline plan hosts slurm; do
+    for name in pipeline plan hosts slurm serve; do
         filter "$here"/filters/*/"$name.bats"
     done
     echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
     filter "$here"/filters/networks/learning.bats
     echo "section parity $here/parity/run.sh $build/parity"
-    for name in adding data train report kills repair validate hosts_hostile profiles attack norms predict weights settings readme gpu_check cuda; do
+    for name in adding data train report kills repair validate hosts_hostile package profiles attack norms predict weights settings readme gpu_check cuda; do
         filter "$here"/filters/*/"$name.bats"
     done
     for test in "$here"/filters/*/*.bats; do
@@ -72,7 +73,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
             echo "section arm64/$name $here/arm64/run.sh $build $name"
         done
     fi
-} | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-2}"
+} | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-3}" # of which some wait most of the time
 cat "$sections"/*.log >"$log"
 
 skipped=$(grep -c -i '# skip' "$log")
