@@ -4,10 +4,10 @@
 SIDE=32 # of the samples: how a run learns does not depend on it
 load training
 
-# learn DIR [OPTION]...: 7 iterations, of which each second updates
+# learn DIR [OPTION]...: 7 iterations, of which each second updates; on one thread, since two wait for each other longer than they work
 learn() {
     train-fold -q --network bisenet-resnet18_w16 --iterations 7 --batch 2 --accumulate 2 --rate 1e-3 \
-        --threads 2 --val "${VAL:-val.mpk}" --eval-every 3 --log-every 1 "${@:2}" "$1" "${SAMPLES:-train.mpk}"
+        --threads 1 --val "${VAL:-val.mpk}" --eval-every 3 --log-every 1 "${@:2}" "$1" "${SAMPLES:-train.mpk}"
 }
 
 # made DIR [OPTION]...: the same, once for all tests that name this folder
@@ -386,6 +386,13 @@ END
     cmp "$HERE/tuned/last.mpk" "$HERE/cut/last.mpk"
     # Weights of another network are refused before any work.
     fails 1 "do not fit" learn "$HERE/none" --network smp-unet-resnet18_w16 --lambda-cls 0 --init usual/best.mpk
+}
+
+@test "on two threads, too, all switches together go on bit for bit" {
+    for optimizer in adamw sgd; do
+        goes_on "$HERE/$optimizer" --threads 2 --optimizer $optimizer --clip 0.1 --ema 0.5 --dropout 0.5 --freeze 2 --dice 1 --focal 4 \
+            --keep-best 2 "${evaluated[@]}"
+    done
 }
 
 @test "all of it at once on the stand-in for CUDA: near the CPU's, the same bytes each time, and bit for bit behind a stop" {
