@@ -177,12 +177,13 @@ $(BUILD)/obj/%.cu.o: %.cu
 $(BIN)/pleura-cuda.so $(GPU_BUNDLE)/bin/pleura-cuda.so: $(patsubst %,$(BUILD)/obj/%.o,$(CUDA_SOURCES)) $(LIBRARY)
 	$(link_cuda)
 
-# Whether the module can be compiled and linked, said in half a minute, in a folder of its own: PTX alone, not optimised, for one GPU
-# without bf16 in its tensor cores and one with it, which is all branches of the kernels.
+# Whether the module can be compiled and linked, said in half a minute, in a folder of its own: PTX alone, not optimised, for the
+# oldest GPU, and where tensor cores multiply bf16 for one that can, too, which is all branches of the kernels.
 .PHONY: module-check
 module-check: $(if $(MODULE),$(BUILD)/ptx/pleura-cuda.so)
 $(BUILD)/ptx/%: CODE := compute
-$(BUILD)/ptx/%: GENERATIONS := 75 90
+$(BUILD)/ptx/%: GENERATIONS := 75
+$(if $(MODULE),$(patsubst %,$(BUILD)/ptx/%.o,$(shell grep -l tensor_core.h $(CUDA_SOURCES)))): GENERATIONS := 75 90
 $(BUILD)/ptx/%: OPTIMISE_CUDA := -O1 -Xcicc -O0
 $(BUILD)/ptx/%.cu.o: %.cu
 	$(compile_cuda)
