@@ -6,9 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$bin:$build/tests/tools:$build:$PATH"
 export PLEURA_CUDA=$build/tests/fake-cuda.so # what --device cuda loads
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} CMOCKA_MESSAGE_OUTPUT=TAP
-# Of several that run at a time, a thread that waits must not spin; and huge pages are quicker to get. Programs with networks set
-# both themselves, and start anew then.
-export OMP_WAIT_POLICY=passive GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+# Several of these run at a time: a thread that waits for the others must not spin, as it does not in the programs either.
+export OMP_WAIT_POLICY=passive
 log=$build/tests.log
 sections=$build/sections
 rm -rf "$sections"
@@ -33,9 +32,13 @@ section() {
 export -f section
 export sections
 
+# Programs with networks ask for huge pages themselves, for which they start anew.
+huge="env GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
+
 filter() { # filter FILE: the section of a file of pipe tests
-    local name=${1#"$here/"}
-    echo "section ${name%.bats} bats --formatter tap $1"
+    local name=${1#"$here/"} with=
+    [[ $name != filters/networks/* ]] || with=$huge
+    echo "section ${name%.bats} $with bats --formatter tap $1"
 }
 
 # Memory that is freed stays with the program: to map the networks' anew again and again takes half of the tests' time.
@@ -45,9 +48,9 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
     for name in pipeline plan hosts slurm serve; do
         filter "$here"/filters/*/"$name.bats"
     done
-    echo "section parity/cuda $here/parity/run.sh $build/parity cuda"
+    echo "section parity/cuda $huge $here/parity/run.sh $build/parity cuda"
     filter "$here"/filters/networks/learning.bats
-    echo "section parity $here/parity/run.sh $build/parity"
+    echo "section parity $huge $here/parity/run.sh $build/parity"
     for name in adding data train report kills repair validate hosts_hostile package profiles attack norms predict weights settings readme gpu_check cuda; do
         filter "$here"/filters/*/"$name.bats"
     done
@@ -67,7 +70,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
-    echo "section parity/bf16 $here/parity/run.sh $build/parity cpu bf16"
+    echo "section parity/bf16 $huge $here/parity/run.sh $build/parity cpu bf16"
     if [ -e "$build/arm64" ]; then
         awk '$1 == "test" { print $2 }' "$here/arm64/tests.txt" | while read -r name; do
             echo "section arm64/$name $here/arm64/run.sh $build $name"
