@@ -17,16 +17,19 @@
 #define LARGE_PAGE ((size_t)2 << 20)
 
 // Large memory comes in large pages where the system has them: kernels walk through it in dozens of
-// places at once, more than a processor remembers small pages of. The system clears them, each when
-// it is touched for the first time.
+// places at once, more than a processor remembers small pages of. What is left behind the last of
+// them lies in small ones, or its first number would take a large one. The system clears pages,
+// each when it is touched for the first time.
 static void *cpu_alloc(struct backend *backend, size_t bytes) {
     (void)backend;
     const size_t unit = bytes < LARGE_PAGE ? 64 : LARGE_PAGE;
     const size_t whole = (bytes + unit - 1) / unit * unit;
     void *memory = whole < bytes ? NULL : aligned_alloc(unit, whole > 0 ? whole : unit);
     if (memory != NULL) {
-        if (unit == LARGE_PAGE) {
-            (void)madvise(memory, whole, MADV_HUGEPAGE); // a wish
+        if (unit == LARGE_PAGE) { // wishes
+            const size_t large = bytes / LARGE_PAGE * LARGE_PAGE;
+            (void)madvise(memory, large, MADV_HUGEPAGE);
+            (void)madvise((char *)memory + large, whole - large, MADV_NOHUGEPAGE);
         }
         if (unit < LARGE_PAGE || madvise(memory, whole, MADV_DONTNEED) != 0) {
             memset(memory, 0, whole);
