@@ -157,7 +157,7 @@ static double convolution_pass(const struct machine *machine, const struct graph
     }
     const double share = method->share != NULL ? method->share(&problem) : 1;
     return 2 * share * node->operation->products(graph, node) *
-           operation_of(machine, method->in_bf16);
+           operation_of(machine, method->in_16_bits);
 }
 
 static double convolution_flop(const struct machine *machine, const struct graph *graph,

@@ -22,8 +22,8 @@ static enum cpu_level processors_level(void) {
 }
 #else
 
-#define NAMES "base, avx2, avx512, bf16 and beyond"
-static const char *const names[] = {"base", "avx2", "avx512", "bf16", "beyond"};
+#define NAMES "base, avx2, avx512, vnni, bf16 and beyond"
+static const char *const names[] = {"base", "avx2", "avx512", "vnni", "bf16", "beyond"};
 
 static enum cpu_level processors_level(void) {
 #ifdef PROCESSOR_X86_64
@@ -34,10 +34,10 @@ static enum cpu_level processors_level(void) {
         !__builtin_cpu_supports("avx512vl")) {
         return CPU_AVX2;
     }
-    if (!__builtin_cpu_supports("avx512bf16")) {
+    if (!__builtin_cpu_supports("avx512vnni")) {
         return CPU_AVX512;
     }
-    return CPU_BEYOND;
+    return __builtin_cpu_supports("avx512bf16") ? CPU_BEYOND : CPU_VNNI;
 #else
     return CPU_BASE;
 #endif

@@ -19,13 +19,14 @@ enum cpu_level {
     CPU_BASE, // any processor's
     CPU_AVX2, // and FMA
     CPU_AVX512,
-    CPU_BF16,   // AVX-512's products of bf16
+    CPU_VNNI,   // AVX-512's products of int16
+    CPU_BF16,   // and of bf16
     CPU_BEYOND, // what oneDNN knows beyond these: matrix units (AMX), where a processor has them
 };
 #endif
 
 // What this processor has. Tests and benchmarks hold it down by PLEURA_CPU in the environment:
-// base, avx2, avx512, bf16 or beyond; on ARM base, neon or bf16.
+// base, avx2, avx512, vnni, bf16 or beyond; on ARM base, neon or bf16.
 enum cpu_level cpu_level(void);
 
 // Whether its vectors' products of bf16 are ahead of those of float32, by its maker: AMD's are

@@ -13,6 +13,7 @@ static void limit_instructions(void) {
     static const dnnl_cpu_isa_t limits[] = {[CPU_BASE] = dnnl_cpu_isa_avx,
                                             [CPU_AVX2] = dnnl_cpu_isa_avx2,
                                             [CPU_AVX512] = dnnl_cpu_isa_avx512_core,
+                                            [CPU_VNNI] = dnnl_cpu_isa_avx512_core_vnni,
                                             [CPU_BF16] = dnnl_cpu_isa_avx512_core_bf16};
     if (cpu_level() < CPU_BEYOND) {
         (void)dnnl_set_max_cpu_isa(limits[cpu_level()]);

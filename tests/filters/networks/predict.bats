@@ -223,7 +223,7 @@ END
     layers=$(sed -n '/^layer/,$p' "$HERE/profile" | awk 'NR > 1 { print $1, $2, $3 }')
     [ "$(grep -c . <<<"$layers")" = "$(sort -u <<<"$layers" | grep -c .)" ]
     grep -q '^context_path.backbone.conv1 forward ' <<<"$layers"
-    methods='onednn-amx|winograd|direct|onednn-bf16|onednn-f32|plain'
+    methods='onednn-amx|winograd-int16|winograd|direct|onednn-bf16|onednn-f32|plain'
     [ -z "$(grep -vE "^[^ ]+ forward ($methods)\$" <<<"$layers")" ]
     grep -qE "^convolution +forward +($methods) " "$HERE/profile"
     PLEURA_WITHOUT=winograd,direct predict-fold -q --profile -m whole/best.mpk -o "$HERE/p.mpk" val.mpk 2>"$HERE/profile"
@@ -234,7 +234,7 @@ END
 
 @test "the plain convolutions alone give the same figures" {
     whole_run
-    rest=onednn-amx,winograd,direct,onednn-bf16,onednn-f32
+    rest=onednn-amx,winograd-int16,winograd,direct,onednn-bf16,onednn-f32
     predict-fold -q --type f4 -m whole/best.mpk val.mpk >all.mpk
     PLEURA_WITHOUT=$rest predict-fold -q --type f4 -m whole/best.mpk val.mpk >plain.mpk
     means() { inspect --json "$1" | jq 'select(has("id")) | .probability.mean'; }

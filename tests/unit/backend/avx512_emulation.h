@@ -129,6 +129,26 @@ static inline __m512 _mm512_dpbf16_ps(__m512 sum, __m512bh one, __m512bh other) 
     return to.vector;
 }
 
+// Sums wrap.
+static inline __m512i _mm512_dpwssd_epi32(__m512i sum, __m512i one, __m512i other) {
+    const union lanes a = {.integers = one};
+    const union lanes b = {.integers = other};
+    union lanes to = {.integers = sum};
+    for (size_t i = 0; i < 32; i++) {
+        to.u32[i / 2] += (uint32_t)((int16_t)a.u16[i] * (int16_t)b.u16[i]);
+    }
+    return to.integers;
+}
+
+static inline __m512 _mm512_cvtepi32_ps(__m512i from) {
+    const union lanes numbers = {.integers = from};
+    union lanes to;
+    for (size_t i = 0; i < 16; i++) {
+        to.f32[i] = (float)(int32_t)numbers.u32[i];
+    }
+    return to.vector;
+}
+
 static inline __m512i _mm512_permutexvar_epi16(__m512i index, __m512i from) {
     const union lanes at = {.integers = index};
     const union lanes numbers = {.integers = from};

@@ -14,10 +14,14 @@
 
 static const struct convolution_processor base = {.f32_products = false};
 static const struct convolution_processor avx2 = {.f32_products = true};
+static const struct convolution_processor vnni = {.f32_products = true, .int16_products = true};
 static const struct convolution_processor amd_bf16 = {
-    .f32_products = true, .bf16_products = true, .bf16_ahead = true};
-static const struct convolution_processor intel_amx = {
-    .f32_products = true, .bf16_products = true, .matrix_unit = true, .own_tiles = true};
+    .f32_products = true, .int16_products = true, .bf16_products = true, .bf16_ahead = true};
+static const struct convolution_processor intel_amx = {.f32_products = true,
+                                                       .int16_products = true,
+                                                       .bf16_products = true,
+                                                       .matrix_unit = true,
+                                                       .own_tiles = true};
 
 // The output's size follows from the input's, the window and the stride.
 static void expect(const char *method, struct convolution_shape shape, enum convolution_pass pass,
@@ -84,7 +88,18 @@ static void processors_differ_in_bf16(void **state) {
     (void)state;
     expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);
     expect("onednn-bf16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
-    expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("winograd-int16", wide, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("winograd-int16", wide, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, amd_bf16);
+    expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_F32, amd_bf16);
+    expect("winograd-int16", wide, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
+    expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
+    other.channels = other.out_channels = 256; // weights are measured in each step
+    other.images = 15;
+    expect("winograd", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    other.images = 16;
+    expect("winograd-int16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    other = wide;
     other.window = 1;
     other.pad = 0;
     expect("direct", other, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);

@@ -14,11 +14,12 @@ enum convolution_pass {
 
 // What a processor multiplies well, as far as it matters to the choice of a method.
 struct convolution_processor {
-    bool f32_products;  // cpu_f32_products
-    bool bf16_products; // onednn_multiplies_bf16,
-    bool bf16_ahead;    // and cpu_bf16_ahead: faster than those of float32
-    bool matrix_unit;   // onednn_has_matrix_unit
-    bool own_tiles;     // cpu_amx_gemm: its matrix units take products of our own
+    bool f32_products;   // cpu_f32_products
+    bool int16_products; // cpu_int16_products
+    bool bf16_products;  // onednn_multiplies_bf16,
+    bool bf16_ahead;     // and cpu_bf16_ahead: faster than those of float32
+    bool matrix_unit;    // onednn_has_matrix_unit
+    bool own_tiles;      // cpu_amx_gemm: its matrix units take products of our own
 };
 
 // This machine's.
@@ -47,7 +48,7 @@ struct convolution_method {
 
     // The share of the formula's products that it makes; NULL: all of them.
     double (*share)(const struct convolution_problem *problem);
-    bool in_bf16; // its products are of bf16, with sums of float32
+    bool in_16_bits; // its products are of bf16 or of int16, which are as fast
 
     // Returns the pass's state, and the bytes of workspace that a run needs, 64-byte aligned. NULL
     // with *error.
@@ -105,6 +106,11 @@ static inline size_t convolution_weights(const struct convolution_shape *shape) 
 // Bytes up to where the next part of a workspace may begin: 64-byte aligned.
 static inline size_t workspace_part(size_t bytes) {
     return (bytes + 63) / 64 * 64;
+}
+
+// The next part, behind one of so many bytes.
+static inline void *workspace_behind(void *part, size_t bytes) {
+    return (char *)part + bytes;
 }
 
 // Bytes for two that use a workspace one after the other.

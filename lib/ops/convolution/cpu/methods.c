@@ -4,6 +4,7 @@
 #include "backend/cpu/level.h"
 #include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/f32.h"
+#include "backend/cpu/products/int16/int16.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ const struct convolution_method *convolution_method_at(size_t index) {
 struct convolution_processor convolution_processor(void) {
     const bool bf16 = onednn_multiplies_bf16();
     return (struct convolution_processor){.f32_products = cpu_f32_products(),
+                                          .int16_products = cpu_int16_products(),
                                           .bf16_products = bf16,
                                           .bf16_ahead = bf16 && cpu_bf16_ahead(),
                                           .matrix_unit = onednn_has_matrix_unit(),

@@ -35,7 +35,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
 }
 
 const struct convolution_method convolution_amx = {.name = "amx",
-                                                   .in_bf16 = true,
+                                                   .in_16_bits = true,
                                                    .accepts = accepts,
                                                    .plan = plan,
                                                    .release = free,

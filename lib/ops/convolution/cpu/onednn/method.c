@@ -54,11 +54,14 @@ static void release(void *pass) {
     .release = release, .prepare = onednn_pass_prepare, .forward = onednn_pass_forward,            \
     .data_gradient = onednn_pass_data_gradient, .weight_gradient = onednn_pass_weight_gradient
 
-const struct convolution_method convolution_onednn_amx = {
-    .name = "onednn-amx", .in_bf16 = true, .accepts = accepts_amx, .plan = plan_bf16, ONEDNN_PASS};
+const struct convolution_method convolution_onednn_amx = {.name = "onednn-amx",
+                                                          .in_16_bits = true,
+                                                          .accepts = accepts_amx,
+                                                          .plan = plan_bf16,
+                                                          ONEDNN_PASS};
 
 const struct convolution_method convolution_onednn_bf16 = {.name = "onednn-bf16",
-                                                           .in_bf16 = true,
+                                                           .in_16_bits = true,
                                                            .accepts = accepts_bf16,
                                                            .plan = plan_bf16,
                                                            ONEDNN_PASS};

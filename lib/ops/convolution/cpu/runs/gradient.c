@@ -201,7 +201,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
 }
 
 const struct convolution_method convolution_runs_gradient = {.name = "runs-gradient",
-                                                             .in_bf16 = true,
+                                                             .in_16_bits = true,
                                                              .accepts = accepts,
                                                              .plan = plan,
                                                              .release = free,

@@ -133,7 +133,7 @@ static void data_gradient(void *planned, const void *output_gradient, void *inpu
 }
 
 #define RUN_PASSES                                                                                 \
-    .in_bf16 = true, .release = release, .prepare = prepare, .forward = forward,                   \
+    .in_16_bits = true, .release = release, .prepare = prepare, .forward = forward,                \
     .forward_rows = forward_rows, .row_workspace = row_workspace, .data_gradient = data_gradient
 
 const struct convolution_method convolution_runs_amx = {

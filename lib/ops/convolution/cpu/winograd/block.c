@@ -16,31 +16,30 @@ static void find_tile(const struct winograd *shape, const struct block *block, s
     }
 }
 
-// Transforms a part's channels of a tile, 16 at a time; the last 16 may have some of those before
-// once more.
-static void take_tile(const struct winograd *shape, const struct block *block, size_t part,
-                      const struct pixels *tile, const struct pixels *next, float *to) {
-    const size_t channels = channels_of_part(shape, block, part);
+void winograd_take_channels(const struct winograd *shape, const void *input,
+                            const struct pixels *tile, const struct pixels *next, size_t channels,
+                            float *to, size_t step) {
     const size_t whole = channels / LANES * LANES;
-    const size_t size = precision_size(shape->precision);
-    const char *input = (const char *)block->input + part * block->part * size;
-    transform_input(shape->tile, input, tile, next, whole, to, block->in_step);
+    transform_input(shape->tile, input, tile, next, whole, to, step);
     if (whole < channels) {
         const size_t last = channels - LANES;
-        transform_input(shape->tile, input + last * size, tile, next, LANES, to + last,
-                        block->in_step);
+        transform_input(shape->tile, (const char *)input + last * precision_size(shape->precision),
+                        tile, next, LANES, to + last, step);
     }
 }
 
 void winograd_take_tiles(const struct winograd *shape, const struct block *block) {
     const size_t parts = (shape->channels + block->part - 1) / block->part;
+    const size_t part_bytes = block->part * precision_size(shape->precision);
     struct pixels pixels[2]; // of a tile and the next
     find_tile(shape, block, 0, false, &pixels[0]);
     for (size_t tile = 0; tile < block->tiles; tile++) {
         find_tile(shape, block, tile + 1, false, &pixels[(tile + 1) % 2]);
         for (size_t part = 0; part < parts; part++) {
-            take_tile(shape, block, part, &pixels[tile % 2], &pixels[(tile + 1) % 2],
-                      block->in + part * block->in_part + tile * block->part);
+            winograd_take_channels(
+                shape, (const char *)block->input + part * part_bytes, &pixels[tile % 2],
+                &pixels[(tile + 1) % 2], channels_of_part(shape, block, part),
+                block->in + part * block->in_part + tile * block->part, block->in_step);
         }
     }
 }

@@ -39,6 +39,14 @@ static inline size_t winograd_packed_floats(size_t channels) {
     return channels * 9 * LANES;
 }
 
+// Asks the cache for a channel's packed weights: a processor does not foresee them beside all the
+// streams that their transform writes.
+static inline void winograd_fetch_packed(const float *packed) {
+    for (size_t i = 0; i < winograd_packed_floats(1); i += LANES) {
+        __builtin_prefetch(packed + i);
+    }
+}
+
 // Packs weights for transform_weights: (channel, tap, lane).
 void winograd_pack(const struct winograd *shape, const float *weights, bool rotated,
                    struct weight_span span, float *packed);
@@ -46,6 +54,12 @@ void winograd_pack(const struct winograd *shape, const float *weights, bool rota
 // The same where they lie, if they are packed, else packed into the workspace.
 const float *winograd_packed(const struct winograd *shape, const struct winograd_weights *weights,
                              struct weight_span span, float *workspace);
+
+// Transforms so many channels of a tile's input, 16 at a time; the last 16 may have some of those
+// before once more. Points lie `step` floats apart.
+void winograd_take_channels(const struct winograd *shape, const void *input,
+                            const struct pixels *tile, const struct pixels *next, size_t channels,
+                            float *to, size_t step);
 
 // Transforms the block's input.
 void winograd_take_tiles(const struct winograd *shape, const struct block *block);

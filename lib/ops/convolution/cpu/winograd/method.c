@@ -1,6 +1,6 @@
 // Winograd's method as a row of the list: 3 x 3 convolutions with many channels on both sides.
+#include "ops/convolution/cpu/winograd/method.h"
 #include "ops/convolution/cpu/bias_gradient.h"
-#include "ops/convolution/cpu/winograd/winograd.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,6 @@
 // in prediction, and in training, where small tiles' are less than twice the weights.
 #define WIDE ((size_t)128)
 #define WIDE_TRAINED ((size_t)256)
-#define SAVING_CHANNELS 64 // from here on the method takes a third of direct products' time
 
 struct state {
     struct convolution_problem problem;
@@ -18,8 +17,7 @@ struct state {
     float *kept;          // the forward pass's, transformed or packed; NULL: none
 };
 
-// The pass as a convolution by tiles of `tile` x `tile` outputs.
-static struct winograd tiles_for(const struct convolution_problem *problem, size_t tile) {
+struct winograd winograd_tiles_for(const struct convolution_problem *problem, size_t tile) {
     const struct convolution_shape *shape = &problem->shape;
     const bool data_gradient = problem->pass == CONVOLUTION_DATA_GRADIENT;
     return (struct winograd){.tile = tile,
@@ -38,7 +36,7 @@ static struct winograd tiles_for(const struct convolution_problem *problem, size
 // must save so many products that those need not be of bf16.
 static bool accepts(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
-    const struct winograd tiles = tiles_for(problem, 4);
+    const struct winograd tiles = winograd_tiles_for(problem, 4);
     const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
     const bool ahead = problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead;
     return problem->processor.f32_products && shape->groups == 1 && shape->window == 3 &&
@@ -46,19 +44,19 @@ static bool accepts(const struct convolution_problem *problem) {
            (problem->pass != CONVOLUTION_WEIGHT_GRADIENT ||
             shape->channels % WINOGRAD_LANES == 0) &&
            pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels &&
-           (!ahead ||
-            (shape->channels >= SAVING_CHANNELS && shape->out_channels >= SAVING_CHANNELS));
+           (!ahead || (shape->channels >= WINOGRAD_SAVING_CHANNELS &&
+                       shape->out_channels >= WINOGRAD_SAVING_CHANNELS));
 }
 
-// Whether the pass makes transformed weights where it uses them.
-static bool transforms_at_use(const struct state *state) {
-    const size_t wide = state->problem.shape.train ? WIDE_TRAINED : WIDE;
-    return state->tiles.channels * state->tiles.out_channels >= wide * wide;
+bool winograd_transforms_at_use(const struct convolution_shape *shape) {
+    const size_t wide = shape->train ? WIDE_TRAINED : WIDE;
+    return shape->channels * shape->out_channels >= wide * wide;
 }
 
 // Floats of the weights that the forward pass keeps. In training they change with each step.
 static size_t kept_floats(const struct state *state) {
-    return !transforms_at_use(state)    ? cpu_winograd_weights_size(&state->tiles)
+    return !winograd_transforms_at_use(&state->problem.shape)
+               ? cpu_winograd_weights_size(&state->tiles)
            : state->problem.shape.train ? 0
                                         : cpu_winograd_packed_size(&state->tiles);
 }
@@ -72,7 +70,7 @@ static size_t workspace_of(const struct state *state) {
         return workspace_for_either(cpu_winograd_gradient_workspace(&state->tiles),
                                     cpu_bias_gradient_workspace(&state->problem.shape));
     }
-    if (transforms_at_use(state)) {
+    if (winograd_transforms_at_use(&state->problem.shape)) {
         return cpu_winograd_wide_workspace(&state->tiles);
     }
     return cpu_winograd_workspace(&state->tiles) +
@@ -110,7 +108,7 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
     (void)backend;
     if (state != NULL) {
         state->problem = *problem;
-        state->tiles = tiles_for(problem, tile_of(problem));
+        state->tiles = winograd_tiles_for(problem, tile_of(problem));
         *workspace = workspace_of(state);
         kept = problem->pass == CONVOLUTION_FORWARD ? kept_floats(state) : 0;
         state->kept = kept > 0 ? aligned_alloc(64, workspace_part(kept * sizeof(float))) : NULL;
@@ -126,7 +124,7 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
 static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
     state->weights = weights;
-    if (state->kept != NULL && transforms_at_use(state)) {
+    if (state->kept != NULL && winograd_transforms_at_use(&state->problem.shape)) {
         cpu_winograd_pack(&state->tiles, weights, state->kept);
     } else if (state->kept != NULL) {
         cpu_winograd_weights(&state->tiles, weights, false, state->kept);
@@ -138,7 +136,7 @@ static void forward(void *planned, const void *input, const float *bias, void *o
     const struct state *state = planned;
     const struct convolution_shape *shape = &state->problem.shape;
     const struct epilogue epilogue = {bias, shape->sum, shape->relu};
-    if (transforms_at_use(state)) {
+    if (winograd_transforms_at_use(&state->problem.shape)) {
         const struct winograd_weights weights =
             state->kept != NULL ? (struct winograd_weights){state->kept, WINOGRAD_PACKED}
                                 : (struct winograd_weights){state->weights, WINOGRAD_PLAIN};
@@ -152,7 +150,7 @@ static void data_gradient(void *planned, const void *output_gradient, void *inpu
                           void *workspace) {
     const struct state *state = planned;
     const struct epilogue epilogue = {.bias = NULL};
-    if (transforms_at_use(state)) {
+    if (winograd_transforms_at_use(&state->problem.shape)) {
         cpu_winograd_convolve_wide(&state->tiles, output_gradient,
                                    (struct winograd_weights){state->weights, WINOGRAD_ROTATED},
                                    epilogue, input_gradient, workspace);

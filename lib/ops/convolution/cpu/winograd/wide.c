@@ -79,14 +79,6 @@ size_t cpu_winograd_wide_workspace(const struct winograd *shape) {
 
 // ---- a run
 
-// Asks the cache for a channel's packed weights: a processor does not foresee them beside all the
-// streams that their transform writes.
-static void fetch_packed(const float *packed) {
-    for (size_t i = 0; i < winograd_packed_floats(1); i += LANES) {
-        __builtin_prefetch(packed + i);
-    }
-}
-
 // Weights of the block's panels at the points, for a part of the channels.
 static void transform_part(const struct winograd *shape, const struct block *block,
                            const struct winograd_weights *weights, size_t part, float *transformed,
@@ -97,7 +89,7 @@ static void transform_part(const struct winograd *shape, const struct block *blo
         const struct weight_span span = {block->panel + panel, first, end};
         const float *from = winograd_packed(shape, weights, span, packed);
         for (size_t c = 0; c < end - first; c++) {
-            fetch_packed(from + winograd_packed_floats(c + CHANNELS_AHEAD));
+            winograd_fetch_packed(from + winograd_packed_floats(c + CHANNELS_AHEAD));
             transform_weights(
                 shape->tile, (const float(*)[LANES])(from + winograd_packed_floats(c)),
                 transformed + (panel * block->part + c) * LANES, weight_step_of(shape));

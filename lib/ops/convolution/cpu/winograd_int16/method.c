@@ -1,0 +1,143 @@
+// Winograd's method by products of int16 as a row of the list.
+#include "ops/convolution/cpu/winograd/method.h"
+#include "ops/convolution/cpu/winograd/tiles.h"
+#include "ops/convolution/cpu/winograd_int16/int16.h"
+
+#include <stdlib.h>
+
+struct state {
+    struct convolution_problem problem;
+    struct winograd tiles;
+    struct winograd_int16_weights weights;
+    void *kept; // the forward pass's weights; behind them wide layers' packed ones, in prediction
+};
+
+// In training, wide layers' weights are measured in each step, which takes as long as these tiles
+// save.
+#define MEASURED_TILES 64
+
+static bool accepts(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    const struct winograd tiles = winograd_tiles_for(problem, 4);
+    const bool measures = shape->train && winograd_transforms_at_use(shape);
+    return problem->precision == PRECISION_BF16 && problem->processor.int16_products &&
+           problem->pass != CONVOLUTION_WEIGHT_GRADIENT &&
+           shape->channels >= WINOGRAD_SAVING_CHANNELS &&
+           shape->out_channels >= WINOGRAD_SAVING_CHANNELS &&
+           (!measures || tile_count(&tiles, 4) >= MEASURED_TILES) &&
+           convolution_winograd.accepts(problem);
+}
+
+static double share(const struct convolution_problem *problem) {
+    (void)problem;
+    return 0.25;
+}
+
+static size_t factor_bytes(const struct winograd *shape) {
+    return workspace_part(cpu_winograd_int16_factors(shape) * sizeof(float));
+}
+
+static size_t scale_bytes(const struct winograd *shape) {
+    return workspace_part(cpu_winograd_int16_scales(shape) * sizeof(float));
+}
+
+static size_t transformed_bytes(const struct state *state) {
+    return winograd_transforms_at_use(&state->problem.shape)
+               ? 0
+               : workspace_part(cpu_winograd_int16_transformed(&state->tiles) * sizeof(int16_t));
+}
+
+static size_t weight_bytes(const struct state *state) {
+    return factor_bytes(&state->tiles) + scale_bytes(&state->tiles) + transformed_bytes(state);
+}
+
+static void place_weights(struct state *state, void *memory) {
+    struct winograd_int16_weights *weights = &state->weights;
+    weights->factors = memory;
+    weights->scales = workspace_behind(memory, factor_bytes(&state->tiles));
+    weights->transformed = transformed_bytes(state) > 0
+                               ? workspace_behind(weights->scales, scale_bytes(&state->tiles))
+                               : NULL;
+}
+
+static size_t packed_bytes(const struct state *state) {
+    const struct convolution_shape *shape = &state->problem.shape;
+    return winograd_transforms_at_use(shape) && !shape->train
+               ? workspace_part(cpu_winograd_packed_size(&state->tiles) * sizeof(float))
+               : 0;
+}
+
+static void release(void *planned) {
+    struct state *state = planned;
+    if (state != NULL) {
+        free(state->kept);
+    }
+    free(state);
+}
+
+static void *plan(struct backend *backend, const struct convolution_problem *problem,
+                  size_t *workspace, struct error *error) {
+    struct state *state = calloc(1, sizeof *state);
+    (void)backend;
+    if (state != NULL) {
+        state->problem = *problem;
+        state->tiles = winograd_tiles_for(problem, 4);
+        *workspace = cpu_winograd_int16_workspace(&state->tiles);
+        if (problem->pass == CONVOLUTION_FORWARD) {
+            state->kept = aligned_alloc(64, weight_bytes(state) + packed_bytes(state));
+        } else {
+            *workspace += weight_bytes(state);
+        }
+    }
+    if (state == NULL || (problem->pass == CONVOLUTION_FORWARD && state->kept == NULL)) {
+        release(state);
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    return state;
+}
+
+static void prepare(void *planned, const float *weights) {
+    struct state *state = planned;
+    state->weights.source = (struct winograd_weights){weights, WINOGRAD_PLAIN};
+    if (state->kept == NULL) {
+        return;
+    }
+    if (packed_bytes(state) > 0) {
+        float *packed = workspace_behind(state->kept, weight_bytes(state));
+        cpu_winograd_pack(&state->tiles, weights, packed);
+        state->weights.source = (struct winograd_weights){packed, WINOGRAD_PACKED};
+    }
+    place_weights(state, state->kept);
+    cpu_winograd_int16_weights(&state->tiles, &state->weights);
+}
+
+static void forward(void *planned, const void *input, const float *bias, void *output,
+                    void *workspace) {
+    const struct state *state = planned;
+    const struct convolution_shape *shape = &state->problem.shape;
+    cpu_winograd_int16_convolve(&state->tiles, input, &state->weights,
+                                (struct epilogue){bias, shape->sum, shape->relu}, output,
+                                workspace);
+}
+
+static void data_gradient(void *planned, const void *output_gradient, void *input_gradient,
+                          void *workspace) {
+    struct state *state = planned;
+    place_weights(state, workspace);
+    state->weights.source.form = WINOGRAD_ROTATED;
+    cpu_winograd_int16_weights(&state->tiles, &state->weights);
+    cpu_winograd_int16_convolve(&state->tiles, output_gradient, &state->weights,
+                                (struct epilogue){.bias = NULL}, input_gradient,
+                                workspace_behind(workspace, weight_bytes(state)));
+}
+
+const struct convolution_method convolution_winograd_int16 = {.name = "winograd-int16",
+                                                              .accepts = accepts,
+                                                              .share = share,
+                                                              .in_16_bits = true,
+                                                              .plan = plan,
+                                                              .release = release,
+                                                              .prepare = prepare,
+                                                              .forward = forward,
+                                                              .data_gradient = data_gradient};
