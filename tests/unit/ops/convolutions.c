@@ -89,6 +89,14 @@ static void narrow_layers_of_wide_images_end(void **state) {
     check(shape);
 }
 
+// The weights' gradient of one panel takes such rows of pixels in parts.
+static void rows_need_not_fit_into_the_cache(void **state) {
+    const struct convolution_shape shape = {
+        2, 3, 170, 64, 3, 170, 16, 1, 1, 0, 1, .train = true, .input_gradient = true};
+    (void)state;
+    check(shape);
+}
+
 // All three passes at one output pixel and tap.
 static void add_tap(const struct convolution_shape *s, const struct tensors *tensors,
                     double *const *sums, size_t in, size_t out, size_t tap) {
@@ -170,6 +178,7 @@ int main(void) {
         cmocka_unit_test(strides_and_windows_differ),
         cmocka_unit_test(repeated_pixels_take_fewer_products),
         cmocka_unit_test(narrow_layers_of_wide_images_end),
+        cmocka_unit_test(rows_need_not_fit_into_the_cache),
         cmocka_unit_test(the_plain_method_is_the_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #define GROUP ((size_t)4)           // panels of a thread's item
 #define TAPS_FLOATS ((size_t)32768) // of an item's sums, if it has more than one window row
 #define ROWS ((size_t)4)            // that it reads together then
+#define ROW_FLOATS ((size_t)10240)  // of a row of pixels that stays in the first-level cache
 #define WIDE ((size_t)32)           // channels that are worth a product for each tap
 
 // Floats of a window row, of all panels.
@@ -52,16 +53,29 @@ size_t direct_gradient_workspace(const struct phase_plan *plan) {
            sizeof(float);
 }
 
+// Columns whose products are made at once. One panel asks for little else than pixels: a row that
+// the first-level cache does not hold would come from the second for every few channels. The bytes
+// are the same.
+static size_t columns_together(const struct phase_plan *plan, size_t panels, size_t columns) {
+    return panels == 1 && columns * plan->stride_x * plan->channels > ROW_FLOATS ? CPU_F32_PART
+                                                                                 : columns;
+}
+
 // Adds one output row's products with some taps of a window row, of the output columns from x on.
 static void add_taps(const struct phase_plan *plan, struct window window, size_t x, size_t columns,
                      size_t panels, const float *from, const float *gradient, float *sums) {
     const size_t channels = plan->channels;
-    const struct cpu_f32_a pixels = {from + window.pixel * channels, 1, plan->stride_x * channels};
-    const struct cpu_f32_b outputs = {gradient + x * plan->out_pixel, PANEL, plan->out_pixel};
+    const size_t step = plan->stride_x * channels;
+    const size_t together = columns_together(plan, panels, columns);
     const struct cpu_f32_c to = {sums + window.tap * channels * PANEL, PANEL,
                                  plan->window_width * channels * PANEL};
-    if (window.taps > 0 && columns > 0) {
-        cpu_f32_gemm(window.taps * channels, panels, columns, pixels, outputs, true, to);
+    for (size_t first = 0; window.taps > 0 && first < columns; first += together) {
+        const size_t left = columns - first;
+        const struct cpu_f32_a pixels = {from + window.pixel * channels + first * step, 1, step};
+        const struct cpu_f32_b outputs = {gradient + (x + first) * plan->out_pixel, PANEL,
+                                          plan->out_pixel};
+        cpu_f32_gemm(window.taps * channels, panels, left < together ? left : together, pixels,
+                     outputs, true, to);
     }
 }
 
