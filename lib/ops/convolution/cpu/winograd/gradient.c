@@ -70,20 +70,22 @@ struct numbers {
     float *in, *out, *sums;
 };
 
-static struct numbers numbers_at(const struct winograd *shape, float *memory) {
-    const size_t tiles = tiles_of_run(shape);
-    struct numbers numbers = {.in_step = step_of(tiles, shape->channels),
-                              .out_step = step_of(tiles, cpu_f32_together() * LANES)};
-    numbers.in = memory;
-    numbers.out = numbers.in + HALF_POINTS * numbers.in_step;
-    numbers.sums = numbers.out + HALF_POINTS * numbers.out_step;
-    return numbers;
+static size_t in_step(const struct winograd *shape) {
+    return step_of(tiles_of_run(shape), shape->channels);
+}
+
+static size_t out_step(const struct winograd *shape) {
+    return step_of(tiles_of_run(shape), cpu_f32_together() * LANES);
 }
 
 static size_t thread_floats(const struct winograd *shape) {
-    const struct numbers numbers = numbers_at(shape, NULL);
-    return HALF_POINTS *
-           (numbers.in_step + numbers.out_step + CHANNELS * cpu_f32_together() * LANES);
+    return HALF_POINTS * (in_step(shape) + out_step(shape) + CHANNELS * cpu_f32_together() * LANES);
+}
+
+static struct numbers numbers_at(const struct winograd *shape, float *memory) {
+    float *out = memory + HALF_POINTS * in_step(shape);
+    float *sums = out + HALF_POINTS * out_step(shape);
+    return (struct numbers){in_step(shape), out_step(shape), memory, out, sums};
 }
 
 size_t cpu_winograd_gradient_workspace(const struct winograd *shape) {
