@@ -87,6 +87,22 @@ static void rows_are_those_of_the_plain_method(void **state) {
     }
 }
 
+// Four phases where columns are of one pixel.
+static void repeated_pixels_take_fewer_products(void **state) {
+    struct convolution_shape shape = {
+        .images = 2, 6, 60, 16, .out_channels = 24, 3, 1, 1, .groups = 1, true, true, true};
+    (void)state;
+    shape.repeated = true;
+    try(&shape, CONVOLUTION_FORWARD);
+    const struct convolution_problem problem = {.shape = shape};
+    assert_true(emulated_runs_bf16.share(&problem) == 4.0 / 9);
+    shape.height = shape.width = 2;
+    shape.sum = false;
+    try(&shape, CONVOLUTION_FORWARD);
+    shape.out_channels = 8;
+    try(&shape, CONVOLUTION_FORWARD);
+}
+
 static void gradients_of_the_input_are_those_of_the_plain_method(void **state) {
     static const struct convolution_shape shapes[] = {
         {.images = 2, 7, 40, 8, .out_channels = 8, .window = 3, .stride = 1, .pad = 1},
@@ -117,6 +133,7 @@ static void gradients_of_weights_are_those_of_the_plain_method(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_those_of_the_plain_method),
+        cmocka_unit_test(repeated_pixels_take_fewer_products),
         cmocka_unit_test(gradients_of_the_input_are_those_of_the_plain_method),
         cmocka_unit_test(gradients_of_weights_are_those_of_the_plain_method),
     };

@@ -2,9 +2,9 @@
 #include "ops/convolution/cpu/phases.h"
 
 #include "ops/convolution/cpu/bias_gradient.h"
+#include "ops/convolution/cpu/repeated.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MAX_STRIDE 2
 #define MAX_PHASES (MAX_STRIDE * MAX_STRIDE)
@@ -113,21 +113,6 @@ static struct phase_plan lay_data_gradient(const struct convolution_problem *pro
                                         across.last_tap, -(ptrdiff_t)stride}};
 }
 
-// ---- repeated pixels
-
-#define REPEATED 2
-
-bool phases_repeat(const struct convolution_problem *problem) {
-    const struct convolution_shape *shape = &problem->shape;
-    return problem->pass == CONVOLUTION_FORWARD && shape->repeated && shape->window == 3 &&
-           shape->stride == 1 && shape->pad == 1 && shape->groups == 1;
-}
-
-double phases_share(const struct convolution_problem *problem) {
-    return phases_repeat(problem) ? 4.0 / 9 : 1;
-}
-
-// An even pixel's window begins in the square of pixels before its own, an odd one's in its own.
 static struct phase_plan lay_repeated(const struct convolution_problem *problem, size_t phase) {
     struct phase_plan plan = lay_forward(problem);
     const size_t y = phase / REPEATED;
@@ -135,30 +120,12 @@ static struct phase_plan lay_repeated(const struct convolution_problem *problem,
     plan.rows = phase_pixels(plan.rows, y, REPEATED);
     plan.columns = phase_pixels(plan.columns, x, REPEATED);
     plan.window_height = plan.window_width = plan.stride_y = plan.stride_x = REPEATED;
-    plan.top = y == 0 ? -1 : 1;
-    plan.left = x == 0 ? -1 : 1;
+    plan.top = -repeated_pad(y);
+    plan.left = -repeated_pad(x);
     plan.out_row *= REPEATED;
     plan.out_pixel *= REPEATED;
-    plan.taps = (struct taps){plan.channels * 4, 4, 2, 0, 0, 1};
+    plan.taps = (struct taps){plan.channels * REPEATED_PHASES, REPEATED_PHASES, REPEATED, 0, 0, 1};
     return plan;
-}
-
-// The weights of 2 x 2 that 3 x 3 ones are in a phase: of even pixels the second and the third row
-// see the same numbers, of odd ones the first and the second; columns likewise.
-static void sum_taps(const float *weights, size_t windows, size_t phase, float *sums) {
-    memset(sums, 0, windows * 4 * sizeof *sums);
-    for (size_t i = 0; i < windows * 9; i++) {
-        const size_t y = (i % 9 / 3 + 1 - phase / REPEATED) / 2;
-        const size_t x = (i % 3 + 1 - phase % REPEATED) / 2;
-        sums[i / 9 * 4 + 2 * y + x] += weights[i];
-    }
-}
-
-// A phase's rows among some of the output.
-static struct convolution_rows rows_of_phase(struct convolution_rows rows, size_t phase) {
-    const size_t y = phase / REPEATED;
-    return (struct convolution_rows){rows.image, (rows.first + 1 - y) / REPEATED,
-                                     (rows.end + 1 - y) / REPEATED};
 }
 
 // ---- planning
@@ -166,7 +133,7 @@ static struct convolution_rows rows_of_phase(struct convolution_rows rows, size_
 static size_t phases_of(const struct convolution_problem *problem) {
     const size_t stride = problem->shape.stride;
     return problem->pass == CONVOLUTION_DATA_GRADIENT ? stride * stride
-           : phases_repeat(problem)                   ? REPEATED * REPEATED
+           : repeated_suits(problem)                  ? REPEATED_PHASES
                                                       : 1;
 }
 
@@ -174,7 +141,7 @@ static bool find_plan(const struct phased_convolution *method,
                       const struct convolution_problem *problem, size_t phase,
                       struct phase_plan *plan) {
     *plan = problem->pass == CONVOLUTION_DATA_GRADIENT ? lay_data_gradient(problem, phase)
-            : phases_repeat(problem)                   ? lay_repeated(problem, phase)
+            : repeated_suits(problem)                  ? lay_repeated(problem, phase)
                                                        : lay_forward(problem);
     return method->complete(plan);
 }
@@ -185,7 +152,7 @@ static size_t first_of(const struct convolution_problem *problem, size_t phase) 
     if (problem->pass == CONVOLUTION_DATA_GRADIENT) {
         return (phase / shape->stride * shape->width + phase % shape->stride) * shape->channels;
     }
-    return (phase / REPEATED * shape->out_width + phase % REPEATED) * shape->out_channels;
+    return repeated_first(shape, phase);
 }
 
 bool phases_suit(const struct phased_convolution *method,
@@ -238,7 +205,7 @@ void *phases_plan(const struct phased_convolution *method,
         state->problem = *problem;
         state->phase_count = phases_of(problem);
     }
-    if (planned && phases_repeat(problem)) {
+    if (planned && repeated_suits(problem)) {
         state->sums =
             malloc(problem->shape.channels * problem->shape.out_channels * 4 * sizeof *state->sums);
         planned = state->sums != NULL;
@@ -260,8 +227,9 @@ void phases_prepare(void *planned, const float *weights) {
     struct state *state = planned;
     for (size_t i = 0; i < state->phase_count; i++) {
         if (state->sums != NULL) {
-            sum_taps(weights, state->problem.shape.channels * state->problem.shape.out_channels, i,
-                     state->sums);
+            repeated_weights(weights,
+                             state->problem.shape.channels * state->problem.shape.out_channels, i,
+                             state->sums);
         }
         state->method->pack_weights(&state->phases[i].plan,
                                     state->sums != NULL ? state->sums : weights,
@@ -291,7 +259,7 @@ void phases_forward_rows(void *planned, const void *input, const float *bias, vo
         state->method->convolve_rows(
             &phase->plan, input, phase->weights, (struct epilogue){bias, shape->sum, shape->relu},
             (char *)output + phase->first * size,
-            state->phase_count > 1 ? rows_of_phase(rows, i) : rows, workspace);
+            state->phase_count > 1 ? repeated_rows(rows, i) : rows, workspace);
     }
 }
 

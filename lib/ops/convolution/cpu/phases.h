@@ -1,8 +1,7 @@
 // What methods share that make the input's gradient in stride x stride phases: each is a
 // convolution over the output's gradient, and writes every stride'th pixel in either direction. A
-// 3 x 3 over an input of repeated pixels has four phases, too: two of three rows or columns of a
-// window see the same numbers there, so windows of 2 x 2 with sums of weights make every other
-// pixel. The other passes have one phase.
+// 3 x 3 over an input of repeated pixels has four phases, too (repeated.h). The other passes have
+// one.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_PHASES_H
 #define PLEURA_OPS_CONVOLUTION_CPU_PHASES_H
 
@@ -76,11 +75,6 @@ struct phased_convolution {
     void (*weight_gradient)(const struct phase_plan *plan, const void *input,
                             const void *output_gradient, float *gradient, void *workspace);
 };
-
-// Whether the pass is a forward one whose phases are those of repeated pixels, and what share of
-// the products it makes.
-bool phases_repeat(const struct convolution_problem *problem);
-double phases_share(const struct convolution_problem *problem);
 
 // Whether the method takes all phases of the pass.
 CHECKED bool phases_suit(const struct phased_convolution *method,

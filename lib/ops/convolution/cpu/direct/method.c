@@ -1,5 +1,6 @@
 // Direct convolution as a row of the list: layers whose channels make whole panels.
 #include "ops/convolution/cpu/direct/direct.h"
+#include "ops/convolution/cpu/repeated.h"
 
 static const struct phased_convolution passes = {.complete = direct_complete,
                                                  .weights_size = direct_weights_size,
@@ -24,4 +25,4 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
 }
 
 const struct convolution_method convolution_direct = {
-    .name = "direct", .accepts = accepts, .share = phases_share, .plan = plan, PHASES_PASSES};
+    .name = "direct", .accepts = accepts, .share = repeated_share, .plan = plan, PHASES_PASSES};

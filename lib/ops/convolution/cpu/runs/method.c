@@ -1,12 +1,19 @@
 // Runs as rows of the list, in bf16: by matrix units narrow layers, by vectors more of them.
+#include "ops/convolution/cpu/repeated.h"
 #include "ops/convolution/cpu/runs/runs.h"
 
 #include <omp.h>
 #include <stdlib.h>
 
-struct state {
+struct phase {
     struct run_plan plan;
     uint16_t *packed; // weights
+};
+
+struct state {
+    size_t phase_count; // of repeated pixels, or 1
+    struct phase phases[REPEATED_PHASES];
+    float *sums; // of weights, of a phase of repeated pixels
 };
 
 // Layers of few channels, in which oneDNN's are behind (docs/performance.md). In prediction, where
@@ -41,26 +48,61 @@ static bool accepts_vectors(const struct convolution_problem *problem) {
 
 static void release(void *planned) {
     struct state *state = planned;
+    for (size_t i = 0; state != NULL && i < state->phase_count; i++) {
+        free(state->phases[i].packed);
+    }
     if (state != NULL) {
-        free(state->packed);
+        free(state->sums);
     }
     free(state);
+}
+
+// A phase's pixels lie apart: none make a column of two.
+static bool has_phases(const struct convolution_problem *problem) {
+    return repeated_suits(problem) && 2 * problem->shape.out_channels > CPU_BF16_PANEL;
+}
+
+static double share(const struct convolution_problem *problem) {
+    return has_phases(problem) ? repeated_share(problem) : 1;
+}
+
+static bool plan_phases(struct state *state, const struct run_functions *functions,
+                        const struct convolution_problem *problem) {
+    const bool repeated = has_phases(problem);
+    const size_t windows = problem->shape.channels * problem->shape.out_channels;
+    bool planned = true;
+    state->phase_count = repeated ? REPEATED_PHASES : 1;
+    for (size_t i = 0; i < state->phase_count; i++) {
+        struct phase *phase = &state->phases[i];
+        phase->plan =
+            repeated ? runs_plan_phase(problem, functions, i) : runs_plan(problem, functions);
+        phase->packed =
+            aligned_alloc(64, workspace_part(runs_weights(&phase->plan) * sizeof *phase->packed));
+        planned = planned && phase->packed != NULL;
+    }
+    state->sums = repeated ? malloc(windows * REPEATED_PHASES * sizeof *state->sums) : NULL;
+    return planned && (!repeated || state->sums != NULL);
+}
+
+// Of any phase.
+static size_t row_workspace(const void *planned) {
+    const struct state *state = planned;
+    size_t bytes = 0;
+    for (size_t i = 0; i < state->phase_count; i++) {
+        bytes = workspace_for_either(bytes, runs_workspace(&state->phases[i].plan));
+    }
+    return bytes;
 }
 
 static void *plan(const struct run_functions *functions, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
     struct state *state = calloc(1, sizeof *state);
-    if (state != NULL) {
-        state->plan = runs_plan(problem, functions);
-        *workspace = (size_t)problem->threads * runs_workspace(&state->plan);
-        state->packed =
-            aligned_alloc(64, workspace_part(runs_weights(&state->plan) * sizeof *state->packed));
-    }
-    if (state == NULL || state->packed == NULL) {
+    if (state == NULL || !plan_phases(state, functions, problem)) {
         release(state);
         (void)fail(error, "no memory");
         return NULL;
     }
+    *workspace = (size_t)problem->threads * row_workspace(state);
     return state;
 }
 
@@ -78,7 +120,14 @@ static void *plan_vectors(struct backend *backend, const struct convolution_prob
 
 static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
-    runs_pack(&state->plan, weights, state->packed);
+    for (size_t i = 0; i < state->phase_count; i++) {
+        const struct phase *phase = &state->phases[i];
+        if (state->sums != NULL) {
+            repeated_weights(weights, phase->plan.channels * phase->plan.out_channels, i,
+                             state->sums);
+        }
+        runs_pack(&phase->plan, state->sums != NULL ? state->sums : weights, phase->packed);
+    }
 }
 
 // Of an image: numbers of what is read, and of what is written.
@@ -93,14 +142,14 @@ static size_t image_written(const struct run_plan *plan) {
 static void forward_rows(void *planned, const void *input, const float *bias, void *output,
                          struct convolution_rows rows, void *workspace) {
     const struct state *state = planned;
-    const struct run_plan *plan = &state->plan;
-    runs_convolve(
-        plan, state->packed, bias, (const uint16_t *)input + rows.image * image_read(plan),
-        (uint16_t *)output + rows.image * image_written(plan), rows.first, rows.end, workspace);
-}
-
-static size_t row_workspace(const void *planned) {
-    return runs_workspace(&((const struct state *)planned)->plan);
+    for (size_t i = 0; i < state->phase_count; i++) {
+        const struct phase *phase = &state->phases[i];
+        const struct run_plan *plan = &phase->plan;
+        const struct convolution_rows own = state->sums != NULL ? repeated_rows(rows, i) : rows;
+        runs_convolve(
+            plan, phase->packed, bias, (const uint16_t *)input + rows.image * image_read(plan),
+            (uint16_t *)output + rows.image * image_written(plan), own.first, own.end, workspace);
+    }
 }
 
 #define BAND ((size_t)16) // rows made together, of which what is read stays in the cache
@@ -109,7 +158,8 @@ static size_t row_workspace(const void *planned) {
 static void forward(void *planned, const void *input, const float *bias, void *output,
                     void *workspace) {
     const struct state *state = planned;
-    const struct run_plan *plan = &state->plan;
+    const struct run_plan *plan = &state->phases[0].plan;
+    const size_t bytes = row_workspace(state);
     const size_t rows = plan->problem.shape.images * plan->out_height;
     const size_t threads = (size_t)plan->problem.threads;
 #pragma omp parallel for schedule(static, 1) num_threads(plan->problem.threads)
@@ -121,7 +171,7 @@ static void forward(void *planned, const void *input, const float *bias, void *o
             const size_t end = first + left < plan->out_height ? first + left : plan->out_height;
             forward_rows(planned, input, bias, output,
                          (struct convolution_rows){row / plan->out_height, first, end},
-                         (char *)workspace + t * runs_workspace(plan));
+                         (char *)workspace + t * bytes);
             row += end - first;
         }
     }
@@ -133,8 +183,9 @@ static void data_gradient(void *planned, const void *output_gradient, void *inpu
 }
 
 #define RUN_PASSES                                                                                 \
-    .in_16_bits = true, .release = release, .prepare = prepare, .forward = forward,                \
-    .forward_rows = forward_rows, .row_workspace = row_workspace, .data_gradient = data_gradient
+    .share = share, .in_16_bits = true, .release = release, .prepare = prepare,                    \
+    .forward = forward, .forward_rows = forward_rows, .row_workspace = row_workspace,              \
+    .data_gradient = data_gradient
 
 const struct convolution_method convolution_runs_amx = {
     .name = "runs-amx", .accepts = accepts_tiles, .plan = plan_tiles, RUN_PASSES};

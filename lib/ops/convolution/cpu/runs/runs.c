@@ -3,6 +3,8 @@
 // since they need zeros beyond.
 #include "ops/convolution/cpu/runs/runs.h"
 
+#include "ops/convolution/cpu/repeated.h"
+
 #include <string.h>
 
 #define PANEL ((size_t)CPU_BF16_PANEL)
@@ -36,21 +38,36 @@ bool runs_suit(const struct convolution_problem *problem) {
 // The columns from plan->inside on, before plan->outside, read nothing beyond the row.
 static void plan_spread(struct run_plan *plan) {
     const size_t numbers = plan->width * plan->channels;
-    const size_t before = plan->pad * plan->channels;
-    const size_t whole =
-        numbers + before < plan->run ? 0 : (numbers + before - plan->run) / plan->step + 1;
+    const size_t before = plan->left < 0 ? (size_t)-plan->left * plan->channels : 0;
+    const size_t after = plan->left > 0 ? (size_t)plan->left * plan->channels : 0;
+    const size_t whole = numbers + before < plan->run + after
+                             ? 0
+                             : (numbers + before - plan->run - after) / plan->step + 1;
     plan->outside = smaller(whole, plan->columns);
     plan->inside = smaller((before + plan->step - 1) / plan->step, plan->outside);
     plan->spread = plan->functions->aligned &&
-                   (plan->step % LINE != 0 || before % LINE != 0 || numbers % LINE != 0);
+                   (plan->step % LINE != 0 || (before + after) % LINE != 0 || numbers % LINE != 0);
     plan->unit = plan->panels > 1 ? plan->functions->several : plan->functions->one;
 }
 
-struct run_plan runs_plan(const struct convolution_problem *problem,
-                          const struct run_functions *functions) {
+// Steps, and what follows from them; `apart`: pixels from one that is written to the next.
+static void finish_plan(struct run_plan *plan, size_t apart) {
+    const size_t pixels = plan->window + (plan->pixels - 1) * plan->stride;
+    plan->columns = plan->out_width / apart / plan->pixels;
+    plan->out_step = plan->pixels * apart * plan->out_channels;
+    plan->out_row = apart * plan->out_width * plan->out_channels;
+    plan->step = plan->pixels * plan->stride * plan->channels;
+    plan->run = rounded(pixels * plan->channels, plan->functions->depth);
+    plan->panels = rounded(column_of(plan), PANEL) / PANEL;
+    plan_spread(plan);
+}
+
+static struct run_plan begin_plan(const struct convolution_problem *problem,
+                                  const struct run_functions *functions) {
     const struct convolution_shape *shape = &problem->shape;
     const bool to_input = problem->pass == CONVOLUTION_DATA_GRADIENT;
-    struct run_plan plan = {
+    const ptrdiff_t pad = (ptrdiff_t)(to_input ? shape->window - 1 - shape->pad : shape->pad);
+    return (struct run_plan){
         .functions = functions,
         .problem = *problem,
         .to_input = to_input,
@@ -62,18 +79,30 @@ struct run_plan runs_plan(const struct convolution_problem *problem,
         .out_channels = to_input ? shape->channels : shape->out_channels,
         .window = shape->window,
         .stride = shape->stride,
-        .pad = to_input ? shape->window - 1 - shape->pad : shape->pad,
+        .top = -pad,
+        .left = -pad,
         .pixels = 1,
     };
+}
+
+struct run_plan runs_plan(const struct convolution_problem *problem,
+                          const struct run_functions *functions) {
+    struct run_plan plan = begin_plan(problem, functions);
     if (2 * plan.out_channels <= PANEL && plan.out_width % 2 == 0) {
         plan.pixels = 2;
     }
-    const size_t pixels = plan.window + (plan.pixels - 1) * plan.stride;
-    plan.columns = plan.out_width / plan.pixels;
-    plan.step = plan.pixels * plan.stride * plan.channels;
-    plan.run = rounded(pixels * plan.channels, functions->depth);
-    plan.panels = rounded(column_of(&plan), PANEL) / PANEL;
-    plan_spread(&plan);
+    finish_plan(&plan, 1);
+    return plan;
+}
+
+struct run_plan runs_plan_phase(const struct convolution_problem *problem,
+                                const struct run_functions *functions, size_t phase) {
+    struct run_plan plan = begin_plan(problem, functions);
+    plan.window = plan.stride = REPEATED;
+    plan.top = -repeated_pad(phase / REPEATED);
+    plan.left = -repeated_pad(phase % REPEATED);
+    plan.first = repeated_first(&problem->shape, phase);
+    finish_plan(&plan, REPEATED);
     return plan;
 }
 
@@ -135,7 +164,7 @@ void runs_pack(const struct run_plan *plan, const float *weights, uint16_t *pack
 
 // The first number of an input row that column `x` reads, where it may begin before the row.
 static ptrdiff_t first_read(const struct run_plan *plan, size_t x) {
-    return (ptrdiff_t)(x * plan->step) - (ptrdiff_t)(plan->pad * plan->channels);
+    return (ptrdiff_t)(x * plan->step) + plan->left * (ptrdiff_t)plan->channels;
 }
 
 // Copies `count` numbers of an input row from the first one that column `x` reads, with zeros
@@ -220,7 +249,7 @@ static void multiply(const struct block *block, const struct cpu_bf16_runs *a,
                      const uint16_t *packed, uint16_t *to) {
     const struct run_plan *plan = block->plan;
     const size_t panel_step = plan->window * plan->run * PANEL;
-    const size_t step = column_of(plan);
+    const size_t numbers = column_of(plan);
     const float *bias = block->epilogue.bias;
     for (size_t panel = 0; panel < plan->panels; panel += plan->functions->panels) {
         const size_t panels = smaller(plan->panels - panel, plan->functions->panels);
@@ -231,8 +260,8 @@ static void multiply(const struct block *block, const struct cpu_bf16_runs *a,
                                       .begins = panel == 0 && a->count > 0,
                                       .columns = block->columns,
                                       .to = to + panel * PANEL,
-                                      .step = step,
-                                      .count = smaller(step - panel * PANEL, panels * PANEL),
+                                      .step = plan->out_step,
+                                      .count = smaller(numbers - panel * PANEL, panels * PANEL),
                                       .epilogue = block->epilogue};
         product.epilogue.bias = bias != NULL ? bias + panel * PANEL : NULL;
         plan->functions->multiply(&product, block->memory);
@@ -246,15 +275,15 @@ static void make_columns(struct block *block, size_t y) {
     const uint16_t *packed = block->packed;
     size_t count = 0; // of window rows inside
     for (size_t i = 0; i < plan->window; i++) {
-        const size_t at = y * plan->stride + i; // with the padding
-        if (at >= plan->pad && at - plan->pad < plan->height) {
+        const ptrdiff_t at = (ptrdiff_t)(y * plan->stride + i) + plan->top;
+        if (at >= 0 && at < (ptrdiff_t)plan->height) {
             packed = count == 0 ? block->packed + i * plan->run * PANEL : packed;
-            runs[count++] = block_row(block, at - plan->pad);
+            runs[count++] = block_row(block, (size_t)at);
         }
     }
     const struct cpu_bf16_runs a = {runs, count, plan->spread ? plan->run : plan->step,
                                     plan->run / 2};
-    multiply(block, &a, packed, block->output + y * plan->out_width * plan->out_channels);
+    multiply(block, &a, packed, block->output + y * plan->out_row);
 }
 
 // The biases of a column, in `memory`.
@@ -283,7 +312,7 @@ void runs_convolve(const struct run_plan *plan, const uint16_t *packed, const fl
                           .copy = (uint16_t *)(void *)copies};
     while (block.first < plan->columns) {
         begin_block(&block);
-        block.output = output + block.first * column_of(plan);
+        block.output = output + plan->first + block.first * plan->out_step;
         for (size_t y = first; y < end; y++) {
             make_columns(&block, y);
         }

@@ -44,21 +44,25 @@ struct run_functions {
 const struct run_functions *run_functions_by_tiles(void);
 const struct run_functions *run_functions_by_vectors(void);
 
-// What is convolved: a layer, or the one that makes its input's gradient of its output's. Of few
-// output channels two neighbouring pixels count as one column.
+// What is convolved: a layer, a phase of one over repeated pixels (repeated.h), or the one that
+// makes a layer's input's gradient of its output's. Of few output channels two neighbouring pixels
+// count as one column.
 struct run_plan {
     const struct run_functions *functions;
     struct convolution_problem problem;
     bool to_input;
     size_t height, width, channels, out_height, out_width, out_channels;
-    size_t window, stride, pad;
-    size_t pixels, columns; // of a column; of an output row
-    size_t step;            // numbers from a column to the next, in an input row
-    size_t run;             // numbers of a window's row, filled up
-    size_t panels;          // of output channels of a column
-    size_t inside, outside; // columns from the first on, before the second, read one row alone
-    size_t unit;            // columns that are multiplied at once
-    bool spread;            // all blocks are spread out, else those at the image's edges are copied
+    size_t window, stride;
+    ptrdiff_t top, left;      // where in the input the first window begins
+    size_t pixels, columns;   // of a column; of an output row
+    size_t out_step, out_row; // numbers from a column to the next, and from a row, in the output
+    size_t first;             // and before the first column
+    size_t step;              // numbers from a column to the next, in an input row
+    size_t run;               // numbers of a window's row, filled up
+    size_t panels;            // of output channels of a column
+    size_t inside, outside;   // columns from the first on, before the second, read one row alone
+    size_t unit;              // columns that are multiplied at once
+    bool spread; // all blocks are spread out, else those at the image's edges are copied
 };
 
 // Whether the pass can be made by runs.
@@ -66,11 +70,13 @@ CHECKED bool runs_suit(const struct convolution_problem *problem);
 
 struct run_plan runs_plan(const struct convolution_problem *problem,
                           const struct run_functions *functions);
+struct run_plan runs_plan_phase(const struct convolution_problem *problem,
+                                const struct run_functions *functions, size_t phase);
 
 size_t runs_weights(const struct run_plan *plan);   // numbers
 size_t runs_workspace(const struct run_plan *plan); // bytes of a thread's workspace
 
-// Packs the layer's weights, OIHW.
+// Packs the layer's weights, or the phase's, OIHW.
 void runs_pack(const struct run_plan *plan, const float *weights, uint16_t *packed);
 
 // Makes output rows from `first` on, before `end`, of an image. `input` and `output` are where the
