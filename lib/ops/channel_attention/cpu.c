@@ -8,6 +8,7 @@
 #include "backend/cpu/level.h"
 #include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/bf16.h"
+#include "backend/cpu/products/f32.h"
 #include "core/numbers/exponential.h"
 #include "ops/channel_attention/formula.h"
 #include "ops/convolution/cpu/amx/pack.h"
@@ -92,6 +93,22 @@ static struct image_part find_part(const struct state *state, const struct call 
     return part;
 }
 
+// C (rows x channels) = A B, or with `add` += A B; B is square. oneDNN's products, where channels
+// make no whole panels, cost 8 MiB of memory and 20 ms at their first call.
+static void multiply(const struct state *state, size_t rows, size_t inner, struct cpu_f32_a a,
+                     const float *b, bool add, float *c) {
+    const size_t channels = state->channels;
+    if (channels % CPU_F32_PANEL == 0) {
+        cpu_f32_gemm(rows, channels / CPU_F32_PANEL, inner, a,
+                     (struct cpu_f32_b){b, CPU_F32_PANEL, channels}, add,
+                     (struct cpu_f32_c){c, channels, CPU_F32_PANEL});
+    } else {
+        const bool transposed = a.row_step == 1;
+        cpu_gemm(transposed, false, rows, channels, inner, 1, a.data,
+                 transposed ? a.inner_step : a.row_step, b, channels, add ? 1 : 0, c, channels);
+    }
+}
+
 // The part's A^T B into its square.
 static void part_product(const struct state *state, const struct image_part *part, const float *a,
                          const float *b) {
@@ -100,8 +117,8 @@ static void part_product(const struct state *state, const struct image_part *par
         memset(part->square, 0, channels * channels * sizeof *part->square);
         return;
     }
-    cpu_gemm(true, false, channels, channels, part->pixels, 1, a, channels, b, channels, 0,
-             part->square, channels);
+    multiply(state, channels, part->pixels, (struct cpu_f32_a){a, 1, channels}, b, false,
+             part->square);
 }
 
 // Sum over the parts of one image of row `row` of their squares.
@@ -206,6 +223,19 @@ static void bf16_outputs(const struct state *state, const struct image_part *par
                   (struct cpu_bf16_b){packed, cpu_bf16_panel(channels)}, false, y, channels);
 }
 
+// Y of a part by products of float32; the part's square holds A^T.
+static void f32_outputs(const struct state *state, const struct image_part *part, const float *x,
+                        const float *attention, float *y) {
+    const size_t channels = state->channels;
+    for (size_t row = 0; row < channels; row++) {
+        for (size_t c = 0; c < channels; c++) {
+            part->square[c * channels + row] = attention[row * channels + c];
+        }
+    }
+    multiply(state, part->pixels, channels, (struct cpu_f32_a){x, channels, 1}, part->square, false,
+             y);
+}
+
 static void outputs(const struct state *state, const struct call *call,
                     const struct image_part *part) {
     const size_t channels = state->channels;
@@ -215,9 +245,9 @@ static void outputs(const struct state *state, const struct call *call,
     if (state->bf16) {
         bf16_outputs(state, part, (const uint16_t *)call->in[0] + part->first, attention, y);
     } else {
-        const float *x = cpu_read(state->precision, call->in[0], part->first, count, part->one);
-        cpu_gemm(false, true, part->pixels, channels, channels, 1, x, channels, attention, channels,
-                 0, y, channels);
+        f32_outputs(state, part,
+                    cpu_read(state->precision, call->in[0], part->first, count, part->one),
+                    attention, y);
     }
     cpu_write(state->precision, call->out, part->first, count, y);
 }
@@ -269,16 +299,20 @@ static void write_gradient(const struct state *state, const struct call *call,
     const size_t count = part->pixels * channels;
     const float *attention = (const float *)call->saved + part->image * channels * channels;
     const float *energy = find_part(state, call, part->image * PARTS).more;
+    for (size_t row = 0; row < channels; row++) {
+        for (size_t c = 0; c < channels; c++) {
+            part->square[row * channels + c] =
+                energy[row * channels + c] + energy[c * channels + row];
+        }
+    }
     const float *x = cpu_read(state->precision, call->in[0], part->first, count, part->one);
     const float *dy = cpu_read(state->precision, call->out_gradient, part->first, count, part->two);
     float *dx = cpu_target(state->precision, call->in_gradient[0], part->first, count, call->add[0],
                            part->three);
-    cpu_gemm(false, false, part->pixels, channels, channels, 1, dy, channels, attention, channels,
-             1, dx, channels);
-    cpu_gemm(false, false, part->pixels, channels, channels, 1, x, channels, energy, channels, 1,
-             dx, channels);
-    cpu_gemm(false, true, part->pixels, channels, channels, 1, x, channels, energy, channels, 1, dx,
-             channels);
+    multiply(state, part->pixels, channels, (struct cpu_f32_a){dy, channels, 1}, attention, true,
+             dx);
+    multiply(state, part->pixels, channels, (struct cpu_f32_a){x, channels, 1}, part->square, true,
+             dx);
     cpu_write(state->precision, call->in_gradient[0], part->first, count, dx);
 }
 
