@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+// Turns of a thread that waits, before it sleeps.
+#define SPINS "2000"
+
 static bool is_cuda(const char *device) {
     return strncmp(device, "cuda", 4) == 0 && (device[4] == '\0' || device[4] == ':');
 }
@@ -27,15 +30,18 @@ struct backend *backend_open(const char *device, enum precision precision, int t
     return NULL;
 }
 
+// Whether the variable was not set, and is.
+static bool set_where_unset(const char *name, const char *value) {
+    return getenv(name) == NULL && setenv(name, value, 1) == 0;
+}
+
 void backend_prepare(char **argv) {
-    static const char *const wanted[][2] = {{"OMP_WAIT_POLICY", "passive"},
-                                            {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
-    bool changed = false;
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        changed =
-            (getenv(wanted[i][0]) == NULL && setenv(wanted[i][0], wanted[i][1], 1) == 0) || changed;
+    const bool waits = set_where_unset("OMP_WAIT_POLICY", "passive");
+    const bool pages = set_where_unset("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+    if (waits) {
+        (void)set_where_unset("GOMP_SPINCOUNT", SPINS);
     }
-    if (changed) {
+    if (waits || pages) {
         (void)execv("/proc/self/exe", argv); // where that fails, slower is better than not at all
     }
 }
