@@ -70,29 +70,40 @@ void direct_pack_weights(const struct phase_plan *plan, const float *weights, fl
 
 // ---- rows of output
 
-// Of one panel: the loop over its lanes becomes a vector, which it would not with a bias that may
-// lie in the row.
-VECTORISED static void end_panel(const struct phase_plan *plan, const float *bias, float least,
-                                 float *row) {
-    float added[PANEL];
-    memcpy(added, bias, sizeof added);
+#define TOGETHER ((size_t)512) // channels: pixels of many lie too far apart to be visited for each
+
+// Of some panels, one pixel after the other. What is added is an array of its own: with a bias that
+// may lie in the row, lanes would not become vectors.
+__attribute__((always_inline)) static inline void end_panels(const struct phase_plan *plan,
+                                                             const float *added, size_t channels,
+                                                             float least, float *row) {
     for (size_t x = 0; x < plan->columns; x++) {
         float *pixel = row + x * plan->out_pixel;
-        for (size_t i = 0; i < PANEL; i++) {
-            const float sum = pixel[i] + added[i];
-            pixel[i] = sum < least ? least : sum;
+        for (size_t c = 0; c < channels; c += PANEL) {
+            for (size_t i = c; i < c + PANEL; i++) {
+                const float sum = pixel[i] + added[i];
+                pixel[i] = sum < least ? least : sum;
+            }
         }
     }
 }
 
-static void end_row(const struct phase_plan *plan, struct epilogue epilogue, float *row) {
+VECTORISED static void end_row(const struct phase_plan *plan, struct epilogue epilogue,
+                               float *row) {
     const size_t own = plan->out_channels / plan->pixels;
-    for (size_t c = 0; c < plan->out_channels; c += PANEL) {
-        float bias[PANEL] = {0};
-        for (size_t i = 0; epilogue.bias != NULL && i < PANEL; i++) {
-            bias[i] = epilogue.bias[(c + i) % own];
+    const float least = epilogue.relu ? 0.0F : -INFINITY;
+    for (size_t first = 0; first < plan->out_channels; first += TOGETHER) {
+        const size_t left = plan->out_channels - first;
+        const size_t count = left < TOGETHER ? left : TOGETHER;
+        float added[TOGETHER];
+        for (size_t i = 0; i < count; i++) {
+            added[i] = epilogue.bias != NULL ? epilogue.bias[(first + i) % own] : 0.0F;
         }
-        end_panel(plan, bias, epilogue.relu ? 0.0F : -INFINITY, row + c);
+        if (count == PANEL) {
+            end_panels(plan, added, PANEL, least, row + first);
+        } else {
+            end_panels(plan, added, count, least, row + first);
+        }
     }
 }
 
