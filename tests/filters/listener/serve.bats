@@ -83,6 +83,15 @@ runs() { # runs NAME
     [ -n "$(part "$1")" ]
 }
 
+# signal_part SIGNAL NAME: until it can; a program that starts anew has no name for a moment
+signal_part() {
+    until_true 120 signal_once "$@"
+}
+
+signal_once() {
+    kill "-$1" "$(part "$2")" 2>/dev/null
+}
+
 ended() {
     [ -z "$(part .)$(part storescp)" ]
 }
@@ -146,9 +155,9 @@ all_answered() {
         start_serve
         until_true 120 runs predict-fold && until_true 120 runs "$part"
         until_true 120 has spool/work 0
-        kill -STOP "$(part predict-fold)" # so that there is work
+        signal_part STOP predict-fold # so that there is work
         send "${XRAYS[count]}"
-        kill -KILL "$(part "$part")"
+        signal_part KILL "$part"
         kill -CONT "$(part predict-fold)" 2>/dev/null || true
         wait "$SERVE" && return 1
         until_true 120 ended
@@ -192,12 +201,11 @@ END
     local settings=(TO=archive WATCH=inbox KEEP=no)
     stopped_at() { # the programs end while the one image is at work
         run_serve "${settings[@]}"
-        until_true 120 runs predict-fold
-        kill -STOP "$(part predict-fold)"
+        signal_part STOP predict-fold
         [ ! -e "$1" ] || cp "$1" inbox/one.dcm
         until_true 120 has spool/work 1
         [ -e "$1" ] || until_true 120 [ -e spool/.alone ]
-        kill -KILL "$(part predict-fold)"
+        signal_part KILL predict-fold
         wait "$SERVE" && return 1
         until_true 120 ended
     }
