@@ -1,6 +1,7 @@
 // norm on the CPU. Rows are pixels. Statistics are of float32 blocks with their own means, brought
 // together in float64 (Chan, Golub, LeVeque 1979), in an order that threads do not change. What
 // float32 leaves of a mean is kept as a correction: over two pixels 1 / deviation may be 300.
+#include "core/numbers/size.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
 #include "ops/norm/blocks.h"
@@ -45,10 +46,6 @@ static float *behind_sums(const struct state *state, void *scratch) {
     return memory;
 }
 
-static size_t smaller(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
 static size_t strands_of(size_t pixels, size_t channels) {
     size_t strands = 1;
     while (2 * strands * channels <= WIDE && pixels % (2 * strands) == 0 && pixels >= MANY) {
@@ -68,7 +65,7 @@ static void repeat_strands(const struct state *state, float *numbers) {
 static size_t norm_block(enum precision precision, size_t channels) {
     const size_t few = precision == PRECISION_F32 ? NORM_BLOCK : SHORT;
     return few / channels > LEAST_ROWS ? few / channels
-                                       : smaller(NORM_BLOCK / channels, LEAST_ROWS);
+                                       : size_min(NORM_BLOCK / channels, LEAST_ROWS);
 }
 
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {

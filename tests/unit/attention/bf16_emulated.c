@@ -1,39 +1,8 @@
 // Tiles of position attention in bf16: AVX-512's code on any processor, its intrinsics emulated,
 // against exponentials in float64; and this processor's, if it has some, to the same bytes.
-#include "../backend/avx512_emulation.h"
-#include "backend/bf16.h"
-#include "core/numbers/random.h"
-#include "ops/position_attention/cpu/bf16_tile.h"
-
-#include <math.h>
-#include <stdlib.h>
-
-// cmocka, which calls a macro of its own `fail`, comes behind our headers.
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-const struct position_bf16_functions *emulated_functions(void);
-
-#define NATIVE
-#define HAS_PERMUTATIONS() true
-#define position_bf16_tiles emulated_functions
-#include "ops/position_attention/cpu/bf16_tile.c" // NOLINT(bugprone-suspicious-include)
-#undef position_bf16_tiles
+#include "bf16_emulation.h"
 
 enum { SIDE = POSITION_BLOCK, NUMBERS = SIDE * POSITION_STRIDE };
-
-static float draw(struct random *random, double range) {
-    return (float)((2 * random_uniform(random) - 1) * range);
-}
-
-static void *need(size_t bytes) {
-    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
-    assert_non_null(memory);
-    memset(memory, 0xFF, (bytes + 64) / 64 * 64); // NaN
-    return memory;
-}
 
 static void expect_near(double value, double wanted, double error) {
     assert_true(fabs(value - wanted) <= error * fabs(wanted) + 0x1p-125);

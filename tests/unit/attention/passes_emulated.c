@@ -1,39 +1,8 @@
 // Both passes of position attention by tiles in bf16, AVX-512's code emulated on any processor,
 // against the formulas in float64; and by this processor's, if it has some, to the same bytes.
-#include "../backend/avx512_emulation.h"
-#include "backend/bf16.h"
-#include "core/numbers/random.h"
-#include "ops/position_attention/cpu/passes.h"
-
-#include <math.h>
-#include <stdlib.h>
-
-// cmocka, which calls a macro of its own `fail`, comes behind our headers.
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-const struct position_bf16_functions *emulated_functions(void);
-
-#define NATIVE
-#define HAS_PERMUTATIONS() true
-#define position_bf16_tiles emulated_functions
-#include "ops/position_attention/cpu/bf16_tile.c" // NOLINT(bugprone-suspicious-include)
-#undef position_bf16_tiles
+#include "bf16_emulation.h"
 
 enum { PIXELS = 300, KEYS = 4, CHANNELS = 6 }; // three blocks, the last not whole
-
-static float draw(struct random *random, double range) {
-    return (float)((2 * random_uniform(random) - 1) * range);
-}
-
-static void *need(size_t bytes) {
-    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
-    assert_non_null(memory);
-    memset(memory, 0xFF, (bytes + 64) / 64 * 64); // NaN
-    return memory;
-}
 
 struct image {
     uint16_t q[PIXELS * KEYS], v[PIXELS * CHANNELS], y[PIXELS * CHANNELS], dy[PIXELS * CHANNELS];

@@ -1,12 +1,5 @@
 // schedule: steps and lifetimes of small graphs worked out by hand.
-#include "nn/schedule.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "schedule_of.h"
 
 #define NUMBERS 4 // in a value of the small graphs
 
@@ -53,20 +46,6 @@ static struct graph *begin(enum graph_mode mode) {
     assert_non_null(graph);
     assert_int_equal(graph_input(graph, (struct shape){1, 2, 2, 1}, STORAGE_BYTE), 0);
     return graph;
-}
-
-// With strips as on the CPU: the small graphs' operations are none that make any.
-static struct schedule schedule_of(const struct graph *graph) {
-    struct backend backend = {.precision = PRECISION_BF16, .threads = 2};
-    struct schedule schedule;
-    struct strips strips;
-    struct error error = {{0}};
-    if (!graph_check(graph, &error) || !strips_find(&strips, graph, &backend, &error) ||
-        !schedule_make(&schedule, graph, &strips, PRECISION_BF16, &error)) {
-        fail_msg("%s", error.text);
-    }
-    strips_free(&strips);
-    return schedule;
 }
 
 // ---- by hand

@@ -1,28 +1,6 @@
 // schedule: every step of the networks finds in its buffers what it is to read.
 #include "models/models.h"
-#include "nn/schedule.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-// With strips as on the CPU.
-static struct schedule schedule_of(const struct graph *graph) {
-    struct backend backend = {.precision = PRECISION_BF16, .threads = 2};
-    struct schedule schedule;
-    struct strips strips;
-    struct error error = {{0}};
-    if (!graph_check(graph, &error) || !strips_find(&strips, graph, &backend, &error) ||
-        !schedule_make(&schedule, graph, &strips, PRECISION_BF16, &error)) {
-        fail_msg("%s", error.text);
-    }
-    strips_free(&strips);
-    return schedule;
-}
+#include "schedule_of.h"
 
 // What each buffer holds, step by step.
 #define GRADIENT_OF(value) (-2 - (value))

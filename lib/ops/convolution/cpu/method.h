@@ -90,6 +90,10 @@ const struct convolution_method *convolution_method_at(size_t index);
 #include "ops/convolution/cpu/methods.def"
 #undef CONVOLUTION_METHOD
 
+// Memory of a pass's state, and behind it of `kept` bytes, 64-byte aligned, for what the pass keeps
+// of its weights: *memory, NULL for 0. free takes both back. NULL with *error.
+void *convolution_state_alloc(size_t bytes, size_t kept, void **memory, struct error *error);
+
 // Numbers in a layer's tensors.
 static inline size_t convolution_inputs(const struct convolution_shape *shape) {
     return shape->images * shape->height * shape->width * shape->channels;

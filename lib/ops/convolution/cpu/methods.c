@@ -68,3 +68,14 @@ const struct convolution_method *convolution_method_for(const struct convolution
     (void)fail(error, FORBIDDEN " leaves no method for a convolution");
     return NULL;
 }
+
+void *convolution_state_alloc(size_t bytes, size_t kept, void **memory, struct error *error) {
+    const size_t own = workspace_part(bytes);
+    void *state = kept < SIZE_MAX / 2 ? aligned_alloc(64, own + workspace_part(kept)) : NULL;
+    if (state == NULL) {
+        (void)fail(error, "no memory");
+        return NULL;
+    }
+    *memory = kept > 0 ? workspace_behind(state, own) : NULL;
+    return state;
+}

@@ -63,32 +63,19 @@ static double *thread_sums(const struct state *state, const struct parts *parts)
 
 // ---- planning
 
-static void release(void *planned) {
-    struct state *state = planned;
-    if (state != NULL) {
-        free(state->weights);
-    }
-    free(state);
-}
-
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
     const bool takes_weights = problem->pass != CONVOLUTION_WEIGHT_GRADIENT;
-    struct state *state = calloc(1, sizeof *state);
+    const size_t kept = takes_weights ? convolution_weights(&problem->shape) * sizeof(float) : 0;
+    void *weights = NULL;
+    struct state *state = convolution_state_alloc(sizeof *state, kept, &weights, error);
     (void)backend;
     if (state != NULL) {
-        state->problem = *problem;
-        state->weights =
-            takes_weights ? malloc(convolution_weights(&problem->shape) * sizeof(float)) : NULL;
+        *state = (struct state){*problem, weights};
+        *workspace = widened_bytes(state, convolution_inputs(&problem->shape)) +
+                     widened_bytes(state, convolution_outputs(&problem->shape)) +
+                     (size_t)problem->threads * sum_count(state) * sizeof(double);
     }
-    if (state == NULL || (takes_weights && state->weights == NULL)) {
-        release(state);
-        (void)fail(error, "no memory");
-        return NULL;
-    }
-    *workspace = widened_bytes(state, convolution_inputs(&problem->shape)) +
-                 widened_bytes(state, convolution_outputs(&problem->shape)) +
-                 (size_t)problem->threads * sum_count(state) * sizeof(double);
     return state;
 }
 
@@ -281,7 +268,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
 const struct convolution_method convolution_plain = {.name = "plain",
                                                      .accepts = accepts,
                                                      .plan = plan,
-                                                     .release = release,
+                                                     .release = free,
                                                      .prepare = prepare,
                                                      .forward = forward,
                                                      .data_gradient = data_gradient,

@@ -39,28 +39,16 @@ static size_t row_workspace(const void *planned) {
            (state->problem.precision == PRECISION_F32 ? 0 : workspace_part(widened));
 }
 
-static void release(void *planned) {
-    struct state *state = planned;
-    if (state != NULL) {
-        free(state->weights);
-    }
-    free(state);
-}
-
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
-    struct state *state = calloc(1, sizeof *state);
+    void *weights = NULL;
+    struct state *state = convolution_state_alloc(
+        sizeof *state, convolution_weights(&problem->shape) * sizeof(float), &weights, error);
     (void)backend;
     if (state != NULL) {
-        state->problem = *problem;
-        state->weights = malloc(convolution_weights(&problem->shape) * sizeof(float));
+        *state = (struct state){*problem, weights};
+        *workspace = (size_t)problem->threads * row_workspace(state);
     }
-    if (state == NULL || state->weights == NULL) {
-        release(state);
-        (void)fail(error, "no memory");
-        return NULL;
-    }
-    *workspace = (size_t)problem->threads * row_workspace(state);
     return state;
 }
 
@@ -206,7 +194,7 @@ static void forward(void *planned, const void *input, const float *bias, void *o
 const struct convolution_method convolution_single = {.name = "single",
                                                       .accepts = accepts,
                                                       .plan = plan,
-                                                      .release = release,
+                                                      .release = free,
                                                       .prepare = prepare,
                                                       .forward = forward,
                                                       .forward_rows = forward_rows,

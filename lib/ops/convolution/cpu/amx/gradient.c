@@ -2,6 +2,7 @@
 // joined in order.
 #include "ops/convolution/cpu/amx/gradient.h"
 
+#include "core/numbers/size.h"
 #include "core/simd.h"
 
 #include <omp.h>
@@ -15,19 +16,11 @@
 #define CHUNK ((size_t)256)      // pixels whose products stay in the first-level cache
 #define SQUARE ((size_t)32)      // channels of either side that products take together
 
-static size_t smaller(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
-static size_t rounded(size_t count, size_t unit) {
-    return (count + unit - 1) / unit * unit;
-}
-
 // ---- planning
 
 // Sums of all taps of SQUARE channels and output channels, or fewer.
 static size_t square_of(const struct amx_gradient *plan) {
-    return plan->taps_y * plan->taps_x * smaller(plan->in_rows, SQUARE) * SQUARE;
+    return plan->taps_y * plan->taps_x * size_min(plan->in_rows, SQUARE) * SQUARE;
 }
 
 // Squares of a part: (pair of panels, SQUARE channels).
@@ -42,11 +35,11 @@ static void plan_bands(struct amx_gradient *plan) {
     const size_t bands = (shape->out_height + most - 1) / most;
     plan->rows = (shape->out_height + bands - 1) / bands;
     plan->bands = (shape->out_height + plan->rows - 1) / plan->rows;
-    plan->inner = rounded(plan->rows * plan->pitch, AMX_DEPTH);
+    plan->inner = size_round_up(plan->rows * plan->pitch, AMX_DEPTH);
     plan->input_rows = plan->rows + (plan->taps_y - 1) / shape->stride;
-    plan->length =
-        rounded(plan->input_rows * plan->pitch + (plan->taps_x - 1) / shape->stride + AMX_DEPTH - 1,
-                AMX_DEPTH);
+    plan->length = size_round_up(plan->input_rows * plan->pitch +
+                                     (plan->taps_x - 1) / shape->stride + AMX_DEPTH - 1,
+                                 AMX_DEPTH);
     plan->step = (plan->length / AMX_DEPTH | 1) * AMX_DEPTH; // rows in different cache sets
 }
 
@@ -62,7 +55,7 @@ bool amx_gradient_plan(const struct convolution_problem *problem,
                                   .taps_y = shape->window,
                                   .taps_x = folded ? 1 : shape->window};
     plan->pitch = shape->out_width + (plan->taps_x - 1) / shape->stride;
-    plan->in_rows = rounded(plan->channels, AMX_SIDE);
+    plan->in_rows = size_round_up(plan->channels, AMX_SIDE);
     plan->panels = (shape->out_channels + AMX_SIDE - 1) / AMX_SIDE;
     if (problem->pass != CONVOLUTION_WEIGHT_GRADIENT || shape->groups != 1 ||
         shape->out_height == 0 || shape->out_width == 0) {
@@ -70,17 +63,17 @@ bool amx_gradient_plan(const struct convolution_problem *problem,
     }
     plan_bands(plan);
     const size_t fit = PARTS_FLOATS / weights_of(plan);
-    const size_t limit = smaller(fit > 0 ? fit : 1, MAX_PARTS);
+    const size_t limit = size_min(fit > 0 ? fit : 1, MAX_PARTS);
     const size_t wanted = ITEMS * (size_t)problem->threads;
-    plan->parts = smaller(limit, shape->images * plan->bands);
-    plan->groups = smaller((wanted + plan->parts - 1) / plan->parts, (plan->panels + 1) / 2);
+    plan->parts = size_min(limit, shape->images * plan->bands);
+    plan->groups = size_min((wanted + plan->parts - 1) / plan->parts, (plan->panels + 1) / 2);
     return true;
 }
 
 // ---- a thread's memory
 
 static size_t group_panels(const struct amx_gradient *plan) {
-    return rounded((plan->panels + plan->groups - 1) / plan->groups, 2);
+    return size_round_up((plan->panels + plan->groups - 1) / plan->groups, 2);
 }
 
 // Numbers of an input row with its padding, which folded pixels are parts of.
@@ -210,7 +203,7 @@ static void pack_outputs(const struct band *band, size_t panel, size_t panels) {
     const struct convolution_shape *shape = &plan->problem.shape;
     const struct memory *memory = band->memory;
     const size_t first = panel * AMX_SIDE;
-    const size_t channels = smaller(panels * AMX_SIDE, shape->out_channels - first);
+    const size_t channels = size_min(panels * AMX_SIDE, shape->out_channels - first);
     const uint16_t **at = memory->pixels;
     for (size_t y = 0; y < band->rows; y++) {
         const uint16_t *row =
@@ -239,11 +232,11 @@ static void multiply_square(const struct band *band, size_t y, size_t x, size_t 
                             const uint16_t *outputs, struct sums square) {
     const struct amx_gradient *plan = band->plan;
     const size_t stride = plan->problem.shape.stride;
-    const size_t rows = smaller(SQUARE, plan->in_rows - channel);
+    const size_t rows = size_min(SQUARE, plan->in_rows - channel);
     const size_t tap_floats = square_of(plan) / (plan->taps_y * plan->taps_x);
     const uint16_t *phase = band->memory->phase + channel * plan->step;
     for (size_t first = 0; first < plan->inner; first += CHUNK) {
-        const size_t pixels = smaller(CHUNK, plan->inner - first);
+        const size_t pixels = size_min(CHUNK, plan->inner - first);
         for (size_t tap_y = y; tap_y < plan->taps_y; tap_y += stride) {
             for (size_t tap_x = x; tap_x < plan->taps_x; tap_x += stride) {
                 const size_t offset = tap_y / stride * plan->pitch + tap_x / stride;
@@ -265,7 +258,7 @@ static void multiply_phase(const struct band *band, size_t y, size_t x, struct s
         const uint16_t *outputs = band->memory->outputs + panel * plan->inner * AMX_SIDE;
         for (size_t channel = 0; channel < plan->in_rows; channel += SQUARE) {
             multiply_square(band, y, x, channel, outputs,
-                            (struct sums){to, smaller(2, sums.panels - panel), sums.add});
+                            (struct sums){to, size_min(2, sums.panels - panel), sums.add});
             to += square_of(plan);
         }
     }
@@ -275,8 +268,8 @@ static void add_band(const struct band *band, size_t panel, struct sums sums) {
     const struct amx_gradient *plan = band->plan;
     const size_t stride = plan->problem.shape.stride;
     pack_outputs(band, panel, sums.panels);
-    for (size_t y = 0; y < smaller(stride, plan->taps_y); y++) {
-        for (size_t x = 0; x < smaller(stride, plan->taps_x); x++) {
+    for (size_t y = 0; y < size_min(stride, plan->taps_y); y++) {
+        for (size_t x = 0; x < size_min(stride, plan->taps_x); x++) {
             pack_phase(band, y, x);
             multiply_phase(band, y, x, sums);
         }
@@ -300,7 +293,7 @@ static void add_part(const struct amx_gradient *plan, size_t part, size_t panel,
                                   gradient + image * shape->out_height * shape->out_width *
                                                  shape->out_channels,
                                   first,
-                                  smaller(plan->rows, shape->out_height - first)};
+                                  size_min(plan->rows, shape->out_height - first)};
         add_band(&band, panel, (struct sums){sums, panels, i > begin});
     }
 }
@@ -322,7 +315,7 @@ static void add_square(const struct amx_gradient *plan, const float *sums, size_
     const size_t taps = plan->taps_y * plan->taps_x;
     const size_t rows = square_of(plan) / (taps * SQUARE); // of a tap
     const size_t out_step = convolution_weights(shape) / shape->out_channels;
-    const size_t end = smaller(plan->channels, first + SQUARE);
+    const size_t end = size_min(plan->channels, first + SQUARE);
     for (size_t output = 0; output < outputs; output++) {
         for (size_t channel = first; channel < end; channel++) {
             // Folded channels are a window's columns, one behind the other.
@@ -354,7 +347,7 @@ void amx_gradient_run(const struct amx_gradient *plan, const uint16_t *input,
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t part = 0; part < plan->parts; part++) {
             for (size_t panel = 0; panel < plan->panels; panel += together) {
-                add_part(plan, part, panel, smaller(together, plan->panels - panel), input,
+                add_part(plan, part, panel, size_min(together, plan->panels - panel), input,
                          output_gradient, sums + part * floats + panel / 2 * pair, &memory);
             }
         }
@@ -363,7 +356,7 @@ void amx_gradient_run(const struct amx_gradient *plan, const uint16_t *input,
         for (size_t panel = 0; panel < plan->panels; panel += 2) {
             for (size_t first = 0; first < plan->in_rows; first += SQUARE) {
                 float *square = sums + panel / 2 * pair + first / SQUARE * square_of(plan);
-                const size_t outputs = smaller(SQUARE, shape->out_channels - panel * AMX_SIDE);
+                const size_t outputs = size_min(SQUARE, shape->out_channels - panel * AMX_SIDE);
                 add_parts(square, square_of(plan), plan->parts, floats);
                 add_square(plan, square, first, outputs,
                            gradient + panel * AMX_SIDE *

@@ -1,6 +1,7 @@
 // The weights' gradient of direct convolutions: for every window row, products of windows and
 // outputs' gradients, summed over pixels. Output rows are summed in parts that depend on the
 // layer alone, and the parts joined in order.
+#include "core/numbers/size.h"
 #include "ops/convolution/cpu/direct/window.h"
 
 #include <omp.h>
@@ -136,10 +137,6 @@ static void add_rows(const struct phase_plan *plan, const struct item *item, siz
     }
 }
 
-static size_t smaller(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
 static void add_part(const struct phase_plan *plan, const struct item *item, size_t part,
                      const void *input, const void *gradient, float *rows) {
     const size_t height = plan->rows;
@@ -152,10 +149,10 @@ static void add_part(const struct phase_plan *plan, const struct item *item, siz
     }
     for (size_t image = 0; image < plan->images; image++) {
         const size_t begin = image * height;
-        const size_t end = smaller(last, begin + height);
+        const size_t end = size_min(last, begin + height);
         for (size_t row = first > begin ? first : begin; row < end; row += rows_together(plan)) {
-            add_rows(plan, item, image, row - begin, smaller(rows_together(plan), end - row), input,
-                     gradient, rows);
+            add_rows(plan, item, image, row - begin, size_min(rows_together(plan), end - row),
+                     input, gradient, rows);
         }
     }
 }

@@ -1,5 +1,6 @@
 // The geometry of blocks.
 #include "ops/convolution/cpu/grouped/blocks.h"
+#include "core/numbers/size.h"
 
 struct grouped_layer grouped_layer_of(const struct phase_plan *plan) {
     struct grouped_layer layer = {.precision = plan->precision,
@@ -33,10 +34,6 @@ static uint64_t inside(ptrdiff_t first, size_t count, size_t side) {
     return bits;
 }
 
-static size_t least(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
 // The rows that the pair of rows below reads and this one does not, from row `below` on, as far as
 // there are any; of as many pixels as the block's output has in the input. Not with a stride, where
 // these are so many that fetching them takes longer.
@@ -47,8 +44,8 @@ static void set_fetched(const struct phase_plan *plan, size_t image, ptrdiff_t b
         first >= plan->width) {
         return;
     }
-    block->fetched_rows = least(GROUPED_ROWS * plan->stride_y, plan->height - (size_t)below);
-    block->fetched_pixels = least(block->pixels * plan->stride_x, plan->width - first);
+    block->fetched_rows = size_min(GROUPED_ROWS * plan->stride_y, plan->height - (size_t)below);
+    block->fetched_pixels = size_min(block->pixels * plan->stride_x, plan->width - first);
     block->fetched =
         ((image * plan->height + (size_t)below) * plan->width + first) * plan->channels;
 }
@@ -72,19 +69,19 @@ void grouped_each_block(const struct phase_plan *plan, const struct grouped_part
     const size_t reach = (GROUPED_ROWS - 1) * plan->stride_y + plan->window_height; // rows
     const size_t across = (pixels - 1) * plan->stride_x + plan->window_width;
     struct grouped_block block = {.channel = channel,
-                                  .vectors = least(plan->slab, plan->channels - channel) /
+                                  .vectors = size_min(plan->slab, plan->channels - channel) /
                                              plan->lanes->lanes,
                                   .first_row = part->first > row ? part->first - row : 0,
-                                  .rows = least(GROUPED_ROWS, part->end - row)};
+                                  .rows = size_min(GROUPED_ROWS, part->end - row)};
     block.rows_inside = rows_inside(plan, &block, top);
     for (size_t column = 0; column < plan->columns; column += pixels) {
         const ptrdiff_t left = (ptrdiff_t)(column * plan->stride_x) + plan->left;
-        block.pixels = least(pixels, plan->columns - column);
+        block.pixels = size_min(pixels, plan->columns - column);
         block.columns_inside = inside(left, across, plan->width);
         block.input = (((ptrdiff_t)(image * plan->height) + top) * (ptrdiff_t)plan->width + left) *
                       (ptrdiff_t)plan->channels;
         block.output = image * plan->out_image + row * plan->out_row + column * plan->out_pixel;
-        block.pixels_right = least(pixels, plan->columns - column - block.pixels);
+        block.pixels_right = size_min(pixels, plan->columns - column - block.pixels);
         block.fetched_rows = 0;
         if (row + GROUPED_ROWS < part->end) {
             set_fetched(plan, image, top + (ptrdiff_t)reach, column, &block);

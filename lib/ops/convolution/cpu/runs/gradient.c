@@ -3,6 +3,7 @@
 // its place: then what a pair of pixels reads of a window's row is one run of pairs. Output rows
 // are summed in parts that depend on the layer alone, and the parts joined in order.
 #include "backend/cpu/products/bf16.h"
+#include "core/numbers/size.h"
 #include "core/simd.h"
 #include "ops/convolution/cpu/bias_gradient.h"
 #include "ops/convolution/cpu/method.h"
@@ -33,17 +34,13 @@ static bool accepts(const struct convolution_problem *problem) {
            shape->out_height > 0 && shape->out_width > 0;
 }
 
-static size_t smaller(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
 static struct run_gradient plan_of(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     struct run_gradient plan = {.problem = *problem,
                                 .pairs = (shape->out_width + 1) / 2,
                                 .inner = shape->window * shape->channels,
                                 .panels = (shape->out_channels + PANEL - 1) / PANEL,
-                                .parts = smaller(shape->images * shape->out_height, MAX_PARTS)};
+                                .parts = size_min(shape->images * shape->out_height, MAX_PARTS)};
     plan.paired = 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
     plan.numbers = plan.paired + shape->stride * shape->channels;
     return plan;
@@ -113,9 +110,9 @@ VECTORISED static void pair_numbers(const uint16_t *from, size_t apart, size_t c
 static void pair_row(const struct run_gradient *plan, const uint16_t *row, uint16_t *padded,
                      cpu_bf16_pair *to) {
     const struct convolution_shape *shape = &plan->problem.shape;
-    const size_t before = smaller(shape->pad * shape->channels, plan->numbers);
+    const size_t before = size_min(shape->pad * shape->channels, plan->numbers);
     memcpy(padded + before, row,
-           smaller(shape->width * shape->channels, plan->numbers - before) * sizeof *row);
+           size_min(shape->width * shape->channels, plan->numbers - before) * sizeof *row);
     pair_numbers(padded, shape->stride * shape->channels, plan->paired, to);
 }
 

@@ -3,6 +3,7 @@
 // since they need zeros beyond.
 #include "ops/convolution/cpu/runs/runs.h"
 
+#include "core/numbers/size.h"
 #include "ops/convolution/cpu/repeated.h"
 
 #include <string.h>
@@ -10,14 +11,6 @@
 #define PANEL ((size_t)CPU_BF16_PANEL)
 #define MAX_WINDOW ((size_t)16)
 #define LINE ((size_t)32) // numbers of 64 bytes
-
-static size_t smaller(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
-static size_t rounded(size_t count, size_t unit) {
-    return (count + unit - 1) / unit * unit;
-}
 
 // ---- planning
 
@@ -43,8 +36,8 @@ static void plan_spread(struct run_plan *plan) {
     const size_t whole = numbers + before < plan->run + after
                              ? 0
                              : (numbers + before - plan->run - after) / plan->step + 1;
-    plan->outside = smaller(whole, plan->columns);
-    plan->inside = smaller((before + plan->step - 1) / plan->step, plan->outside);
+    plan->outside = size_min(whole, plan->columns);
+    plan->inside = size_min((before + plan->step - 1) / plan->step, plan->outside);
     plan->spread = plan->functions->aligned &&
                    (plan->step % LINE != 0 || (before + after) % LINE != 0 || numbers % LINE != 0);
     plan->unit = plan->panels > 1 ? plan->functions->several : plan->functions->one;
@@ -57,8 +50,8 @@ static void finish_plan(struct run_plan *plan, size_t apart) {
     plan->out_step = plan->pixels * apart * plan->out_channels;
     plan->out_row = apart * plan->out_width * plan->out_channels;
     plan->step = plan->pixels * plan->stride * plan->channels;
-    plan->run = rounded(pixels * plan->channels, plan->functions->depth);
-    plan->panels = rounded(column_of(plan), PANEL) / PANEL;
+    plan->run = size_round_up(pixels * plan->channels, plan->functions->depth);
+    plan->panels = size_round_up(column_of(plan), PANEL) / PANEL;
     plan_spread(plan);
 }
 
@@ -222,8 +215,8 @@ static void begin_block(struct block *block) {
     const bool inside = !plan->spread && first >= plan->inside && first < plan->outside;
     const size_t units = inside ? (plan->outside - first) / plan->unit : 0;
     block->lies = units > 0;
-    block->columns = units > 0 ? smaller(units, plan->functions->together) * plan->unit
-                               : smaller(plan->columns - first, plan->unit);
+    block->columns = units > 0 ? size_min(units, plan->functions->together) * plan->unit
+                               : size_min(plan->columns - first, plan->unit);
     block->next = 0;
 }
 
@@ -252,7 +245,7 @@ static void multiply(const struct block *block, const struct cpu_bf16_runs *a,
     const size_t numbers = column_of(plan);
     const float *bias = block->epilogue.bias;
     for (size_t panel = 0; panel < plan->panels; panel += plan->functions->panels) {
-        const size_t panels = smaller(plan->panels - panel, plan->functions->panels);
+        const size_t panels = size_min(plan->panels - panel, plan->functions->panels);
         struct run_product product = {.a = *a,
                                       .b = {packed + panel * panel_step, panel_step},
                                       .unit = plan->unit,
@@ -261,7 +254,7 @@ static void multiply(const struct block *block, const struct cpu_bf16_runs *a,
                                       .columns = block->columns,
                                       .to = to + panel * PANEL,
                                       .step = plan->out_step,
-                                      .count = smaller(numbers - panel * PANEL, panels * PANEL),
+                                      .count = size_min(numbers - panel * PANEL, panels * PANEL),
                                       .epilogue = block->epilogue};
         product.epilogue.bias = bias != NULL ? bias + panel * PANEL : NULL;
         plan->functions->multiply(&product, block->memory);

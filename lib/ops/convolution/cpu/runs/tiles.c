@@ -14,13 +14,13 @@
 #endif
 #include "ops/convolution/cpu/runs/store.h"
 
-#define DEPTH ((size_t)32)     // numbers of A's row in a tile
-#define MOST_TILES ((size_t)4) // of rows by one panel; half of them by two
+#define DEPTH ((size_t)32)    // numbers of A's row in a tile
+#define MAX_TILES ((size_t)4) // of rows by one panel; half of them by two
 #define PANEL ((size_t)CPU_BF16_PANEL)
 
 // The sums of a product, and what was to be done with them.
 struct pending {
-    float sums[MOST_TILES * CPU_AMX_SIDE * PANEL];
+    float sums[MAX_TILES * CPU_AMX_SIDE * PANEL];
     struct run_product product; // without columns: nothing is pending
 };
 
@@ -84,8 +84,8 @@ const struct run_functions *run_functions_by_tiles(void) {
     static const struct run_functions functions = {.depth = DEPTH,
                                                    .aligned = true,
                                                    .panels = 2,
-                                                   .one = MOST_TILES * CPU_AMX_SIDE,
-                                                   .several = MOST_TILES / 2 * CPU_AMX_SIDE,
+                                                   .one = MAX_TILES * CPU_AMX_SIDE,
+                                                   .several = MAX_TILES / 2 * CPU_AMX_SIDE,
                                                    .together = 1,
                                                    .memory = (sizeof(struct memory) + 63) / 64 * 64,
                                                    .begin = begin_tiles,

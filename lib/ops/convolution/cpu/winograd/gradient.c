@@ -3,6 +3,7 @@
 // sums brought back to 3 x 3. A thread takes a half of the points, and perhaps a part of the output
 // channels, through all tiles: what it multiplies is in its own core's caches.
 #include "backend/cpu/products/f32.h"
+#include "core/numbers/size.h"
 #include "ops/convolution/cpu/winograd/gradient_tiles.h"
 
 #include <omp.h>
@@ -32,20 +33,16 @@ static struct group group_at(const struct winograd *shape, size_t number) {
     return (struct group){number * together, left < together ? left : together};
 }
 
-static size_t smaller(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
 // The parts of the output channels: with both halves a whole number of items for each thread.
 static size_t parts_of(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
-    return smaller(threads % 2 == 0 ? threads / 2 : threads, groups_of(shape));
+    return size_min(threads % 2 == 0 ? threads / 2 : threads, groups_of(shape));
 }
 
 // Bytes follow from it, so that it depends on the layer alone.
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t fit = RUN_FLOATS / (HALF_POINTS * shape->channels);
-    return smaller(tile_count(shape, TILE), fit < MIN_TILES ? MIN_TILES : fit);
+    return size_min(tile_count(shape, TILE), fit < MIN_TILES ? MIN_TILES : fit);
 }
 
 // Rows of a tile's channels, and points, lie so far apart that they do not share cache lines.
@@ -104,7 +101,7 @@ static void take_inputs(const struct winograd *shape, const struct run *run, con
     struct pixels found[2];
     find_pixels(shape, corner_of(shape, TILE, run->first), 1, SPAN, shape->channels, &found[0]);
     for (size_t tile = 0; tile < run->tiles; tile++) {
-        const size_t next = run->first + smaller(tile + 1, run->tiles - 1);
+        const size_t next = run->first + size_min(tile + 1, run->tiles - 1);
         find_pixels(shape, corner_of(shape, TILE, next), 1, SPAN, shape->channels,
                     &found[(tile + 1) % 2]);
         transform_input_half(run->half, input, &found[tile % 2], &found[(tile + 1) % 2],
@@ -120,7 +117,7 @@ static void take_gradients(const struct winograd *shape, const struct run *run, 
     struct pixels found[2];
     find_pixels(shape, corner_of(shape, TILE, run->first), 0, TILE, shape->out_channels, &found[0]);
     for (size_t tile = 0; tile < run->tiles; tile++) {
-        const size_t next = run->first + smaller(tile + 1, run->tiles - 1);
+        const size_t next = run->first + size_min(tile + 1, run->tiles - 1);
         find_pixels(shape, corner_of(shape, TILE, next), 0, TILE, shape->out_channels,
                     &found[(tile + 1) % 2]);
         transform_gradient_half(
@@ -160,7 +157,7 @@ static void take_part(const struct winograd *shape, size_t half, size_t part, co
     const size_t first_group = part * groups_of(shape) / parts_of(shape);
     const size_t end_group = (part + 1) * groups_of(shape) / parts_of(shape);
     for (size_t first = 0; first < all; first += together) {
-        const struct run run = {half, first, smaller(all - first, together), numbers};
+        const struct run run = {half, first, size_min(all - first, together), numbers};
         take_inputs(shape, &run, input);
         for (size_t number = first_group; number < end_group; number++) {
             const struct group group = group_at(shape, number);
@@ -170,7 +167,7 @@ static void take_part(const struct winograd *shape, size_t half, size_t part, co
             }
             take_gradients(shape, &run, group, output_gradient);
             for (size_t c = 0; c < shape->channels; c += CHANNELS) {
-                add_products(shape, &run, group.count, c, smaller(shape->channels - c, CHANNELS),
+                add_products(shape, &run, group.count, c, size_min(shape->channels - c, CHANNELS),
                              to);
             }
         }
@@ -187,7 +184,7 @@ static void add_gradient(const struct winograd *shape, size_t panel, const float
     const float *first = totals + group.first * LANES * numbers + (panel - group.first) * LANES;
     const float *second = first + total_floats(shape);
     for (size_t begin = 0; begin < numbers; begin += BLOCK) {
-        const size_t end = smaller(begin + BLOCK, numbers);
+        const size_t end = size_min(begin + BLOCK, numbers);
         for (size_t lane = 0; lane < LANES; lane++) {
             float *to = gradient + (panel * LANES + lane) * numbers;
             for (size_t i = begin; i < end; i++) {

@@ -77,14 +77,6 @@ static size_t workspace_of(const struct state *state) {
            (state->problem.pass == CONVOLUTION_FORWARD ? 0 : transformed_bytes(&state->tiles));
 }
 
-static void release(void *planned) {
-    struct state *state = planned;
-    if (state != NULL) {
-        free(state->kept);
-    }
-    free(state);
-}
-
 // In training the forward pass of float32 goes by small tiles: its errors decide on which side of 0
 // a ReLU's input falls, and what it lets through; those of the backward passes only add to
 // gradients, and bf16's own are a thousand times as large.
@@ -103,20 +95,17 @@ static double share(const struct convolution_problem *problem) {
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
-    struct state *state = calloc(1, sizeof *state);
-    size_t kept = 0;
+    const struct state planned = {.problem = *problem,
+                                  .tiles = winograd_tiles_for(problem, tile_of(problem))};
+    const size_t kept = problem->pass == CONVOLUTION_FORWARD ? kept_floats(&planned) : 0;
+    void *memory = NULL;
+    struct state *state =
+        convolution_state_alloc(sizeof *state, kept * sizeof(float), &memory, error);
     (void)backend;
     if (state != NULL) {
-        state->problem = *problem;
-        state->tiles = winograd_tiles_for(problem, tile_of(problem));
+        *state = planned;
+        state->kept = memory;
         *workspace = workspace_of(state);
-        kept = problem->pass == CONVOLUTION_FORWARD ? kept_floats(state) : 0;
-        state->kept = kept > 0 ? aligned_alloc(64, workspace_part(kept * sizeof(float))) : NULL;
-    }
-    if (state == NULL || (kept > 0 && state->kept == NULL)) {
-        release(state);
-        (void)fail(error, "no memory");
-        return NULL;
     }
     return state;
 }
@@ -173,7 +162,7 @@ const struct convolution_method convolution_winograd = {.name = "winograd",
                                                         .accepts = accepts,
                                                         .share = share,
                                                         .plan = plan,
-                                                        .release = release,
+                                                        .release = free,
                                                         .prepare = prepare,
                                                         .forward = forward,
                                                         .data_gradient = data_gradient,

@@ -3,6 +3,7 @@
 // output channels after the other, it transforms their weights a part of the channels at a time,
 // which its cache holds until they have been multiplied with all of the run's tiles.
 #include "backend/cpu/products/f32.h"
+#include "core/numbers/size.h"
 #include "ops/convolution/cpu/winograd/block.h"
 
 #include <omp.h>
@@ -13,44 +14,36 @@
 // A run's numbers come from the third-level cache for each few panels: the more channels there are,
 // the more panels are worth that weights and sums leave the second.
 #define CHANNELS_A_PANEL ((size_t)128)
-#define MOST_PANELS ((size_t)4)
+#define MAX_PANELS ((size_t)4)
 
 // From the channel at work to the one whose packed weights are fetched.
 #define CHANNELS_AHEAD ((size_t)4)
 
 // ---- sizes
 
-static size_t least(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
-static size_t quotient_up(size_t number, size_t by) {
-    return (number + by - 1) / by;
-}
-
 // As many runs for each thread; fewer runs than threads share out the panels, too.
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
     const size_t tiles = tile_count(shape, shape->tile);
-    const size_t points = least(RUN_POINTS, RUN_FLOATS / shape->channels);
-    const size_t runs = quotient_up(tiles, quotient_up(points, points_of(shape->tile)));
-    return quotient_up(tiles, runs > threads ? quotient_up(runs, threads) * threads : runs);
+    const size_t points = size_min(RUN_POINTS, RUN_FLOATS / shape->channels);
+    const size_t runs = size_divide_up(tiles, size_divide_up(points, points_of(shape->tile)));
+    return size_divide_up(tiles, runs > threads ? size_divide_up(runs, threads) * threads : runs);
 }
 
 // The panels that are multiplied together.
 static size_t panels_together(const struct winograd *shape) {
-    const size_t wanted = least(shape->channels / CHANNELS_A_PANEL, MOST_PANELS);
+    const size_t wanted = size_min(shape->channels / CHANNELS_A_PANEL, MAX_PANELS);
     const size_t together = cpu_f32_together();
-    return least(wanted > together ? wanted : together, shape->out_channels / LANES);
+    return size_min(wanted > together ? wanted : together, shape->out_channels / LANES);
 }
 
 // Channels of a part: sums are the same as of all at once.
 static size_t part_of(const struct winograd *shape) {
-    return least(shape->channels, CPU_F32_PART);
+    return size_min(shape->channels, CPU_F32_PART);
 }
 
 static size_t parts_of(const struct winograd *shape) {
-    return quotient_up(shape->channels, part_of(shape));
+    return size_divide_up(shape->channels, part_of(shape));
 }
 
 // Points lie a cache line more apart than their numbers need: powers of two would share lines.
@@ -114,18 +107,18 @@ void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
                                 void *output, void *workspace) {
     const size_t tiles = tile_count(shape, shape->tile);
     const size_t run = tiles_of_run(shape);
-    const size_t runs = quotient_up(tiles, run);
+    const size_t runs = size_divide_up(tiles, run);
     const size_t panels = shape->out_channels / LANES;
     const size_t together = panels_together(shape);
-    const size_t share = quotient_up(panels, quotient_up((size_t)shape->threads, runs));
-    const size_t shares = quotient_up(panels, share);
+    const size_t share = size_divide_up(panels, size_divide_up((size_t)shape->threads, runs));
+    const size_t shares = size_divide_up(panels, share);
 #pragma omp parallel for schedule(dynamic) num_threads(shape->threads)
     for (size_t item = 0; item < runs * shares; item++) {
         const size_t first = item / shares * run;
         const size_t panel = item % shares * share;
-        const size_t end = least(panel + share, panels);
+        const size_t end = size_min(panel + share, panels);
         struct block block = {.first = first,
-                              .tiles = least(tiles - first, run),
+                              .tiles = size_min(tiles - first, run),
                               .part = part_of(shape),
                               .in_part = points_of(shape->tile) * in_step_of(shape),
                               .in_step = in_step_of(shape),
@@ -135,7 +128,7 @@ void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
         block.out = block.in + parts_of(shape) * block.in_part;
         winograd_take_tiles(shape, &block);
         for (block.panel = panel; block.panel < end; block.panel += block.panels) {
-            block.panels = least(end - block.panel, together);
+            block.panels = size_min(end - block.panel, together);
             do_panels(shape, &block, &weights);
             winograd_store_tiles(shape, &block, epilogue, output);
         }

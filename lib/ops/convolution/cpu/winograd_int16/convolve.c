@@ -1,13 +1,14 @@
 // Winograd's method by products of int16: a run of tiles at a time, from input to output by one
 // thread, for a few panels of output channels after the other.
 #include "backend/cpu/products/int16/int16.h"
+#include "core/numbers/size.h"
 #include "ops/convolution/cpu/winograd_int16/block.h"
 
 #include <omp.h>
 #include <string.h>
 
 #define PANELS ((size_t)4) // that are multiplied together
-#define MOST_TILES ((size_t)144)
+#define MAX_TILES ((size_t)144)
 #define RUN_NUMBERS ((size_t)5 << 20) // of a run, at most: those of threads share a cache
 
 struct run {
@@ -19,20 +20,12 @@ struct run {
 
 // ---- sizes
 
-static size_t least(size_t one, size_t other) {
-    return one < other ? one : other;
-}
-
-static size_t quotient_up(size_t number, size_t by) {
-    return (number + by - 1) / by;
-}
-
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
     const size_t tiles = tile_count(shape, MAX_TILE);
-    const size_t fit = quotient_up(RUN_NUMBERS, MAX_POINTS * shape->channels);
-    const size_t runs = quotient_up(tiles, least(fit, MOST_TILES));
-    return quotient_up(tiles, runs > threads ? quotient_up(runs, threads) * threads : runs);
+    const size_t fit = size_divide_up(RUN_NUMBERS, MAX_POINTS * shape->channels);
+    const size_t runs = size_divide_up(tiles, size_min(fit, MAX_TILES));
+    return size_divide_up(tiles, runs > threads ? size_divide_up(runs, threads) * threads : runs);
 }
 
 // Points lie a cache line more apart than their numbers need: powers of two would share lines.
@@ -75,7 +68,7 @@ size_t cpu_winograd_int16_workspace(const struct winograd *shape) {
 static void find_tile(const struct winograd *shape, const struct block *block, size_t tile,
                       struct pixels *found) {
     const struct corner corner =
-        corner_of(shape, MAX_TILE, block->first + least(tile, block->tiles - 1));
+        corner_of(shape, MAX_TILE, block->first + size_min(tile, block->tiles - 1));
     find_pixels(shape, corner, 1, MAX_SPAN, shape->channels, found);
 }
 
@@ -168,24 +161,24 @@ void cpu_winograd_int16_convolve(const struct winograd *shape, const void *input
                                  struct epilogue epilogue, void *output, void *workspace) {
     const size_t tiles = tile_count(shape, MAX_TILE);
     const size_t together = tiles_of_run(shape);
-    const size_t runs = quotient_up(tiles, together);
+    const size_t runs = size_divide_up(tiles, together);
     const size_t panels = shape->out_channels / LANES;
     // Fewer runs than threads share out the panels, too.
-    const size_t share = quotient_up(panels, quotient_up((size_t)shape->threads, runs));
-    const size_t shares = quotient_up(panels, share);
+    const size_t share = size_divide_up(panels, size_divide_up((size_t)shape->threads, runs));
+    const size_t shares = size_divide_up(panels, share);
 #pragma omp parallel for schedule(dynamic) num_threads(shape->threads)
     for (size_t item = 0; item < runs * shares; item++) {
         const size_t first = item / shares * together;
         const size_t panel = item % shares * share;
-        const size_t end = least(panel + share, panels);
+        const size_t end = size_min(panel + share, panels);
         struct run run = {
-            .block = {.first = first, .tiles = least(tiles - first, together), .input = input}};
+            .block = {.first = first, .tiles = size_min(tiles - first, together), .input = input}};
         place(shape,
               workspace_behind(workspace, (size_t)omp_get_thread_num() * thread_bytes(shape)),
               &run);
         take_tiles(shape, &run, weights->factors);
         for (run.block.panel = panel; run.block.panel < end; run.block.panel += run.block.panels) {
-            run.block.panels = least(end - run.block.panel, PANELS);
+            run.block.panels = size_min(end - run.block.panel, PANELS);
             for (size_t part = 0; part < parts_of(shape); part++) {
                 multiply_part(shape, &run, weights, part);
             }

@@ -67,32 +67,19 @@ static size_t packed_bytes(const struct state *state) {
                : 0;
 }
 
-static void release(void *planned) {
-    struct state *state = planned;
-    if (state != NULL) {
-        free(state->kept);
-    }
-    free(state);
-}
-
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
-    struct state *state = calloc(1, sizeof *state);
+    const struct state planned = {.problem = *problem, .tiles = winograd_tiles_for(problem, 4)};
+    const bool forward_pass = problem->pass == CONVOLUTION_FORWARD;
+    const size_t kept = forward_pass ? weight_bytes(&planned) + packed_bytes(&planned) : 0;
+    void *memory = NULL;
+    struct state *state = convolution_state_alloc(sizeof *state, kept, &memory, error);
     (void)backend;
     if (state != NULL) {
-        state->problem = *problem;
-        state->tiles = winograd_tiles_for(problem, 4);
-        *workspace = cpu_winograd_int16_workspace(&state->tiles);
-        if (problem->pass == CONVOLUTION_FORWARD) {
-            state->kept = aligned_alloc(64, weight_bytes(state) + packed_bytes(state));
-        } else {
-            *workspace += weight_bytes(state);
-        }
-    }
-    if (state == NULL || (problem->pass == CONVOLUTION_FORWARD && state->kept == NULL)) {
-        release(state);
-        (void)fail(error, "no memory");
-        return NULL;
+        *state = planned;
+        state->kept = memory;
+        *workspace =
+            cpu_winograd_int16_workspace(&state->tiles) + (forward_pass ? 0 : weight_bytes(state));
     }
     return state;
 }
@@ -137,7 +124,7 @@ const struct convolution_method convolution_winograd_int16 = {.name = "winograd-
                                                               .share = share,
                                                               .in_16_bits = true,
                                                               .plan = plan,
-                                                              .release = release,
+                                                              .release = free,
                                                               .prepare = prepare,
                                                               .forward = forward,
                                                               .data_gradient = data_gradient};

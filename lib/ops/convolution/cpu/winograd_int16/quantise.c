@@ -8,12 +8,12 @@
 
 #define ALL_POINTS WINOGRAD_INT16_POINTS
 #define INFINITE 0x7F800000u
-#define LEAST_SCALE 0x1p-126F // below it there are denormal numbers, which are 0
-#define LEAST_WEIGHT_SCALE 0x1p-113F
+#define MIN_SCALE 0x1p-126F // below it there are denormal numbers, which are 0
+#define MIN_WEIGHT_SCALE 0x1p-113F
 
 // Sums of 64 rounded numbers exceed those of the numbers by up to 32, and by float32's errors.
-#define MOST_SUM ((float)CPU_INT16_B - 64)
-#define MOST_WEIGHT 32760.0F
+#define MAX_SUM ((float)CPU_INT16_B - 64)
+#define MAX_WEIGHT 32760.0F
 
 // number * scale, rounded to an integer, which the lower half of the result's bits holds: those of
 // a float of 1.5 * 2^23 are whole.
@@ -85,7 +85,7 @@ INLINE float scale_of(uint32_t most) {
     float largest;
     memcpy(&largest, &most, sizeof largest);
     const float scale = largest / CPU_INT16_A;
-    return most >= INFINITE ? NAN : scale < LEAST_SCALE ? LEAST_SCALE : scale;
+    return most >= INFINITE ? NAN : scale < MIN_SCALE ? MIN_SCALE : scale;
 }
 
 INLINE void quantise_points(const float *numbers, const float *factors, size_t channels,
@@ -142,10 +142,10 @@ VECTORISED void find_scales(const weights_at_points sums, const weights_at_point
     for (size_t point = 0; point < MAX_POINTS; point++) {
 #pragma omp simd
         for (size_t i = 0; i < LANES; i++) {
-            const float by_sum = sums[point][i] / MOST_SUM; // may be NaN
-            const float by_largest = largest[point][i] / MOST_WEIGHT;
+            const float by_sum = sums[point][i] / MAX_SUM; // may be NaN
+            const float by_largest = largest[point][i] / MAX_WEIGHT;
             const float scale = by_sum < by_largest ? by_largest : by_sum;
-            scales[point * step + i] = scale < LEAST_WEIGHT_SCALE ? LEAST_WEIGHT_SCALE : scale;
+            scales[point * step + i] = scale < MIN_WEIGHT_SCALE ? MIN_WEIGHT_SCALE : scale;
         }
     }
 }

@@ -8,7 +8,7 @@
 #define CHANNELS_AHEAD ((size_t)32)
 
 // Factors are not so small that they and large numbers' scales make denormal numbers.
-#define LEAST_FACTOR 0x1p-10F
+#define MIN_FACTOR 0x1p-10F
 
 size_t cpu_winograd_int16_factors(const struct winograd *shape) {
     return paired(shape->channels);
@@ -78,7 +78,7 @@ static void find_factors(const struct winograd *shape, const struct winograd_wei
     }
     for (size_t c = 0; c < paired(channels); c++) {
         int exponent = 0;
-        (void)frexpf(larger(factors[c], LEAST_FACTOR), &exponent);
+        (void)frexpf(larger(factors[c], MIN_FACTOR), &exponent);
         factors[c] = ldexpf(1, exponent - 1);
     }
 }

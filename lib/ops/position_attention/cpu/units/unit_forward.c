@@ -4,6 +4,7 @@
 #include "ops/position_attention/cpu/units/unit_forward.h"
 
 #include "backend/cpu/products/bf16.h"
+#include "core/numbers/size.h"
 #include "core/simd.h"
 
 #include <math.h>
@@ -24,13 +25,9 @@
 // weights for such below it.
 #define SLACK 32.0F
 
-static size_t rounded(size_t count, size_t unit) {
-    return (count + unit - 1) / unit * unit;
-}
-
 // V^T with its row of ones, in whole tiles.
 static size_t value_rows(size_t channels) {
-    return rounded(channels + 1, LANES);
+    return size_round_up(channels + 1, LANES);
 }
 
 static size_t block_of(size_t channels) {
@@ -38,7 +35,7 @@ static size_t block_of(size_t channels) {
 }
 
 static size_t chunk_of(size_t pixels, int threads) {
-    const size_t share = rounded(pixels / (SHARE * (size_t)threads), LEAST);
+    const size_t share = size_round_up(pixels / (SHARE * (size_t)threads), LEAST);
     return share < LEAST ? LEAST : share < CHUNK ? share : CHUNK;
 }
 
@@ -64,8 +61,8 @@ struct workspace {
 };
 
 static size_t operand_bytes(size_t pixels, size_t keys, size_t channels) {
-    const size_t whole = rounded(pixels, BLOCK);
-    return whole * (2 * rounded(keys, DEPTH) + value_rows(channels)) * sizeof(uint16_t);
+    const size_t whole = size_round_up(pixels, BLOCK);
+    return whole * (2 * size_round_up(keys, DEPTH) + value_rows(channels)) * sizeof(uint16_t);
 }
 
 static size_t workspace_floats(size_t chunk, size_t channels) {
@@ -78,8 +75,8 @@ size_t position_unit_bytes(size_t pixels, size_t keys, size_t channels, int thre
 }
 
 static struct operands operands_of(const struct position_unit_image *image, void *scratch) {
-    const size_t depth = rounded(image->keys, DEPTH);
-    const size_t numbers = rounded(image->pixels, BLOCK) * depth;
+    const size_t depth = size_round_up(image->keys, DEPTH);
+    const size_t numbers = size_round_up(image->pixels, BLOCK) * depth;
     uint16_t *rows = scratch;
     return (struct operands){rows, rows + numbers, rows + 2 * numbers, depth,
                              block_of(image->channels)};
@@ -269,7 +266,7 @@ void position_unit_forward(const struct unit_functions *functions,
                            const struct position_unit_image *image, void *scratch) {
     const struct operands operands = operands_of(image, scratch);
     const size_t whole = chunk_of(image->pixels, image->threads);
-    const size_t blocks = rounded(image->pixels, BLOCK) / operands.block;
+    const size_t blocks = size_round_up(image->pixels, BLOCK) / operands.block;
 #pragma omp parallel num_threads(image->threads)
     {
         const struct workspace workspace = workspace_of(image, whole, scratch);
@@ -279,7 +276,7 @@ void position_unit_forward(const struct unit_functions *functions,
         }
 #pragma omp for schedule(dynamic)
         for (size_t first = 0; first < image->pixels; first += whole) {
-            const size_t left = rounded(image->pixels - first, LEAST);
+            const size_t left = size_round_up(image->pixels - first, LEAST);
             const size_t columns = (left < whole ? left : whole) / COLUMNS;
             const struct chunk chunk = {
                 functions, &operands, &workspace,      value_rows(image->channels),
