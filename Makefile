@@ -253,8 +253,11 @@ $(BUILD)/tests/tools/%.so: tests/preload/%.c
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c)) \
     $(patsubst tests/preload/%.c,$(BUILD)/tests/tools/%.so,$(wildcard tests/preload/*.c))
 
+# What is built on all cores where nobody has said on how many.
+ON_ALL_CORES = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 test: deps
-	@+$(MAKE) --no-print-directory run-tests
+	@+$(MAKE) --no-print-directory $(ON_ALL_CORES) run-tests
 
 .PHONY: run-tests tests
 # What waits for packages from elsewhere begins first.

@@ -5,5 +5,5 @@
 .PHONY: demo
 demo:
 	$(call need,$(PACKAGES))
-	@+$(AGAIN) programs
+	@+$(AGAIN) $(ON_ALL_CORES) programs
 	@+$(AGAIN) calibrate score-validation report PROFILE=demo $(if $(filter file,$(origin WORK)),WORK=demo)
