@@ -223,19 +223,6 @@ static void bf16_outputs(const struct state *state, const struct image_part *par
                   (struct cpu_bf16_b){packed, cpu_bf16_panel(channels)}, false, y, channels);
 }
 
-// Y of a part by products of float32; the part's square holds A^T.
-static void f32_outputs(const struct state *state, const struct image_part *part, const float *x,
-                        const float *attention, float *y) {
-    const size_t channels = state->channels;
-    for (size_t row = 0; row < channels; row++) {
-        for (size_t c = 0; c < channels; c++) {
-            part->square[c * channels + row] = attention[row * channels + c];
-        }
-    }
-    multiply(state, part->pixels, channels, (struct cpu_f32_a){x, channels, 1}, part->square, false,
-             y);
-}
-
 static void outputs(const struct state *state, const struct call *call,
                     const struct image_part *part) {
     const size_t channels = state->channels;
@@ -245,11 +232,25 @@ static void outputs(const struct state *state, const struct call *call,
     if (state->bf16) {
         bf16_outputs(state, part, (const uint16_t *)call->in[0] + part->first, attention, y);
     } else {
-        f32_outputs(state, part,
-                    cpu_read(state->precision, call->in[0], part->first, count, part->one),
-                    attention, y);
+        const float *x = cpu_read(state->precision, call->in[0], part->first, count, part->one);
+        multiply(state, part->pixels, channels, (struct cpu_f32_a){x, channels, 1},
+                 find_part(state, call, part->image * PARTS).more, false, y);
     }
     cpu_write(state->precision, call->out, part->first, count, y);
+}
+
+// A row of A, and for products of float32 a column of A^T, in the image's first part's second
+// square.
+static void attention_row(const struct state *state, const struct call *call, size_t row) {
+    const size_t channels = state->channels;
+    const struct image_part first = find_part(state, call, row / channels * PARTS);
+    float *attention = (float *)call->saved + row * channels;
+    double energy[CPU_BLOCK];
+    sum_row(state, call, row / channels, row % channels, energy);
+    softmax_row(energy, channels, attention);
+    for (size_t c = 0; !state->bf16 && c < channels; c++) {
+        first.more[c * channels + row % channels] = attention[c];
+    }
 }
 
 static void forward(const struct call *call) {
@@ -263,9 +264,7 @@ static void forward(const struct call *call) {
     }
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < state->images * channels; row++) {
-        double energy[CPU_BLOCK];
-        sum_row(state, call, row / channels, row % channels, energy);
-        softmax_row(energy, channels, (float *)call->saved + row * channels);
+        attention_row(state, call, row);
     }
 #pragma omp parallel for schedule(static) num_threads(state->workers)
     for (size_t index = 0; index < parts; index++) {

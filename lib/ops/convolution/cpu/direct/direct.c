@@ -96,8 +96,10 @@ VECTORISED static void end_row(const struct phase_plan *plan, struct epilogue ep
         const size_t left = plan->out_channels - first;
         const size_t count = left < TOGETHER ? left : TOGETHER;
         float added[TOGETHER];
+        size_t c = first % own;
         for (size_t i = 0; i < count; i++) {
-            added[i] = epilogue.bias != NULL ? epilogue.bias[(first + i) % own] : 0.0F;
+            added[i] = epilogue.bias != NULL ? epilogue.bias[c] : 0.0F;
+            c = c + 1 < own ? c + 1 : 0;
         }
         if (count == PANEL) {
             end_panels(plan, added, PANEL, least, row + first);

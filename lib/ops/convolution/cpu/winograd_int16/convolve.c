@@ -14,8 +14,9 @@
 struct run {
     struct block block; // its `in` is not used
     int16_t *in;        // numbers at the points: (part, point, tile, channel)
-    float *in_scales;   // theirs: (part, tile, point)
-    int16_t *weights;   // the block's, of a part
+    float *in_scales;   // theirs: (part, tile, point); parts lie scale_step apart
+    size_t scale_step;
+    int16_t *weights; // the block's, of a part
 };
 
 // ---- sizes
@@ -77,9 +78,8 @@ static int16_t *numbers_of(const struct run *run, size_t part, size_t point) {
     return run->in + (part * MAX_POINTS + point) * run->block.in_step;
 }
 
-static float *scales_of(const struct winograd *shape, const struct run *run, size_t part,
-                        size_t tile) {
-    return run->in_scales + (part * tiles_of_run(shape) + tile) * WINOGRAD_INT16_POINTS;
+static float *scales_of(const struct run *run, size_t part, size_t tile) {
+    return run->in_scales + part * run->scale_step + tile * WINOGRAD_INT16_POINTS;
 }
 
 static void take_tile(const struct winograd *shape, const struct run *run, size_t tile,
@@ -95,7 +95,7 @@ static void take_tile(const struct winograd *shape, const struct run *run, size_
                                next, channels, numbers, PART);
         quantise_tile(numbers, factors + part * PART, paired(channels),
                       numbers_of(run, part, 0) + tile * PART, run->block.in_step,
-                      scales_of(shape, run, part, tile));
+                      scales_of(run, part, tile));
     }
 }
 
@@ -138,7 +138,7 @@ static void multiply_part(const struct winograd *shape, const struct run *run,
         cpu_int16_gemm(
             block->tiles, block->panels, paired(channels_of(shape, part)) / 2,
             (struct cpu_int16_a){numbers_of(run, part, point), PART,
-                                 scales_of(shape, run, part, 0) + point, WINOGRAD_INT16_POINTS},
+                                 scales_of(run, part, 0) + point, WINOGRAD_INT16_POINTS},
             b, part > 0,
             (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
         b.data += step;
@@ -152,6 +152,7 @@ static void place(const struct winograd *shape, void *memory, struct run *run) {
     run->in_scales = workspace_behind(run->in, in_bytes(shape));
     run->block.out = workspace_behind(run->in_scales, scale_bytes(shape));
     run->weights = workspace_behind(run->block.out, out_bytes(shape));
+    run->scale_step = tiles_of_run(shape) * WINOGRAD_INT16_POINTS;
     run->block.in_step = in_step_of(shape);
     run->block.out_step = out_step_of(shape);
 }
