@@ -2,18 +2,23 @@
 #include "ops/convolution/cpu/winograd/block.h"
 
 #include "backend/cpu/products/f32.h"
+#include "core/numbers/size.h"
 
-// The pixels of a tile of the block, or of its last one behind it.
-static void find_tile(const struct winograd *shape, const struct block *block, size_t tile,
-                      bool output, struct pixels *found) {
-    const size_t last = block->tiles - 1;
-    const struct corner corner =
-        corner_of(shape, shape->tile, block->first + (tile < last ? tile : last));
-    if (output) {
-        find_pixels(shape, corner, 0, shape->tile, shape->out_channels, found);
-    } else {
-        find_pixels(shape, corner, 1, span_of(shape->tile), shape->channels, found);
-    }
+static struct corner corner_at(const struct winograd *shape, const struct block *block,
+                               size_t tile) {
+    return corner_of(shape, shape->tile, block->first + size_min(tile, block->tiles - 1));
+}
+
+void winograd_find_input(const struct winograd *shape, const struct block *block, size_t tile,
+                         struct pixels *found) {
+    find_pixels(shape, corner_at(shape, block, tile), 1, span_of(shape->tile), shape->channels,
+                found);
+}
+
+// The same of a tile's output.
+static void find_output(const struct winograd *shape, const struct block *block, size_t tile,
+                        struct pixels *found) {
+    find_pixels(shape, corner_at(shape, block, tile), 0, shape->tile, shape->out_channels, found);
 }
 
 void winograd_take_channels(const struct winograd *shape, const void *input,
@@ -32,9 +37,9 @@ void winograd_take_tiles(const struct winograd *shape, const struct block *block
     const size_t parts = (shape->channels + block->part - 1) / block->part;
     const size_t part_bytes = block->part * precision_size(shape->precision);
     struct pixels pixels[2]; // of a tile and the next
-    find_tile(shape, block, 0, false, &pixels[0]);
+    winograd_find_input(shape, block, 0, &pixels[0]);
     for (size_t tile = 0; tile < block->tiles; tile++) {
-        find_tile(shape, block, tile + 1, false, &pixels[(tile + 1) % 2]);
+        winograd_find_input(shape, block, tile + 1, &pixels[(tile + 1) % 2]);
         for (size_t part = 0; part < parts; part++) {
             winograd_take_channels(
                 shape, (const char *)block->input + part * part_bytes, &pixels[tile % 2],
@@ -62,9 +67,9 @@ void winograd_multiply(const struct winograd *shape, const struct block *block,
 void winograd_store_tiles(const struct winograd *shape, const struct block *block,
                           struct epilogue epilogue, void *output) {
     struct pixels pixels[2];
-    find_tile(shape, block, 0, true, &pixels[0]);
+    find_output(shape, block, 0, &pixels[0]);
     for (size_t tile = 0; tile < block->tiles; tile++) {
-        find_tile(shape, block, tile + 1, true, &pixels[(tile + 1) % 2]);
+        find_output(shape, block, tile + 1, &pixels[(tile + 1) % 2]);
         for (size_t panel = 0; panel < block->panels; panel++) {
             transform_output(shape->tile, block->out + (tile * block->panels + panel) * LANES,
                              block->out_step, epilogue, (block->panel + panel) * LANES, output,

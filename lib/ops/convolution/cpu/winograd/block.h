@@ -55,6 +55,10 @@ void winograd_pack(const struct winograd *shape, const float *weights, bool rota
 const float *winograd_packed(const struct winograd *shape, const struct winograd_weights *weights,
                              struct weight_span span, float *workspace);
 
+// The pixels that a tile of the block reads, or its last one behind it.
+void winograd_find_input(const struct winograd *shape, const struct block *block, size_t tile,
+                         struct pixels *found);
+
 // Transforms so many channels of a tile's input, 16 at a time; the last 16 may have some of those
 // before once more. Points lie `step` floats apart.
 void winograd_take_channels(const struct winograd *shape, const void *input,

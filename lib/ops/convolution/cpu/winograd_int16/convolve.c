@@ -66,13 +66,6 @@ size_t cpu_winograd_int16_workspace(const struct winograd *shape) {
 
 // ---- a run
 
-static void find_tile(const struct winograd *shape, const struct block *block, size_t tile,
-                      struct pixels *found) {
-    const struct corner corner =
-        corner_of(shape, MAX_TILE, block->first + size_min(tile, block->tiles - 1));
-    find_pixels(shape, corner, 1, MAX_SPAN, shape->channels, found);
-}
-
 // Of a part: the numbers at a point, and the scales of a tile.
 static int16_t *numbers_of(const struct run *run, size_t part, size_t point) {
     return run->in + (part * MAX_POINTS + point) * run->block.in_step;
@@ -101,9 +94,9 @@ static void take_tile(const struct winograd *shape, const struct run *run, size_
 
 static void take_tiles(const struct winograd *shape, const struct run *run, const float *factors) {
     struct pixels pixels[2]; // of a tile and the next
-    find_tile(shape, &run->block, 0, &pixels[0]);
+    winograd_find_input(shape, &run->block, 0, &pixels[0]);
     for (size_t tile = 0; tile < run->block.tiles; tile++) {
-        find_tile(shape, &run->block, tile + 1, &pixels[(tile + 1) % 2]);
+        winograd_find_input(shape, &run->block, tile + 1, &pixels[(tile + 1) % 2]);
         take_tile(shape, run, tile, factors, &pixels[tile % 2], &pixels[(tile + 1) % 2]);
     }
 }
