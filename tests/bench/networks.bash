@@ -2,7 +2,7 @@
 # networks.bash: both networks on the CPU, as train-fold and predict-fold run them, beside what else runs networks there, beside
 # the least time that this processor can take, and beside the sum of the bare primitives' times. What PYTHON has of PyTorch,
 # ONNX Runtime, OpenVINO and NNCF takes part. All takes hours; a choice is made by
-#   NETWORKS="unet bisenet"    also smp-unet-efficientnet_b4 and smp-unet-se_resnext50_32x4d, for which the others need timm
+#   NETWORKS="unet bisenet"    any DECODER-ENCODER; the others need timm for efficientnet_b4 and se_resnext50_32x4d
 #   TASKS="predict train" BATCH="1 2 6" (training: from 2 on) THREADS="1 2" SIDE=768 ROUNDS=5
 #   RIVALS="eager compiled onnxruntime openvino int8"    also tuned: PyTorch's max-autotune, which takes minutes to begin
 #   LIMIT=600                                            seconds in which one must be ready, and be done: else it is slow

@@ -38,7 +38,7 @@ def export(options):
         def __init__(self):
             super().__init__()
             torch.manual_seed(1)
-            self.network = networks.FromGray(networks.start(networks.NETWORKS[options.network]()))
+            self.network = networks.FromGray(networks.build(options.network))
 
         def forward(self, gray):
             logits = self.network(gray)[0][0]

@@ -7,7 +7,7 @@ usage: networks.py FOLDER [NAME...]     (NAME: of a network, as unet-resnet34; w
 NAME-eval.json and NAME-train.json hold what PyTorch computes in float64 on hash-made parameters and inputs: outputs, loss,
 gradients, running statistics. A tensor is described by shape, L2 norm, mean and some elements [flat index, value]; `float32`
 says by how much PyTorch's own float32 is off (the greater of one and two threads), `bfloat16` its bf16. tests/parity compares with them. Made with PyTorch 2.15,
-torchvision 0.29, timm 1.0.31 and segmentation_models_pytorch 0.6 on a CPU; the decoders unet and bisenet are those of tests/gpu/networks.py.
+torchvision 0.29, timm 1.0.31 and segmentation_models_pytorch 0.6 on a CPU; the decoders unet, bisenet and albunet are those of tests/gpu/networks.py.
 """
 import json
 import math
@@ -23,7 +23,9 @@ from torch import nn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "gpu"))
+import losses  # noqa: E402
 import networks  # noqa: E402
+from encoders import Cbam  # noqa: E402
 
 MASK64 = (1 << 64) - 1
 SAMPLES = 8  # elements of a tensor
@@ -126,25 +128,6 @@ def resnet(name):
     return Encoder
 
 
-class Cbam(nn.Module):
-    """Gates of channels and of pixels (Woo et al. 2018), by the original's names."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.ChannelGate, self.SpatialGate = nn.Module(), nn.Module()
-        self.ChannelGate.mlp = nn.Sequential(nn.Flatten(), nn.Linear(channels, channels // 16), nn.ReLU(),
-                                             nn.Linear(channels // 16, channels))
-        self.SpatialGate.spatial = nn.Module()
-        self.SpatialGate.spatial.cb_unit = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False),
-                                                         nn.BatchNorm2d(1, momentum=0.01))
-
-    def forward(self, x):
-        channels = self.ChannelGate.mlp(x.mean((2, 3))) + self.ChannelGate.mlp(x.amax((2, 3)))
-        x = x * torch.sigmoid(channels)[:, :, None, None]
-        pooled = torch.cat([x.max(1, keepdim=True)[0], x.mean(1, keepdim=True)], 1)
-        return x * torch.sigmoid(self.SpatialGate.spatial.cb_unit(pooled))
-
-
 def attend(encoder):
     """torchvision's ResNet with Cbam in each block, behind its last norm."""
     for block in encoder.modules():
@@ -154,55 +137,6 @@ def attend(encoder):
             block.cbam = Cbam(norm.num_features)
             norm.register_forward_hook(lambda _norm, _inputs, output, block=block: block.cbam(output))
     return encoder
-
-
-class Widened(nn.Module):
-    """A 3 x 3 with bias, ReLU."""
-
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-
-    def forward(self, x):
-        return torch.relu(self.conv(x))
-
-
-class Doubled(nn.Module):
-    """Bilinear up-sampling, two 3 x 3 (block.1, block.2)."""
-
-    def __init__(self, inputs, middle, outputs):
-        super().__init__()
-        self.block = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-                                   Widened(inputs, middle), Widened(middle, outputs))
-
-    def forward(self, x):
-        return self.block(x)
-
-
-class AlbuNet(nn.Module):
-    """The first place's network, by its names and widths: one logit a pixel."""
-
-    def __init__(self, encoder):
-        super().__init__()
-        self.pool = nn.MaxPool2d(2)
-        self.encoder = encoder
-        self.encoder.maxpool = self.pool
-        _, at4, at8, at16, at32 = encoder.widths
-        self.center = Doubled(at32, 512, 256)
-        self.dec5 = Doubled(at32 + 256, 512, 256)
-        self.dec4 = Doubled(at16 + 256, 512, 256)
-        self.dec3 = Doubled(at8 + 256, 256, 64)
-        self.dec2 = Doubled(at4 + 64, 128, 128)
-        self.dec1 = Doubled(128, 128, 32)
-        self.dec0 = Widened(32, 32)
-        self.final = nn.Conv2d(32, 1, 1)
-
-    def forward(self, x):
-        _, at4, at8, at16, at32 = self.encoder(x)
-        y = self.center(self.pool(at32))
-        for level, skip in (("dec5", at32), ("dec4", at16), ("dec3", at8), ("dec2", at4)):
-            y = getattr(self, level)(torch.cat([y, skip], 1))
-        return self.final(self.dec0(self.dec1(y)))
 
 
 def by_groups(module):
@@ -259,14 +193,13 @@ def build(name):
     if decoder.startswith("smp-unet"):
         return smp_unet(encoder, decoder[9:] or None)
     if decoder == "albunet":
-        return AlbuNet(resnet(encoder)())
-    classes = {"unet": networks.UNet, "bisenet": networks.BiSeNet}
-    return classes[decoder](dropout=0, encoder=resnet(encoder))
+        return networks.AlbuNet(resnet(encoder))
+    return networks.DECODERS[decoder](resnet(encoder), dropout=0)
 
 
 def heads_of(network, x):
     """The heads' logits, the main one first, and the global one (None: the network has none)."""
-    if isinstance(network, (smp.Unet, AlbuNet)):
+    if isinstance(network, smp.Unet):
         return [network(x)], None
     batch_statistics = network.training
     network.training = True  # all heads; the layers' own modes are kept
@@ -290,8 +223,8 @@ def run(case, dtype):
     heads, any_lesion = heads_of(network, x)
     heads = [networks.resize(head, case["out"]) for head in heads]
     if dtype == torch.bfloat16:
-        return network, heads, any_lesion, networks.total_loss([head.double() for head in heads], masks)
-    loss = networks.total_loss(heads, masks)
+        return network, heads, any_lesion, losses.total_loss([head.double() for head in heads], masks)
+    loss = losses.total_loss(heads, masks)
     loss.backward()
     return network, heads, any_lesion, loss
 
@@ -341,7 +274,7 @@ def figures(name, mode, sizes):
     case = {"network": name, "mode": mode, "batch": 2, "height": height, "width": width, "out": [down, along],
             "input": "input", "target_boxes": [[0, down // 8, down // 2, along // 8, along // 3],
                                                [1, down // 2, down - 9, along // 2, along // 2 + 31]],
-            "alpha": networks.ALPHA, "lambda_lovasz": networks.LOVASZ, "margin_pos": networks.MARGIN_LESION, "lambda_cls": 0.0}
+            "alpha": losses.ALPHA, "lambda_lovasz": losses.LOVASZ, "margin_pos": losses.MARGIN_LESION, "lambda_cls": 0.0}
     network, heads, any_lesion, loss = run(case, torch.float64)
     case["loss"] = loss.item()
     case["outputs"] = [describe(f"head{i}", head) for i, head in enumerate(heads)]

@@ -1,20 +1,15 @@
-"""Networks and the training loss in PyTorch: the rival that the CUDA backend is timed against.
+"""Networks in PyTorch: the rivals that ours are timed beside.
 
-Written for speed: convolutions in channels_last, attention over positions by the fused kernel, one sort
-for all heads and images of a batch and for both halves of the Lovasz hinge, nothing that waits for the
-device. Parameters of UNet and BiSeNet have the names of a checkpoint.
+Written for speed: convolutions in channels_last, attention over positions by the fused kernel. Parameters of UNet, BiSeNet and AlbuNet have the names of a checkpoint.
 """
 import functools
+import sys
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-def norm(channels):
-    made = nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
-    made.num_batches_tracked = None  # of use to no one here, and a kernel a layer
-    return made
+from encoders import ENCODERS, norm
 
 
 class CBR(nn.Module):
@@ -55,47 +50,6 @@ def pool(x):
 
 def resize(x, size):
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
-
-
-class Block(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = norm(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = norm(outputs)
-        self.downsample = None
-        if stride > 1:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = self.bn2(self.conv2(y))
-        skip = x if self.downsample is None else self.downsample(x)
-        return F.relu(y.add_(skip), inplace=True)
-
-
-class ResNet18(nn.Module):
-    """Maps at 1/2, 1/4, 1/8, 1/16 and 1/32, with `widths` channels."""
-
-    widths = (64, 64, 128, 256, 512)
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = norm(64)
-        inputs = 64
-        for stage, width in enumerate((64, 128, 256, 512), 1):
-            stride = 1 if stage == 1 else 2
-            self.add_module(f"layer{stage}", nn.Sequential(Block(inputs, width, stride), Block(width, width, 1)))
-            inputs = width
-
-    def forward(self, x):
-        at2 = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        at4 = self.layer1(F.max_pool2d(at2, 3, 2, 1))
-        at8 = self.layer2(at4)
-        at16 = self.layer3(at8)
-        return at2, at4, at8, at16, self.layer4(at16)
 
 
 class PositionAttention(nn.Module):
@@ -163,7 +117,7 @@ def pyramid(x):
 class UNet(DualAttention):
     """forward: the heads' logits, the main one first, at their own sizes; and the global logit."""
 
-    def __init__(self, dropout=0.1, encoder=ResNet18):
+    def __init__(self, encoder, dropout=0.1):
         super().__init__()
         self.backbone = encoder()
         at2, at4, at8, at16, at32 = self.backbone.widths
@@ -248,7 +202,7 @@ class Fusion(nn.Module):
 class BiSeNet(DualAttention):
     """As UNet."""
 
-    def __init__(self, dropout=0.1, encoder=ResNet18):
+    def __init__(self, encoder, dropout=0.1):
         super().__init__()
         self.spatial_path = nn.Sequential()
         for i, (inputs, outputs) in enumerate(((3, 64), (64, 64), (64, 128)), 1):
@@ -272,60 +226,37 @@ class BiSeNet(DualAttention):
         return heads, any_lesion
 
 
-class EfficientNetB4(nn.Module):
-    """timm's, without its last layers; the map at 1/2 is the stem's."""
+class Scse(nn.Module):
+    """Gates of channels and of pixels, added (Roy et al. 2018)."""
 
-    widths = (48, 32, 56, 160, 448)
-    at = (1, 2, 4, 6)  # the stages whose maps are taken
-
-    def __init__(self):
+    def __init__(self, channels):
         super().__init__()
-        import timm  # no other network needs it
-
-        whole = timm.create_model("efficientnet_b4")
-        self.stem, self.blocks = nn.Sequential(whole.conv_stem, whole.bn1), whole.blocks
+        self.of_channels = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, channels // 16, 1), nn.ReLU(inplace=True),
+                                         nn.Conv2d(channels // 16, channels, 1), nn.Sigmoid())
+        self.of_pixels = nn.Sequential(nn.Conv2d(channels, 1, 1), nn.Sigmoid())
 
     def forward(self, x):
-        maps = [self.stem(x)]
-        x = maps[0]
-        for number, stage in enumerate(self.blocks):
-            x = stage(x)
-            if number in self.at:
-                maps.append(x)
-        return maps
-
-
-class SEResNeXt50(nn.Module):
-    """timm's."""
-
-    widths = (64, 256, 512, 1024, 2048)
-
-    def __init__(self):
-        super().__init__()
-        import timm
-
-        self.maps = timm.create_model("seresnext50_32x4d", features_only=True)
-
-    def forward(self, x):
-        return self.maps(x)
+        return x * self.of_channels(x) + x * self.of_pixels(x)
 
 
 class SmpUnet(nn.Module):
-    """segmentation_models_pytorch's Unet: five levels, each twice as large by repeating pixels. forward: as UNet's, with
-    one head and no global logit."""
+    """segmentation_models_pytorch's Unet: five levels, each twice as large by repeating pixels, with `attention` (of so many
+    channels) before and behind a level's layers. forward: as UNet's, with one head and no global logit."""
 
-    def __init__(self, encoder):
+    def __init__(self, encoder, attention=None):
         super().__init__()
         self.encoder = encoder()
         *skips, below = self.encoder.widths
         self.levels = nn.ModuleList()
         for skip, width in zip([*reversed(skips), 0], (256, 128, 64, 32, 16)):
-            self.levels.append(nn.Sequential(CBR(below + skip, width, 3), CBR(width, width, 3)))
+            level = nn.Sequential(CBR(below + skip, width, 3), CBR(width, width, 3))
+            if attention is not None:
+                level.append(attention(width))
+                if skip > 0:
+                    level.insert(0, attention(below + skip))
+            self.levels.append(level)
             below = width
         self.head = nn.Conv2d(below, 1, 3, 1, 1)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.num_batches_tracked = None
 
     def forward(self, x):
         *skips, y = self.encoder(x)
@@ -335,12 +266,65 @@ class SmpUnet(nn.Module):
         return [logits(self.head(y))], None
 
 
-NETWORKS = {
-    "unet-resnet18": UNet,
-    "bisenet-resnet18": BiSeNet,
-    "smp-unet-efficientnet_b4": functools.partial(SmpUnet, EfficientNetB4),
-    "smp-unet-se_resnext50_32x4d": functools.partial(SmpUnet, SEResNeXt50),
-}
+class Widened(nn.Module):
+    """A 3 x 3 with bias, ReLU."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    def forward(self, x):
+        return F.relu(self.conv(x), inplace=True)
+
+
+class Doubled(nn.Module):
+    """Bilinear up-sampling, two 3 x 3 (block.1, block.2)."""
+
+    def __init__(self, inputs, middle, outputs):
+        super().__init__()
+        self.block = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+                                   Widened(inputs, middle), Widened(middle, outputs))
+
+    def forward(self, x):
+        return self.block(x)
+
+
+class AlbuNet(nn.Module):
+    """The first place's network, by its names and widths. forward: as SmpUnet's."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+        self.encoder = encoder()
+        self.encoder.maxpool = self.pool
+        _, at4, at8, at16, at32 = self.encoder.widths
+        self.center = Doubled(at32, 512, 256)
+        self.dec5 = Doubled(at32 + 256, 512, 256)
+        self.dec4 = Doubled(at16 + 256, 512, 256)
+        self.dec3 = Doubled(at8 + 256, 256, 64)
+        self.dec2 = Doubled(at4 + 64, 128, 128)
+        self.dec1 = Doubled(128, 128, 32)
+        self.dec0 = Widened(32, 32)
+        self.final = nn.Conv2d(32, 1, 1)
+
+    def forward(self, x):
+        _, at4, at8, at16, at32 = self.encoder(x)
+        y = self.center(self.pool(at32))
+        for level, skip in (("dec5", at32), ("dec4", at16), ("dec3", at8), ("dec2", at4)):
+            y = getattr(self, level)(torch.cat([y, skip], 1))
+        return [logits(self.final(self.dec0(self.dec1(y))))], None
+
+
+DECODERS = {"unet": UNet, "bisenet": BiSeNet, "smp-unet": SmpUnet, "smp-unet-scse": functools.partial(SmpUnet, attention=Scse),
+            "albunet": AlbuNet}
+
+
+def build(name):
+    """The network DECODER-ENCODER, with its first values."""
+    decoder, _, encoder = name.rpartition("-")
+    if decoder not in DECODERS or encoder not in ENCODERS:
+        sys.exit(f"tests/gpu has no network {name} in PyTorch: no rival can be timed")
+    return start(DECODERS[decoder](encoder=ENCODERS[encoder]))
 
 
 class FromGray(nn.Module):
@@ -367,54 +351,3 @@ def start(network):
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return network
-
-
-# ---- the loss
-
-HEAD_WEIGHTS = (1.0, 0.4, 0.4, 0.4)
-ALPHA, LOVASZ, MARGIN_EMPTY, MARGIN_LESION = 0.25, 0.1, 1.0, 5.0
-
-
-def jaccard_steps(labels, total):
-    """What each entry adds to the Jaccard loss, along labels in descending order of error: counts are whole
-    numbers below 2^24, so float32 holds them."""
-    seen = labels.cumsum(-1)
-    rank = torch.arange(1, labels.shape[-1] + 1, device=labels.device, dtype=labels.dtype)
-    loss = 1 - (total - seen) / (total + rank - seen)
-    return torch.diff(loss, dim=-1, prepend=torch.zeros_like(loss[..., :1]))
-
-
-@torch.no_grad()
-def lovasz_shares(errors, targets):
-    """The hinge's derivative by each error, both halves: one sort of all maps at once."""
-    order = errors.argsort(-1, descending=True)
-    labels = targets.gather(-1, order)
-    total = targets.sum(-1, keepdim=True)
-    steps = jaccard_steps(labels, total) + jaccard_steps(1 - labels, labels.shape[-1] - total)
-    return torch.empty_like(errors).scatter_(-1, order, steps / 2)
-
-
-def total_loss(heads, masks):
-    """Logits at their own sizes (images x 1 x h x w) against masks (images x H x W) of 0 and 1: balanced BCE
-    and symmetric Lovasz hinge, weighted over the heads."""
-    n, height, width = masks.shape
-    z = torch.stack([resize(one, (height, width)).flatten(1) for one in heads])
-    t = masks.flatten(1).to(z.dtype)
-    weights = torch.tensor(HEAD_WEIGHTS[:len(heads)], device=z.device).view(-1, 1, 1)
-    lesion = t.sum()
-    empty = t.numel() - lesion
-    balance = ALPHA * t / lesion.clamp(min=1) + (1 - ALPHA) * (1 - t) / empty.clamp(min=1)
-    bce = F.binary_cross_entropy_with_logits(z, t.expand_as(z), weight=weights * balance, reduction="sum")
-    margins = MARGIN_EMPTY + (MARGIN_LESION - MARGIN_EMPTY) * t
-    errors = margins - z * (2 * t - 1)
-    flat = errors.detach().view(-1, height * width)
-    shares = lovasz_shares(flat, t.expand_as(z).reshape(flat.shape)).view_as(errors)
-    return bce + LOVASZ / n * (weights * F.relu(errors) * shares).sum()
-
-
-def optimizer(network, rate=5e-4, decay=1e-4):
-    """RAdam; weights of convolutions decay."""
-    decaying = [p for p in network.parameters() if p.dim() == 4]
-    others = [p for p in network.parameters() if p.dim() != 4]
-    groups = [{"params": decaying, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.RAdam(groups, lr=rate, betas=(0.9, 0.999), eps=1e-8, decoupled_weight_decay=True, foreach=True)

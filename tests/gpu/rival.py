@@ -20,6 +20,7 @@ import time
 
 import torch
 
+import losses
 import networks
 from turns import take_turns
 
@@ -123,7 +124,7 @@ def cast(options):
 
 def choose_attention(options):
     """The fused attention on values as they are, or on padded queries: which is faster here."""
-    width = {"unet-resnet18": 32, "bisenet-resnet18": 128}.get(options.network)
+    width = {"unet": 32, "bisenet": 128}.get(options.network.split("-")[0])
     if options.device.type != "cuda" or width is None:
         return
     pixels = (options.side // 8) ** 2
@@ -144,7 +145,7 @@ def choose_attention(options):
 def make_network(options):
     torch.manual_seed(1)
     choose_attention(options)
-    network = networks.FromGray(networks.start(networks.NETWORKS[options.network]()))
+    network = networks.FromGray(networks.build(options.network))
     return network.to(options.device, memory_format=torch.channels_last).train(options.task == "train")
 
 
@@ -160,7 +161,7 @@ def begin_step(options):
 def predict(options):
     network = make_network(options)
     feed = Feed(batch(options)[:1], options.device)
-    side = options.resize or (options.side // 8 if options.network == "bisenet-resnet18" else options.side)
+    side = options.resize or (options.side // 8 if options.network.startswith("bisenet-") else options.side)
     logits = torch.empty(options.batch, 1, side, side, pin_memory=options.device.type == "cuda")
 
     def main_head(gray):
@@ -190,13 +191,13 @@ def predict(options):
 
 def train(options):
     network = make_network(options)
-    optimizer = networks.optimizer(network)
+    optimizer = losses.optimizer(network)
     feed = Feed(batch(options), options.device)
 
     def loss_of(gray, masks):
         with cast(options):
             heads = network(gray)[0]
-        return networks.total_loss(heads, masks) / options.accumulate
+        return losses.total_loss(heads, masks) / options.accumulate
 
     loss = compiled(loss_of, options)
     try:
@@ -210,7 +211,7 @@ def train(options):
         def loss(gray, masks):
             with cast(options):
                 heads = forward(gray)[0]
-            return networks.total_loss(heads, masks) / options.accumulate
+            return losses.total_loss(heads, masks) / options.accumulate
 
     optimizer.zero_grad(set_to_none=True)
     if options.how == "graphs":  # gradients must not lie in the graphs' own memory
@@ -234,7 +235,7 @@ def train(options):
 def loss(options):
     masks = batch(options)[1].to(options.device)
     heads = [torch.randn(masks.shape, device=options.device)[:, None].requires_grad_() for _ in range(4)]
-    of_heads = compiled(networks.total_loss, options)
+    of_heads = compiled(losses.total_loss, options)
 
     def both():
         of_heads(heads, masks).backward()
@@ -291,7 +292,7 @@ def run(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("limits", *TASKS))
-    parser.add_argument("--network", choices=networks.NETWORKS)
+    parser.add_argument("--network")
     parser.add_argument("--how", choices=("eager", *MODES), default="eager")
     parser.add_argument("--side", type=int, default=768)
     parser.add_argument("--batch", type=int)
