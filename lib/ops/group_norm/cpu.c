@@ -190,11 +190,10 @@ static void gradients_of_chunk(const struct state *state, const struct call *cal
     const struct sums sums = chunk_sums(state, call, chunk);
     const struct span span = chunk_span(state, chunk);
     const struct norm_affine applied = affine_of(state, call, span.image);
-    struct block block;
     memset(sums.first, 0, 2 * state->layout.channels * sizeof *sums.first);
     for (size_t row = span.first; row < span.end; row += state->block) {
         const size_t rows = span.end - row < state->block ? span.end - row : state->block;
-        norm_read_block(&state->layout, call, row, rows, applied, &block);
+        const struct block block = norm_block_of(&state->layout, call, row, rows, applied);
         norm_add_block(&block, normal_of(state, call, span.image), state->layout.channels, sums);
     }
 }
@@ -252,9 +251,8 @@ static void backward(const struct call *call) {
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t i = 0; i < state->images * state->blocks; i++) {
         const struct span span = block_span(state, i);
-        struct block block;
-        norm_read_block(&state->layout, call, span.first, span.end - span.first,
-                        affine_of(state, call, span.image), &block);
+        struct block block = norm_block_of(&state->layout, call, span.first, span.end - span.first,
+                                           affine_of(state, call, span.image));
         norm_write_residual(&state->layout, call, &block);
         write_input(state, call, span.image, &block);
     }

@@ -23,12 +23,12 @@ void norm_write_output(const struct norm_layout *layout, const struct call *call
                        size_t rows, struct norm_affine affine);
 
 // Of these rows the input, and the output's gradient with what masks it.
-void norm_read_block(const struct norm_layout *layout, const struct call *call, size_t first,
-                     size_t rows, struct norm_affine affine, struct block *block);
+struct block norm_block_of(const struct norm_layout *layout, const struct call *call, size_t first,
+                           size_t rows, struct norm_affine affine);
 
 // Writes, or adds to what is there, the block's gradient of the residual, where there is one and it
 // is wanted. To be called before norm_write_input, which may write over the output's gradient; the
-// block's gradient is masked then.
+// block's gradient is masked, or is so by what the block says, then.
 void norm_write_residual(const struct norm_layout *layout, const struct call *call,
                          struct block *block);
 

@@ -61,7 +61,7 @@ static void repeat_strands(const struct state *state, float *numbers) {
     }
 }
 
-// Rows of a block: of bf16 so few that what they are converted to stays in the first-level cache.
+// Rows of a block: of bf16 so few that they stay in the first-level cache.
 static size_t norm_block(enum precision precision, size_t channels) {
     const size_t few = precision == PRECISION_F32 ? NORM_BLOCK : SHORT;
     return few / channels > LEAST_ROWS ? few / channels
@@ -231,20 +231,18 @@ static void backward(const struct call *call) {
         const struct sums sums = chunk_sums(state, call->scratch, chunk);
         const size_t first = chunk * state->chunk;
         const size_t end = end_of(state, first, state->chunk);
-        struct block block;
         memset(sums.first, 0, 2 * channels * sizeof *sums.first);
         for (size_t row = first; row < end; row += state->block) {
-            norm_read_block(&state->layout, call, row, end_of(state, row, state->block) - row,
-                            applied, &block);
+            const struct block block = norm_block_of(
+                &state->layout, call, row, end_of(state, row, state->block) - row, applied);
             norm_add_block(&block, factors.normal, channels, sums);
         }
     }
     finish_sums(state, call, mean_plain, mean_product);
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t row = 0; row < state->rows; row += state->block) {
-        struct block block;
-        norm_read_block(&state->layout, call, row, end_of(state, row, state->block) - row, applied,
-                        &block);
+        struct block block = norm_block_of(&state->layout, call, row,
+                                           end_of(state, row, state->block) - row, applied);
         norm_write_residual(&state->layout, call, &block);
         norm_write_input(&state->layout, call, &block, &factors);
     }

@@ -1,6 +1,7 @@
 // Norms' arithmetic on rows of channels.
 #include "ops/norm/rows.h"
 
+#include "backend/bf16.h"
 #include "core/simd.h"
 #include "ops/norm/formula.h"
 
@@ -9,6 +10,62 @@
 #include <string.h>
 
 #define INLINED __attribute__((always_inline)) static inline
+
+INLINED float load(enum precision precision, const void *numbers, size_t i) {
+    return precision == PRECISION_F32 ? ((const float *)numbers)[i]
+                                      : bf16_to(((const uint16_t *)numbers)[i]);
+}
+
+INLINED void store(enum precision precision, float number, void *numbers, size_t i) {
+    if (precision == PRECISION_F32) {
+        ((float *)numbers)[i] = number;
+    } else {
+        ((uint16_t *)numbers)[i] = bf16_from(number);
+    }
+}
+
+// number, on top of what is there if asked.
+INLINED void put(enum precision precision, bool add, float number, void *numbers, size_t i) {
+    store(precision, add ? load(precision, numbers, i) + number : number, numbers, i);
+}
+
+// Calls something for each value of a flag, of a precision and of a kind of mask, which is a
+// constant named `name`, `precision` and `mask` in each.
+#define FOR_BOTH(name, value, call)                                                                \
+    do {                                                                                           \
+        if (value) {                                                                               \
+            const bool name = true;                                                                \
+            call;                                                                                  \
+        } else {                                                                                   \
+            const bool name = false;                                                               \
+            call;                                                                                  \
+        }                                                                                          \
+    } while (0)
+
+#define FOR_PRECISION(value, call)                                                                 \
+    do {                                                                                           \
+        if ((value) == PRECISION_F32) {                                                            \
+            const enum precision precision = PRECISION_F32;                                        \
+            call;                                                                                  \
+        } else {                                                                                   \
+            const enum precision precision = PRECISION_BF16;                                       \
+            call;                                                                                  \
+        }                                                                                          \
+    } while (0)
+
+#define FOR_MASK(value, call)                                                                      \
+    do {                                                                                           \
+        if ((value) == NORM_MASK_BY_INPUT) {                                                       \
+            const enum norm_mask mask = NORM_MASK_BY_INPUT;                                        \
+            call;                                                                                  \
+        } else if ((value) == NORM_MASK_BY_OUTPUT) {                                               \
+            const enum norm_mask mask = NORM_MASK_BY_OUTPUT;                                       \
+            call;                                                                                  \
+        } else {                                                                                   \
+            const enum norm_mask mask = NORM_UNMASKED;                                             \
+            call;                                                                                  \
+        }                                                                                          \
+    } while (0)
 
 // Rows that a channel's sums are loaded and stored once for.
 #define TOGETHER 4
@@ -28,40 +85,42 @@
 
 // ---- forward
 
-INLINED void add_rows(size_t rows, const float *x, size_t channels, float *restrict sums) {
+INLINED void add_rows(enum precision precision, size_t rows, const void *x, size_t first,
+                      size_t channels, float *restrict sums) {
     for (size_t c = 0; c < channels; c++) {
         float sum = sums[c];
         for (size_t row = 0; row < rows; row++) {
-            sum += x[row * channels + c];
+            sum += load(precision, x, (first + row) * channels + c);
         }
         sums[c] = sum;
     }
 }
 
-INLINED void add_squares(size_t rows, const float *x, size_t channels, const float *mean,
-                         float *restrict sums) {
+INLINED void add_squares(enum precision precision, size_t rows, const void *x, size_t first,
+                         size_t channels, const float *mean, float *restrict sums) {
     for (size_t c = 0; c < channels; c++) {
         float sum = sums[c];
         for (size_t row = 0; row < rows; row++) {
-            const float from_mean = x[row * channels + c] - mean[c];
+            const float from_mean = load(precision, x, (first + row) * channels + c) - mean[c];
             sum += from_mean * from_mean;
         }
         sums[c] = sum;
     }
 }
 
-VECTORISED void norm_join_block(const float *x, size_t count, size_t channels, size_t seen,
-                                struct sums sums) {
+VECTORISED void norm_join_block(enum precision stored, const void *x, size_t count, size_t channels,
+                                size_t seen, struct sums sums) {
     float mean[NORM_BLOCK];
     float squares[NORM_BLOCK];
     memset(mean, 0, channels * sizeof *mean);
     memset(squares, 0, channels * sizeof *squares);
-    FOR_ROWS(count, add_rows(rows, x + row * channels, channels, mean));
+    FOR_PRECISION(stored, FOR_ROWS(count, add_rows(precision, rows, x, row, channels, mean)));
     const float share = 1.0F / (float)count;
     for (size_t c = 0; c < channels; c++) {
         mean[c] *= share;
     }
-    FOR_ROWS(count, add_squares(rows, x + row * channels, channels, mean, squares));
+    FOR_PRECISION(stored,
+                  FOR_ROWS(count, add_squares(precision, rows, x, row, channels, mean, squares)));
     const double part = (double)count / (double)(seen + count);
     const double weight = part * (double)seen;
     for (size_t c = 0; c < channels; c++) {
@@ -71,35 +130,35 @@ VECTORISED void norm_join_block(const float *x, size_t count, size_t channels, s
     }
 }
 
-VECTORISED void norm_apply(const float *x, const float *residual, size_t rows, size_t channels,
-                           struct norm_affine affine, bool relu, float *y) {
-    const float minimum = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
+INLINED void apply(enum precision precision, bool adds, const void *x, const void *residual,
+                   size_t rows, size_t channels, struct norm_affine affine, float minimum,
+                   void *y) {
     for (size_t row = 0; row < rows; row++) {
-        const size_t offset = row * channels;
-        if (residual != NULL) {
 #pragma GCC ivdep
-            for (size_t c = 0; c < channels; c++) {
-                const float sum =
-                    norm_of(x[offset + c], affine.mean[c], affine.scale[c], affine.shift[c]) +
-                    residual[offset + c];
-                y[offset + c] = sum < minimum ? minimum : sum;
-            }
-        } else {
-#pragma GCC ivdep
-            for (size_t c = 0; c < channels; c++) {
-                const float sum =
-                    norm_of(x[offset + c], affine.mean[c], affine.scale[c], affine.shift[c]);
-                y[offset + c] = sum < minimum ? minimum : sum;
-            }
+        for (size_t c = 0; c < channels; c++) {
+            const size_t i = row * channels + c;
+            float sum =
+                norm_of(load(precision, x, i), affine.mean[c], affine.scale[c], affine.shift[c]);
+            sum = adds ? sum + load(precision, residual, i) : sum;
+            store(precision, sum < minimum ? minimum : sum, y, i);
         }
     }
+}
+
+VECTORISED void norm_apply(enum precision stored, const void *x, const void *residual, size_t rows,
+                           size_t channels, struct norm_affine affine, bool relu, void *y) {
+    const float minimum = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
+    FOR_PRECISION(
+        stored, FOR_BOTH(adds, residual != NULL,
+                         apply(precision, adds, x, residual, rows, channels, affine, minimum, y)));
 }
 
 // ---- backward
 
 // What a block's numbers and a channel's are read from, for the compiler to keep in registers.
 struct masked {
-    const float *x, *dy, *y, *mean, *scale, *shift;
+    const void *x, *dy, *y;
+    const float *mean, *scale, *shift;
 };
 
 INLINED struct masked masked_of(const struct block *block) {
@@ -109,14 +168,16 @@ INLINED struct masked masked_of(const struct block *block) {
 
 // The gradient behind the ReLU, of number `i`, in channel c. Bits are masked, since compilers make
 // a load under a mask of a choice, and that takes AMD's older processors many cycles.
-INLINED float behind_relu(enum norm_mask mask, const struct masked *from, size_t i, size_t c) {
+INLINED float behind_relu(enum precision precision, enum norm_mask mask, const struct masked *from,
+                          size_t i, size_t c) {
     float decides = 1;
     if (mask == NORM_MASK_BY_OUTPUT) {
-        decides = from->y[i];
+        decides = load(precision, from->y, i);
     } else if (mask == NORM_MASK_BY_INPUT) {
-        decides = norm_of(from->x[i], from->mean[c], from->scale[c], from->shift[c]);
+        decides =
+            norm_of(load(precision, from->x, i), from->mean[c], from->scale[c], from->shift[c]);
     }
-    float dz = from->dy[i];
+    float dz = load(precision, from->dy, i);
     uint32_t bits;
     memcpy(&bits, &dz, sizeof bits);
     bits &= -(uint32_t)(decides > 0);
@@ -124,36 +185,26 @@ INLINED float behind_relu(enum norm_mask mask, const struct masked *from, size_t
     return dz;
 }
 
-// Does something for each kind of mask, which is a constant in each.
-#define FOR_MASK(kind, call)                                                                       \
-    do {                                                                                           \
-        if ((kind) == NORM_MASK_BY_INPUT) {                                                        \
-            const enum norm_mask mask = NORM_MASK_BY_INPUT;                                        \
-            call;                                                                                  \
-        } else if ((kind) == NORM_MASK_BY_OUTPUT) {                                                \
-            const enum norm_mask mask = NORM_MASK_BY_OUTPUT;                                       \
-            call;                                                                                  \
-        } else {                                                                                   \
-            const enum norm_mask mask = NORM_UNMASKED;                                             \
-            call;                                                                                  \
-        }                                                                                          \
-    } while (0)
-
-INLINED void mask_rows(enum norm_mask mask, const struct block *block, size_t channels, float *dz) {
+INLINED void mask_rows(enum precision precision, enum norm_mask mask, bool add,
+                       const struct block *block, size_t channels, void *dz) {
     const struct masked from = masked_of(block);
     for (size_t row = 0; row < block->rows; row++) {
 #pragma GCC ivdep
         for (size_t c = 0; c < channels; c++) {
-            dz[row * channels + c] = behind_relu(mask, &from, row * channels + c, c);
+            const size_t i = row * channels + c;
+            put(precision, add, behind_relu(precision, mask, &from, i, c), dz, i);
         }
     }
 }
 
-VECTORISED void norm_mask(const struct block *block, size_t channels, float *dz) {
-    FOR_MASK(block->mask, mask_rows(mask, block, channels, dz));
+VECTORISED void norm_mask(const struct block *block, size_t channels, bool adds, void *dz) {
+    FOR_PRECISION(
+        block->precision,
+        FOR_MASK(block->mask,
+                 FOR_BOTH(add, adds, mask_rows(precision, mask, add, block, channels, dz))));
 }
 
-INLINED void add_gradients(enum norm_mask mask, size_t rows, size_t first,
+INLINED void add_gradients(enum precision precision, enum norm_mask mask, size_t rows, size_t first,
                            const struct block *block, struct normal normal, size_t channels,
                            float *restrict plain, float *restrict product) {
     const struct masked from = masked_of(block);
@@ -163,10 +214,10 @@ INLINED void add_gradients(enum norm_mask mask, size_t rows, size_t first,
 #pragma GCC unroll 4
         for (size_t row = 0; row < rows; row++) {
             const size_t i = (first + row) * channels + c;
-            const float dz = behind_relu(mask, &from, i, c);
+            const float dz = behind_relu(precision, mask, &from, i, c);
             plain_sum += dz;
-            product_sum +=
-                dz * norm_of(from.x[i], normal.mean[c], normal.inverse[c], normal.rest[c]);
+            product_sum += dz * norm_of(load(precision, from.x, i), normal.mean[c],
+                                        normal.inverse[c], normal.rest[c]);
         }
         plain[c] = plain_sum;
         product[c] = product_sum;
@@ -179,41 +230,41 @@ VECTORISED void norm_add_block(const struct block *block, struct normal normal, 
     float product[NORM_BLOCK];
     memset(plain, 0, channels * sizeof *plain);
     memset(product, 0, channels * sizeof *product);
-    FOR_MASK(block->mask, FOR_ROWS(block->rows, add_gradients(mask, rows, row, block, normal,
-                                                              channels, plain, product)));
+    FOR_PRECISION(block->precision,
+                  FOR_MASK(block->mask,
+                           FOR_ROWS(block->rows, add_gradients(precision, mask, rows, row, block,
+                                                               normal, channels, plain, product))));
     for (size_t c = 0; c < channels; c++) {
         sums.first[c] += plain[c];
         sums.second[c] += product[c];
     }
 }
 
-INLINED void input_gradient(enum norm_mask mask, bool weighted, bool add, const struct block *block,
-                            const struct factors *factors, size_t channels, float *dx) {
+INLINED void input_gradient(enum precision precision, enum norm_mask mask, bool weighted, bool add,
+                            const struct block *block, const struct factors *factors,
+                            size_t channels, void *dx) {
     const struct masked from = masked_of(block);
     const struct factors by = *factors;
     for (size_t row = 0; row < block->rows; row++) {
 #pragma GCC ivdep
         for (size_t c = 0; c < channels; c++) {
             const size_t i = row * channels + c;
-            const float dz = behind_relu(mask, &from, i, c);
-            const float normalised =
-                norm_of(from.x[i], by.normal.mean[c], by.normal.inverse[c], by.normal.rest[c]);
+            const float dz = behind_relu(precision, mask, &from, i, c);
+            const float normalised = norm_of(load(precision, from.x, i), by.normal.mean[c],
+                                             by.normal.inverse[c], by.normal.rest[c]);
             const float result = norm_gradient(weighted ? dz * by.weight[c] : dz, normalised,
                                                by.scale[c], by.mean_plain[c], by.mean_product[c]);
-            dx[i] = add ? dx[i] + result : result;
+            put(precision, add, result, dx, i);
         }
     }
 }
 
 VECTORISED void norm_input_gradient(const struct block *block, const struct factors *factors,
-                                    size_t channels, bool add, float *dx) {
-    if (factors->weight != NULL && add) {
-        FOR_MASK(block->mask, input_gradient(mask, true, true, block, factors, channels, dx));
-    } else if (factors->weight != NULL) {
-        FOR_MASK(block->mask, input_gradient(mask, true, false, block, factors, channels, dx));
-    } else if (add) {
-        FOR_MASK(block->mask, input_gradient(mask, false, true, block, factors, channels, dx));
-    } else {
-        FOR_MASK(block->mask, input_gradient(mask, false, false, block, factors, channels, dx));
-    }
+                                    size_t channels, bool adds, void *dx) {
+    FOR_PRECISION(
+        block->precision,
+        FOR_MASK(block->mask, FOR_BOTH(weighted, factors->weight != NULL,
+                                       FOR_BOTH(add, adds,
+                                                input_gradient(precision, mask, weighted, add,
+                                                               block, factors, channels, dx)))));
 }

@@ -1,6 +1,9 @@
-// Norms on the CPU: arithmetic on a block of rows, at most NORM_BLOCK numbers.
+// Norms on the CPU: arithmetic on a block of rows, at most NORM_BLOCK numbers, which are read and
+// written as they are stored.
 #ifndef PLEURA_OPS_NORM_ROWS_H
 #define PLEURA_OPS_NORM_ROWS_H
+
+#include "backend/backend.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +32,11 @@ enum norm_mask { NORM_UNMASKED, NORM_MASK_BY_OUTPUT, NORM_MASK_BY_INPUT };
 
 // One block: its input, its output's gradient, and what tells where that passes the ReLU.
 struct block {
-    size_t first, rows;      // number of the first element; rows
-    const float *x, *dy, *y; // y: with NORM_MASK_BY_OUTPUT
+    enum precision precision;
+    size_t first, rows;     // number of the first element; rows
+    const void *x, *dy, *y; // y: with NORM_MASK_BY_OUTPUT
     enum norm_mask mask;
-    struct norm_affine affine;                                   // with NORM_MASK_BY_INPUT
-    float of_x[NORM_BLOCK], of_dy[NORM_BLOCK], of_y[NORM_BLOCK]; // where they are not float32
+    struct norm_affine affine; // with NORM_MASK_BY_INPUT
 };
 
 // What the input's gradient is made of, a channel each.
@@ -45,14 +48,16 @@ struct factors {
 
 // Mean and sum of squared differences of a block of `count` rows, joined to those of `seen` rows
 // before it.
-void norm_join_block(const float *x, size_t count, size_t channels, size_t seen, struct sums sums);
+void norm_join_block(enum precision stored, const void *x, size_t count, size_t channels,
+                     size_t seen, struct sums sums);
 
 // y = the norm + residual (NULL: none), then ReLU if asked. y may lie where x or the residual does.
-void norm_apply(const float *x, const float *residual, size_t rows, size_t channels,
-                struct norm_affine affine, bool relu, float *y);
+void norm_apply(enum precision stored, const void *x, const void *residual, size_t rows,
+                size_t channels, struct norm_affine affine, bool relu, void *y);
 
-// dz = the block's gradient behind the ReLU.
-void norm_mask(const struct block *block, size_t channels, float *dz);
+// dz = the block's gradient behind the ReLU, added to what is there if asked. It may lie where dy
+// does.
+void norm_mask(const struct block *block, size_t channels, bool adds, void *dz);
 
 // Adds a block's gradients, and their products with the normalised input, to `sums`.
 void norm_add_block(const struct block *block, struct normal normal, size_t channels,
@@ -60,6 +65,6 @@ void norm_add_block(const struct block *block, struct normal normal, size_t chan
 
 // dx = norm_gradient of weight * dz, added to what is there if asked. It may lie where dy does.
 void norm_input_gradient(const struct block *block, const struct factors *factors, size_t channels,
-                         bool add, float *dx);
+                         bool adds, void *dx);
 
 #endif
