@@ -5,6 +5,8 @@
 # the kind, made by the same programs with the same options from the same samples, and fit for what comes after. Why not is
 # said on stdout or stderr. (Whether the numbers are right only doing it again would tell.)
 set -eu -o pipefail
+# shellcheck source=pipelines/method/settled.bash
+. "$(dirname "$0")/../method/settled.bash"
 task=$1 script=$(basename "$2")
 product=$task/product log=$task/log
 shift 2
@@ -15,23 +17,44 @@ refuse() {
     exit 1
 }
 
-as_recorded() { # as_recorded PROGRAM: as its line of a history begins
+history_line() { # history_line PROGRAM: as its line of a history begins
     "$1" --version | sed -E 's/ \(.*\)//; s/$/ /'
 }
 
-# ---- a model, with its log
+# ---- a model, with its log; or the checkpoints that are kept, of which it is made here
 
 model_parts() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
+    local kept
+    kept=$(most_kept "$7")
     echo "log=$(($(option iterations "$7") * 600 + 65536))"
-    echo "product=$(($(networks "$7") * gibibyte))"
+    if [ "$kept" -gt 1 ]; then
+        echo "kept.key=4096"
+        echo "kept=$((kept * gibibyte))"
+    else
+        echo "product=$gibibyte"
+    fi
 }
 
 option() { # option NAME OPTIONS
     grep -oP -- "--$1 \K\S+" <<<"$2"
 }
 
-networks() { # networks TRAIN: how many a model may hold
-    if [ "$(option average "$1")" = maps ]; then option keep-best "$1"; else echo 1; fi
+most_kept() { # most_kept TRAIN: how many checkpoints
+    option keep-best "$1" || echo 1
+}
+
+find_checkpoints() { # find_checkpoints TRAIN: to $checkpoints, a file each
+    local kept lengths total=0 length bytes
+    kept=$(most_kept "$1") checkpoints=("$task/product")
+    [ "$kept" -gt 1 ] || return 0
+    bytes=$(stat -c %s "$task/kept")
+    lengths=$(key_of "$task/kept" 3)
+    [[ $lengths =~ ^[1-9][0-9]{0,9}(\ [1-9][0-9]{0,9})*$ ]] || refuse "it sent checkpoints without their lengths"
+    read -ra lengths <<<"$lengths"
+    for length in "${lengths[@]}"; do total=$((total + length)); done
+    [ "${#lengths[@]}" -le "$kept" ] || refuse "it sent ${#lengths[@]} checkpoints, where $kept are kept"
+    [ $total = "$bytes" ] || refuse "its ${#lengths[@]} checkpoints are not $bytes bytes long"
+    split_kept "$task" "${lengths[@]}" <"$task/kept"
 }
 
 history_of_samples() { # what train-fold has been given
@@ -41,12 +64,10 @@ history_of_samples() { # what train-fold has been given
         inspect --json | jq -c 'select(has("pleura")) | .history'
 }
 
-check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
-    local history why
-    history=$(history_of_samples "$@")
-    why=$(inspect --json "$product" | jq -n -r --argjson history "$history" --arg network "$(option network "$7")" \
-        --arg norm "$(option norm "$7")" -L "$(dirname "$0")/../method" --argjson side "$(option side "$5")" --argjson seed $(($4 + ${1%/*})) --arg given "$7" --arg version "$(as_recorded train-fold)" \
-        --arg merge "$(as_recorded merge)" --argjson most "$(networks "$7")" '
+complaint() { # complaint MODEL HISTORY K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]: of a model, on samples of this history
+    inspect --json "$1" | jq -n -r --argjson history "$2" --arg network "$(option network "$9")" --arg norm "$(option norm "$9")" \
+        -L "$(dirname "$0")/../method" --argjson side "$(option side "$7")" --argjson seed $(($6 + ${3%/*})) --arg given "$9" \
+        --arg version "$(history_line train-fold)" '
         include "stages";
         def number: tonumber? // .;
         def alike($other): . == $other or (type == "number" and ($other | type) == "number"
@@ -55,28 +76,33 @@ check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
         # A history leaves out what is as by default, and writes numbers in its own way.
         def other_way: options as $there | ($given | options)
             | any(to_entries[]; ($there[.key] // .value | number) as $other | .value | number | alike($other) | not);
-        # The last line of a mean of several checkpoints is of merge.
-        def trained: if ($given | contains("--keep-best ")) and (last // "" | . + " " | startswith($merge)) then .[:-1] else . end;
-        def complaint($state): . as $header | ($header.history // [] | trained) as $trained
+        [inputs | select(has("pleura") or .id == "state")] | .[0] as $header | .[1] as $state | ($header.history // []) as $trained
         | if $header.kind != "weights" then "it sent a stream of \($header.kind)"
+          elif length > 2 then "it sent a model of more than one network"
           elif $trained[:-1] != $history then
             "it sent a model that was trained on other samples: \($trained[-2])"
           elif $state.network != ({$network, $norm} | full_network) then "it sent a model of \($state.network)"
           elif $trained[-1] != $state.options or $state.seed != $seed or $state.side != $side
               or ($state.options | startswith($version) | not) or ($state.options | other_way) then
             "it sent a model that was trained in another way: \($state.options)"
-          else empty end;
-        [inputs | select(has("pleura") or .id == "state")] | .[0] as $header | (.[1:] | if . == [] then [null] else . end) as $states
-        | if ($states | length) > $most then "it sent a model of \($states | length) networks"
-          else first($header | complaint($states[])) end')
-    [ -z "$why" ] || refuse "$why"
-    # The best of several networks is the first.
-    jq -n --argjson best "$(inspect --json "$product" | jq -n 'first(inputs | select(.id == "state").iteration)')" '
+          else empty end'
+}
+
+check_model() { # K/N SHARDS OUT SEED AUGMENT VALIDATION TRAIN [INIT]
+    local history why checkpoint checkpoints
+    find_checkpoints "$7"
+    history=$(history_of_samples "$@")
+    for checkpoint in "${checkpoints[@]}"; do
+        why=$(complaint "$checkpoint" "$history" "$@")
+        [ -z "$why" ] || refuse "$why"
+        # An image of the validation, small: the weights fit, and are numbers.
+        augment -q "$2" --plain --side 192 --samples 1 |
+            predict-fold -q --side 192 --threads 1 --model "$checkpoint" >/dev/null
+    done
+    # The best of several is the first.
+    jq -n --argjson best "$(inspect --json "${checkpoints[0]}" | jq -n 'first(inputs | select(.id == "state").iteration)')" '
         [inputs | if all(type != "string" and type != "array" and type != "object") then . else error("texts") end
             | select(.best == true)][-1].iteration == $best' "$log" 2>&1 | grep -qx true || refuse "its log does not fit its model"
-    # An image of the validation, small: the weights fit, and are numbers.
-    augment -q "$2" --plain --side 192 --samples 1 |
-        predict-fold -q --side 192 --threads 1 --model "$product" >/dev/null
 }
 
 # ---- probabilities
@@ -106,7 +132,7 @@ check_maps() { # MODEL SHARDS OUT OPTIONS [PART]
     most=$(most_bytes <"$task/images")
     history=$(jq -c 'select(has("pleura")) | .history' "$task/samples")
     why=$(zstd -dcq --memory=128MiB "$product" | head -c $((most + 1)) | inspect --json |
-        jq -n -r --slurpfile images "$task/images" --argjson history "$history" --arg version "$(as_recorded predict-fold)" '
+        jq -n -r --slurpfile images "$task/images" --argjson history "$history" --arg version "$(history_line predict-fold)" '
             reduce inputs as $line ({count: 0};
                 if .why then .
                 elif $line | has("pleura") then

@@ -37,6 +37,12 @@ mapfile -t made < <(ASK=1 "${words[@]}") # its key, and the file
 kill $signs
 wait $signs || true
 echo "fold $(train-fold --version) ${made[0]}"
-[[ ${made[1]} != *.mpk ]] || send log "${made[1]%.mpk}.jsonl"
-send product "${made[1]}"
+out=${made[1]%.mpk}
+[[ ${made[1]} != *.mpk ]] || send log "$out.jsonl"
+if [ -e "$out.kept" ]; then # which the model is made of
+    send kept.key "$out.kept.key"
+    send kept "$out.kept"
+else
+    send product "${made[1]}"
+fi
 echo end

@@ -71,6 +71,11 @@ case $status in
 *) exit $status ;;
 esac
 why=$("${0%/*}"/host-check.sh "$back" "${fold[@]}" 2>&1) || lose "$(shown "$(head -n 1 <<<"${why:-it cannot be looked at}")"); not taken"
-[ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
-settle "$product" "$key" "$back/product"
-discard "${product%.mpk*}.part"
+if [ -e "$back/kept" ]; then # which the fold's script makes its model of
+    RECEIVED=$back "${fold[@]}"
+else
+    rm -f "${product%.mpk}".kept{.key,}
+    [ ! -e "$back/log" ] || mv -T "$back/log" "${product%.mpk}.jsonl"
+    settle "$product" "$key" "$back/product"
+    discard "${product%.mpk*}.part"
+fi

@@ -10,6 +10,7 @@ read -ra part <<<"${5-}"
 shift $(($# > 4 ? 5 : 4))
 key=$(digest "${options[*]}" ${part:+"${part[*]}"} "$@" "$(digest_now "$model")" "$(digest_file "$shards/index.mpk")")
 leave_if_settled "$out.mpk.zst" "$key"
+leave_if_asked
 use_gpu 1
 
 predict() { # predict [SHARDS]...

@@ -33,14 +33,16 @@ discard() { # discard FOLDER: a fold's that was begun; the key goes first, so th
     rm -rf "$1"
 }
 
-# leave_if_settled OUT KEY: ends the script where OUT is settled. Where ASK is set it ends in any case, 1 if there is work to
-# do, and KEY and OUT are printed.
+# leave_if_settled OUT KEY: ends the script where OUT is settled. Where ASK is set KEY and OUT are printed.
 leave_if_settled() {
     [ -z "${ASK-}" ] || printf '%s\n' "$2" "$1"
     if settled "$1" "$2"; then
         [ -n "${ASK-}" ] || discard "${1%.mpk*}.part"
         exit 0
     fi
+}
+
+leave_if_asked() { # ends the script where ASK is set: there is work to do
     [ -z "${ASK-}" ] || exit 1
 }
 
@@ -55,6 +57,15 @@ settle() { # settle OUT KEY FILE [LINE]...: FILE, whole, becomes OUT; a log is t
         [ ! -f "$log" ] || digest_file "$log"
     } >"$1.key.part"
     mv "$1.key.part" "$1.key"
+}
+
+split_kept() { # split_kept FOLDER LENGTH...: of checkpoints one behind another, on stdin, makes files in FOLDER; to $checkpoints
+    local length
+    checkpoints=()
+    for length in "${@:2}"; do
+        checkpoints+=("$1/kept-${#checkpoints[@]}.mpk")
+        head -c "$length" >"${checkpoints[-1]}"
+    done
 }
 
 use_gpu() { # use_gpu N: of GPUS=0,1,2: the N of this job's slot

@@ -3,7 +3,8 @@
 # log OUT.jsonl; AUGMENT, VALIDATION and TRAIN are options, separated by blanks; INIT is a file of weights to begin with.
 # Of several best checkpoints that are kept, OUT.mpk is the mean of their weights; with `--average maps` in TRAIN it has them one
 # behind another, so that predict-fold averages their maps. They stay in OUT.kept, so that the other is made without training.
-# What was begun goes on where it stopped; what is done is not repeated. `--ranks N` in TRAIN makes no other model.
+# What was begun goes on where it stopped; what is done is not repeated. `--ranks N` in TRAIN makes no other model. RECEIVED is a
+# folder that has another machine's log and OUT.kept of this fold, as `log` and `kept`.
 set -eu -o pipefail
 # shellcheck source=pipelines/method/settled.bash
 . "${0%/*}/settled.bash"
@@ -26,15 +27,18 @@ made_from() { # made_from WORDS: the digest of all that a fold is made from, wit
 files=(${init:+"$(digest_file "$init")"} "$(digest_file "$shards/index.mpk")")
 trained=$(made_from "${train[*]}") key=$trained
 [ "$average" = weights ] || key=$(made_from "${train[*]} --average $average")
-leave_if_settled "$out.mpk" "$key"
 
 # OUT.kept has the checkpoints one behind another. Its key has a third line, their lengths, and a fourth, the log's digest.
+keep() { # keep FILE LENGTHS LOG: FILE becomes OUT.kept
+    settle "$out.kept" "$trained" "$1" "$2" "$(digest_file "$3")"
+}
+
 all_kept() { # all_kept: what this very training has left is there
     settled "$out.kept" "$trained" && [ -f "$out.jsonl" ] && [ "$(key_of "$out.kept" 4)" = "$(digest_file "$out.jsonl")" ]
 }
 
 make_model() { # make_model: of the checkpoints that are kept
-    local lengths length parts=()
+    local lengths checkpoints
     if [ "$average" = maps ]; then # a second name of theirs, where the file system has second names
         # A killed run may have left that name, which mv does not take for another file.
         [ ! "$out.mpk" -ef "$out.kept" ] || rm "$out.mpk"
@@ -43,11 +47,8 @@ make_model() { # make_model: of the checkpoints that are kept
     fi
     mkdir -p "$begun"
     read -ra lengths < <(key_of "$out.kept" 3)
-    for length in "${lengths[@]}"; do
-        parts+=("$begun/kept-${#parts[@]}.mpk")
-        head -c "$length" >"${parts[-1]}"
-    done <"$out.kept"
-    merge -q "${parts[@]}" -o "$out.mpk.part"
+    split_kept "$begun" "${lengths[@]}" <"$out.kept"
+    merge -q "${checkpoints[@]}" -o "$out.mpk.part"
 }
 
 finish() { # finish: OUT.mpk.part is the model
@@ -56,10 +57,16 @@ finish() { # finish: OUT.mpk.part is the model
     exit 0
 }
 
-if all_kept; then
+if [ -n "${RECEIVED-}" ]; then
+    keep "$RECEIVED/kept" "$(key_of "$RECEIVED/kept" 3)" "$RECEIVED/log"
+    mv -T "$RECEIVED/log" "$out.jsonl"
+fi
+leave_if_settled "$out.mpk" "$key"
+if all_kept; then # which takes no longer than to be asked
     make_model
     finish
 fi
+leave_if_asked
 if [ "$(cat "$begun/key" 2>/dev/null)" != "$trained" ]; then
     discard "$begun"
     mkdir -p "$begun"
@@ -98,8 +105,7 @@ jq -r --arg name "$stage, fold $fold" 'select(.best == true) | "\($name): Dice \
 # Copies: whatever ends this script before the last line, the next run finds all that it needs for these again.
 if [ ${#kept[@]} -gt 0 ]; then
     cat "${kept[@]/#/"$begun/"}" >"$out.kept.part"
-    settle "$out.kept" "$trained" "$out.kept.part" "$(stat -c %s "${kept[@]/#/"$begun/"}" | paste -s -d ' ')" \
-        "$(digest_file "$begun/log.jsonl")"
+    keep "$out.kept.part" "$(stat -c %s "${kept[@]/#/"$begun/"}" | paste -s -d ' ')" "$begun/log.jsonl"
     make_model
 else
     rm -f "$out.kept.key" "$out.kept"

@@ -170,22 +170,42 @@ refused() {
         log_of_texts "its log does not fit its model"
 }
 
-@test "models of several checkpoints, their mean or all of them, and no more" {
-    local several="${TRAIN/--iterations 1/--iterations 2} --keep-best 2" average
+@test "several checkpoints that are kept come back as a run here leaves them; another average is made of them here" {
+    local several="${TRAIN/--iterations 1/--iterations 2} --keep-best 2" average file sent
     for average in '' ' --average maps'; do
         model 1 "$MADE/several$average/fold-1" "$several$average"
-        TRAIN=$several$average by_hosts model good 30 1
-        cmp "$WORK/train-x/fold-1.mpk" "$MADE/several$average/fold-1.mpk"
-        rm -r "$WORK/train-x"
     done
-    # All of them where the mean is wanted
-    [ "$(inspect --json "$MADE/several$average/fold-1.mpk" | jq -s 'map(select(.id == "state")) | length')" = 2 ]
-    mkdir "$HERE/sent"
-    cp "$MADE/several$average/fold-1.mpk" "$HERE/sent/product"
-    cp "$MADE/several$average/fold-1.jsonl" "$HERE/sent/log"
-    fails 1 "" pipelines/hosts/host-check.sh "$HERE/sent" pipelines/method/train-fold.sh 1/2 "$WORK/train" "$WORK/train-x/fold-1" 0 \
-        "--side 64 --samples 4" "--side 64" "$several"
-    [ "$output" = "it sent a model of 2 networks" ]
+    TRAIN=$several by_hosts model good 30 1
+    for file in fold-1.mpk fold-1.kept; do cmp "$WORK/train-x/$file" "$MADE/several/$file"; done
+    [ "$(ls "$WORK/train-x")" = "$(ls "$MADE/several")" ]
+    TRAIN="$several --average maps" by_hosts model garbage 30 1
+    [ ! -s "$HERE/said" ] # no host was asked
+    for file in fold-1.mpk fold-1.kept; do cmp "$WORK/train-x/$file" "$MADE/several --average maps/$file"; done
+
+    sent=$HERE/sent
+    again() {
+        mkdir -p "$sent"
+        cp "$MADE/several/fold-1.kept" "$sent/kept"
+        cp "$MADE/several/fold-1.kept.key" "$sent/kept.key"
+        cp "$MADE/several/fold-1.jsonl" "$sent/log"
+    }
+    refuses() { # refuses WHY
+        fails 1 "" pipelines/hosts/host-check.sh "$sent" pipelines/method/train-fold.sh 1/2 "$WORK/train" "$WORK/train-x/fold-1" 0 \
+            "--side 64 --samples 4" "--side 64" "$several"
+        [ "$output" = "$1" ]
+    }
+    again
+    sed -i '3s/.*/12 -1/' "$sent/kept.key"
+    refuses "it sent checkpoints without their lengths"
+    again
+    printf x >>"$sent/kept"
+    refuses "its 2 checkpoints are not $(stat -c %s "$sent/kept") bytes long"
+    cat "$MADE/several/fold-1.kept" >>"$sent/kept"
+    sed -i "3s/.*/& &/" "$sent/kept.key"
+    refuses "it sent 4 checkpoints, where 2 are kept"
+    again
+    sed -i "3s/.*/$(stat -c %s "$sent/kept")/" "$sent/kept.key"
+    refuses "it sent a model of more than one network"
 }
 
 @test "a fold that fails, in many words: it goes to another host at once" {
