@@ -34,11 +34,11 @@ static void groups_see_their_own_channels(void **state) {
 // Rows of many blocks, parts of several pairs of rows, and several slabs of channels.
 static void large_groups_go_by_slabs(void **state) {
     struct convolution_shape shape = {.images = 1,
-                                      .height = 31,
-                                      .width = 300,
-                                      .channels = 80,
-                                      .out_channels = 80,
-                                      .groups = 80,
+                                      .height = 13,
+                                      .width = 100,
+                                      .channels = 320,
+                                      .out_channels = 320,
+                                      .groups = 320,
                                       .window = 5,
                                       .stride = 1,
                                       .pad = 2,
@@ -46,15 +46,21 @@ static void large_groups_go_by_slabs(void **state) {
                                       .input_gradient = true};
     (void)state;
     check(shape);
-    shape.groups = 20;
+    shape.groups = 80;
     shape.stride = 2;
+    check(shape);
+    shape.height = shape.width = 5;
+    shape.channels = shape.out_channels = 1024; // pixels are 4 KiB apart
+    shape.groups = 32;
+    shape.window = 3;
+    shape.stride = shape.pad = 1;
     check(shape);
     shape = (struct convolution_shape){.images = 1,
                                        .height = 2,
-                                       .width = 1700,
-                                       .channels = 80,
-                                       .out_channels = 80,
-                                       .groups = 80,
+                                       .width = 600,
+                                       .channels = 320,
+                                       .out_channels = 320,
+                                       .groups = 320,
                                        .window = 3,
                                        .stride = 1,
                                        .pad = 1};

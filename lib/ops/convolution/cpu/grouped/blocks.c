@@ -35,13 +35,11 @@ static uint64_t inside(ptrdiff_t first, size_t count, size_t side) {
 }
 
 // The rows that the pair of rows below reads and this one does not, from row `below` on, as far as
-// there are any; of as many pixels as the block's output has in the input. Not with a stride, where
-// these are so many that fetching them takes longer.
+// there are any; of as many pixels as the block's output has in the input.
 static void set_fetched(const struct phase_plan *plan, size_t image, ptrdiff_t below, size_t column,
                         struct grouped_block *block) {
     const size_t first = column * plan->stride_x;
-    if (plan->stride_y > 1 || below < 0 || below >= (ptrdiff_t)plan->height ||
-        first >= plan->width) {
+    if (below < 0 || below >= (ptrdiff_t)plan->height || first >= plan->width) {
         return;
     }
     block->fetched_rows = size_min(GROUPED_ROWS * plan->stride_y, plan->height - (size_t)below);

@@ -6,9 +6,10 @@
 
 #include <omp.h>
 
-// Of rows that are read for a pair, in all channels of a slab.
-#define SLAB_BYTES ((size_t)1300 << 10)
-#define MIN_SLAB ((size_t)64)
+// Of a slab's weights, and of its rows that are read for a pair.
+#define SLAB_BYTES ((size_t)400 << 10)
+#define MIN_SLAB ((size_t)256) // pixels in smaller pieces are slow to come from memory
+#define SLAB_UNIT ((size_t)64)
 
 // ---- planning
 
@@ -21,16 +22,18 @@ static bool suits(const struct phase_plan *plan) {
            (width == 1 || width == 4 || width == 8 || width == 16 || width == 32 || width == 64);
 }
 
-// As many channels as leave the rows that a pair and the next one read in the second-level cache:
-// slabs of the same size, of whole vectors and groups.
+// As many channels as leave their weights and the rows that a pair and the next one read in the
+// second-level cache: slabs of the same size, of whole vectors and groups.
 static size_t slab_of(const struct phase_plan *plan) {
     const size_t rows = plan->window_height + (2 * GROUPED_ROWS - 1) * plan->stride_y;
-    const size_t of_channel = rows * plan->width * precision_size(plan->precision);
+    const size_t weights = plan->window_height * plan->window_width * plan->group_width;
+    const size_t of_channel =
+        rows * plan->width * precision_size(plan->precision) + weights * sizeof(float);
     const size_t fit = SLAB_BYTES / (of_channel + 1);
     const size_t most = fit > MIN_SLAB ? fit : MIN_SLAB;
     const size_t count = (plan->channels + most - 1) / most;
     const size_t slab = (plan->channels + count - 1) / count;
-    return (slab + MIN_SLAB - 1) / MIN_SLAB * MIN_SLAB;
+    return (slab + SLAB_UNIT - 1) / SLAB_UNIT * SLAB_UNIT;
 }
 
 bool grouped_complete(struct phase_plan *plan) {

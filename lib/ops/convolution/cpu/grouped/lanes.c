@@ -103,7 +103,7 @@ bool grouped_native_bf16(const struct grouped_lanes *lanes) {
 }
 
 size_t grouped_tile_floats(const struct grouped_lanes *lanes, const struct grouped_layer *layer) {
-    if (layer->precision == PRECISION_F32 || layer->width == 1) {
+    if (!grouped_copies(layer)) {
         return 0;
     }
     const size_t rows = (GROUPED_ROWS - 1) * layer->stride + layer->window_height;

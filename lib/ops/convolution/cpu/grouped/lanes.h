@@ -75,7 +75,15 @@ const struct grouped_lanes *grouped_lanes_for(size_t channels);
 // Whether their processor has an instruction that makes bf16 of floats.
 bool grouped_native_bf16(const struct grouped_lanes *lanes);
 
-// Floats that a block's windows take where bf16 is converted ahead, in groups of several channels.
+// Whether a block's windows are copied ahead, as float32: in groups of several channels, whose
+// numbers are read once for each channel of the group. bf16 would be converted as often; strided
+// pixels, and those that are multiples of 4 KiB apart, share too few sets of the first-level cache.
+static inline bool grouped_copies(const struct grouped_layer *layer) {
+    return layer->width > 1 && (layer->precision == PRECISION_BF16 || layer->stride > 1 ||
+                                layer->tap % (4096 / sizeof(float)) == 0);
+}
+
+// Floats that these windows take.
 size_t grouped_tile_floats(const struct grouped_lanes *lanes, const struct grouped_layer *layer);
 
 #endif

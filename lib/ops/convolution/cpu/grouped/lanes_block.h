@@ -46,22 +46,26 @@ enum { ANY_TAPS = 0 };
 // What there is code for: a name, how lanes see channels, taps, stride, whether the input is bf16;
 // of those that take a layer the first is the best.
 #define GROUPED_KERNELS(ROW)                                                                       \
+    ROW(own_2, OWN, 2, 1, false)                                                                   \
     ROW(own_3, OWN, 3, 1, false)                                                                   \
     ROW(own_5, OWN, 5, 1, false)                                                                   \
     ROW(own_3_strided, OWN, 3, 2, false)                                                           \
     ROW(own_5_strided, OWN, 5, 2, false)                                                           \
     ROW(own_any, OWN, ANY_TAPS, 1, false)                                                          \
     ROW(own_any_strided, OWN, ANY_TAPS, 2, false)                                                  \
+    ROW(halves_2, OWN, 2, 1, true)                                                                 \
     ROW(halves_3, OWN, 3, 1, true)                                                                 \
     ROW(halves_5, OWN, 5, 1, true)                                                                 \
     ROW(halves_3_strided, OWN, 3, 2, true)                                                         \
     ROW(halves_5_strided, OWN, 5, 2, true)                                                         \
     ROW(halves_any, OWN, ANY_TAPS, 1, true)                                                        \
     ROW(halves_any_strided, OWN, ANY_TAPS, 2, true)                                                \
+    ROW(within_2, WITHIN, 2, 1, false)                                                             \
     ROW(within_3, WITHIN, 3, 1, false)                                                             \
     ROW(within_3_strided, WITHIN, 3, 2, false)                                                     \
     ROW(within_any, WITHIN, ANY_TAPS, 1, false)                                                    \
     ROW(within_any_strided, WITHIN, ANY_TAPS, 2, false)                                            \
+    ROW(whole_2, WHOLE, 2, 1, false)                                                               \
     ROW(whole_3, WHOLE, 3, 1, false)                                                               \
     ROW(whole_3_strided, WHOLE, 3, 2, false)                                                       \
     ROW(whole_any, WHOLE, ANY_TAPS, 1, false)                                                      \
@@ -154,36 +158,36 @@ INLINED uint32_t NAME(inside)(const struct grouped_block *block, size_t row, siz
     return block->rows_inside >> row & 1 ? (uint32_t)(block->columns_inside >> first) : 0;
 }
 
-// Copies the windows of some channels of bf16, from those of the first pixel on, into `tile`.
-INLINED void NAME(copy_windows)(const struct grouped_layer *layer,
-                                const struct grouped_block *block, const uint16_t *input,
-                                size_t rows, size_t columns, size_t channels, float *tile) {
+// Copies the windows of some channels, from those of the first pixel on, into `tile`.
+INLINED void NAME(copy_windows)(bool halves, const struct grouped_layer *layer,
+                                const struct grouped_block *block, const char *input, size_t rows,
+                                size_t columns, size_t channels, float *tile) {
+    const size_t size = halves ? sizeof(uint16_t) : sizeof(float);
     const uint64_t all = block->columns_inside & (((uint64_t)1 << columns) - 1);
     const size_t first = all != 0 ? (size_t)__builtin_ctzll(all) : 0;
     const size_t end = all != 0 ? 64 - (size_t)__builtin_clzll(all) : 0;
     for (size_t y = 0; y < rows; y++) {
-        const uint16_t *from = input + (ptrdiff_t)(y * layer->tap_row + first * layer->tap);
+        const char *from = input + (ptrdiff_t)((y * layer->tap_row + first * layer->tap) * size);
         float *to = tile + (y * columns + first) * channels;
         for (size_t x = first; x < end && (block->rows_inside >> y & 1); x++) {
             for (size_t c = 0; c < channels; c += LANES) {
-                *(ANYWHERE *)(to + c) = NAME(widen)(from + c);
+                *(ANYWHERE *)(to + c) = NAME(load)(halves, from + c * size);
             }
-            from += layer->tap;
+            from += layer->tap * size;
             to += channels;
         }
     }
 }
 
-UNCHECKED TARGET static struct grouped_view NAME(fill_tile)(const struct grouped_layer *layer,
-                                                            const struct grouped_block *block,
-                                                            const void *input, size_t channels,
-                                                            float *tile) {
+INLINED struct grouped_view NAME(fill_tile)(const struct grouped_layer *layer,
+                                            const struct grouped_block *block, const char *input,
+                                            size_t channels, float *tile) {
     const size_t rows = (GROUPED_ROWS - 1) * layer->stride + layer->window_height;
     const size_t columns = (PIXELS - 1) * layer->stride + layer->window_width;
-    if (channels == LANES) {
-        NAME(copy_windows)(layer, block, input, rows, columns, LANES, tile);
+    if (layer->precision == PRECISION_BF16) {
+        NAME(copy_windows)(true, layer, block, input, rows, columns, channels, tile);
     } else {
-        NAME(copy_windows)(layer, block, input, rows, columns, channels, tile);
+        NAME(copy_windows)(false, layer, block, input, rows, columns, channels, tile);
     }
     return (struct grouped_view){(const char *)tile, columns * channels * sizeof *tile,
                                  channels * sizeof *tile};
@@ -199,7 +203,7 @@ INLINED void NAME(view)(int kind, const struct grouped_layer *layer,
     const size_t together = kind == WHOLE ? layer->width : LANES;
     const ptrdiff_t first = block->input + (ptrdiff_t)(channel / together * together);
     const char *from = (const char *)input + first * (ptrdiff_t)size;
-    if (kind != OWN && layer->precision == PRECISION_BF16) {
+    if (kind != OWN && grouped_copies(layer)) {
         if (channel % together == 0) {
             *view = NAME(fill_tile)(layer, block, from, together, tile);
         }
@@ -221,8 +225,8 @@ INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped
     }
 }
 
-// Fetches the output of the block to the right, in the vector from `channel` on. Processors do not
-// foresee that pixels apart from each other are written.
+// Fetches the output of the block to the right, or its gradient, in the vector from `channel` on.
+// Processors do not foresee which pixels, apart from each other, come next.
 INLINED void NAME(fetch_output)(const struct grouped_layer *layer,
                                 const struct grouped_block *block, const void *output,
                                 size_t channel) {

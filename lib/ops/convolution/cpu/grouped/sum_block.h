@@ -32,6 +32,7 @@ INLINED void NAME(sum_as)(int kind, size_t taps, size_t stride, bool halves,
         NAME(view)(kind, layer, block, job->input, v, tile, &view);
         VECTOR dy[GROUPED_ROWS * PIXELS];
         NAME(fetch)(layer, block, job->input, channel);
+        NAME(fetch_output)(layer, block, job->output_gradient, channel);
         if (halves || (kind != OWN && layer->precision == PRECISION_BF16)) {
             NAME(load_gradient)(job, true, block, channel, dy);
         } else {
