@@ -19,30 +19,43 @@ struct backward_image {
     float *dq, *dv;
 };
 
+// Scores are of q, of v and of dY, sums over pixels of q and of dY.
+struct forms {
+    struct position_form q, v, dy;
+};
+
+static struct forms forms_of(const struct position_plan *plan) {
+    return (struct forms){.q = position_image_form(plan, plan->keys, POSITION_BOTH_PANELS),
+                          .v = position_image_form(plan, plan->channels, POSITION_PIXEL_PANELS),
+                          .dy = position_image_form(plan, plan->channels, POSITION_BOTH_PANELS)};
+}
+
 size_t position_backward_bytes(const struct position_plan *plan) {
+    const struct forms forms = forms_of(plan);
     const size_t floats = position_accumulator_floats(plan, plan->keys) +
                           position_accumulator_floats(plan, plan->channels) +
                           2 * plan->blocks * BLOCK;
-    return position_image_operand_bytes(plan, plan->keys) +
-           2 * position_image_operand_bytes(plan, plan->channels) + floats * sizeof(float);
+    return position_operand_bytes(&forms.q) + position_operand_bytes(&forms.v) +
+           position_operand_bytes(&forms.dy) + floats * sizeof(float);
 }
 
 static struct backward_image backward_image_of(const struct call *call, size_t image) {
     const struct position_plan *plan = call->state;
     const size_t channels = plan->channels;
+    const struct forms forms = forms_of(plan);
     char *q = (char *)call->scratch + position_workspace_bytes(plan);
-    char *v = q + position_image_operand_bytes(plan, plan->keys);
-    char *dy = v + position_image_operand_bytes(plan, channels);
-    float *dq = (float *)(void *)(dy + position_image_operand_bytes(plan, channels));
+    char *v = q + position_operand_bytes(&forms.q);
+    char *dy = v + position_operand_bytes(&forms.v);
+    float *dq = (float *)(void *)(dy + position_operand_bytes(&forms.dy));
     float *dv = dq + position_accumulator_floats(plan, plan->keys);
     float *logs = dv + position_accumulator_floats(plan, channels);
     return (struct backward_image){
         .call = call,
         .plan = plan,
         .image = image,
-        .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
-        .v = position_image_operand(plan, call->in[1], image, channels, v),
-        .dy = position_image_operand(plan, call->out_gradient, image, channels, dy),
+        .q = position_image_operand(plan, &forms.q, call->in[0], image, q),
+        .v = position_image_operand(plan, &forms.v, call->in[1], image, v),
+        .dy = position_image_operand(plan, &forms.dy, call->out_gradient, image, dy),
         .logs = logs,
         .d = logs + plan->blocks * BLOCK,
         .dq = dq,

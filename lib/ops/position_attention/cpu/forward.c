@@ -25,28 +25,40 @@ struct forward_image {
     float *logs;          // L
 };
 
+// Scores are of q, sums over pixels of v.
+struct forms {
+    struct position_form q, v;
+};
+
+static struct forms forms_of(const struct position_plan *plan) {
+    return (struct forms){.q = position_image_form(plan, plan->keys, POSITION_PIXEL_PANELS),
+                          .v = position_image_form(plan, plan->channels, POSITION_CHANNEL_PANELS)};
+}
+
 size_t position_forward_bytes(const struct position_plan *plan) {
     if (plan->units != NULL) {
         return position_unit_bytes(plan->pixels, plan->keys, plan->channels, plan->threads);
     }
+    const struct forms forms = forms_of(plan);
     const size_t floats =
         position_accumulator_floats(plan, plan->channels) + 2 * plan->blocks * BLOCK;
-    return position_image_operand_bytes(plan, plan->keys) +
-           position_image_operand_bytes(plan, plan->channels) + floats * sizeof(float);
+    return position_operand_bytes(&forms.q) + position_operand_bytes(&forms.v) +
+           floats * sizeof(float);
 }
 
 static struct forward_image forward_image_of(const struct call *call, size_t image) {
     const struct position_plan *plan = call->state;
+    const struct forms forms = forms_of(plan);
     char *q = (char *)call->scratch + position_workspace_bytes(plan);
-    char *v = q + position_image_operand_bytes(plan, plan->keys);
-    float *y = (float *)(void *)(v + position_image_operand_bytes(plan, plan->channels));
+    char *v = q + position_operand_bytes(&forms.q);
+    float *y = (float *)(void *)(v + position_operand_bytes(&forms.v));
     float *maximum = y + position_accumulator_floats(plan, plan->channels);
     return (struct forward_image){
         .call = call,
         .plan = plan,
         .image = image,
-        .q = position_image_operand(plan, call->in[0], image, plan->keys, q),
-        .v = position_image_operand(plan, call->in[1], image, plan->channels, v),
+        .q = position_image_operand(plan, &forms.q, call->in[0], image, q),
+        .v = position_image_operand(plan, &forms.v, call->in[1], image, v),
         .y = y,
         .maximum = maximum,
         .sum = maximum + plan->blocks * BLOCK,

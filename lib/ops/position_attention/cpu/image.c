@@ -40,15 +40,16 @@ struct position_tile position_tile_of(const struct position_plan *plan, size_t b
                                   .rounded = workspace->bf16[0]};
 }
 
-size_t position_image_operand_bytes(const struct position_plan *plan, size_t width) {
-    return position_operand_bytes(plan->precision, plan->bf16, plan->pixels, width);
+struct position_form position_image_form(const struct position_plan *plan, size_t width,
+                                         enum position_panels panels) {
+    return (struct position_form){plan->precision, plan->bf16, plan->pixels, width, panels};
 }
 
-struct position_operand position_image_operand(const struct position_plan *plan, const void *values,
-                                               size_t image, size_t width, void *memory) {
-    const size_t bytes = plan->pixels * width * precision_size(plan->precision);
-    return position_operand_make(plan->precision, plan->bf16, (const char *)values + image * bytes,
-                                 plan->pixels, width, memory, plan->threads);
+struct position_operand position_image_operand(const struct position_plan *plan,
+                                               const struct position_form *form, const void *values,
+                                               size_t image, void *memory) {
+    const size_t bytes = plan->pixels * form->width * precision_size(plan->precision);
+    return position_operand_make(form, (const char *)values + image * bytes, memory, plan->threads);
 }
 
 size_t position_accumulator_floats(const struct position_plan *plan, size_t width) {

@@ -31,11 +31,13 @@ struct position_workspace position_workspace_of(const struct call *call, int thr
 struct position_tile position_tile_of(const struct position_plan *plan, size_t block, size_t other,
                                       const struct position_workspace *workspace);
 
-// An image's q (`width` = keys), v or gradient of y (`width` = channels): their size in memory, and
-// how to make them of all images' `values`.
-size_t position_image_operand_bytes(const struct position_plan *plan, size_t width);
-struct position_operand position_image_operand(const struct position_plan *plan, const void *values,
-                                               size_t image, size_t width, void *memory);
+// The form of an image's q (`width` = keys), v or gradient of y (`width` = channels), and how it is
+// made of all images' `values`.
+struct position_form position_image_form(const struct position_plan *plan, size_t width,
+                                         enum position_panels panels);
+struct position_operand position_image_operand(const struct position_plan *plan,
+                                               const struct position_form *form, const void *values,
+                                               size_t image, void *memory);
 
 // Floats of an image's accumulators, whole blocks of rows of position_accumulator_width.
 size_t position_accumulator_floats(const struct position_plan *plan, size_t width);

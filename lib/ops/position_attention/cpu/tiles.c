@@ -28,24 +28,33 @@ static size_t rounded(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
-static size_t pixel_panels_bytes(bool bf16, size_t pixels, size_t width) {
-    return rounded(bf16 ? cpu_bf16_packed(width, pixels) * sizeof(uint16_t)
-                        : blocks_of(pixels) * BLOCK * width * sizeof(float));
+static size_t pixel_panels_bytes(const struct position_form *form) {
+    const size_t pixels = form->pixels;
+    const size_t width = form->width;
+    return (form->panels & POSITION_PIXEL_PANELS) == 0
+               ? 0
+               : rounded(form->bf16 ? cpu_bf16_packed(width, pixels) * sizeof(uint16_t)
+                                    : blocks_of(pixels) * BLOCK * width * sizeof(float));
 }
 
-static size_t channel_panels_bytes(bool bf16, size_t pixels, size_t width) {
-    return rounded(bf16 ? cpu_bf16_packed(pixels, width) * sizeof(uint16_t)
-                        : pixels * position_accumulator_width(width) * sizeof(float));
+static size_t channel_panels_bytes(const struct position_form *form) {
+    const size_t pixels = form->pixels;
+    const size_t width = form->width;
+    return (form->panels & POSITION_CHANNEL_PANELS) == 0
+               ? 0
+               : rounded(form->bf16 ? cpu_bf16_packed(pixels, width) * sizeof(uint16_t)
+                                    : pixels * position_accumulator_width(width) * sizeof(float));
 }
 
-// Of the values as floats, where they are stored as bf16 and multiplied in float32.
-static size_t rows_bytes(enum precision precision, bool bf16, size_t pixels, size_t width) {
-    return bf16 || precision == PRECISION_F32 ? 0 : rounded(pixels * width * sizeof(float));
+// Whether values that are stored as bf16 are multiplied in float32.
+static bool widens(const struct position_form *form) {
+    return !form->bf16 && form->precision != PRECISION_F32;
 }
 
-size_t position_operand_bytes(enum precision precision, bool bf16, size_t pixels, size_t width) {
-    return pixel_panels_bytes(bf16, pixels, width) + channel_panels_bytes(bf16, pixels, width) +
-           rows_bytes(precision, bf16, pixels, width);
+size_t position_operand_bytes(const struct position_form *form) {
+    const size_t rows = form->pixels * form->width * sizeof(float);
+    return pixel_panels_bytes(form) + channel_panels_bytes(form) +
+           (widens(form) ? rounded(rows) : 0);
 }
 
 // ---- an operand's panels, block by block
@@ -54,11 +63,13 @@ static void pack_bf16(const struct position_operand *operand, size_t first, size
     const size_t width = operand->width;
     const uint16_t *rows = operand->bf16_rows + first * width;
     const size_t panel = cpu_bf16_panel(width);
-    cpu_bf16_pack(rows, 1, width, width, pixels,
-                  operand->bf16_pixel_panels + first / CPU_BF16_PANEL * panel);
+    if (operand->bf16_pixel_panels != NULL) {
+        cpu_bf16_pack(rows, 1, width, width, pixels,
+                      operand->bf16_pixel_panels + first / CPU_BF16_PANEL * panel);
+    }
     // Blocks are some of the pairs of every panel.
     const size_t whole = cpu_bf16_panel(operand->pixels);
-    for (size_t c = 0; c < width; c += CPU_BF16_PANEL) {
+    for (size_t c = 0; operand->bf16_channel_panels != NULL && c < width; c += CPU_BF16_PANEL) {
         const size_t left = width - c;
         cpu_bf16_pack(rows + c, width, 1, pixels, left < CPU_BF16_PANEL ? left : CPU_BF16_PANEL,
                       operand->bf16_channel_panels + c / CPU_BF16_PANEL * whole +
@@ -66,8 +77,8 @@ static void pack_bf16(const struct position_operand *operand, size_t first, size
     }
 }
 
-VECTORISED static void pack_f32(const struct position_operand *operand, size_t first,
-                                size_t pixels) {
+VECTORISED static void pack_f32_pixels(const struct position_operand *operand, size_t first,
+                                       size_t pixels) {
     const size_t width = operand->width;
     const float *rows = operand->rows + first * width;
     for (size_t i = 0; i < pixels; i++) {
@@ -77,6 +88,12 @@ VECTORISED static void pack_f32(const struct position_operand *operand, size_t f
             to[c * PANEL] = rows[i * width + c];
         }
     }
+}
+
+VECTORISED static void pack_f32_channels(const struct position_operand *operand, size_t first,
+                                         size_t pixels) {
+    const size_t width = operand->width;
+    const float *rows = operand->rows + first * width;
     for (size_t panel = 0; panel < position_accumulator_width(width) / PANEL; panel++) {
         const size_t left = width - panel * PANEL;
         const size_t lanes = left < PANEL ? left : PANEL;
@@ -89,33 +106,44 @@ VECTORISED static void pack_f32(const struct position_operand *operand, size_t f
     }
 }
 
-struct position_operand position_operand_make(enum precision precision, bool bf16,
-                                              const void *values, size_t pixels, size_t width,
+// Makes a block's panels.
+static void pack_block(const struct position_operand *operand, size_t first, size_t pixels) {
+    if (operand->bf16) {
+        pack_bf16(operand, first, pixels);
+    }
+    if (operand->pixel_panels != NULL) {
+        pack_f32_pixels(operand, first, pixels);
+    }
+    if (operand->channel_panels != NULL) {
+        pack_f32_channels(operand, first, pixels);
+    }
+}
+
+struct position_operand position_operand_make(const struct position_form *form, const void *values,
                                               void *memory, int threads) {
-    struct position_operand operand = {.pixels = pixels, .width = width, .bf16 = bf16};
-    char *channel_panels = (char *)memory + pixel_panels_bytes(bf16, pixels, width);
-    float *floats = (float *)(void *)(channel_panels + channel_panels_bytes(bf16, pixels, width));
-    if (bf16) {
+    const size_t width = form->width;
+    struct position_operand operand = {.pixels = form->pixels, .width = width, .bf16 = form->bf16};
+    char *by_channels = (char *)memory + pixel_panels_bytes(form);
+    float *floats = (float *)(void *)(by_channels + channel_panels_bytes(form));
+    void *pixel_panels = (form->panels & POSITION_PIXEL_PANELS) != 0 ? memory : NULL;
+    void *channel_panels = (form->panels & POSITION_CHANNEL_PANELS) != 0 ? by_channels : NULL;
+    if (form->bf16) {
         operand.bf16_rows = values;
-        operand.bf16_pixel_panels = memory;
-        operand.bf16_channel_panels = (uint16_t *)(void *)channel_panels;
+        operand.bf16_pixel_panels = pixel_panels;
+        operand.bf16_channel_panels = channel_panels;
     } else {
-        operand.rows = precision == PRECISION_F32 ? values : floats;
-        operand.pixel_panels = memory;
-        operand.channel_panels = (float *)(void *)channel_panels;
+        operand.rows = widens(form) ? floats : values;
+        operand.pixel_panels = pixel_panels;
+        operand.channel_panels = channel_panels;
     }
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (size_t block = 0; block < blocks_of(pixels); block++) {
+    for (size_t block = 0; block < blocks_of(form->pixels); block++) {
         const size_t first = block * BLOCK;
-        const size_t count = pixels - first < BLOCK ? pixels - first : BLOCK;
-        if (bf16) {
-            pack_bf16(&operand, first, count);
-            continue;
+        const size_t count = form->pixels - first < BLOCK ? form->pixels - first : BLOCK;
+        for (size_t i = first; widens(form) && i < first + count; i++) {
+            (void)cpu_read(form->precision, values, i * width, width, floats + i * width);
         }
-        for (size_t i = first; precision != PRECISION_F32 && i < first + count; i++) {
-            (void)cpu_read(precision, values, i * width, width, floats + i * width);
-        }
-        pack_f32(&operand, first, count);
+        pack_block(&operand, first, count);
     }
     return operand;
 }

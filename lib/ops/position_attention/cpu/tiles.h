@@ -12,9 +12,24 @@
 // cache hold a column.
 #define POSITION_STRIDE 144
 
-// One image's q, v or gradient of y (pixels x width) in the orders that products read: as rows, in
-// panels of 16 pixels for products over the width, and in panels of 16 channels for products over
-// pixels.
+// The panels that products read of an operand, which may be those of both: of 16 pixels, where it
+// is the second factor of scores, and of 16 channels, where it is that of a product over pixels.
+enum position_panels {
+    POSITION_PIXEL_PANELS = 1,
+    POSITION_CHANNEL_PANELS = 2,
+    POSITION_BOTH_PANELS = 3
+};
+
+// What an operand is made of, and how products read it.
+struct position_form {
+    enum precision precision; // of the values
+    bool bf16;                // products in bf16
+    size_t pixels, width;
+    enum position_panels panels;
+};
+
+// One image's q, v or gradient of y (pixels x width) in the orders that products read: as rows, and
+// in the panels of its form; NULL: it has none of those.
 struct position_operand {
     size_t pixels, width;
     bool bf16;
@@ -43,12 +58,11 @@ static inline size_t position_accumulator_at(bool bf16, size_t width, size_t row
 bool position_multiplies_bf16(enum precision precision, size_t keys, size_t channels);
 
 // Bytes of memory that an operand needs.
-size_t position_operand_bytes(enum precision precision, bool bf16, size_t pixels, size_t width);
+size_t position_operand_bytes(const struct position_form *form);
 
-// Makes an operand of the image whose values (pixels x width, of `precision`) lie at `values`, in
+// Makes an operand of the image whose values (pixels x width) lie at `values`, in
 // position_operand_bytes of memory, by `threads` threads.
-struct position_operand position_operand_make(enum precision precision, bool bf16,
-                                              const void *values, size_t pixels, size_t width,
+struct position_operand position_operand_make(const struct position_form *form, const void *values,
                                               void *memory, int threads);
 
 // Which part of the matrix a tile covers: `rows` from pixel `row` on against `columns` from pixel
