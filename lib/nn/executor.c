@@ -274,6 +274,35 @@ const float *executor_output(struct executor *executor, int output) {
     return address(executor, executor->schedule.outputs[output]);
 }
 
+// The first byte of memory behind output `index`; of -1: behind nothing.
+static size_t behind_output(const struct executor *executor, int index) {
+    if (index < 0) {
+        return 0;
+    }
+    const struct buffer *buffer = &executor->schedule.buffers[executor->schedule.outputs[index]];
+    return (buffer->offset + buffer->bytes + 63) / 64 * 64;
+}
+
+// Whether no output has any of these bytes.
+static bool is_spare(const struct executor *executor, size_t offset, size_t bytes) {
+    bool spare = offset <= executor->memory_bytes && bytes <= executor->memory_bytes - offset;
+    for (int i = 0; spare && i < graph_output_count(executor->graph); i++) {
+        const struct buffer *buffer = &executor->schedule.buffers[executor->schedule.outputs[i]];
+        spare = offset + bytes <= buffer->offset || buffer->offset + buffer->bytes <= offset;
+    }
+    return spare;
+}
+
+void *executor_spare(const struct executor *executor, size_t bytes) {
+    for (int i = -1; i < graph_output_count(executor->graph); i++) {
+        const size_t offset = behind_output(executor, i);
+        if (is_spare(executor, offset, bytes)) {
+            return executor->memory + offset;
+        }
+    }
+    return NULL;
+}
+
 float *executor_output_gradient(struct executor *executor, int output) {
     return address(executor, executor->schedule.output_gradients[output]);
 }

@@ -55,6 +55,10 @@ void *executor_input(struct executor *executor);
 const float *executor_output(struct executor *executor, int output);
 float *executor_output_gradient(struct executor *executor, int output);
 
+// So many bytes of the executor's memory, 64-byte aligned, of which no output is a part: they are
+// free from the end of a forward pass of prediction to the next one. NULL: there are not so many.
+void *executor_spare(const struct executor *executor, size_t bytes);
+
 // `seed`: of this step's random draws (dropout). Takes parameters that have changed.
 void executor_begin(struct executor *executor, uint64_t seed);
 

@@ -5,7 +5,6 @@
 #include "core/simd.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define THREADS_AN_IMAGE 4 // that share out its layers well
 
@@ -20,26 +19,34 @@ static size_t numbers_of(struct shape shape) {
     return shape_count(shape) / shape.n;
 }
 
+// Whether the executor's memory is the host's, and this network's alone: what it has made is read
+// there until it runs again.
+static bool reads_in_place(const struct inference *inference) {
+    return inference->backend->kernels == NULL && !inference->flip && !inference->shared;
+}
+
 bool inference_open(struct inference *inference, struct backend *backend, const struct graph *graph,
-                    struct executor *executor, size_t batch, bool flip, struct error *error) {
+                    struct executor *executor, size_t batch, bool flip, bool shared,
+                    struct error *error) {
     const struct shape in = graph_shape(graph, 0);
     const struct shape out = graph_shape(graph, graph_output_at(graph, 0));
-    const size_t logits = batch * numbers_of(out) * sizeof(float);
-    const size_t images = batch * numbers_of(in);
     const struct backend_calls *calls = backend->calls;
     *inference = (struct inference){.backend = backend,
                                     .executor = executor,
                                     .in = in,
                                     .out = out,
-                                    .batch = batch,
                                     .flip = flip,
-                                    .logits = calls->host_alloc(backend, logits),
-                                    .images = calls->host_alloc(backend, images)};
-    if (flip) {
-        inference->mirrored = calls->host_alloc(backend, logits);
-        inference->mirrored_images = calls->host_alloc(backend, images);
+                                    .shared = shared,
+                                    .images = calls->host_alloc(backend, batch * numbers_of(in))};
+    const bool copies = !reads_in_place(inference);
+    if (copies) {
+        inference->copied = calls->host_alloc(backend, shape_count(out) * sizeof(float));
     }
-    if (inference->logits == NULL || inference->images == NULL ||
+    if (flip) {
+        inference->mirrored = calls->host_alloc(backend, shape_count(out) * sizeof(float));
+        inference->mirrored_images = calls->host_alloc(backend, shape_count(in));
+    }
+    if (inference->images == NULL || (copies && inference->copied == NULL) ||
         (flip && (inference->mirrored == NULL || inference->mirrored_images == NULL))) {
         inference_close(inference);
         return fail(error, "no memory");
@@ -51,11 +58,12 @@ void inference_close(struct inference *inference) {
     float_resize_close(&inference->resize);
     struct backend *backend = inference->backend;
     backend->calls->forget(backend, inference->recording);
-    backend->calls->host_release(backend, inference->logits);
-    backend->calls->host_release(backend, inference->mirrored);
     backend->calls->host_release(backend, inference->images);
+    backend->calls->host_release(backend, inference->copied);
+    backend->calls->host_release(backend, inference->mirrored);
     backend->calls->host_release(backend, inference->mirrored_images);
-    free(inference->probability);
+    free(inference->maps[0]);
+    free(inference->maps[1]);
     *inference = (struct inference){.logits = NULL};
 }
 
@@ -63,51 +71,57 @@ static void queue_forward(void *executor) {
     executor_forward(executor);
 }
 
-static bool run_once(struct inference *inference, const uint8_t *images, float *logits,
+// `copied`: where the logits go; NULL: they stay where they are.
+static bool run_once(struct inference *inference, const uint8_t *images, float *copied,
                      struct error *error) {
     const struct backend_calls *calls = inference->backend->calls;
     calls->put(inference->backend, executor_input(inference->executor), images,
                shape_count(inference->in));
     executor_begin(inference->executor, 0);
     calls->repeat(inference->backend, &inference->recording, queue_forward, inference->executor);
-    calls->get(inference->backend, logits, executor_output(inference->executor, 0),
-               shape_count(inference->out) * sizeof *logits);
-    return calls->wait(inference->backend, error);
-}
-
-// The network's last run may repeat images of the one before: it takes no fewer.
-static bool run_batch(struct inference *inference, const uint8_t *images, float *logits,
-                      struct error *error) {
-    const size_t together = inference->in.n;
-    const size_t last = inference->batch - together;
-    bool done = true;
-    for (size_t i = 0; done && i < inference->batch; i += together) {
-        const size_t first = i < last ? i : last;
-        done = run_once(inference, images + first * numbers_of(inference->in),
-                        logits + first * numbers_of(inference->out), error);
+    if (copied != NULL) {
+        calls->get(inference->backend, copied, executor_output(inference->executor, 0),
+                   shape_count(inference->out) * sizeof *copied);
     }
-    return done;
+    return calls->wait(inference->backend, error);
 }
 
 bool inference_run(struct inference *inference, const uint8_t *images, struct error *error) {
     const struct shape in = inference->in;
-    if (!run_batch(inference, images, inference->logits, error)) {
+    inference->logits =
+        inference->copied != NULL ? inference->copied : executor_output(inference->executor, 0);
+    if (!run_once(inference, images, inference->copied, error)) {
         return false;
     }
     if (!inference->flip) {
         return true;
     }
-    for (size_t row = 0; row < inference->batch * in.h; row++) {
+    for (size_t row = 0; row < in.n * in.h; row++) {
         for (size_t x = 0; x < in.w; x++) {
             inference->mirrored_images[row * in.w + x] = images[row * in.w + in.w - 1 - x];
         }
     }
-    return run_batch(inference, inference->mirrored_images, inference->mirrored, error);
+    return run_once(inference, inference->mirrored_images, inference->mirrored, error);
 }
 
-static bool resize(struct inference *inference, const float *logits, size_t i, size_t height,
-                   size_t width, float **resized, struct error *error) {
+// Memory for a map of an image (`which` is 0), or of the mirrored one (1): what the network does
+// not need before it runs again, or its own.
+static float *map_of(struct inference *inference, int which, size_t count) {
+    float *spare = reads_in_place(inference)
+                       ? executor_spare(inference->executor, count * sizeof(float))
+                       : NULL;
+    if (spare == NULL && count > inference->capacity[which]) {
+        free(inference->maps[which]);
+        inference->maps[which] = malloc(count * sizeof(float));
+        inference->capacity[which] = inference->maps[which] != NULL ? count : 0;
+    }
+    return spare != NULL ? spare : inference->maps[which];
+}
+
+static bool resize(struct inference *inference, int which, size_t i, size_t height, size_t width,
+                   float **resized, struct error *error) {
     const struct shape out = inference->out;
+    const float *logits = which == 0 ? inference->logits : inference->mirrored;
     if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
         float_resize_close(&inference->resize);
         if (!float_resize_open(&inference->resize, out.h, out.w, height, width,
@@ -115,14 +129,18 @@ static bool resize(struct inference *inference, const float *logits, size_t i, s
             return false;
         }
     }
-    *resized = float_resize_run(&inference->resize, logits + i * out.h * out.w);
+    *resized = map_of(inference, which, height * width);
+    if (*resized == NULL) {
+        return fail(error, "no memory");
+    }
+    float_resize_run(&inference->resize, logits + i * out.h * out.w, *resized);
     return true;
 }
 
 bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
                       const float **logits, struct error *error) {
     float *resized = NULL;
-    const bool done = resize(inference, inference->logits, i, height, width, &resized, error);
+    const bool done = resize(inference, 0, i, height, width, &resized, error);
     *logits = resized;
     return done;
 }
@@ -154,35 +172,18 @@ VECTORISED static void add_mirrored(const float *logits, size_t height, size_t w
     }
 }
 
-// The mean of the image's own probabilities, in `probability`, and of the mirrored one's.
-static bool mean_of_both(struct inference *inference, size_t i, size_t height, size_t width,
-                         float **probability, struct error *error) {
-    float *mirrored = NULL;
-    const size_t count = height * width;
-    if (count > inference->capacity) {
-        free(inference->probability);
-        inference->probability = malloc(count * sizeof(float));
-        inference->capacity = inference->probability != NULL ? count : 0;
-    }
-    if (inference->probability == NULL) {
-        return fail(error, "no memory");
-    }
-    memcpy(inference->probability, *probability, count * sizeof(float));
-    if (!resize(inference, inference->mirrored, i, height, width, &mirrored, error)) {
-        return false;
-    }
-    add_mirrored(mirrored, height, width, inference->probability);
-    *probability = inference->probability;
-    return true;
-}
-
 bool inference_probability(struct inference *inference, size_t i, size_t height, size_t width,
                            float **probability, struct error *error) {
-    float *logits = NULL;
-    if (!resize(inference, inference->logits, i, height, width, &logits, error)) {
+    float *map = NULL;
+    float *mirrored = NULL;
+    if (!resize(inference, 0, i, height, width, &map, error) ||
+        (inference->flip && !resize(inference, 1, i, height, width, &mirrored, error))) {
         return false;
     }
-    sigmoids_of_rows(logits, height, width, inference->backend->threads);
-    *probability = logits;
-    return !inference->flip || mean_of_both(inference, i, height, width, probability, error);
+    sigmoids_of_rows(map, height, width, inference->backend->threads);
+    if (inference->flip) {
+        add_mirrored(mirrored, height, width, map);
+    }
+    *probability = map;
+    return true;
 }

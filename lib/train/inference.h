@@ -10,32 +10,34 @@ struct inference {
     struct executor *executor;
     struct recording *recording; // of the forward pass
     struct shape in, out;        // of the network; output 0 is the main head's logits
-    size_t batch;                // images
-    float *logits, *mirrored;    // of a batch; of the mirrored images
-    bool flip;                   // whether `mirrored` counts
     uint8_t *images;             // of a batch, for callers who gather one
+    const float *logits;         // of the last run
+    float *copied, *mirrored;    // logits; NULL: they are read where the network has made them
+    bool flip;                   // whether `mirrored` counts
+    bool shared;                 // see inference_open
     uint8_t *mirrored_images;    // left to right
     struct float_resize resize;
-    float *probability; // of a mirrored pair
-    size_t capacity;    // numbers in `probability`
+    float *maps[2];     // resized: of an image, and of the mirrored one
+    size_t capacity[2]; // numbers in them
 };
 
 // The images that a network should be made for where batches are of `batch`. The CPU's threads
 // share out single images: more at once take as long, and more memory.
 size_t inference_together(const struct backend *backend, size_t batch);
 
-// For batches of `batch` images, as many as the network takes or more: it runs as often as need be.
-// With `flip`, every image also runs mirrored, and probabilities are the mean of both.
+// With memory for a batch of `batch` images, as many as a run takes or more. With `flip`, every
+// image also runs mirrored, and probabilities are the mean of both. `shared`: others run in the
+// executor's memory before its answers are read.
 CHECKED bool inference_open(struct inference *inference, struct backend *backend,
                             const struct graph *graph, struct executor *executor, size_t batch,
-                            bool flip, struct error *error);
+                            bool flip, bool shared, struct error *error);
 void inference_close(struct inference *inference);
 
-// Runs `batch` images of in.h x in.w bytes. False with *error where the device fails.
+// Runs in.n images of in.h x in.w bytes. False with *error where the device fails.
 CHECKED bool inference_run(struct inference *inference, const uint8_t *images, struct error *error);
 
-// The logits of image i, and the probabilities (sigmoid), brought to height x width; they live
-// until the next call, and the caller may overwrite the probabilities.
+// The logits of the run's image i, and the probabilities (sigmoid), brought to height x width; they
+// live until the next call, and the caller may overwrite the probabilities.
 CHECKED bool inference_logits(struct inference *inference, size_t i, size_t height, size_t width,
                               const float **logits, struct error *error);
 CHECKED bool inference_probability(struct inference *inference, size_t i, size_t height,

@@ -4,6 +4,7 @@
 #include "network.h"
 
 #include "core/numbers/random.h"
+#include "core/numbers/size.h"
 #include "core/version.h"
 #include "nn/cost/roofline.h"
 #include "nn/profile.h"
@@ -173,21 +174,27 @@ static double measure_training(const struct options *options, struct backend *ba
 
 struct prediction {
     struct inference inference;
-    size_t side; // of the probabilities; 0: logits are enough
+    size_t side;        // of the probabilities; 0: logits are enough
+    size_t batch, runs; // images; of the network, for them
 };
 
 static void predict(void *context) {
     struct prediction *prediction = context;
     struct inference *inference = &prediction->inference;
+    const struct shape in = inference->in;
     const size_t side = prediction->side;
     struct error error;
-    bool done = inference_run(inference, inference->images, &error);
-    for (size_t i = 0; done && side > 0 && i < inference->batch; i++) {
-        float *probability = NULL;
-        done = inference_probability(inference, i, side, side, &probability, &error);
-    }
-    if (!done) {
-        die("%s", error.text);
+    for (size_t run = 0; run < prediction->runs; run++) {
+        // The last one may repeat images of the one before.
+        const size_t first = size_min(run * in.n, prediction->batch - in.n);
+        bool done = inference_run(inference, inference->images + first * in.h * in.w, &error);
+        for (size_t i = 0; done && side > 0 && i < in.n; i++) {
+            float *probability = NULL;
+            done = inference_probability(inference, i, side, side, &probability, &error);
+        }
+        if (!done) {
+            die("%s", error.text);
+        }
     }
 }
 
@@ -218,16 +225,18 @@ static double measure_prediction(const struct options *options, struct backend *
     struct inference *inference = &prediction.inference;
     const size_t batch = (size_t)options->choice.batch;
     struct error error;
-    if (!inference_open(inference, backend, graph, executor, batch, false, &error)) {
+    if (!inference_open(inference, backend, graph, executor, batch, false, false, &error)) {
         die("%s", error.text);
     }
     executor_settle(executor);
+    prediction.batch = batch;
+    prediction.runs = size_divide_up(batch, inference->in.n);
     fill_noise(inference->images, batch * inference->in.h * inference->in.w);
     const double ms = time_all(options, predict, &prediction);
     print_profile(options, backend, predict, &prediction);
     struct forward forward = {backend, executor, NULL};
-    const double runs = (double)batch / (double)inference->in.n;
-    *device_ms = options->turns ? 0 : runs * time_all(options, run_forward, &forward);
+    *device_ms =
+        options->turns ? 0 : (double)prediction.runs * time_all(options, run_forward, &forward);
     *left = backend->calls->free_bytes(backend);
     backend->calls->forget(backend, forward.recording);
     inference_close(inference);

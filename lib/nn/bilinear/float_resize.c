@@ -8,10 +8,9 @@
 
 bool float_resize_open(struct float_resize *resize, size_t in_height, size_t in_width,
                        size_t height, size_t width, int threads, struct error *error) {
-    *resize = (struct float_resize){.threads = threads,
-                                    .rows = calloc((size_t)threads, (in_width + 1) * sizeof(float)),
-                                    .out = malloc(height * width * sizeof(float))};
-    if (resize->rows == NULL || resize->out == NULL) {
+    *resize = (struct float_resize){
+        .threads = threads, .rows = calloc((size_t)threads, (in_width + 1) * sizeof(float))};
+    if (resize->rows == NULL) {
         float_resize_close(resize);
         return fail(error, "no memory");
     }
@@ -27,7 +26,6 @@ void float_resize_close(struct float_resize *resize) {
     bilinear_weights_free(&resize->down);
     bilinear_weights_free(&resize->along);
     free(resize->rows);
-    free(resize->out);
     *resize = (struct float_resize){.rows = NULL};
 }
 
@@ -47,7 +45,7 @@ VECTORISED static void stretch(const struct bilinear_weights *along, const float
     }
 }
 
-float *float_resize_run(struct float_resize *resize, const float *in) {
+void float_resize_run(struct float_resize *resize, const float *in, float *out) {
     const struct bilinear_weights *down = &resize->down;
     const struct bilinear_weights *along = &resize->along;
 #pragma omp parallel num_threads(resize->threads)
@@ -59,8 +57,7 @@ float *float_resize_run(struct float_resize *resize, const float *in) {
                      in + bilinear_weights_upper(down, y) * along->in, down->share[y], along->in,
                      row);
             row[along->in] = row[along->in - 1];
-            stretch(along, row, resize->out + y * along->out);
+            stretch(along, row, out + y * along->out);
         }
     }
-    return resize->out;
 }

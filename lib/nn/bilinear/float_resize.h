@@ -8,7 +8,6 @@ struct float_resize {
     struct bilinear_weights down, along;
     int threads;
     float *rows; // for each thread: two input rows mixed, and the last number once more
-    float *out;  // height x width
 };
 
 // For planes of in_height x in_width that are to be height x width, interpolated as the operation
@@ -17,7 +16,7 @@ CHECKED bool float_resize_open(struct float_resize *resize, size_t in_height, si
                                size_t height, size_t width, int threads, struct error *error);
 void float_resize_close(struct float_resize *resize);
 
-// The resized plane, height x width; it lives until the next call.
-float *float_resize_run(struct float_resize *resize, const float *in);
+// Writes the resized plane, height x width numbers.
+void float_resize_run(struct float_resize *resize, const float *in, float *out);
 
 #endif

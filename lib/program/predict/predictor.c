@@ -4,6 +4,7 @@
 #include "challenge/ensemble.h"
 #include "core/array.h"
 #include "core/numbers/fp16.h"
+#include "core/numbers/size.h"
 #include "image/resize.h"
 #include "program/die.h"
 #include "stream/statistics.h"
@@ -89,7 +90,8 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
                             : executor_new_within(host->executor, network->graph, owner, &error);
     if (network->executor == NULL ||
         !inference_open(&network->inference, predictor->backend, network->graph, network->executor,
-                        predictor->capacity, predictor->options->flip, &error) ||
+                        predictor->capacity, predictor->options->flip, predictor->network_count > 1,
+                        &error) ||
         (owner == OWN_PARAMETERS &&
          !parameters_take(predictor->backend, network->graph, network->executor,
                           &predictor->tables[network->model], "", TAKE_NEEDED, &error))) {
@@ -191,8 +193,9 @@ static const void *mean_of_maps(struct predictor *predictor, enum dtype type) {
     return mean;
 }
 
-static void write_prediction(struct predictor *predictor, size_t i) {
-    const struct waiting *waiting = &predictor->waiting[i];
+// Writes the prediction of the batch's image `first` + i, which is the last run's image i.
+static void write_prediction(struct predictor *predictor, size_t first, size_t i) {
+    const struct waiting *waiting = &predictor->waiting[first + i];
     const struct text id = {waiting->id, waiting->length};
     const enum dtype type = predictor->options->type;
     float *probability = NULL;
@@ -222,22 +225,33 @@ static void write_prediction(struct predictor *predictor, size_t i) {
     progress_step(predictor->progress);
 }
 
-static void run_batch(struct predictor *predictor, bool last) {
-    const size_t count = predictor->count;
+// Runs all networks on the batch's images from `first` on, as many as they take.
+static void run_networks(struct predictor *predictor, size_t first) {
     const size_t sides = predictor->options->side_count;
     struct error error;
-    if (predictor->networks[0].executor == NULL) {
-        open_networks(predictor, last ? count : predictor->capacity);
-    }
     for (size_t k = 0; k < predictor->network_count; k++) {
         // All models see the first one's images.
+        const struct inference *seen = &predictor->networks[k % sides].inference;
         if (!inference_run(&predictor->networks[k].inference,
-                           predictor->networks[k % sides].inference.images, &error)) {
+                           seen->images + first * seen->in.h * seen->in.w, &error)) {
             die("%s", error.text);
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        write_prediction(predictor, i);
+}
+
+// The last run may repeat images of the one before: networks take no fewer.
+static void run_batch(struct predictor *predictor, bool last) {
+    const size_t count = predictor->count;
+    if (predictor->networks[0].executor == NULL) {
+        open_networks(predictor, last ? count : predictor->capacity);
+    }
+    const size_t together = predictor->networks[0].inference.in.n;
+    for (size_t written = 0; written < count; written += together) {
+        const size_t first = size_min(written, predictor->capacity - together);
+        run_networks(predictor, first);
+        for (size_t i = written - first; i < together && first + i < count; i++) {
+            write_prediction(predictor, first, i);
+        }
     }
     predictor->count = 0;
 }

@@ -99,7 +99,7 @@ struct scores evaluate(struct backend *backend, const struct graph *graph,
     struct record record;
     struct error error;
     if (!inference_open(&evaluation.inference, backend, graph, executor, graph_shape(graph, 0).n,
-                        false, &error)) {
+                        false, false, &error)) {
         die("%s", error.text);
     }
     while (stream_read(reader, &record)) {
