@@ -6,7 +6,8 @@
 #include <turbojpeg.h>
 
 enum {
-    ARITHMETIC = 9, // the first process with arithmetic coding
+    MAX_SEQUENTIAL = 1, // baseline, extended; with Huffman codes
+    ARITHMETIC = 9,     // the first process with arithmetic coding
     PIXELS_A_BYTE = 512,
 };
 
@@ -36,25 +37,40 @@ static bool decode(const uint8_t *bytes, size_t length, struct image *out, struc
     return status == 0;
 }
 
-bool jpeg_decode_gray(const struct codestream *stream, bool rgb, struct image *out,
-                      struct error *error) {
-    if (!rgb || stream->components != 3 || stream->has_colour) {
-        return decode(stream->bytes, stream->length, out, error);
-    }
-    // libjpeg takes three components for YCbCr unless an Adobe segment with transform 0 tells that
-    // they are RGB: one goes in behind SOI.
-    static const uint8_t adobe[] = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
-                                    'e',  0,    100, 0,  0,   0,   0,   0};
-    uint8_t *told = malloc(stream->length + sizeof adobe);
-    if (told == NULL) {
+// Decodes the stream with an Adobe segment of transform 0 behind SOI, which tells that three
+// components are RGB (libjpeg takes them for YCbCr otherwise), and with another EOI at its end.
+static bool decode_amended(const struct codestream *stream, bool adobe, bool end, struct image *out,
+                           struct error *error) {
+    static const uint8_t segment[] = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
+                                      'e',  0,    100, 0,  0,   0,   0,   0};
+    static const uint8_t eoi[] = {0xFF, 0xD9};
+    const size_t soi = 2;
+    uint8_t *amended = malloc(stream->length + sizeof segment + sizeof eoi);
+    if (amended == NULL) {
         return fail(error, "no memory for a JPEG stream of %zu bytes", stream->length);
     }
-    memcpy(told, stream->bytes, 2);
-    memcpy(told + 2, adobe, sizeof adobe);
-    memcpy(told + 2 + sizeof adobe, stream->bytes + 2, stream->length - 2);
-    const bool decoded = decode(told, stream->length + sizeof adobe, out, error);
-    free(told);
+    uint8_t *at = mempcpy(amended, stream->bytes, soi);
+    at = adobe ? mempcpy(at, segment, sizeof segment) : at;
+    at = mempcpy(at, stream->bytes + soi, stream->length - soi);
+    at = end ? mempcpy(at, eoi, sizeof eoi) : at;
+    const bool decoded = decode(amended, (size_t)(at - amended), out, error);
+    free(amended);
     return decoded;
+}
+
+bool jpeg_decode_gray(const struct codestream *stream, bool rgb, struct image *out, bool *ended,
+                      struct error *error) {
+    const bool adobe = rgb && stream->components == 3 && !stream->has_colour;
+    *ended = true;
+    if (adobe ? decode_amended(stream, adobe, false, out, error)
+              : decode(stream->bytes, stream->length, out, error)) {
+        return true;
+    }
+    // With an end, libjpeg has nothing to warn of but samples that are missing. Of a progressive
+    // stream whole scans may be missing without a word.
+    struct error other;
+    *ended = stream->process > MAX_SEQUENTIAL || !decode_amended(stream, adobe, true, out, &other);
+    return !*ended;
 }
 
 bool jpeg_encode_gray(const struct image *image, int quality, uint8_t **bytes, size_t *length,

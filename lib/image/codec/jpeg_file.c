@@ -75,14 +75,18 @@ bool jpeg_file_decode(const uint8_t *bytes, size_t length, const struct image_op
     note->text[0] = '\0';
     struct codestream stream;
     unsigned orientation = 1;
+    bool ended = true;
     if (!read_header(bytes, length, &stream, &orientation, note, error) ||
         !image_alloc(out, stream.height, stream.width, error)) {
         return false;
     }
-    if (!jpeg_decode_gray(&stream, false, out, error) ||
+    if (!jpeg_decode_gray(&stream, false, out, &ended, error) ||
         !exif_apply_orientation(out, orientation, error)) {
         image_free(out);
         return false;
+    }
+    if (!ended) {
+        image_note_add(note, JPEG_WITHOUT_END);
     }
     return true;
 }

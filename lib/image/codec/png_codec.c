@@ -194,10 +194,62 @@ static png_structp start_reading(struct complaint *complaint, struct png_source 
     return png;
 }
 
+// The user's part of a row's transformation: the greatest of its indices, a byte each.
+static void find_greatest(png_structp png, png_row_infop row, png_bytep indices) {
+    int *greatest = png_get_user_transform_ptr(png);
+    for (size_t x = 0; x < row->width; x++) {
+        *greatest = indices[x] > *greatest ? indices[x] : *greatest;
+    }
+}
+
+// Of a palette with fewer colours than its indices could name: do all pixels have one of them?
+// libpng makes the others black, without a word.
+static bool read_indices(png_structp png, png_infop info, const struct png_source *source,
+                         int *greatest, struct error *error) {
+    if (setjmp(png_jmpbuf(png)) != 0 || !read_chunks(png, info, source, error)) {
+        return false;
+    }
+    png_colorp colours = NULL;
+    int count = 0;
+    if (png_get_color_type(png, info) != PNG_COLOR_TYPE_PALETTE ||
+        png_get_PLTE(png, info, &colours, &count) == 0 ||
+        count == 1 << png_get_bit_depth(png, info)) {
+        return true;
+    }
+    png_set_packing(png); // which is unpacking here
+    png_set_read_user_transform_fn(png, find_greatest);
+    png_set_user_transform_info(png, greatest, 0, 0);
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    for (size_t i = 0; i < (size_t)passes * png_get_image_height(png, info); i++) {
+        png_read_row(png, NULL, NULL);
+    }
+    return *greatest < count ||
+           fail(error, "has pixels of colour %d of its palette, which ends at %d", *greatest,
+                count - 1);
+}
+
+static bool check_indices(const uint8_t *bytes, size_t length, struct error *error) {
+    struct complaint complaint = {.error = error};
+    struct png_source source = {bytes, length};
+    png_infop info = NULL;
+    png_structp png = start_reading(&complaint, &source, &info);
+    if (png == NULL) {
+        return fail(error, "no memory for libpng");
+    }
+    int greatest = 0;
+    const bool good = read_indices(png, info, &source, &greatest, error);
+    png_destroy_read_struct(&png, &info, NULL);
+    return good;
+}
+
 bool png_decode(const uint8_t *bytes, size_t length, const struct image_options *options,
                 struct image *out, struct image_note *note, struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
+    if (!check_indices(bytes, length, error)) {
+        return false;
+    }
     struct complaint complaint = {.error = error};
     struct png_source source = {bytes, length};
     struct rows rows = {NULL, NULL};

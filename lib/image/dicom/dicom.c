@@ -2,6 +2,7 @@
 // compression (frame.c), its samples to gray (gray.c).
 #include "image/dicom/dicom.h"
 
+#include "image/codec/jpeg.h"
 #include "image/dicom/file.h"
 #include "image/dicom/frame.h"
 #include "image/dicom/gray.h"
@@ -148,8 +149,12 @@ static bool decode_file(const struct dicom_file *file, const struct image_option
     if (found && source.uncompressed) {
         image_note_add(note, "is not compressed as its transfer syntax says");
     }
-    const bool decoded = found && dicom_take_frame(file, &source, &frame, out, &owned, error) &&
-                         dicom_frame_to_gray(&file->data, &frame, options, out, note, error);
+    const bool taken = found && dicom_take_frame(file, &source, &frame, out, &owned, error);
+    if (taken && frame.without_end) {
+        image_note_add(note, JPEG_WITHOUT_END);
+    }
+    const bool decoded =
+        taken && dicom_frame_to_gray(&file->data, &frame, options, out, note, error);
     free(owned);
     dicom_source_free(&source);
     return decoded;

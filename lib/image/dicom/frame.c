@@ -224,9 +224,11 @@ static bool turbo_reads(const struct dicom_source *source) {
 
 static bool take_turbo(const struct codestream *stream, struct dicom_frame *frame,
                        struct image *out, struct error *error) {
-    if (!jpeg_decode_gray(stream, frame->colour == DICOM_RGB, out, error)) {
+    bool ended = true;
+    if (!jpeg_decode_gray(stream, frame->colour == DICOM_RGB, out, &ended, error)) {
         return false;
     }
+    frame->without_end = !ended;
     frame->bytes = out->pixels;
     frame->colour = frame->samples == 1 ? frame->colour : DICOM_YBR;
     frame->samples = 1;

@@ -25,6 +25,7 @@ struct dicom_frame {
     bool planar; // one plane a sample; otherwise pixel by pixel
     bool halved; // YBR_FULL_422 without compression: Y Y Cb Cr for two pixels
     enum dicom_colour colour;
+    bool without_end; // its JPEG stream lacks the end mark
 };
 
 // Fills `out`, which has the frame's size and may share its bytes where a pixel is one byte.

@@ -242,11 +242,20 @@ static void test_damage(void **state) {
     (void)state;
     struct file whole, file;
     make(&whole, GRAY, 2, 3, TJPF_GRAY, TJSAMP_GRAY, 0);
-    for (size_t length = 3; length < whole.length; length++) {
+    enum { EOI_SIZE = 2 };
+    for (size_t length = 3; length < whole.length - EOI_SIZE; length++) {
         file = whole;
         file.length = length;
         expect_refused(&file, "");
     }
+    for (size_t left = 0; left < EOI_SIZE; left++) {
+        file = whole;
+        file.length = whole.length - EOI_SIZE + left;
+        expect(&file, GRAY, 2, 3, "no end mark");
+    }
+    make(&file, GRAY, 2, 3, TJPF_GRAY, TJSAMP_GRAY, TJFLAG_PROGRESSIVE); // may lack a scan
+    file.length -= EOI_SIZE;
+    expect_refused(&file, "");
     file = whole; // 65,535 x 65,535, and what fits the limit but not the file
     memset(frame_header(&file) + 5, 0xFF, 4);
     expect_refused(&file, "cut short");

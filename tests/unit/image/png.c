@@ -244,6 +244,32 @@ static void test_damage(void **state) {
     }
 }
 
+static void test_palette(void **state) {
+    (void)state;
+    static const uint8_t colours[] = {255, 255, 255, 9, 9, 9, 40, 40, 40};
+    struct file file;
+    start_png(&file, 1, 4, 8, 3);
+    put_chunk(&file, "PLTE", colours, sizeof colours);
+    end_png(&file, "\0\0\2\1\1", 5);
+    expect_row(&file, "\xFF\x28\x09\x09", 4);
+    start_png(&file, 1, 4, 8, 3);
+    put_chunk(&file, "PLTE", colours, sizeof colours);
+    end_png(&file, "\0\0\2\1\3", 5);
+    expect_refused(file.bytes, file.length, "pixels of colour 3 of its palette, which ends at 2");
+    start_png(&file, 1, 4, 2, 3);
+    put_chunk(&file, "PLTE", colours, sizeof colours);
+    end_png(&file, "\0\x19", 2);
+    expect_row(&file, "\xFF\x09\x28\x09", 4);
+    start_png(&file, 1, 3, 2, 3); // what fills the byte is no pixel
+    put_chunk(&file, "PLTE", colours, sizeof colours);
+    end_png(&file, "\0\x1B", 2);
+    expect_row(&file, "\xFF\x09\x28", 3);
+    start_png(&file, 1, 4, 2, 3);
+    put_chunk(&file, "PLTE", colours, sizeof colours);
+    end_png(&file, "\0\x1B", 2);
+    expect_refused(file.bytes, file.length, "pixels of colour 3 of its palette, which ends at 2");
+}
+
 static void test_large_claims(void **state) {
     (void)state;
     struct file file;
@@ -355,17 +381,12 @@ static void test_suite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_depths),
-        cmocka_unit_test(test_range_from_zero),
-        cmocka_unit_test(test_orientation),
-        cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_alpha_and_gamma),
-        cmocka_unit_test(test_unknown_content),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_large_claims),
-        cmocka_unit_test(test_written_comes_back),
-        cmocka_unit_test(test_written_colours),
-        cmocka_unit_test(test_suite),
+        cmocka_unit_test(test_depths),          cmocka_unit_test(test_range_from_zero),
+        cmocka_unit_test(test_orientation),     cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_alpha_and_gamma), cmocka_unit_test(test_unknown_content),
+        cmocka_unit_test(test_damage),          cmocka_unit_test(test_palette),
+        cmocka_unit_test(test_large_claims),    cmocka_unit_test(test_written_comes_back),
+        cmocka_unit_test(test_written_colours), cmocka_unit_test(test_suite),
     };
     return cmocka_run_group_tests_name("png", tests, NULL, NULL);
 }
