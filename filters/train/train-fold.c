@@ -24,7 +24,8 @@ struct options {
     struct common_options common;
 };
 
-static struct graph *build(const struct options *options, const struct batch *batch, bool train) {
+static struct graph *build(const struct options *options, const struct batch *batch,
+                           const struct backend *backend, bool train) {
     const struct model_options model = {.images = batch->capacity,
                                         .height = batch->height,
                                         .width = batch->width,
@@ -33,7 +34,8 @@ static struct graph *build(const struct options *options, const struct batch *ba
                                         .out_width = train ? batch->mask_width : 0,
                                         .auxiliary = train,
                                         .dropout = options->dropout,
-                                        .recompute = options->recompute};
+                                        .recompute = options->recompute,
+                                        .sparing = training_of(backend)->sparing};
     struct error error;
     struct graph *graph =
         model_build(options->full_name.text, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
@@ -55,7 +57,7 @@ static void open_networks(const struct options *options, struct trainer *trainer
     if (backend == NULL) {
         die("%s", error.text);
     }
-    struct graph *graph = build(options, &trainer->batch, true);
+    struct graph *graph = build(options, &trainer->batch, backend, true);
     if (!training_accepts(backend, graph, &options->train.loss, &error)) {
         die("%s", error.text);
     }
@@ -65,7 +67,7 @@ static void open_networks(const struct options *options, struct trainer *trainer
         die("%s", error.text);
     }
     if (evaluates) {
-        trainer->check_graph = build(options, &trainer->batch, false);
+        trainer->check_graph = build(options, &trainer->batch, backend, false);
         trainer->check_executor = executor_new(trainer->check_graph, backend, &error);
         if (trainer->check_executor == NULL) {
             die("%s", error.text);

@@ -133,6 +133,8 @@ struct graph *model_build(const char *full_name, enum graph_mode mode,
     }
     if (options->recompute) {
         graph_recompute(graph);
+    } else if (options->sparing) {
+        graph_recompute_passes(graph);
     }
     return graph;
 }

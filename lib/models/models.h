@@ -15,6 +15,7 @@ struct model_options {
     bool auxiliary;               // all heads, else the main one only
     double dropout;               // of the heads' channels, in training
     bool recompute;               // in training, less memory for more time: see graph_recompute
+    bool sparing;                 // likewise, little of either: see graph_recompute_passes
 };
 
 // What a network is normalised by: batch or group normalisation.

@@ -155,6 +155,32 @@ void graph_recompute(struct graph *graph) {
     }
 }
 
+// Whether a node's output has its first input's shape, takes no products, and is made of what its
+// own backward step reads.
+static bool is_pass(const struct graph *graph, const struct node *node) {
+    const struct operation *operation = node->operation;
+    bool reads = false;
+    for (int k = 0; k < node->input_count; k++) {
+        reads = reads || operation->reads_input[k];
+    }
+    return reads && operation->products == NULL &&
+           shape_equal(graph_shape(graph, node->inputs[0]), graph_shape(graph, node->output));
+}
+
+// Whether a node makes many numbers of an image's few, by few products each.
+static bool is_of_image(const struct graph *graph, const struct node *node) {
+    const double numbers = (double)shape_count(graph_shape(graph, node->output));
+    return node->operation->recomputable && graph_shape(graph, node->inputs[0]).c <= 3 &&
+           node->operation->products(graph, node) <= MAX_FEW_PRODUCTS * numbers;
+}
+
+void graph_recompute_passes(struct graph *graph) {
+    for (int i = 0; i < graph->node_count; i++) {
+        struct node *node = &graph->nodes[i];
+        node->recompute = node->recompute || is_pass(graph, node) || is_of_image(graph, node);
+    }
+}
+
 value_id graph_node(struct graph *graph, const struct node_spec *spec) {
     if (graph->error.text[0] != 0) {
         return NO_VALUE;

@@ -100,6 +100,13 @@ CHECKED bool graph_check(const struct graph *graph, struct error *error);
 #define MAX_RECOMPUTED_CHAIN 2
 void graph_recompute(struct graph *graph);
 
+// Recomputes, too, what one pass over memory makes of values that the backward pass has at hand:
+// sums whose own backward step reads what they are made of, and convolutions of an image of three
+// channels at most, with at most MAX_FEW_PRODUCTS a number. Called as graph_recompute, instead of
+// it.
+#define MAX_FEW_PRODUCTS 32
+void graph_recompute_passes(struct graph *graph);
+
 // The network's input; one a graph.
 value_id graph_input(struct graph *graph, struct shape shape, enum storage storage);
 

@@ -51,4 +51,4 @@ static void add(struct backend *backend, const struct batch_sum *sum) {
 }
 
 const struct training_calls training_cpu = {
-    .loss_scratch = loss_scratch, .loss = loss, .update = update, .add = add};
+    .loss_scratch = loss_scratch, .loss = loss, .update = update, .add = add, .sparing = true};

@@ -22,6 +22,7 @@ struct training_calls {
     // batch_sum_add.
     void (*add)(struct backend *backend, const struct batch_sum *sum);
     const bool *has_loss, *has_optimizer; // of each row, on this device; NULL: all
+    bool sparing; // memory is worth some passes over it: see struct model_options
 };
 
 extern const struct training_calls training_cpu, training_cuda;

@@ -112,8 +112,8 @@ static void run(const struct options *options, const struct lesson *lesson) {
     struct error error;
     struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
-    struct graph *graph = open_graph(choice, true);
     struct backend *backend = open_device(choice);
+    struct graph *graph = open_graph(choice, backend, true);
     struct executor *executor = open_network(backend, graph, (uint64_t)options->seed);
     rule.accumulate = options->choice.accumulate;
     if (!optimizer_open(&optimizer, &rule, backend, graph, executor, &error)) {

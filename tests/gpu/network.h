@@ -55,7 +55,9 @@ static inline size_t mask_side_of(const struct network_choice *choice) {
     return (size_t)choice->side * 4 / 3;
 }
 
-static inline struct graph *open_graph(const struct network_choice *choice, bool train) {
+// As the device's training wants it; without one (NULL) nothing is recomputed for want of memory.
+static inline struct graph *open_graph(const struct network_choice *choice,
+                                       const struct backend *backend, bool train) {
     const struct model_options options = {.images = (size_t)choice->batch,
                                           .height = (size_t)choice->side,
                                           .width = (size_t)choice->side,
@@ -63,7 +65,9 @@ static inline struct graph *open_graph(const struct network_choice *choice, bool
                                           .out_height = train ? mask_side_of(choice) : 0,
                                           .out_width = train ? mask_side_of(choice) : 0,
                                           .auxiliary = train,
-                                          .dropout = 0.1};
+                                          .dropout = 0.1,
+                                          .sparing =
+                                              backend != NULL && training_of(backend)->sparing};
     struct error error;
     struct graph *graph =
         model_build(choice->name, train ? GRAPH_TRAIN : GRAPH_PREDICT, &options, &error);

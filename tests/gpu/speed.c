@@ -251,7 +251,7 @@ static struct measured measure(const struct options *options) {
     if (!trains(options)) {
         choice.batch = (int64_t)inference_together(backend, (size_t)choice.batch);
     }
-    struct graph *graph = open_graph(&choice, trains(options));
+    struct graph *graph = open_graph(&choice, backend, trains(options));
     const size_t free_bytes = backend->calls->free_bytes(backend);
     struct executor *executor = open_network(backend, graph, 1);
     measured.ms = trains(options) ? measure_training(options, backend, graph, executor, &left)
@@ -362,7 +362,7 @@ int main(int argc, char **argv) {
                               .tera_flop = 790,
                               .tera_bytes = 4.3};
     read_options(&options, argc, argv);
-    struct graph *graph = open_graph(&options.choice, trains(&options));
+    struct graph *graph = open_graph(&options.choice, NULL, trains(&options));
     const struct roofline bound = bound_of(&options, graph);
     if (options.bound) {
         print(&options, &bound, NULL);
