@@ -97,9 +97,7 @@ static void train(struct options *options, const struct operands *operands, stru
         die("no samples to learn from");
     }
     (void)snprintf(log, sizeof log, "%s/log.jsonl", options->train.folder);
-    if (options->train.log == NULL) {
-        options->train.log = log;
-    }
+    options->train.log = options->train.log != NULL ? options->train.log : log;
     struct trainer trainer = {
         .options = &options->train,
         .ranks = ranks,
