@@ -3,16 +3,50 @@
 
 #define TAPS ((size_t)9)
 
+// ---- the turn of rows of taps into rows of lanes, by squares of 4 x 4
+
+typedef float four __attribute__((vector_size(16)));
+typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
+
+#define SQUARE ((size_t)4)
+
+// Of four rows `apart` from each other, four numbers each, as columns `step` from each other.
+static void turn_square(const float *from, size_t apart, float *to, ptrdiff_t step) {
+    const four a = *(const four_anywhere *)from;
+    const four b = *(const four_anywhere *)(from + apart);
+    const four c = *(const four_anywhere *)(from + 2 * apart);
+    const four d = *(const four_anywhere *)(from + 3 * apart);
+    const four ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5);
+    const four ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
+    const four bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+    const four bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+    *(four_anywhere *)to = __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
+    *(four_anywhere *)(to + step) = __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
+    *(four_anywhere *)(to + 2 * step) = __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
+    *(four_anywhere *)(to + 3 * step) = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
+}
+
+// The taps of LANES filters `apart` from each other; lanes of a tap lie `step` behind the last's.
+static void pack_channel(const float *from, size_t apart, float *to, ptrdiff_t step) {
+    for (size_t i = 0; i < LANES; i += SQUARE) {
+        turn_square(from + i * apart, apart, to + i, step);
+        turn_square(from + i * apart + SQUARE, apart, to + 4 * step + i, step);
+    }
+    for (size_t i = 0; i < LANES; i++) {
+        to[8 * step + (ptrdiff_t)i] = from[i * apart + TAPS - 1];
+    }
+}
+
 void winograd_pack(const struct winograd *shape, const float *weights, bool rotated,
                    struct weight_span span, float *packed) {
+    const size_t first = span.panel * LANES;
     for (size_t c = span.first; c < span.end; c++, packed += winograd_packed_floats(1)) {
-        for (size_t i = 0; i < LANES; i++) {
-            const size_t o = span.panel * LANES + i;
-            const float *from =
-                weights + (rotated ? c * shape->out_channels + o : o * shape->channels + c) * TAPS;
-            for (size_t tap = 0; tap < TAPS; tap++) {
-                packed[(rotated ? TAPS - 1 - tap : tap) * LANES + i] = from[tap];
-            }
+        if (rotated) { // the last tap comes first
+            pack_channel(weights + (c * shape->out_channels + first) * TAPS, TAPS,
+                         packed + (TAPS - 1) * LANES, -(ptrdiff_t)LANES);
+        } else {
+            pack_channel(weights + (first * shape->channels + c) * TAPS, shape->channels * TAPS,
+                         packed, LANES);
         }
     }
 }
