@@ -229,9 +229,11 @@ static double summed(const struct layer *layer, size_t out_channel, size_t chann
     return sum;
 }
 
-// One run of tiles and several, panels that threads' parts divide and others.
+// One run of tiles and several, both halves at once and apart, panels that threads' parts divide
+// and others.
 static void gradients_do_not_depend_on_threads(void **state) {
-    static const size_t layers[][5] = {{2, 57, 47, 96, 80}, {1, 5, 9, 32, 144}};
+    static const size_t layers[][5] = {
+        {2, 57, 47, 96, 80}, {1, 5, 9, 32, 144}, {1, 8, 8, 144, 272}};
     static const int threads[] = {2, 3, 4, 7, 24};
     (void)state;
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {

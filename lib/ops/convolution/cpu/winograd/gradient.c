@@ -5,6 +5,7 @@
 #include "backend/cpu/products/f32.h"
 #include "core/numbers/size.h"
 #include "ops/convolution/cpu/winograd/gradient_tiles.h"
+#include "ops/convolution/cpu/winograd/square.h"
 
 #include <omp.h>
 #include <string.h>
@@ -14,7 +15,6 @@
 #define TAPS ((size_t)9)
 #define RUN_FLOATS ((size_t)1 << 18) // of a run's numbers, if it has not too few tiles then
 #define MIN_TILES ((size_t)96)
-#define BLOCK ((size_t)48)
 #define CHANNELS ((size_t)64) // whose sums are made together: those of a group stay in the cache
 
 // Panels of output channels that are multiplied together: `count` from `first` on.
@@ -85,11 +85,6 @@ static struct numbers numbers_at(const struct winograd *shape, float *memory) {
     return (struct numbers){in_step(shape), out_step(shape), memory, out, sums};
 }
 
-size_t cpu_winograd_gradient_workspace(const struct winograd *shape) {
-    return (2 * total_floats(shape) + (size_t)shape->threads * thread_floats(shape)) *
-           sizeof(float);
-}
-
 // ---- a run of tiles
 
 struct run {
@@ -126,8 +121,8 @@ static void take_gradients(const struct winograd *shape, const struct run *run, 
     }
 }
 
-// Sums of `count` channels from `channel` on and of a group, added to the half's totals: (channel,
-// tap, lane of the group).
+// Sums of `count` channels from `channel` on and of a group, added to these channels' totals of the
+// half: (channel, tap, lane of the group).
 static void add_products(const struct winograd *shape, const struct run *run, size_t panels,
                          size_t channel, size_t count, float *totals) {
     const struct numbers *numbers = run->numbers;
@@ -144,7 +139,7 @@ static void add_products(const struct winograd *shape, const struct run *run, si
         for (size_t panel = 0; panel < panels; panel++) {
             add_weight_gradient_half(run->half,
                                      numbers->sums + c * HALF_POINTS * width + panel * LANES,
-                                     totals + (channel + c) * TAPS * width + panel * LANES, width);
+                                     totals + c * TAPS * width + panel * LANES, width);
         }
     }
 }
@@ -168,34 +163,122 @@ static void take_part(const struct winograd *shape, size_t half, size_t part, co
             take_gradients(shape, &run, group, output_gradient);
             for (size_t c = 0; c < shape->channels; c += CHANNELS) {
                 add_products(shape, &run, group.count, c, size_min(shape->channels - c, CHANNELS),
-                             to);
+                             to + c * TAPS * group.count * LANES);
             }
         }
     }
 }
 
-// Adds both halves' totals of a panel to its gradient; a few numbers of each lane at once, since
+// Adds a square of both halves' totals to a square of the gradient, whose rows they are columns of.
+static void add_square(const float *first, const float *second, size_t width, float *gradient,
+                       size_t step) {
+    square_row rows[SQUARE];
+    for (size_t i = 0; i < SQUARE; i++) {
+        rows[i] = square_load(first + i * width) + square_load(second + i * width);
+    }
+    square_turn(rows);
+    for (size_t i = 0; i < SQUARE; i++) {
+        square_store(gradient + i * step, square_load(gradient + i * step) + rows[i]);
+    }
+}
+
+// Adds both halves' totals of `count` channels, `width` lanes each, to the gradient that LANES
+// output channels have of them, `step` numbers apart; a few numbers of each lane at once, since
 // they share cache lines.
-static void add_gradient(const struct winograd *shape, size_t panel, const float *totals,
-                         float *gradient) {
-    const size_t numbers = TAPS * shape->channels; // of an output channel
-    const struct group group = group_at(shape, panel / cpu_f32_together());
-    const size_t width = group.count * LANES;
-    const float *first = totals + group.first * LANES * numbers + (panel - group.first) * LANES;
-    const float *second = first + total_floats(shape);
-    for (size_t begin = 0; begin < numbers; begin += BLOCK) {
-        const size_t end = size_min(begin + BLOCK, numbers);
-        for (size_t lane = 0; lane < LANES; lane++) {
-            float *to = gradient + (panel * LANES + lane) * numbers;
-            for (size_t i = begin; i < end; i++) {
-                to[i] += first[i * width + lane] + second[i * width + lane];
+static void add_gradient(const float *first, const float *second, size_t count, size_t width,
+                         float *gradient, size_t step) {
+    for (size_t begin = 0; begin < count * TAPS; begin += LANES) {
+        for (size_t lane = 0; lane < LANES; lane += SQUARE) {
+            for (size_t i = begin; i < begin + LANES; i += SQUARE) {
+                add_square(first + i * width + lane, second + i * width + lane, width,
+                           gradient + lane * step + i, step);
             }
         }
     }
+}
+
+// Of a panel, all that its group's totals hold.
+static void add_panel(const struct winograd *shape, size_t panel, const float *totals,
+                      float *gradient) {
+    const size_t numbers = TAPS * shape->channels; // of an output channel
+    const struct group group = group_at(shape, panel / cpu_f32_together());
+    const float *first = totals + group.first * LANES * numbers + (panel - group.first) * LANES;
+    add_gradient(first, first + total_floats(shape), shape->channels, group.count * LANES,
+                 gradient + panel * LANES * numbers, numbers);
+}
+
+// ---- both halves one after the other
+
+// Whether all tiles are one run, and groups keep the threads busy without the halves.
+static bool at_once(const struct winograd *shape) {
+    return tile_count(shape, TILE) == tiles_of_run(shape) &&
+           groups_of(shape) >= 2 * (size_t)shape->threads;
+}
+
+static size_t total_floats_at_once(void) {
+    return CHANNELS * TAPS * cpu_f32_together() * LANES;
+}
+
+static size_t thread_floats_at_once(const struct winograd *shape) {
+    return 2 * (thread_floats(shape) + total_floats_at_once());
+}
+
+// A group's gradient of all channels; `runs` hold the halves' inputs.
+static void take_group(const struct winograd *shape, const struct run runs[2], struct group group,
+                       const void *output_gradient, float *totals, float *gradient) {
+    const size_t numbers = TAPS * shape->channels;
+    const size_t width = group.count * LANES;
+    take_gradients(shape, &runs[0], group, output_gradient);
+    take_gradients(shape, &runs[1], group, output_gradient);
+    for (size_t c = 0; c < shape->channels; c += CHANNELS) {
+        const size_t count = size_min(shape->channels - c, CHANNELS);
+        memset(totals, 0, 2 * total_floats_at_once() * sizeof *totals);
+        for (size_t half = 0; half < 2; half++) {
+            add_products(shape, &runs[half], group.count, c, count,
+                         totals + half * total_floats_at_once());
+        }
+        for (size_t panel = 0; panel < group.count; panel++) {
+            const float *first = totals + panel * LANES;
+            add_gradient(first, first + total_floats_at_once(), count, width,
+                         gradient + (group.first + panel) * LANES * numbers + c * TAPS, numbers);
+        }
+    }
+}
+
+static void gradient_at_once(const struct winograd *shape, const void *input,
+                             const void *output_gradient, float *gradient, float *workspace) {
+#pragma omp parallel num_threads(shape->threads)
+    {
+        float *memory = workspace + (size_t)omp_get_thread_num() * thread_floats_at_once(shape);
+        const struct numbers halves[2] = {numbers_at(shape, memory),
+                                          numbers_at(shape, memory + thread_floats(shape))};
+        const size_t tiles = tile_count(shape, TILE);
+        const struct run runs[2] = {{0, 0, tiles, &halves[0]}, {1, 0, tiles, &halves[1]}};
+        take_inputs(shape, &runs[0], input);
+        take_inputs(shape, &runs[1], input);
+#pragma omp for schedule(dynamic)
+        for (size_t number = 0; number < groups_of(shape); number++) {
+            take_group(shape, runs, group_at(shape, number), output_gradient,
+                       memory + 2 * thread_floats(shape), gradient);
+        }
+    }
+}
+
+// ---- halves apart
+
+size_t cpu_winograd_gradient_workspace(const struct winograd *shape) {
+    const size_t threads = (size_t)shape->threads;
+    const size_t floats = at_once(shape) ? threads * thread_floats_at_once(shape)
+                                         : 2 * total_floats(shape) + threads * thread_floats(shape);
+    return floats * sizeof(float);
 }
 
 void cpu_winograd_gradient(const struct winograd *shape, const void *input,
                            const void *output_gradient, float *gradient, void *workspace) {
+    if (at_once(shape)) {
+        gradient_at_once(shape, input, output_gradient, gradient, workspace);
+        return;
+    }
     float *totals = workspace;
     float *numbers = totals + 2 * total_floats(shape);
 #pragma omp parallel num_threads(shape->threads)
@@ -211,7 +294,7 @@ void cpu_winograd_gradient(const struct winograd *shape, const void *input,
         }
 #pragma omp for schedule(static)
         for (size_t panel = 0; panel < shape->out_channels / LANES; panel++) {
-            add_gradient(shape, panel, totals, gradient);
+            add_panel(shape, panel, totals, gradient);
         }
     }
 }

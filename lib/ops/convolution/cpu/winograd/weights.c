@@ -1,29 +1,19 @@
 // Weights packed for their transform, and transformed ahead.
 #include "ops/convolution/cpu/winograd/block.h"
+#include "ops/convolution/cpu/winograd/square.h"
 
 #define TAPS ((size_t)9)
 
-// ---- the turn of rows of taps into rows of lanes, by squares of 4 x 4
-
-typedef float four __attribute__((vector_size(16)));
-typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
-
-#define SQUARE ((size_t)4)
-
 // Of four rows `apart` from each other, four numbers each, as columns `step` from each other.
 static void turn_square(const float *from, size_t apart, float *to, ptrdiff_t step) {
-    const four a = *(const four_anywhere *)from;
-    const four b = *(const four_anywhere *)(from + apart);
-    const four c = *(const four_anywhere *)(from + 2 * apart);
-    const four d = *(const four_anywhere *)(from + 3 * apart);
-    const four ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5);
-    const four ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
-    const four bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5);
-    const four bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
-    *(four_anywhere *)to = __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
-    *(four_anywhere *)(to + step) = __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
-    *(four_anywhere *)(to + 2 * step) = __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
-    *(four_anywhere *)(to + 3 * step) = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
+    square_row rows[SQUARE];
+    for (size_t i = 0; i < SQUARE; i++) {
+        rows[i] = square_load(from + i * apart);
+    }
+    square_turn(rows);
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)SQUARE; i++) {
+        square_store(to + i * step, rows[i]);
+    }
 }
 
 // The taps of LANES filters `apart` from each other; lanes of a tap lie `step` behind the last's.
