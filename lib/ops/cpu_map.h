@@ -31,4 +31,18 @@ struct cpu_group {
 size_t cpu_map_groups(const struct cpu_map *map);
 struct cpu_group cpu_map_group(const struct cpu_map *map, size_t index);
 
+// Some pixels of one image, `first` to `end` - 1, which are summed on their own: how many such
+// parts all images have, one image behind the other, and one of them. A part has several hundred
+// pixels.
+struct cpu_part {
+    size_t image, first, end;
+};
+
+size_t cpu_map_parts(const struct cpu_map *map);
+struct cpu_part cpu_map_part(const struct cpu_map *map, size_t index);
+
+// Adds up what the parts of an image have summed, (part, channel), for its channel number `alone`
+// in a tensor of one pixel an image.
+double cpu_map_sum(const struct cpu_map *map, const double *sums, size_t alone);
+
 #endif

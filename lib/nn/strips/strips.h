@@ -33,6 +33,9 @@ CHECKED bool strips_find(struct strips *strips, const struct graph *graph, struc
                          struct error *error);
 void strips_free(struct strips *strips);
 
+// Sets a found group's number of strips, and strips->rows of the values that it keeps to itself.
+void strips_measure(struct strips *strips, struct strip_group *group);
+
 // The group that a position belongs to; NULL: it runs alone.
 const struct strip_group *strips_group_at(const struct strips *strips, int position);
 

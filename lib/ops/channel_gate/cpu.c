@@ -10,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PART ((size_t)512)    // pixels of a part of an image, about
-#define TOGETHER ((size_t)64) // those that are summed in float32 before they are added to others
+#define TOGETHER ((size_t)64) // pixels that are summed in float32 before they are added to others
 
 struct state {
     struct cpu_map map;
-    size_t row;   // pixels
-    size_t parts; // of an image
+    size_t row; // pixels
     float keep;
 };
 
@@ -27,10 +25,9 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     if (state == NULL) {
         return false;
     }
-    *state = (struct state){cpu_map_of(plan), plan_input_shape(plan, 0).w, 1,
+    *state = (struct state){cpu_map_of(plan), plan_input_shape(plan, 0).w,
                             attributes->keep ? 1.0F : 0.0F};
-    state->parts = state->map.pixels / PART + 1;
-    plan->scratch = state->map.images * state->parts * state->map.channels * sizeof(double);
+    plan->scratch = cpu_map_parts(&state->map) * state->map.channels * sizeof(double);
     plan->state = state;
     return true;
 }
@@ -74,17 +71,16 @@ static void open_gate(const struct state *state, const struct call *call, size_t
     }
 }
 
-// Pixels `first` to `end` - 1 of an image.
-static void multiply_pixels(const struct state *state, const struct call *call, size_t image,
-                            size_t first, size_t end) {
+static void multiply_pixels(const struct state *state, const struct call *call,
+                            struct cpu_part part) {
     const struct cpu_map *map = &state->map;
     const size_t together = CPU_BLOCK / map->channels; // pixels
     float factors[CPU_BLOCK];
     float temporary[CPU_BLOCK];
-    open_gate(state, call, image, factors);
-    for (size_t pixel = first; pixel < end; pixel += together) {
-        const size_t pixels = end - pixel < together ? end - pixel : together;
-        const size_t offset = (image * map->pixels + pixel) * map->channels;
+    open_gate(state, call, part.image, factors);
+    for (size_t pixel = part.first; pixel < part.end; pixel += together) {
+        const size_t pixels = part.end - pixel < together ? part.end - pixel : together;
+        const size_t offset = (part.image * map->pixels + pixel) * map->channels;
         const size_t count = pixels * map->channels;
         float *out = map->precision == PRECISION_F32 ? (float *)call->out + offset : temporary;
         multiply_rows(cpu_read(map->precision, call->in[0], offset, count, temporary), factors,
@@ -96,14 +92,9 @@ static void multiply_pixels(const struct state *state, const struct call *call, 
 // A part of an image makes the gate's values once for its pixels.
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const struct cpu_map *map = &state->map;
-    const size_t parts = state->parts;
-#pragma omp parallel for collapse(2) schedule(static) num_threads(map->threads)
-    for (size_t image = 0; image < map->images; image++) {
-        for (size_t part = 0; part < parts; part++) {
-            multiply_pixels(state, call, image, map->pixels * part / parts,
-                            map->pixels * (part + 1) / parts);
-        }
+#pragma omp parallel for schedule(static) num_threads(state->map.threads)
+    for (size_t i = 0; i < cpu_map_parts(&state->map); i++) {
+        multiply_pixels(state, call, cpu_map_part(&state->map, i));
     }
 }
 
@@ -117,7 +108,8 @@ static struct row_span reads(const struct graph *graph, const struct node *node,
 
 static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
     const struct state *state = call->state;
-    multiply_pixels(state, call, image, rows.first * state->row, rows.end * state->row);
+    multiply_pixels(state, call,
+                    (struct cpu_part){image, rows.first * state->row, rows.end * state->row});
 }
 
 // Some pixels of an image: adds to the input's gradient `dx` (NULL: not wanted; without `add` it is
@@ -166,22 +158,21 @@ VECTORISED static void add_bf16(const struct gradients *g, float *sums) {
 }
 
 // The gradients of a part of an image's pixels; `sums` gets those of what the gate's is made of.
-static void part_gradients(const struct state *state, const struct call *call, size_t image,
-                           size_t part, double *sums) {
+static void part_gradients(const struct state *state, const struct call *call, struct cpu_part part,
+                           double *sums) {
     const struct cpu_map *map = &state->map;
     const size_t size = precision_size(map->precision);
-    const size_t end = map->pixels * (part + 1) / state->parts;
     float factors[CPU_BLOCK];
-    open_gate(state, call, image, factors);
+    open_gate(state, call, part.image, factors);
     memset(sums, 0, map->channels * sizeof *sums);
-    for (size_t pixel = map->pixels * part / state->parts; pixel < end; pixel += TOGETHER) {
-        const size_t offset = (image * map->pixels + pixel) * map->channels * size;
+    for (size_t pixel = part.first; pixel < part.end; pixel += TOGETHER) {
+        const size_t offset = (part.image * map->pixels + pixel) * map->channels * size;
         const struct gradients g = {
             .x = (const char *)call->in[0] + offset,
             .dy = (const char *)call->out_gradient + offset,
             .dx = call->in_gradient[0] == NULL ? NULL : (char *)call->in_gradient[0] + offset,
             .add = call->add[0],
-            .pixels = end - pixel < TOGETHER ? end - pixel : TOGETHER,
+            .pixels = part.end - pixel < TOGETHER ? part.end - pixel : TOGETHER,
             .channels = map->channels,
             .factors = factors};
         float together[CPU_BLOCK];
@@ -199,17 +190,11 @@ static void part_gradients(const struct state *state, const struct call *call, s
 static void gate_gradient(const struct state *state, const struct call *call, size_t index) {
     const struct cpu_map *map = &state->map;
     const struct group group = make_group(state, call, index);
-    const size_t image = group.at.alone / map->channels;
-    const double *sums = (const double *)call->scratch + image * state->parts * map->channels +
-                         group.at.alone % map->channels;
     float temporary[CPU_GROUP];
     float *dz = cpu_target(map->precision, call->in_gradient[1], group.at.alone, group.at.count,
                            call->add[1], temporary);
     for (size_t c = 0; c < group.at.count; c++) {
-        double sum = 0;
-        for (size_t part = 0; part < state->parts; part++) {
-            sum += sums[part * map->channels + c];
-        }
+        const double sum = cpu_map_sum(map, call->scratch, group.at.alone + c);
         dz[c] += channel_gate_gradient(sum, group.open[c]);
     }
     cpu_write(map->precision, call->in_gradient[1], group.at.alone, group.at.count, dz);
@@ -217,14 +202,14 @@ static void gate_gradient(const struct state *state, const struct call *call, si
 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t parts = state->parts;
     const size_t groups = call->in_gradient[1] != NULL ? cpu_map_groups(&state->map) : 0;
     double *sums = call->scratch;
 #pragma omp parallel num_threads(state->map.threads)
     {
 #pragma omp for schedule(static)
-        for (size_t i = 0; i < state->map.images * parts; i++) {
-            part_gradients(state, call, i / parts, i % parts, sums + i * state->map.channels);
+        for (size_t i = 0; i < cpu_map_parts(&state->map); i++) {
+            part_gradients(state, call, cpu_map_part(&state->map, i),
+                           sums + i * state->map.channels);
         }
 #pragma omp for schedule(static)
         for (size_t index = 0; index < groups; index++) {

@@ -185,12 +185,17 @@ void position_tile_bf16_product(const struct position_tile *tile, const uint16_t
                   position_accumulator_width(b->width));
 }
 
+// Of the tile's transpose, as `a` has it.
+static void transposed_product(const struct position_tile *tile, struct cpu_bf16_a a,
+                               const struct position_operand *b, float *sums) {
+    cpu_bf16_gemm(tile->columns, b->width, (tile->rows + 1) / 2, a, bf16_rows_from(b, tile->row),
+                  true, sums, position_accumulator_width(b->width));
+}
+
 void position_tile_bf16_transposed_product(const struct position_tile *tile, const uint16_t *values,
                                            size_t step, const struct position_operand *b,
                                            float *sums) {
-    cpu_bf16_gemm(tile->columns, b->width, (tile->rows + 1) / 2,
-                  (struct cpu_bf16_a){values, 2, 2 * step}, bf16_rows_from(b, tile->row), true,
-                  sums, position_accumulator_width(b->width));
+    transposed_product(tile, (struct cpu_bf16_a){values, 2, 2 * step}, b, sums);
 }
 
 void position_tile_product(const struct position_tile *tile, const float *values,
@@ -207,18 +212,15 @@ void position_tile_product(const struct position_tile *tile, const float *values
 
 void position_tile_transposed_product(const struct position_tile *tile, const float *values,
                                       const struct position_operand *b, float *sums) {
-    const size_t leading = position_accumulator_width(b->width);
     if (b->bf16 && cpu_amx_gemm() != NULL) {
-        const size_t pairs = (tile->rows + 1) / 2;
+        const size_t row = (tile->rows + 1) / 2 * 2;
         cpu_bf16_transposed(values, STRIDE, tile->rows, tile->columns, tile->rounded);
-        cpu_bf16_gemm(tile->columns, b->width, pairs,
-                      (struct cpu_bf16_a){tile->rounded, 2 * pairs, 2},
-                      bf16_rows_from(b, tile->row), true, sums, leading);
+        transposed_product(tile, (struct cpu_bf16_a){tile->rounded, row, 2}, b, sums);
     } else if (b->bf16) {
         cpu_bf16_interleaved(values, STRIDE, tile->rows, tile->columns, tile->rounded);
         position_tile_bf16_transposed_product(tile, tile->rounded, tile->columns, b, sums);
     } else {
-        cpu_f32_gemm(tile->columns, leading / PANEL, tile->rows,
+        cpu_f32_gemm(tile->columns, position_accumulator_width(b->width) / PANEL, tile->rows,
                      (struct cpu_f32_a){values, 1, STRIDE}, f32_rows_from(b, tile->row), true,
                      (struct cpu_f32_c){sums, PANEL, BLOCK * PANEL});
     }

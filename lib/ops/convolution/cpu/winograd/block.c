@@ -4,6 +4,28 @@
 #include "backend/cpu/products/f32.h"
 #include "core/numbers/size.h"
 
+// Panels of output channels that an item has at most.
+static size_t share_of(const struct winograd *shape, size_t runs) {
+    return size_divide_up(shape->out_channels / LANES,
+                          size_divide_up((size_t)shape->threads, runs));
+}
+
+size_t winograd_items(const struct winograd *shape, size_t together) {
+    const size_t runs = size_divide_up(tile_count(shape, shape->tile), together);
+    return runs * size_divide_up(shape->out_channels / LANES, share_of(shape, runs));
+}
+
+struct winograd_item winograd_item(const struct winograd *shape, size_t together, size_t number) {
+    const size_t tiles = tile_count(shape, shape->tile);
+    const size_t panels = shape->out_channels / LANES;
+    const size_t share = share_of(shape, size_divide_up(tiles, together));
+    const size_t shares = size_divide_up(panels, share);
+    const size_t first = number / shares * together;
+    const size_t panel = number % shares * share;
+    return (struct winograd_item){first, size_min(tiles - first, together), panel,
+                                  size_min(panel + share, panels)};
+}
+
 static struct corner corner_at(const struct winograd *shape, const struct block *block,
                                size_t tile) {
     return corner_of(shape, shape->tile, block->first + size_min(tile, block->tiles - 1));

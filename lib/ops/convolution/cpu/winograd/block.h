@@ -22,6 +22,16 @@ struct block_weights {
     size_t part; // the number of it
 };
 
+// What a thread makes at a time: a run of tiles, and panels of output channels before `end`.
+struct winograd_item {
+    size_t first, tiles, panel, end;
+};
+
+// How many items a layer has, with runs of `together` tiles; and one of them. Fewer runs than
+// threads share out the panels, too.
+size_t winograd_items(const struct winograd *shape, size_t together);
+struct winograd_item winograd_item(const struct winograd *shape, size_t together, size_t number);
+
 // The channels of a part.
 static inline size_t channels_of_part(const struct winograd *shape, const struct block *block,
                                       size_t part) {

@@ -92,13 +92,22 @@ struct run {
     const struct numbers *numbers;
 };
 
+// What tile `tile` of the run and the one behind it read, the one's in found[tile % 2]: squares of
+// `side` pixels, `border` outside of the outputs. Tiles come in their order, from 0 on.
+static void find_pixels_of(const struct winograd *shape, const struct run *run, size_t tile,
+                           size_t border, size_t side, size_t channels, struct pixels *found) {
+    const size_t next = run->first + size_min(tile + 1, run->tiles - 1);
+    if (tile == 0) {
+        find_pixels(shape, corner_of(shape, TILE, run->first), border, side, channels, &found[0]);
+    }
+    find_pixels(shape, corner_of(shape, TILE, next), border, side, channels,
+                &found[(tile + 1) % 2]);
+}
+
 static void take_inputs(const struct winograd *shape, const struct run *run, const void *input) {
     struct pixels found[2];
-    find_pixels(shape, corner_of(shape, TILE, run->first), 1, SPAN, shape->channels, &found[0]);
     for (size_t tile = 0; tile < run->tiles; tile++) {
-        const size_t next = run->first + size_min(tile + 1, run->tiles - 1);
-        find_pixels(shape, corner_of(shape, TILE, next), 1, SPAN, shape->channels,
-                    &found[(tile + 1) % 2]);
+        find_pixels_of(shape, run, tile, 1, SPAN, shape->channels, found);
         transform_input_half(run->half, input, &found[tile % 2], &found[(tile + 1) % 2],
                              shape->channels, run->numbers->in + tile * row_of(shape->channels),
                              run->numbers->in_step);
@@ -110,11 +119,8 @@ static void take_gradients(const struct winograd *shape, const struct run *run, 
     const struct channel_range channels = {group.first * LANES,
                                            (group.first + group.count) * LANES};
     struct pixels found[2];
-    find_pixels(shape, corner_of(shape, TILE, run->first), 0, TILE, shape->out_channels, &found[0]);
     for (size_t tile = 0; tile < run->tiles; tile++) {
-        const size_t next = run->first + size_min(tile + 1, run->tiles - 1);
-        find_pixels(shape, corner_of(shape, TILE, next), 0, TILE, shape->out_channels,
-                    &found[(tile + 1) % 2]);
+        find_pixels_of(shape, run, tile, 0, TILE, shape->out_channels, found);
         transform_gradient_half(
             run->half, output_gradient, &found[tile % 2], &found[(tile + 1) % 2], channels,
             run->numbers->out + tile * row_of(group.count * LANES), run->numbers->out_step);

@@ -21,7 +21,7 @@
 
 // ---- sizes
 
-// As many runs for each thread; fewer runs than threads share out the panels, too.
+// As many runs for each thread.
 static size_t tiles_of_run(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
     const size_t tiles = tile_count(shape, shape->tile);
@@ -105,20 +105,13 @@ static void do_panels(const struct winograd *shape, const struct block *block,
 void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
                                 struct winograd_weights weights, struct epilogue epilogue,
                                 void *output, void *workspace) {
-    const size_t tiles = tile_count(shape, shape->tile);
-    const size_t run = tiles_of_run(shape);
-    const size_t runs = size_divide_up(tiles, run);
-    const size_t panels = shape->out_channels / LANES;
+    const size_t items = winograd_items(shape, tiles_of_run(shape));
     const size_t together = panels_together(shape);
-    const size_t share = size_divide_up(panels, size_divide_up((size_t)shape->threads, runs));
-    const size_t shares = size_divide_up(panels, share);
 #pragma omp parallel for schedule(dynamic) num_threads(shape->threads)
-    for (size_t item = 0; item < runs * shares; item++) {
-        const size_t first = item / shares * run;
-        const size_t panel = item % shares * share;
-        const size_t end = size_min(panel + share, panels);
-        struct block block = {.first = first,
-                              .tiles = size_min(tiles - first, run),
+    for (size_t number = 0; number < items; number++) {
+        const struct winograd_item item = winograd_item(shape, tiles_of_run(shape), number);
+        struct block block = {.first = item.first,
+                              .tiles = item.tiles,
                               .part = part_of(shape),
                               .in_part = points_of(shape->tile) * in_step_of(shape),
                               .in_step = in_step_of(shape),
@@ -127,8 +120,8 @@ void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
         block.in = (float *)workspace + (size_t)omp_get_thread_num() * thread_floats(shape);
         block.out = block.in + parts_of(shape) * block.in_part;
         winograd_take_tiles(shape, &block);
-        for (block.panel = panel; block.panel < end; block.panel += block.panels) {
-            block.panels = size_min(end - block.panel, together);
+        for (block.panel = item.panel; block.panel < item.end; block.panel += block.panels) {
+            block.panels = size_min(item.end - block.panel, together);
             do_panels(shape, &block, &weights);
             winograd_store_tiles(shape, &block, epilogue, output);
         }

@@ -153,26 +153,18 @@ static void place(const struct winograd *shape, void *memory, struct run *run) {
 void cpu_winograd_int16_convolve(const struct winograd *shape, const void *input,
                                  const struct winograd_int16_weights *weights,
                                  struct epilogue epilogue, void *output, void *workspace) {
-    const size_t tiles = tile_count(shape, MAX_TILE);
-    const size_t together = tiles_of_run(shape);
-    const size_t runs = size_divide_up(tiles, together);
-    const size_t panels = shape->out_channels / LANES;
-    // Fewer runs than threads share out the panels, too.
-    const size_t share = size_divide_up(panels, size_divide_up((size_t)shape->threads, runs));
-    const size_t shares = size_divide_up(panels, share);
+    const size_t items = winograd_items(shape, tiles_of_run(shape));
 #pragma omp parallel for schedule(dynamic) num_threads(shape->threads)
-    for (size_t item = 0; item < runs * shares; item++) {
-        const size_t first = item / shares * together;
-        const size_t panel = item % shares * share;
-        const size_t end = size_min(panel + share, panels);
-        struct run run = {
-            .block = {.first = first, .tiles = size_min(tiles - first, together), .input = input}};
+    for (size_t number = 0; number < items; number++) {
+        const struct winograd_item item = winograd_item(shape, tiles_of_run(shape), number);
+        struct run run = {.block = {.first = item.first, .tiles = item.tiles, .input = input}};
         place(shape,
               workspace_behind(workspace, (size_t)omp_get_thread_num() * thread_bytes(shape)),
               &run);
         take_tiles(shape, &run, weights->factors);
-        for (run.block.panel = panel; run.block.panel < end; run.block.panel += run.block.panels) {
-            run.block.panels = size_min(end - run.block.panel, PANELS);
+        for (run.block.panel = item.panel; run.block.panel < item.end;
+             run.block.panel += run.block.panels) {
+            run.block.panels = size_min(item.end - run.block.panel, PANELS);
             for (size_t part = 0; part < parts_of(shape); part++) {
                 multiply_part(shape, &run, weights, part);
             }
