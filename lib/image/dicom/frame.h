@@ -1,4 +1,5 @@
-// The first frame of a DICOM file, out of whatever compression.
+// The first frame of a DICOM file, out of whatever compression: where it lies (frame.c), and its
+// pixels (frame_take.c).
 #ifndef PLEURA_IMAGE_DICOM_FRAME_H
 #define PLEURA_IMAGE_DICOM_FRAME_H
 
@@ -36,6 +37,12 @@ CHECKED bool dicom_find_frame(const struct dicom_file *file, size_t frames,
                               struct error *error);
 
 void dicom_source_free(struct dicom_source *source);
+
+// Bytes of a frame's samples without compression.
+size_t dicom_frame_bytes(const struct dicom_frame *frame);
+
+// Is it libjpeg-turbo that decompresses it?
+bool dicom_turbo_reads(const struct dicom_source *source);
 
 // Decompresses what dicom_find_frame has found: sets frame->bytes, which lie in the file, in
 // *owned (the caller frees it, also on failure), or in `out`, which is allocated here at the
