@@ -65,12 +65,12 @@ static size_t fill_rows(uint8_t *rows, size_t bits, bool interlaced) {
 }
 
 static void put_colours(struct file *file, uint8_t depth, uint8_t colour) {
-    uint8_t palette[48];
+    uint8_t palette[3 << 8];
     if (colour == 3) {
         for (size_t i = 0; i < sizeof palette; i++) {
             palette[i] = (uint8_t)(5 * i);
         }
-        put_chunk(file, "PLTE", palette, depth >= 4 ? sizeof palette : 3U << depth);
+        put_chunk(file, "PLTE", palette, 3U << depth);
     }
     if (colour < 4) {
         put_chunk(file, "tRNS", "\0\1\0\1\0\1", colour == 0 ? 2 : colour == 2 ? 6 : 1);
