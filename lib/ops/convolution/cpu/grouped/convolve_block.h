@@ -90,8 +90,7 @@ INLINED void NAME(convolve_as)(int kind, size_t taps, size_t stride, bool halves
         for (size_t p = 0; p < GROUPED_ROWS * PIXELS; p++) {
             sums[p] = (VECTOR){0};
         }
-        NAME(fetch)(layer, block, job->input, channel);
-        NAME(fetch_output)(layer, block, job->output, channel);
+        NAME(fetch)(layer, block, stride, halves, job->input, job->output, channel);
         NAME(add_windows)
         (false, kind, taps, stride, halves, layer, block, &view,
          (float *)(uintptr_t)(job->weights + channel * numbers), sums);

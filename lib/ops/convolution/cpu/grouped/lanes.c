@@ -28,15 +28,15 @@ typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_a
 typedef uint32_t sixteen_bits __attribute__((vector_size(64)));
 typedef uint16_t sixteen_halves __attribute__((vector_size(32), aligned(2), may_alias));
 
-// One shuffle in place of an extension and a shift: the halves twice in a vector, from where the
-// upper half of each lane takes its own.
+// One shuffle in place of an extension and a shift: its lower halves are of the zeros behind.
 __attribute__((target("avx512f,avx512bw"), always_inline)) static inline __m512i sixteen_widened(
     const void *halves) {
-    const __m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256(halves));
+    const __m512i zeros_behind = _mm512_zextsi256_si512(_mm256_loadu_si256(halves));
     const __m512i from =
-        _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16,
-                         8 << 16, 7 << 16, 6 << 16, 5 << 16, 4 << 16, 3 << 16, 2 << 16, 1 << 16, 0);
-    return _mm512_maskz_permutexvar_epi16(0xAAAAAAAA, from, twice);
+        _mm512_set_epi32(15 << 16 | 31, 14 << 16 | 31, 13 << 16 | 31, 12 << 16 | 31, 11 << 16 | 31,
+                         10 << 16 | 31, 9 << 16 | 31, 8 << 16 | 31, 7 << 16 | 31, 6 << 16 | 31,
+                         5 << 16 | 31, 4 << 16 | 31, 3 << 16 | 31, 2 << 16 | 31, 1 << 16 | 31, 31);
+    return _mm512_permutexvar_epi16(from, zeros_behind);
 }
 
 // Its processors have this instruction from CPU_BF16 on.
@@ -61,8 +61,40 @@ __attribute__((target("avx512f"), always_inline)) static inline sixteen_halves s
 #define NARROWED(x) sixteen_narrowed(x)
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
+// Half of such a vector, where channels do not make whole ones.
+__attribute__((target("avx512f,avx512bw,avx512vl"), always_inline)) static inline __m256i
+eight_widened(const void *halves) {
+    const __m256i zeros_behind = _mm256_zextsi128_si256(_mm_loadu_si128(halves));
+    const __m256i from = _mm256_set_epi32(7 << 16 | 15, 6 << 16 | 15, 5 << 16 | 15, 4 << 16 | 15,
+                                          3 << 16 | 15, 2 << 16 | 15, 1 << 16 | 15, 15);
+    return _mm256_permutexvar_epi16(from, zeros_behind);
+}
+
+__attribute__((target("avx512f,avx512vl"), always_inline)) static inline eight_halves
+eight_narrowed(eight x) {
+    __m128i halves;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(x));
+    return (eight_halves)halves;
+}
+
+#define NAME(what) eight_of_512_##what
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,fma")))
+#define VECTOR eight
+#define ANYWHERE eight_anywhere
+#define BITS eight_bits
+#define HALVES eight_halves
+#define LANES 8
+#define PIXELS 8
+#define FUSED(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define SPREAD(x, from) _mm256_permutevar_ps(x, (__m256i)(from))
+#define WIDENED(halves) eight_widened(halves)
+#define NARROWED(x) eight_narrowed(x)
+#include "ops/convolution/cpu/grouped/lanes_block.h"
+
 const struct grouped_lanes *grouped_lanes_for(size_t channels) {
-    return cpu_level() >= CPU_AVX512 && channels % 16 == 0 ? &sixteen_lanes : &eight_lanes;
+    return cpu_level() < CPU_AVX512 ? &eight_lanes
+           : channels % 16 == 0     ? &sixteen_lanes
+                                    : &eight_of_512_lanes;
 }
 #elif defined(PROCESSOR_ARM_64)
 #include <arm_neon.h>
@@ -95,7 +127,7 @@ const struct grouped_lanes *grouped_lanes_for(size_t channels) { // the method a
 
 bool grouped_native_bf16(const struct grouped_lanes *lanes) {
 #ifdef PROCESSOR_X86_64
-    return lanes == &sixteen_lanes && cpu_level() >= CPU_BF16;
+    return lanes != &eight_lanes && cpu_level() >= CPU_BF16;
 #else
     (void)lanes;
     return false;

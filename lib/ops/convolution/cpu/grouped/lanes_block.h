@@ -31,7 +31,8 @@
 #define IS_TAP(column, x, stride)                                                                  \
     ((column) >= (x) && ((column) - (x)) % (stride) == 0 && ((column) - (x)) / (stride) < PIXELS)
 
-#define MAX_TAPS 5 // of a window's row that are taken at once
+#define LINE ((size_t)64) // of the cache, bytes
+#define MAX_TAPS 5        // of a window's row that are taken at once
 
 // How lanes see their group's channels: their own one; one among the vector's; one of as many as
 // the vector has, or of more.
@@ -212,32 +213,44 @@ INLINED void NAME(view)(int kind, const struct grouped_layer *layer,
     }
 }
 
-// Fetches the input that blocks below read, in the vector from `channel` on.
-INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped_block *block,
-                         const void *input, size_t channel) {
-    const size_t size = precision_size(layer->precision);
-    for (size_t y = 0; y < block->fetched_rows; y++) {
-        const char *at =
-            (const char *)input + (block->fetched + y * layer->tap_row + channel) * size;
-        for (size_t x = 0; x < block->fetched_pixels; x++, at += layer->tap * size) {
+// Fetches some pixels of a row, `usual` ones in most blocks.
+INLINED void NAME(fetch_pixels)(const char *at, size_t step, size_t pixels, size_t usual) {
+    if (__builtin_expect(pixels == usual, 1)) {
+        UNROLLED
+        for (size_t x = 0; x < usual; x++) {
             __builtin_prefetch(at, 0, 2);
+            at += step;
+            KEPT(at);
         }
+        return;
+    }
+    for (size_t x = 0; x < pixels; x++, at += step) {
+        __builtin_prefetch(at, 0, 2);
     }
 }
 
-// Fetches the output of the block to the right, or its gradient, in the vector from `channel` on.
-// Processors do not foresee which pixels, apart from each other, come next.
-INLINED void NAME(fetch_output)(const struct grouped_layer *layer,
-                                const struct grouped_block *block, const void *output,
-                                size_t channel) {
-    const size_t size = precision_size(layer->precision);
+// Fetches what other blocks take in the vector from `channel` on: the input that blocks below read,
+// and the output of the block to the right, or its gradient. Processors do not foresee which
+// pixels, apart from each other, come next. A line of the cache may hold two vectors of bf16, and
+// is fetched once. Many lines come faster where they are not asked for all at once.
+INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped_block *block,
+                         size_t stride, bool halves, const void *input, const void *output,
+                         size_t channel) {
+    const size_t size = halves ? sizeof(uint16_t) : precision_size(layer->precision);
+    if (stride == 1 && (channel - block->channel) * size % LINE != 0) {
+        return;
+    }
+    const size_t usual = stride == 1 && halves ? PIXELS : 0;
+    const char *from = (const char *)input + (block->fetched + channel) * size;
+    for (size_t y = 0; y < block->fetched_rows; y++) {
+        NAME(fetch_pixels)
+        (from + y * layer->tap_row * size, layer->tap * size, block->fetched_pixels, usual);
+    }
+    const char *to =
+        (const char *)output + (block->output + PIXELS * layer->out_pixel + channel) * size;
     for (size_t y = 0; y < block->rows; y++) {
-        const char *at =
-            (const char *)output +
-            (block->output + y * layer->out_row + PIXELS * layer->out_pixel + channel) * size;
-        for (size_t x = 0; x < block->pixels_right; x++, at += layer->out_pixel * size) {
-            __builtin_prefetch(at, 1, 2);
-        }
+        NAME(fetch_pixels)
+        (to + y * layer->out_row * size, layer->out_pixel * size, block->pixels_right, usual);
     }
 }
 

@@ -31,8 +31,7 @@ INLINED void NAME(sum_as)(int kind, size_t taps, size_t stride, bool halves,
         const size_t channel = block->channel + v * LANES;
         NAME(view)(kind, layer, block, job->input, v, tile, &view);
         VECTOR dy[GROUPED_ROWS * PIXELS];
-        NAME(fetch)(layer, block, job->input, channel);
-        NAME(fetch_output)(layer, block, job->output_gradient, channel);
+        NAME(fetch)(layer, block, stride, halves, job->input, job->output_gradient, channel);
         if (halves || (kind != OWN && layer->precision == PRECISION_BF16)) {
             NAME(load_gradient)(job, true, block, channel, dy);
         } else {
