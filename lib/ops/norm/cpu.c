@@ -13,7 +13,7 @@
 
 #define MAX_CHUNKS 64
 #define SHORT 4096
-#define LEAST_ROWS ((size_t)8)
+#define MIN_ROWS ((size_t)8)
 #define WIDE 64  // channels that loops over a row are worth their start for,
 #define MANY 512 // with so many pixels
 
@@ -64,8 +64,7 @@ static void repeat_strands(const struct state *state, float *numbers) {
 // Rows of a block: of bf16 so few that they stay in the first-level cache.
 static size_t norm_block(enum precision precision, size_t channels) {
     const size_t few = precision == PRECISION_F32 ? NORM_BLOCK : SHORT;
-    return few / channels > LEAST_ROWS ? few / channels
-                                       : size_min(NORM_BLOCK / channels, LEAST_ROWS);
+    return few / channels > MIN_ROWS ? few / channels : size_min(NORM_BLOCK / channels, MIN_ROWS);
 }
 
 static bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {

@@ -18,7 +18,7 @@ enum { ROWS = 5, COLUMNS = 37, WHOLE = 48, NUMBERS = ROWS * POSITION_STRIDE };
 
 #define OCTAVES 0x1.715476p+0F
 #define ROUNDER 0x1.8p23F
-#define LEAST (-0x1.e26e34p+5F)
+#define MIN_EXPONENT (-0x1.e26e34p+5F)
 
 typedef float sixteen __attribute__((vector_size(64)));
 typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));

@@ -24,7 +24,7 @@ const struct cpu_bf16_functions *emulated_bf16_avx512(void);
 #include "backend/cpu/products/bf16_avx512.c" // NOLINT(bugprone-suspicious-include)
 #undef cpu_bf16_avx512
 
-enum { MOST = 70 }; // rows, columns
+enum { MAX_SIDE = 70 }; // rows, columns
 
 static void draw(float *numbers, size_t count) {
     struct random random = random_seed(17, count, 0);
@@ -36,8 +36,8 @@ static void draw(float *numbers, size_t count) {
 // One more number than is to be written shows that nothing is.
 static void compare(cpu_bf16_convert_function *emulated, cpu_bf16_convert_function *own,
                     const float *from, size_t rows, size_t columns) {
-    uint16_t one[(MOST + 1) * (MOST + 1)];
-    uint16_t other[(MOST + 1) * (MOST + 1)];
+    uint16_t one[(MAX_SIDE + 1) * (MAX_SIDE + 1)];
+    uint16_t other[(MAX_SIDE + 1) * (MAX_SIDE + 1)];
     memset(one, 0xAB, sizeof one);
     memset(other, 0xAB, sizeof other);
     emulated(from, columns + 3, rows, columns, one);
@@ -46,13 +46,13 @@ static void compare(cpu_bf16_convert_function *emulated, cpu_bf16_convert_functi
 }
 
 static void rounded_numbers_have_the_same_bytes(void **state) {
-    float from[MOST * (MOST + 3)];
-    uint16_t one[MOST];
-    uint16_t other[MOST];
+    float from[MAX_SIDE * (MAX_SIDE + 3)];
+    uint16_t one[MAX_SIDE];
+    uint16_t other[MAX_SIDE];
     (void)state;
-    draw(from, MOST * (MOST + 3));
-    for (size_t rows = 1; rows <= MOST; rows += rows < 4 ? 1 : 11) {
-        for (size_t columns = 1; columns <= MOST; columns += columns < 4 ? 1 : 7) {
+    draw(from, MAX_SIDE * (MAX_SIDE + 3));
+    for (size_t rows = 1; rows <= MAX_SIDE; rows += rows < 4 ? 1 : 11) {
+        for (size_t columns = 1; columns <= MAX_SIDE; columns += columns < 4 ? 1 : 7) {
             compare(functions.rows, cpu_bf16_rows, from, rows, columns);
             compare(functions.interleaved, cpu_bf16_interleaved, from, rows, columns);
             compare(functions.transposed, cpu_bf16_transposed, from, rows, columns);
@@ -68,21 +68,21 @@ static void rounded_numbers_have_the_same_bytes(void **state) {
 static void check_product(size_t rows, size_t columns, size_t pairs, bool add) {
     const size_t panels = (columns + CPU_BF16_PANEL - 1) / CPU_BF16_PANEL;
     const size_t leading = panels * CPU_BF16_PANEL;
-    float from[MOST * MOST];
-    float c[MOST * MOST];
-    float wanted[MOST * MOST];
-    uint16_t a[MOST * MOST];
-    uint16_t b[MOST * MOST];
-    uint16_t packed[2 * MOST * MOST];
-    draw(from, MOST * MOST);
-    draw(c, MOST * MOST);
+    float from[MAX_SIDE * MAX_SIDE];
+    float c[MAX_SIDE * MAX_SIDE];
+    float wanted[MAX_SIDE * MAX_SIDE];
+    uint16_t a[MAX_SIDE * MAX_SIDE];
+    uint16_t b[MAX_SIDE * MAX_SIDE];
+    uint16_t packed[2 * MAX_SIDE * MAX_SIDE];
+    draw(from, MAX_SIDE * MAX_SIDE);
+    draw(c, MAX_SIDE * MAX_SIDE);
     memcpy(wanted, c, sizeof c);
     cpu_bf16_round(from, rows * 2 * pairs, a);
     cpu_bf16_round(from + 1, columns * 2 * pairs, b);
     cpu_bf16_pack(b, 1, 2 * pairs, 2 * pairs, columns, packed);
     functions.gemm(rows, columns, pairs, (struct cpu_bf16_a){a, 2 * pairs, 2},
                    (struct cpu_bf16_b){packed, cpu_bf16_panel(2 * pairs)}, add, c, leading);
-    for (size_t i = 0; i < MOST * MOST; i++) {
+    for (size_t i = 0; i < MAX_SIDE * MAX_SIDE; i++) {
         const size_t row = i / leading;
         const size_t column = i % leading;
         double sum = add || row >= rows ? wanted[i] : 0;

@@ -33,16 +33,16 @@ static uint16_t nearest_half(double number) {
 // every count around a block's end, without alignment.
 static void test_mean_of_halves(void **state) {
     (void)state;
-    enum { STREAMS = 7, MOST = 2051 };
+    enum { STREAMS = 7, MAX_LENGTH = 2051 };
     struct random random = random_seed(3, 0, 0);
-    unsigned char bytes[STREAMS][2 * MOST + 1];
-    unsigned char mean[2 * MOST + 1];
+    unsigned char bytes[STREAMS][2 * MAX_LENGTH + 1];
+    unsigned char mean[2 * MAX_LENGTH + 1];
     const double weights[STREAMS] = {1, 1, 1, 1, 1, 1, 1};
     struct tensor tensors[STREAMS];
     const struct tensor *inputs[STREAMS];
-    const size_t lengths[] = {0, 1, 1023, 1024, 1025, MOST};
+    const size_t lengths[] = {0, 1, 1023, 1024, 1025, MAX_LENGTH};
     for (size_t k = 0; k < STREAMS; k++) {
-        for (size_t i = 0; i < MOST; i++) {
+        for (size_t i = 0; i < MAX_LENGTH; i++) {
             const uint16_t half = (uint16_t)(i % 2 == 0 ? 0x3800 + random_below(&random, 8)
                                                         : random_below(&random, 0x3C01));
             memcpy(bytes[k] + 1 + 2 * i, &half, 2);

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-enum { MOST = 1 << 16, SOI_SIZE = 2 };
+enum { MAX_BYTES = 1 << 16, SOI_SIZE = 2 };
 
 struct file {
-    uint8_t bytes[MOST];
+    uint8_t bytes[MAX_BYTES];
     size_t length;
 };
 
@@ -30,7 +30,7 @@ static void make(struct file *file, const void *pixels, int height, int width, i
     assert_int_equal(tjCompress2(turbo, pixels, width, 0, height, format, &bytes, &size, sampling,
                                  100, TJFLAG_ACCURATEDCT | flags),
                      0);
-    assert_in_range(size, 1, MOST);
+    assert_in_range(size, 1, MAX_BYTES);
     memcpy(file->bytes, bytes, size);
     file->length = size;
     tjFree(bytes);
@@ -40,7 +40,7 @@ static void make(struct file *file, const void *pixels, int height, int width, i
 // Puts a segment in front of all others.
 static void insert(struct file *file, uint8_t marker, const void *body, size_t length) {
     const size_t size = length + 4;
-    assert_in_range(file->length + size, 1, MOST);
+    assert_in_range(file->length + size, 1, MAX_BYTES);
     memmove(file->bytes + SOI_SIZE + size, file->bytes + SOI_SIZE, file->length - SOI_SIZE);
     const uint8_t head[] = {0xFF, marker, (uint8_t)((length + 2) >> 8), (uint8_t)(length + 2)};
     memcpy(file->bytes + SOI_SIZE, head, sizeof head);

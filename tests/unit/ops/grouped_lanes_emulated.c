@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { LANE_COUNT = 16, CHANNELS = 32, SIDE = 28, WINDOW = 5, OUT_SIDE = 9, MOST = 32 };
+enum { LANE_COUNT = 16, CHANNELS = 32, SIDE = 28, WINDOW = 5, OUT_SIDE = 9, MAX_WIDTH = 32 };
 
 typedef float sixteen __attribute__((vector_size(64)));
 typedef float sixteen_anywhere __attribute__((vector_size(64), aligned(4), may_alias));
@@ -54,8 +54,8 @@ static const struct grouped_lanes *const lanes = &emulated_lanes;
 static struct {
     float input[SIDE * SIDE * CHANNELS], output[OUT_SIDE * OUT_SIDE * CHANNELS];
     uint16_t input_halves[SIDE * SIDE * CHANNELS], output_halves[OUT_SIDE * OUT_SIDE * CHANNELS];
-    float weights[WINDOW * WINDOW * MOST * CHANNELS], bias[CHANNELS];
-    float tile[SIDE * SIDE * MOST];
+    float weights[WINDOW * WINDOW * MAX_WIDTH * CHANNELS], bias[CHANNELS];
+    float tile[SIDE * SIDE * MAX_WIDTH];
 } numbers;
 
 // Numbers that bf16 holds as well.

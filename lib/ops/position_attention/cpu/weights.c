@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define OCTAVES 0x1.715476p+0F  // of a number: 1 / ln 2
-#define ROUNDER 0x1.8p23F       // adding it leaves the nearest integer in the low bits
-#define LEAST (-0x1.e26e34p+5F) // 87 octaves below 0
+#define OCTAVES 0x1.715476p+0F         // of a number: 1 / ln 2
+#define ROUNDER 0x1.8p23F              // adding it leaves the nearest integer in the low bits
+#define MIN_EXPONENT (-0x1.e26e34p+5F) // 87 octaves below 0
 
 typedef float four __attribute__((vector_size(16)));
 typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));

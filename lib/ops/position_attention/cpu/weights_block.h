@@ -27,7 +27,7 @@ TARGET __attribute__((always_inline)) static inline void NAME(exponentials)(VECT
     VECTOR f[2 * VECTORS];
     UNROLLED
     for (size_t i = 0; i < count; i++) {
-        x[i] = GREATER(zero + LEAST, x[i]);
+        x[i] = GREATER(zero + MIN_EXPONENT, x[i]);
         KEEP_ORDER(x[i]);
     }
     UNROLLED

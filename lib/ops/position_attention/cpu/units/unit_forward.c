@@ -13,13 +13,13 @@
 
 #define LANES UNIT_LANES
 #define COLUMNS UNIT_COLUMNS
-#define BLOCK ((size_t)128)    // pixels that others have scores with, at once: of wide values,
-#define NARROW ((size_t)64)    // and of narrow ones, so that a step stays in the first-level cache
-#define CHUNK ((size_t)512)    // pixels whose sums a thread keeps, at most: whole LEAST
-#define LEAST (2 * COLUMNS)    // no two steps in a row are of the same pixels
-#define SHARE 4                // chunks a thread, at least
-#define DEPTH ((size_t)32)     // numbers that matrix units sum at once
-#define ONE ((uint16_t)0x3F80) // in bf16
+#define BLOCK ((size_t)128)     // pixels that others have scores with, at once: of wide values,
+#define NARROW ((size_t)64)     // and of narrow ones, so that a step stays in the first-level cache
+#define CHUNK ((size_t)512)     // pixels whose sums a thread keeps, at most: whole MIN_CHUNK
+#define MIN_CHUNK (2 * COLUMNS) // no two steps in a row are of the same pixels
+#define SHARE 4                 // chunks a thread, at least
+#define DEPTH ((size_t)32)      // numbers that matrix units sum at once
+#define ONE ((uint16_t)0x3F80)  // in bf16
 
 // A maximum is raised when a score is by so much above it: sums have room for weights above 1, and
 // weights for such below it.
@@ -35,8 +35,8 @@ static size_t block_of(size_t channels) {
 }
 
 static size_t chunk_of(size_t pixels, int threads) {
-    const size_t share = size_round_up(pixels / (SHARE * (size_t)threads), LEAST);
-    return share < LEAST ? LEAST : share < CHUNK ? share : CHUNK;
+    const size_t share = size_round_up(pixels / (SHARE * (size_t)threads), MIN_CHUNK);
+    return share < MIN_CHUNK ? MIN_CHUNK : share < CHUNK ? share : CHUNK;
 }
 
 // What all threads read: q in rows, in panels of 16 pixels, and v transposed in blocks of pixels:
@@ -276,7 +276,7 @@ void position_unit_forward(const struct unit_functions *functions,
         }
 #pragma omp for schedule(dynamic)
         for (size_t first = 0; first < image->pixels; first += whole) {
-            const size_t left = size_round_up(image->pixels - first, LEAST);
+            const size_t left = size_round_up(image->pixels - first, MIN_CHUNK);
             const size_t columns = (left < whole ? left : whole) / COLUMNS;
             const struct chunk chunk = {
                 functions, &operands, &workspace,      value_rows(image->channels),
