@@ -2,7 +2,7 @@
 // that backward can gather: every input pixel asks the windows over it, and no two threads write to
 // one address.
 #include "backend/cpu/cpu.h"
-#include "backend/bf16.h"
+#include "backend/cpu/number.h"
 #include "core/simd.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
@@ -39,14 +39,6 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     return true;
 }
 
-VECTORISED static void keep_greater(const float *x, size_t channels, uint8_t index, float *maximum,
-                                    uint8_t *from) {
-    for (size_t c = 0; c < channels; c++) {
-        from[c] = x[c] > maximum[c] ? index : from[c];
-        maximum[c] = x[c] > maximum[c] ? x[c] : maximum[c];
-    }
-}
-
 #define MAX_WINDOW 9
 
 // The pixels of a window that lie inside: their first numbers, and which of the window's they are.
@@ -71,7 +63,8 @@ static struct window window_of(const struct state *state, size_t row, size_t col
         }
     }
     for (size_t k = window.count; k < MAX_WINDOW; k++) {
-        window.first[k] = window.first[0];
+        window.first[k] = window.first[0]; // never greater than what it is compared with
+        window.index[k] = window.index[0];
     }
     return window;
 }
@@ -89,51 +82,39 @@ static void move_window(const struct state *state, size_t row, size_t column,
     }
 }
 
-static void pool_pixel(const struct state *state, const struct call *call, size_t offset,
-                       const struct window *window) {
-    const size_t channels = state->in.c;
-    float temporary[CPU_BLOCK];
-    float result[CPU_BLOCK];
-    uint8_t *from = (uint8_t *)call->saved + offset;
-    float *maximum = cpu_target(state->precision, call->out, offset, channels, false, result);
-    for (size_t c = 0; c < channels; c++) {
-        maximum[c] = -INFINITY;
-        from[c] = 0;
-    }
-    for (size_t k = 0; k < window->count; k++) {
-        keep_greater(cpu_read(state->precision, call->in[0], window->first[k], channels, temporary),
-                     channels, window->index[k], maximum, from);
-    }
-    cpu_write(state->precision, call->out, offset, channels, maximum);
-}
-
-// The greatest numbers of all channels: stored, nothing saved.
-VECTORISED static void predict_f32(const float *in, const size_t first[MAX_WINDOW], size_t channels,
-                                   float *out) {
+// The greatest numbers of all channels, and with `saves` which of the window's pixels they are.
+__attribute__((always_inline)) static inline void pool_by(enum precision precision, bool saves,
+                                                          const void *in,
+                                                          const struct window *window,
+                                                          size_t channels, void *out,
+                                                          uint8_t *from) {
+    const struct window own = *window;
 #pragma omp simd
     for (size_t c = 0; c < channels; c++) {
         float maximum = -INFINITY;
+        uint32_t index = 0;
 #pragma GCC unroll 9
         for (size_t k = 0; k < MAX_WINDOW; k++) {
-            const float x = in[first[k] + c];
+            const float x = cpu_load(precision, in, own.first[k] + c);
+            index = x > maximum ? own.index[k] : index;
             maximum = x > maximum ? x : maximum;
         }
-        out[c] = maximum;
+        cpu_store(precision, maximum, out, c);
+        if (saves) {
+            from[c] = (uint8_t)index;
+        }
     }
 }
 
-VECTORISED static void predict_bf16(const uint16_t *in, const size_t first[MAX_WINDOW],
-                                    size_t channels, uint16_t *out) {
-#pragma omp simd
-    for (size_t c = 0; c < channels; c++) {
-        float maximum = -INFINITY;
-#pragma GCC unroll 9
-        for (size_t k = 0; k < MAX_WINDOW; k++) {
-            const float x = bf16_to(in[first[k] + c]);
-            maximum = x > maximum ? x : maximum;
-        }
-        out[c] = bf16_from(maximum);
-    }
+VECTORISED static void pool(enum precision stored, const void *in, const struct window *window,
+                            size_t channels, void *out) {
+    CPU_FOR_PRECISION(stored, pool_by(precision, false, in, window, channels, out, NULL));
+}
+
+VECTORISED static void pool_and_save(enum precision stored, const void *in,
+                                     const struct window *window, size_t channels, void *out,
+                                     uint8_t *from) {
+    CPU_FOR_PRECISION(stored, pool_by(precision, true, in, window, channels, out, from));
 }
 
 static void forward_row(const struct state *state, const struct call *call, size_t row) {
@@ -144,12 +125,12 @@ static void forward_row(const struct state *state, const struct call *call, size
         if (x > 0) {
             move_window(state, row, x, &window);
         }
+        void *maxima = (char *)call->out + offset * precision_size(state->precision);
         if (state->train) {
-            pool_pixel(state, call, offset, &window);
-        } else if (state->precision == PRECISION_F32) {
-            predict_f32(call->in[0], window.first, out.c, (float *)call->out + offset);
+            pool_and_save(state->precision, call->in[0], &window, out.c, maxima,
+                          (uint8_t *)call->saved + offset);
         } else {
-            predict_bf16(call->in[0], window.first, out.c, (uint16_t *)call->out + offset);
+            pool(state->precision, call->in[0], &window, out.c, maxima);
         }
     }
 }

@@ -1,7 +1,7 @@
 // Norms' arithmetic on rows of channels.
 #include "ops/norm/rows.h"
 
-#include "backend/bf16.h"
+#include "backend/cpu/number.h"
 #include "core/simd.h"
 #include "ops/norm/formula.h"
 
@@ -11,26 +11,13 @@
 
 #define INLINED __attribute__((always_inline)) static inline
 
-INLINED float load(enum precision precision, const void *numbers, size_t i) {
-    return precision == PRECISION_F32 ? ((const float *)numbers)[i]
-                                      : bf16_to(((const uint16_t *)numbers)[i]);
-}
-
-INLINED void store(enum precision precision, float number, void *numbers, size_t i) {
-    if (precision == PRECISION_F32) {
-        ((float *)numbers)[i] = number;
-    } else {
-        ((uint16_t *)numbers)[i] = bf16_from(number);
-    }
-}
-
 // number, on top of what is there if asked.
 INLINED void put(enum precision precision, bool add, float number, void *numbers, size_t i) {
-    store(precision, add ? load(precision, numbers, i) + number : number, numbers, i);
+    cpu_store(precision, add ? cpu_load(precision, numbers, i) + number : number, numbers, i);
 }
 
-// Calls something for each value of a flag, of a precision and of a kind of mask, which is a
-// constant named `name`, `precision` and `mask` in each.
+// Calls something for each value of a flag and of a kind of mask, which is a constant named `name`
+// and `mask` in each.
 #define FOR_BOTH(name, value, call)                                                                \
     do {                                                                                           \
         if (value) {                                                                               \
@@ -38,17 +25,6 @@ INLINED void put(enum precision precision, bool add, float number, void *numbers
             call;                                                                                  \
         } else {                                                                                   \
             const bool name = false;                                                               \
-            call;                                                                                  \
-        }                                                                                          \
-    } while (0)
-
-#define FOR_PRECISION(value, call)                                                                 \
-    do {                                                                                           \
-        if ((value) == PRECISION_F32) {                                                            \
-            const enum precision precision = PRECISION_F32;                                        \
-            call;                                                                                  \
-        } else {                                                                                   \
-            const enum precision precision = PRECISION_BF16;                                       \
             call;                                                                                  \
         }                                                                                          \
     } while (0)
@@ -90,7 +66,7 @@ INLINED void add_rows(enum precision precision, size_t rows, const void *x, size
     for (size_t c = 0; c < channels; c++) {
         float sum = sums[c];
         for (size_t row = 0; row < rows; row++) {
-            sum += load(precision, x, (first + row) * channels + c);
+            sum += cpu_load(precision, x, (first + row) * channels + c);
         }
         sums[c] = sum;
     }
@@ -101,7 +77,7 @@ INLINED void add_squares(enum precision precision, size_t rows, const void *x, s
     for (size_t c = 0; c < channels; c++) {
         float sum = sums[c];
         for (size_t row = 0; row < rows; row++) {
-            const float from_mean = load(precision, x, (first + row) * channels + c) - mean[c];
+            const float from_mean = cpu_load(precision, x, (first + row) * channels + c) - mean[c];
             sum += from_mean * from_mean;
         }
         sums[c] = sum;
@@ -114,13 +90,13 @@ VECTORISED void norm_join_block(enum precision stored, const void *x, size_t cou
     float squares[NORM_BLOCK];
     memset(mean, 0, channels * sizeof *mean);
     memset(squares, 0, channels * sizeof *squares);
-    FOR_PRECISION(stored, FOR_ROWS(count, add_rows(precision, rows, x, row, channels, mean)));
+    CPU_FOR_PRECISION(stored, FOR_ROWS(count, add_rows(precision, rows, x, row, channels, mean)));
     const float share = 1.0F / (float)count;
     for (size_t c = 0; c < channels; c++) {
         mean[c] *= share;
     }
-    FOR_PRECISION(stored,
-                  FOR_ROWS(count, add_squares(precision, rows, x, row, channels, mean, squares)));
+    CPU_FOR_PRECISION(
+        stored, FOR_ROWS(count, add_squares(precision, rows, x, row, channels, mean, squares)));
     const double part = (double)count / (double)(seen + count);
     const double weight = part * (double)seen;
     for (size_t c = 0; c < channels; c++) {
@@ -137,10 +113,10 @@ INLINED void apply(enum precision precision, bool adds, const void *x, const voi
 #pragma GCC ivdep
         for (size_t c = 0; c < channels; c++) {
             const size_t i = row * channels + c;
-            float sum =
-                norm_of(load(precision, x, i), affine.mean[c], affine.scale[c], affine.shift[c]);
-            sum = adds ? sum + load(precision, residual, i) : sum;
-            store(precision, sum < minimum ? minimum : sum, y, i);
+            float sum = norm_of(cpu_load(precision, x, i), affine.mean[c], affine.scale[c],
+                                affine.shift[c]);
+            sum = adds ? sum + cpu_load(precision, residual, i) : sum;
+            cpu_store(precision, sum < minimum ? minimum : sum, y, i);
         }
     }
 }
@@ -148,7 +124,7 @@ INLINED void apply(enum precision precision, bool adds, const void *x, const voi
 VECTORISED void norm_apply(enum precision stored, const void *x, const void *residual, size_t rows,
                            size_t channels, struct norm_affine affine, bool relu, void *y) {
     const float minimum = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
-    FOR_PRECISION(
+    CPU_FOR_PRECISION(
         stored, FOR_BOTH(adds, residual != NULL,
                          apply(precision, adds, x, residual, rows, channels, affine, minimum, y)));
 }
@@ -172,12 +148,12 @@ INLINED float behind_relu(enum precision precision, enum norm_mask mask, const s
                           size_t i, size_t c) {
     float decides = 1;
     if (mask == NORM_MASK_BY_OUTPUT) {
-        decides = load(precision, from->y, i);
+        decides = cpu_load(precision, from->y, i);
     } else if (mask == NORM_MASK_BY_INPUT) {
         decides =
-            norm_of(load(precision, from->x, i), from->mean[c], from->scale[c], from->shift[c]);
+            norm_of(cpu_load(precision, from->x, i), from->mean[c], from->scale[c], from->shift[c]);
     }
-    float dz = load(precision, from->dy, i);
+    float dz = cpu_load(precision, from->dy, i);
     uint32_t bits;
     memcpy(&bits, &dz, sizeof bits);
     bits &= -(uint32_t)(decides > 0);
@@ -198,7 +174,7 @@ INLINED void mask_rows(enum precision precision, enum norm_mask mask, bool add,
 }
 
 VECTORISED void norm_mask(const struct block *block, size_t channels, bool adds, void *dz) {
-    FOR_PRECISION(
+    CPU_FOR_PRECISION(
         block->precision,
         FOR_MASK(block->mask,
                  FOR_BOTH(add, adds, mask_rows(precision, mask, add, block, channels, dz))));
@@ -216,7 +192,7 @@ INLINED void add_gradients(enum precision precision, enum norm_mask mask, size_t
             const size_t i = (first + row) * channels + c;
             const float dz = behind_relu(precision, mask, &from, i, c);
             plain_sum += dz;
-            product_sum += dz * norm_of(load(precision, from.x, i), normal.mean[c],
+            product_sum += dz * norm_of(cpu_load(precision, from.x, i), normal.mean[c],
                                         normal.inverse[c], normal.rest[c]);
         }
         plain[c] = plain_sum;
@@ -230,10 +206,11 @@ VECTORISED void norm_add_block(const struct block *block, struct normal normal, 
     float product[NORM_BLOCK];
     memset(plain, 0, channels * sizeof *plain);
     memset(product, 0, channels * sizeof *product);
-    FOR_PRECISION(block->precision,
-                  FOR_MASK(block->mask,
-                           FOR_ROWS(block->rows, add_gradients(precision, mask, rows, row, block,
-                                                               normal, channels, plain, product))));
+    CPU_FOR_PRECISION(
+        block->precision,
+        FOR_MASK(block->mask,
+                 FOR_ROWS(block->rows, add_gradients(precision, mask, rows, row, block, normal,
+                                                     channels, plain, product))));
     for (size_t c = 0; c < channels; c++) {
         sums.first[c] += plain[c];
         sums.second[c] += product[c];
@@ -250,7 +227,7 @@ INLINED void input_gradient(enum precision precision, enum norm_mask mask, bool 
         for (size_t c = 0; c < channels; c++) {
             const size_t i = row * channels + c;
             const float dz = behind_relu(precision, mask, &from, i, c);
-            const float normalised = norm_of(load(precision, from.x, i), by.normal.mean[c],
+            const float normalised = norm_of(cpu_load(precision, from.x, i), by.normal.mean[c],
                                              by.normal.inverse[c], by.normal.rest[c]);
             const float result = norm_gradient(weighted ? dz * by.weight[c] : dz, normalised,
                                                by.scale[c], by.mean_plain[c], by.mean_product[c]);
@@ -261,7 +238,7 @@ INLINED void input_gradient(enum precision precision, enum norm_mask mask, bool 
 
 VECTORISED void norm_input_gradient(const struct block *block, const struct factors *factors,
                                     size_t channels, bool adds, void *dx) {
-    FOR_PRECISION(
+    CPU_FOR_PRECISION(
         block->precision,
         FOR_MASK(block->mask, FOR_BOTH(weighted, factors->weight != NULL,
                                        FOR_BOTH(add, adds,

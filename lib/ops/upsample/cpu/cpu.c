@@ -1,10 +1,10 @@
 // upsample on the CPU: first between two rows, then along the row; backward the same two ways as
 // sums, gathered by input row.
 #include "backend/cpu/cpu.h"
-#include "core/simd.h"
-#include "nn/bilinear/weights.h"
+#include "core/numbers/size.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
+#include "ops/upsample/cpu/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,61 +50,6 @@ static bool plan(struct kernel_plan *plan, struct error *error) {
     return true;
 }
 
-VECTORISED static void between(const float *a, const float *b, float share, size_t count,
-                               float *result) {
-    for (size_t i = 0; i < count; i++) {
-        result[i] = (1.0F - share) * a[i] + share * b[i];
-    }
-}
-
-// In both, `channels` is a constant where they are called for the narrow maps of most pixels.
-__attribute__((always_inline)) static inline void make_pixel(const struct bilinear_weights *along,
-                                                             const float *row, size_t channels,
-                                                             size_t o, float *out) {
-    const float *low = row + along->low[o] * channels;
-    const float *high = low + (along->low[o] + 1 < along->in ? channels : 0);
-    const float share = along->share[o];
-#pragma omp simd
-    for (size_t c = 0; c < channels; c++) {
-        out[o * channels + c] = (1.0F - share) * low[c] + share * high[c];
-    }
-}
-
-// To twice the width, two pixels lie between an input pixel and the next, with shares of 1/4 and
-// 3/4.
-__attribute__((always_inline)) static inline void stretch_by(const struct bilinear_weights *along,
-                                                             const float *row, size_t channels,
-                                                             float *restrict out) {
-    if (along->out != 2 * along->in) {
-        for (size_t o = 0; o < along->out; o++) {
-            make_pixel(along, row, channels, o, out);
-        }
-        return;
-    }
-    make_pixel(along, row, channels, 0, out);
-    for (size_t i = 0; i + 1 < along->in; i++) {
-        const float *low = row + i * channels;
-        float *to = out + (2 * i + 1) * channels;
-#pragma omp simd
-        for (size_t c = 0; c < channels; c++) {
-            to[c] = 0.75F * low[c] + 0.25F * low[channels + c];
-            to[channels + c] = 0.25F * low[c] + 0.75F * low[channels + c];
-        }
-    }
-    make_pixel(along, row, channels, along->out - 1, out);
-}
-
-VECTORISED static void stretch(const struct bilinear_weights *along, const float *row,
-                               size_t channels, float *out) {
-    switch (channels) {
-    case 1: stretch_by(along, row, 1, out); break;
-    case 8: stretch_by(along, row, 8, out); break;
-    case 16: stretch_by(along, row, 16, out); break;
-    case 32: stretch_by(along, row, 32, out); break;
-    default: stretch_by(along, row, channels, out); break;
-    }
-}
-
 // Two input rows as floats (NULL: none so far), and their numbers among all images' rows: rows of
 // output that follow each other mostly read the same.
 struct read_rows {
@@ -145,43 +90,41 @@ static void forward_row(const struct state *state, const struct call *call, size
     float *mixed = workspace + 2 * state->in_row;
     read_rows(state, call, image * state->in.h + state->down.low[y],
               image * state->in.h + bilinear_weights_upper(&state->down, y), rows);
-    between(rows->floats[0], rows->floats[1], state->down.share[y], state->in_row, mixed);
+    upsample_between(rows->floats[0], rows->floats[1], state->down.share[y], state->in_row, mixed);
     const size_t offset = row * state->out_row;
     float *out = state->precision == PRECISION_F32 ? (float *)call->out + offset
                                                    : workspace + 3 * state->in_row;
-    stretch(&state->along, mixed, state->in.c, out);
+    upsample_stretch(&state->along, mixed, state->in.c, out);
     cpu_write(state->precision, call->out, offset, state->out_row, out);
 }
+
+// ---- backward
 
 static void backward_row(const struct state *state, const struct call *call, size_t row,
                          float *workspace) {
     const struct bilinear_weights *down = &state->down;
-    const struct bilinear_weights *along = &state->along;
     const size_t image = row / state->in.h;
     const size_t y = row % state->in.h;
-    const size_t channels = state->in.c;
-    float *sum = workspace;
-    float *temporary = workspace + state->out_row;
-    memset(sum, 0, state->out_row * sizeof *sum);
-    for (size_t k = down->first[y]; k < down->first[y + 1]; k++) {
-        const size_t offset = (image * state->out.h + down->outputs[k]) * state->out_row;
-        cpu_add_multiple(
-            cpu_read(state->precision, call->out_gradient, offset, state->out_row, temporary),
-            down->weights[k], state->out_row, sum);
+    const size_t end = down->first[y + 1];
+    float *sums = workspace;
+    if (end == down->first[y]) { // no output row reads this one
+        memset(sums, 0, state->out_row * sizeof *sums);
+    }
+    for (size_t first = down->first[y]; first < end; first += UPSAMPLE_TOGETHER) {
+        const size_t terms = size_min(end - first, UPSAMPLE_TOGETHER);
+        const void *rows[UPSAMPLE_TOGETHER] = {NULL};
+        for (size_t k = 0; k < terms; k++) {
+            const size_t number = image * state->out.h + down->outputs[first + k];
+            rows[k] = (const char *)call->out_gradient +
+                      number * state->out_row * precision_size(state->precision);
+        }
+        upsample_mix(state->precision, terms, rows, down->weights + first, state->out_row,
+                     first > down->first[y], sums);
     }
     const size_t offset = row * state->in_row;
     float *dx = cpu_target(state->precision, call->in_gradient[0], offset, state->in_row,
-                           call->add[0], workspace + 2 * state->out_row);
-    for (size_t i = 0; i < along->in; i++) {
-        for (size_t k = along->first[i]; k < along->first[i + 1]; k++) {
-            if (channels == 1) {
-                dx[i] += along->weights[k] * sum[along->outputs[k]];
-            } else {
-                cpu_add_multiple(sum + along->outputs[k] * channels, along->weights[k], channels,
-                                 dx + i * channels);
-            }
-        }
-    }
+                           call->add[0], workspace + state->out_row);
+    upsample_shrink(&state->along, sums, state->in.c, dx);
     cpu_write(state->precision, call->in_gradient[0], offset, state->in_row, dx);
 }
 
