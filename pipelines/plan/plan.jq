@@ -127,8 +127,9 @@ def notes:
       + "; where the work folder will be, \($here.disk | bytes) of disk are free."),
   (select(.total.disk > .machine.disk) | "The disk is too small for all of it."),
   "Speed and memory: measured just now on \(.made_up) made-up X-rays, \(counted(.jobs; "fold")) at a time, \(counted(.threads; "thread")) each, on \(counted(.processors; "processor")).",
-  "make validate: \(.validation | map(.images) | add | round | grouped) images more, in \(.validation | map(.seconds) | add | time); "
-    + "their maps take \(.validation | map(.disk) | add | bytes).",
+  # Where a rule is learned the table has these stages.
+  (select($config | with_rule == []) | "make validate: \(.validation | map(.images) | add | round | grouped) images more, in \(.validation | map(.seconds) | add | time); "
+    + "their maps take \(.validation | map(.disk) | add | bytes)."),
   (select(.load > 0.5) | "Other programs were at work (load \(.load)): alone it may be faster."),
   (select(.total.estimated) | "~: no trained model is at hand; its maps are taken to pack to \($packed) of their size (0.35 to 0.8 were seen).");
 
