@@ -48,7 +48,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
     for name in pipeline plan hosts slurm serve; do
         filter "$here"/filters/*/"$name.bats"
     done
-    echo "section parity/cuda $huge $here/parity/run.sh $build/parity cuda"
+    echo "section parity/cuda $huge $keeping $here/parity/run.sh $build/parity cuda"
     filter "$here"/filters/networks/learning.bats
     echo "section parity $huge $here/parity/run.sh $build/parity"
     for name in adding data train report kills repair validate hosts_hostile package profiles attack norms predict weights settings readme gpu_check cuda; do

@@ -14,11 +14,9 @@
 #include <mutex>
 #include <ucontext.h>
 
-namespace {
-
-constexpr size_t stack_bytes = 96 << 10;
-
-struct late_barrier {};
+// Not a multiple of a page: tops of stacks that lie alike in their pages would share few of the
+// cache's sets.
+constexpr size_t stack_bytes = (96 << 10) + 5 * 64;
 
 // Where a thread goes on. At each jump of the C library's, AddressSanitizer forgets what it knows
 // of the stack, with system calls; the compiler's own jumps leave it alone, as every stack is gone
@@ -40,28 +38,50 @@ struct block_of_fibers {
     waiting state[most_threads];
     uint32_t handed[most_threads];
     const void *lent[most_threads];
-    unsigned current;
+    unsigned count, current;
     bool waited; // some thread did
 };
 
-thread_local std::unique_ptr<block_of_fibers> kept;
-thread_local block_of_fibers *fibers; // NULL: threads run one after the other
+// In index.c. NULL: threads run one after the other.
+extern __thread block_of_fibers *fake_fibers FAKE_INDEX;
 
+namespace {
+
+struct late_barrier {};
+
+thread_local std::unique_ptr<block_of_fibers> kept;
+
+// Which of the block's threads, from `first` on, runs next; `count`: none.
+unsigned next_of(const block_of_fibers *all, unsigned first) {
+    while (first < all->count && all->state[first] != RUNS) {
+        first++;
+    }
+    return first;
+}
+
+// Goes on with the next thread that runs, or where run_fibers is.
 JUMPS void leave(waiting why) {
-    block_of_fibers *all = fibers;
+    block_of_fibers *all = fake_fibers;
     if (all == nullptr) {
         throw late_barrier();
     }
-    all->state[all->current] = why;
+    const unsigned self = all->current;
+    const unsigned next = next_of(all, self + 1);
+    all->state[self] = why;
     all->waited = all->waited || why != ENDED;
-    if (__builtin_setjmp(all->fibers[all->current]) == 0) {
-        __builtin_longjmp(all->main, 1);
+    if (__builtin_setjmp(all->fibers[self]) == 0) {
+        if (next == all->count || !all->started[next]) {
+            __builtin_longjmp(all->main, 1);
+        }
+        all->current = next;
+        threadIdx = dim3(next);
+        __builtin_longjmp(all->fibers[next], 1);
     }
 }
 
 void fiber_main() {
     for (;;) { // a thread of each block
-        (*fibers->body)();
+        (*fake_fibers->body)();
         leave(ENDED);
     }
 }
@@ -76,7 +96,7 @@ void start(block_of_fibers *all, unsigned i) {
     setcontext(&all->context);
 }
 
-// Runs a fiber until it waits or ends.
+// Runs a fiber, and those behind it, until they wait or end.
 JUMPS void enter(block_of_fibers *all, unsigned i) {
     all->current = i;
     threadIdx = dim3(i);
@@ -114,15 +134,14 @@ bool run_fibers(unsigned count, const std::function<void()> &body) {
     block_of_fibers *all = kept.get();
     all->body = &body;
     all->waited = false;
+    all->count = count;
     std::fill_n(all->state, count, RUNS);
-    fibers = all;
+    fake_fibers = all;
     for (bool going = true; going;) {
         going = false;
-        for (unsigned i = 0; i < count; i++) {
-            if (all->state[i] == RUNS) {
-                enter(all, i);
-                going = true;
-            }
+        for (unsigned i = next_of(all, 0); i < count; i = next_of(all, i)) {
+            enter(all, i);
+            going = true;
         }
         for (unsigned warp = 0; warp < count; warp += 32) {
             const unsigned end = warp + 32 < count ? warp + 32 : count;
@@ -136,7 +155,7 @@ bool run_fibers(unsigned count, const std::function<void()> &body) {
             going = true;
         }
     }
-    fibers = nullptr;
+    fake_fibers = nullptr;
     for (unsigned i = 0; i < count; i++) {
         if (all->state[i] != ENDED) {
             fprintf(stderr, "fake CUDA: threads of a block wait for different things\n");
@@ -199,7 +218,7 @@ void __syncthreads() {
 
 uint32_t fake_shuffle(uint32_t bits, unsigned from) {
     const unsigned self = threadIdx.x;
-    block_of_fibers *all = fibers;
+    block_of_fibers *all = fake_fibers;
     if (all != nullptr) {
         all->handed[self] = bits;
     }
@@ -210,7 +229,7 @@ uint32_t fake_shuffle(uint32_t bits, unsigned from) {
 }
 
 const void *const *fake_hand(const void *own) {
-    block_of_fibers *all = fibers;
+    block_of_fibers *all = fake_fibers;
     if (all != nullptr) {
         all->lent[threadIdx.x] = own;
     }

@@ -4,6 +4,7 @@
 
 #include <cudnn.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -51,44 +52,80 @@ bool is_bf16(const fake_tensor &tensor) {
     return tensor.type == CUDNN_DATA_BFLOAT16;
 }
 
-// What the three passes share: for each image, output pixel and tap inside the image, `work` with
-// where the input's and the output's channels start, and the tap's number.
+// What the three passes share: for each tap and row of image n's output, `work` with where the
+// input's and the output's channels start for the first pixel whose tap is inside the image, the
+// tap's number, and the number of such pixels.
 template <typename W>
-void each_tap(const fake_tensor &x, const fake_tensor &w, const fake_layer &layer,
+void each_run(const fake_tensor &x, const fake_tensor &w, const fake_layer &layer,
               const fake_tensor &y, int n, W work) {
-    for (int oh = 0; oh < y.h; oh++) {
-        for (int ow = 0; ow < y.w; ow++) {
-            for (int r = 0; r < w.h; r++) {
-                for (int s = 0; s < w.w; s++) {
-                    const int ih = oh * layer.stride + r - layer.pad;
-                    const int iw = ow * layer.stride + s - layer.pad;
-                    if (ih >= 0 && ih < x.h && iw >= 0 && iw < x.w) {
-                        work((((size_t)n * x.h + ih) * x.w + iw) * x.c,
-                             (((size_t)n * y.h + oh) * y.w + ow) * y.c, r * w.w + s);
-                    }
-                }
+    for (int tap = 0; tap < w.h * w.w; tap++) {
+        const int down = tap / w.w - layer.pad;
+        const int along = tap % w.w - layer.pad;
+        const int first = along < 0 ? (layer.stride - 1 - along) / layer.stride : 0;
+        const int end = x.w > along ? std::min(y.w, (x.w - 1 - along) / layer.stride + 1) : 0;
+        for (int oh = 0; oh < y.h && first < end; oh++) {
+            const int ih = oh * layer.stride + down;
+            const int iw = first * layer.stride + along;
+            if (ih >= 0 && ih < x.h) {
+                work((((size_t)n * x.h + ih) * x.w + iw) * x.c,
+                     (((size_t)n * y.h + oh) * y.w + first) * y.c, tap, end - first);
             }
         }
     }
 }
 
-// to += scale[i] * from[i] for each of `sources` rows, `stride` apart, one after the other: what
-// the passes take nearly all of their time for. Four rows are added at a time, since to reads and
-// writes as much as they do.
-VECTORISED void add_scaled(float *__restrict__ to, const float *__restrict__ from, size_t stride,
-                           const float *__restrict__ scale, int sources, int count) {
-    int row = 0;
-    for (; row + 4 <= sources; row += 4, from += 4 * stride) {
-        for (int i = 0; i < count; i++) {
-            float sum = to[i] + scale[row] * from[i];
-            sum += scale[row + 1] * from[stride + i];
-            sum += scale[row + 2] * from[2 * stride + i];
-            to[i] = sum + scale[row + 3] * from[3 * stride + i];
+// c += a b, for matrices of rows x inner and inner x columns. Rows are so far apart; columns of a
+// as well.
+struct product {
+    float *c;
+    const float *a, *b;
+    size_t c_step, a_step, a_across, b_step;
+    int rows, inner, columns;
+};
+
+VECTORISED void add_row(const product &p, int row, int k) {
+    float *c = p.c + row * p.c_step;
+    const float *b = p.b + k * p.b_step;
+    const float a = p.a[row * p.a_step + k * p.a_across];
+#pragma omp simd
+    for (int i = 0; i < p.columns; i++) {
+        c[i] += a * b[i];
+    }
+}
+
+// Four rows, and four terms of each number, at once: that is many more products than reads and
+// writes.
+VECTORISED void add_four_rows(const product &p, int row, int k) {
+    float *c = p.c + row * p.c_step;
+    const float *b = p.b + k * p.b_step;
+    float a[4][4];
+    for (int i = 0; i < 16; i++) {
+        a[i / 4][i % 4] = p.a[(row + i / 4) * p.a_step + (k + i % 4) * p.a_across];
+    }
+#pragma omp simd
+    for (int i = 0; i < p.columns; i++) {
+        for (int j = 0; j < 4; j++) {
+            float sum = c[j * p.c_step + i];
+            for (int l = 0; l < 4; l++) {
+                sum += a[j][l] * b[l * p.b_step + i];
+            }
+            c[j * p.c_step + i] = sum;
         }
     }
-    for (; row < sources; row++, from += stride) {
-        for (int i = 0; i < count; i++) {
-            to[i] += scale[row] * from[i];
+}
+
+// What the passes take nearly all of their time for.
+void add_product(const product &p) {
+    const int rows = p.rows - p.rows % 4;
+    const int inner = p.inner - p.inner % 4;
+    for (int row = 0; row < rows; row += 4) {
+        for (int k = 0; k < inner; k += 4) {
+            add_four_rows(p, row, k);
+        }
+    }
+    for (int row = 0; row < p.rows; row++) {
+        for (int k = row < rows ? inner : 0; k < p.inner; k++) {
+            add_row(p, row, k);
         }
     }
 }
@@ -116,10 +153,12 @@ std::vector<float> convolve(const fake_tensor &of_x, const void *x, const fake_t
     std::vector<float> out(count_of(of_y));
 #pragma omp parallel for
     for (int n = 0; n < of_x.n; n++) {
-        each_tap(of_x, of_w, layer, of_y, n, [&](size_t from, size_t to, int tap) {
+        each_run(of_x, of_w, layer, of_y, n, [&](size_t from, size_t to, int tap, int pixels) {
             for (int g = 0; g < layer.groups; g++) {
-                add_scaled(&out[to + g * own], &weights[(size_t)tap * of_w.c * of_w.n + g * own],
-                           (size_t)of_w.n, &in[from + g * of_w.c], of_w.c, own);
+                add_product({&out[to + g * own], &in[from + g * of_w.c],
+                             &weights[(size_t)tap * of_w.c * of_w.n + g * own], (size_t)of_y.c,
+                             (size_t)layer.stride * of_x.c, 1, (size_t)of_w.n, pixels, of_w.c,
+                             own});
             }
         });
     }
@@ -319,12 +358,14 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void *,
             before != 0 ? floats(is_bf16(x_), dx, count_of(x_)) : std::vector<float>(count_of(x_));
 #pragma omp parallel for
         for (int n = 0; n < x_.n; n++) {
-            each_tap(x_, w_, layer_, y_, n, [&](size_t in, size_t out, int tap) {
+            each_run(x_, w_, layer_, y_, n, [&](size_t in, size_t out, int tap, int pixels) {
                 const int own = w_.n / layer_.groups; // output channels of a group
-                const size_t stride = (size_t)w_.h * w_.w * w_.c;
+                const size_t filter = (size_t)w_.h * w_.w * w_.c;
                 for (int g = 0; g < layer_.groups; g++) {
-                    add_scaled(&created[in + g * w_.c], &weights[g * own * stride + tap * w_.c],
-                               stride, &from[out + g * own], own, w_.c);
+                    add_product({&created[in + g * w_.c], &from[out + g * own],
+                                 &weights[g * own * filter + tap * w_.c],
+                                 (size_t)layer_.stride * x_.c, (size_t)y_.c, 1, filter, pixels, own,
+                                 w_.c});
                 }
             });
         }
@@ -348,14 +389,21 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void *,
         const std::vector<float> in = floats(is_bf16(x_), x, count_of(x_));
         const std::vector<float> from = floats(is_bf16(y_), dy, count_of(y_));
         std::vector<float> created(count_of(w_));
-#pragma omp parallel for
-        for (int k = 0; k < w_.n; k++) {
-            for (int n = 0; n < x_.n; n++) {
-                each_tap(x_, w_, layer_, y_, n, [&](size_t index, size_t out, int tap) {
-                    const size_t row = ((size_t)k * w_.h * w_.w + tap) * w_.c;
-                    const size_t first = index + (size_t)(k / (w_.n / layer_.groups)) * w_.c;
-                    add_scaled(&created[row], &in[first], 0, &from[out + k], 1, w_.c);
-                });
+        const int own = w_.n / layer_.groups; // output channels of a group
+        const size_t filter = (size_t)w_.h * w_.w * w_.c;
+#pragma omp parallel for collapse(2)
+        for (int g = 0; g < layer_.groups; g++) {
+            for (int first = 0; first < own; first += 4) {
+                const int k = g * own + first;
+                for (int n = 0; n < x_.n; n++) {
+                    each_run(x_, w_, layer_, y_, n,
+                             [&](size_t at, size_t out, int tap, int pixels) {
+                                 add_product({&created[k * filter + tap * w_.c], &from[out + k],
+                                              &in[at + g * w_.c], filter, 1, (size_t)y_.c,
+                                              (size_t)layer_.stride * x_.c,
+                                              std::min(4, own - first), pixels, w_.c});
+                             });
+                }
             }
         }
         store(is_bf16(w_), created, dw);

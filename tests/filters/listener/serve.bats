@@ -198,13 +198,22 @@ END
 }
 
 @test "serve: an image that programs have not ended at is not put aside, whatever else ends them" {
-    local settings=(TO=archive WATCH=inbox KEEP=no)
-    stopped_at() { # the programs end while the one image is at work
+    mkdir bin
+    cat >bin/predict-fold <<END
+#!/bin/bash
+[ ! -e "$PWD/hold" ] || { rm "$PWD/hold" && kill -STOP \$\$; }
+[ ! -e "$PWD/broken" ] || exit 1
+exec "$(command -v predict-fold)" "\$@"
+END
+    chmod +x bin/predict-fold
+    local settings=(PATH="$PWD/bin:$PATH" TO=archive WATCH=inbox KEEP=no)
+    stopped_at() { # the programs end while the one image is at work: predict-fold, held before it reads
+        touch hold
         run_serve "${settings[@]}"
-        signal_part STOP predict-fold
+        until_true 120 [ ! -e hold ]
         [ ! -e "$1" ] || cp "$1" inbox/one.dcm
         until_true 120 has spool/work 1
-        [ -e "$1" ] || until_true 120 [ -e spool/.alone ]
+        [ -e "$1" ] || until_true 120 [ -s spool/.alone ]
         signal_part KILL predict-fold
         wait "$SERVE" && return 1
         until_true 120 ended
@@ -216,14 +225,6 @@ END
     grep -q '^serve: one.dcm: does not end them: it stays in .*/spool/work$' serve.log
     has spool/work 1 && has spool/failed 0 && [ ! -e spool/.trial ]
     # What fails without any image is not the image's doing: here weights that are damaged behind the start
-    mkdir bin
-    cat >bin/predict-fold <<END
-#!/bin/bash
-[ ! -e "$PWD/broken" ] || exit 1
-exec "$(command -v predict-fold)" "\$@"
-END
-    chmod +x bin/predict-fold
-    settings+=(PATH="$PWD/bin:$PATH")
     touch broken
     run_serve "${settings[@]}"
     until_true 120 grep -q '^serve: one.dcm: they fail without it, too: it stays in' serve.log
