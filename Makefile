@@ -17,12 +17,12 @@ UNDEFINED ?= -fno-sanitize=null,object-size,pointer-overflow
 SANITIZER := -fsanitize=address,undefined $(UNDEFINED) -fno-sanitize-recover=all -fno-omit-frame-pointer
 # -O1 would compile a little faster, and networks run three to nine times as long.
 OPTIMISE ?= -O2 -g1
-OPTIMISE_FAKE := -Og -g1
+OPTIMISE_FAKE ?= -Og -g1
 else
 BUILD ?= build
 BIN ?= bin
 OPTIMISE ?= -O3 -g1
-OPTIMISE_FAKE := -O3 -g1
+OPTIMISE_FAKE ?= -O3 -g1
 endif
 # -g1: names and lines, for reports and profiles; what else debuggers want (OPTIMISE="-O0 -g3") takes a sixth of the compiler's time.
 

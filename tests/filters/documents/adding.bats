@@ -34,7 +34,7 @@ setup_file() {
     mapfile -t parts <headings
     page files "${parts[@]}" | sort -u >written
     keep_operations
-    export OPTIMISE=-O1 CUDA=0 PATH=$TREE/bin:$PATH PLEURA_CUDA=$TREE/build/tests/fake-cuda.so
+    export OPTIMISE=-O1 OPTIMISE_FAKE=-O1 CCACHE_DEPEND=1 CUDA=0 PATH=$TREE/bin:$PATH PLEURA_CUDA=$TREE/build/tests/fake-cuda.so
     unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES CMOCKA_MESSAGE_OUTPUT
     ! command -v ccache >/dev/null || export CC="ccache cc" CXX="ccache c++"
     make -j2 programs build/tests/fake-cuda.so >made 2>&1 || { tail -n 40 made; return 1; }

@@ -7,8 +7,8 @@ setup_file() {
     export ATTACK PYTHONPATH=$ATTACK PYTHONDONTWRITEBYTECODE=1
     /usr/bin/python3 - <<'PYTHON'
 import hostile
-from streams import Map, Stream
-values = [0] * 1048000
+from streams import Map, Raw, Stream, pack
+values = Raw(pack([0] * 1048000))
 def write(name, kind, records):
     with open(name, "wb") as file:
         Stream(kind, records).write(file)
