@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BIN BUILD: runs the unit tests, the pipe tests and the figures, three at a time; ends with `N passed, N failed`.
+# run.sh BIN BUILD: runs the unit tests, the pipe tests and the figures, two more at a time than there are cores; ends with `N passed, N failed`.
 set -u
 bin=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -76,7 +76,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
             echo "section arm64/$name $here/arm64/run.sh $build $name"
         done
     fi
-} | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-3}" # of which some wait most of the time
+} | awk '!seen[$0]++' | parallel --will-cite --no-notice -j "${TEST_JOBS:-$(($(nproc) + 2))}" # of which some wait most of the time
 cat "$sections"/*.log >"$log"
 
 skipped=$(grep -c -i '# skip' "$log")

@@ -49,6 +49,7 @@ END
         echo "10.213.$(number $name).2 $(cut -d ' ' -f 1,2 "$NET/$name/key.pub")" >>"$NET/known"
         cat >"$NET/$name/config" <<END
 HostKey $NET/$name/key
+KexAlgorithms curve25519-sha256
 AuthorizedKeysFile $NET/key.pub
 PidFile none
 StrictModes no
