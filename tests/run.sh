@@ -60,7 +60,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
     for test in "$here"/unit/*/*.c; do
         name=${test#"$here"/unit/} name=${name%.c}
         command=$build/tests/unit/$name
-        [[ $name != cuda/* ]] || command="$keeping $command"
+        [[ $name != cuda/* && $name != onnx/* ]] || command="$keeping $command"
         echo "section unit/$name $command"
     done
     levels=(base avx2 avx512 bf16)
