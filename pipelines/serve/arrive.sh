@@ -28,7 +28,10 @@ look() { # look SECONDS FOLDER...: takes what has not changed for so long, the o
     done < <(find "${@:2}" -maxdepth 1 -type f ! -name '.*' ! -newermt "$1 seconds ago" -printf '%T@ %p\0' | sort -z -n)
 }
 
-exec {events}< <(exec setpriv --pdeathsig KILL inotifywait -q -m -e close_write -e moved_to --format '%w%f%0' --no-newline "$@")
+# It ends with this script, even where that has ended before setpriv could ask for it.
+# shellcheck disable=SC2016 # bash -c's own words
+exec {events}< <(exec setpriv --pdeathsig KILL bash -c '[ "$PPID" != "$0" ] || exec "$@"' $$ \
+    inotifywait -q -m -e close_write -e moved_to --format '%w%f%0' --no-newline "$@")
 for path in "$SPOOL"/work/*; do
     if [ ! -f "$path" ]; then continue; fi
     if [ -e "$SPOOL/.crashed" ]; then printf '%s\n' "${path##*/}" >"$SPOOL/.alone"; fi
