@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # config.sh CONFIG PROFILE WORK DATA [init=FILE] [STAGE.KEY=VALUE]...: checks the configuration and writes, each only when
 # it changes, config.json (as it stands), config.mk (make variables) and options/STAGE (what a stage depends on), in WORK,
-# or in $SETTLED where that is set. X-rays are those of the folder DATA; where that is empty, made-up ones in a profile
-# with `synth`; else those that `data` names. What is missing before work can begin is in `notes`, for make to stop or a
-# plan to tell.
+# or in $SETTLED where that is set; and there options/.answers, what jq answered, for the next time. X-rays are those of the
+# folder DATA; where that is empty, made-up ones in a profile with `synth`; else those that `data` names. What is missing
+# before work can begin is in `notes`, for make to stop or a plan to tell.
 set -eu -o pipefail
 here=${0%/*} config=$1 profile=$2 work=$3 folder=$4
 settled=${SETTLED:-$work}
 shift 4
+given=("$@")
 found='{}' # what is in a folder, as layout.sh says it; null where it knows no layout
 taken=()   # weights that are wanted, and those that are there instead
 missing=()
@@ -60,24 +61,54 @@ check_side() { # check_side SETTING NETWORK SIDE
     said=$(cost --json --side "$3" "$2" 2>&1 >/dev/null) || complain "$config: $1: ${said#cost: }"
 }
 
+ask_what_is_checked() { # sets checked: the checked configuration, and questions
+    local options comma='' program
+    options="{$(for program in "${with_options[@]}"; do
+        printf '%s"%s":%s' "$comma" "$program" "$("$program" --options)"
+        comma=,
+    done)}"
+    checked=$(jq -n -r -c --stream -L "$here" --argjson options "$options" --arg profile "$profile" --arg folder "$folder" \
+        -f "$here/config.jq" --args "${given[@]}" <<<"$text" 2>&1) ||
+        complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
+}
+
+# What jq answered is kept behind a digest of it and of all that was asked. Where that is the same, jq, which takes a tenth of a
+# second and more, is not started.
+answers=$settled/options/.answers
+digest_answers() { # digest_answers ANSWER...
+    printf '%s\0' "$asked" "$@" | sha256sum
+}
+
+recall() { # sets kept: the digest; what is checked; what was found, and settle.jq's texts of that; nothing where others are due
+    kept=()
+    [ ! -f "$answers" ] || mapfile -d '' -t kept <"$answers"
+    [ "${kept[0]-}" = "$(digest_answers "${kept[@]:1}")" ] || kept=()
+}
+
+keep() { # keep ANSWER...
+    printf '%s\0' "$(digest_answers "$@")" "$@" >"$answers"
+}
+
 texts=("$config" "$profile" "$work" "$folder" "$@")
 fits "${texts[*]}" || for text in "${texts[@]}"; do
     fits "$text" || complain "$(jq -n -c --arg text "$text" '$text'): control characters and texts that are no UTF-8 cannot be passed on"
 done
 [ -r "$config" ] || complain "$config: cannot be read"
 command -v train-fold >/dev/null || complain "the programs are not built yet: make builds them" # make -n does not
-options="{$(for program in augment classify decode predict-fold synth train-fold; do
-    printf '%s"%s":%s' "${comma-}" "$program" "$("$program" --options)"
-    comma=,
-done)}"
-checked=$(jq -n -r -c --stream -L "$here" --argjson options "$options" --arg profile "$profile" --arg folder "$folder" \
-    -f "$here/config.jq" "$config" --args "$@" 2>&1) ||
-    complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
+! IFS= read -r -d '' text <"$config" || complain "$config: a text is wanted, and there is a NUL in it"
+
+# What the answers depend on, but for what is found
+with_options=(augment classify decode predict-fold synth train-fold)
+mapfile -t files < <(command -v jq cost "${with_options[@]}")
+asked=$(stat -L -c '%n %i %s %.9Y %.9Z' "${files[@]}" "$here"/*.jq "$0" && printf '%s\n' "${texts[@]}")$text
+recall
+checked=${kept[1]-}
+[ ${#kept[@]} -gt 0 ] || ask_what_is_checked
 {
-    read -r checked
+    read -r configuration
     while IFS=$'\t' read -r -a words; do
         case ${words[0]} in
-        side) check_side "${words[@]:1}" ;;
+        side) [ ${#kept[@]} -gt 0 ] || check_side "${words[@]:1}" ;;
         unused) echo "config: ${words[1]}: no submission is made of this" >&2 ;;
         data) find_data "${words[1]-}" ;;
         init) find_weights "${words[1]}" ;;
@@ -86,9 +117,14 @@ checked=$(jq -n -r -c --stream -L "$here" --argjson options "$options" --arg pro
 } <<<"$checked"
 
 mkdir -p "$settled/options"
-mapfile -d '' -t texts < <(jq -j -L "$here" --arg profile "$profile" --arg work "$work" --argjson found "$found" \
-    --argjson taken ${#taken[@]} -f "$here/settle.jq" --args "${taken[@]}" "${missing[@]}" <<<"$checked")
-wait $! # ends this script where jq has failed
+printf -v seen '%q ' "$found" "${taken[@]}" : "${missing[@]}"
+texts=("${kept[@]:3}")
+if [ "${kept[2]-}" != "$seen" ]; then
+    mapfile -d '' -t texts < <(jq -j -L "$here" --arg profile "$profile" --arg work "$work" --argjson found "$found" \
+        --argjson taken ${#taken[@]} -f "$here/settle.jq" --args "${taken[@]}" "${missing[@]}" <<<"$configuration")
+    wait $! # ends this script where jq has failed
+    keep "$checked" "$seen" "${texts[@]}"
+fi
 settle "$settled/config.json" "${texts[0]}"
 settle "$settled/config.mk" "${texts[1]}"
 for text in "${texts[@]:2}"; do # all that decides what comes out of a stage

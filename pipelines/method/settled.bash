@@ -14,17 +14,22 @@ digest_file() { # digest_file FILE
     sum=$(sha256sum <"$1") && echo "${sum%% *}"
 }
 
-key_of() { # key_of OUT LINE: of its key file: 1 what it was made from, 2 what it is, 3 what its log is
-    local lines=()
-    { mapfile -t lines <"$1.key"; } 2>/dev/null || true
-    printf '%s\n' "${lines[$2 - 1]-}"
+read_key() { # read_key OUT: sets $key: the lines of its key file: what it was made from, what it is, what its log is
+    key=()
+    [ ! -f "$1.key" ] || mapfile -t key <"$1.key"
+}
+
+key_of() { # key_of OUT LINE: prints one, counted from 1
+    local key
+    read_key "$1"
+    printf '%s\n' "${key[$2 - 1]-}"
 }
 
 settled() { # settled OUT KEY: OUT was made from this very key and is as it was; touches it then, for make's sake
-    local made
-    [ -f "$1" ] && [ "$(key_of "$1" 1)" = "$2" ] || return 1
-    made=$(key_of "$1" 2) # keys of earlier versions have no second line
-    [ -z "$made" ] || [ "$made" = "$(digest_file "$1")" ] || return 1
+    local key
+    [ -f "$1" ] && read_key "$1" && [ "${key[0]-}" = "$2" ] || return 1
+    # Keys of earlier versions have no second line.
+    [ -z "${key[1]-}" ] || [ "${key[1]}" = "$(digest_file "$1")" ] || return 1
     touch "$1"
 }
 
@@ -47,9 +52,10 @@ leave_if_asked() { # ends the script where ASK is set: there is work to do
 }
 
 settle() { # settle OUT KEY FILE [LINE]...: FILE, whole, becomes OUT; a log is there already. The key has the LINEs, too
-    local made log=${1%.mpk}.jsonl
+    local made record log=${1%.mpk}.jsonl
     made=$(digest_file "$3")
-    rm -f "$1.key" "$(record_of "$1")"
+    record_of "$1"
+    rm -f "$1.key" "$record"
     sync "$3"
     mv -T "$3" "$1"
     {
@@ -157,15 +163,17 @@ is_fold() { # is_fold PRODUCT
     [[ ${1##*/} == fold-* ]]
 }
 
-record_of() { # record_of PRODUCT: the file that has its record
+record_of() { # record_of PRODUCT: sets $record, the file that has its record
     local name=${1#"${WORK-}"/}
-    echo "${WORK-}/digests/${name//\//,}"
+    record=${WORK-}/digests/${name//\//,}
 }
 
-recorded() { # recorded PRODUCT: its digest, and what `stat` said then; nothing where there is no record
-    local line=''
-    { read -r line <"$(record_of "$1")"; } 2>/dev/null || true
-    [[ ! $line =~ ^[0-9a-f]{64}\ .+$ ]] || echo "$line"
+read_record() { # read_record PRODUCT: sets $made, its digest, and $state, what `stat` said then; both empty where there is no record
+    local record
+    record_of "$1"
+    made='' state=''
+    [ ! -f "$record" ] || read -r made state <"$record" || true
+    [[ $made =~ ^[0-9a-f]{64}$ && -n $state ]] || made='' state=''
 }
 
 state_now() { # state_now FILE
@@ -173,21 +181,21 @@ state_now() { # state_now FILE
 }
 
 digest_now() { # digest_now FILE: a product's digest; its bytes are read where `stat` differs from its record
-    local made='' state=''
-    read -r made state < <(recorded "$1") || true
+    local made state
+    read_record "$1"
     if [ -n "$state" ] && [ "$state" = "$(state_now "$1")" ]; then echo "$made"; else digest_file "$1"; fi
 }
 
 record() { # record PRODUCT DIGEST
-    local file
-    file=$(record_of "$1")
+    local record
+    record_of "$1"
     [ -d "$WORK/digests" ] || mkdir -p "$WORK/digests"
     if [ "$1" = "$WORK/xrays/sample_submission.csv" ] && [ ! -e "$xray_digests" ]; then
         (cd "$WORK" && find xrays -type f -print0 | sort -z | xargs -0 sha256sum) >"$xray_digests.part"
         mv "$xray_digests.part" "$xray_digests"
     fi
-    echo "$2 $(state_now "$1")" >"$file.part"
-    mv "$file.part" "$file"
+    echo "$2 $(state_now "$1")" >"$record.part"
+    mv "$record.part" "$record"
 }
 
 made_with() { # made_with PRODUCT: it and what its recipe makes besides, but for folds
@@ -206,20 +214,20 @@ made_with() { # made_with PRODUCT: it and what its recipe makes besides, but for
 }
 
 forget_products() { # forget_products PRODUCT: before it is made, so that no record is of older bytes; folds do it themselves
-    local file
+    local file record
     is_fold "$1" || made_with "$1" | while read -r file; do
-        file=$(record_of "$file")
-        [ ! -e "$file" ] || rm "$file"
+        record_of "$file"
+        [ ! -e "$record" ] || rm "$record"
     done
     [[ $1 != */sample_submission.csv ]] || rm -f "$xray_digests"
 }
 
 record_products() { # record_products PRODUCT: it and what was made with it
-    local file
+    local file key
     case ${1#"$WORK"/} in
     */fold-*)
         for file in "${1%/*}"/fold-*.mpk "${1%/*}"/fold-*.mpk.zst; do
-            [ ! -f "$file" ] || [ -z "$(key_of "$file" 2)" ] || record "$file" "$(key_of "$file" 2)"
+            [ ! -f "$file" ] || { read_key "$file" && [ -z "${key[1]-}" ]; } || record "$file" "${key[1]}"
         done
         return
         ;;
@@ -234,7 +242,7 @@ as_recorded() { # as_recorded PRODUCT NOW: it is what was made; its bytes are re
     # What a kill left without a record gets one; a fold's key must be there.
     local made state
     ! is_fold "$1" || [ -f "$1.key" ] || return 1
-    read -r made state < <(recorded "$1") || true
+    read_record "$1"
     [ "$state" != "$2" ] || return 0
     ! is_fold "$1" || made=${made:-$(key_of "$1" 2)}
     [ -z "$made" ] || [ "$made" = "$(digest_file "$1")" ] || return 1

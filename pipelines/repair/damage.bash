@@ -27,16 +27,19 @@ complaint() { # complaint FILE: what is wrong with it as a stream
 }
 
 damage() { # damage PRODUCT: why it is not what was made; nothing where it is
-    local made key record
+    # shellcheck disable=SC2034 # what read_record sets
+    local now key made state
     if linked "$1"; then echo "$link"
     elif [ ! -e "$1" ]; then echo "is missing"
     elif [ ! -f "$1" ]; then echo "is not a regular file"
     elif is_fold "$1" && [ ! -f "$1.key" ]; then echo "$keyless"
     else
-        made=$(digest_file "$1") key=$(key_of "$1" 2) record=$(recorded "$1" | cut -d ' ' -f 1)
-        if [ "${record:-$made}" != "$made" ]; then echo "is not what make left there"
-        elif [ "${key:-$made}" = "$made" ]; then complaint "$1"
-        elif [ -n "$record" ]; then echo "$wrong_key"
+        now=$(digest_file "$1")
+        read_key "$1"
+        read_record "$1"
+        if [ "${made:-$now}" != "$now" ]; then echo "is not what make left there"
+        elif [ "${key[1]:-$now}" = "$now" ]; then complaint "$1"
+        elif [ -n "$made" ]; then echo "$wrong_key"
         else echo "is not what make left there"
         fi
     fi

@@ -38,7 +38,7 @@ remove() { # remove FILE WHY FILE...: it, and before it what says that it is the
 }
 
 check() { # check PRODUCT
-    local why
+    local why record
     why=$(damage "$1")
     if [ -z "$why" ]; then
         sound=$((sound + 1))
@@ -48,7 +48,8 @@ check() { # check PRODUCT
     elif [ "$why" = "$wrong_key" ]; then
         remove "$1.key" "$why (the fold is made again)"
     else
-        remove "$1" "$why" "$1.key" "$(record_of "$1")"
+        record_of "$1"
+        remove "$1" "$why" "$1.key" "$record"
     fi
 }
 
@@ -60,10 +61,11 @@ check_log() { # check_log MODEL: the log beside it, which only training makes
 
 with_its_list() { # with_its_list LIST LINE...: removes what the LINEs (a path, a tab, why) say. The LIST of such files goes
     # first, so that none is used meanwhile and all are made again.
-    local list=$1 line
+    local list=$1 line record
     shift
-    [[ $* == "$list"$'\t'* ]] || remove "$list" "names files that are damaged" "$(record_of "$list")"
-    for line in "$@"; do remove "${line%%$'\t'*}" "${line#*$'\t'}" "$(record_of "$list")"; done
+    record_of "$list"
+    [[ $* == "$list"$'\t'* ]] || remove "$list" "names files that are damaged" "$record"
+    for line in "$@"; do remove "${line%%$'\t'*}" "${line#*$'\t'}" "$record"; done
 }
 
 check_shards() { # check_shards INDEX
