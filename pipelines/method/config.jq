@@ -1,12 +1,33 @@
 # config.jq: config.json, a profile and overrides -> one checked configuration; and then a line for each question that only
 # other programs can answer, words with tabs between: `side SETTING NETWORK SIDE`, `unused STAGES`, `data FOLDER`, `init FILE`.
-#   jq -n -r -c --stream -L pipelines/method --argjson options OPTIONS --arg profile NAME --arg folder DATA
-#       -f pipelines/method/config.jq config.json --args [init=FILE] STAGE.KEY=VALUE...
+#   jq -n -r -c --stream -L pipelines/method --argjson options OPTIONS
+#       'include "config"; document | checked($options; PROFILE; DATA; $ARGS.positional) | ., questions'
+#       config.json --args [init=FILE] STAGE.KEY=VALUE...
 # What `schema` does not know is an error that names it. DATA, where it is not empty, stands for all paths of the
 # configuration's data, and for X-rays that the profile would make up. `init` is that of every stage that has no other, and does not
 # begin with another stage. A stage that is `like` an earlier one has all settings of that one which it does not name itself.
 # OPTIONS is what each program says with --options, by name: a setting that becomes a program's option has its range.
 include "stages";
+
+# What `inputs` are pieces of: of a name that is there twice jq alone would take the last.
+def document:
+  [inputs] as $pieces
+  | ([$pieces[] | select(length == 2) | .[0]] | group_by(.) | map(select(length > 1))[0][0]) as $twice
+  | if $twice then error("\($twice | map(tostring) | join(".")) is there twice") else . end
+  | [fromstream($pieces[])] | if length == 1 then .[0] else error("one object is wanted") end;
+
+# Sides that a network takes it knows itself; data that is not made up is looked for where it is not named; weights are found.
+def questions:
+  (training[] as $stage | ["side", $stage + ".side", (.[$stage] | .network, .side)]),
+    (testing[] as $stage | select(.[$stage].scales) | sides($stage)[] as $side
+      | ["side", $stage + ".scales", .[$stage | trainer].network, $side]),
+    ((training - needed_training) + (merges - needed_merges) | select(. != []) | ["unused", join(", ")]),
+    (select((has("synth") | not) and .data.train == []) | ["data", .data.folder]),
+    ([training[] as $stage | select(beginning($stage) == null) | .[$stage].init | select(. != "")] | unique[] | ["init", .])
+  | map(tostring) | join("\t");
+
+# All that follows: a configuration -> the same, of one profile, checked
+def checked($options; $profile; $folder; $given):
 
 # What a setting is: an option of the same name of a program {of}, perhaps with one value more {also}, only multiples
 # {step}, or not necessary {optional}; or of a kind of its own.
@@ -172,24 +193,7 @@ def check_data:
   elif .test == [] then error("data.test is missing")
   elif .labels == "" and .masks == "" then error("data.labels or data.masks is missing") else . end;
 
-# What `inputs` are pieces of: of a name that is there twice jq alone would take the last.
-def document:
-  [inputs] as $pieces
-  | ([$pieces[] | select(length == 2) | .[0]] | group_by(.) | map(select(length > 1))[0][0]) as $twice
-  | if $twice then error("\($twice | map(tostring) | join(".")) is there twice") else . end
-  | [fromstream($pieces[])] | if length == 1 then .[0] else error("one object is wanted") end;
-
-# Sides that a network takes it knows itself; data that is not made up is looked for where it is not named; weights are found.
-def questions:
-  (training[] as $stage | ["side", $stage + ".side", (.[$stage] | .network, .side)]),
-    (testing[] as $stage | select(.[$stage].scales) | sides($stage)[] as $side
-      | ["side", $stage + ".scales", .[$stage | trainer].network, $side]),
-    ((training - needed_training) + (merges - needed_merges) | select(. != []) | ["unused", join(", ")]),
-    (select((has("synth") | not) and .data.train == []) | ["data", .data.folder]),
-    ([training[] as $stage | select(beginning($stage) == null) | .[$stage].init | select(. != "")] | unique[] | ["init", .])
-  | map(tostring) | join("\t");
-
-document | object("it")
+object("it")
 | (.profiles // {} | object("profiles")) as $profiles
 | del(.profiles) | check_names | check_blocks("")
 | if $profiles | has($profile) then . else error("no profile '\($profile)'; there are \($profiles | keys | join(", "))") end
@@ -202,7 +206,7 @@ document | object("it")
 | . * $profiles[$profile] | with_entries(select(.value != null))
 | .data = paths + .data
 | if $folder == "" then . else .data += paths + {folder: $folder} end
-| reduce ($ARGS.positional | sort_by(startswith("init=") | not)[]) as $text (.; override($text))
+| reduce ($given | sort_by(startswith("init=") | not)[]) as $text (.; override($text))
 | if $folder == "" then . else del(.synth) end
 | inherit
 | map_values(if type == "object" then with_entries(select(.value != null)) else . end) # null: not set
@@ -214,5 +218,4 @@ document | object("it")
     lacks($stage; $config[$stage]) as $missing
     | if $missing then error("\($stage).\($missing) is missing") else . end)
 | check_stages
-| {notes: {data: "", init: "", missing: []}} + .
-| ., questions
+| {notes: {data: "", init: "", missing: []}} + .;

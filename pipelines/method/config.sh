@@ -61,6 +61,7 @@ check_side() { # check_side SETTING NETWORK SIDE
     said=$(cost --json --side "$3" "$2" 2>&1 >/dev/null) || complain "$config: $1: ${said#cost: }"
 }
 
+# shellcheck disable=SC2016 # for jq
 ask_what_is_checked() { # sets checked: the checked configuration, and questions
     local options comma='' program
     options="{$(for program in "${with_options[@]}"; do
@@ -68,7 +69,8 @@ ask_what_is_checked() { # sets checked: the checked configuration, and questions
         comma=,
     done)}"
     checked=$(jq -n -r -c --stream -L "$here" --argjson options "$options" --arg profile "$profile" --arg folder "$folder" \
-        -f "$here/config.jq" --args "${given[@]}" <<<"$text" 2>&1) ||
+        'include "config"; document | checked($options; $profile; $folder; $ARGS.positional) | ., questions' \
+        --args "${given[@]}" <<<"$text" 2>&1) ||
         complain "$config: $(sed -E 's/^jq: error( \(at [^)]*\))?: //' <<<"$checked" | tail -n 1)"
 }
 

@@ -46,6 +46,9 @@ def unseen_submissions: submissions - with_rule | map("validation-" + .);
 def unseen_probabilities: (mixed | map("validation-" + .)) + (needed_testing | map(validator));
 # The same of one merge
 def unseen($merge): .[$merge].stages | if length > 1 then "validation-" + $merge else .[0] | validator end;
+# Of which of these the lesions' sizes are told, where its score is there, or else that of the next: the first submission as it would
+# be; its masks without a decision
+def sized: unseen_submissions + [.[submissions[0]].segment as $merge | unseen($merge)];
 # The rule that is learned for a submission, and all of them
 def rule($submission): .[$submission] | "rule-\(.decide[6:])+\(.segment[6:])";
 def rules: . as $config | calibrated | map(. as $name | $config | rule($name)) | unique;

@@ -119,7 +119,7 @@ check_times() { # check_times JOBLOG: how long folds took, which no program but 
         leave "$1" "$link"
     elif [ ! -f "$1" ]; then
         leave "$1" "is not a regular file"
-    elif jq -n -R -L "$here/../report" 'include "figures"; jobs' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
+    elif jq -n -R -L "$here/../report" 'include "figures"; jobs(inputs)' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
         sound=$((sound + 1))
     else
         remove "$1" "is not a job log of GNU parallel"

@@ -1,9 +1,11 @@
-# figures.jq: what report.sh gathers from the stages' files: logs of folds, GNU parallel's job logs, CSV rows, areas;
+# figures.jq: what gather.jq takes from the stages' files: logs of folds, GNU parallel's job logs, CSV rows, areas;
 # which cases are worth a picture; and the answer "no lesion anywhere".
 
-# Lines of a CSV on stdin as rows; a quoted id may hold line ends.
-def csv_rows:
-  foreach inputs as $line ({text: ""};
+# A text's lines
+def lines: split("\n") | (if .[-1:] == [""] then .[:-1] else . end)[];
+# Lines of a CSV as rows; a quoted id may hold line ends.
+def csv_rows(lines):
+  foreach lines as $line ({text: ""};
     (.text + $line) as $text
     | if (" " + $text | split("\"") | length) % 2 == 0 then {text: ($text + "\n")} else {text: "", row: $text} end;
     .row // empty);
@@ -13,19 +15,19 @@ def csv_split($after):
   | {id: (.[:$n] | join(",") | if startswith("\"") then .[1:-1] | split("\"\"") | join("\"") else . end),
      fields: .[$n:]};
 
-# score's CSV of images -> [{id, dice, truth, prediction}]
-def cases: [csv_rows | csv_split(4)] | .[1:]
+# score's CSV of images, a text -> [{id, dice, truth, prediction}]
+def cases: [csv_rows(lines) | csv_split(4)] | .[1:]
   | map({id, dice: (.fields[0] | tonumber), truth: (.fields[1] | tonumber), prediction: (.fields[2] | tonumber)});
 
 # The same -> those with a lesion: its share of the image, by the images' numbers of pixels, and the Dice
 def lesions($pixels): map(select(.truth > 0) | {share: (.truth / $pixels[.id]), dice});
 
-# The rows of a submission whose ids are keys of $chosen, below its first line.
-def rows_of($chosen): foreach csv_rows as $row (-1; . + 1;
+# The rows of a submission, a text, whose ids are keys of $chosen, below its first line.
+def rows_of($chosen): foreach csv_rows(lines) as $row (-1; . + 1;
   if . == 0 or ($row | csv_split(1).id | in($chosen)) then $row else empty end);
 
-# The same submission with no lesion anywhere
-def emptied: foreach csv_rows as $row (-1; . + 1; if . == 0 then $row else ($row | split(",")[:-1] + ["-1"] | join(",")) end);
+# A submission's lines on stdin -> the same with no lesion anywhere
+def emptied: foreach csv_rows(inputs) as $row (-1; . + 1; if . == 0 then $row else ($row | split(",")[:-1] + ["-1"] | join(",")) end);
 
 # classify's decisions, inspected, of submissions for which the same merge decides, [{submission, file, images}] ->
 # [{id, area, keep: [of each submission]}], largest area first
@@ -48,9 +50,9 @@ def thin($most):
     else [range($most) as $i | .[($i * $n / $most | floor):(($i + 1) * $n / $most | floor)]
       | [(map(.[0]) | add / length), (map(.[1]) | add / length)]] end;
 
-# train-fold's log -> its curves. The time is that of the steps, from the rates that the log has.
+# train-fold's log, [its lines] -> its curves. The time is that of the steps, from the rates that the log has.
 def fold_log($fold; $batch):
-  [inputs] as $lines
+  . as $lines
   | [$lines[] | select(.loss != null)] as $steps
   | [$lines[] | select(.dice != null)] as $scores
   | {fold: $fold, loss: ($steps | map([.iteration, .loss]) | thin(240)),
@@ -59,18 +61,15 @@ def fold_log($fold; $batch):
      seconds: ([range($steps | length) as $i | ($steps[$i].iteration - if $i > 0 then $steps[$i - 1].iteration else 0 end)
        * $batch / ([$steps[$i].images_per_second, 1e-9] | max)] | add)};
 
-# GNU parallel's job log -> [{fold, start, seconds}]
-def jobs: [inputs | split("\t") | select(.[0] | test("^[0-9]+$"))
+# GNU parallel's job log, its lines -> [{fold, start, seconds}]
+def jobs(lines): [lines | split("\t") | select(.[0] | test("^[0-9]+$"))
   | {start: (.[2] | tonumber), seconds: (.[3] | tonumber), command: (.[8:] | join("\t"))}
   | .fold = ((.command | capture("^\\S+ (?<k>[0-9]+)/").k | tonumber)? // null) | del(.command)];
 
-# An index of shards -> how many samples, and how many with a lesion (null: unlabelled)
-def count_samples:
-  reduce (inputs | select(has("id"))) as $sample ({images: 0, lesion: null};
-    .images += 1 | if $sample.lesion then .lesion += (if $sample.lesion > 0 then 1 else 0 end) else . end);
-
-# The same -> each image's number of pixels, by id
-def pixels: reduce (inputs | select(has("id"))) as $sample ({}; .[$sample.id] = $sample.size[0] * $sample.size[1]);
+# An index of shards, inspected -> how many samples, how many with a lesion (null: unlabelled), and each image's number of pixels
+def samples: map(select(has("id")))
+  | {images: length, lesion: (map(.lesion | values) | if . == [] then null else map(select(. > 0)) | length end),
+     pixels: (reduce .[] as $sample ({}; .[$sample.id] = $sample.size[0] * $sample.size[1]))};
 
 # overlay names pictures by id, and refuses what cannot be a file's name.
 def has_picture: .id | (startswith(".") or utf8bytelength > 240) | not;

@@ -1,12 +1,12 @@
-# report.jq: what report.sh gathered -> the page. Whatever comes from files goes through @html.
+# report.jq: what gather.jq took from a run, pictures by their images' ids, what this runs on -> the page. Whatever comes from files goes through @html.
 include "charts";
 include "page";
 include "survey";
 include "validation";
 include "stages";
 
-$config[0] as $config | $train[0] as $train | $test[0] as $test | $rankings[0] as $rankings | $cases[0] as $cases
-| $groups[0] as $groups | $machine[0] as $machine | ($pictures | add // {}) as $pictures
+$config[0] as $config | $figures[0] as {$folds, $times, $scores, $rankings, $cases, $groups, $train, $test, $survey, $unseen,
+  $probabilities, $rules, $sizes, $sizes_unseen}
 | ($scores | map({(.name): .}) | add) as $score
 | ($config | submissions) as $submissions | $submissions[0] as $shown
 | ($cases | map({(.id): .}) | add // {}) as $case
@@ -24,7 +24,7 @@ def data_text:
 def title: "Pleura" + if $config.profile then ": " + $config.profile else "" end;
 def header:
   "<header><h1>\(title | @html)</h1><p>Segmentation of pneumothorax in \(data_text | @html).<br>"
-  + "<time>\($machine.date | @html)</time></p></header>";
+  + "<time>\($date | @html)</time></p></header>";
 
 # ---- tiles
 def tile($name; $value; $body):
@@ -60,7 +60,7 @@ def tiles: "<div class=\"tiles\">" + ([if $score then tiles_of_truth else tiles_
   + if $score then "" else note("The truth is not known here, so there are no scores.") end;
 
 # ---- X-rays and labels
-def survey_section: $survey[0] as $found
+def survey_section: $survey as $found
   | section("data"; "X-rays"; $config.notes.data // "";
       table(["", "#to train on", "#to predict"];
         [$found | survey_rows | "<tr><th>\(.[0] | @html)</th>" + number(.[1]) + number(.[2]) + "</tr>"])
@@ -135,7 +135,7 @@ def score_table: section("scores"; "Scores";
   "Over all test images. Two empty masks count 1, one empty mask counts 0; “all empty” answers that no image shows a lesion.";
   table(["", "#Dice", "#95 % interval", "#Dice of empty", "#Dice of lesions", "#accuracy",
       "#accuracy of empty", "#accuracy of lesions", "#mean IoU"]; [score_rows])
-  + if ($sizes[0] // []) == [] then "" else "<div class=\"pair\">" + ($sizes[0] | sizes("Size of lesions and Dice"; $shown | spaced)) + "</div>" end);
+  + if $sizes == [] then "" else "<div class=\"pair\">" + ($sizes | sizes("Size of lesions and Dice"; $shown | spaced)) + "</div>" end);
 
 # ---- images that the models have not seen
 # validation-merge-seg -> "merge-seg", validate-cls-bisenet -> "cls-bisenet (merge-cls)": merges of one stage are that stage
@@ -161,7 +161,7 @@ def unseen_section: unseen_series as $series
       table(["", "#Dice", "#95 % interval", "#Dice of empty", "#Dice of lesions", "#area under ROC", "#average precision", "#FROC",
           "#Brier score", "#calibration error"]; [unseen_rows])
       + "<div class=\"pair\">" + (if $series == [] then "" else roc($series) + froc($series) + reliability($series) end)
-      + ($sizes_unseen[0] | if (.lesions // []) == [] then "" else .name as $name
+      + ($sizes_unseen | if (.lesions // []) == [] then "" else .name as $name
           | .lesions | sizes("Size of lesions and Dice"; $name | unseen_label) end) + "</div>") end;
 def rule_sections: $rules[] | . as $rule
   | section(if $rules | length > 1 then .name else "rules" end; "Rules tried" + if $rules | length > 1 then ": \(.name)" else "" end;
@@ -181,7 +181,7 @@ def absent: ($config | unseen_submissions + unseen_probabilities - [($unseen, $p
   | note(.);
 
 # ---- ranking of areas
-def pixels: $pixels[0][.id];
+def pixels: $test.pixels[.id];
 def share: .area / pixels;
 def class_of: $case[.id] as $case
   | if $case then (if $case.truth > 0 then "lesion" else "none" end) elif .keep[0] then "kept" else "left" end;
@@ -243,7 +243,8 @@ def caption: $case[.id] as $case
   | if $case then "<b>Dice \($case.dice | fixed(3))</b> "
       + "lesion \($case.truth / pixels | percent), outlined \($case.prediction / pixels | percent)"
     else "<b>\(if .keep[0] then "kept" else "not kept" end)</b> area \(share | percent)" end;
-def figure: ("<img alt=\"X-ray \(.id | @html)\" src=\"data:image/png;base64,\($pictures[.id])\">") as $image
+def picture: $ARGS.named["picture \(.id)"] // error("no picture of \(.id)");
+def figure: ("<img alt=\"X-ray \(.id | @html)\" src=\"data:image/png;base64,\(picture)\">") as $image
   | "<figure>\($image)<figcaption><span class=\"id\">\(.id | @html)</span>\(caption)</figcaption></figure>";
 def gallery: section("pictures"; "Pictures";
   (if $score then "Green: the true lesion. Red: \($shown | spaced). In per cent: the share of the picture."
@@ -255,8 +256,8 @@ def gallery: section("pictures"; "Pictures";
 def time_rows: $times[] | (.jobs | map(.start) | min) as $from | (.jobs | map(.start + .seconds) | max) as $to
   | "<tr>" + (.stage | text_cell) + number(.jobs | length) + number($from | if . then strftime("%Y-%m-%d %H:%M") else "–" end)
     + number(if $from then $to - $from | duration else "–" end) + number(.jobs | map(.seconds) | add | duration) + "</tr>";
-def machine_rows: (["Pleura", $machine.version], ["processor", "\($machine.processor), \($machine.cores) threads"],
-  ["memory", $machine.memory], ["system", $machine.system], ($machine.packages[]))
+def machine_rows: (["Pleura", $version], ["processor", "\($processor), \($cores) threads"], ["memory", $memory], ["system", $system],
+  ($packages | split("\n")[] | split(" ") | select(length == 2)))
   | "<tr><th>\(.[0] | @html)</th>\(.[1] | text_cell)</tr>";
 def colophon: section("made"; "Versions and times";
   "Where this page was made. Times are those of GNU parallel's last job logs.";

@@ -292,62 +292,57 @@ END
     settle() { # settle CONFIG PROFILE [STAGE.KEY=VALUE]...
         "$ROOT/pipelines/method/config.sh" "$1" "$2" "$HERE/settled" '' "${@:3}"
     }
-    wrong() { # wrong WORDS JQ: a configuration changed by JQ
-        jq "$2" "$ROOT/config.json" >"$HERE/config.json"
-        fails 5 "): $1" checked "$HERE/config.json" demo
-        [ -z "$output" ]
-    }
-    wrong "submission1: unknown key 'rat'" '."submission1".rat = 0.2'
-    wrong 'unknown key "tarin-seg-unet"; known are data, synth, train-NAME, test-NAME, merge-NAME, submissionN' '."tarin-seg-unet" = {}'
-    wrong 'train-seg-vnet.accumulate is missing' '."train-seg-vnet" = {}'
-    wrong 'profiles.full.train-seg-vnet.accumulate is missing: no block has this name but here' '.profiles.full."train-seg-vnet" = {}'
-    wrong 'unknown key "tarin"; known are data' '.profiles.full.tarin = {}'
-    wrong 'train-seg-unet.batch: 0 is not a whole number from 1 to 4096' '."train-seg-unet".batch = 0'
-    wrong 'train-seg-unet.folds: 0 is not a whole number from 1 up' '."train-seg-unet".folds = 0'
-    wrong 'train-seg-unet.batch: 2.5 is not' '."train-seg-unet".batch = 2.5'
-    wrong 'train-seg-unet.keep: "iou" is not dice or wacc' '."train-seg-unet".keep = "iou"'
-    wrong 'train-seg-bisenet.side: 100 is not a multiple of 32' '."train-seg-bisenet".side = 100'
-    wrong 'profiles.demo.submission1.ratio: 2 is not a number from 0 to 1' '.profiles.demo.submission1.ratio = 2'
-    wrong 'data.size: "big" is not HEIGHTxWIDTH' '.data.size = "big"'
-    wrong 'data.train: [] is not a path or a list of paths' '.data.train = []'
-    wrong 'data.train: ["a\nb"] is not' '.data.train = ["a\nb"]'
-    wrong 'data.test is missing' '.data.train = "a" | .data.labels = "b"'
-    wrong 'data.labels or data.masks is missing' '.data.train = ["a", "b"] | .data.test = "c"'
-    wrong 'data: labels and masks are both named' '.data.masks = "a" | .data.labels = "b"'
-    wrong 'submission1.ratio is missing' 'del(.submission1.ratio) | .profiles.demo.submission1 = {}'
-    wrong 'submission1: not an object' '.submission1 = 3'
+    refuse "submission1: unknown key 'rat'" '."submission1".rat = 0.2'
+    refuse 'unknown key "tarin-seg-unet"; known are data, synth, train-NAME, test-NAME, merge-NAME, submissionN' '."tarin-seg-unet" = {}'
+    refuse 'train-seg-vnet.accumulate is missing' '."train-seg-vnet" = {}'
+    refuse 'profiles.full.train-seg-vnet.accumulate is missing: no block has this name but here' '.profiles.full."train-seg-vnet" = {}'
+    refuse 'unknown key "tarin"; known are data' '.profiles.full.tarin = {}'
+    refuse 'train-seg-unet.batch: 0 is not a whole number from 1 to 4096' '."train-seg-unet".batch = 0'
+    refuse 'train-seg-unet.folds: 0 is not a whole number from 1 up' '."train-seg-unet".folds = 0'
+    refuse 'train-seg-unet.batch: 2.5 is not' '."train-seg-unet".batch = 2.5'
+    refuse 'train-seg-unet.keep: "iou" is not dice or wacc' '."train-seg-unet".keep = "iou"'
+    refuse 'train-seg-bisenet.side: 100 is not a multiple of 32' '."train-seg-bisenet".side = 100'
+    refuse 'profiles.demo.submission1.ratio: 2 is not a number from 0 to 1' '.profiles.demo.submission1.ratio = 2'
+    refuse 'data.size: "big" is not HEIGHTxWIDTH' '.data.size = "big"'
+    refuse 'data.train: [] is not a path or a list of paths' '.data.train = []'
+    refuse 'data.train: ["a\nb"] is not' '.data.train = ["a\nb"]'
+    refuse 'data.test is missing' '.data.train = "a" | .data.labels = "b"'
+    refuse 'data.labels or data.masks is missing' '.data.train = ["a", "b"] | .data.test = "c"'
+    refuse 'data: labels and masks are both named' '.data.masks = "a" | .data.labels = "b"'
+    refuse 'submission1.ratio is missing' 'del(.submission1.ratio) | .profiles.demo.submission1 = {}'
+    refuse 'submission1: not an object' '.submission1 = 3'
     # What stages say of each other
-    wrong 'test-seg-unet is missing: how the models of train-seg-unet predict' 'del(."test-seg-unet", .profiles[]."test-seg-unet")'
-    wrong 'test-seg-unet: there is no train-seg-unet, whose models would predict' 'del(."train-seg-unet", .profiles[]."train-seg-unet")'
-    wrong 'merge-seg.stages: no stage "train-seg-unet"; there are test-seg-unet, test-seg-bisenet, test-cls-bisenet' \
+    refuse 'test-seg-unet is missing: how the models of train-seg-unet predict' 'del(."test-seg-unet", .profiles[]."test-seg-unet")'
+    refuse 'test-seg-unet: there is no train-seg-unet, whose models would predict' 'del(."train-seg-unet", .profiles[]."train-seg-unet")'
+    refuse 'merge-seg.stages: no stage "train-seg-unet"; there are test-seg-unet, test-seg-bisenet, test-cls-bisenet' \
         '."merge-seg".stages = ["train-seg-unet"]'
-    wrong 'merge-seg.stages: test-seg-unet is named twice' '."merge-seg".stages += ["test-seg-unet"]'
-    wrong 'merge-seg.stages: [] is not a list of' '."merge-seg".stages = []'
-    wrong 'merge-seg.stages: "test-seg-unet" is not a list' '."merge-seg".stages = "test-seg-unet"'
-    wrong 'submission2.decide: no stage "test-cls-bisenet"; there are merge-cls, merge-seg' '.submission2.decide = "test-cls-bisenet"'
-    wrong 'submission1.segment is missing' 'del(.submission1.segment)'
-    wrong 'no submission is named' 'del(.submission1, .submission2, .profiles.demo.submission1, .profiles.demo.submission2, .profiles.best.submission1, .profiles.best.submission2)'
-    wrong 'submission-a-b and submission-b: the decisions of both would be merge-cls-a-b.mpk' \
+    refuse 'merge-seg.stages: test-seg-unet is named twice' '."merge-seg".stages += ["test-seg-unet"]'
+    refuse 'merge-seg.stages: [] is not a list of' '."merge-seg".stages = []'
+    refuse 'merge-seg.stages: "test-seg-unet" is not a list' '."merge-seg".stages = "test-seg-unet"'
+    refuse 'submission2.decide: no stage "test-cls-bisenet"; there are merge-cls, merge-seg' '.submission2.decide = "test-cls-bisenet"'
+    refuse 'submission1.segment is missing' 'del(.submission1.segment)'
+    refuse 'no submission is named' 'del(.submission1, .submission2, .profiles.demo.submission1, .profiles.demo.submission2, .profiles.best.submission1, .profiles.best.submission2)'
+    refuse 'submission-a-b and submission-b: the decisions of both would be merge-cls-a-b.mpk' \
         '."merge-cls-a" = ."merge-cls" | ."submission-a-b" = .submission1 | ."submission-b" = (.submission1 | .decide = "merge-cls-a")'
     # A stage that begins with another, or is like it
-    wrong 'train-seg-bisenet.init: train-cls-bisenet is no earlier stage' '.profiles.demo."train-seg-bisenet".init = "train-cls-bisenet"'
-    wrong 'train-cls-bisenet.init: train-cls-bisenet is no earlier stage' '.profiles.demo."train-cls-bisenet".init = "train-cls-bisenet"'
-    wrong 'train-seg-bisenet.init: train-seg-unet has another network' '.profiles.demo."train-seg-bisenet".init = "train-seg-unet"'
-    wrong 'train-cls-bisenet.init: train-seg-bisenet has another number of folds' \
+    refuse 'train-seg-bisenet.init: train-cls-bisenet is no earlier stage' '.profiles.demo."train-seg-bisenet".init = "train-cls-bisenet"'
+    refuse 'train-cls-bisenet.init: train-cls-bisenet is no earlier stage' '.profiles.demo."train-cls-bisenet".init = "train-cls-bisenet"'
+    refuse 'train-seg-bisenet.init: train-seg-unet has another network' '.profiles.demo."train-seg-bisenet".init = "train-seg-unet"'
+    refuse 'train-cls-bisenet.init: train-seg-bisenet has another number of folds' \
         '.profiles.demo."train-cls-bisenet" += {init: "train-seg-bisenet", folds: 3}'
-    wrong 'train-seg-unet.like: "train-seg-bisenet" is no earlier stage' '."train-seg-unet".like = "train-seg-bisenet"'
-    wrong 'train-seg-bisenet.like: 3 is not a stage' '."train-seg-bisenet".like = 3'
+    refuse 'train-seg-unet.like: "train-seg-bisenet" is no earlier stage' '."train-seg-unet".like = "train-seg-bisenet"'
+    refuse 'train-seg-bisenet.like: 3 is not a stage' '."train-seg-bisenet".like = 3'
     # Names become targets, folders, words of the shell
     for name in 'train-' 'train-a b' 'train-$(touch ran)' 'train-a;touch ran' 'test-../x' 'train-a.b' 'train--q' $'train-a\n' 'merge-ä' \
         'submissions' 'submission' 'submission1/2' "train-$(printf '%042d' 0)"; do
-        jq --arg name "$name" '.[$name] = {}' "$ROOT/config.json" >"$HERE/config.json"
-        fails 5 "$(jq -n --arg name "$name" '$name'): a stage is train-NAME" checked "$HERE/config.json" demo
+        name=\"${name//$'\n'/\\n}\"
+        refuse "$name: a stage is train-NAME" ".[$name] = {}"
     done
-    cp "$ROOT/config.json" "$HERE/config.json"
-    fails 5 "no profile 'huge'" checked "$HERE/config.json" huge
-    fails 5 "unknown setting 'train-seg-unet.size'" checked "$HERE/config.json" demo train-seg-unet.size=3
-    fails 5 "unknown setting 'train-seg-vnet.folds'" checked "$HERE/config.json" demo train-seg-vnet.folds=3
-    fails 5 'merge-seg.stages: no stage "seg-unet"' checked "$HERE/config.json" demo merge-seg.stages=seg-unet,test-seg-bisenet
+    refuse "no profile 'huge'" . huge
+    refuse "unknown setting 'train-seg-unet.size'" . demo train-seg-unet.size=3
+    refuse "unknown setting 'train-seg-vnet.folds'" . demo train-seg-vnet.folds=3
+    refuse 'merge-seg.stages: no stage "seg-unet"' . demo merge-seg.stages=seg-unet,test-seg-bisenet
+    refuse_all
     # What jq does not see
     sed 's/^  "train-seg-bisenet": {/  "train-seg-unet": {/' "$ROOT/config.json" >"$HERE/config.json"
     fails 1 "train-seg-unet.accumulate is there twice" settle "$HERE/config.json" full

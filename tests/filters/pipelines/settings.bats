@@ -96,21 +96,22 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
 @test "a setting has the range of the option that it becomes" {
     train-fold --options >options.json
     stage=train-cls-bisenet least=() most=()
-    for key in iterations batch accumulate rate decay margin lambda-cls alpha dropout eval-every seed; do
-        read -r from to < <(jq -r --arg key "$key" '.[$key] | "\(.minimum) \(.maximum)"' options.json)
+    while read -r key from to below above number; do
         least+=("$stage.$key=$from") most+=("$stage.$key=$to")
-        for value in "$(jq -n "$from - 1")" "$(jq -n "$to + 1")"; do
-            fails 5 "$stage.$key: $value is not a" checked "$ROOT/config.json" demo "$stage.$key=$value"
-            [[ $stderr == *"number from $from to $to"* ]]
+        for value in "$below" "$above"; do
+            refuse "$stage.$key: $value is not a $number from $from to $to" . demo "$stage.$key=$value"
             fails 2 "--$key $value: must be from $from to" train-fold --"$key" "$value" model
         done
-    done
+    done < <(jq -r '["iterations", "batch", "accumulate", "rate", "decay", "margin", "lambda-cls", "alpha", "dropout", "eval-every", "seed"][]
+        as $key | .[$key] | "\($key) \(.minimum) \(.maximum) \(.minimum - 1) \(.maximum + 1) \(if .type == "integer" then "whole " else "" end)number"' options.json)
+    [ ${#least[@]} = 11 ]
     checked "$ROOT/config.json" demo "${least[@]}" >ends
     checked "$ROOT/config.json" demo "${most[@]}" >>ends
     [ "$(jq -s -c --arg stage $stage 'map(.[$stage].batch)' ends)" = "$(jq -c '.batch | [.minimum, .maximum]' options.json)" ]
     [ "$(synth --options | jq -c .format.choices)" = '["dicom","png"]' ]
     checked "$ROOT/config.json" demo synth.format=png >ends
-    fails 5 'synth.format: "gif" is not dicom or png' checked "$ROOT/config.json" demo synth.format=gif
+    refuse 'synth.format: "gif" is not dicom or png' . demo synth.format=gif
+    refuse_all
     # It is what make's settings are checked by
     fails 1 "$stage.margin: -1 is not" "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" demo "$PWD/one" "" $stage.margin=-1
 }

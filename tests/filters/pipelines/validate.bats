@@ -196,18 +196,15 @@ ids() { # of the stream on stdin
 }
 
 @test "a submission has a ratio or a rule, and a rule is learned from one number of folds" {
-    wrong() { # wrong WORDS JQ: a configuration changed by JQ
-        jq "$2" "$ROOT/config.json" >config.json
-        fails 5 "$1" checked config.json full
-    }
-    wrong 'submission1: ratio and rule are both there: one of them, please' '.submission1.rule = "validation"'
-    wrong 'submission1.ratio is missing; or a rule: "validation"' '.submission1.ratio = null'
-    wrong 'submission1.rule: "best" is not validation' '.submission1.rule = "best"'
+    refuse 'submission1: ratio and rule are both there: one of them, please' '.submission1.rule = "validation"' full
+    refuse 'submission1.ratio is missing; or a rule: "validation"' '.submission1.ratio = null' full
+    refuse 'submission1.rule: "best" is not validation' '.submission1.rule = "best"' full
     rule='.submission1 |= (.rule = "validation" | del(.ratio))'
-    wrong 'submission1.rule: the stages of merge-both have different numbers of folds' \
-        "$rule"' | ."merge-both" = {stages: ["test-seg-unet", "test-cls-bisenet"], threshold: 0.5} | .submission1.decide = "merge-both"'
-    wrong 'submission1: its masks would be merge-seg1.csv, as those of merge-seg1: other names, please' \
-        "$rule"' | ."merge-seg1" = ."merge-seg" | .submission2.segment = "merge-seg1"'
+    refuse 'submission1.rule: the stages of merge-both have different numbers of folds' \
+        "$rule"' | ."merge-both" = {stages: ["test-seg-unet", "test-cls-bisenet"], threshold: 0.5} | .submission1.decide = "merge-both"' full
+    refuse 'submission1: its masks would be merge-seg1.csv, as those of merge-seg1: other names, please' \
+        "$rule"' | ."merge-seg1" = ."merge-seg" | .submission2.segment = "merge-seg1"' full
+    refuse_all
     jq "$rule" "$ROOT/config.json" >config.json
     checked config.json full | jq -e '.submission1 == {decide: "merge-cls", segment: "merge-seg", rule: "validation"}'
     jq '.profiles.demo.submission1 = {ratio: null, rule: "validation"}' "$ROOT/config.json" >config.json
