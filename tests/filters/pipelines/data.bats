@@ -19,9 +19,9 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
 }
 
-# method ARGUMENT...: make with as few iterations as there can be
+# method ARGUMENT...: make with as few iterations as there can be, on one thread
 method() {
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" PROFILE=demo \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" THREADS=1 PROFILE=demo \
         train-seg-{unet,bisenet}.{iterations=2,eval-every=2,batch=2} train-seg-bisenet.side=64 \
         train-seg-unet.network=unet-resnet18_w16 train-{seg,cls}-bisenet.network=bisenet-resnet18_w16 \
         train-cls-bisenet.{iterations=2,eval-every=2,batch=2,side=64,dilate=8} merge-{cls,seg}.threshold=0.3 \

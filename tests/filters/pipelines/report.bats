@@ -12,9 +12,9 @@ setup() {
     report=$ROOT/pipelines/report/report.sh
 }
 
-# method ARGUMENT...: make with few iterations of the smallest network
+# method ARGUMENT...: make with few iterations of the smallest network, on one thread
 method() {
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 PROFILE=demo \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 THREADS=1 PROFILE=demo \
         DATA="$BATS_FILE_TMPDIR/x <b>&amp;" train-cls-bisenet.dilate=8 \
         train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18_w16,side=64,iterations=4,eval-every=2,batch=2} \
         merge-{cls,seg}.threshold=0.3 submission1.ratio=0.7 "$@"

@@ -37,8 +37,9 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     }
     eval "$(grep '^decode .*--labels' table | sed 's/ | shard .*//')" >words
     printf '%s\n' "${NASTY[@]/#//}" | diff - words
-    # From the command line as well, some at a time: what make hands on of them
-    keys=(data.folder data.ids data.truth train-{seg-unet,seg-bisenet,cls-bisenet}.init)
+    # From the command line as well, many at a time, as weights of as many stages: what make hands on of them
+    jq 'reduce range(1; 27) as $n (.; ."train-\($n)" = ."train-cls-bisenet" | ."test-\($n)" = ."test-cls-bisenet")' "$ROOT/config.json" >many.json
+    keys=(data.folder data.ids data.truth train-{1..26}.init)
     texts=()
     for text in "${NASTY[@]}"; do
         [[ $text = [\ -]* ]] || texts+=("$text") # '-n' becomes './-n'
@@ -46,9 +47,8 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     for ((i = 0; i < ${#texts[@]}; i += ${#keys[@]})); do
         settings=()
         for j in "${!keys[@]}"; do settings+=("${keys[j]}=${texts[i + j]-}"); done
-        "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" full "$PWD/one" "" "${settings[@]}"
-        jq -r '.data.folder, .data.ids, .data.truth, .["train-seg-unet", "train-seg-bisenet", "train-cls-bisenet"].init' \
-            one/config.json >got
+        "$ROOT/pipelines/method/config.sh" many.json full "$PWD/one" "" "${settings[@]}" 2>says
+        jq -r '.data.folder, .data.ids, .data.truth, .["train-\(range(1; 27))"].init' one/config.json >got
         printf '%s\n' "${settings[@]#*=}" | diff - got
     done
 }
@@ -181,7 +181,8 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     no grep -q -e --optimizer usual
     method -n train-seg-bisenet train-seg-bisenet.{optimizer=sgd,sgd-momentum=0.8,focal=4,schedule=plateau,ema=0.9} >named
     grep -q -e '--precision f32 --ema 0.9 --focal 4 --optimizer sgd --schedule plateau --sgd-momentum 0.8"' named
-    fails 2 'train-seg-bisenet.optimizer: "lion" is not radam or adam' method -n train-seg-bisenet train-seg-bisenet.optimizer=lion
+    refuse 'train-seg-bisenet.optimizer: "lion" is not radam or adam' . demo train-seg-bisenet.optimizer=lion
+    refuse_all
     # Every option that changes what train-fold makes is a setting, and no other is.
     train-fold --options | jq -r 'to_entries[] | select(.value.recorded and .value.type != "file") | .key' | sort >recorded
     [ "$(wc -l <recorded)" -gt 30 ]
@@ -196,9 +197,10 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     method -n train-seg-bisenet train-seg-bisenet.{images=all,balance=0.8,balance-end=0} >named
     no cmp -s usual named
     [ "$(sed 's/ --balance 0.8 --balance-end 0"/"/' named)" = "$(cat usual)" ]
-    fails 2 'train-seg-bisenet: balance is of images: "all"' method -n train-seg-bisenet train-seg-bisenet.balance=0.8
-    fails 2 'train-seg-bisenet: balance-end without balance' method -n train-seg-bisenet train-seg-bisenet.balance-end=0.8
-    fails 2 'train-seg-bisenet.balance: 2 is not a number from 0 to 1' method -n train-seg-bisenet train-seg-bisenet.balance=2
+    refuse 'train-seg-bisenet: balance is of images: "all"' . demo train-seg-bisenet.balance=0.8
+    refuse 'train-seg-bisenet: balance-end without balance' . demo train-seg-bisenet.balance-end=0.8
+    refuse 'train-seg-bisenet.balance: 2 is not a number from 0 to 1' . demo train-seg-bisenet.balance=2
+    refuse_all
 }
 
 @test "a test stage may name the scales at which its networks see an image" {
@@ -207,8 +209,9 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     no cmp -s usual named
     [ "$(sed 's/ --scales 0.5,1,1.5"/"/' named)" = "$(cat usual)" ]
     method -n test-seg-bisenet test-seg-bisenet.scales=[0.5,1,1.5] | diff - named
-    fails 2 'test-seg-bisenet.scales: [1,"x"] is not a list of numbers above 0' method -n test-seg-bisenet test-seg-bisenet.scales=1,x
-    fails 2 'test-seg-bisenet.scales: two of them make the same side' method -n test-seg-bisenet test-seg-bisenet.scales=1,1.1
+    refuse 'test-seg-bisenet.scales: [1,"x"] is not a list of numbers above 0' . demo test-seg-bisenet.scales=1,x
+    refuse 'test-seg-bisenet.scales: two of them make the same side' . demo train-seg-bisenet.side=64 test-seg-bisenet.scales=1,1.1
+    refuse_all
     fails 2 'test-seg-bisenet.scales: --side 0: must be from 32' method -n test-seg-bisenet test-seg-bisenet.scales=0.1,1
     fails 2 'test-seg-unet.scales: unet-resnet18: sides of 96 x 96' method -n test-seg-unet test-seg-unet.scales=0.5,1
 }
@@ -218,8 +221,8 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     method -n train-seg-bisenet train-seg-bisenet.{accumulate,ranks}=2 >named
     no cmp -s usual named
     [ "$(sed 's/ --ranks 2"/"/' named)" = "$(cat usual)" ]
-    fails 2 'train-seg-bisenet.ranks: 3 is more than the batches of a step (accumulate), 2' method -n train-seg-bisenet \
-        train-seg-bisenet.{accumulate=2,ranks=3}
+    refuse 'train-seg-bisenet.ranks: 3 is more than the batches of a step (accumulate), 2' . demo train-seg-bisenet.{accumulate=2,ranks=3}
+    refuse_all
     fails 2 'too few for JOBS=2 folds of train-seg-bisenet at a time, with 2 ranks each' method -n train-seg-bisenet \
         train-seg-bisenet.{accumulate,ranks}=2 JOBS=2 GPUS=0,1,2
     method -n train-seg-bisenet train-seg-bisenet.{accumulate,ranks}=2 JOBS=1 GPUS=0,1 >/dev/null
@@ -231,5 +234,6 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     method -n train-seg-bisenet train-seg-bisenet.{tone=0.5,shift-scale-rotate=0.25,distort=0} >named
     no cmp -s usual named
     [ "$(sed 's/ --tone 0.5 --shift-scale-rotate 0.25"/"/' named)" = "$(cat usual)" ]
-    fails 2 'train-seg-bisenet.tone: 2 is not a number from 0 to 1' method -n train-seg-bisenet train-seg-bisenet.tone=2
+    refuse 'train-seg-bisenet.tone: 2 is not a number from 0 to 1' . demo train-seg-bisenet.tone=2
+    refuse_all
 }

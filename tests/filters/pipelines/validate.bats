@@ -17,10 +17,10 @@ setup() {
     cd "$HERE"
 }
 
-# method ARGUMENT...: make with few iterations; the deciding models have three folds, the others two
+# method ARGUMENT...: make with few iterations, on one thread; the deciding models have three folds, the others two
 method() {
-    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 WORK="$WORK" PROFILE=demo \
-        synth.{train=17,test=4,side=256,lesions=0.5,format=png} \
+    env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s --no-print-directory -C "$ROOT" CUDA=0 THREADS=1 WORK="$WORK" PROFILE=demo \
+        synth.{train=17,test=4,side=128,lesions=0.5,format=png} \
         train-{seg-unet,seg-bisenet,cls-bisenet}.{network=bisenet-resnet18_w16,side=64,iterations=2,eval-every=2,batch=2} \
         train-cls-bisenet.{dilate=8,folds=3} merge-{cls,seg}.threshold=0.3 "$@"
 }
@@ -120,7 +120,7 @@ ids() { # of the stream on stdin
     cmp "$HERE/curves" curves-validation-merge-seg.json
     for stage in seg-unet seg-bisenet cls-bisenet; do
         jq -e 'has("roc_area") and has("brier")' "score-validate-$stage.json"
-        [ "$(jq '[.reliability[].pixels] | add' "curves-validate-$stage.json")" = $((17 * 256 * 256)) ]
+        [ "$(jq '[.reliability[].pixels] | add' "curves-validate-$stage.json")" = $((17 * 128 * 128)) ]
     done
     # Damage to these is found, too
     truncate -s -1 validation-{truth,submission2,merge-seg}.csv score-validate-seg-unet.json curves-validation-merge-seg.json
