@@ -37,8 +37,7 @@ make_xrays() { # make_xrays SEED: those of all recipes of a seed
 }
 
 run_recipe() { # run_recipe NAME SEED CONFIGURATION
-    local folder=$work/seed-$2 score=$work/scores/$1-$2.json what
-    what=$(jq -c --argjson xrays "$xrays" '{config: ., xrays: $xrays}' <<<"$3")
+    local folder=$work/seed-$2 score=$work/scores/$1-$2.json what="{\"config\":$3,\"xrays\":$xrays}"
     if [ -f "$score" ] && [ "$(jq -c '{config, xrays}' "$score")" = "$what" ]; then
         return
     fi
@@ -59,16 +58,16 @@ wanted=$(jq -c --argjson each "$([ -n "$each" ] && echo true || echo false)" --s
 xrays=$(jq -c .xrays "$recipes")
 mapfile -t synth < <(jq -r '.synth[]' <<<"$xrays")
 read -r training testing lesions test_lesions < <(jq -r '"\(.train) \(.test) \(.lesions) \(."test-lesions")"' <<<"$xrays")
+mapfile -t names < <(jq -r .name <<<"$wanted")
 for ((seed = 1; seed <= seeds; seed++)); do
-    while read -r recipe; do
-        name=$(jq -r .name <<<"$recipe")
-        run_recipe "$name" "$seed" "$(jq -c --argjson seed "$seed" \
-            '.config | with_entries(if .key | startswith("train-") then .value.seed = $seed else . end)' <<<"$recipe")"
-    done <<<"$wanted"
+    mapfile -t configurations < <(jq -c --argjson seed "$seed" \
+        '.config | with_entries(if .key | startswith("train-") then .value.seed = $seed else . end)' <<<"$wanted")
+    for i in "${!names[@]}"; do run_recipe "${names[i]}" "$seed" "${configurations[i]}"; done
     rm -rf "$work"/{xrays-$seed{,.drawn},seed-$seed{,.config,.says}}
 done
-while read -r name; do
-    for ((seed = 1; seed <= seeds; seed++)); do
-        jq -c --arg name "$name" --argjson seed "$seed" '{name: $name, seed: $seed, score: .score}' "$work/scores/$name-$seed.json"
-    done
-done < <(jq -r .name <<<"$wanted") | jq --slurp --raw-output -f "$here/compare.jq" | column -t -s $'\t'
+scores=()
+for name in "${names[@]}"; do
+    for ((seed = 1; seed <= seeds; seed++)); do scores+=("$work/scores/$name-$seed.json"); done
+done
+jq -c '(input_filename | split("/")[-1] | capture("^(?<name>.*)-(?<seed>[0-9]+)\\.json$")) + {score}' "${scores[@]}" |
+    jq --slurp --raw-output -f "$here/compare.jq" | column -t -s $'\t'

@@ -112,9 +112,10 @@ size() { # size FILE...: bytes
 
 # ---- X-rays and shards
 
-choose_count() { # sets made_up
+choose_count() { # sets made_up, and of[STAGE.predict], the arithmetic of an image at all sizes
     local stage
-    for stage in ${of[testing]}; do echo "$(cost_of_sides "$stage") ${of[$stage.passes]}"; done |
+    for stage in ${of[testing]}; do of[$stage.predict]=$(cost_of_sides "$stage"); done
+    for stage in ${of[testing]}; do echo "${of[$stage.predict]} ${of[$stage.passes]}"; done |
         awk -v many=$made_up -v most="$spend" -v rate=$rate '{ sum += many * $1 * $2 } END { exit sum <= most * rate }' || return 0
     made_up=$few
 }
@@ -141,7 +142,7 @@ make_data() { # make_data NAME [OPTION]...
 }
 
 measure_data() {
-    local type i file
+    local type i
     count >"$scratch/images"
     side=$(jq '.pixels | sqrt | round' "$scratch/images")
     type=${of[synth.format]-dicom}
@@ -153,9 +154,7 @@ measure_data() {
     make_data half --labels "$scratch/half/train-rle.csv"
     mkdir -p "$scratch/many/train"
     for ((i = 0; i < decoded / made_up; i++)); do
-        for file in "$scratch"/half/train/*; do
-            cp "$file" "$scratch/many/train/$i-${file##*/}"
-        done
+        tar -C "$scratch/half/train" -c . | tar -C "$scratch/many/train" -x --transform "s|^\./|&$i-|"
     done
     measure make_data many
     found data memory "$memory" seconds "$seconds" images $decoded bytes "$(size "$scratch"/many.shards/*.mpk)"
@@ -269,7 +268,7 @@ measure_testing() { # measure_testing STAGE
     fi
     mv "$scratch/$stage.1/1.mpk.zst" "$scratch/$stage.zst"
     found "$stage" memory "$memory" first "$first" last "$seconds" times "$times" trained $trained images $made_up \
-        predict "$(cost_of_sides "$stage")" \
+        predict "${of[$stage.predict]}" \
         bytes "$(size "$scratch/$stage.zst")"
     rm -rf "$scratch/$stage".[0-9]*
 }

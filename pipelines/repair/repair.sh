@@ -114,16 +114,25 @@ check_begun() { # check_begun FOLDER, of a fold in training: it goes on from its
     [ ${#lines[@]} -gt 0 ] || sound=$((sound + $(find "$1" -name '*.mpk' -o -name log.jsonl | wc -l)))
 }
 
-check_times() { # check_times JOBLOG: how long folds took, which no program but the report reads
-    if linked "$1"; then
-        leave "$1" "$link"
-    elif [ ! -f "$1" ]; then
-        leave "$1" "is not a regular file"
-    elif jq -n -R -L "$here/../report" 'include "figures"; jobs(inputs)' "$1" >/dev/null 2>&1 && head -n 1 "$1" | grep -q '^Seq'; then
-        sound=$((sound + 1))
-    else
-        remove "$1" "is not a job log of GNU parallel"
-    fi
+check_times() { # check_times JOBLOG...: how long folds took, which no program but the report reads
+    local file odd logs=()
+    for file in "$@"; do
+        if linked "$file"; then
+            leave "$file" "$link"
+        elif [ ! -f "$file" ]; then
+            leave "$file" "is not a regular file"
+        else
+            logs+=(--rawfile "$file" "$file")
+        fi
+    done
+    # shellcheck disable=SC2016 # for jq
+    odd=$(jq -n -r -L "$here/../report" "${logs[@]}" 'include "figures"; $ARGS.named | to_entries[]
+        | select([try (.value | jobs(lines) and startswith("Seq")) catch false][0] | not).key')
+    sound=$((sound + ${#logs[@]} / 3))
+    for file in $odd; do # names of stages have no blanks
+        sound=$((sound - 1))
+        remove "$file" "is not a job log of GNU parallel"
+    done
 }
 
 remembered() { # products that are there, or have a key or a record
@@ -170,7 +179,7 @@ while read -r file; do
     esac
 done < <(remembered | sort -u)
 for folder in "$WORK"/train-*/fold-*.part/; do check_begun "${folder%/}"; done
-for file in "$WORK"/{train,test,validate}-*/joblog; do check_times "$file"; done
+check_times "$WORK"/{train,test,validate}-*/joblog
 
 mapfile -t stages < <(fold_stages)
 mapfile -t names < <(outputs)

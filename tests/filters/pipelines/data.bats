@@ -7,7 +7,7 @@ load ../helpers
 setup_file() {
     XRAYS=$BATS_FILE_TMPDIR/xrays
     WORK=$BATS_FILE_TMPDIR/work
-    for PYTHON in python3 /usr/bin/python3; do
+    for PYTHON in /usr/bin/python3 python3; do
         $PYTHON -c 'import PIL, numpy' 2>/dev/null && break
     done
     export XRAYS WORK PYTHON

@@ -2,6 +2,7 @@
 # Recipes against each other on made-up X-rays: what is trained, what is kept, and the paired intervals.
 
 load ../helpers
+load checked
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -78,10 +79,16 @@ END
     jq -c --argjson each true --slurpfile config "$ROOT/config.json" -f "$ROOT/pipelines/experiment/configurations.jq" \
         "$ROOT/pipelines/experiment/recipes.json" >all
     [ "$(jq -r .name all | sed -n '1p;$p' | tr '\n' ' ')" = "method best " ]
-    while read -r recipe; do
-        jq .config <<<"$recipe" >config.json
-        "$ROOT/pipelines/method/config.sh" config.json experiment settled '' >/dev/null
-    done <all
+    # The settings of each, and then whether a network takes its side
+    jq -r -L "$ROOT/pipelines/method" --argjson options "$(options)" \
+        'include "config"; .config | checked($options; "experiment"; ""; []) | questions' all >questions
+    [ "$(grep -c '^data' questions)" = "$(wc -l <all)" ]
+    grep '^side' questions | sort -u | while read -r _ setting network side; do
+        cost --side "$side" "$network" || { echo "$setting"; false; }
+    done
+    # All of it, of the last
+    tail -n 1 all | jq .config >config.json
+    "$ROOT/pipelines/method/config.sh" config.json experiment settled '' >/dev/null
 }
 
 @test "differences are paired by seed, with Student's intervals" {

@@ -66,7 +66,7 @@ state() { # inode and size of every product, below the copy
 
 @test "decisions and masks are those of the rule, worked out from the folds' maps in numpy" {
     whole_run
-    for python in python3 /usr/bin/python3 none; do
+    for python in /usr/bin/python3 python3 none; do
         $python -c 'import msgpack, msgpack_numpy, numpy' 2>/dev/null && break
     done
     [ $python != none ] || skip "python3 with msgpack, msgpack_numpy and numpy absent"

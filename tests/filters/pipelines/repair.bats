@@ -18,20 +18,17 @@ copy_of_whole() { # $WORK: a run that was not disturbed, with its times
 }
 
 flip() { # flip FILE...: a bit in the middle of each; size and time stay
-    local file
-    for file in "$@"; do
-        touch -r "$file" "$HERE/time"
-        python3 - "$file" <<'END'
-import sys
-with open(sys.argv[1], "r+b") as file:
-    file.seek(0, 2)
-    file.seek(file.tell() // 2)
-    byte = file.read(1)[0]
-    file.seek(-1, 1)
-    file.write(bytes([byte ^ 1]))
+    /usr/bin/python3 - "$@" <<'END'
+import os, sys
+for path in sys.argv[1:]:
+    was = os.stat(path)
+    with open(path, "r+b") as file:
+        file.seek(was.st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
 END
-        touch -r "$HERE/time" "$file"
-    done
 }
 
 rot() { # rot PRODUCT: flip it, with nothing to be seen by `stat`, as a disk does it

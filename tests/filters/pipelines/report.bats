@@ -26,7 +26,7 @@ run_once() {
     (
         cd "$BATS_FILE_TMPDIR"
         synth -q --train 16 --test 12 --side 256 --lesions 0.5 --format png xrays
-        python3 - <<'END'
+        /usr/bin/python3 - <<'END'
 import csv, os
 names = {}
 for file in sorted(os.listdir("xrays/test")):
@@ -50,7 +50,7 @@ copy_of_run() { # $PWD/copy: to be changed by a test
 
 # page PYTHON FILE: runs PYTHON with `page`: tags balanced, parts collected
 page() {
-    python3 - "$2" <<END
+    /usr/bin/python3 - "$2" <<END
 import re, sys, xml.etree.ElementTree as tree
 from html.parser import HTMLParser
 
