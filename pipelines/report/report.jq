@@ -1,4 +1,5 @@
-# report.jq: what gather.jq took from a run, pictures by their images' ids, what this runs on -> the page. Whatever comes from files goes through @html.
+# report.jq: what gather.jq took from a run, pictures by their images' ids, what this runs on -> the page. Whatever comes from
+# files goes through @html.
 include "charts";
 include "page";
 include "survey";

@@ -116,6 +116,42 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     fails 1 "$stage.margin: -1 is not" "$ROOT/pipelines/method/config.sh" "$ROOT/config.json" demo "$PWD/one" "" $stage.margin=-1
 }
 
+@test "what is unchanged starts no jq; another setting, text, program or file of weights, and damaged answers do" {
+    mkdir bin
+    printf '#!/bin/sh\ntouch "%s/asked"\nexec "%s" "$@"\n' "$PWD" "$(command -v jq)" >bin/jq
+    cp "$(command -v train-fold)" bin
+    chmod +x bin/jq
+    PATH=$PWD/bin:$PATH
+    cp "$ROOT/config.json" .
+    asks() { # asks [STAGE.KEY=VALUE]...: whether jq is asked
+        rm -f asked
+        "$ROOT/pipelines/method/config.sh" config.json demo "$PWD/one" "" train-seg-unet.init="$PWD/weights" "$@" && [ -e asked ]
+    }
+    settled() { (cd one && cat config.json config.mk options/*); }
+    asks
+    settled >first
+    no asks
+    settled | diff first -
+    asks train-seg-unet.seed=9
+    grep -q '"seed":9' one/options/train-seg-unet
+    no asks train-seg-unet.seed=9
+    asks
+    for damage in 'truncate -s -9' 'sed -i s/64/63/' 'truncate -s 0'; do
+        $damage one/options/.answers
+        asks
+        settled | diff first -
+    done
+    grep -q "notes.missing := .*$PWD/weights is missing" one/config.mk
+    touch weights
+    asks
+    no grep -q "is missing" one/config.mk
+    no asks
+    touch bin/train-fold
+    asks
+    echo >>config.json
+    asks
+}
+
 @test "a WORK that make cannot hold is refused by name, before anything is made or removed" {
     mkdir paths
     cd paths
