@@ -17,7 +17,8 @@ allowed() { # modules that a module of lib/ may know besides itself
     nn) echo "core backend" ;;
     onnx) echo "core nn weights" ;;
     ops) echo "core backend nn onnx" ;;
-    loss | optimizer) echo "core backend" ;;
+    loss) echo "core backend nn" ;;
+    optimizer) echo "core backend" ;;
     models) echo "core nn ops" ;;
     train) echo "core stream dataset weights backend nn loss optimizer" ;;
     cuda) echo "core backend ops train" ;;

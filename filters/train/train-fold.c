@@ -26,16 +26,17 @@ struct options {
 
 static struct graph *build(const struct options *options, const struct batch *batch,
                            const struct backend *backend, bool train) {
+    const bool sparing = training_of(backend)->sparing;
     const struct model_options model = {.images = batch->capacity,
                                         .height = batch->height,
                                         .width = batch->width,
                                         .gray = true,
-                                        .out_height = train ? batch->mask_height : 0,
-                                        .out_width = train ? batch->mask_width : 0,
+                                        .out_height = train && !sparing ? batch->mask_height : 0,
+                                        .out_width = train && !sparing ? batch->mask_width : 0,
                                         .auxiliary = train,
                                         .dropout = options->dropout,
                                         .recompute = options->recompute,
-                                        .sparing = training_of(backend)->sparing};
+                                        .sparing = sparing};
     struct error error;
     struct graph *graph =
         model_build(options->full_name.text, train ? GRAPH_TRAIN : GRAPH_PREDICT, &model, &error);
@@ -58,10 +59,10 @@ static void open_networks(const struct options *options, struct trainer *trainer
         die("%s", error.text);
     }
     struct graph *graph = build(options, &trainer->batch, backend, true);
-    if (!training_accepts(backend, graph, &options->train.loss, &error)) {
-        die("%s", error.text);
-    }
-    struct executor *executor = executor_new(graph, backend, &error);
+    struct executor *executor =
+        step_prepare(graph, backend, &trainer->batch, &options->train.loss, &error)
+            ? executor_new(graph, backend, &error)
+            : NULL;
     if (executor == NULL || !optimizer_open(&trainer->optimizer, &options->train.optimizer, backend,
                                             graph, executor, &error)) {
         die("%s", error.text);
@@ -75,13 +76,14 @@ static void open_networks(const struct options *options, struct trainer *trainer
     }
 }
 
-static void close_networks(struct trainer *trainer) {
+static void close_trainer(struct trainer *trainer) {
     optimizer_close(&trainer->optimizer);
     executor_free(trainer->check_executor);
     graph_free(trainer->check_graph);
     executor_free(trainer->optimizer.executor);
     graph_free(trainer->optimizer.graph);
     backend_close(trainer->optimizer.backend);
+    batch_free(&trainer->batch);
 }
 
 static void train(struct options *options, const struct operands *operands, struct ranks *ranks) {
@@ -123,8 +125,7 @@ static void train(struct options *options, const struct operands *operands, stru
              "; the same command with --resume goes on",
              trainer.state.iteration, options->train.iterations);
     }
-    close_networks(&trainer);
-    batch_free(&trainer.batch);
+    close_trainer(&trainer);
     sources_close(&sources);
 }
 
@@ -134,8 +135,7 @@ static void run_passes(const struct options *options, struct ranks *ranks) {
     share_sizes(ranks, &trainer.batch);
     open_networks(options, &trainer, false);
     share_work(ranks, &trainer.optimizer, &trainer.batch, &options->train.loss);
-    close_networks(&trainer);
-    batch_free(&trainer.batch);
+    close_trainer(&trainer);
 }
 
 // What --help says, with the terms of the loss as their table has them.

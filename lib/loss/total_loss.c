@@ -1,7 +1,9 @@
 // The loss of all heads on the CPU: each head of each image is on its own.
 #include "loss/total_loss.h"
 
+#include "core/numbers/size.h"
 #include "core/simd.h"
+#include "nn/bilinear/plane.h"
 
 #include <omp.h>
 #include <string.h>
@@ -16,14 +18,15 @@ bool total_loss_has_heads(bool global, const struct loss_options *options, struc
     return true;
 }
 
-// ---- scratch memory: a thread's for its term, the terms of each part, lesion pixels of each image
+// ---- scratch memory: a thread's for its term and for maps of the masks' size; the terms of each
+// part; lesion pixels of each image
 
 static size_t parts_of(const struct loss_inputs *inputs) {
     return (inputs->heads + (inputs->global != NULL ? 1 : 0)) * inputs->images;
 }
 
 static size_t workers(const struct loss_inputs *inputs, int threads) {
-    return (size_t)threads < parts_of(inputs) ? (size_t)threads : parts_of(inputs);
+    return size_min((size_t)threads, parts_of(inputs));
 }
 
 // Bytes that a thread needs for any of the terms.
@@ -39,10 +42,26 @@ static size_t term_bytes(const struct loss_inputs *inputs, const struct loss_opt
     return largest;
 }
 
+// Numbers of float32 that fill whole cache lines.
+static size_t padded(size_t floats) {
+    return size_round_up(floats, 16);
+}
+
+// Floats that a thread needs to resize a head: logits, gradients, and a row of the logits.
+static size_t map_floats(const struct loss_inputs *inputs) {
+    return inputs->plane_width == 0 ? 0
+                                    : 2 * padded(inputs->pixels) + padded(inputs->plane_width + 1);
+}
+
+static size_t thread_bytes(const struct loss_inputs *inputs, const struct loss_options *options) {
+    return term_bytes(inputs, options) + map_floats(inputs) * sizeof(float);
+}
+
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
                           int threads) {
-    return workers(inputs, threads) * term_bytes(inputs, options) +
-           parts_of(inputs) * sizeof(double[LOSSES]) + inputs->images * sizeof(uint64_t);
+    const size_t parts = (inputs->heads + 1) * inputs->images;
+    return size_min((size_t)threads, parts) * thread_bytes(inputs, options) +
+           parts * sizeof(double[LOSSES]) + inputs->images * sizeof(uint64_t);
 }
 
 // ---- parts
@@ -55,8 +74,8 @@ VECTORISED static uint64_t count_lesion(const uint8_t *mask, size_t pixels) {
     return sum;
 }
 
-// Part `index`: head by head, and in each image by image. What terms have of their
-// own is left open.
+// Part `index`: head by head, and in each image by image. What terms have of their own, and the
+// maps of a head that is resized, are left open.
 static struct loss_part part_of(const struct loss_inputs *inputs, size_t index,
                                 const uint64_t *lesions) {
     const size_t head = index / inputs->images;
@@ -69,7 +88,7 @@ static struct loss_part part_of(const struct loss_inputs *inputs, size_t index,
     if (head == inputs->heads) {
         part.logits = inputs->global + image;
         part.gradient = inputs->global_gradient + image;
-    } else {
+    } else if (inputs->planes[head] == NULL) {
         part.logits = inputs->logits[head] + first;
         part.gradient = inputs->gradients[head] + first;
     }
@@ -91,10 +110,29 @@ static void add_terms(const struct loss_inputs *inputs, const struct loss_option
     }
 }
 
+// The same for a head of another size than the masks: `maps` is a thread's map_floats.
+static void add_resized(const struct loss_inputs *inputs, const struct loss_options *options,
+                        size_t index, struct loss_part *part, float *maps, double *losses) {
+    const size_t head = index / inputs->images;
+    const struct bilinear_plane *plane = inputs->planes[head];
+    const size_t first = index % inputs->images * plane->down.in * plane->along.in;
+    float *logits = maps;
+    float *row = maps + 2 * padded(inputs->pixels);
+    for (size_t y = 0; y < plane->down.out; y++) {
+        bilinear_plane_row(plane, inputs->logits[head] + first, y, row,
+                           logits + y * plane->along.out);
+    }
+    part->logits = logits;
+    part->gradient = maps + padded(inputs->pixels);
+    add_terms(inputs, options, head, part, losses);
+    // The logits have been read: their memory is the row's.
+    bilinear_plane_gather(plane, part->gradient, logits, inputs->gradients[head] + first);
+}
+
 struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
                             double scale, int threads, void *scratch) {
     const int count = (int)workers(inputs, threads);
-    const size_t bytes = term_bytes(inputs, options);
+    const size_t bytes = thread_bytes(inputs, options);
     char *of_threads = scratch;
     double(*losses)[LOSSES] = (double(*)[LOSSES])(void *)(of_threads + (size_t)count * bytes);
     uint64_t *lesions = (uint64_t *)(void *)(losses + parts_of(inputs));
@@ -104,10 +142,16 @@ struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_
     }
 #pragma omp parallel for schedule(dynamic) num_threads(count)
     for (size_t i = 0; i < parts_of(inputs); i++) {
+        const size_t head = i / inputs->images;
+        char *own = of_threads + (size_t)omp_get_thread_num() * bytes;
         struct loss_part part = part_of(inputs, i, lesions);
         part.scale = scale;
-        part.scratch = of_threads + (size_t)omp_get_thread_num() * bytes;
-        add_terms(inputs, options, i / inputs->images, &part, losses[i]);
+        part.scratch = own + map_floats(inputs) * sizeof(float);
+        if (head < inputs->heads && inputs->planes[head] != NULL) {
+            add_resized(inputs, options, i, &part, (float *)(void *)own, losses[i]);
+        } else {
+            add_terms(inputs, options, head, &part, losses[i]);
+        }
     }
     for (int i = 0; i < LOSSES; i++) {
         for (size_t k = 0; k < parts_of(inputs); k++) {

@@ -11,11 +11,15 @@ struct loss_sums {
     double terms[LOSSES];
 };
 
+struct bilinear_plane;
+
 enum { MAX_LOSS_HEADS = 4 }; // of those with a logit a pixel
 
 // A batch's logits and masks, and where the gradients go: logits[h] and gradients[h] are images x
 // pixels of head h (0: the main head), global and global_gradient one an image; masks are images x
 // pixels of 0 and 1. Networks without a global logit have NULL there.
+// A head whose planes[h] is not NULL, on the CPU alone, has logits and gradients of the plane's own
+// size, which the loss brings to that of the masks and back.
 struct loss_inputs {
     size_t heads, images, pixels;
     const float *logits[MAX_LOSS_HEADS];
@@ -23,6 +27,8 @@ struct loss_inputs {
     const uint8_t *masks;
     float *gradients[MAX_LOSS_HEADS];
     float *global_gradient;
+    const struct bilinear_plane *planes[MAX_LOSS_HEADS];
+    size_t plane_width; // the greatest before resizing; 0: no head has a plane
 };
 
 // The sum over the heads (main: weight 1, auxiliary: 0.4 each, global: 1) and over the terms that
@@ -31,7 +37,8 @@ struct loss_inputs {
 struct loss_sums total_loss(const struct loss_inputs *inputs, const struct loss_options *options,
                             double scale, int threads, void *scratch);
 
-// Bytes of its scratch memory.
+// Bytes of its scratch memory, which are enough with or without a global head. Only the sizes of
+// `inputs` are looked at.
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
                           int threads);
 

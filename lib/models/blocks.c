@@ -88,9 +88,15 @@ value_id head(struct graph *graph, value_id x, const char *name, size_t channels
     return head_convolution(graph, y, graph_name("%s.2", name).text, dropout);
 }
 
+// In training there is a layer even where the size stays: random draws go by the layers' numbers,
+// and are to be the same whether logits are resized here or outside.
 void output_logits(struct graph *graph, value_id z, const struct model_options *options) {
-    const bool as_is = options->out_height == 0;
-    graph_output(graph, as_is ? z : upsample(graph, z, options->out_height, options->out_width));
+    const bool resizes = options->out_height > 0;
+    const struct shape own = graph_shape(graph, z);
+    const size_t height = resizes ? options->out_height : own.h;
+    const size_t width = resizes ? options->out_width : own.w;
+    const bool as_is = !resizes && graph_mode_of(graph) == GRAPH_PREDICT;
+    graph_output(graph, as_is ? z : upsample(graph, z, height, width));
 }
 
 value_id upsample_to(struct graph *graph, value_id x, value_id like) {

@@ -303,6 +303,10 @@ void *executor_spare(const struct executor *executor, size_t bytes) {
     return NULL;
 }
 
+void *executor_lent(const struct executor *executor) {
+    return address(executor, executor->schedule.lent);
+}
+
 float *executor_output_gradient(struct executor *executor, int output) {
     return address(executor, executor->schedule.output_gradients[output]);
 }

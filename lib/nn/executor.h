@@ -59,6 +59,10 @@ float *executor_output_gradient(struct executor *executor, int output);
 // free from the end of a forward pass of prediction to the next one. NULL: there are not so many.
 void *executor_spare(const struct executor *executor, size_t bytes);
 
+// What graph_lend has asked for, 64-byte aligned: free between the forward and the backward pass of
+// training, and only then. NULL: nothing was asked for.
+void *executor_lent(const struct executor *executor);
+
 // `seed`: of this step's random draws (dropout). Takes parameters that have changed.
 void executor_begin(struct executor *executor, uint64_t seed);
 

@@ -21,6 +21,7 @@ struct graph {
     struct value_info values[MAX_NODES + 1];
     struct parameter parameters[MAX_PARAMETERS];
     value_id outputs[MAX_OUTPUTS];
+    size_t lent;
 };
 
 size_t shape_count(struct shape shape) {
@@ -229,6 +230,14 @@ void graph_output(struct graph *graph, value_id value) {
         return;
     }
     graph->outputs[graph->output_count++] = value;
+}
+
+void graph_lend(struct graph *graph, size_t bytes) {
+    graph->lent = bytes;
+}
+
+size_t graph_lent(const struct graph *graph) {
+    return graph->lent;
 }
 
 struct shape graph_shape(const struct graph *graph, value_id value) {

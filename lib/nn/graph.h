@@ -138,6 +138,11 @@ value_id graph_node(struct graph *graph, const struct node_spec *spec);
 // STORAGE_FLOAT.
 void graph_output(struct graph *graph, value_id value);
 
+// In training: lets whoever reads the outputs and writes their gradients have so many bytes of an
+// executor's memory meanwhile (executor_lent).
+void graph_lend(struct graph *graph, size_t bytes);
+size_t graph_lent(const struct graph *graph);
+
 // ---- looking at it
 
 struct shape graph_shape(const struct graph *graph, value_id value); // zeros after an error

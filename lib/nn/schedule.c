@@ -228,6 +228,9 @@ static void plan_backward(struct planner *planner) {
         planner->gradient[output] = new_buffer(planner, value_bytes(planner, output), loss, loss);
         planner->schedule->output_gradients[i] = planner->gradient[output];
     }
+    if (graph_lent(graph) > 0) {
+        planner->schedule->lent = new_buffer(planner, graph_lent(graph), loss, loss);
+    }
     planner->now = loss + 1;
     for (int i = loss - 1; i >= 0; i--) {
         const struct node *node = graph_node_at(graph, i);
@@ -286,7 +289,8 @@ bool schedule_make(struct schedule *schedule, const struct graph *graph,
                                   .buffers = calloc(8 * (values + 1), sizeof *schedule->buffers),
                                   .outputs = buffer_table(outputs),
                                   .output_gradients = buffer_table(outputs),
-                                  .saved = buffer_table(nodes)};
+                                  .saved = buffer_table(nodes),
+                                  .lent = NO_BUFFER};
     const bool allocated =
         planner.last_forward != NULL && planner.kept != NULL && planner.recomputed != NULL &&
         planner.gradient != NULL && schedule->steps != NULL && schedule->buffers != NULL &&

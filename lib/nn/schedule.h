@@ -25,6 +25,7 @@ struct schedule {
     int buffer_count;
     int input;                               // buffers of the graph's input,
     int *outputs, *output_gradients, *saved; // of each output, and of each node
+    int lent;                                // what graph_lend asks for, NO_BUFFER: nothing
 };
 
 // Orders the nodes: forward as `strips` says, of which a group's buffers all live while it runs;

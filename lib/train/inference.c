@@ -122,7 +122,8 @@ static bool resize(struct inference *inference, int which, size_t i, size_t heig
                    float **resized, struct error *error) {
     const struct shape out = inference->out;
     const float *logits = which == 0 ? inference->logits : inference->mirrored;
-    if ((inference->resize.down.out != height || inference->resize.along.out != width)) {
+    if ((inference->resize.plane.down.out != height ||
+         inference->resize.plane.along.out != width)) {
         float_resize_close(&inference->resize);
         if (!float_resize_open(&inference->resize, out.h, out.w, height, width,
                                inference->backend->threads, error)) {

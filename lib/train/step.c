@@ -4,47 +4,89 @@
 #include "core/clock.h"
 #include "nn/profile.h"
 
+// The sizes of the losses' inputs.
+static struct loss_inputs sizes_of(const struct graph *graph, const struct batch *batch) {
+    struct loss_inputs inputs = {.heads = (size_t)graph_map_count(graph),
+                                 .images = batch->capacity,
+                                 .pixels = batch->mask_height * batch->mask_width};
+    for (int i = 0; i < graph_map_count(graph); i++) {
+        const struct shape shape = graph_shape(graph, graph_output_at(graph, i));
+        if (shape.h != batch->mask_height || shape.w != batch->mask_width) {
+            inputs.plane_width = shape.w > inputs.plane_width ? shape.w : inputs.plane_width;
+        }
+    }
+    return inputs;
+}
+
+bool step_prepare(struct graph *graph, struct backend *backend, const struct batch *batch,
+                  const struct loss_options *options, struct error *error) {
+    const struct training_calls *training = training_of(backend);
+    const struct loss_inputs sizes = sizes_of(graph, batch);
+    if (!training_accepts(backend, graph, options, error)) {
+        return false;
+    }
+    if (sizes.plane_width > 0 && !training->sparing) {
+        return fail(error, "this device's loss takes logits of the masks' size");
+    }
+    graph_lend(graph, training->loss_scratch(backend, &sizes, options));
+    return true;
+}
+
+// The losses' inputs on the device, but for the masks.
+static bool find_inputs(struct step_runner *runner, const struct batch *batch,
+                        struct error *error) {
+    const struct graph *graph = runner->optimizer->graph;
+    struct executor *executor = runner->optimizer->executor;
+    struct loss_inputs *inputs = &runner->loss;
+    const int heads = graph_map_count(graph);
+    *inputs = sizes_of(graph, batch);
+    for (int i = 0; i < heads; i++) {
+        const struct shape shape = graph_shape(graph, graph_output_at(graph, i));
+        inputs->logits[i] = executor_output(executor, i);
+        inputs->gradients[i] = executor_output_gradient(executor, i);
+        if (shape.h == batch->mask_height && shape.w == batch->mask_width) {
+            continue;
+        }
+        if (!bilinear_plane_open(&runner->planes[i], shape.h, shape.w, batch->mask_height,
+                                 batch->mask_width, error)) {
+            return false;
+        }
+        inputs->planes[i] = &runner->planes[i];
+    }
+    if (heads < graph_output_count(graph)) {
+        inputs->global = executor_output(executor, heads);
+        inputs->global_gradient = executor_output_gradient(executor, heads);
+    }
+    return true;
+}
+
 // False with *error without memory.
 static bool allocate(struct step_runner *runner, struct error *error) {
     struct backend *backend = runner->optimizer->backend;
     const struct backend_calls *calls = backend->calls;
     runner->masks = calls->alloc(backend, runner->mask_bytes);
     runner->loss.masks = runner->masks;
-    runner->scratch = calls->alloc(
-        backend, training_of(backend)->loss_scratch(backend, &runner->loss, &runner->options));
+    runner->scratch = executor_lent(runner->optimizer->executor);
     runner->sums = calls->alloc(backend, sizeof *runner->sums);
     runner->sent = calls->alloc(backend, runner->image_bytes + runner->mask_bytes);
-    if (runner->masks == NULL || runner->scratch == NULL || runner->sums == NULL ||
-        runner->sent == NULL) {
-        step_close(runner);
-        return fail(error, "no memory for a training step; a smaller batch needs less");
-    }
-    return true;
+    return (runner->masks != NULL && runner->scratch != NULL && runner->sums != NULL &&
+            runner->sent != NULL) ||
+           fail(error, "no memory for a training step; a smaller batch needs less");
 }
 
 bool step_open(struct step_runner *runner, struct optimizer *optimizer, const struct batch *batch,
                const struct loss_options *options, struct error *error) {
-    struct backend *backend = optimizer->backend;
-    struct executor *executor = optimizer->executor;
-    const int heads = graph_map_count(optimizer->graph);
+    const size_t mask = batch->mask_height * batch->mask_width;
     *runner = (struct step_runner){.optimizer = optimizer,
                                    .options = *options,
                                    .scale = 1.0 / (double)optimizer->options.accumulate,
-                                   .loss = {.heads = (size_t)heads,
-                                            .images = batch->capacity,
-                                            .pixels = batch->mask_height * batch->mask_width},
                                    .image_bytes = batch->capacity * batch->height * batch->width,
-                                   .mask_bytes =
-                                       batch->capacity * batch->mask_height * batch->mask_width};
-    for (int i = 0; i < heads; i++) {
-        runner->loss.logits[i] = executor_output(executor, i);
-        runner->loss.gradients[i] = executor_output_gradient(executor, i);
+                                   .mask_bytes = batch->capacity * mask};
+    if (!find_inputs(runner, batch, error) || !allocate(runner, error)) {
+        step_close(runner);
+        return false;
     }
-    if (heads < graph_output_count(optimizer->graph)) {
-        runner->loss.global = executor_output(executor, heads);
-        runner->loss.global_gradient = executor_output_gradient(executor, heads);
-    }
-    return training_accepts(backend, optimizer->graph, options, error) && allocate(runner, error);
+    return true;
 }
 
 void step_close(struct step_runner *runner) {
@@ -53,9 +95,11 @@ void step_close(struct step_runner *runner) {
         backend->calls->forget(backend, runner->recording[i]);
     }
     backend->calls->release(backend, runner->masks);
-    backend->calls->release(backend, runner->scratch);
     backend->calls->release(backend, runner->sums);
     backend->calls->release(backend, runner->sent);
+    for (int i = 0; i < MAX_LOSS_HEADS; i++) {
+        bilinear_plane_close(&runner->planes[i]);
+    }
 }
 
 void step_send(struct step_runner *runner, const struct batch *batch) {

@@ -4,6 +4,7 @@
 #ifndef PLEURA_TRAIN_STEP_H
 #define PLEURA_TRAIN_STEP_H
 
+#include "nn/bilinear/plane.h"
 #include "train/batch.h"
 #include "train/optimizer.h"
 
@@ -18,19 +19,26 @@ enum step_end {
 struct step_runner {
     struct optimizer *optimizer;
     struct loss_options options;
-    double scale;            // of the gradients
-    struct loss_inputs loss; // the device's addresses, but for `masks`:
-    uint8_t *masks;          // the device's
-    void *scratch;           // of the losses
-    struct loss_sums *sums;  // on the device
-    uint8_t *sent;           // images, then masks of the next step
+    double scale;                                 // of the gradients
+    struct loss_inputs loss;                      // the device's addresses, but for `masks`:
+    uint8_t *masks;                               // the device's
+    void *scratch;                                // of the losses, the executor's
+    struct bilinear_plane planes[MAX_LOSS_HEADS]; // of heads that the losses resize
+    struct loss_sums *sums;                       // on the device
+    uint8_t *sent;                                // images, then masks of the next step
     size_t image_bytes, mask_bytes;
     enum step_end end;                      // of the step that runs
     struct recording *recording[STEP_ENDS]; // by their end
 };
 
-// For batches like `batch`; gradients are means over the optimiser's `accumulate` batches. The
-// optimiser must outlive it. False with *error where training_accepts refuses the loss, and without
+// Has the graph lend its executor's memory to the losses of batches like `batch`, before there is
+// an executor. False with *error where training_accepts refuses the loss, and where heads have
+// another size than the masks on a device whose loss does not resize them.
+CHECKED bool step_prepare(struct graph *graph, struct backend *backend, const struct batch *batch,
+                          const struct loss_options *options, struct error *error);
+
+// For batches like `batch`, with which step_prepare has seen the graph; gradients are means over
+// the optimiser's `accumulate` batches. The optimiser must outlive it. False with *error without
 // memory.
 CHECKED bool step_open(struct step_runner *runner, struct optimizer *optimizer,
                        const struct batch *batch, const struct loss_options *options,

@@ -10,7 +10,7 @@
 
 // All addresses are the device's, in `inputs` and `update` too. Calls only queue work.
 struct training_calls {
-    // Bytes of scratch memory that `loss` needs.
+    // Bytes of scratch memory that `loss` needs, as total_loss_scratch.
     size_t (*loss_scratch)(struct backend *backend, const struct loss_inputs *inputs,
                            const struct loss_options *options);
     // total_loss.
@@ -22,7 +22,9 @@ struct training_calls {
     // batch_sum_add.
     void (*add)(struct backend *backend, const struct batch_sum *sum);
     const bool *has_loss, *has_optimizer; // of each row, on this device; NULL: all
-    bool sparing; // memory is worth some passes over it: see struct model_options
+    // Memory is worth some passes over it: see struct model_options; and `loss` takes heads of
+    // their own sizes.
+    bool sparing;
 };
 
 extern const struct training_calls training_cpu, training_cuda;

@@ -114,7 +114,7 @@ static void run(const struct options *options, const struct lesson *lesson) {
     struct optimizer optimizer;
     struct backend *backend = open_device(choice);
     struct graph *graph = open_graph(choice, backend, true);
-    struct executor *executor = open_network(backend, graph, (uint64_t)options->seed);
+    struct executor *executor = open_network(choice, backend, graph, (uint64_t)options->seed);
     rule.accumulate = options->choice.accumulate;
     if (!optimizer_open(&optimizer, &rule, backend, graph, executor, &error)) {
         die("%s", error.text);

@@ -55,19 +55,21 @@ static inline size_t mask_side_of(const struct network_choice *choice) {
     return (size_t)choice->side * 4 / 3;
 }
 
-// As the device's training wants it; without one (NULL) nothing is recomputed for want of memory.
+// As the device's training wants it; without one (NULL) all logits are the masks' size, and nothing
+// is recomputed for want of memory.
 static inline struct graph *open_graph(const struct network_choice *choice,
                                        const struct backend *backend, bool train) {
+    const bool sparing = backend != NULL && training_of(backend)->sparing;
+    const size_t out = train && !sparing ? mask_side_of(choice) : 0;
     const struct model_options options = {.images = (size_t)choice->batch,
                                           .height = (size_t)choice->side,
                                           .width = (size_t)choice->side,
                                           .gray = true,
-                                          .out_height = train ? mask_side_of(choice) : 0,
-                                          .out_width = train ? mask_side_of(choice) : 0,
+                                          .out_height = out,
+                                          .out_width = out,
                                           .auxiliary = train,
                                           .dropout = 0.1,
-                                          .sparing =
-                                              backend != NULL && training_of(backend)->sparing};
+                                          .sparing = sparing};
     struct error error;
     struct graph *graph =
         model_build(choice->name, train ? GRAPH_TRAIN : GRAPH_PREDICT, &options, &error);
@@ -87,29 +89,39 @@ static inline struct backend *open_device(const struct network_choice *choice) {
     return backend;
 }
 
-// With parameters drawn from `seed`.
-static inline struct executor *open_network(struct backend *backend, struct graph *graph,
+// Without memory.
+static inline struct batch batch_sizes(const struct network_choice *choice) {
+    return (struct batch){.capacity = (size_t)choice->batch,
+                          .count = (size_t)choice->batch,
+                          .height = (size_t)choice->side,
+                          .width = (size_t)choice->side,
+                          .mask_height = mask_side_of(choice),
+                          .mask_width = mask_side_of(choice)};
+}
+
+static inline struct batch open_batch(const struct network_choice *choice) {
+    struct batch batch = batch_sizes(choice);
+    batch.images = need(batch.count, batch.height * batch.width);
+    batch.masks = need(batch.count, batch.mask_height * batch.mask_width);
+    return batch;
+}
+
+// With parameters drawn from `seed`; in training for the usual losses.
+static inline struct executor *open_network(const struct network_choice *choice,
+                                            struct backend *backend, struct graph *graph,
                                             uint64_t seed) {
+    const struct loss_options losses = loss_options_usual();
+    const struct batch batch = batch_sizes(choice);
     struct error error;
+    if (graph_mode_of(graph) == GRAPH_TRAIN &&
+        !step_prepare(graph, backend, &batch, &losses, &error)) {
+        die("%s", error.text);
+    }
     struct executor *executor = executor_new(graph, backend, &error);
     if (executor == NULL || !parameters_start(backend, graph, executor, seed, &error)) {
         die("%s", error.text);
     }
     return executor;
-}
-
-static inline struct batch open_batch(const struct network_choice *choice) {
-    const size_t count = (size_t)choice->batch;
-    const size_t side = (size_t)choice->side;
-    const size_t mask_side = mask_side_of(choice);
-    return (struct batch){.capacity = count,
-                          .count = count,
-                          .height = side,
-                          .width = side,
-                          .mask_height = mask_side,
-                          .mask_width = mask_side,
-                          .images = need(count, side * side),
-                          .masks = need(count, mask_side * mask_side)};
 }
 
 static inline void close_batch(struct batch *batch) {

@@ -253,7 +253,7 @@ static struct measured measure(const struct options *options) {
     }
     struct graph *graph = open_graph(&choice, backend, trains(options));
     const size_t free_bytes = backend->calls->free_bytes(backend);
-    struct executor *executor = open_network(backend, graph, 1);
+    struct executor *executor = open_network(&choice, backend, graph, 1);
     measured.ms = trains(options) ? measure_training(options, backend, graph, executor, &left)
                                   : measure_prediction(options, backend, graph, executor,
                                                        &measured.device_ms, &left);

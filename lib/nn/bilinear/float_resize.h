@@ -2,10 +2,10 @@
 #ifndef PLEURA_NN_BILINEAR_FLOAT_RESIZE_H
 #define PLEURA_NN_BILINEAR_FLOAT_RESIZE_H
 
-#include "nn/bilinear/weights.h"
+#include "nn/bilinear/plane.h"
 
 struct float_resize {
-    struct bilinear_weights down, along;
+    struct bilinear_plane plane;
     int threads;
     float *rows; // for each thread: two input rows mixed, and the last number once more
 };

@@ -118,6 +118,7 @@ static void run_watched(struct backend *backend) {
     const struct optimizer_options rule = optimizer_options_usual();
     struct optimizer optimizer;
     struct graph *graph = watched_graph();
+    assert_true(step_prepare(graph, backend, &batch, &losses, &error));
     struct executor *executor = executor_new(graph, backend, &error);
     assert_non_null(executor);
     assert_true(optimizer_open(&optimizer, &rule, backend, graph, executor, &error));

@@ -107,11 +107,47 @@ static void planes_by_hand(void **state) {
     resize(steps, (const size_t[]){2, 4, 2, 4}, steps);
 }
 
+// What is gathered is the transpose: y . resized(x) is x . gathered(y).
+static void gradients_are_the_transpose(void **state) {
+    (void)state;
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
+        const size_t height = sides[s][0];
+        const size_t width = sides[s][1];
+        float x[MAX_SIDE * MAX_SIDE] = {0};
+        float y[MAX_SIDE];
+        float dy[MAX_SIDE * MAX_SIDE] = {0};
+        float dx[MAX_SIDE * MAX_SIDE];
+        float row[MAX_SIDE + 1];
+        double forward = 0;
+        double backward = 0;
+        struct bilinear_plane plane;
+        struct error error = {{0}};
+        assert_true(bilinear_plane_open(&plane, height, width, width, height, &error));
+        for (size_t i = 0; i < height * width; i++) {
+            x[i] = (float)(i * 37 % 101) / 101 - 0.3F;
+            dy[i] = (float)(i * 53 % 97) / 97 - 0.6F;
+        }
+        for (size_t o = 0; o < width; o++) {
+            bilinear_plane_row(&plane, x, o, row, y);
+            for (size_t i = 0; i < height; i++) {
+                forward += (double)dy[o * height + i] * (double)y[i];
+            }
+        }
+        bilinear_plane_gather(&plane, dy, row, dx);
+        for (size_t i = 0; i < height * width; i++) {
+            backward += (double)dx[i] * (double)x[i];
+        }
+        assert_true(fabs(forward - backward) < 1e-4);
+        bilinear_plane_close(&plane);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_output_follows_the_formula),
         cmocka_unit_test(lists_by_input_hold_the_same),
         cmocka_unit_test(planes_by_hand),
+        cmocka_unit_test(gradients_are_the_transpose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

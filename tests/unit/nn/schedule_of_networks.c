@@ -58,8 +58,11 @@ static void run_backward(const struct run *run, const struct step *step, const s
     }
 }
 
-// The loss reads the outputs and writes their gradients.
+// The loss reads the outputs and writes their gradients, with memory that it is lent.
 static void run_loss(const struct run *run) {
+    if (graph_mode_of(run->graph) == GRAPH_TRAIN) {
+        write_buffer(run, run->schedule->lent, NOTHING);
+    }
     for (int i = 0; i < graph_output_count(run->graph); i++) {
         const value_id output = graph_output_at(run->graph, i);
         read_buffer(run, run->schedule->outputs[i], output);
@@ -109,6 +112,7 @@ static void networks_find_what_they_read(void **state) {
         } else if (i >= 6) {
             graph_recompute(graph);
         }
+        graph_lend(graph, 1000);
         run_schedule(graph);
         graph_free(graph);
     }
