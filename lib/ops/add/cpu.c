@@ -149,19 +149,48 @@ static void add_gradient(const struct state *state, const struct call *call, int
     cpu_write(state->precision, call->in_gradient[input], block->first, block->count, to);
 }
 
-// The product of dy and b, and dy's sums over pixels, as this part's share of both.
-static void block_sums(const struct state *state, const struct pixel_block *block, const float *dy,
-                       double *product, double *sums) {
-    *product = 0;
-    memset(sums, 0, state->channels * sizeof *sums);
-    for (size_t offset = 0; offset < block->count; offset += state->channels) {
-        for (size_t c = 0; c < state->channels; c++) {
+// dy's sums over a block's pixels.
+VECTORISED static void sum_pixels(const float *dy, size_t count, size_t channels, double *sums) {
+    memset(sums, 0, channels * sizeof *sums);
+    for (size_t offset = 0; offset < count; offset += channels) {
+        for (size_t c = 0; c < channels; c++) {
             sums[c] += dy[offset + c];
-            if (state->scaled) {
-                *product += (double)dy[offset + c] * block->b[state->broadcast ? c : offset + c];
-            }
         }
     }
+}
+
+#define LANES 16 // sums that do not wait for each other
+
+// The product of dy and b, `count` numbers each.
+VECTORISED static double product_of(const float *dy, const float *b, size_t count) {
+    double sums[LANES] = {0};
+    double sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            sums[lane] += (double)dy[i + lane] * b[i + lane];
+        }
+    }
+    for (; i < count; i++) {
+        sum += (double)dy[i] * b[i];
+    }
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sum += sums[lane];
+    }
+    return sum;
+}
+
+// The product of a block's dy and b.
+static double block_product(const struct state *state, const struct pixel_block *block,
+                            const float *dy) {
+    if (!state->broadcast) {
+        return product_of(dy, block->b, block->count);
+    }
+    double product = 0;
+    for (size_t offset = 0; offset < block->count; offset += state->channels) {
+        product += product_of(dy + offset, block->b, state->channels);
+    }
+    return product;
 }
 
 static void write_broadcast(const struct state *state, const struct call *call, const double *sums,
@@ -195,8 +224,11 @@ static void backward(const struct call *call) {
         find_block(state, call, index, state->scaled, &block);
         const float *dy =
             cpu_read(state->precision, call->out_gradient, block.first, block.count, of_dy);
-        if (state->scaled || state->broadcast) {
-            block_sums(state, &block, dy, &products[index], sums + index * state->channels);
+        if (state->scaled) {
+            products[index] = block_product(state, &block, dy);
+        }
+        if (state->broadcast) {
+            sum_pixels(dy, block.count, state->channels, sums + index * state->channels);
         }
         if (!state->broadcast) {
             add_gradient(state, call, 1, &block, dy, weight);
