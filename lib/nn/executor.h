@@ -36,8 +36,21 @@ void executor_changed(struct executor *executor);
 
 // For prediction, when values will change no more: takes them, and gives back the memory of those
 // that kernels have packed, on a device that can. executor_values lacks them from then on. Networks
-// that have a host's parameters are settled before it.
+// that have a host's parameters are settled before it, or with it.
 void executor_settle(struct executor *executor);
+
+// Where values come from: puts those of the graph's parameter number `parameter`. False with
+// *error.
+struct parameter_source {
+    bool (*put)(void *context, int parameter, struct error *error);
+    void *context;
+};
+
+// The same, for an executor whose values are not there yet, and for those that have its parameters:
+// each layer's values are put when those of the layer before have been taken.
+CHECKED bool executor_settle_from(struct executor *executor, struct executor *const *guests,
+                                  size_t guest_count, const struct parameter_source *source,
+                                  struct error *error);
 
 // From now on a forward pass leaves running statistics as they are: what the batch adds to them,
 // momentum times its own statistic, comes to lie behind the gradients, which must be 0 there

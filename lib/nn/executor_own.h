@@ -30,6 +30,9 @@ struct executor {
     bool apart;                  // see executor_keep_statistics_apart
 };
 
+// Lets the kernel of forward step i take its parameters.
+void executor_prepare(struct executor *executor, int i);
+
 static inline const struct kernel *kernel_of(const struct executor *executor, int node) {
     const struct operation *operation = graph_node_at(executor->graph, node)->operation;
     const struct kernel *const *kernels = executor->backend->kernels;

@@ -3,7 +3,7 @@
 #include "nn/executor_own.h"
 #include "nn/step_profile.h"
 
-static void prepare(struct executor *executor, int i) {
+void executor_prepare(struct executor *executor, int i) {
     const int node = executor->schedule.steps[i].node;
     const struct kernel *kernel = kernel_of(executor, node);
     executor->backend->doing = graph_node_at(executor->graph, node)->name;
@@ -17,7 +17,7 @@ static void prepare(struct executor *executor, int i) {
 static void take_parameters(void *context) {
     struct executor *executor = context;
     for (int i = 0; i < executor->schedule.forward_count; i++) {
-        prepare(executor, i);
+        executor_prepare(executor, i);
     }
 }
 
@@ -28,48 +28,6 @@ void executor_begin(struct executor *executor, uint64_t seed) {
         backend->calls->repeat(backend, NULL, take_parameters, executor);
     }
     executor->changed = false;
-}
-
-// ---- parameters that will change no more
-
-// Whether a node has packed its first parameter, which no other node has.
-static bool has_packed(const struct executor *executor, const struct node *node) {
-    int users = 0;
-    for (int i = 0; i < graph_node_count(executor->graph); i++) {
-        const struct node *other = graph_node_at(executor->graph, i);
-        for (int k = 0; k < other->parameter_count; k++) {
-            users += other->parameters[k] == node->parameters[0];
-        }
-    }
-    return node->operation->packs_weights && users == 1;
-}
-
-// Each layer's weights go before the next one's are packed, so that they are never there twice.
-static void take_and_discard(void *context) {
-    struct executor *executor = context;
-    struct backend *backend = executor->backend;
-    const bool own = executor->host == NULL || executor->values != executor->host->values;
-    for (int i = 0; i < executor->schedule.forward_count; i++) {
-        const struct node *node = graph_node_at(executor->graph, executor->schedule.steps[i].node);
-        if (executor->changed) {
-            prepare(executor, i);
-        }
-        if (own && has_packed(executor, node)) {
-            const struct parameter *weights =
-                graph_parameter_at(executor->graph, node->parameters[0]);
-            backend->calls->discard(backend, executor->values + weights->offset,
-                                    weights->count * sizeof(float));
-        }
-    }
-    backend->calls->discard(backend, executor->preparation, executor->preparation_bytes);
-}
-
-void executor_settle(struct executor *executor) {
-    const struct backend_calls *calls = executor->backend->calls;
-    if (calls->discard != NULL) {
-        calls->repeat(executor->backend, NULL, take_and_discard, executor);
-        executor->changed = false;
-    }
 }
 
 // ---- steps

@@ -91,10 +91,7 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
     if (network->executor == NULL ||
         !inference_open(&network->inference, predictor->backend, network->graph, network->executor,
                         predictor->capacity, predictor->options->flip, predictor->network_count > 1,
-                        &error) ||
-        (owner == OWN_PARAMETERS &&
-         !parameters_take(predictor->backend, network->graph, network->executor,
-                          &predictor->tables[network->model], "", TAKE_NEEDED, &error))) {
+                        &error)) {
         die("%s", error.text);
     }
     if (network->first != NULL) {
@@ -103,14 +100,21 @@ static void open_network(struct predictor *predictor, struct sized_network *netw
     }
 }
 
-// Gives back what a model's networks need no more once they have taken their parameters.
+// Gives a model's networks, which are open, their parameters.
 static void settle(struct predictor *predictor, size_t model, struct sized_network *largest) {
+    struct executor *others[MAX_SCALES];
+    size_t count = 0;
+    struct error error;
     for (size_t k = 0; k < predictor->options->side_count; k++) {
         if (&networks_of(predictor, model)[k] != largest) {
-            executor_settle(networks_of(predictor, model)[k].executor);
+            others[count++] = networks_of(predictor, model)[k].executor;
         }
     }
-    executor_settle(largest->executor);
+    if (!parameters_settle(predictor->backend, largest->graph, largest->executor, others, count,
+                           &predictor->tables[model], &error)) {
+        die("%s", error.text);
+    }
+    weight_table_free(&predictor->tables[model]);
 }
 
 // Opens all for batches of `images`. The memory of the first model's largest one serves the others.
@@ -124,7 +128,6 @@ static void open_networks(struct predictor *predictor, size_t images) {
                 open_network(predictor, &networks_of(predictor, model)[k], largest);
             }
         }
-        weight_table_free(&predictor->tables[model]);
         settle(predictor, model, largest);
     }
 }

@@ -266,6 +266,33 @@ bool parameters_take(struct backend *backend, const struct graph *graph, struct 
     return true;
 }
 
+struct taking {
+    struct backend *backend;
+    const struct graph *graph;
+    struct executor *executor;
+    struct weight_table *table;
+};
+
+static bool put_from_table(void *context, int index, struct error *error) {
+    const struct taking *taking = context;
+    const struct parameter *parameter = graph_parameter_at(taking->graph, index);
+    const struct weight *found = weight_table_find(taking->table, parameter->name);
+    struct weight *weight = &taking->table->weights[found - taking->table->weights];
+    put_parameter(taking->backend, taking->executor, parameter, weight->values);
+    const bool put = taking->backend->calls->wait(taking->backend, error);
+    weight_drop_values(weight);
+    return put;
+}
+
+bool parameters_settle(struct backend *backend, const struct graph *graph,
+                       struct executor *executor, struct executor *const *guests,
+                       size_t guest_count, struct weight_table *table, struct error *error) {
+    struct taking taking = {backend, graph, executor, table};
+    const struct parameter_source source = {put_from_table, &taking};
+    return parameters_check(graph, table, "", TAKE_NEEDED, error) &&
+           executor_settle_from(executor, guests, guest_count, &source, error);
+}
+
 static bool copy_values(float *to, const struct graph *to_graph, const float *from,
                         const struct graph *from_graph, struct error *error) {
     for (int i = 0; i < graph_parameter_count(to_graph); i++) {

@@ -49,6 +49,13 @@ CHECKED bool parameters_take(struct backend *backend, const struct graph *graph,
                              struct executor *executor, struct weight_table *table,
                              const char *prefix, enum take take, struct error *error);
 
+// The same for a network that only predicts, and for those that have its parameters
+// (executor_settle_from), of a table that is the whole network's: a layer's tensors lose their
+// values before the next layer's are put.
+CHECKED bool parameters_settle(struct backend *backend, const struct graph *graph,
+                               struct executor *executor, struct executor *const *guests,
+                               size_t guest_count, struct weight_table *table, struct error *error);
+
 // Copies one network's values to another of the same parameters. `learned`: on the device, what is
 // copied in place of the learned ones, in their order; NULL: they themselves.
 CHECKED bool parameters_copy(struct backend *backend, struct executor *to,

@@ -89,7 +89,7 @@ log.jsonl" ]
     no wait $!
     grep -qx OMP_WAIT_POLICY=passive "$HERE/environment"
     grep -qx GOMP_SPINCOUNT=2000 "$HERE/environment"
-    grep -qx GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "$HERE/environment"
+    grep -q ^GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "$HERE/environment"
 }
 
 @test "--skipped takes a stream that leaves out what has been used" {
