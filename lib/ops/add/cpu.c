@@ -180,15 +180,15 @@ VECTORISED static double product_of(const float *dy, const float *b, size_t coun
     return sum;
 }
 
-// The product of a block's dy and b.
+// The product of a block's dy and b; where b goes to all pixels, by dy's sums over them.
 static double block_product(const struct state *state, const struct pixel_block *block,
-                            const float *dy) {
+                            const float *dy, const double *sums) {
     if (!state->broadcast) {
         return product_of(dy, block->b, block->count);
     }
     double product = 0;
-    for (size_t offset = 0; offset < block->count; offset += state->channels) {
-        product += product_of(dy + offset, block->b, state->channels);
+    for (size_t c = 0; c < state->channels; c++) {
+        product += sums[c] * block->b[c];
     }
     return product;
 }
@@ -224,11 +224,12 @@ static void backward(const struct call *call) {
         find_block(state, call, index, state->scaled, &block);
         const float *dy =
             cpu_read(state->precision, call->out_gradient, block.first, block.count, of_dy);
-        if (state->scaled) {
-            products[index] = block_product(state, &block, dy);
-        }
+        double *own_sums = sums + index * state->channels;
         if (state->broadcast) {
-            sum_pixels(dy, block.count, state->channels, sums + index * state->channels);
+            sum_pixels(dy, block.count, state->channels, own_sums);
+        }
+        if (state->scaled) {
+            products[index] = block_product(state, &block, dy, own_sums);
         }
         if (!state->broadcast) {
             add_gradient(state, call, 1, &block, dy, weight);
