@@ -60,13 +60,14 @@ readonly ROOM=64M          # more than an image's objects take
 
 declare -A parts=()
 
-# part NAME IN OUT COMMAND...: starts it, reading IN and writing OUT (-: as here); it dies with this script.
+# part NAME IN OUT COMMAND...: starts it, reading IN and writing OUT (-: as here). It dies with this script, even while it waits for
+# a pipe's other end, and where the script has ended before setpriv could ask for it.
+# shellcheck disable=SC2016 # bash -c's own words
 part() {
-    (
-        [ "$2" = - ] || exec <"$2"
-        [ "$3" = - ] || exec >"$3"
-        exec setpriv --pdeathsig KILL -- "${@:4}"
-    ) &
+    setpriv --pdeathsig KILL -- bash -c '[ "$PPID" = "$0" ] || exit 1
+        [ "$1" = - ] || exec <"$1"
+        [ "$2" = - ] || exec >"$2"
+        exec "${@:3}"' $$ "${@:2}" &
     parts[$!]=$1
 }
 
