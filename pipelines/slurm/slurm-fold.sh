@@ -22,12 +22,12 @@ saved() { # what tells this checkpoint from the next
 stop_training() { # the other programs of the fold end with it
     local process name state
     asked=1
-    echo "fold $member is told to stop"
     for process in /proc/[0-9]*; do
         { IFS= read -r -d '' name <"$process/cmdline" && state=$(<"$process/stat"); } 2>/dev/null || continue
         read -ra state <<<"${state##*) }"
         [ "${name##*/}" != train-fold ] || [ "${state[2]}" != "$worker" ] || kill -TERM "${process##*/}" 2>/dev/null || true
     done
+    echo "fold $member is told to stop"
 }
 
 put_back() { # into the queue; what is cancelled, or was put back already, is not running any more
