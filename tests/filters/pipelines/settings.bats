@@ -136,7 +136,7 @@ NASTY=('$(touch ran)' '`touch ran`' '; touch ran' '& touch ran &' '| touch ran' 
     grep -q '"seed":9' one/options/train-seg-unet
     no asks train-seg-unet.seed=9
     asks
-    for damage in 'truncate -s -9' 'sed -i s/64/63/' 'truncate -s 0'; do
+    for damage in 'truncate -s -9' 'sed -i s/network/netword/' 'truncate -s 0'; do
         $damage one/options/.answers
         asks
         settled | diff first -
