@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum {
-    IHDR = 12, // where the first chunk has its name
+    IHDR = 12,   // where the first chunk has its name,
+    COLOUR = 25, // and the kind of colours
     // Deflate makes at most 258 bytes of 2 bits: a file too short for its image is refused before
     // the image is allocated.
     MAX_DEFLATE_RATIO = 1032,
@@ -180,7 +181,7 @@ static bool read_image(png_structp png, png_infop info, const struct png_source 
     return true;
 }
 
-// A reader of a file in memory, or NULL without memory.
+// A reader of a file in memory, or NULL with the complaint's error, without memory.
 static png_structp start_reading(struct complaint *complaint, struct png_source *source,
                                  png_infop *info) {
     png_structp png =
@@ -188,6 +189,7 @@ static png_structp start_reading(struct complaint *complaint, struct png_source 
     *info = png == NULL ? NULL : png_create_info_struct(png);
     if (*info == NULL) {
         png_destroy_read_struct(&png, NULL, NULL);
+        (void)fail(complaint->error, "no memory for libpng");
         return NULL;
     }
     png_set_read_fn(png, source, read_bytes);
@@ -202,8 +204,8 @@ static void find_greatest(png_structp png, png_row_infop row, png_bytep indices)
     }
 }
 
-// Of a palette with fewer colours than its indices could name: do all pixels have one of them?
-// libpng makes the others black, without a word.
+// Of an image by a palette with fewer colours than its indices could name: do all pixels have one
+// of them? libpng makes the others black, without a word.
 static bool read_indices(png_structp png, png_infop info, const struct png_source *source,
                          int *greatest, struct error *error) {
     if (setjmp(png_jmpbuf(png)) != 0 || !read_chunks(png, info, source, error)) {
@@ -211,8 +213,7 @@ static bool read_indices(png_structp png, png_infop info, const struct png_sourc
     }
     png_colorp colours = NULL;
     int count = 0;
-    if (png_get_color_type(png, info) != PNG_COLOR_TYPE_PALETTE ||
-        png_get_PLTE(png, info, &colours, &count) == 0 ||
+    if (png_get_PLTE(png, info, &colours, &count) == 0 ||
         count == 1 << png_get_bit_depth(png, info)) {
         return true;
     }
@@ -235,7 +236,7 @@ static bool check_indices(const uint8_t *bytes, size_t length, struct error *err
     png_infop info = NULL;
     png_structp png = start_reading(&complaint, &source, &info);
     if (png == NULL) {
-        return fail(error, "no memory for libpng");
+        return false;
     }
     int greatest = 0;
     const bool good = read_indices(png, info, &source, &greatest, error);
@@ -247,7 +248,8 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
                 struct image *out, struct image_note *note, struct error *error) {
     *out = (struct image){NULL, 0, 0};
     note->text[0] = '\0';
-    if (!check_indices(bytes, length, error)) {
+    if (length > COLOUR && bytes[COLOUR] == PNG_COLOR_TYPE_PALETTE &&
+        !check_indices(bytes, length, error)) {
         return false;
     }
     struct complaint complaint = {.error = error};
@@ -256,7 +258,7 @@ bool png_decode(const uint8_t *bytes, size_t length, const struct image_options 
     png_infop info = NULL;
     png_structp png = start_reading(&complaint, &source, &info);
     if (png == NULL) {
-        return fail(error, "no memory for libpng");
+        return false;
     }
     const bool read = read_image(png, info, &source, options->from_zero, out, &rows, note, error);
     png_destroy_read_struct(&png, &info, NULL);
@@ -300,7 +302,7 @@ bool png_describe(const uint8_t *bytes, size_t length, struct image_header *head
     png_infop info = NULL;
     png_structp png = start_reading(&complaint, &source, &info);
     if (png == NULL) {
-        return fail(error, "no memory for libpng");
+        return false;
     }
     const bool read = read_header(png, info, &source, header, error);
     png_destroy_read_struct(&png, &info, NULL);

@@ -244,28 +244,29 @@ static void test_damage(void **state) {
     }
 }
 
+// A row of `width` indices of `depth` bits, and a palette of three colours.
+static void start_palette_png(struct file *file, size_t width, int depth) {
+    static const uint8_t colours[] = {255, 255, 255, 9, 9, 9, 40, 40, 40};
+    start_png(file, 1, width, depth, 3);
+    put_chunk(file, "PLTE", colours, sizeof colours);
+}
+
 static void test_palette(void **state) {
     (void)state;
-    static const uint8_t colours[] = {255, 255, 255, 9, 9, 9, 40, 40, 40};
     struct file file;
-    start_png(&file, 1, 4, 8, 3);
-    put_chunk(&file, "PLTE", colours, sizeof colours);
+    start_palette_png(&file, 4, 8);
     end_png(&file, "\0\0\2\1\1", 5);
     expect_row(&file, "\xFF\x28\x09\x09", 4);
-    start_png(&file, 1, 4, 8, 3);
-    put_chunk(&file, "PLTE", colours, sizeof colours);
+    start_palette_png(&file, 4, 8);
     end_png(&file, "\0\0\2\1\3", 5);
     expect_refused(file.bytes, file.length, "pixels of colour 3 of its palette, which ends at 2");
-    start_png(&file, 1, 4, 2, 3);
-    put_chunk(&file, "PLTE", colours, sizeof colours);
+    start_palette_png(&file, 4, 2);
     end_png(&file, "\0\x19", 2);
     expect_row(&file, "\xFF\x09\x28\x09", 4);
-    start_png(&file, 1, 3, 2, 3); // what fills the byte is no pixel
-    put_chunk(&file, "PLTE", colours, sizeof colours);
+    start_palette_png(&file, 3, 2); // what fills the byte is no pixel
     end_png(&file, "\0\x1B", 2);
     expect_row(&file, "\xFF\x09\x28", 3);
-    start_png(&file, 1, 4, 2, 3);
-    put_chunk(&file, "PLTE", colours, sizeof colours);
+    start_palette_png(&file, 4, 2);
     end_png(&file, "\0\x1B", 2);
     expect_refused(file.bytes, file.length, "pixels of colour 3 of its palette, which ends at 2");
 }
