@@ -244,7 +244,7 @@ def caption: $case[.id] as $case
   | if $case then "<b>Dice \($case.dice | fixed(3))</b> "
       + "lesion \($case.truth / pixels | percent), outlined \($case.prediction / pixels | percent)"
     else "<b>\(if .keep[0] then "kept" else "not kept" end)</b> area \(share | percent)" end;
-def picture: $ARGS.named["picture \(.id)"] // error("no picture of \(.id)");
+def picture: $ARGS.named["picture \(.id)"] // ("report: \($submission): is of other images than the scores and decisions\n" | halt_error(1));
 def figure: ("<img alt=\"X-ray \(.id | @html)\" src=\"data:image/png;base64,\(picture)\">") as $image
   | "<figure>\($image)<figcaption><span class=\"id\">\(.id | @html)</span>\(caption)</figcaption></figure>";
 def gallery: section("pictures"; "Pictures";

@@ -77,11 +77,10 @@ tail -n +2 "$scratch/gathered" >"$scratch/chosen.csv"
 shown=()
 pictures
 jq -n -r -L "$here" -L "$here/../method" --rawfile css "$here/report.css" --slurpfile config "$work/config.json" \
-    --slurpfile figures "$scratch/figures" "${shown[@]}" \
+    --slurpfile figures "$scratch/figures" --arg submission "$work/$submission.csv" "${shown[@]}" \
     --arg processor "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --arg cores "$(nproc)" \
     --arg memory "$(awk '/^MemTotal/ { printf "%.1f GiB", $2 / 1048576 }' /proc/meminfo)" \
     --arg system "$(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r)" \
     --arg version "$(decode --version | sed 's/.* //')" --arg packages "$(packages)" \
-    --arg date "$(date -u '+%Y-%m-%d %H:%M UTC')" -f "$here/report.jq" >"$scratch/report.html" ||
-    complain "$work/$submission.csv: is of other images than the scores and decisions"
+    --arg date "$(date -u '+%Y-%m-%d %H:%M UTC')" -f "$here/report.jq" >"$scratch/report.html"
 cat "$scratch/report.html"

@@ -7,7 +7,7 @@ def list($name): "\($name)=(\(map(@sh) | join(" ")))";
 if .data.test then . else error("not a checked configuration") end
 | submissions as $submissions
 | (.data.truth // "") as $truth
-| "submission=\($submissions[0])",
+| "submission=\($submissions[0] | @sh)",
   ([$submissions[] as $name | decisions($name) + ".mpk"] | list("decided")),
   # What must be there: logs, masks, the survey, scores
   ([(needed_training[] as $stage | range(.[$stage].folds) | "\($stage)/fold-\(.).jsonl"), $submissions[0] + ".csv", "survey.json",
