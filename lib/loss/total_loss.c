@@ -59,6 +59,7 @@ static size_t thread_bytes(const struct loss_inputs *inputs, const struct loss_o
 
 size_t total_loss_scratch(const struct loss_inputs *inputs, const struct loss_options *options,
                           int threads) {
+    // Sizes alone do not tell whether there is a global logit.
     const size_t parts = (inputs->heads + 1) * inputs->images;
     return size_min((size_t)threads, parts) * thread_bytes(inputs, options) +
            parts * sizeof(double[LOSSES]) + inputs->images * sizeof(uint64_t);

@@ -1,6 +1,8 @@
 // Making an executor: kernels planned, memory placed, addresses put into every step once.
 #include "nn/executor_own.h"
 
+#include "core/numbers/size.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,7 +282,7 @@ static size_t behind_output(const struct executor *executor, int index) {
         return 0;
     }
     const struct buffer *buffer = &executor->schedule.buffers[executor->schedule.outputs[index]];
-    return (buffer->offset + buffer->bytes + 63) / 64 * 64;
+    return size_round_up(buffer->offset + buffer->bytes, 64);
 }
 
 // Whether no output has any of these bytes.

@@ -7,6 +7,7 @@
 #include "backend/cpu/products/bf16.h"
 #include "backend/cpu/products/f32.h"
 
+#include "core/numbers/size.h"
 #include "core/simd.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@
 #define PANEL ((size_t)CPU_F32_PANEL)
 
 static size_t blocks_of(size_t pixels) {
-    return (pixels + BLOCK - 1) / BLOCK;
+    return size_divide_up(pixels, BLOCK);
 }
 
 bool position_multiplies_bf16(enum precision precision, size_t keys, size_t channels) {
@@ -24,26 +25,22 @@ bool position_multiplies_bf16(enum precision precision, size_t keys, size_t chan
            (cpu_bf16_ahead() || cpu_amx_gemm() != NULL);
 }
 
-static size_t rounded(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
+// Bytes of such panels: of numbers of bf16, or of float32.
+static size_t panels_bytes(const struct position_form *form, enum position_panels panels,
+                           size_t halves, size_t floats) {
+    return (form->panels & panels) == 0 ? 0
+           : form->bf16                 ? size_round_up(halves * sizeof(uint16_t), 64)
+                                        : size_round_up(floats * sizeof(float), 64);
 }
 
 static size_t pixel_panels_bytes(const struct position_form *form) {
-    const size_t pixels = form->pixels;
-    const size_t width = form->width;
-    return (form->panels & POSITION_PIXEL_PANELS) == 0
-               ? 0
-               : rounded(form->bf16 ? cpu_bf16_packed(width, pixels) * sizeof(uint16_t)
-                                    : blocks_of(pixels) * BLOCK * width * sizeof(float));
+    return panels_bytes(form, POSITION_PIXEL_PANELS, cpu_bf16_packed(form->width, form->pixels),
+                        blocks_of(form->pixels) * BLOCK * form->width);
 }
 
 static size_t channel_panels_bytes(const struct position_form *form) {
-    const size_t pixels = form->pixels;
-    const size_t width = form->width;
-    return (form->panels & POSITION_CHANNEL_PANELS) == 0
-               ? 0
-               : rounded(form->bf16 ? cpu_bf16_packed(pixels, width) * sizeof(uint16_t)
-                                    : pixels * position_accumulator_width(width) * sizeof(float));
+    return panels_bytes(form, POSITION_CHANNEL_PANELS, cpu_bf16_packed(form->pixels, form->width),
+                        form->pixels * position_accumulator_width(form->width));
 }
 
 // Whether values that are stored as bf16 are multiplied in float32.
@@ -54,7 +51,7 @@ static bool widens(const struct position_form *form) {
 size_t position_operand_bytes(const struct position_form *form) {
     const size_t rows = form->pixels * form->width * sizeof(float);
     return pixel_panels_bytes(form) + channel_panels_bytes(form) +
-           (widens(form) ? rounded(rows) : 0);
+           (widens(form) ? size_round_up(rows, 64) : 0);
 }
 
 // ---- an operand's panels, block by block
