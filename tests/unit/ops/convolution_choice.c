@@ -90,7 +90,9 @@ static void processors_differ_in_bf16(void **state) {
     expect("onednn-bf16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
     expect("winograd-int16", wide, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
     expect("winograd-int16", wide, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, amd_bf16);
-    expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    expect("winograd-bf16", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_F32, amd_bf16);
+    expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, vnni);
     expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_F32, amd_bf16);
     expect("winograd-int16", wide, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
     expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);

@@ -6,37 +6,72 @@
 
 #define HALF (SPAN / 2)
 
-// B^T d for three points: the first one alone, a point and its negative as a pair `step` apart.
-// They are made of five inputs, half 1 of the last five of six.
-INLINE void spread_input_half(size_t half, const float *const *d, float *alone, float *pair,
-                              size_t step) {
+// What three points have: the first one alone, a point and its negative.
+struct three {
+    float alone, plus, minus;
+};
+
+// B^T d, of five inputs, half 1 of the last five of six.
+INLINE struct three input_at(size_t half, const float *const *d, size_t i) {
     const float own = half == 0 ? A : B;
     const float other = half == 0 ? B2 : A2;
     const float *const *inner = d + 1 - half;
-#pragma omp simd
-    for (size_t i = 0; i < LANES; i++) {
-        const float even = FUSED(-other, inner[1][i], inner[3][i]);
-        const float odd = own * FUSED(-other, inner[0][i], inner[2][i]);
-        alone[i] = FUSED(-A2 - B2, d[2][i], FUSED(A2 * B2, d[0][i], d[4][i]));
-        pair[i] = even + odd;
-        pair[step + i] = even - odd;
-    }
+    const float even = FUSED(-other, inner[1][i], inner[3][i]);
+    const float odd = own * FUSED(-other, inner[0][i], inner[2][i]);
+    const float alone = FUSED(-A2 - B2, d[2][i], FUSED(A2 * B2, d[0][i], d[4][i]));
+    return (struct three){alone, even + odd, even - odd};
 }
 
-// A y for the same points, of four outputs' gradients.
-INLINE void spread_gradient_half(size_t half, const float *const *y, float *alone, float *pair,
-                                 size_t step) {
+// A y, of four outputs' gradients.
+INLINE struct three gradient_at(size_t half, const float *const *y, size_t i) {
     const float own = half == 0 ? A : B;
-    const float *first = y[half == 0 ? 0 : 3];
-#pragma omp simd
-    for (size_t i = 0; i < LANES; i++) {
-        const float even = FUSED(own * own, y[2][i], y[0][i]);
-        const float odd = own * FUSED(own * own, y[3][i], y[1][i]);
-        alone[i] = first[i];
-        pair[i] = even + odd;
-        pair[step + i] = even - odd;
-    }
+    const float even = FUSED(own * own, y[2][i], y[0][i]);
+    const float odd = own * FUSED(own * own, y[3][i], y[1][i]);
+    return (struct three){y[half == 0 ? 0 : 3][i], even + odd, even - odd};
 }
+
+// Two numbers of bf16, rounded to nearest, ties to even; NaN stays NaN, as those that computers
+// make and those of bf16 have not all bits set.
+INLINE uint32_t rounded_pair(float first, float second) {
+    uint32_t low;
+    uint32_t high;
+    memcpy(&low, &first, sizeof low);
+    memcpy(&high, &second, sizeof high);
+    low += 0x7FFFu + (low >> 16 & 1);
+    high += 0x7FFFu + (high >> 16 & 1);
+    return low >> 16 | (high & 0xFFFF0000u);
+}
+
+// Numbers at three points of LANES channels: the first point's, and those of a pair `step` apart.
+#define SPREAD(name, at)                                                                           \
+    INLINE void name(size_t half, const float *const *from, float *alone, float *pair,             \
+                     size_t step) {                                                                \
+        _Pragma("omp simd") for (size_t i = 0; i < LANES; i++) {                                   \
+            const struct three three = at(half, from, i);                                          \
+            alone[i] = three.alone;                                                                \
+            pair[i] = three.plus;                                                                  \
+            pair[step + i] = three.minus;                                                          \
+        }                                                                                          \
+    }
+SPREAD(spread_input_half, input_at)
+SPREAD(spread_gradient_half, gradient_at)
+#undef SPREAD
+
+// The same of two tiles, as pairs of bf16.
+#define SPREAD(name, at)                                                                           \
+    INLINE void name(size_t half, const float *const *first, const float *const *second,           \
+                     uint32_t *alone, uint32_t *pair, size_t step) {                               \
+        _Pragma("omp simd") for (size_t i = 0; i < LANES; i++) {                                   \
+            const struct three one = at(half, first, i);                                           \
+            const struct three two = at(half, second, i);                                          \
+            alone[i] = rounded_pair(one.alone, two.alone);                                         \
+            pair[i] = rounded_pair(one.plus, two.plus);                                            \
+            pair[step + i] = rounded_pair(one.minus, two.minus);                                   \
+        }                                                                                          \
+    }
+SPREAD(spread_input_pairs, input_at)
+SPREAD(spread_gradient_pairs, gradient_at)
+#undef SPREAD
 
 // G^T m in x: three weights' gradients of all points.
 INLINE void join_row(const float *const *m, float *to) {
@@ -67,19 +102,36 @@ INLINE void join_half(size_t half, const float *const *m, float *to, size_t step
 
 // ---- in both directions
 
+// In y, of LANES channels from `c` on, a column of pixels after the other.
+INLINE void spread_input_columns(size_t half, enum precision precision, const void *input,
+                                 const size_t *pixels, size_t c, lanes middle[HALF * SPAN]) {
+    lanes converted[SPAN];
+    const float *lines[SPAN];
+    for (size_t x = 0; x < SPAN; x++) {
+        find_column(precision, input, pixels + half * SPAN + x, SPAN, SPAN - 1, c, converted,
+                    lines);
+        spread_input_half(half, lines, middle[x], middle[SPAN + x], SPAN * LANES);
+    }
+}
+
+INLINE void spread_gradient_columns(size_t half, enum precision precision, const void *gradient,
+                                    const size_t *pixels, size_t c, lanes middle[HALF * TILE]) {
+    lanes converted[TILE];
+    const float *lines[TILE];
+    for (size_t x = 0; x < TILE; x++) {
+        find_column(precision, gradient, pixels + x, TILE, TILE, c, converted, lines);
+        spread_gradient_half(half, lines, middle[x], middle[TILE + x], TILE * LANES);
+    }
+}
+
 INLINE void transform_input_by(size_t half, enum precision precision, const void *input,
                                const size_t *pixels, const size_t *next, size_t channels, float *to,
                                size_t step) {
     for (size_t c = 0; c < channels; c += LANES) {
-        fetch_pixels(precision, input, next, SPAN, SPAN - TILE, c, false);
         _Alignas(64) lanes middle[HALF * SPAN];
-        lanes converted[SPAN];
         const float *lines[SPAN];
-        for (size_t x = 0; x < SPAN; x++) {
-            find_column(precision, input, pixels + half * SPAN + x, SPAN, SPAN - 1, c, converted,
-                        lines);
-            spread_input_half(half, lines, middle[x], middle[SPAN + x], SPAN * LANES);
-        }
+        fetch_pixels(precision, input, next, SPAN, SPAN - TILE, c, false);
+        spread_input_columns(half, precision, input, pixels, c, middle);
         for (size_t y = 0; y < HALF; y++) {
             float *row = to + y * SPAN * step + c;
             find_row(middle[y * SPAN], LANES, SPAN, lines);
@@ -93,19 +145,58 @@ INLINE void transform_gradient_by(size_t half, enum precision precision, const v
                                   const size_t *pixels, const size_t *next,
                                   struct channel_range channels, float *to, size_t step) {
     for (size_t c = channels.first; c < channels.end; c += LANES, to += LANES) {
-        fetch_pixels(precision, gradient, next, TILE, 0, c, false);
         _Alignas(64) lanes middle[HALF * TILE];
-        lanes converted[TILE];
         const float *lines[TILE];
-        for (size_t x = 0; x < TILE; x++) {
-            find_column(precision, gradient, pixels + x, TILE, TILE, c, converted, lines);
-            spread_gradient_half(half, lines, middle[x], middle[TILE + x], TILE * LANES);
-        }
+        fetch_pixels(precision, gradient, next, TILE, 0, c, false);
+        spread_gradient_columns(half, precision, gradient, pixels, c, middle);
         for (size_t y = 0; y < HALF; y++) {
             float *row = to + y * SPAN * step;
             find_row(middle[y * TILE], LANES, TILE, lines);
             spread_gradient_half(0, lines, row, row + step, step);
             spread_gradient_half(1, lines, row + 5 * step, row + 3 * step, step);
+        }
+    }
+}
+
+INLINE void transform_input_pair_by(size_t half, const void *input, const struct pixels *tiles,
+                                    const struct pixels *next, size_t channels, uint32_t *to,
+                                    size_t step) {
+    for (size_t c = 0; c < channels; c += LANES) {
+        _Alignas(64) lanes middle[2][HALF * SPAN];
+        const float *first[SPAN];
+        const float *second[SPAN];
+        for (size_t i = 0; i < 2; i++) {
+            fetch_pixels(PRECISION_BF16, input, next[i].offset, SPAN, SPAN - TILE, c, false);
+            spread_input_columns(half, PRECISION_BF16, input, tiles[i].offset, c, middle[i]);
+        }
+        for (size_t y = 0; y < HALF; y++) {
+            uint32_t *row = to + y * SPAN * step + c;
+            find_row(middle[0][y * SPAN], LANES, SPAN, first);
+            find_row(middle[1][y * SPAN], LANES, SPAN, second);
+            spread_input_pairs(0, first, second, row, row + step, step);
+            spread_input_pairs(1, first + 1, second + 1, row + 5 * step, row + 3 * step, step);
+        }
+    }
+}
+
+INLINE void transform_gradient_pair_by(size_t half, const void *gradient,
+                                       const struct pixels *tiles, const struct pixels *next,
+                                       struct channel_range channels, uint32_t *to,
+                                       size_t panel_step, size_t step) {
+    for (size_t c = channels.first; c < channels.end; c += LANES, to += panel_step) {
+        _Alignas(64) lanes middle[2][HALF * TILE];
+        const float *first[TILE];
+        const float *second[TILE];
+        for (size_t i = 0; i < 2; i++) {
+            fetch_pixels(PRECISION_BF16, gradient, next[i].offset, TILE, 0, c, false);
+            spread_gradient_columns(half, PRECISION_BF16, gradient, tiles[i].offset, c, middle[i]);
+        }
+        for (size_t y = 0; y < HALF; y++) {
+            uint32_t *row = to + y * SPAN * step;
+            find_row(middle[0][y * TILE], LANES, TILE, first);
+            find_row(middle[1][y * TILE], LANES, TILE, second);
+            spread_gradient_pairs(0, first, second, row, row + step, step);
+            spread_gradient_pairs(1, first, second, row + 5 * step, row + 3 * step, step);
         }
     }
 }
@@ -136,6 +227,27 @@ VECTORISED void transform_gradient_half(size_t half, const void *gradient,
                                         struct channel_range channels, float *to, size_t step) {
     BY_KIND(half, pixels->precision, transform_gradient_by, gradient, pixels->offset, next->offset,
             channels, to, step);
+}
+
+VECTORISED void transform_input_pair(size_t half, const void *input, const struct pixels tiles[2],
+                                     const struct pixels next[2], size_t channels, uint32_t *to,
+                                     size_t step) {
+    if (half == 0) {
+        transform_input_pair_by(0, input, tiles, next, channels, to, step);
+    } else {
+        transform_input_pair_by(1, input, tiles, next, channels, to, step);
+    }
+}
+
+VECTORISED void transform_gradient_pair(size_t half, const void *gradient,
+                                        const struct pixels tiles[2], const struct pixels next[2],
+                                        struct channel_range channels, uint32_t *to,
+                                        size_t panel_step, size_t step) {
+    if (half == 0) {
+        transform_gradient_pair_by(0, gradient, tiles, next, channels, to, panel_step, step);
+    } else {
+        transform_gradient_pair_by(1, gradient, tiles, next, channels, to, panel_step, step);
+    }
 }
 
 INLINE void add_weight_gradient_by(size_t half, const float *from, float *to, size_t step) {

@@ -21,6 +21,15 @@ void transform_gradient_half(size_t half, const void *gradient, const struct pix
                              const struct pixels *next, struct channel_range channels, float *to,
                              size_t step);
 
+// The same of two tiles, of activations of bf16: numbers are rounded to bf16 and lie in pairs, the
+// first tile's and the second's. Points lie `step` pairs apart, LANES channels of a gradient
+// `panel_step`.
+void transform_input_pair(size_t half, const void *input, const struct pixels tiles[2],
+                          const struct pixels next[2], size_t channels, uint32_t *to, size_t step);
+void transform_gradient_pair(size_t half, const void *gradient, const struct pixels tiles[2],
+                             const struct pixels next[2], struct channel_range channels,
+                             uint32_t *to, size_t panel_step, size_t step);
+
 // Adds what sums at a half's points give to the gradients of 3 x 3 weights of LANES channels. Taps
 // lie `step` floats apart, too.
 void add_weight_gradient_half(size_t half, const float *from, float *to, size_t step);

@@ -93,21 +93,28 @@ static double share(const struct convolution_problem *problem) {
     return (tile + 2) * (tile + 2) / (9 * tile * tile);
 }
 
-static void *plan(struct backend *backend, const struct convolution_problem *problem,
-                  size_t *workspace, struct error *error) {
-    const struct state planned = {.problem = *problem,
-                                  .tiles = winograd_tiles_for(problem, tile_of(problem))};
+// `rounds`: as winograd.h has it.
+static void *plan_tiles(const struct convolution_problem *problem, bool rounds, size_t *workspace,
+                        struct error *error) {
+    struct state planned = {.problem = *problem,
+                            .tiles = winograd_tiles_for(problem, tile_of(problem))};
+    planned.tiles.rounds = rounds;
     const size_t kept = problem->pass == CONVOLUTION_FORWARD ? kept_floats(&planned) : 0;
     void *memory = NULL;
     struct state *state =
         convolution_state_alloc(sizeof *state, kept * sizeof(float), &memory, error);
-    (void)backend;
     if (state != NULL) {
         *state = planned;
         state->kept = memory;
         *workspace = workspace_of(state);
     }
     return state;
+}
+
+static void *plan(struct backend *backend, const struct convolution_problem *problem,
+                  size_t *workspace, struct error *error) {
+    (void)backend;
+    return plan_tiles(problem, false, workspace, error);
 }
 
 static void prepare(void *planned, const float *weights) {
@@ -167,3 +174,24 @@ const struct convolution_method convolution_winograd = {.name = "winograd",
                                                         .forward = forward,
                                                         .data_gradient = data_gradient,
                                                         .weight_gradient = weight_gradient};
+
+// ---- the weights' gradient by products of bf16
+
+static bool accepts_rounded(const struct convolution_problem *problem) {
+    return problem->pass == CONVOLUTION_WEIGHT_GRADIENT && problem->precision == PRECISION_BF16 &&
+           problem->processor.bf16_ahead && convolution_winograd.accepts(problem);
+}
+
+static void *plan_rounded(struct backend *backend, const struct convolution_problem *problem,
+                          size_t *workspace, struct error *error) {
+    (void)backend;
+    return plan_tiles(problem, true, workspace, error);
+}
+
+const struct convolution_method convolution_winograd_bf16 = {.name = "winograd-bf16",
+                                                             .accepts = accepts_rounded,
+                                                             .share = share,
+                                                             .in_16_bits = true,
+                                                             .plan = plan_rounded,
+                                                             .release = free,
+                                                             .weight_gradient = weight_gradient};

@@ -20,6 +20,7 @@ struct winograd {
     size_t images, height, width;
     size_t channels, out_channels; // multiples of WINOGRAD_LANES, but see cpu_winograd_suits
     int threads;
+    bool rounds; // of the weights' gradient: multiplies numbers of bf16; activations are bf16
 };
 
 // Whether the convolution takes these channels, and saves something. Input channels may also leave
