@@ -38,6 +38,8 @@ struct machine {
     double f32, bf16, bytes; // a second, all threads together
 };
 
+static struct backend *backend;
+
 // ---- peaks: the best of some rounds
 
 typedef double work_function(void); // what one thread did
@@ -95,13 +97,18 @@ static work_function *fuse(void) {
 }
 #endif
 
+// In large pages, as a network's memory: a copy in small ones takes half as long again.
 static void *allocate(size_t bytes) {
-    void *memory = aligned_alloc(64, bytes);
+    void *memory = backend->calls->alloc(backend, bytes);
     if (memory == NULL) {
         die("no memory");
     }
-    memset(memory, 0, bytes);
+    memset(memory, 0, bytes); // it comes when it is touched
     return memory;
+}
+
+static void release(void *memory) {
+    backend->calls->release(backend, memory);
 }
 
 static double copy(void) {
@@ -125,9 +132,9 @@ static double multiply_bf16(void) {
         cpu_bf16_gemm(SIDE, SIDE, SIDE / 2, (struct cpu_bf16_a){a, SIDE, 2},
                       (struct cpu_bf16_b){b, cpu_bf16_panel(SIDE)}, true, c, SIDE);
     }
-    free(a);
-    free(b);
-    free(c);
+    release(a);
+    release(b);
+    release(c);
     return 2.0 * SIDE * SIDE * SIDE * CALLS;
 }
 
@@ -236,7 +243,7 @@ static void keep_least(double *least, double seconds) {
 }
 
 // The peaks take turns with the layers; what counts is the best of all.
-static void time_layer(struct machine *machine, struct backend *backend, struct layer *layer) {
+static void time_layer(struct machine *machine, struct layer *layer) {
     struct error error;
     const size_t size = precision_size(machine->precision);
     const size_t weights = convolution_weights(&layer->shape) * sizeof(float);
@@ -265,12 +272,12 @@ static void time_layer(struct machine *machine, struct backend *backend, struct 
     machine->f32 = flop > machine->f32 ? flop : machine->f32;
     machine->bytes = bytes > machine->bytes ? bytes : machine->bytes;
     cpu_convolution_release(plan);
-    free(t.input);
-    free(t.output);
-    free(t.gradient);
-    free(t.workspace);
-    free(t.weights);
-    free(t.weight_gradient);
+    release(t.input);
+    release(t.output);
+    release(t.gradient);
+    release(t.workspace);
+    release(t.weights);
+    release(t.weight_gradient);
 }
 
 static bool same_layer(const struct convolution_shape *a, const struct convolution_shape *b) {
@@ -315,22 +322,16 @@ static void print_layer(const struct machine *machine, const struct layer *layer
 }
 
 static void print_layers(struct machine *machine, const struct graph *graph) {
-    struct error error;
     static struct layer layers[MAX_LAYERS];
     const size_t count = find_layers(graph, layers);
-    struct backend *backend = backend_open("cpu", machine->precision, 1, &error);
-    if (backend == NULL) {
-        die("%s", error.text);
-    }
     cpu_denormals_set_zero(1, true); // as a step has it
     for (size_t i = 0; i < count; i++) {
-        time_layer(machine, backend, &layers[i]);
+        time_layer(machine, &layers[i]);
     }
     for (size_t i = 0; i < count; i++) {
         print_layer(machine, &layers[i]);
     }
     (void)printf("%.1f GFLOP/s, %.2f GB/s\n", 1e-9 * machine->f32, 1e-9 * machine->bytes);
-    backend_close(backend);
 }
 
 int main(int argc, char **argv) {
@@ -354,6 +355,10 @@ int main(int argc, char **argv) {
     if (!precision_named(argv[5], &machine.precision) || machine.threads < 1) {
         die("f32 or bf16, and a number of threads");
     }
+    backend = backend_open("cpu", machine.precision, machine.threads, &error);
+    if (backend == NULL) {
+        die("%s", error.text);
+    }
     struct graph *graph =
         model_build(argv[1], train ? GRAPH_TRAIN : GRAPH_PREDICT, &options, &error);
     if (graph == NULL) {
@@ -362,6 +367,7 @@ int main(int argc, char **argv) {
     if (grouped) {
         print_layers(&machine, graph);
         graph_free(graph);
+        backend_close(backend);
         return 0;
     }
     measure(&machine);
@@ -371,5 +377,6 @@ int main(int argc, char **argv) {
     }
     (void)printf("%.3f %.1f %.2f\n", 1e3 * floor.seconds, 1e-9 * machine.f32, 1e-9 * machine.bytes);
     graph_free(graph);
+    backend_close(backend);
     return 0;
 }

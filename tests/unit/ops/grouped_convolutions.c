@@ -67,10 +67,38 @@ static void large_groups_go_by_slabs(void **state) {
     check(shape);
 }
 
+// Outputs and inputs' gradients of more than 8 MiB in either precision, of whole blocks and parts
+// of them; channels of whole lines of the cache, and in bf16 of lines and a half.
+static void large_outputs_are_whole_past_the_caches(void **state) {
+    struct convolution_shape shape = {.images = 1,
+                                      .height = 101,
+                                      .width = 131,
+                                      .channels = 320,
+                                      .out_channels = 320,
+                                      .groups = 320,
+                                      .window = 3,
+                                      .stride = 1,
+                                      .pad = 1,
+                                      .bias = true,
+                                      .relu = true,
+                                      .train = true,
+                                      .input_gradient = true};
+    (void)state;
+    check(shape);
+    shape.stride = 2;
+    check(shape);
+    shape.height = shape.width = 172;
+    shape.channels = shape.out_channels = 144;
+    shape.groups = 36;
+    shape.sum = true;
+    check(shape);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_see_their_own_channels),
         cmocka_unit_test(large_groups_go_by_slabs),
+        cmocka_unit_test(large_outputs_are_whole_past_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

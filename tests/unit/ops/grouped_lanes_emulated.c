@@ -37,6 +37,13 @@ __attribute__((noinline)) static sixteen spread(sixteen x, sixteen_bits from) {
     return to;
 }
 
+static sixteen join(sixteen_halves lower, sixteen_halves upper) {
+    sixteen line;
+    memcpy(&line, &lower, sizeof lower);
+    memcpy((char *)&line + sizeof lower, &upper, sizeof upper);
+    return line;
+}
+
 #define NAME(what) emulated_##what
 #define TARGET
 #define VECTOR sixteen
@@ -47,6 +54,8 @@ __attribute__((noinline)) static sixteen spread(sixteen x, sixteen_bits from) {
 #define PIXELS 8
 #define FUSED(a, b, c) fuse(a, b, c)
 #define SPREAD(x, from) spread(x, from)
+#define STREAM(x, line) (*(sixteen_anywhere *)(void *)(line) = (x))
+#define JOINED(lower, upper) join(lower, upper)
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
 static const struct grouped_lanes *const lanes = &emulated_lanes;
@@ -136,7 +145,8 @@ static double convolved(const struct trial *trial, size_t row, size_t pixel, siz
     return sum;
 }
 
-static void check_convolution(const struct trial *trial, bool bias, bool sum, bool relu) {
+static void check_convolution(const struct trial *trial, bool bias, bool sum, bool relu,
+                              bool streams) {
     const struct grouped_block *block = &trial->block;
     const bool halves = trial->layer.precision == PRECISION_BF16;
     static float wanted[sizeof numbers.output / sizeof(float)];
@@ -159,6 +169,7 @@ static void check_convolution(const struct trial *trial, bool bias, bool sum, bo
         .bias = bias ? numbers.bias : NULL,
         .sum = sum,
         .relu = relu,
+        .streams = streams,
         .output = halves ? (void *)numbers.output_halves : numbers.output};
     lanes->convolve(&job, block, numbers.tile);
     for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++) { // and nothing beside
@@ -207,7 +218,7 @@ static void all_kinds_of_blocks_are_the_sums(void **state) {
     draw(numbers.bias, NULL, CHANNELS, 5);
     for (size_t i = 0; i < 2 * 40; i++) {
         const struct trial trial = trial_at(i);
-        check_convolution(&trial, i % 3 > 0, i % 4 == 1, i % 5 > 1);
+        check_convolution(&trial, i % 3 > 0, i % 4 == 1, i % 5 > 1, i % 7 > 3);
         check_sums(&trial);
     }
 }

@@ -14,6 +14,22 @@ INLINED void NAME(put)(int number, VECTOR x, void *at) {
     }
 }
 
+// As a whole line of the cache, past it. Of bf16 that is two vectors: `before` has the one before.
+INLINED void NAME(stream)(int number, VECTOR x, const HALVES *before, void *at) {
+#ifdef STREAM
+    HALVES upper;
+    if (number == FLOAT) {
+        STREAM(x, at);
+    } else {
+        NAME(put)(number, x, &upper);
+        STREAM(JOINED(*before, upper), (HALVES *)at - 1);
+    }
+#else
+    (void)before;
+    NAME(put)(number, x, at);
+#endif
+}
+
 INLINED VECTOR NAME(rectified)(VECTOR x) { // NaN stays
     return (VECTOR)((BITS)x & ~(BITS)(x < (VECTOR){0}));
 }
@@ -36,8 +52,9 @@ UNCHECKED TARGET static void NAME(store_part)(const struct grouped_convolution *
 }
 
 // The sums of a vector, + bias, + what is there, then ReLU.
-INLINED void NAME(store)(const struct grouped_convolution *job, int number,
-                         const struct grouped_block *block, size_t channel, VECTOR *sums) {
+INLINED void NAME(store)(const struct grouped_convolution *job, int number, bool streams,
+                         const struct grouped_block *block, size_t channel, VECTOR *sums,
+                         HALVES *before) {
     const size_t size = number == FLOAT ? sizeof(float) : sizeof(uint16_t);
     const size_t pixel = job->layer.out_pixel * size;
     char *output = (char *)job->output + (block->output + channel) * size;
@@ -63,15 +80,46 @@ INLINED void NAME(store)(const struct grouped_convolution *job, int number,
             sums[p] = NAME(rectified)(sums[p]);
         }
     }
+    if (streams && number != FLOAT && channel / LANES % 2 == 0) {
+        UNROLLED
+        for (size_t p = 0; p < GROUPED_ROWS * PIXELS; p++) {
+            NAME(put)(number, sums[p], before + p);
+        }
+        return;
+    }
     UNROLLED
     for (size_t y = 0; y < GROUPED_ROWS; y++) {
         char *at = output + y * job->layer.out_row * size;
         UNROLLED
         for (size_t p = 0; p < PIXELS; p++) {
-            NAME(put)(number, sums[y * PIXELS + p], at);
+            const VECTOR sum = sums[y * PIXELS + p];
+            if (streams) {
+                NAME(stream)(number, sum, before + y * PIXELS + p, at);
+            } else {
+                NAME(put)(number, sum, at);
+            }
             at += pixel;
             KEPT(at);
         }
+    }
+}
+
+INLINED void NAME(store_as)(int kind, bool halves, const struct grouped_convolution *job,
+                            const struct grouped_block *block, size_t channel, VECTOR *sums,
+                            HALVES *before) {
+    const bool bf16 = halves || (kind != OWN && job->layer.precision == PRECISION_BF16);
+#ifdef STREAM
+    if (job->streams) {
+        NAME(store)(job, bf16 ? NATIVE_HALF : FLOAT, true, block, channel, sums, before);
+        return;
+    }
+#endif
+    if (!bf16) {
+        NAME(store)(job, FLOAT, false, block, channel, sums, before);
+    } else if (job->native_bf16) {
+        NAME(store)(job, NATIVE_HALF, false, block, channel, sums, before);
+    } else {
+        NAME(store)(job, HALF, false, block, channel, sums, before);
     }
 }
 
@@ -82,6 +130,7 @@ INLINED void NAME(convolve_as)(int kind, size_t taps, size_t stride, bool halves
     const struct grouped_layer *layer = &job->layer;
     const size_t numbers = layer->window_height * layer->window_width * layer->width;
     struct grouped_view view = {0};
+    HALVES before[GROUPED_ROWS * PIXELS] = {{0}};
     for (size_t v = 0; v < block->vectors; v++) {
         const size_t channel = block->channel + v * LANES;
         NAME(view)(kind, layer, block, job->input, v, tile, &view);
@@ -90,17 +139,12 @@ INLINED void NAME(convolve_as)(int kind, size_t taps, size_t stride, bool halves
         for (size_t p = 0; p < GROUPED_ROWS * PIXELS; p++) {
             sums[p] = (VECTOR){0};
         }
-        NAME(fetch)(layer, block, stride, halves, job->input, job->output, channel);
+        NAME(fetch)
+        (layer, block, stride, halves, job->input, job->streams ? NULL : job->output, channel);
         NAME(add_windows)
         (false, kind, taps, stride, halves, layer, block, &view,
          (float *)(uintptr_t)(job->weights + channel * numbers), sums);
-        if (!halves && (kind == OWN || layer->precision == PRECISION_F32)) {
-            NAME(store)(job, FLOAT, block, channel, sums);
-        } else if (job->native_bf16) {
-            NAME(store)(job, NATIVE_HALF, block, channel, sums);
-        } else {
-            NAME(store)(job, HALF, block, channel, sums);
-        }
+        NAME(store_as)(kind, halves, job, block, channel, sums, before);
     }
 }
 

@@ -5,11 +5,16 @@
 #include "ops/convolution/cpu/grouped/blocks.h"
 
 #include <omp.h>
+#include <stdatomic.h>
 
 // Of a slab's weights, and of its rows that are read for a pair.
 #define SLAB_BYTES ((size_t)400 << 10)
 #define MIN_SLAB ((size_t)256) // pixels in smaller pieces are slow to come from memory
 #define SLAB_UNIT ((size_t)64)
+
+// An output of so many bytes is stored past the caches: the next layer would not find its beginning
+// there anyway.
+#define STREAMED_BYTES ((size_t)8 << 20)
 
 // ---- planning
 
@@ -90,19 +95,23 @@ static void convolve_block(const void *context, const struct grouped_block *bloc
     job->lanes->convolve(job, block, tile);
 }
 
+// `whole`: the layer makes all of its output before the next one reads it.
 static struct grouped_convolution job_of(const struct phase_job *phase, const void *input,
-                                         struct epilogue epilogue, void *output) {
+                                         struct epilogue epilogue, void *output, bool whole) {
     const struct phase_plan *plan = phase->plan;
-    return (struct grouped_convolution){.layer = grouped_layer_of(plan),
-                                        .lanes = plan->lanes,
-                                        .input = input,
-                                        .weights = phase->weights,
-                                        .bias = epilogue.bias,
-                                        .sum = epilogue.sum,
-                                        .relu = epilogue.relu,
-                                        .native_bf16 = grouped_native_bf16(plan->lanes),
-                                        .output = (char *)output +
-                                                  phase->first * precision_size(plan->precision)};
+    const size_t size = precision_size(plan->precision);
+    const bool large = plan->images * plan->out_image * size >= STREAMED_BYTES;
+    struct grouped_convolution job = {.layer = grouped_layer_of(plan),
+                                      .lanes = plan->lanes,
+                                      .input = input,
+                                      .weights = phase->weights,
+                                      .bias = epilogue.bias,
+                                      .sum = epilogue.sum,
+                                      .relu = epilogue.relu,
+                                      .native_bf16 = grouped_native_bf16(plan->lanes),
+                                      .output = (char *)output + phase->first * size};
+    job.streams = whole && large && grouped_streams(plan->lanes, &job.layer, job.output);
+    return job;
 }
 
 // Phases, each a pair of rows at a time: the first one has the most rows. They read the same rows.
@@ -122,7 +131,7 @@ static void convolve(const struct phase_job *phases, size_t count, const void *i
                 float *tile = workspace + (size_t)omp_get_thread_num() * bytes / sizeof *tile;
                 for (size_t i = 0; i < count; i++) {
                     const struct grouped_convolution job =
-                        job_of(&phases[i], input, epilogue, output);
+                        job_of(&phases[i], input, epilogue, output, true);
                     struct phase_plan plan = *phases[i].plan;
                     plan.slab = most->slab;
                     if (pair < grouped_row_pairs(&plan)) {
@@ -130,6 +139,7 @@ static void convolve(const struct phase_job *phases, size_t count, const void *i
                         grouped_each_block(&plan, &part, convolve_block, &job, tile);
                     }
                 }
+                atomic_thread_fence(memory_order_seq_cst); // what is stored past the caches
             }
         }
     }
@@ -149,7 +159,7 @@ void grouped_convolve_rows(const struct phase_plan *plan, const void *input, con
                            struct epilogue epilogue, void *output, struct convolution_rows rows,
                            void *workspace) {
     const struct phase_job phase = {plan, weights, 0};
-    const struct grouped_convolution job = job_of(&phase, input, epilogue, output);
+    const struct grouped_convolution job = job_of(&phase, input, epilogue, output, false);
     for (size_t slab = 0; slab < grouped_slabs(plan); slab++) {
         for (size_t pair = rows.first / GROUPED_ROWS; pair * GROUPED_ROWS < rows.end; pair++) {
             const struct grouped_part part = {rows.image, pair, slab, rows.first, rows.end};

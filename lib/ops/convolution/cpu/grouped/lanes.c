@@ -47,6 +47,11 @@ __attribute__((target("avx512f"), always_inline)) static inline sixteen_halves s
     return (sixteen_halves)halves;
 }
 
+__attribute__((target("avx512f"), always_inline)) static inline __m512 sixteen_joined(
+    sixteen_halves lower, sixteen_halves upper) {
+    return (__m512)_mm512_inserti64x4(_mm512_castsi256_si512((__m256i)lower), (__m256i)upper, 1);
+}
+
 #define NAME(what) sixteen_##what
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
 #define VECTOR sixteen
@@ -59,6 +64,8 @@ __attribute__((target("avx512f"), always_inline)) static inline sixteen_halves s
 #define SPREAD(x, from) _mm512_permutexvar_ps((__m512i)(from), x)
 #define WIDENED(halves) sixteen_widened(halves)
 #define NARROWED(x) sixteen_narrowed(x)
+#define STREAM(x, line) _mm512_stream_ps((void *)(line), x)
+#define JOINED(lower, upper) sixteen_joined(lower, upper)
 #include "ops/convolution/cpu/grouped/lanes_block.h"
 
 // Half of such a vector, where channels do not make whole ones.
@@ -130,6 +137,21 @@ bool grouped_native_bf16(const struct grouped_lanes *lanes) {
     return lanes != &eight_lanes && cpu_level() >= CPU_BF16;
 #else
     (void)lanes;
+    return false;
+#endif
+}
+
+bool grouped_streams(const struct grouped_lanes *lanes, const struct grouped_layer *layer,
+                     const void *output) {
+#ifdef PROCESSOR_X86_64
+    return lanes == &sixteen_lanes &&
+           (layer->precision == PRECISION_F32 || grouped_native_bf16(lanes)) &&
+           layer->tap * precision_size(layer->precision) % LINE == 0 &&
+           (uintptr_t)output % LINE == 0;
+#else
+    (void)lanes;
+    (void)layer;
+    (void)output;
     return false;
 #endif
 }

@@ -47,6 +47,7 @@ struct grouped_convolution {
     const float *bias;    // NULL: none
     bool sum, relu;       // as in struct epilogue
     bool native_bf16;     // grouped_native_bf16
+    bool streams;         // past the caches, where grouped_streams lets it
     void *output;
 };
 
@@ -74,6 +75,10 @@ const struct grouped_lanes *grouped_lanes_for(size_t channels);
 
 // Whether their processor has an instruction that makes bf16 of floats.
 bool grouped_native_bf16(const struct grouped_lanes *lanes);
+
+// Whether their vectors of such an output can be stored as whole lines of the cache, past it.
+bool grouped_streams(const struct grouped_lanes *lanes, const struct grouped_layer *layer,
+                     const void *output);
 
 // Whether a block's windows are copied ahead, as float32: in groups of several channels, whose
 // numbers are read once for each channel of the group. bf16 would be converted as often; strided

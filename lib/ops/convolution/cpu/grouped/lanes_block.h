@@ -2,7 +2,9 @@
 // NAME(x): a name of its own; TARGET: the function's attributes; VECTOR: the type, of LANES floats,
 // ANYWHERE: that at any address, BITS: that of integers, HALVES: that of bf16 at any address;
 // PIXELS: of a block's row; FUSED(a, b, c): a b + c; SPREAD(x, from): each lane the number `from`
-// of x, where groups may be narrower than a vector (of 8 lanes: the number of its four).
+// of x, where groups may be narrower than a vector (of 8 lanes: the number of its four). Optional:
+// WIDENED(halves), NARROWED(x): from bf16 and to it by an instruction; of vectors that are lines of
+// the cache STREAM(x, line): stores past it, JOINED(lower, upper): two of bf16 as one of floats.
 #ifndef PLEURA_OPS_CONVOLUTION_CPU_GROUPED_LANES_BLOCK_H
 #define PLEURA_OPS_CONVOLUTION_CPU_GROUPED_LANES_BLOCK_H
 
@@ -230,27 +232,39 @@ INLINED void NAME(fetch_pixels)(const char *at, size_t step, size_t pixels, size
 }
 
 // Fetches what other blocks take in the vector from `channel` on: the input that blocks below read,
-// and the output of the block to the right, or its gradient. Processors do not foresee which
-// pixels, apart from each other, come next. A line of the cache may hold two vectors of bf16, and
-// is fetched once. Many lines come faster where they are not asked for all at once.
+// and the output of the block to the right, or its gradient; NULL: none. Processors do not foresee
+// which pixels, apart from each other, come next; so what lies together, all channels of some
+// pixels of float32, is fetched in its order, as much of it for each vector. A line of the cache
+// may hold two vectors of bf16, and is fetched once. Many lines come faster where they are not
+// asked for all at once.
 INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped_block *block,
                          size_t stride, bool halves, const void *input, const void *output,
                          size_t channel) {
     const size_t size = halves ? sizeof(uint16_t) : precision_size(layer->precision);
-    if (stride == 1 && (channel - block->channel) * size % LINE != 0) {
+    const size_t before = (channel - block->channel) * size;
+    const bool together = size == sizeof(float) && block->vectors * LANES == layer->tap;
+    if (stride == 1 && before % LINE != 0) {
         return;
     }
     const size_t usual = stride == 1 && halves ? PIXELS : 0;
-    const char *from = (const char *)input + (block->fetched + channel) * size;
+    const char *from = (const char *)input + (block->fetched + block->channel) * size +
+                       before * (together ? block->fetched_pixels : 1);
     for (size_t y = 0; y < block->fetched_rows; y++) {
         NAME(fetch_pixels)
-        (from + y * layer->tap_row * size, layer->tap * size, block->fetched_pixels, usual);
+        (from + y * layer->tap_row * size, together ? LINE : layer->tap * size,
+         block->fetched_pixels, usual);
     }
-    const char *to =
-        (const char *)output + (block->output + PIXELS * layer->out_pixel + channel) * size;
+    if (output == NULL) {
+        return;
+    }
+    const bool out_together = together && layer->out_pixel == layer->tap;
+    const char *to = (const char *)output +
+                     (block->output + PIXELS * layer->out_pixel + block->channel) * size +
+                     before * (out_together ? block->pixels_right : 1);
     for (size_t y = 0; y < block->rows; y++) {
         NAME(fetch_pixels)
-        (to + y * layer->out_row * size, layer->out_pixel * size, block->pixels_right, usual);
+        (to + y * layer->out_row * size, out_together ? LINE : layer->out_pixel * size,
+         block->pixels_right, usual);
     }
 }
 
@@ -278,3 +292,5 @@ static const struct grouped_lanes NAME(lanes) = {LANES, PIXELS, NAME(kernel), NA
 #undef SPREAD
 #undef WIDENED
 #undef NARROWED
+#undef STREAM
+#undef JOINED
