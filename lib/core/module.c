@@ -40,6 +40,21 @@ static bool find_function(void *file, const char *name, void *function, size_t s
     return address != NULL;
 }
 
+bool module_load_library(const char *file, const char *const *names, size_t count, void *functions,
+                         struct error *error) {
+    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        return fail(error, "%s", dlerror());
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!find_function(library, names[i], (char *)functions + i * sizeof(void *),
+                           sizeof(void *))) {
+            return fail(error, "%s is of another version: it has no %s", file, names[i]);
+        }
+    }
+    return true;
+}
+
 bool module_load(const struct module *module, void *function, size_t size, struct error *error) {
     char path[PATH_MAX];
     module_version *version;

@@ -1,5 +1,6 @@
-// Modules: parts of the programs in files of their own, loaded when they are asked for. A program
-// starts without the libraries that a module needs, and runs on machines that lack them.
+// Modules, parts of the programs in files of their own, and libraries of the system, loaded when
+// they are asked for. A program starts without the libraries that it may not need, and runs on
+// machines that lack them.
 #ifndef PLEURA_CORE_MODULE_H
 #define PLEURA_CORE_MODULE_H
 
@@ -33,6 +34,12 @@ MODULE_EXPORTED module_version pleura_module_version;
 // of another build than the program.
 CHECKED bool module_load(const struct module *module, void *function, size_t size,
                          struct error *error);
+
+// Loads a shared library of the system, `file` as the linker would look for it, which stays to the
+// end of the program, and puts the addresses of the `count` functions `names` one behind the other
+// into `functions`. False with *error for a library that cannot be loaded or lacks one of them.
+CHECKED bool module_load_library(const char *file, const char *const *names, size_t count,
+                                 void *functions, struct error *error);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,7 @@ package() {
     local name=$1 root=$2 docs=$2/usr/share/doc/$1 libraries
     install -d "$docs" "$root/DEBIAN"
     libraries=$(depends "$root")
+    rm -f "$root/usr/libexec/pleura/loaded.so"
     install -m 644 "$here/copyright" "$docs/copyright"
     sed -e "s/@VERSION@/$version/" -e "s/@MAINTAINER@/$maintainer/" -e "s/@DATE@/$(date -u -R -d "@$SOURCE_DATE_EPOCH")/" \
         "$here/changelog.in" | gzip -9n >"$docs/changelog.gz"
@@ -47,7 +48,7 @@ package() {
 
 root=$folder/root cuda=$folder/cuda-root
 rm -rf "$root" "$cuda" "$folder"/*.deb
-"${MAKE:-make}" -s install DESTDIR="$root" PREFIX=/usr >/dev/null
+"${MAKE:-make}" -s install "$root/usr/libexec/pleura/loaded.so" DESTDIR="$root" PREFIX=/usr >/dev/null
 find "$root" -type f -perm /111 ! -name '*.sh' -exec strip --strip-unneeded --remove-section=.comment --remove-section=.note {} +
 find "$root/usr/share/man" -type f -exec gzip -9n {} +
 if [ -n "$with_cuda" ]; then

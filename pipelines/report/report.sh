@@ -41,14 +41,15 @@ pictures() {
 }
 
 # ---- what it ran on
-packages() { # of the libraries that the programs are linked with themselves, and of what runs them
+packages() { # of the libraries that the programs are linked with themselves or load, and of what runs them
     local programs needed files=() owners=()
     { command -v dpkg-query && command -v readelf; } >/dev/null || return 0
     mapfile -t programs < <(command -v decode train-fold merge)
-    needed=$(readelf -d "${programs[@]}" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1 =>/p')
+    needed=$(grep -aohE 'libdnnl[.]so[.][0-9]+' "${programs[@]}" | sed 's/$/ (libc6/'
+        readelf -d "${programs[@]}" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1 =>/p')
     # dpkg knows a file of /lib as one of /usr/lib, or the other way round.
-    mapfile -t files < <(ldd "${programs[@]}" | grep -F "$needed" |
-        sed -n -E 's|.*=> (/usr)?(/[^ ]*) .*|\2\n/usr\2|p' | sort -u)
+    mapfile -t files < <({ ldd "${programs[@]}" && /sbin/ldconfig -p; } | grep -F "$needed" |
+        sed -n -E 's|.*=> (/usr)?(/[^ ]*).*|\2\n/usr\2|p' | sort -u)
     mapfile -t owners < <(dpkg-query -S "${files[@]}" 2>/dev/null | cut -d : -f 1 | sort -u)
     dpkg-query -W -f '${Package} ${Version}\n' "${owners[@]}" make parallel jq zstd 2>/dev/null | sort -u || true
 }

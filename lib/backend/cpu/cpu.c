@@ -129,11 +129,6 @@ struct backend *cpu_open(enum precision precision, int threads, struct error *er
                                 .threads = threads > 0 ? threads : processors(),
                                 .calls = &cpu_calls};
     omp_set_num_threads(backend->threads); // oneDNN's threads, too
-    backend->engine = onednn_open(error);
-    if (backend->engine == NULL) {
-        cpu_close(backend);
-        return NULL;
-    }
     return backend;
 }
 

@@ -1,10 +1,18 @@
-// oneDNN's engine.
+// oneDNN, loaded, and its engine.
 #include "backend/cpu/onednn.h"
 
 #include "backend/cpu/level.h"
+#include "backend/cpu/products/amx.h"
 #include "backend/cpu/products/bf16.h"
+#include "core/module.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+
+#define TEXT_OF(token) #token
+#define LIBRARY(version) "libdnnl.so." TEXT_OF(version)
+
+struct onednn_functions dnnl;
 
 // Keeps oneDNN from instructions beyond the level's; without effect once it has run. Of other
 // processors than x86-64 it knows no levels.
@@ -15,17 +23,40 @@ static void limit_instructions(void) {
                                             [CPU_AVX512] = dnnl_cpu_isa_avx512_core,
                                             [CPU_VNNI] = dnnl_cpu_isa_avx512_core_vnni,
                                             [CPU_BF16] = dnnl_cpu_isa_avx512_core_bf16};
-    if (cpu_level() < CPU_BEYOND) {
-        (void)dnnl_set_max_cpu_isa(limits[cpu_level()]);
+    if (cpu_amx_gemm() == NULL) {
+        const enum cpu_level level = cpu_level();
+        (void)dnnl.set_max_cpu_isa(limits[level < CPU_BEYOND ? level : CPU_BF16]);
     }
 #endif
 }
 
-struct onednn *onednn_open(struct error *error) {
-    limit_instructions();
+// What loading it came to, the first time.
+static bool loaded;
+static struct error load_error;
+
+static void load(void) {
+    static const char *const names[] = {
+#define ONEDNN_FUNCTION(name) "dnnl_" #name,
+#include "backend/cpu/onednn.def"
+#undef ONEDNN_FUNCTION
+    };
+    _Static_assert(sizeof dnnl == sizeof names, "a name a function");
+    loaded = module_load_library(LIBRARY(DNNL_VERSION_MAJOR), names, sizeof names / sizeof *names,
+                                 &dnnl, &load_error);
+    if (loaded) {
+        limit_instructions();
+    }
+}
+
+bool onednn_load(struct error *error) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    return (pthread_once(&once, load) == 0 && loaded) || fail(error, "oneDNN: %s", load_error.text);
+}
+
+static struct onednn *open_engine(struct error *error) {
     struct onednn *onednn = calloc(1, sizeof *onednn);
-    if (onednn == NULL || dnnl_engine_create(&onednn->engine, dnnl_cpu, 0) != dnnl_success ||
-        dnnl_stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags) !=
+    if (onednn == NULL || dnnl.engine_create(&onednn->engine, dnnl_cpu, 0) != dnnl_success ||
+        dnnl.stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags) !=
             dnnl_success) {
         (void)fail(error, "oneDNN does not start");
         onednn_close(onednn);
@@ -34,10 +65,17 @@ struct onednn *onednn_open(struct error *error) {
     return onednn;
 }
 
+struct onednn *onednn_of(struct backend *backend, struct error *error) {
+    if (backend->engine == NULL && onednn_load(error)) {
+        backend->engine = open_engine(error);
+    }
+    return backend->engine;
+}
+
 void onednn_close(struct onednn *onednn) {
     if (onednn != NULL) {
-        (void)dnnl_stream_destroy(onednn->stream);
-        (void)dnnl_engine_destroy(onednn->engine);
+        (void)dnnl.stream_destroy(onednn->stream);
+        (void)dnnl.engine_destroy(onednn->engine);
         free(onednn);
     }
 }
@@ -49,24 +87,16 @@ void onednn_note(struct onednn *onednn, dnnl_status_t status) {
 }
 
 bool onednn_failed(const struct onednn *onednn, struct error *error) {
-    if (onednn->failure != dnnl_success) {
+    const bool failed = onednn != NULL && onednn->failure != dnnl_success;
+    if (failed) {
         (void)fail(error, "oneDNN: a convolution failed (status %d)", (int)onednn->failure);
     }
-    return onednn->failure != dnnl_success;
+    return failed;
 }
 
 bool onednn_multiplies_bf16(void) {
 #ifdef PROCESSOR_X86_64
     return cpu_bf16_products();
-#else
-    return false;
-#endif
-}
-
-bool onednn_has_matrix_unit(void) {
-#ifdef PROCESSOR_X86_64
-    const unsigned wanted = dnnl_cpu_isa_avx512_core_amx;
-    return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
 #else
     return false;
 #endif

@@ -7,8 +7,8 @@
 extern "C" {
 #include "backend/communicator.h"
 }
+#include "core/module.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 
 static_assert(sizeof(ncclUniqueId) == sizeof(struct communicator_name));
@@ -33,28 +33,22 @@ static_assert(sizeof nccl == sizeof functions);
 
 static bool load(struct error *error) {
     const char *given = getenv("PLEURA_NCCL");
-    void *addresses[sizeof functions / sizeof *functions];
+    struct nccl found;
     if (nccl.GetVersion != NULL) {
         return true;
     }
     if (given != NULL && *given == '\0') {
         return fail(error, "PLEURA_NCCL forbids NCCL");
     }
-    void *file = dlopen(given != NULL ? given : "libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-    if (file == NULL) {
-        return fail(error, "NCCL: %s", dlerror());
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        addresses[i] = dlsym(file, functions[i]);
-        if (addresses[i] == NULL) {
-            return fail(error, "NCCL is older than version 2.14: it has no %s", functions[i]);
-        }
+    if (!module_load_library(given != NULL ? given : "libnccl.so.2", functions,
+                             sizeof functions / sizeof *functions, &found, error)) {
+        return fail_within(error, "NCCL");
     }
     // An environment that asks for blocking calls counts more than what a communicator asks for.
     if (setenv("NCCL_COMM_BLOCKING", "0", 1) != 0) {
         return fail(error, "no memory");
     }
-    memcpy(&nccl, addresses, sizeof nccl);
+    nccl = found;
     return true;
 }
 

@@ -32,6 +32,11 @@ struct state {
     const struct amx_functions *units; // NULL: it goes without
 };
 
+// Without whole panels of channels products of float32 are oneDNN's.
+static bool has_panels(size_t channels) {
+    return channels % CPU_F32_PANEL == 0;
+}
+
 // Whole tiles of channels, and so many pixels that all fits into a part's copies of its pixels.
 static bool suits_bf16(const struct state *state) {
     return state->precision == PRECISION_BF16 && state->channels % AMX_DEPTH == 0 &&
@@ -40,6 +45,9 @@ static bool suits_bf16(const struct state *state) {
 
 static bool plan(struct kernel_plan *plan, struct error *error) {
     const struct shape in = plan_input_shape(plan, 0);
+    if (!has_panels(in.c) && !onednn_load(error)) {
+        return false;
+    }
     struct state *state = cpu_state_alloc(sizeof *state, in.c, CPU_BLOCK, error);
     if (state == NULL) {
         return false;
@@ -93,12 +101,11 @@ static struct image_part find_part(const struct state *state, const struct call 
     return part;
 }
 
-// C (rows x channels) = A B, or with `add` += A B; B is square. oneDNN's products, where channels
-// make no whole panels, cost 8 MiB of memory and 20 ms at their first call.
+// C (rows x channels) = A B, or with `add` += A B; B is square.
 static void multiply(const struct state *state, size_t rows, size_t inner, struct cpu_f32_a a,
                      const float *b, bool add, float *c) {
     const size_t channels = state->channels;
-    if (channels % CPU_F32_PANEL == 0) {
+    if (has_panels(channels)) {
         cpu_f32_gemm(rows, channels / CPU_F32_PANEL, inner, a,
                      (struct cpu_f32_b){b, CPU_F32_PANEL, channels}, add,
                      (struct cpu_f32_c){c, channels, CPU_F32_PANEL});

@@ -31,13 +31,17 @@ in_bundle() {
     ln -s lib64 "$root/lib"
     ldd bin/* "$PLEURA_CUDA" | grep -oE '/(lib64/ld-linux-x86-64|[^ ]*/lib(c|m|dl|pthread|rt))\.so[.0-9]*' | sort -u |
         xargs cp -Lt "$root/lib64/"
-    cp -r bin lib "$PLEURA_CUDA" "${PLEURA_CUDA%/*}/fake-index.so" "$root/bundle/" # the stand-in is two objects
-    export PLEURA_CUDA=/bundle/${PLEURA_CUDA##*/}
+    cp -r bin lib "$root/bundle/"
+    cp "$PLEURA_CUDA" "${PLEURA_CUDA%/*}/fake-index.so" "$root/bundle/lib/" # the stand-in is two objects
+    export PLEURA_CUDA=/bundle/lib/${PLEURA_CUDA##*/}
     inside /bundle/bin/train-fold --help | grep -q -e --network
     mkdir "$root/bundle/dicom"
     make-dicom "$root/bundle/dicom"
     fails 1 "GDCM cannot decompress it" inside /bundle/bin/decode /bundle/dicom/1.2.840.10008.1.2.4.80.dcm -o /bundle/out
     TRIAL=convolution inside /bundle/bin/cuda
+    # By oneDNN, which no program is linked with.
+    PLEURA_CPU=base inside /bundle/bin/learn --device cpu --network bisenet-resnet18_w16 --side 64 --batch 2 --iterations 1 |
+        grep -q losses
     inside /bundle/bin/learn --network bisenet-resnet18_w16 --side 64 --batch 2 --iterations 1 | grep -q losses
 }
 

@@ -232,6 +232,22 @@ END
     PLEURA_WITHOUT=$(tr '|' , <<<"$methods") fails 1 "leaves no method" predict-fold -q -m whole/best.mpk val.mpk
 }
 
+@test "oneDNN is loaded by the first layer that it computes; a library that is missing, or of another version, is said" {
+    not_sanitized "there it is linked"
+    whole_run
+    local library without
+    no grep dnnl <(ldd "$(command -v predict-fold)")
+    library=$(grep -aohE 'libdnnl[.]so[.][0-9]+' "$(command -v predict-fold)")
+    mkdir "$HERE/lib"
+    cc -shared -x c /dev/null -o "$HERE/lib/$library" # in oneDNN's place
+    predict() { LD_LIBRARY_PATH=$HERE/lib PLEURA_WITHOUT=$1 predict-fold -q -m whole/best.mpk val.mpk -o "$HERE/out"; }
+    predict onednn-amx,onednn-bf16,onednn-f32
+    ! grep -qwE 'avx2|asimd' /proc/cpuinfo || predict ""
+    fails 1 "oneDNN: $library is of another version: it has no dnnl_" predict winograd,direct
+    echo >"$HERE/lib/$library"
+    fails 1 "oneDNN: $HERE/lib/$library: " predict winograd,direct
+}
+
 @test "the plain convolutions alone give the same figures" {
     whole_run
     rest=onednn-amx,winograd-int16,winograd,direct,onednn-bf16,onednn-f32

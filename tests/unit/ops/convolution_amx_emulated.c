@@ -37,7 +37,7 @@ static void try(const struct convolution_shape *shape) {
                                                 .pass = CONVOLUTION_WEIGHT_GRADIENT,
                                                 .precision = PRECISION_BF16,
                                                 .threads = THREADS,
-                                                .processor = {.own_tiles = true}};
+                                                .processor = {.matrix_unit = true}};
     struct tensors tensors = open_tensors(&problem.shape);
     assert_true(emulated_method.accepts(&problem));
     double *wanted = plain_result(backend, &problem, &tensors);

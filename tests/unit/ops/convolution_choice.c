@@ -17,11 +17,8 @@ static const struct convolution_processor avx2 = {.f32_products = true};
 static const struct convolution_processor vnni = {.f32_products = true, .int16_products = true};
 static const struct convolution_processor amd_bf16 = {
     .f32_products = true, .int16_products = true, .bf16_products = true, .bf16_ahead = true};
-static const struct convolution_processor intel_amx = {.f32_products = true,
-                                                       .int16_products = true,
-                                                       .bf16_products = true,
-                                                       .matrix_unit = true,
-                                                       .own_tiles = true};
+static const struct convolution_processor intel_amx = {
+    .f32_products = true, .int16_products = true, .bf16_products = true, .matrix_unit = true};
 
 // The output's size follows from the input's, the window and the stride.
 static void expect(const char *method, struct convolution_shape shape, enum convolution_pass pass,

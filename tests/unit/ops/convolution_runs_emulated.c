@@ -57,7 +57,7 @@ static void try(const struct convolution_shape *shape, enum convolution_pass pas
         .pass = pass,
         .precision = PRECISION_BF16,
         .threads = THREADS,
-        .processor = {.bf16_ahead = true, .own_tiles = true}};
+        .processor = {.bf16_ahead = true, .matrix_unit = true}};
     struct tensors tensors = open_tensors(&problem.shape);
     double *wanted = plain_result(backend, &problem, &tensors);
     if (pass == CONVOLUTION_WEIGHT_GRADIENT) {

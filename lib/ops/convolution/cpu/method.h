@@ -18,8 +18,7 @@ struct convolution_processor {
     bool int16_products; // cpu_int16_products
     bool bf16_products;  // onednn_multiplies_bf16,
     bool bf16_ahead;     // and cpu_bf16_ahead: faster than those of float32
-    bool matrix_unit;    // onednn_has_matrix_unit
-    bool own_tiles;      // cpu_amx_gemm: its matrix units take products of our own
+    bool matrix_unit;    // cpu_amx_gemm
 };
 
 // This machine's.

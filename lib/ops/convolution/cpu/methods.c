@@ -30,8 +30,7 @@ struct convolution_processor convolution_processor(void) {
                                           .int16_products = cpu_int16_products(),
                                           .bf16_products = bf16,
                                           .bf16_ahead = bf16 && cpu_bf16_ahead(),
-                                          .matrix_unit = onednn_has_matrix_unit(),
-                                          .own_tiles = cpu_amx_gemm() != NULL};
+                                          .matrix_unit = cpu_amx_gemm() != NULL};
 }
 
 // Calls what PLEURA_WITHOUT forbids by the rows' numbers. False with *error for an unknown name.

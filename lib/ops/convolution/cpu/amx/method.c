@@ -8,7 +8,7 @@
 
 static bool accepts(const struct convolution_problem *problem) {
     struct amx_gradient gradient;
-    return problem->precision == PRECISION_BF16 && problem->processor.own_tiles &&
+    return problem->precision == PRECISION_BF16 && problem->processor.matrix_unit &&
            problem->pass == CONVOLUTION_WEIGHT_GRADIENT &&
            amx_gradient_plan(problem, amx_functions_here(), &gradient);
 }

@@ -53,13 +53,13 @@ static void free_layouts(struct layouts *layouts) {
 static bool make_options(dnnl_primitive_attr_t *options, const struct convolution_shape *shape,
                          enum convolution_pass pass, struct error *error) {
     dnnl_post_ops_t operations = NULL;
-    if (!good(dnnl_primitive_attr_create(options), error)) {
+    if (!good(dnnl.primitive_attr_create(options), error)) {
         return false;
     }
     dnnl_status_t status =
-        dnnl_primitive_attr_set_scratchpad_mode(*options, dnnl_scratchpad_mode_user);
+        dnnl.primitive_attr_set_scratchpad_mode(*options, dnnl_scratchpad_mode_user);
     if (status == dnnl_success && pass == CONVOLUTION_FORWARD && (shape->sum || shape->relu)) {
-        status = dnnl_post_ops_create(&operations);
+        status = dnnl.post_ops_create(&operations);
         if (status == dnnl_success && shape->sum) {
             status = append_sum(operations);
         }
@@ -67,9 +67,9 @@ static bool make_options(dnnl_primitive_attr_t *options, const struct convolutio
             status = append_relu(operations);
         }
         if (status == dnnl_success) {
-            status = dnnl_primitive_attr_set_post_ops(*options, operations);
+            status = dnnl.primitive_attr_set_post_ops(*options, operations);
         }
-        (void)dnnl_post_ops_destroy(operations);
+        (void)dnnl.post_ops_destroy(operations);
     }
     return good(status, error);
 }
@@ -80,32 +80,32 @@ static bool make_reorder(dnnl_primitive_t *reorder, const_layout from, const_lay
     dnnl_primitive_attr_t options = NULL;
     dnnl_post_ops_t operations = NULL;
     dnnl_primitive_desc_t description = NULL;
-    dnnl_status_t status = dnnl_primitive_attr_create(&options);
+    dnnl_status_t status = dnnl.primitive_attr_create(&options);
     if (status == dnnl_success) {
-        status = dnnl_post_ops_create(&operations);
+        status = dnnl.post_ops_create(&operations);
     }
     if (status == dnnl_success && add) {
         status = append_sum(operations);
     }
     if (status == dnnl_success) {
-        status = dnnl_primitive_attr_set_post_ops(options, operations);
+        status = dnnl.primitive_attr_set_post_ops(options, operations);
     }
     if (status == dnnl_success) {
         status =
-            dnnl_reorder_primitive_desc_create(&description, from, engine, to, engine, options);
+            dnnl.reorder_primitive_desc_create(&description, from, engine, to, engine, options);
     }
     if (status == dnnl_success) {
-        status = dnnl_primitive_create(reorder, description);
+        status = dnnl.primitive_create(reorder, description);
     }
-    (void)dnnl_primitive_desc_destroy(description);
-    (void)dnnl_post_ops_destroy(operations);
-    (void)dnnl_primitive_attr_destroy(options);
+    (void)dnnl.primitive_desc_destroy(description);
+    (void)dnnl.post_ops_destroy(operations);
+    (void)dnnl.primitive_attr_destroy(options);
     return good(status, error);
 }
 
 static bool make_memory(dnnl_memory_t *memory, const struct onednn_pass *pass, const_layout form,
                         void *address, struct error *error) {
-    return good(dnnl_memory_create(memory, form, pass->onednn->engine, address), error);
+    return good(dnnl.memory_create(memory, form, pass->onednn->engine, address), error);
 }
 
 // The weights in the pass's layout, once it is described, and their way there; of a gradient, back.
@@ -114,11 +114,11 @@ static bool make_weights(struct onednn_pass *pass, const_dnnl_primitive_desc_t d
     const struct convolution_shape *s = &pass->problem.shape;
     const bool gradient = pass->problem.pass == CONVOLUTION_WEIGHT_GRADIENT;
     const dnnl_query_t what = gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
-    const_layout inner = dnnl_primitive_desc_query_md(description, what, 0);
+    const_layout inner = dnnl.primitive_desc_query_md(description, what, 0);
     const dnnl_dims_t sides = {(dnnl_dim_t)s->out_channels, (dnnl_dim_t)s->channels,
                                (dnnl_dim_t)s->window, (dnnl_dim_t)s->window};
     layout plain = NULL;
-    pass->weights_bytes = dnnl_memory_desc_get_size(inner);
+    pass->weights_bytes = dnnl.memory_desc_get_size(inner);
     const bool complete =
         make_memory(&pass->weights, pass, inner, gradient ? DNNL_MEMORY_NONE : DNNL_MEMORY_ALLOCATE,
                     error) &&
@@ -136,8 +136,8 @@ static bool make_weights(struct onednn_pass *pass, const_dnnl_primitive_desc_t d
 static bool make_memories(struct onednn_pass *pass, const struct layouts *layouts,
                           const_dnnl_primitive_desc_t description, struct error *error) {
     const_layout scratchpad =
-        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    pass->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
+        dnnl.primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    pass->scratchpad_bytes = dnnl.memory_desc_get_size(scratchpad);
     return make_memory(&pass->source, pass, layouts->source, DNNL_MEMORY_NONE, error) &&
            make_memory(&pass->destination, pass, layouts->destination, DNNL_MEMORY_NONE, error) &&
            (layouts->bias == NULL ||
@@ -160,7 +160,7 @@ static bool describe(const struct onednn_pass *of, enum convolution_pass pass,
         good(describe_convolution(description, pass, layouts, kind, options, hint,
                                   of->onednn->engine),
              error);
-    (void)dnnl_primitive_attr_destroy(options);
+    (void)dnnl.primitive_attr_destroy(options);
     return described;
 }
 
@@ -174,10 +174,10 @@ static bool plan_pass(struct onednn_pass *pass, enum precision precision, struct
         (which == CONVOLUTION_FORWARD ||
          describe(pass, CONVOLUTION_FORWARD, precision, NULL, &hint_layouts, &hint, error)) &&
         describe(pass, which, precision, hint, &layouts, &description, error) &&
-        good(dnnl_primitive_create(&pass->primitive, description), error) &&
+        good(dnnl.primitive_create(&pass->primitive, description), error) &&
         make_memories(pass, &layouts, description, error) && make_weights(pass, description, error);
-    (void)dnnl_primitive_desc_destroy(hint);
-    (void)dnnl_primitive_desc_destroy(description);
+    (void)dnnl.primitive_desc_destroy(hint);
+    (void)dnnl.primitive_desc_destroy(description);
     free_layouts(&hint_layouts);
     free_layouts(&layouts);
     return planned;
@@ -186,12 +186,16 @@ static bool plan_pass(struct onednn_pass *pass, enum precision precision, struct
 struct onednn_pass *onednn_pass_plan(struct backend *backend,
                                      const struct convolution_problem *problem,
                                      enum precision precision, struct error *error) {
+    struct onednn *onednn = onednn_of(backend, error);
+    if (onednn == NULL) {
+        return NULL;
+    }
     struct onednn_pass *pass = calloc(1, sizeof *pass);
     if (pass == NULL) {
         (void)fail(error, "no memory");
         return NULL;
     }
-    pass->onednn = backend->engine;
+    pass->onednn = onednn;
     pass->problem = *problem;
     pass->widened = problem->precision != precision;
     if (!plan_pass(pass, precision, error)) {
@@ -205,13 +209,13 @@ void onednn_pass_release(struct onednn_pass *pass) {
     if (pass == NULL) {
         return;
     }
-    (void)dnnl_primitive_destroy(pass->primitive);
-    (void)dnnl_primitive_destroy(pass->reorder);
-    (void)dnnl_memory_destroy(pass->source);
-    (void)dnnl_memory_destroy(pass->destination);
-    (void)dnnl_memory_destroy(pass->bias);
-    (void)dnnl_memory_destroy(pass->scratchpad);
-    (void)dnnl_memory_destroy(pass->plain);
-    (void)dnnl_memory_destroy(pass->weights);
+    (void)dnnl.primitive_destroy(pass->primitive);
+    (void)dnnl.primitive_destroy(pass->reorder);
+    (void)dnnl.memory_destroy(pass->source);
+    (void)dnnl.memory_destroy(pass->destination);
+    (void)dnnl.memory_destroy(pass->bias);
+    (void)dnnl.memory_destroy(pass->scratchpad);
+    (void)dnnl.memory_destroy(pass->plain);
+    (void)dnnl.memory_destroy(pass->weights);
     free(pass);
 }

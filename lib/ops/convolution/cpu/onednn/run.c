@@ -4,9 +4,9 @@
 static void run(const struct onednn_pass *pass, dnnl_primitive_t primitive, int count,
                 const dnnl_exec_arg_t *arguments) {
     dnnl_stream_t stream = pass->onednn->stream;
-    dnnl_status_t status = dnnl_primitive_execute(primitive, stream, count, arguments);
+    dnnl_status_t status = dnnl.primitive_execute(primitive, stream, count, arguments);
     if (status == dnnl_success) {
-        status = dnnl_stream_wait(stream);
+        status = dnnl.stream_wait(stream);
     }
     onednn_note(pass->onednn, status);
 }
@@ -18,7 +18,7 @@ static void set_address(const struct onednn_pass *pass, dnnl_memory_t memory, co
         void *any;
     } handle = {address};
     if (memory != NULL) {
-        onednn_note(pass->onednn, dnnl_memory_set_data_handle(memory, handle.any));
+        onednn_note(pass->onednn, dnnl.memory_set_data_handle(memory, handle.any));
     }
 }
 

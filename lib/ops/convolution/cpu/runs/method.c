@@ -32,7 +32,7 @@ static bool is_narrow(const struct convolution_problem *problem) {
 }
 
 static bool accepts_tiles(const struct convolution_problem *problem) {
-    return problem->processor.own_tiles && is_narrow(problem) && runs_suit(problem);
+    return problem->processor.matrix_unit && is_narrow(problem) && runs_suit(problem);
 }
 
 // oneDNN's are ahead by a twentieth in layers of many channels. In prediction strips make up for
