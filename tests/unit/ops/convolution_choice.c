@@ -46,6 +46,12 @@ static void the_first_that_accepts_is_taken(void **state) {
     other.stride = 3;
     expect("onednn-f32", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
     other = narrow;
+    other.out_channels = 16;
+    expect("winograd", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    expect("winograd", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_F32, avx2);
+    other.train = false;
+    expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
+    other = narrow;
     other.channels = 88; // 24 beside a part of 64: more than a vector
     expect("winograd", other, CONVOLUTION_FORWARD, PRECISION_F32, avx2);
     expect("direct", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_F32, avx2);
@@ -84,7 +90,8 @@ static void processors_differ_in_bf16(void **state) {
     struct convolution_shape other = wide;
     (void)state;
     expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, avx2);
-    expect("onednn-bf16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("winograd-int16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("winograd-bf16", narrow, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
     expect("winograd-int16", wide, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
     expect("winograd-int16", wide, CONVOLUTION_DATA_GRADIENT, PRECISION_BF16, amd_bf16);
     expect("winograd-bf16", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
@@ -92,7 +99,11 @@ static void processors_differ_in_bf16(void **state) {
     expect("winograd", wide, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, vnni);
     expect("winograd", wide, CONVOLUTION_FORWARD, PRECISION_F32, amd_bf16);
     expect("winograd-int16", wide, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
-    expect("winograd", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
+    expect("winograd-int16", narrow, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
+    other.channels = 16;
+    expect("winograd", other, CONVOLUTION_FORWARD, PRECISION_BF16, vnni);
+    expect("onednn-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("onednn-bf16", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
     other.channels = other.out_channels = 256; // weights are measured in each step
     other.images = 15;
     expect("winograd", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);

@@ -30,22 +30,36 @@ struct winograd winograd_tiles_for(const struct convolution_problem *problem, si
                              .threads = problem->threads};
 }
 
+// Below so many channels the transforms take what the method saves; in prediction, whose layers run
+// strip by strip otherwise, and in training.
+#define MIN_CHANNELS 32
+#define MIN_CHANNELS_TRAINED 16
+
+// Where products of bf16 are ahead: from here on the method takes a third of direct products' time,
+// and less than products of bf16 take; if it makes such products itself, from there.
+#define SAVING_CHANNELS 64
+#define SAVING_CHANNELS_ROUNDED 32
+
 // Transformed weights and their gradients cost the same whatever there is to convolve: with few
 // pixels to many channels they take more than they save. In prediction each image counts alone: its
-// bytes must not depend on the others. Where the processor's products of bf16 are ahead the method
-// must save so many products that those need not be of bf16.
-static bool accepts(const struct convolution_problem *problem) {
+// bytes must not depend on the others.
+bool winograd_takes(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     const struct winograd tiles = winograd_tiles_for(problem, 4);
     const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
-    const bool ahead = problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead;
     return problem->processor.f32_products && shape->groups == 1 && shape->window == 3 &&
            shape->stride == 1 && shape->pad == 1 && cpu_winograd_suits(&tiles) &&
+           winograd_has_channels(problem, shape->train ? MIN_CHANNELS_TRAINED : MIN_CHANNELS) &&
            (problem->pass != CONVOLUTION_WEIGHT_GRADIENT ||
             shape->channels % WINOGRAD_LANES == 0) &&
-           pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels &&
-           (!ahead || (shape->channels >= WINOGRAD_SAVING_CHANNELS &&
-                       shape->out_channels >= WINOGRAD_SAVING_CHANNELS));
+           pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels;
+}
+
+// Where the processor's products of bf16 are ahead the method must save so many products that those
+// need not be of bf16.
+static bool accepts(const struct convolution_problem *problem) {
+    const bool ahead = problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead;
+    return winograd_takes(problem) && (!ahead || winograd_has_channels(problem, SAVING_CHANNELS));
 }
 
 bool winograd_transforms_at_use(const struct convolution_shape *shape) {
@@ -179,7 +193,8 @@ const struct convolution_method convolution_winograd = {.name = "winograd",
 
 static bool accepts_rounded(const struct convolution_problem *problem) {
     return problem->pass == CONVOLUTION_WEIGHT_GRADIENT && problem->precision == PRECISION_BF16 &&
-           problem->processor.bf16_ahead && convolution_winograd.accepts(problem);
+           problem->processor.bf16_ahead && winograd_takes(problem) &&
+           winograd_has_channels(problem, SAVING_CHANNELS_ROUNDED);
 }
 
 static void *plan_rounded(struct backend *backend, const struct convolution_problem *problem,

@@ -4,8 +4,13 @@
 
 #include "ops/convolution/cpu/winograd/winograd.h"
 
-#define WINOGRAD_SAVING_CHANNELS                                                                   \
-    64 // from here on the method takes a third of direct products' time
+// Whether the layer is one of Winograd's method, with channels and pixels enough to save something.
+bool winograd_takes(const struct convolution_problem *problem);
+
+// Whether there are so many channels on both sides.
+static inline bool winograd_has_channels(const struct convolution_problem *problem, size_t least) {
+    return problem->shape.channels >= least && problem->shape.out_channels >= least;
+}
 
 // The pass as a convolution by tiles of `tile` x `tile` outputs.
 struct winograd winograd_tiles_for(const struct convolution_problem *problem, size_t tile);

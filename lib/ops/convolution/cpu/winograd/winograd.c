@@ -10,7 +10,6 @@
 #define BLOCK_FLOATS ((size_t)131072) // of a block's numbers, if it has not too few tiles then
 #define MIN_TILES ((size_t)36)
 #define MAX_TILES ((size_t)96)
-#define MIN_CHANNELS 32 // below that the transforms take what the method saves
 
 // Vectors of channels are whole but for a part's last one, which begins within the part.
 static bool has_vectors(size_t channels) {
@@ -18,8 +17,7 @@ static bool has_vectors(size_t channels) {
 }
 
 bool cpu_winograd_suits(const struct winograd *shape) {
-    return has_vectors(shape->channels) && shape->out_channels % LANES == 0 &&
-           shape->channels >= MIN_CHANNELS && shape->out_channels >= MIN_CHANNELS;
+    return has_vectors(shape->channels) && shape->out_channels % LANES == 0;
 }
 
 // The tiles that a block has at most: so that its numbers stay in the second-level cache, but so

@@ -23,8 +23,8 @@ struct winograd {
     bool rounds; // of the weights' gradient: multiplies numbers of bf16; activations are bf16
 };
 
-// Whether the convolution takes these channels, and saves something. Input channels may also leave
-// more than WINOGRAD_LANES to a whole number of CPU_F32_PART; not for the weights' gradient.
+// Whether the convolution takes these channels. Input channels may also leave more than
+// WINOGRAD_LANES to a whole number of CPU_F32_PART; not for the weights' gradient.
 bool cpu_winograd_suits(const struct winograd *shape);
 
 // ---- weights, OIHW. `rotated`: for the input's gradient, which is the convolution of the output's

@@ -16,16 +16,19 @@ struct state {
 // save.
 #define MEASURED_TILES 64
 
+// Fewer channels take as long by products of float32 or by direct ones of bf16; in prediction,
+// whose layers run strip by strip otherwise, and in training.
+#define MIN_CHANNELS 64
+#define MIN_CHANNELS_TRAINED 32
+
 static bool accepts(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     const struct winograd tiles = winograd_tiles_for(problem, 4);
     const bool measures = shape->train && winograd_transforms_at_use(shape);
     return problem->precision == PRECISION_BF16 && problem->processor.int16_products &&
-           problem->pass != CONVOLUTION_WEIGHT_GRADIENT &&
-           shape->channels >= WINOGRAD_SAVING_CHANNELS &&
-           shape->out_channels >= WINOGRAD_SAVING_CHANNELS &&
-           (!measures || tile_count(&tiles, 4) >= MEASURED_TILES) &&
-           convolution_winograd.accepts(problem);
+           problem->pass != CONVOLUTION_WEIGHT_GRADIENT && winograd_takes(problem) &&
+           winograd_has_channels(problem, shape->train ? MIN_CHANNELS_TRAINED : MIN_CHANNELS) &&
+           (!measures || tile_count(&tiles, 4) >= MEASURED_TILES);
 }
 
 static double share(const struct convolution_problem *problem) {
