@@ -66,7 +66,7 @@ void winograd_take_tiles(const struct winograd *shape, const struct block *block
             winograd_take_channels(
                 shape, (const char *)block->input + part * part_bytes, &pixels[tile % 2],
                 &pixels[(tile + 1) % 2], channels_of_part(shape, block, part),
-                block->in + part * block->in_part + tile * block->part, block->in_step);
+                block->in + part * block->in_part + tile * block->in_tile, block->in_step);
         }
     }
 }
@@ -78,11 +78,11 @@ void winograd_multiply(const struct winograd *shape, const struct block *block,
     for (size_t point = 0; point < points_of(shape->tile); point++) {
         cpu_f32_gemm(
             block->tiles, block->panels, channels,
-            (struct cpu_f32_a){in + point * block->in_step, block->part, 1},
+            (struct cpu_f32_a){in + point * block->in_step, block->in_tile, 1},
             (struct cpu_f32_b){weights->data + point * weights->point_step, weights->panel_step,
                                LANES},
             weights->part > 0,
-            (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
+            (struct cpu_f32_c){block->out + point * block->out_step, block->out_tile, LANES});
     }
 }
 
@@ -93,7 +93,7 @@ void winograd_store_tiles(const struct winograd *shape, const struct block *bloc
     for (size_t tile = 0; tile < block->tiles; tile++) {
         find_output(shape, block, tile + 1, &pixels[(tile + 1) % 2]);
         for (size_t panel = 0; panel < block->panels; panel++) {
-            transform_output(shape->tile, block->out + (tile * block->panels + panel) * LANES,
+            transform_output(shape->tile, block->out + tile * block->out_tile + panel * LANES,
                              block->out_step, epilogue, (block->panel + panel) * LANES, output,
                              &pixels[tile % 2], &pixels[(tile + 1) % 2]);
         }

@@ -9,10 +9,11 @@ struct block {
     size_t panel, panels;     // of output channels
     size_t part;              // channels that lie together
     size_t in_part;           // floats between parts,
+    size_t in_tile, out_tile; // between tiles,
     size_t in_step, out_step; // and between points
     const void *input;        // activations
-    float *in;                // numbers at the points: (part, point, tile, channel)
-    float *out;               // their sums: (point, tile, output channel)
+    float *in;                // numbers at the points: (part, tile, point, channel)
+    float *out;               // their sums: (tile, point, output channel)
 };
 
 // Weights at the points of a part of the channels: (point, panel, channel, lane).

@@ -46,24 +46,24 @@ static size_t parts_of(const struct winograd *shape) {
     return size_divide_up(shape->channels, part_of(shape));
 }
 
-// Points lie a cache line more apart than their numbers need: powers of two would share lines.
-static size_t in_step_of(const struct winograd *shape) {
-    return tiles_of_run(shape) * part_of(shape) + LANES;
+// Tiles lie a cache line more apart than their numbers need: powers of two would share lines.
+static size_t in_tile_of(const struct winograd *shape) {
+    return points_of(shape->tile) * part_of(shape) + LANES;
 }
 
-static size_t out_step_of(const struct winograd *shape) {
-    return tiles_of_run(shape) * panels_together(shape) * LANES + LANES;
+static size_t out_tile_of(const struct winograd *shape) {
+    return points_of(shape->tile) * panels_together(shape) * LANES + LANES;
 }
 
+// So do points of weights.
 static size_t weight_step_of(const struct winograd *shape) {
     return panels_together(shape) * part_of(shape) * LANES + LANES;
 }
 
 // Numbers, sums, weights at the points, and packed ones.
 static size_t thread_floats(const struct winograd *shape) {
-    return points_of(shape->tile) *
-               (parts_of(shape) * in_step_of(shape) + out_step_of(shape) + weight_step_of(shape)) +
-           winograd_packed_floats(part_of(shape));
+    return tiles_of_run(shape) * (parts_of(shape) * in_tile_of(shape) + out_tile_of(shape)) +
+           points_of(shape->tile) * weight_step_of(shape) + winograd_packed_floats(part_of(shape));
 }
 
 size_t cpu_winograd_wide_workspace(const struct winograd *shape) {
@@ -92,7 +92,7 @@ static void transform_part(const struct winograd *shape, const struct block *blo
 
 static void do_panels(const struct winograd *shape, const struct block *block,
                       const struct winograd_weights *weights) {
-    float *transformed = block->out + points_of(shape->tile) * block->out_step;
+    float *transformed = block->out + tiles_of_run(shape) * block->out_tile;
     float *packed = transformed + points_of(shape->tile) * weight_step_of(shape);
     for (size_t part = 0; part < parts_of(shape); part++) {
         const struct block_weights taken = {transformed, weight_step_of(shape), block->part * LANES,
@@ -113,9 +113,11 @@ void cpu_winograd_convolve_wide(const struct winograd *shape, const void *input,
         struct block block = {.first = item.first,
                               .tiles = item.tiles,
                               .part = part_of(shape),
-                              .in_part = points_of(shape->tile) * in_step_of(shape),
-                              .in_step = in_step_of(shape),
-                              .out_step = out_step_of(shape),
+                              .in_part = tiles_of_run(shape) * in_tile_of(shape),
+                              .in_tile = in_tile_of(shape),
+                              .out_tile = out_tile_of(shape),
+                              .in_step = part_of(shape),
+                              .out_step = panels_together(shape) * LANES,
                               .input = input};
         block.in = (float *)workspace + (size_t)omp_get_thread_num() * thread_floats(shape);
         block.out = block.in + parts_of(shape) * block.in_part;

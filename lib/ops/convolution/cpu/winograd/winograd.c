@@ -32,15 +32,14 @@ static size_t tiles_of_block(const struct winograd *shape) {
     return (tiles + 5) / 6 * 6;
 }
 
-// Points lie a cache line more apart than their numbers need: powers of two would share lines.
-static size_t step_of(size_t tiles, size_t channels) {
-    return tiles * channels + LANES;
+// Tiles lie a cache line more apart than their numbers need: powers of two would share lines.
+static size_t tile_step(const struct winograd *shape, size_t channels) {
+    return points_of(shape->tile) * channels + LANES;
 }
 
 static size_t thread_floats(const struct winograd *shape) {
     const size_t tiles = tiles_of_block(shape);
-    return points_of(shape->tile) *
-           (step_of(tiles, shape->channels) + step_of(tiles, shape->out_channels));
+    return tiles * (tile_step(shape, shape->channels) + tile_step(shape, shape->out_channels));
 }
 
 size_t cpu_winograd_workspace(const struct winograd *shape) {
@@ -67,11 +66,13 @@ void cpu_winograd_convolve(const struct winograd *shape, const void *input, cons
                               .panel = panel,
                               .panels = panels - panel < panel_step ? panels - panel : panel_step,
                               .part = shape->channels,
-                              .in_step = step_of(together, shape->channels),
-                              .out_step = step_of(together, shape->out_channels),
+                              .in_tile = tile_step(shape, shape->channels),
+                              .out_tile = tile_step(shape, shape->out_channels),
+                              .in_step = shape->channels,
+                              .out_step = shape->out_channels,
                               .input = input};
         block.in = (float *)workspace + (size_t)omp_get_thread_num() * thread_floats(shape);
-        block.out = block.in + points_of(shape->tile) * block.in_step;
+        block.out = block.in + together * block.in_tile;
         const struct block_weights taken = {weights + panel * panel_floats, panels * panel_floats,
                                             panel_floats, 0};
         winograd_take_tiles(shape, &block);

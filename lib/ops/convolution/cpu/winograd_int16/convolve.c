@@ -12,7 +12,7 @@
 #define RUN_NUMBERS ((size_t)5 << 20) // of a run, at most: those of threads share a cache
 
 struct run {
-    struct block block; // its `in` is not used
+    struct block block; // its `in` is not used, and `out` is (point, tile, output channel)
     int16_t *in;        // numbers at the points: (part, point, tile, channel)
     float *in_scales;   // theirs: (part, tile, point); parts lie scale_step apart
     size_t scale_step;
@@ -133,7 +133,7 @@ static void multiply_part(const struct winograd *shape, const struct run *run,
             (struct cpu_int16_a){numbers_of(run, part, point), PART,
                                  scales_of(run, part, 0) + point, WINOGRAD_INT16_POINTS},
             b, part > 0,
-            (struct cpu_f32_c){block->out + point * block->out_step, block->panels * LANES, LANES});
+            (struct cpu_f32_c){block->out + point * block->out_step, block->out_tile, LANES});
         b.data += step;
         b.scales += shape->out_channels;
     }
@@ -165,6 +165,7 @@ void cpu_winograd_int16_convolve(const struct winograd *shape, const void *input
         for (run.block.panel = item.panel; run.block.panel < item.end;
              run.block.panel += run.block.panels) {
             run.block.panels = size_min(item.end - run.block.panel, PANELS);
+            run.block.out_tile = run.block.panels * LANES;
             for (size_t part = 0; part < parts_of(shape); part++) {
                 multiply_part(shape, &run, weights, part);
             }
