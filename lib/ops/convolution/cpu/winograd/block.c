@@ -3,6 +3,7 @@
 
 #include "backend/cpu/products/f32.h"
 #include "core/numbers/size.h"
+#include "ops/convolution/cpu/winograd_int16/output.h"
 
 // Panels of output channels that an item has at most.
 static size_t share_of(const struct winograd *shape, size_t runs) {
@@ -86,6 +87,18 @@ void winograd_multiply(const struct winograd *shape, const struct block *block,
     }
 }
 
+static void store_panel(const struct winograd *shape, const float *from, size_t step,
+                        struct epilogue epilogue, size_t channel, void *output,
+                        const struct pixels *pixels, const struct pixels *next) {
+    const bool bf16 = shape->tile == MAX_TILE && shape->precision == PRECISION_BF16;
+    output_transform *rounding = bf16 ? transform_output_bf16() : NULL;
+    if (rounding != NULL) {
+        rounding(from, step, epilogue, channel, output, pixels, next);
+    } else {
+        transform_output(shape->tile, from, step, epilogue, channel, output, pixels, next);
+    }
+}
+
 void winograd_store_tiles(const struct winograd *shape, const struct block *block,
                           struct epilogue epilogue, void *output) {
     struct pixels pixels[2];
@@ -93,9 +106,9 @@ void winograd_store_tiles(const struct winograd *shape, const struct block *bloc
     for (size_t tile = 0; tile < block->tiles; tile++) {
         find_output(shape, block, tile + 1, &pixels[(tile + 1) % 2]);
         for (size_t panel = 0; panel < block->panels; panel++) {
-            transform_output(shape->tile, block->out + tile * block->out_tile + panel * LANES,
-                             block->out_step, epilogue, (block->panel + panel) * LANES, output,
-                             &pixels[tile % 2], &pixels[(tile + 1) % 2]);
+            store_panel(shape, block->out + tile * block->out_tile + panel * LANES, block->out_step,
+                        epilogue, (block->panel + panel) * LANES, output, &pixels[tile % 2],
+                        &pixels[(tile + 1) % 2]);
         }
     }
 }

@@ -80,4 +80,19 @@ INLINE void fetch_pixels(enum precision precision, const void *numbers, const si
     }
 }
 
+// A^T m: four outputs from sums at the points.
+INLINE void join_output_4(const float *const *m, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = m[1][i] + m[2][i];
+        const float a_odd = A * (m[1][i] - m[2][i]);
+        const float b_even = m[3][i] + m[4][i];
+        const float b_odd = B * (m[3][i] - m[4][i]);
+        to[i] = m[0][i] + (a_even + b_even);
+        to[step + i] = a_odd + b_odd;
+        to[2 * step + i] = FUSED(A2, a_even, B2 * b_even);
+        to[3 * step + i] = FUSED(A2, a_odd, FUSED(B2, b_odd, m[5][i]));
+    }
+}
+
 #endif
