@@ -71,34 +71,54 @@ static void close_layer(struct layer *layer) {
     free(layer->bias);
 }
 
+// What is made of the weights: transformed ahead or where they are used, of the source or of a
+// packed copy.
+struct form {
+    bool ahead, packed;
+};
+
 static struct winograd_int16_weights open_weights(const struct winograd *shape,
-                                                  struct winograd_weights source, bool kept) {
+                                                  struct winograd_weights source,
+                                                  struct form form) {
     const struct winograd_int16_weights weights = {
-        source, need(cpu_winograd_int16_factors(shape) * sizeof(float)),
+        source,
+        need(cpu_winograd_int16_factors(shape) * sizeof(float)),
         need(cpu_winograd_int16_scales(shape) * sizeof(float)),
-        kept ? need(cpu_winograd_int16_transformed(shape) * sizeof(int16_t)) : NULL};
+        form.ahead ? need(cpu_winograd_int16_transformed(shape) * sizeof(int16_t)) : NULL,
+        form.packed ? need(cpu_winograd_int16_packed(shape) * sizeof(int16_t)) : NULL,
+        need(cpu_winograd_int16_packed_scales(shape) * sizeof(float))};
     cpu_winograd_int16_weights(shape, &weights);
     return weights;
 }
 
-static uint16_t *convolved(const struct layer *layer, struct winograd_weights source, bool kept,
-                           int threads) {
+static uint16_t *convolved(const struct layer *layer, struct winograd_weights source,
+                           struct form form, int threads) {
     struct winograd shape = layer->shape;
     shape.threads = threads;
     uint16_t *output = need(layer->pixels * shape.out_channels * sizeof *output);
     void *workspace = need(cpu_winograd_int16_workspace(&shape));
-    struct winograd_int16_weights weights = open_weights(&shape, source, kept);
+    struct winograd_int16_weights weights = open_weights(&shape, source, form);
     cpu_winograd_int16_convolve(&shape, layer->input, &weights,
                                 (struct epilogue){layer->bias, 0, 0}, output, workspace);
     free(weights.factors);
     free(weights.scales);
     free(weights.transformed);
+    free(weights.packed);
+    free(weights.packed_scales);
     free(workspace);
     return output;
 }
 
+static uint16_t *made_of(const struct layer *layer, struct form form) {
+    return convolved(layer, (struct winograd_weights){layer->weights, WINOGRAD_PLAIN}, form, 1);
+}
+
 static uint16_t *plainly(const struct layer *layer) {
-    return convolved(layer, (struct winograd_weights){layer->weights, WINOGRAD_PLAIN}, true, 1);
+    return made_of(layer, (struct form){.ahead = true});
+}
+
+static uint16_t *of_packed(const struct layer *layer) {
+    return made_of(layer, (struct form){.ahead = true, .packed = true});
 }
 
 // ---- errors
@@ -123,9 +143,8 @@ static double sum_at(const struct layer *layer, size_t pixel, size_t o, bool rou
 
 // Errors of what is stored, in all outputs, over the outputs: of this method and of sums of bf16's
 // products.
-static void expect_below_bf16(const struct layer *layer) {
+static void expect_errors_below_bf16(const struct layer *layer, uint16_t *output) {
     const size_t channels = layer->shape.out_channels;
-    uint16_t *output = plainly(layer);
     double apart[2] = {0};
     double length = 0;
     for (size_t i = 0; i < layer->pixels * channels; i++) {
@@ -139,6 +158,11 @@ static void expect_below_bf16(const struct layer *layer) {
     }
     assert_true(length > 0 && apart[0] < apart[1]);
     free(output);
+}
+
+static void expect_below_bf16(const struct layer *layer) {
+    expect_errors_below_bf16(layer, plainly(layer));
+    expect_errors_below_bf16(layer, of_packed(layer));
 }
 
 // Multiplies a few channels' inputs and weights.
@@ -169,11 +193,11 @@ static void errors_are_below_those_of_bf16(void **state) {
 
 // ---- bytes
 
-static void expect(const struct layer *layer, struct winograd_weights source, bool kept,
+static void expect(const struct layer *layer, struct winograd_weights source, struct form form,
                    const uint16_t *expected) {
     static const int threads[] = {1, 2, 7};
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
-        uint16_t *output = convolved(layer, source, kept, threads[i]);
+        uint16_t *output = convolved(layer, source, form, threads[i]);
         assert_memory_equal(output, expected,
                             layer->pixels * layer->shape.out_channels * sizeof *output);
         free(output);
@@ -190,6 +214,28 @@ static void rotate(const struct layer *layer, float *rotated) {
     }
 }
 
+static void expect_of_all_sources(const struct layer *layer) {
+    const struct form at_use = {.ahead = false};
+    const struct winograd_weights plain = {layer->weights, WINOGRAD_PLAIN};
+    float *packed = need(cpu_winograd_packed_size(&layer->shape) * sizeof *packed);
+    uint16_t *expected = plainly(layer);
+    cpu_winograd_pack(&layer->shape, layer->weights, packed);
+    expect(layer, plain, (struct form){.ahead = true}, expected);
+    expect(layer, plain, at_use, expected);
+    expect(layer, (struct winograd_weights){packed, WINOGRAD_PACKED}, at_use, expected);
+    rotate(layer, packed);
+    expect(layer, (struct winograd_weights){packed, WINOGRAD_ROTATED}, at_use, expected);
+    free(packed);
+    free(expected);
+}
+
+static void expect_of_packed(const struct layer *layer) {
+    uint16_t *expected = of_packed(layer);
+    expect(layer, (struct winograd_weights){layer->weights, WINOGRAD_PLAIN},
+           (struct form){.packed = true}, expected);
+    free(expected);
+}
+
 // Whole and broken parts of the channels and panels, one run of tiles and several.
 static void bytes_are_the_same(void **state) {
     static const size_t layers[][5] = {
@@ -198,16 +244,8 @@ static void bytes_are_the_same(void **state) {
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         struct layer layer =
             open_layer(layers[i][0], layers[i][1], layers[i][2], layers[i][3], layers[i][4]);
-        float *packed = need(cpu_winograd_packed_size(&layer.shape) * sizeof *packed);
-        uint16_t *expected = plainly(&layer);
-        cpu_winograd_pack(&layer.shape, layer.weights, packed);
-        expect(&layer, (struct winograd_weights){layer.weights, WINOGRAD_PLAIN}, true, expected);
-        expect(&layer, (struct winograd_weights){layer.weights, WINOGRAD_PLAIN}, false, expected);
-        expect(&layer, (struct winograd_weights){packed, WINOGRAD_PACKED}, false, expected);
-        rotate(&layer, packed);
-        expect(&layer, (struct winograd_weights){packed, WINOGRAD_ROTATED}, false, expected);
-        free(packed);
-        free(expected);
+        expect_of_all_sources(&layer);
+        expect_of_packed(&layer);
         close_layer(&layer);
     }
 }
@@ -249,6 +287,22 @@ static void what_is_not_finite_shows(void **state) {
     }
     free(before);
     close_layer(&layer);
+}
+
+// Of an output channel, whatever is made of the weights.
+static void weights_that_are_not_finite_show(void **state) {
+    static const float odd[] = {INFINITY, NAN};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct layer layer = open_layer(1, 6, 5, 64, 32);
+        layer.weights[(7 * 64 + 40) * 9 + 4] = odd[i % 2];
+        uint16_t *output = i < 2 ? plainly(&layer) : of_packed(&layer);
+        for (size_t k = 0; k < layer.pixels * 32; k++) {
+            assert_true(isfinite(bf16_to(output[k])) == (k % 32 != 7));
+        }
+        free(output);
+        close_layer(&layer);
+    }
 }
 
 static void scale_inputs(struct layer *layer, int exponent) {
@@ -312,8 +366,8 @@ static void check_pass(size_t channels, enum convolution_pass pass, bool train) 
     }
     uint16_t *expected = convolved(
         &layer,
-        (struct winograd_weights){layer.weights, forward ? WINOGRAD_PLAIN : WINOGRAD_ROTATED}, true,
-        2);
+        (struct winograd_weights){layer.weights, forward ? WINOGRAD_PLAIN : WINOGRAD_ROTATED},
+        (struct form){.packed = forward && !train && channels >= 128}, 2);
     assert_memory_equal(output, expected, layer.pixels * channels * sizeof *output);
     convolution_winograd_int16.release(state);
     free(workspace);
@@ -338,6 +392,7 @@ int main(void) {
         cmocka_unit_test(bytes_are_the_same),
         cmocka_unit_test(images_do_not_depend_on_each_other),
         cmocka_unit_test(what_is_not_finite_shows),
+        cmocka_unit_test(weights_that_are_not_finite_show),
         cmocka_unit_test(numbers_may_have_any_size),
         cmocka_unit_test(layers_are_convolved_so),
     };

@@ -95,4 +95,22 @@ INLINE void join_output_4(const float *const *m, float *to, size_t step) {
     }
 }
 
+// G g: the values at the points of three weights, each over the product of the point's distances
+// to the others.
+INLINE void spread_weights_4(const float *const *g, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = SCALE_A * FUSED(A2, g[2][i], g[0][i]);
+        const float a_odd = SCALE_A * A * g[1][i];
+        const float b_even = SCALE_B * FUSED(B2, g[2][i], g[0][i]);
+        const float b_odd = SCALE_B * B * g[1][i];
+        to[i] = SCALE_0 * g[0][i];
+        to[step + i] = a_even + a_odd;
+        to[2 * step + i] = a_even - a_odd;
+        to[3 * step + i] = b_even + b_odd;
+        to[4 * step + i] = b_even - b_odd;
+        to[5 * step + i] = g[2][i];
+    }
+}
+
 #endif

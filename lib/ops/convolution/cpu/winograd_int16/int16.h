@@ -16,13 +16,18 @@ struct winograd_int16_weights {
     float *factors;       // of the channels, filled up to pairs
     float *scales;        // (part, point, output channel)
     int16_t *transformed; // (part, point, panel, pair of channels, lane, which of the pair); NULL:
-                          // made of `source` where they are used
+                          // made where they are used
+    int16_t *packed;      // the weights over their factors, (panel, channel, tap, lane), where they
+                          // take the source's place behind cpu_winograd_int16_weights; NULL: no
+    float *packed_scales; // theirs: (part, output channel)
 };
 
 // Numbers of each.
 size_t cpu_winograd_int16_factors(const struct winograd *shape);
 size_t cpu_winograd_int16_scales(const struct winograd *shape);
 size_t cpu_winograd_int16_transformed(const struct winograd *shape);
+size_t cpu_winograd_int16_packed(const struct winograd *shape);
+size_t cpu_winograd_int16_packed_scales(const struct winograd *shape);
 
 // Fills in all but the source.
 void cpu_winograd_int16_weights(const struct winograd *shape,

@@ -9,7 +9,7 @@ struct state {
     struct convolution_problem problem;
     struct winograd tiles;
     struct winograd_int16_weights weights;
-    void *kept; // the forward pass's weights; behind them wide layers' packed ones, in prediction
+    void *kept; // the forward pass's weights
 };
 
 // In training, wide layers' weights are measured in each step, which takes as long as these tiles
@@ -50,31 +50,50 @@ static size_t transformed_bytes(const struct state *state) {
                : workspace_part(cpu_winograd_int16_transformed(&state->tiles) * sizeof(int16_t));
 }
 
+// Wide layers' weights in prediction; in training the layer's own are there.
+static bool is_packed(const struct state *state) {
+    const struct convolution_shape *shape = &state->problem.shape;
+    return winograd_transforms_at_use(shape) && !shape->train;
+}
+
+static size_t packed_bytes(const struct state *state) {
+    return is_packed(state)
+               ? workspace_part(cpu_winograd_int16_packed(&state->tiles) * sizeof(int16_t))
+               : 0;
+}
+
+static size_t packed_scale_bytes(const struct state *state) {
+    return is_packed(state)
+               ? workspace_part(cpu_winograd_int16_packed_scales(&state->tiles) * sizeof(float))
+               : 0;
+}
+
 static size_t weight_bytes(const struct state *state) {
-    return factor_bytes(&state->tiles) + scale_bytes(&state->tiles) + transformed_bytes(state);
+    return factor_bytes(&state->tiles) + scale_bytes(&state->tiles) + transformed_bytes(state) +
+           packed_bytes(state) + packed_scale_bytes(state);
+}
+
+// The next `bytes` of *memory; NULL for 0.
+static void *next_part(void **memory, size_t bytes) {
+    void *part = bytes > 0 ? *memory : NULL;
+    *memory = workspace_behind(*memory, bytes);
+    return part;
 }
 
 static void place_weights(struct state *state, void *memory) {
     struct winograd_int16_weights *weights = &state->weights;
-    weights->factors = memory;
-    weights->scales = workspace_behind(memory, factor_bytes(&state->tiles));
-    weights->transformed = transformed_bytes(state) > 0
-                               ? workspace_behind(weights->scales, scale_bytes(&state->tiles))
-                               : NULL;
-}
-
-static size_t packed_bytes(const struct state *state) {
-    const struct convolution_shape *shape = &state->problem.shape;
-    return winograd_transforms_at_use(shape) && !shape->train
-               ? workspace_part(cpu_winograd_packed_size(&state->tiles) * sizeof(float))
-               : 0;
+    weights->factors = next_part(&memory, factor_bytes(&state->tiles));
+    weights->scales = next_part(&memory, scale_bytes(&state->tiles));
+    weights->transformed = next_part(&memory, transformed_bytes(state));
+    weights->packed = next_part(&memory, packed_bytes(state));
+    weights->packed_scales = next_part(&memory, packed_scale_bytes(state));
 }
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
                   size_t *workspace, struct error *error) {
     const struct state planned = {.problem = *problem, .tiles = winograd_tiles_for(problem, 4)};
     const bool forward_pass = problem->pass == CONVOLUTION_FORWARD;
-    const size_t kept = forward_pass ? weight_bytes(&planned) + packed_bytes(&planned) : 0;
+    const size_t kept = forward_pass ? weight_bytes(&planned) : 0;
     void *memory = NULL;
     struct state *state = convolution_state_alloc(sizeof *state, kept, &memory, error);
     (void)backend;
@@ -90,16 +109,10 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
 static void prepare(void *planned, const float *weights) {
     struct state *state = planned;
     state->weights.source = (struct winograd_weights){weights, WINOGRAD_PLAIN};
-    if (state->kept == NULL) {
-        return;
+    if (state->kept != NULL) {
+        place_weights(state, state->kept);
+        cpu_winograd_int16_weights(&state->tiles, &state->weights);
     }
-    if (packed_bytes(state) > 0) {
-        float *packed = workspace_behind(state->kept, weight_bytes(state));
-        cpu_winograd_pack(&state->tiles, weights, packed);
-        state->weights.source = (struct winograd_weights){packed, WINOGRAD_PACKED};
-    }
-    place_weights(state, state->kept);
-    cpu_winograd_int16_weights(&state->tiles, &state->weights);
 }
 
 static void forward(void *planned, const void *input, const float *bias, void *output,

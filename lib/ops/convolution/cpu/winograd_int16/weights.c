@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define TAPS WINOGRAD_TAPS
+
 // From the channel at work to the one whose packed weights are fetched.
 #define CHANNELS_AHEAD ((size_t)32)
 
@@ -16,6 +18,14 @@ size_t cpu_winograd_int16_factors(const struct winograd *shape) {
 
 size_t cpu_winograd_int16_scales(const struct winograd *shape) {
     return parts_of(shape) * MAX_POINTS * shape->out_channels;
+}
+
+size_t cpu_winograd_int16_packed(const struct winograd *shape) {
+    return TAPS * shape->channels * shape->out_channels;
+}
+
+size_t cpu_winograd_int16_packed_scales(const struct winograd *shape) {
+    return parts_of(shape) * shape->out_channels;
 }
 
 size_t cpu_winograd_int16_transformed(const struct winograd *shape) {
@@ -83,16 +93,58 @@ static void find_factors(const struct winograd *shape, const struct winograd_wei
     }
 }
 
+// ---- packed weights
+
+// Where a part's channels of a panel lie, and their scales.
+static size_t packed_before(const struct winograd *shape, size_t panel, size_t part) {
+    return winograd_packed_floats(panel * shape->channels + part * PART);
+}
+
+static size_t packed_scales_before(const struct winograd *shape, size_t panel, size_t part) {
+    return part * shape->out_channels + panel * LANES;
+}
+
+static void pack(const struct winograd *shape, const struct winograd_int16_weights *weights,
+                 size_t panel, size_t part) {
+    packed_part here;
+    pack_taps(pack_part(shape, &weights->source, panel, part, here), weights->factors + part * PART,
+              channels_of(shape, part), weights->packed + packed_before(shape, panel, part),
+              weights->packed_scales + packed_scales_before(shape, panel, part));
+}
+
 // ---- scales and numbers
 
-// Weights of a part's channel at the points; those behind the last channel are 0.
-static void transform_channel(const float *packed, size_t channel, size_t channels,
-                              weights_at_points to) {
-    if (channel < channels) {
-        const float *from = packed + winograd_packed_floats(channel);
-        transform_weights(MAX_TILE, (const float(*)[LANES])from, to[0], LANES);
+// A part's channels of a panel, as they are packed, or as floats.
+struct source {
+    size_t channels;
+    const int16_t *packed; // NULL: floats
+    const float *scales;   // of the packed ones
+    const float *floats, *factors;
+};
+
+static struct source source_of(const struct winograd *shape,
+                               const struct winograd_int16_weights *weights, size_t panel,
+                               size_t part, packed_part here) {
+    struct source source = {.channels = channels_of(shape, part)};
+    if (weights->packed != NULL) {
+        source.packed = weights->packed + packed_before(shape, panel, part);
+        source.scales = weights->packed_scales + packed_scales_before(shape, panel, part);
     } else {
-        memset(to, 0, sizeof(weights_at_points));
+        source.floats = pack_part(shape, &weights->source, panel, part, here);
+        source.factors = weights->factors + part * PART;
+    }
+    return source;
+}
+
+// A channel's taps over its factor; those behind the last channel are 0.
+static void taps_of(const struct source *source, size_t channel, weight_taps taps) {
+    const size_t before = winograd_packed_floats(channel);
+    if (channel >= source->channels) {
+        memset(taps, 0, sizeof(weight_taps));
+    } else if (source->packed != NULL) {
+        unpack_taps(source->packed + before, source->scales, taps);
+    } else {
+        scale_taps(source->floats + before, 1 / source->factors[channel], taps);
     }
 }
 
@@ -102,15 +154,41 @@ static void find_scales_of(const struct winograd *shape,
     packed_part here;
     weights_at_points sums = {0};
     weights_at_points largest = {0};
-    const size_t channels = channels_of(shape, part);
-    const float *from = pack_part(shape, &weights->source, panel, part, here);
-    for (size_t c = 0; c < channels; c++) {
+    const struct source source = source_of(shape, weights, panel, part, here);
+    for (size_t c = 0; c < source.channels; c++) {
         weights_at_points transformed;
-        transform_channel(from, c, channels, transformed);
-        measure_weights(transformed, weights->factors[part * PART + c], sums, largest);
+        weight_taps taps;
+        taps_of(&source, c, taps);
+        transform_weights(MAX_TILE, (const float(*)[LANES])taps, transformed[0], LANES);
+        measure_weights((const float(*)[LANES])transformed, sums, largest);
     }
-    find_scales(sums, largest, weights->scales + scales_before(shape, part) + panel * LANES,
-                shape->out_channels);
+    find_scales((const float(*)[LANES])sums, (const float(*)[LANES])largest,
+                weights->scales + scales_before(shape, part) + panel * LANES, shape->out_channels);
+}
+
+// Packed ones of a pair of channels; the second may be behind the last.
+static void transform_packed(const struct source *source, size_t channel,
+                             const weights_at_points inverse, int16_t *to, size_t step) {
+    static const int16_t none[TAPS * LANES];
+    const int16_t *first = source->packed + winograd_packed_floats(channel);
+    const size_t second = winograd_packed_floats(LANES);
+    for (size_t i = 0; i < winograd_packed_floats(1); i += 2 * (size_t)LANES) {
+        __builtin_prefetch(first + winograd_packed_floats(CHANNELS_AHEAD) + i);
+        __builtin_prefetch(first + second + winograd_packed_floats(CHANNELS_AHEAD) + i);
+    }
+    quantise_packed(channel < source->channels ? first : none,
+                    channel + LANES < source->channels ? first + second : none, inverse, to, step);
+}
+
+static void transform_floats(const struct source *source, size_t channel,
+                             const weights_at_points inverse, int16_t *to, size_t step) {
+    weight_taps taps[2];
+    winograd_fetch_packed(source->floats + winograd_packed_floats(channel + CHANNELS_AHEAD));
+    winograd_fetch_packed(source->floats +
+                          winograd_packed_floats(channel + LANES + CHANNELS_AHEAD));
+    taps_of(source, channel, taps[0]);
+    taps_of(source, channel + LANES, taps[1]);
+    quantise_weights((const weight_taps *)taps, inverse, to, step);
 }
 
 void winograd_int16_transform(const struct winograd *shape,
@@ -118,19 +196,26 @@ void winograd_int16_transform(const struct winograd *shape,
                               size_t part, int16_t *to, size_t step) {
     packed_part here;
     weights_at_points inverse;
-    const size_t channels = channels_of(shape, part);
-    const float *from = pack_part(shape, &weights->source, panel, part, here);
+    const struct source source = source_of(shape, weights, panel, part, here);
     invert_scales(weights->scales + scales_before(shape, part) + panel * LANES, shape->out_channels,
-                  inverse);
-    for (size_t i = 0; i < paired(channels) / 2; i++, to += 2 * (size_t)LANES) {
+                  source.scales, inverse);
+    for (size_t i = 0; i < paired(source.channels) / 2; i++, to += 2 * (size_t)LANES) {
         const size_t c = i / LANES * 2 * LANES + i % LANES;
-        weights_at_points pair[2];
-        winograd_fetch_packed(from + winograd_packed_floats(2 * i + CHANNELS_AHEAD));
-        winograd_fetch_packed(from + winograd_packed_floats(2 * i + CHANNELS_AHEAD + 1));
-        transform_channel(from, c, channels, pair[0]);
-        transform_channel(from, c + LANES, channels, pair[1]);
-        quantise_weights((const weights_at_points *)pair, weights->factors + part * PART + c,
-                         (const float(*)[LANES])inverse, to, step);
+        if (source.packed != NULL) {
+            transform_packed(&source, c, (const float(*)[LANES])inverse, to, step);
+        } else {
+            transform_floats(&source, c, (const float(*)[LANES])inverse, to, step);
+        }
+    }
+}
+
+static void transform_ahead(const struct winograd *shape,
+                            const struct winograd_int16_weights *weights, size_t panel,
+                            size_t part) {
+    if (weights->transformed != NULL) {
+        winograd_int16_transform(shape, weights, panel, part,
+                                 weights->transformed + transformed_before(shape, part, panel),
+                                 transformed_step(shape, part));
     }
 }
 
@@ -144,13 +229,11 @@ void cpu_winograd_int16_weights(const struct winograd *shape,
 #pragma omp parallel for collapse(2) schedule(static) num_threads(shape->threads)
     for (size_t part = 0; part < parts_of(shape); part++) {
         for (size_t panel = 0; panel < panels; panel++) {
-            find_scales_of(shape, weights, panel, part);
-            if (weights->transformed != NULL) {
-                winograd_int16_transform(shape, weights, panel, part,
-                                         weights->transformed +
-                                             transformed_before(shape, part, panel),
-                                         transformed_step(shape, part));
+            if (weights->packed != NULL) {
+                pack(shape, weights, panel, part);
             }
+            find_scales_of(shape, weights, panel, part);
+            transform_ahead(shape, weights, panel, part);
         }
     }
 }
