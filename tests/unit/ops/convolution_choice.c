@@ -129,6 +129,14 @@ static void processors_differ_in_bf16(void **state) {
     expect("onednn-bf16", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
     other.channels = 3;
     expect("runs-gradient", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    other.stride = 2;
+    other.channels = other.out_channels = 128;
+    expect("runs-gradient", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    other.out_channels = 256;
+    expect("onednn-bf16", other, CONVOLUTION_WEIGHT_GRADIENT, PRECISION_BF16, amd_bf16);
+    other.stride = 1;
+    other.channels = 3;
+    other.out_channels = 32;
     other.channels = 8;
     other.out_channels = 8;
     expect("runs-amx", other, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);

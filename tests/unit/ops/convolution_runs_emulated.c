@@ -45,7 +45,7 @@ static void try_method(const struct convolution_method *method, struct backend *
                        const double *wanted) {
     assert_true(method->accepts(problem));
     float *result = run_method(method, backend, problem, tensors);
-    compare(method->name, problem, error_of(problem), result, wanted,
+    compare(method->name, problem, error_of(method, problem), result, wanted,
             result_count(tensors, problem->pass));
     free(result);
 }

@@ -14,23 +14,29 @@
 
 #define PANEL ((size_t)CPU_BF16_PANEL)
 #define MAX_PARTS ((size_t)16)
+#define STRIDED ((size_t)128) // channels on both sides of strided layers, at most
 
 struct run_gradient {
     struct convolution_problem problem;
-    size_t pairs;   // of an output row's pixels
-    size_t inner;   // numbers of a window's row
-    size_t panels;  // of output channels
-    size_t numbers; // of an input row that windows read, with its padding
-    size_t paired;  // of these, that are paired
+    size_t pairs;  // of an output row's pixels
+    size_t inner;  // numbers of a window's row
+    size_t panels; // of output channels
+    size_t paired; // numbers of an input row, with its padding, that are paired
     size_t parts;
 };
 
-// Of many channels oneDNN's are ahead.
+// Where oneDNN's are not ahead: few channels, and strides with some.
+static bool is_ahead(const struct convolution_shape *shape) {
+    return shape->channels <= 4 ||
+           (shape->window > 1 &&
+            (shape->out_channels <= 16 ||
+             (shape->stride > 1 && shape->channels <= STRIDED && shape->out_channels <= STRIDED)));
+}
+
 static bool accepts(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     return problem->precision == PRECISION_BF16 && problem->processor.bf16_ahead &&
-           problem->pass == CONVOLUTION_WEIGHT_GRADIENT && shape->groups == 1 &&
-           (shape->channels <= 4 || (shape->out_channels <= 16 && shape->window > 1)) &&
+           problem->pass == CONVOLUTION_WEIGHT_GRADIENT && shape->groups == 1 && is_ahead(shape) &&
            shape->out_height > 0 && shape->out_width > 0;
 }
 
@@ -42,43 +48,34 @@ static struct run_gradient plan_of(const struct convolution_problem *problem) {
                                 .panels = (shape->out_channels + PANEL - 1) / PANEL,
                                 .parts = size_min(shape->images * shape->out_height, MAX_PARTS)};
     plan.paired = 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
-    plan.numbers = plan.paired + shape->stride * shape->channels;
     return plan;
 }
 
 // ---- memory: of all parts sums, (window row, window column and channel, output channel); of a
-// thread an input row with its padding, the paired rows of a window, and an output row in pairs
+// thread the paired rows of a window, and an output row in pairs
 
 static size_t sums_of(const struct run_gradient *plan) {
     return plan->problem.shape.window * plan->inner * plan->panels * PANEL;
 }
 
 struct memory {
-    uint16_t *row, *outputs;
     cpu_bf16_pair *paired;
+    uint16_t *outputs;
 };
-
-static size_t row_bytes(const struct run_gradient *plan) {
-    return workspace_part(plan->numbers * sizeof(uint16_t));
-}
 
 static size_t paired_bytes(const struct run_gradient *plan) {
     return workspace_part(plan->problem.shape.window * plan->paired * sizeof(cpu_bf16_pair));
 }
 
 static size_t thread_bytes(const struct run_gradient *plan) {
-    return row_bytes(plan) + paired_bytes(plan) +
-           workspace_part(
-               cpu_bf16_packed(plan->problem.shape.out_width, plan->problem.shape.out_channels) *
-               sizeof(uint16_t));
+    return paired_bytes(plan) + workspace_part(cpu_bf16_packed(plan->problem.shape.out_width,
+                                                               plan->problem.shape.out_channels) *
+                                               sizeof(uint16_t));
 }
 
 static struct memory memory_of(const struct run_gradient *plan, char *memory) {
-    char *paired = memory + row_bytes(plan);
-    memset(memory, 0, row_bytes(plan)); // the padding stays so
-    return (struct memory){(uint16_t *)(void *)memory,
-                           (uint16_t *)(void *)(paired + paired_bytes(plan)),
-                           (cpu_bf16_pair *)(void *)paired};
+    return (struct memory){(cpu_bf16_pair *)(void *)memory,
+                           (uint16_t *)(void *)(memory + paired_bytes(plan))};
 }
 
 static void *plan(struct backend *backend, const struct convolution_problem *problem,
@@ -107,13 +104,30 @@ VECTORISED static void pair_numbers(const uint16_t *from, size_t apart, size_t c
     }
 }
 
-static void pair_row(const struct run_gradient *plan, const uint16_t *row, uint16_t *padded,
-                     cpu_bf16_pair *to) {
+// A row's number, in its padding 0.
+static uint16_t number_at(const struct run_gradient *plan, const uint16_t *row, size_t index) {
     const struct convolution_shape *shape = &plan->problem.shape;
-    const size_t before = size_min(shape->pad * shape->channels, plan->numbers);
-    memcpy(padded + before, row,
-           size_min(shape->width * shape->channels, plan->numbers - before) * sizeof *row);
-    pair_numbers(padded, shape->stride * shape->channels, plan->paired, to);
+    const size_t number = index - shape->pad * shape->channels; // before the first: far behind
+    return number < shape->width * shape->channels ? row[number] : 0;
+}
+
+static void pair_at_edges(const struct run_gradient *plan, const uint16_t *row, size_t first,
+                          size_t end, cpu_bf16_pair *to) {
+    const size_t apart = plan->problem.shape.stride * plan->problem.shape.channels;
+    for (size_t i = first; i < end; i++) {
+        to[i] = (uint32_t)number_at(plan, row, i + apart) << 16 | number_at(plan, row, i);
+    }
+}
+
+static void pair_row(const struct run_gradient *plan, const uint16_t *row, cpu_bf16_pair *to) {
+    const struct convolution_shape *shape = &plan->problem.shape;
+    const size_t apart = shape->stride * shape->channels;
+    const size_t numbers = shape->width * shape->channels;
+    const size_t first = size_min(shape->pad * shape->channels, plan->paired);
+    const size_t whole = numbers > apart ? size_min(numbers - apart, plan->paired - first) : 0;
+    pair_at_edges(plan, row, 0, first, to);
+    pair_numbers(row, apart, whole, to + first);
+    pair_at_edges(plan, row, first + whole, plan->paired, to);
 }
 
 // ---- parts
@@ -130,7 +144,7 @@ static void add_row(const struct run_gradient *plan, const struct memory *memory
         }
         cpu_bf16_pair *paired = memory->paired + row % shape->window * plan->paired;
         if (row >= *next) {
-            pair_row(plan, input + row * shape->width * shape->channels, memory->row, paired);
+            pair_row(plan, input + row * shape->width * shape->channels, paired);
             *next = row + 1;
         }
         cpu_bf16_gemm(
@@ -157,20 +171,31 @@ static void add_part(const struct run_gradient *plan, const struct memory *memor
     }
 }
 
-// Adds all parts' sums of an output channel to the gradient.
-static void join_parts(const struct run_gradient *plan, const float *sums, size_t output,
+static void add_panel(const float *from, float *to) {
+    for (size_t i = 0; i < PANEL; i++) {
+        to[i] += from[i];
+    }
+}
+
+// Adds all parts' sums of a panel's output channels to the gradient.
+static void join_parts(const struct run_gradient *plan, const float *sums, size_t panel,
                        float *gradient) {
     const struct convolution_shape *shape = &plan->problem.shape;
     const size_t window = shape->window;
+    const size_t outputs = size_min(shape->out_channels - panel * PANEL, PANEL);
+    float *first = gradient + panel * PANEL * shape->channels * window * window;
     for (size_t i = 0; i < window * plan->inner; i++) {
         const size_t y = i / plan->inner;
         const size_t x = i % plan->inner / shape->channels;
         const size_t c = i % shape->channels;
-        float sum = 0;
+        float *to = first + (c * window + y) * window + x;
+        float sum[PANEL] = {0};
         for (size_t part = 0; part < plan->parts; part++) {
-            sum += sums[part * sums_of(plan) + i * plan->panels * PANEL + output];
+            add_panel(sums + part * sums_of(plan) + (i * plan->panels + panel) * PANEL, sum);
         }
-        gradient[((output * shape->channels + c) * window + y) * window + x] += sum;
+        for (size_t k = 0; k < outputs; k++) {
+            to[k * shape->channels * window * window] += sum[k];
+        }
     }
 }
 
@@ -190,8 +215,8 @@ static void weight_gradient(void *planned, const void *input, const void *output
             add_part(plan, &memory, part, input, output_gradient, sums + part * sums_of(plan));
         }
 #pragma omp for schedule(static)
-        for (size_t output = 0; output < problem->shape.out_channels; output++) {
-            join_parts(plan, sums, output, weight_gradient);
+        for (size_t panel = 0; panel < plan->panels; panel++) {
+            join_parts(plan, sums, panel, weight_gradient);
         }
     }
     cpu_add_bias_gradient(problem, output_gradient, bias_gradient, workspace);
