@@ -1,7 +1,8 @@
 // Winograd's method for the weights' gradient: the forward direction's transpose. Inputs and
 // outputs' gradients become numbers at the points, their products are summed over tiles, and the
-// sums brought back to 3 x 3. A thread takes a half of the points, and perhaps a part of the output
-// channels, through all tiles: what it multiplies is in its own core's caches.
+// sums brought back to 3 x 3. A thread takes half of the tiles, and perhaps a part of the output
+// channels, a run of tiles and a half of the points at a time: what it multiplies is in its own
+// core's caches.
 #include "backend/cpu/products/f32.h"
 #include "core/numbers/size.h"
 #include "ops/convolution/cpu/winograd/gradient_run.h"
@@ -21,45 +22,70 @@ static struct group group_at(const struct winograd *shape, size_t number) {
     return (struct group){number * together, left < together ? left : together};
 }
 
-// The parts of the output channels: with both halves a whole number of items for each thread.
+// The parts of the output channels: with both shares a whole number of items for each thread.
 static size_t parts_of(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
     return size_min(threads % 2 == 0 ? threads / 2 : threads, groups_of(shape));
 }
 
-// ---- memory: totals of each half, then what each thread works on
+// ---- memory: totals of each share, then what each thread works on
 
 static size_t total_floats(const struct winograd *shape) {
     return TAPS * shape->channels * shape->out_channels;
 }
 
-// Of a half, a part of the output channels.
-static void take_part(const struct winograd *shape, size_t half, size_t part, const void *input,
-                      const void *output_gradient, const struct numbers *numbers, float *totals) {
-    const size_t all = tile_count(shape, MAX_TILE);
-    const size_t together = winograd_run_tiles(shape);
-    const size_t first_group = part * groups_of(shape) / parts_of(shape);
-    const size_t end_group = (part + 1) * groups_of(shape) / parts_of(shape);
-    for (size_t first = 0; first < all; first += together) {
-        const struct run run = {half, first, size_min(all - first, together), numbers};
-        winograd_run_inputs(shape, &run, input);
-        for (size_t number = first_group; number < end_group; number++) {
-            const struct group group = group_at(shape, number);
-            float *to = totals + group.first * LANES * TAPS * shape->channels;
-            if (first == 0) {
-                memset(to, 0, group.count * LANES * TAPS * shape->channels * sizeof *to);
-            }
-            winograd_run_gradients(shape, &run, group, output_gradient);
-            for (size_t c = 0; c < shape->channels; c += CHANNELS) {
-                winograd_run_products(shape, &run, group.count, c,
-                                      size_min(shape->channels - c, CHANNELS),
-                                      to + c * TAPS * group.count * LANES);
-            }
+// What one thread sums: of some runs, some halves of the points, of some groups.
+struct item {
+    size_t first_run, end_run;
+    size_t first_half, end_half;
+    size_t first_group, end_group;
+};
+
+// Of both shares, and of a part of the output channels. A share has half of the runs, which a
+// thread then reads alone; of a single run it has half of the points.
+static struct item item_at(const struct winograd *shape, size_t share, size_t part) {
+    const size_t runs = winograd_runs(shape);
+    const bool single = runs == 1;
+    return (struct item){single ? 0 : share * runs / 2,
+                         single ? 1 : (share + 1) * runs / 2,
+                         single ? share : 0,
+                         single ? share + 1 : 2,
+                         part * groups_of(shape) / parts_of(shape),
+                         (part + 1) * groups_of(shape) / parts_of(shape)};
+}
+
+// A run's products of an item's groups.
+static void take_run(const struct winograd *shape, const struct run *run, const struct item *item,
+                     const void *input, const void *output_gradient, float *totals) {
+    winograd_run_inputs(shape, run, input);
+    for (size_t number = item->first_group; number < item->end_group; number++) {
+        const struct group group = group_at(shape, number);
+        float *to = totals + group.first * LANES * TAPS * shape->channels;
+        winograd_run_gradients(shape, run, group, output_gradient);
+        for (size_t c = 0; c < shape->channels; c += CHANNELS) {
+            winograd_run_products(shape, run, group.count, c,
+                                  size_min(shape->channels - c, CHANNELS),
+                                  to + c * TAPS * group.count * LANES);
         }
     }
 }
 
-// Adds a square of both halves' totals to a square of the gradient, whose rows they are columns of.
+static void take_item(const struct winograd *shape, const struct item *item, const void *input,
+                      const void *output_gradient, const struct numbers *numbers, float *totals) {
+    const size_t first = group_at(shape, item->first_group).first;
+    const struct group last = group_at(shape, item->end_group - 1);
+    memset(totals + first * LANES * TAPS * shape->channels, 0,
+           (last.first + last.count - first) * LANES * TAPS * shape->channels * sizeof *totals);
+    for (size_t number = item->first_run; number < item->end_run; number++) {
+        struct run run = winograd_run_at(shape, number);
+        run.numbers = numbers;
+        for (run.half = item->first_half; run.half < item->end_half; run.half++) {
+            take_run(shape, &run, item, input, output_gradient, totals);
+        }
+    }
+}
+
+// Adds a square of both totals to a square of the gradient, whose rows they are columns of.
 static void add_square(const float *first, const float *second, size_t width, float *gradient,
                        size_t step) {
     square_row rows[SQUARE];
@@ -72,7 +98,7 @@ static void add_square(const float *first, const float *second, size_t width, fl
     }
 }
 
-// Adds both halves' totals of `count` channels, `width` lanes each, to the gradient that LANES
+// Adds both totals of `count` channels, `width` lanes each, to the gradient that LANES
 // output channels have of them, `step` numbers apart; a few numbers of each lane at once, since
 // they share cache lines.
 static void add_gradient(const float *first, const float *second, size_t count, size_t width,
@@ -97,12 +123,11 @@ static void add_panel(const struct winograd *shape, size_t panel, const float *t
                  gradient + panel * LANES * numbers, numbers);
 }
 
-// ---- both halves one after the other
+// ---- a single run, both halves one after the other
 
-// Whether all tiles are one run, and groups keep the threads busy without the halves.
+// Whether all tiles are one run, and groups keep the threads busy without shares.
 static bool at_once(const struct winograd *shape) {
-    return tile_count(shape, MAX_TILE) == winograd_run_tiles(shape) &&
-           groups_of(shape) >= 2 * (size_t)shape->threads;
+    return winograd_runs(shape) == 1 && groups_of(shape) >= 2 * (size_t)shape->threads;
 }
 
 static size_t total_floats_at_once(void) {
@@ -155,7 +180,7 @@ static void gradient_at_once(const struct winograd *shape, const void *input,
     }
 }
 
-// ---- halves apart
+// ---- in shares
 
 size_t cpu_winograd_gradient_workspace(const struct winograd *shape) {
     const size_t threads = (size_t)shape->threads;
@@ -178,10 +203,11 @@ void cpu_winograd_gradient(const struct winograd *shape, const void *input,
         const struct numbers own = winograd_run_numbers(
             shape, numbers + (size_t)omp_get_thread_num() * winograd_run_words(shape));
 #pragma omp for collapse(2) schedule(dynamic)
-        for (size_t half = 0; half < 2; half++) {
+        for (size_t share = 0; share < 2; share++) {
             for (size_t part = 0; part < parts_of(shape); part++) {
-                take_part(shape, half, part, input, output_gradient, &own,
-                          totals + half * total_floats(shape));
+                const struct item item = item_at(shape, share, part);
+                take_item(shape, &item, input, output_gradient, &own,
+                          totals + share * total_floats(shape));
             }
         }
 #pragma omp for schedule(static)

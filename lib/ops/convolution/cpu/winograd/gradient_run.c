@@ -7,7 +7,7 @@
 
 #define TILE MAX_TILE
 #define SPAN MAX_SPAN
-#define RUN_WORDS ((size_t)1 << 18) // of a run's numbers, if it has not too few tiles then
+#define RUN_WORDS ((size_t)1 << 17) // of a run's numbers, if it has not too few tiles then
 #define MIN_TILES ((size_t)96)
 
 // ---- sizes
@@ -20,9 +20,26 @@ static size_t rows_of(const struct winograd *shape, size_t tiles) {
     return size_divide_up(tiles, tiles_of_row(shape));
 }
 
-size_t winograd_run_tiles(const struct winograd *shape) {
+size_t winograd_runs(const struct winograd *shape) {
     const size_t fit = RUN_WORDS / (HALF_POINTS * shape->channels) * tiles_of_row(shape);
-    return size_min(tile_count(shape, TILE), fit < MIN_TILES ? MIN_TILES : fit);
+    const size_t runs = size_divide_up(tile_count(shape, TILE), fit < MIN_TILES ? MIN_TILES : fit);
+    return runs > 1 ? size_divide_up(runs, 2) * 2 : 1;
+}
+
+// Before a run.
+static size_t rows_before(const struct winograd *shape, size_t run) {
+    return run * rows_of(shape, tile_count(shape, TILE)) / winograd_runs(shape);
+}
+
+struct run winograd_run_at(const struct winograd *shape, size_t number) {
+    const size_t first = rows_before(shape, number) * tiles_of_row(shape);
+    const size_t end = rows_before(shape, number + 1) * tiles_of_row(shape);
+    return (struct run){.first = first, .tiles = size_min(end, tile_count(shape, TILE)) - first};
+}
+
+// Of any run, at most.
+static size_t rows_of_run(const struct winograd *shape) {
+    return size_divide_up(rows_of(shape, tile_count(shape, TILE)), winograd_runs(shape));
 }
 
 // Rows, and points, lie so far apart that they do not share cache lines.
@@ -31,7 +48,7 @@ static size_t row_step(size_t channels) {
 }
 
 static size_t point_step(const struct winograd *shape, size_t channels) {
-    return rows_of(shape, winograd_run_tiles(shape)) * row_step(channels) + LANES;
+    return rows_of_run(shape) * row_step(channels) + LANES;
 }
 
 static size_t in_step(const struct winograd *shape) {

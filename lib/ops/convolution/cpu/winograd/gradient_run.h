@@ -27,8 +27,10 @@ struct run {
     const struct numbers *numbers;
 };
 
-// Tiles of a run; it depends on the layer alone, and so do bytes, which follow from it.
-size_t winograd_run_tiles(const struct winograd *shape);
+// How many runs a layer's tiles are: one, or an even number. It depends on the layer alone, and so
+// do bytes, which follow from it. And the tiles of one of them.
+size_t winograd_runs(const struct winograd *shape);
+struct run winograd_run_at(const struct winograd *shape, size_t number);
 
 // Words that numbers and sums take, and where they lie in memory.
 size_t winograd_run_words(const struct winograd *shape);
