@@ -29,7 +29,7 @@ enum waiting { RUNS, AT_BARRIER, AT_SHUFFLE, ENDED };
 // A thread's stacks serve block after block: what makes and clears them takes longer than most
 // kernels.
 struct block_of_fibers {
-    const std::function<void()> *body;
+    const fake_kernel *kernel;
     ucontext_t context; // a stack's first; not on the stack that is left, where AddressSanitizer
                         // would guard it
     place main, fibers[most_threads];
@@ -79,9 +79,13 @@ JUMPS void leave(waiting why) {
     }
 }
 
+void run(const fake_kernel &kernel) {
+    kernel.run(kernel.kernel, kernel.argument);
+}
+
 void fiber_main() {
     for (;;) { // a thread of each block
-        (*fake_fibers->body)();
+        run(*fake_fibers->kernel);
         leave(ENDED);
     }
 }
@@ -127,12 +131,12 @@ void release(block_of_fibers *all, unsigned first, unsigned end) {
 }
 
 // Returns whether some thread waited.
-bool run_fibers(unsigned count, const std::function<void()> &body) {
+bool run_fibers(unsigned count, const fake_kernel &kernel) {
     if (kept == nullptr) {
         kept.reset(new block_of_fibers());
     }
     block_of_fibers *all = kept.get();
-    all->body = &body;
+    all->kernel = &kernel;
     all->waited = false;
     all->count = count;
     std::fill_n(all->state, count, RUNS);
@@ -166,11 +170,11 @@ bool run_fibers(unsigned count, const std::function<void()> &body) {
 }
 
 // False: the first thread has come to a barrier, having changed nothing before it.
-bool run_one_by_one(unsigned count, const std::function<void()> &body) {
+bool run_one_by_one(unsigned count, const fake_kernel &kernel) {
     for (unsigned i = 0; i < count; i++) {
         threadIdx = dim3(i);
         try {
-            body();
+            run(kernel);
         } catch (const late_barrier &) {
             if (i > 0) {
                 fprintf(stderr, "fake CUDA: a barrier that not all threads of a block come to\n");
@@ -187,14 +191,13 @@ std::map<const void *, bool> kernels; // seen before; whether they wait
 
 } // namespace
 
-void fake_run_blocks(const void *kernel, dim3 blocks, dim3 threads,
-                     const std::function<void()> &body) {
+void fake_run_blocks(const fake_kernel &kernel, dim3 blocks, dim3 threads) {
     bool known;
     bool waits;
     {
         const std::lock_guard<std::mutex> lock(kernels_lock);
-        known = kernels.count(kernel) > 0;
-        waits = !known || kernels[kernel];
+        known = kernels.count(kernel.kernel) > 0;
+        waits = !known || kernels[kernel.kernel];
     }
     bool waited = false;
     const size_t count = (size_t)blocks.x * blocks.y * blocks.z;
@@ -204,12 +207,12 @@ void fake_run_blocks(const void *kernel, dim3 blocks, dim3 threads,
         blockDim = threads;
         blockIdx = dim3((unsigned)(i % blocks.x), (unsigned)(i / blocks.x % blocks.y),
                         (unsigned)(i / blocks.x / blocks.y));
-        waited = ((waits || waited || !run_one_by_one(threads.x, body)) &&
-                  run_fibers(threads.x, body)) ||
+        waited = ((waits || waited || !run_one_by_one(threads.x, kernel)) &&
+                  run_fibers(threads.x, kernel)) ||
                  waited;
     }
     const std::lock_guard<std::mutex> lock(kernels_lock);
-    kernels[kernel] = waited || (known && kernels[kernel]);
+    kernels[kernel.kernel] = waited || (known && kernels[kernel.kernel]);
 }
 
 void __syncthreads() {

@@ -6,8 +6,7 @@
 
 constexpr unsigned most_threads = 1024; // of a block
 
-// Runs body once for each thread of each block; `kernel` is the kernel's address.
-void fake_run_blocks(const void *kernel, dim3 blocks, dim3 threads,
-                     const std::function<void()> &body);
+// Runs the kernel once for each thread of each block.
+void fake_run_blocks(const fake_kernel &kernel, dim3 blocks, dim3 threads);
 
 #endif

@@ -1,5 +1,6 @@
 // The stand-in for cuBLAS, which thinks in columns.
 #include "backend/bf16.h"
+#include "queue.h"
 
 #include <cublas_v2.h>
 

@@ -1,6 +1,7 @@
 // The stand-in for cuDNN. Scratch memory is filled with NaNs: nobody else may use it.
 #include "backend/bf16.h"
 #include "product.h"
+#include "queue.h"
 
 #include <cudnn.h>
 

@@ -1,5 +1,6 @@
 // The stand-in for CUDA's runtime.
 #include "blocks.h"
+#include "queue.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -38,14 +39,19 @@ void fake_queue(cudaStream_t stream, std::function<void()> work) {
     }
 }
 
-cudaError_t fake_launch(const void *kernel, dim3 blocks, dim3 threads, cudaStream_t stream,
-                        std::function<void()> body) {
+cudaError_t fake_launch(const fake_kernel &kernel, dim3 blocks, dim3 threads, cudaStream_t stream) {
     if (threads.x == 0 || threads.x > most_threads || threads.y != 1 || threads.z != 1 ||
         blocks.x == 0 || blocks.x > 0x7FFFFFFFu || blocks.y == 0 || blocks.y > 65535 ||
         blocks.z == 0 || blocks.z > 65535) {
         return cudaErrorInvalidConfiguration;
     }
-    fake_queue(stream, [=] { fake_run_blocks(kernel, blocks, threads, body); });
+    const char *argument = (const char *)kernel.argument;
+    const std::vector<char> copy(argument, argument + kernel.bytes);
+    fake_queue(stream, [=, kernel_ = kernel] {
+        fake_kernel own = kernel_;
+        own.argument = copy.data();
+        fake_run_blocks(own, blocks, threads);
+    });
     return cudaSuccess;
 }
 

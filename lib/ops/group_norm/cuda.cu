@@ -119,11 +119,11 @@ bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
     plan->scratch = image_sums_bytes(shape.n, shape.c) +
                     2 * shape.n * shape.c * (sizeof(double) + sizeof(float));
     plan->saved = 3 * shape.n * shape.c * sizeof(float);
-    return keep_state<state>(
-        plan,
-        {{plan->backend, shape.n, shape.h * shape.w, shape.c, attributes->relu, residual},
-         attributes->groups},
-        error);
+    struct state own;
+    (struct norm_state &)own = {plan->backend, shape.n,          shape.h * shape.w,
+                                shape.c,       attributes->relu, residual};
+    own.groups = attributes->groups;
+    return keep_state(plan, own, error);
 }
 
 bool plan(struct kernel_plan *asked, struct error *error) {

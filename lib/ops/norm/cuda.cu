@@ -55,11 +55,11 @@ bool plan_norm(struct kernel_plan *plan, bool residual, struct error *error) {
         (const struct norm_attributes *)plan->node->attributes;
     plan->scratch = (ROWS_BLOCKS * sizeof(double) + sizeof(float)) * 2 * shape.c;
     plan->saved = 3 * shape.c * sizeof(float);
-    return keep_state<state>(
-        plan,
-        {{plan->backend, 1, shape.n * shape.h * shape.w, shape.c, attributes->relu, residual},
-         attributes->momentum},
-        error);
+    struct state own;
+    (struct norm_state &)own = {plan->backend,    1,       shape.n * shape.h * shape.w, shape.c,
+                                attributes->relu, residual};
+    own.momentum = attributes->momentum;
+    return keep_state(plan, own, error);
 }
 
 bool plan(struct kernel_plan *asked, struct error *error) {

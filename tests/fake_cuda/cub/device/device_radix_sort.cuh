@@ -2,7 +2,7 @@
 #ifndef FAKE_CUB_SORT_H
 #define FAKE_CUB_SORT_H
 
-#include <cuda_runtime.h>
+#include "queue.h"
 
 #include <algorithm>
 
@@ -13,9 +13,7 @@ struct DoubleBuffer {
     T *buffers[2];
     int selector = 0;
     DoubleBuffer(T *current, T *other) : buffers{current, other} {}
-    T *Current() const {
-        return buffers[selector];
-    }
+    T *Current() const { return buffers[selector]; }
 };
 
 struct DeviceRadixSort {
