@@ -42,7 +42,8 @@ LDLIBS += $(if $(SANITIZE),-Wl$(comma)--no-as-needed -ldnnl)
 # ---- what there is: every file found is built; nothing is listed by hand
 # in_lib PATTERN...: the files of lib/, however deep
 in_lib = $(wildcard $(foreach folder,lib/* lib/*/* lib/*/*/* lib/*/*/*/*,$(addprefix $(folder)/,$1)))
-LIB_SOURCES := $(call in_lib,*.c)
+# WITHOUT: folders of lib/ that are left out
+LIB_SOURCES := $(filter-out $(addsuffix /%,$(addprefix lib/,$(WITHOUT))),$(call in_lib,*.c))
 # Protocol buffers: protoc-c makes C of NAME.proto, NAME.pb-c.h and .c below build/generated; of ONNX's, too.
 ONNX := $(BUILD)/generated/onnx
 PROTOCOLS := $(patsubst lib/%.proto,$(BUILD)/generated/%.pb-c,$(call in_lib,*.proto)) $(ONNX).pb-c
@@ -54,7 +55,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 PARITY := $(BUILD)/parity
 GPU_BUNDLE := $(BUILD)/gpu-bundle
 PAGES := $(patsubst $(BIN)/%,$(BUILD)/man/pleura-%.1,$(filter-out $(BIN)/pleura,$(PROGRAMS))) $(BUILD)/man/pleura.1
-LIBRARY := $(BUILD)/libpleura.a
+LIBRARY := $(BUILD)/libpleura$(if $(WITHOUT),-part).a
 
 .PHONY: all module build-deps deps man test bench lint format fuzz clean
 
@@ -72,7 +73,7 @@ programs: $(PROGRAMS)
 #: make lint         format, clang-tidy, cppcheck, who includes whom
 #: make fuzz SECONDS=60   fuzz the readers of streams, CSV, PNG, JPEG, DICOM, weights and logs, so long each
 #: make attack       hostile streams and checkpoints through all programs, for half an hour (PART=9: every ninth)
-#: make arm64        the programs for 64-bit ARM, into build/arm64/bin, by Debian's cross compiler
+#: make arm64        the programs for 64-bit ARM, into build/arm64/programs/bin, by Debian's cross compiler
 #: make nightly      make fuzz, make attack, lint's long look, all tests on emulated ARM processors and with all of UBSan, the packages: over an hour
 #: make clean
 
@@ -232,10 +233,11 @@ $(PARITY) $(GPU_BUNDLE)/bin/parity: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard t
 $(BUILD)/tests/% $(GPU_BUNDLE)/bin/%: LDLIBS += -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBRARY)
 	$(link)
-# The tests' own code runs for a moment: to optimise it takes longer.
-$(addprefix $(BUILD)/obj/tests/,unit/%.o tools/%.o): CFLAGS += -O1
-# Vectors that the processor lacks are passed in memory; to optimise unrolled loops over them takes minutes.
-$(BUILD)/obj/tests/unit/%_emulated.o: CFLAGS += -Wno-psabi -O0
+# The tests' own code runs for a moment: to optimise it takes longer, but for some that compute a lot themselves.
+$(BUILD)/obj/tests/unit/%.o: CFLAGS += -O0
+$(addprefix $(BUILD)/obj/tests/,unit/backend/f32_products.o unit/winograd/winograd_int16.o tools/%.o): CFLAGS += -O1
+# Vectors that the processor lacks are passed in memory; to optimise unrolled loops over them would take minutes.
+$(BUILD)/obj/tests/unit/%_emulated.o: CFLAGS += -Wno-psabi
 $(filter $(BUILD)/tests/unit/image/%,$(UNIT_TESTS)) tests: | $(BUILD)/tests/unit/image/$(GDCM_MODULE)
 $(BUILD)/tests/unit/image/$(GDCM_MODULE): $(BIN)/$(GDCM_MODULE)
 	@mkdir -p $(@D)
@@ -275,30 +277,7 @@ tests: $(if $(SANITIZE),,arm64-tests) $(PROGRAMS) $(PARITY) $(UNIT_TESTS) $(TOOL
 run-tests: tests
 	@tests/run.sh $(abspath $(BIN)) $(abspath $(BUILD))
 
-# ---- for 64-bit ARM: the same rules with Debian's cross compiler and arm64 packages, in a folder of its own
-ARM64 := $(BUILD)/arm64
-ARM64_TOOL = $(filter ccache %/ccache,$(CC)) aarch64-linux-gnu-$1 --sysroot=$(abspath $(ARM64)/sysroot)
-ARM64_PACKAGES = $(filter-out libonnx-dev,$(filter %-dev,$(PACKAGES))) libcmocka-dev libgomp1
-ARM64_MAKE = $(MAKE) --no-print-directory CUDA=0 BUILD=$(ARM64) BIN=$(ARM64)/bin SYSROOT=$(abspath $(ARM64)/sysroot) \
-    CC="$(call ARM64_TOOL,gcc)" CXX="$(call ARM64_TOOL,g++)" AR=aarch64-linux-gnu-ar OPTIMISE=-O3
-# What lines of tests.txt that begin with $1 run.
-of_arm64 = $(sort $(shell sed -n -E 's,^$1 .*(tests/unit/[^ ]*|parity).*,\1,p' tests/arm64/tests.txt))
-ARM64_TESTS = bin/augment bin/train-fold $(call of_arm64,test)
-
-.PHONY: arm64 arm64-tests arm64-check
-arm64:
-	@tests/arm64/sysroot.sh $(ARM64)/sysroot $(ARM64_PACKAGES)
-	@+$(ARM64_MAKE) programs
-
-# Where there is no compiler, no qemu, or no way to the packages, the tests say so and are skipped.
-arm64-tests:
-	@tests/arm64/sysroot.sh $(ARM64)/sysroot $(ARM64_PACKAGES) || true
-	@+[ -s $(ARM64)/sysroot.missing ] || $(ARM64_MAKE) $(addprefix $(ARM64)/,$(ARM64_TESTS))
-
-arm64-check:
-	@+$(MAKE) --no-print-directory arm64-tests \
-	    ARM64_TESTS="parity $(filter-out $(call of_arm64,never),$(UNIT_TESTS:$(BUILD)/%=%))"
-	@tests/arm64/all.sh $(abspath $(BUILD))
+include tests/arm64/arm64.mk
 
 # ---- on a GPU
 # The programs, those of the check and the module (which needs no library that programs do not), linked once more: they look
