@@ -16,10 +16,8 @@ struct state {
 // save.
 #define MEASURED_TILES 64
 
-// Fewer channels take as long by products of float32 or by direct ones of bf16; in prediction,
-// whose layers run strip by strip otherwise, and in training.
-#define MIN_CHANNELS 64
-#define MIN_CHANNELS_TRAINED 32
+// Fewer channels take as long by direct products of bf16.
+#define MIN_CHANNELS 32
 
 static bool accepts(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
@@ -27,7 +25,7 @@ static bool accepts(const struct convolution_problem *problem) {
     const bool measures = shape->train && winograd_transforms_at_use(shape);
     return problem->precision == PRECISION_BF16 && problem->processor.int16_products &&
            problem->pass != CONVOLUTION_WEIGHT_GRADIENT && winograd_takes(problem) &&
-           winograd_has_channels(problem, shape->train ? MIN_CHANNELS_TRAINED : MIN_CHANNELS) &&
+           winograd_has_channels(problem, MIN_CHANNELS) &&
            (!measures || tile_count(&tiles, 4) >= MEASURED_TILES);
 }
 
