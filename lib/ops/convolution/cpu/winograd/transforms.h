@@ -113,4 +113,21 @@ INLINE void spread_weights_4(const float *const *g, float *to, size_t step) {
     }
 }
 
+// B^T d: the values at the points of six inputs; to[k * step] for point k.
+INLINE void spread_input_4(const float *const *d, float *to, size_t step) {
+#pragma omp simd
+    for (size_t i = 0; i < LANES; i++) {
+        const float a_even = FUSED(-B2, d[2][i], d[4][i]);
+        const float a_odd = A * FUSED(-B2, d[1][i], d[3][i]);
+        const float b_even = FUSED(-A2, d[2][i], d[4][i]);
+        const float b_odd = B * FUSED(-A2, d[1][i], d[3][i]);
+        to[i] = FUSED(-A2 - B2, d[2][i], FUSED(A2 * B2, d[0][i], d[4][i]));
+        to[step + i] = a_even + a_odd;
+        to[2 * step + i] = a_even - a_odd;
+        to[3 * step + i] = b_even + b_odd;
+        to[4 * step + i] = b_even - b_odd;
+        to[5 * step + i] = FUSED(-A2 - B2, d[3][i], FUSED(A2 * B2, d[1][i], d[5][i]));
+    }
+}
+
 #endif

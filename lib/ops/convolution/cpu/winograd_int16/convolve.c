@@ -19,6 +19,11 @@ struct run {
     int16_t *weights; // the block's, of a part
 };
 
+// What a tile reads, and the tile behind it.
+struct tile_pixels {
+    const struct pixels *own, *next;
+};
+
 // ---- sizes
 
 static size_t tiles_of_run(const struct winograd *shape) {
@@ -75,20 +80,33 @@ static float *scales_of(const struct run *run, size_t part, size_t tile) {
     return run->in_scales + part * run->scale_step + tile * WINOGRAD_INT16_POINTS;
 }
 
-static void take_tile(const struct winograd *shape, const struct run *run, size_t tile,
-                      const float *factors, const struct pixels *pixels,
-                      const struct pixels *next) {
+// Of less than a part.
+static void take_channels(const struct winograd *shape, const uint16_t *input, size_t channels,
+                          const struct tile_pixels *pixels, const float *factors, int16_t *to,
+                          size_t step, float *scales) {
     float numbers[MAX_POINTS * PART] __attribute__((aligned(64)));
+    if (paired(channels) > channels) {
+        memset(numbers, 0, sizeof numbers);
+    }
+    winograd_take_channels(shape, input, pixels->own, pixels->next, channels, numbers, PART);
+    quantise_tile(numbers, factors, paired(channels), to, step, scales);
+}
+
+static void take_tile(const struct winograd *shape, const struct run *run, size_t tile,
+                      const float *factors, const struct tile_pixels *pixels) {
+    const size_t step = run->block.in_step;
     for (size_t part = 0; part < parts_of(shape); part++) {
         const size_t channels = channels_of(shape, part);
-        if (paired(channels) > channels) {
-            memset(numbers, 0, sizeof numbers);
+        const uint16_t *input = (const uint16_t *)run->block.input + part * PART;
+        const float *own = factors + part * PART;
+        int16_t *to = numbers_of(run, part, 0) + tile * PART;
+        if (channels == PART) {
+            quantise_input(input, pixels->own, pixels->next, own, to, step,
+                           scales_of(run, part, tile));
+        } else {
+            take_channels(shape, input, channels, pixels, own, to, step,
+                          scales_of(run, part, tile));
         }
-        winograd_take_channels(shape, (const uint16_t *)run->block.input + part * PART, pixels,
-                               next, channels, numbers, PART);
-        quantise_tile(numbers, factors + part * PART, paired(channels),
-                      numbers_of(run, part, 0) + tile * PART, run->block.in_step,
-                      scales_of(run, part, tile));
     }
 }
 
@@ -97,7 +115,8 @@ static void take_tiles(const struct winograd *shape, const struct run *run, cons
     winograd_find_input(shape, &run->block, 0, &pixels[0]);
     for (size_t tile = 0; tile < run->block.tiles; tile++) {
         winograd_find_input(shape, &run->block, tile + 1, &pixels[(tile + 1) % 2]);
-        take_tile(shape, run, tile, factors, &pixels[tile % 2], &pixels[(tile + 1) % 2]);
+        take_tile(shape, run, tile, factors,
+                  &(struct tile_pixels){&pixels[tile % 2], &pixels[(tile + 1) % 2]});
     }
 }
 

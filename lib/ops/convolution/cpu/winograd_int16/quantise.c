@@ -1,37 +1,14 @@
 // Floats as int16, by scales. Loops are what compilers make good vectors of.
 #include "ops/convolution/cpu/winograd_int16/quantise.h"
 
-#include "backend/cpu/products/int16/int16.h"
-#include "ops/convolution/cpu/winograd/transforms.h"
-
-#include <string.h>
+#include "ops/convolution/cpu/winograd_int16/rounding.h"
 
 #define ALL_POINTS WINOGRAD_INT16_POINTS
-#define INFINITE 0x7F800000u
-#define MIN_SCALE 0x1p-126F // below it there are denormal numbers, which are 0
 #define MIN_WEIGHT_SCALE 0x1p-113F
 
 // Sums of 64 rounded numbers exceed those of the numbers by up to 32, and by float32's errors.
 #define MAX_SUM ((float)CPU_INT16_B - 64)
 #define MAX_WEIGHT 32760.0F
-
-// number * scale, rounded to an integer, which the lower half of the result's bits holds: those of
-// a float of 1.5 * 2^23 are whole.
-INLINE uint32_t rounded(float number, float scale) {
-    const float sum = FUSED(number, scale, 12582912.0F);
-    uint32_t bits;
-    memcpy(&bits, &sum, sizeof bits);
-    return bits;
-}
-
-// A pair as it lies in memory.
-INLINE uint32_t pair_of(uint32_t first, uint32_t second) {
-    return (first & 0xFFFFu) | second << 16;
-}
-
-INLINE uint32_t larger(uint32_t one, uint32_t other) {
-    return one > other ? one : other;
-}
 
 // ---- tiles
 
@@ -78,14 +55,6 @@ INLINE void largest_of_points(const float *numbers, const float *factors, size_t
         largest[point] = larger(larger(four[4 * point], four[4 * point + 1]),
                                 larger(four[4 * point + 2], four[4 * point + 3]));
     }
-}
-
-// The scale of numbers of up to this magnitude, which becomes the limit.
-INLINE float scale_of(uint32_t most, float limit) {
-    float largest;
-    memcpy(&largest, &most, sizeof largest);
-    const float scale = largest / limit;
-    return most >= INFINITE ? NAN : scale < MIN_SCALE ? MIN_SCALE : scale;
 }
 
 INLINE void quantise_points(const float *numbers, const float *factors, size_t channels,

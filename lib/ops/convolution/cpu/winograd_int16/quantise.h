@@ -19,6 +19,11 @@ static inline size_t paired(size_t channels) {
 void quantise_tile(const float *numbers, const float *factors, size_t channels, int16_t *to,
                    size_t step, float scales[WINOGRAD_INT16_POINTS]);
 
+// The same of PART channels of bf16 and the pixels that a tile reads, `next` of the tile behind it.
+void quantise_input(const uint16_t *input, const struct pixels *pixels, const struct pixels *next,
+                    const float *factors, int16_t *to, size_t step,
+                    float scales[WINOGRAD_INT16_POINTS]);
+
 // ---- weights of LANES output channels, by taps and at the points: (tap or point, lane)
 
 #define WINOGRAD_TAPS ((size_t)9)
