@@ -2,28 +2,17 @@
 // pixels. Of an input row, each number is paired with the one that the next output pixel reads in
 // its place: then what a pair of pixels reads of a window's row is one run of pairs. Output rows
 // are summed in parts that depend on the layer alone, and the parts joined in order.
-#include "backend/cpu/products/bf16.h"
+#include "ops/convolution/cpu/runs/gradient.h"
+
 #include "core/numbers/size.h"
-#include "core/simd.h"
 #include "ops/convolution/cpu/bias_gradient.h"
-#include "ops/convolution/cpu/method.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PANEL ((size_t)CPU_BF16_PANEL)
 #define MAX_PARTS ((size_t)16)
 #define STRIDED ((size_t)128) // channels on both sides of strided layers, at most
-
-struct run_gradient {
-    struct convolution_problem problem;
-    size_t pairs;  // of an output row's pixels
-    size_t inner;  // numbers of a window's row
-    size_t panels; // of output channels
-    size_t paired; // numbers of an input row, with its padding, that are paired
-    size_t parts;
-};
 
 // Where oneDNN's are not ahead: few channels, and strides with some.
 static bool is_ahead(const struct convolution_shape *shape) {
@@ -40,22 +29,29 @@ static bool accepts(const struct convolution_problem *problem) {
            shape->out_height > 0 && shape->out_width > 0;
 }
 
+static size_t panels_of(size_t columns) {
+    return size_divide_up(columns, PANEL);
+}
+
 static struct run_gradient plan_of(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     struct run_gradient plan = {.problem = *problem,
-                                .pairs = (shape->out_width + 1) / 2,
+                                .turned = shape->out_channels <= TURNED,
+                                .pairs = size_divide_up(shape->out_width, 2),
                                 .inner = shape->window * shape->channels,
-                                .panels = (shape->out_channels + PANEL - 1) / PANEL,
                                 .parts = size_min(shape->images * shape->out_height, MAX_PARTS)};
-    plan.paired = 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
+    plan.rows = plan.turned ? shape->out_channels : plan.inner;
+    plan.columns = panels_of(plan.turned ? plan.inner : shape->out_channels) * PANEL;
+    plan.paired = plan.turned ? plan.pairs * plan.columns
+                              : 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
     return plan;
 }
 
-// ---- memory: of all parts sums, (window row, window column and channel, output channel); of a
-// thread the paired rows of a window, and an output row in pairs
+// ---- memory: of all parts sums, (window row, row, column); of a thread the paired rows of a
+// window, and an output row in pairs
 
 static size_t sums_of(const struct run_gradient *plan) {
-    return plan->problem.shape.window * plan->inner * plan->panels * PANEL;
+    return plan->problem.shape.window * plan->rows * plan->columns;
 }
 
 struct memory {
@@ -94,49 +90,25 @@ static void *plan(struct backend *backend, const struct convolution_problem *pro
     return state;
 }
 
-// ---- rows
-
-// Pairs of numbers `apart` from each other.
-VECTORISED static void pair_numbers(const uint16_t *from, size_t apart, size_t count,
-                                    cpu_bf16_pair *to) {
-    for (size_t i = 0; i < count; i++) {
-        to[i] = (uint32_t)from[i + apart] << 16 | from[i];
-    }
-}
-
-// A row's number, in its padding 0.
-static uint16_t number_at(const struct run_gradient *plan, const uint16_t *row, size_t index) {
-    const struct convolution_shape *shape = &plan->problem.shape;
-    const size_t number = index - shape->pad * shape->channels; // before the first: far behind
-    return number < shape->width * shape->channels ? row[number] : 0;
-}
-
-static void pair_at_edges(const struct run_gradient *plan, const uint16_t *row, size_t first,
-                          size_t end, cpu_bf16_pair *to) {
-    const size_t apart = plan->problem.shape.stride * plan->problem.shape.channels;
-    for (size_t i = first; i < end; i++) {
-        to[i] = (uint32_t)number_at(plan, row, i + apart) << 16 | number_at(plan, row, i);
-    }
-}
-
-static void pair_row(const struct run_gradient *plan, const uint16_t *row, cpu_bf16_pair *to) {
-    const struct convolution_shape *shape = &plan->problem.shape;
-    const size_t apart = shape->stride * shape->channels;
-    const size_t numbers = shape->width * shape->channels;
-    const size_t first = size_min(shape->pad * shape->channels, plan->paired);
-    const size_t whole = numbers > apart ? size_min(numbers - apart, plan->paired - first) : 0;
-    pair_at_edges(plan, row, 0, first, to);
-    pair_numbers(row, apart, whole, to + first);
-    pair_at_edges(plan, row, first + whole, plan->paired, to);
-}
-
 // ---- parts
+
+// Adds a window row's products with an output row.
+static void add_products(const struct run_gradient *plan, const cpu_bf16_pair *paired,
+                         const uint16_t *outputs, float *sums) {
+    const struct convolution_shape *shape = &plan->problem.shape;
+    const uint16_t *inputs = (const uint16_t *)paired;
+    const struct cpu_bf16_a turned_a = {outputs, 2, 2 * shape->out_channels};
+    const struct cpu_bf16_b turned_b = {inputs, 2 * PANEL * plan->pairs};
+    const struct cpu_bf16_a a = {inputs, 2, 4 * shape->stride * shape->channels};
+    const struct cpu_bf16_b b = {outputs, cpu_bf16_panel(shape->out_width)};
+    cpu_bf16_gemm(plan->rows, plan->columns, plan->pairs, plan->turned ? turned_a : a,
+                  plan->turned ? turned_b : b, true, sums, plan->columns);
+}
 
 // Adds an output row. The window's rows from `next` on, of the input's, are not paired yet.
 static void add_row(const struct run_gradient *plan, const struct memory *memory,
                     const uint16_t *input, size_t y, size_t *next, float *sums) {
     const struct convolution_shape *shape = &plan->problem.shape;
-    const struct cpu_bf16_b outputs = {memory->outputs, cpu_bf16_panel(shape->out_width)};
     for (size_t i = 0; i < shape->window; i++) {
         const size_t row = y * shape->stride + i - shape->pad; // above the image: far below
         if (row >= shape->height) {
@@ -144,13 +116,10 @@ static void add_row(const struct run_gradient *plan, const struct memory *memory
         }
         cpu_bf16_pair *paired = memory->paired + row % shape->window * plan->paired;
         if (row >= *next) {
-            pair_row(plan, input + row * shape->width * shape->channels, paired);
+            run_gradient_inputs(plan, input + row * shape->width * shape->channels, paired);
             *next = row + 1;
         }
-        cpu_bf16_gemm(
-            plan->inner, plan->panels * PANEL, plan->pairs,
-            (struct cpu_bf16_a){(const uint16_t *)paired, 2, 4 * shape->stride * shape->channels},
-            outputs, true, sums + i * plan->inner * plan->panels * PANEL, plan->panels * PANEL);
+        add_products(plan, paired, memory->outputs, sums + i * plan->rows * plan->columns);
     }
 }
 
@@ -164,16 +133,17 @@ static void add_part(const struct run_gradient *plan, const struct memory *memor
         const size_t image = row / shape->out_height;
         const size_t y = row % shape->out_height;
         next = y == 0 ? 0 : next;
-        cpu_bf16_pack(gradient + row * shape->out_width * shape->out_channels, shape->out_channels,
-                      1, shape->out_width, shape->out_channels, memory->outputs);
+        run_gradient_outputs(plan, gradient + row * shape->out_width * shape->out_channels,
+                             memory->outputs);
         add_row(plan, memory, input + image * shape->height * shape->width * shape->channels, y,
                 &next, sums);
     }
 }
 
-static void add_panel(const float *from, float *to) {
-    for (size_t i = 0; i < PANEL; i++) {
-        to[i] += from[i];
+// Output channels' sums lie `step` apart.
+static inline void add_panel(const float *from, size_t step, size_t outputs, float *to) {
+    for (size_t i = 0; i < outputs; i++) {
+        to[i] += from[i * step];
     }
 }
 
@@ -188,10 +158,16 @@ static void join_parts(const struct run_gradient *plan, const float *sums, size_
         const size_t y = i / plan->inner;
         const size_t x = i % plan->inner / shape->channels;
         const size_t c = i % shape->channels;
+        const float *turned = sums + y * plan->rows * plan->columns + i % plan->inner;
         float *to = first + (c * window + y) * window + x;
         float sum[PANEL] = {0};
         for (size_t part = 0; part < plan->parts; part++) {
-            add_panel(sums + part * sums_of(plan) + (i * plan->panels + panel) * PANEL, sum);
+            if (plan->turned) {
+                add_panel(turned + part * sums_of(plan), plan->columns, outputs, sum);
+            } else {
+                add_panel(sums + part * sums_of(plan) + i * plan->columns + panel * PANEL, 1, PANEL,
+                          sum);
+            }
         }
         for (size_t k = 0; k < outputs; k++) {
             to[k * shape->channels * window * window] += sum[k];
@@ -215,7 +191,7 @@ static void weight_gradient(void *planned, const void *input, const void *output
             add_part(plan, &memory, part, input, output_gradient, sums + part * sums_of(plan));
         }
 #pragma omp for schedule(static)
-        for (size_t panel = 0; panel < plan->panels; panel++) {
+        for (size_t panel = 0; panel < panels_of(problem->shape.out_channels); panel++) {
             join_parts(plan, sums, panel, weight_gradient);
         }
     }
