@@ -9,7 +9,7 @@ folder=${1%/}
 declare -A part=()
 
 complain() {
-    echo "data: $folder: $1" >&2
+    echo "DATA=$folder: $1" >&2
     exit 1
 }
 

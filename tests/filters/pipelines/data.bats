@@ -236,7 +236,7 @@ END
     fails 2 else.1.2 method WORK="$PWD/work" DATA="$PWD/bad" data.on-error=skip data
     [[ $stderr == *train.1.2* ]]
     mkdir nothing
-    fails 2 "data: $PWD/nothing: there is no known folder of X-rays" method WORK="$PWD/work" DATA="$PWD/nothing" data
+    fails 2 "DATA=$PWD/nothing: there is no known folder of X-rays" method WORK="$PWD/work" DATA="$PWD/nothing" data
     fails 2 "Found: nothing. Wanted" method WORK="$PWD/work" DATA="$PWD/nothing" -n data
 }
 

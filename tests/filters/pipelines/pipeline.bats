@@ -162,7 +162,7 @@ END
     no grep -q "${last%,*}" <(inspect --json "$WORK/test/index.mpk")
     fails 2 "the truth is not known" method "$WORK" DATA="$HERE/mine" score
     rm -r "$HERE/mine/test"
-    fails 2 "data: $HERE/mine: the layout is not complete" method "$WORK" DATA="$HERE/mine" data
+    fails 2 "DATA=$HERE/mine: the layout is not complete" method "$WORK" DATA="$HERE/mine" data
 }
 
 @test "folds that were swapped, a product cut short, a clock set back: noticed, said, made again" {
@@ -244,7 +244,7 @@ END
     grep -q 'classify --ratio 0.42' "$HERE/table"
     [ ! -e "$WORK" ]
     env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES make -s -n -C "$ROOT" WORK="$HERE/full" submissions >"$HERE/full.table"
-    grep -q '^data: data: is no folder. DATA=FOLDER names another; init: weights/resnet18-f37072fd.pth is missing' "$HERE/full.table"
+    grep -q '^DATA=data: is no folder. DATA=FOLDER names another; init: weights/resnet18-f37072fd.pth is missing' "$HERE/full.table"
     grep -q 'decode .data/train. --labels .data/train-rle.csv.* | shard' "$HERE/full.table"
     [ "$(grep -o 'zstd -dcq' "$HERE/full.table" | wc -l)" = 30 ] # 5 folds twice, and 20
     grep -q 'train-fold.sh {1}/5 .*--dilate 128 .*--iterations 111200 ' "$HERE/full.table"
