@@ -1,22 +1,52 @@
-// Up-sampling's arithmetic on rows.
-#include "ops/upsample/cpu/rows.h"
+// Bilinear interpolation's arithmetic on rows.
+#include "nn/bilinear/rows.h"
 
 #include "backend/cpu/number.h"
 #include "core/numbers/size.h"
 #include "core/simd.h"
 
+#include <string.h>
+
 #define INLINED __attribute__((always_inline)) static inline
+
+// Terms of a sum that are added at once: as many as there are to twice the size, but at the edges.
+#define TOGETHER ((size_t)4)
+
+#define WITH(name, value, call)                                                                    \
+    {                                                                                              \
+        const size_t name = (value);                                                               \
+        call;                                                                                      \
+        break;                                                                                     \
+    }
+
+// Makes a call with `width`, which is a constant for the narrow maps of most pixels.
+#define FOR_WIDTH(channels, call)                                                                  \
+    switch (channels) {                                                                            \
+    case 1: WITH(width, 1, call)                                                                   \
+    case 8: WITH(width, 8, call)                                                                   \
+    case 16: WITH(width, 16, call)                                                                 \
+    case 32: WITH(width, 32, call)                                                                 \
+    default: WITH(width, channels, call)                                                           \
+    }
+
+// Makes a call with `terms`, a constant: 1 to TOGETHER.
+#define FOR_TERMS(count, call)                                                                     \
+    switch (count) {                                                                               \
+    case 1: WITH(terms, 1, call)                                                                   \
+    case 2: WITH(terms, 2, call)                                                                   \
+    case 3: WITH(terms, 3, call)                                                                   \
+    default: WITH(terms, TOGETHER, call)                                                           \
+    }
 
 // ---- forward
 
-VECTORISED void upsample_between(const float *a, const float *b, float share, size_t count,
+VECTORISED void bilinear_between(const float *a, const float *b, float share, size_t count,
                                  float *result) {
     for (size_t i = 0; i < count; i++) {
         result[i] = (1.0F - share) * a[i] + share * b[i];
     }
 }
 
-// In these, `channels` is a constant where they are called for the narrow maps of most pixels.
 INLINED void make_pixel(const struct bilinear_weights *along, const float *row, size_t channels,
                         size_t o, float *out) {
     const float *low = row + along->low[o] * channels;
@@ -51,15 +81,9 @@ INLINED void stretch_by(const struct bilinear_weights *along, const float *row, 
     make_pixel(along, row, channels, along->out - 1, out);
 }
 
-VECTORISED void upsample_stretch(const struct bilinear_weights *along, const float *row,
+VECTORISED void bilinear_stretch(const struct bilinear_weights *along, const float *row,
                                  size_t channels, float *out) {
-    switch (channels) {
-    case 1: stretch_by(along, row, 1, out); break;
-    case 8: stretch_by(along, row, 8, out); break;
-    case 16: stretch_by(along, row, 16, out); break;
-    case 32: stretch_by(along, row, 32, out); break;
-    default: stretch_by(along, row, channels, out); break;
-    }
+    FOR_WIDTH(channels, stretch_by(along, row, width, out));
 }
 
 // ---- backward
@@ -67,8 +91,8 @@ VECTORISED void upsample_stretch(const struct bilinear_weights *along, const flo
 // sum = rows * weights, or with `add` += them; `terms`, how many, is a constant.
 INLINED void mix_by(enum precision precision, size_t terms, const void *const *rows,
                     const float *weights, size_t count, bool add, float *restrict sum) {
-    const void *from[UPSAMPLE_TOGETHER];
-    float weight[UPSAMPLE_TOGETHER];
+    const void *from[TOGETHER];
+    float weight[TOGETHER];
     for (size_t k = 0; k < terms; k++) {
         from[k] = rows[k];
         weight[k] = weights[k];
@@ -84,26 +108,34 @@ INLINED void mix_by(enum precision precision, size_t terms, const void *const *r
     }
 }
 
-INLINED void mix_some(enum precision precision, size_t terms, const void *const *rows,
-                      const float *weights, size_t count, bool add, float *sum) {
-    switch (terms) {
-    case 1: mix_by(precision, 1, rows, weights, count, add, sum); break;
-    case 2: mix_by(precision, 2, rows, weights, count, add, sum); break;
-    case 3: mix_by(precision, 3, rows, weights, count, add, sum); break;
-    default: mix_by(precision, UPSAMPLE_TOGETHER, rows, weights, count, add, sum); break;
-    }
+VECTORISED static void mix(enum precision stored, size_t count_of_rows, const void *const *rows,
+                           const float *weights, size_t count, bool add, float *sum) {
+    CPU_FOR_PRECISION(
+        stored, FOR_TERMS(count_of_rows, mix_by(precision, terms, rows, weights, count, add, sum)));
 }
 
-VECTORISED void upsample_mix(enum precision stored, size_t row_count, const void *const *rows,
-                             const float *weights, size_t count, bool add, float *sum) {
-    CPU_FOR_PRECISION(stored, mix_some(precision, row_count, rows, weights, count, add, sum));
+void bilinear_gather_rows(const struct bilinear_weights *down, enum precision stored,
+                          const void *rows, size_t count, size_t row, float *sum) {
+    const size_t end = down->first[row + 1];
+    if (end == down->first[row]) {
+        memset(sum, 0, count * sizeof *sum);
+    }
+    for (size_t first = down->first[row]; first < end; first += TOGETHER) {
+        const size_t terms = size_min(end - first, TOGETHER);
+        const void *from[TOGETHER] = {NULL};
+        for (size_t k = 0; k < terms; k++) {
+            from[k] =
+                (const char *)rows + down->outputs[first + k] * count * precision_size(stored);
+        }
+        mix(stored, terms, from, down->weights + first, count, first > down->first[row], sum);
+    }
 }
 
 // Adds a pixel's terms, from the list's `first` one on; `terms`, how many, is a constant.
 INLINED void gather_by(const struct bilinear_weights *along, size_t first, size_t terms,
                        const float *sums, size_t channels, float *restrict to) {
-    const float *from[UPSAMPLE_TOGETHER];
-    float weight[UPSAMPLE_TOGETHER];
+    const float *from[TOGETHER];
+    float weight[TOGETHER];
     for (size_t k = 0; k < terms; k++) {
         from[k] = sums + along->outputs[first + k] * channels;
         weight[k] = along->weights[first + k];
@@ -119,34 +151,18 @@ INLINED void gather_by(const struct bilinear_weights *along, size_t first, size_
     }
 }
 
-INLINED void gather_some(const struct bilinear_weights *along, size_t first, size_t terms,
-                         const float *sums, size_t channels, float *to) {
-    switch (terms) {
-    case 1: gather_by(along, first, 1, sums, channels, to); break;
-    case 2: gather_by(along, first, 2, sums, channels, to); break;
-    case 3: gather_by(along, first, 3, sums, channels, to); break;
-    default: gather_by(along, first, UPSAMPLE_TOGETHER, sums, channels, to); break;
-    }
-}
-
 INLINED void shrink_by(const struct bilinear_weights *along, const float *sums, size_t channels,
                        float *dx) {
     for (size_t i = 0; i < along->in; i++) {
         const size_t end = along->first[i + 1];
-        for (size_t first = along->first[i]; first < end; first += UPSAMPLE_TOGETHER) {
-            gather_some(along, first, size_min(end - first, UPSAMPLE_TOGETHER), sums, channels,
-                        dx + i * channels);
+        for (size_t first = along->first[i]; first < end; first += TOGETHER) {
+            FOR_TERMS(size_min(end - first, TOGETHER),
+                      gather_by(along, first, terms, sums, channels, dx + i * channels));
         }
     }
 }
 
-VECTORISED void upsample_shrink(const struct bilinear_weights *along, const float *sums,
+VECTORISED void bilinear_shrink(const struct bilinear_weights *along, const float *sums,
                                 size_t channels, float *dx) {
-    switch (channels) {
-    case 1: shrink_by(along, sums, 1, dx); break;
-    case 8: shrink_by(along, sums, 8, dx); break;
-    case 16: shrink_by(along, sums, 16, dx); break;
-    case 32: shrink_by(along, sums, 32, dx); break;
-    default: shrink_by(along, sums, channels, dx); break;
-    }
+    FOR_WIDTH(channels, shrink_by(along, sums, width, dx));
 }

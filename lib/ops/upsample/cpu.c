@@ -1,10 +1,9 @@
 // upsample on the CPU: first between two rows, then along the row; backward the same two ways as
 // sums, gathered by input row.
 #include "backend/cpu/cpu.h"
-#include "core/numbers/size.h"
+#include "nn/bilinear/rows.h"
 #include "ops/cpu_operation.h"
 #include "ops/kernels.h"
-#include "ops/upsample/cpu/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,68 +89,69 @@ static void forward_row(const struct state *state, const struct call *call, size
     float *mixed = workspace + 2 * state->in_row;
     read_rows(state, call, image * state->in.h + state->down.low[y],
               image * state->in.h + bilinear_weights_upper(&state->down, y), rows);
-    upsample_between(rows->floats[0], rows->floats[1], state->down.share[y], state->in_row, mixed);
+    bilinear_between(rows->floats[0], rows->floats[1], state->down.share[y], state->in_row, mixed);
     const size_t offset = row * state->out_row;
     float *out = state->precision == PRECISION_F32 ? (float *)call->out + offset
                                                    : workspace + 3 * state->in_row;
-    upsample_stretch(&state->along, mixed, state->in.c, out);
+    bilinear_stretch(&state->along, mixed, state->in.c, out);
     cpu_write(state->precision, call->out, offset, state->out_row, out);
+}
+
+static void forward_span(const struct state *state, const struct call *call, struct row_span rows,
+                         float *workspace) {
+    struct read_rows read = read_nothing(state, workspace);
+    for (size_t row = rows.first; row < rows.end; row++) {
+        forward_row(state, call, row, &read, workspace);
+    }
 }
 
 // ---- backward
 
 static void backward_row(const struct state *state, const struct call *call, size_t row,
                          float *workspace) {
-    const struct bilinear_weights *down = &state->down;
     const size_t image = row / state->in.h;
     const size_t y = row % state->in.h;
-    const size_t end = down->first[y + 1];
     float *sums = workspace;
-    if (end == down->first[y]) { // no output row reads this one
-        memset(sums, 0, state->out_row * sizeof *sums);
-    }
-    for (size_t first = down->first[y]; first < end; first += UPSAMPLE_TOGETHER) {
-        const size_t terms = size_min(end - first, UPSAMPLE_TOGETHER);
-        const void *rows[UPSAMPLE_TOGETHER] = {NULL};
-        for (size_t k = 0; k < terms; k++) {
-            const size_t number = image * state->out.h + down->outputs[first + k];
-            rows[k] = (const char *)call->out_gradient +
-                      number * state->out_row * precision_size(state->precision);
-        }
-        upsample_mix(state->precision, terms, rows, down->weights + first, state->out_row,
-                     first > down->first[y], sums);
-    }
+    const size_t first = image * state->out.h * state->out_row * precision_size(state->precision);
+    bilinear_gather_rows(&state->down, state->precision, (const char *)call->out_gradient + first,
+                         state->out_row, y, sums);
     const size_t offset = row * state->in_row;
     float *dx = cpu_target(state->precision, call->in_gradient[0], offset, state->in_row,
                            call->add[0], workspace + state->out_row);
-    upsample_shrink(&state->along, sums, state->in.c, dx);
+    bilinear_shrink(&state->along, sums, state->in.c, dx);
     cpu_write(state->precision, call->in_gradient[0], offset, state->in_row, dx);
+}
+
+static void backward_span(const struct state *state, const struct call *call, struct row_span rows,
+                          float *workspace) {
+    for (size_t row = rows.first; row < rows.end; row++) {
+        backward_row(state, call, row, workspace);
+    }
+}
+
+// ---- both
+
+// Shares all images' rows, so many, out among the threads.
+static void share_out(const struct call *call, size_t rows,
+                      void (*run)(const struct state *state, const struct call *call,
+                                  struct row_span rows, float *workspace)) {
+    const struct state *state = call->state;
+    const size_t threads = (size_t)state->threads;
+#pragma omp parallel for schedule(static, 1) num_threads(state->threads)
+    for (size_t t = 0; t < threads; t++) {
+        const struct row_span own = {rows * t / threads, rows * (t + 1) / threads};
+        run(state, call, own, (float *)call->scratch + t * state->workspace);
+    }
 }
 
 static void forward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t rows = state->out.n * state->out.h;
-    const size_t threads = (size_t)state->threads;
-#pragma omp parallel for schedule(static, 1) num_threads(state->threads)
-    for (size_t t = 0; t < threads; t++) {
-        float *workspace = (float *)call->scratch + t * state->workspace;
-        struct read_rows read = read_nothing(state, workspace);
-        for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
-            forward_row(state, call, row, &read, workspace);
-        }
-    }
+    share_out(call, state->out.n * state->out.h, forward_span);
 }
 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
-    const size_t rows = state->in.n * state->in.h;
-    const size_t threads = (size_t)state->threads;
-#pragma omp parallel for schedule(static, 1) num_threads(state->threads)
-    for (size_t t = 0; t < threads; t++) {
-        for (size_t row = rows * t / threads; row < rows * (t + 1) / threads; row++) {
-            backward_row(state, call, row, (float *)call->scratch + t * state->workspace);
-        }
-    }
+    share_out(call, state->in.n * state->in.h, backward_span);
 }
 
 static struct row_span reads(const struct graph *graph, const struct node *node, int input,
@@ -164,10 +164,9 @@ static struct row_span reads(const struct graph *graph, const struct node *node,
 
 static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
     const struct state *state = call->state;
-    struct read_rows read = read_nothing(state, call->scratch);
-    for (size_t y = rows.first; y < rows.end; y++) {
-        forward_row(state, call, image * state->out.h + y, &read, call->scratch);
-    }
+    const size_t first = image * state->out.h;
+    forward_span(state, call, (struct row_span){first + rows.first, first + rows.end},
+                 call->scratch);
 }
 
 const struct row_kernel upsample_rows = {NULL, reads, forward_rows};
