@@ -104,6 +104,9 @@ static void add_square(const float *first, const float *second, size_t width, fl
 static void add_gradient(const float *first, const float *second, size_t count, size_t width,
                          float *gradient, size_t step) {
     for (size_t begin = 0; begin < count * TAPS; begin += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) { // what comes next but one is fetched
+            __builtin_prefetch(gradient + lane * step + begin + 2 * LANES, 1);
+        }
         for (size_t lane = 0; lane < LANES; lane += SQUARE) {
             for (size_t i = begin; i < begin + LANES; i += SQUARE) {
                 add_square(first + i * width + lane, second + i * width + lane, width,
