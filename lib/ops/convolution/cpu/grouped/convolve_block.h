@@ -130,6 +130,7 @@ INLINED void NAME(convolve_as)(int kind, size_t taps, size_t stride, bool halves
     const struct grouped_layer *layer = &job->layer;
     const size_t numbers = layer->window_height * layer->window_width * layer->width;
     struct grouped_view view = {0};
+    const size_t parts = halves ? 1 : stride; // of what is fetched: at most two
     HALVES before[GROUPED_ROWS * PIXELS] = {{0}};
     for (size_t v = 0; v < block->vectors; v++) {
         const size_t channel = block->channel + v * LANES;
@@ -140,10 +141,14 @@ INLINED void NAME(convolve_as)(int kind, size_t taps, size_t stride, bool halves
             sums[p] = (VECTOR){0};
         }
         NAME(fetch)
-        (layer, block, stride, halves, job->input, job->streams ? NULL : job->output, channel);
+        (layer, block, stride, halves, job->input, job->streams ? NULL : job->output, channel, 0,
+         parts);
         NAME(add_windows)
         (false, kind, taps, stride, halves, layer, block, &view,
          (float *)(uintptr_t)(job->weights + channel * numbers), sums);
+        if (parts > 1) {
+            NAME(fetch)(layer, block, stride, halves, job->input, NULL, channel, 1, parts);
+        }
         NAME(store_as)(kind, halves, job, block, channel, sums, before);
     }
 }

@@ -182,9 +182,10 @@ INLINED void NAME(copy_windows)(bool halves, const struct grouped_layer *layer,
     }
 }
 
-INLINED struct grouped_view NAME(fill_tile)(const struct grouped_layer *layer,
-                                            const struct grouped_block *block, const char *input,
-                                            size_t channels, float *tile) {
+// Once for all kernels, which would hold it four times each.
+UNCHECKED TARGET __attribute__((noinline)) static struct grouped_view NAME(fill_tile)(
+    const struct grouped_layer *layer, const struct grouped_block *block, const char *input,
+    size_t channels, float *tile) {
     const size_t rows = (GROUPED_ROWS - 1) * layer->stride + layer->window_height;
     const size_t columns = (PIXELS - 1) * layer->stride + layer->window_width;
     if (layer->precision == PRECISION_BF16) {
@@ -236,10 +237,11 @@ INLINED void NAME(fetch_pixels)(const char *at, size_t step, size_t pixels, size
 // which pixels, apart from each other, come next; so what lies together, all channels of some
 // pixels of float32, is fetched in its order, as much of it for each vector. A line of the cache
 // may hold two vectors of bf16, and is fetched once. Many lines come faster where they are not
-// asked for all at once.
+// asked for all at once: of the input, rows `part`, + `parts`, ... are fetched, and the output with
+// part 0.
 INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped_block *block,
                          size_t stride, bool halves, const void *input, const void *output,
-                         size_t channel) {
+                         size_t channel, size_t part, size_t parts) {
     const size_t size = halves ? sizeof(uint16_t) : precision_size(layer->precision);
     const size_t before = (channel - block->channel) * size;
     const bool together = size == sizeof(float) && block->vectors * LANES == layer->tap;
@@ -249,12 +251,12 @@ INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped
     const size_t usual = stride == 1 && halves ? PIXELS : 0;
     const char *from = (const char *)input + (block->fetched + block->channel) * size +
                        before * (together ? block->fetched_pixels : 1);
-    for (size_t y = 0; y < block->fetched_rows; y++) {
+    for (size_t y = part; y < block->fetched_rows; y += parts) {
         NAME(fetch_pixels)
         (from + y * layer->tap_row * size, together ? LINE : layer->tap * size,
          block->fetched_pixels, usual);
     }
-    if (output == NULL) {
+    if (output == NULL || part > 0) {
         return;
     }
     const bool out_together = together && layer->out_pixel == layer->tap;

@@ -26,12 +26,14 @@ INLINED void NAME(sum_as)(int kind, size_t taps, size_t stride, bool halves,
                           float *tile) {
     const struct grouped_layer *layer = &job->layer;
     const size_t numbers = layer->window_height * layer->window_width * layer->width;
+    const size_t parts = kind == OWN ? 1 : stride; // of what is fetched: at most two
     struct grouped_view view = {0};
     for (size_t v = 0; v < block->vectors; v++) {
         const size_t channel = block->channel + v * LANES;
         NAME(view)(kind, layer, block, job->input, v, tile, &view);
         VECTOR dy[GROUPED_ROWS * PIXELS];
-        NAME(fetch)(layer, block, stride, halves, job->input, job->output_gradient, channel);
+        NAME(fetch)
+        (layer, block, stride, halves, job->input, job->output_gradient, channel, 0, parts);
         if (halves || (kind != OWN && layer->precision == PRECISION_BF16)) {
             NAME(load_gradient)(job, true, block, channel, dy);
         } else {
@@ -39,6 +41,9 @@ INLINED void NAME(sum_as)(int kind, size_t taps, size_t stride, bool halves,
         }
         NAME(add_windows)
         (true, kind, taps, stride, halves, layer, block, &view, job->sums + channel * numbers, dy);
+        if (parts > 1) {
+            NAME(fetch)(layer, block, stride, halves, job->input, NULL, channel, 1, parts);
+        }
     }
 }
 
