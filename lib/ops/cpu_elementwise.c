@@ -26,30 +26,34 @@ bool cpu_elementwise_plan(struct kernel_plan *plan, struct error *error) {
 }
 
 // At most a block of numbers, from `first` on, before `end`.
-static void forward_block(const struct state *state, const struct call *call,
-                          elementwise_function *function, size_t first, size_t end) {
+static void forward_block(const struct state *state, const struct call *call, struct elementwise by,
+                          size_t first, size_t end) {
     const size_t count = end - first < CPU_BLOCK ? end - first : CPU_BLOCK;
     float temporary[CPU_BLOCK];
+    if (state->precision == PRECISION_BF16 && by.bf16 != NULL) {
+        by.bf16((const uint16_t *)call->in[0] + first, count, (uint16_t *)call->out + first);
+        return;
+    }
     float *out = state->precision == PRECISION_F32 ? (float *)call->out + first : temporary;
-    function(cpu_read(state->precision, call->in[0], first, count, temporary), count, out);
+    by.function(cpu_read(state->precision, call->in[0], first, count, temporary), count, out);
     cpu_write(state->precision, call->out, first, count, out);
 }
 
-void cpu_elementwise_forward(const struct call *call, elementwise_function *function) {
+void cpu_elementwise_forward(const struct call *call, struct elementwise by) {
     const struct state *state = call->state;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
     for (size_t first = 0; first < state->count; first += CPU_BLOCK) {
-        forward_block(state, call, function, first, state->count);
+        forward_block(state, call, by, first, state->count);
     }
 }
 
-void cpu_elementwise_rows(const struct call *call, elementwise_function *function, size_t image,
+void cpu_elementwise_rows(const struct call *call, struct elementwise by, size_t image,
                           struct row_span rows) {
     const struct state *state = call->state;
     const size_t end = (image * state->rows + rows.end) * state->row;
     for (size_t first = (image * state->rows + rows.first) * state->row; first < end;
          first += CPU_BLOCK) {
-        forward_block(state, call, function, first, end);
+        forward_block(state, call, by, first, end);
     }
 }
 

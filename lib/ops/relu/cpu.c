@@ -19,8 +19,10 @@ VECTORISED static void apply_slope(const float *y, const float *dy, size_t count
     }
 }
 
+static const struct elementwise relu = {apply, NULL};
+
 static void forward(const struct call *call) {
-    cpu_elementwise_forward(call, apply);
+    cpu_elementwise_forward(call, relu);
 }
 
 static void backward(const struct call *call) {
@@ -28,7 +30,7 @@ static void backward(const struct call *call) {
 }
 
 static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
-    cpu_elementwise_rows(call, apply, image, rows);
+    cpu_elementwise_rows(call, relu, image, rows);
 }
 
 const struct row_kernel relu_rows = {NULL, NULL, forward_rows};

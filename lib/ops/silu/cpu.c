@@ -2,6 +2,7 @@
 #include "core/simd.h"
 #include "ops/cpu_elementwise.h"
 #include "ops/kernels.h"
+#include "ops/silu/bf16.h"
 #include "ops/silu/silu.h"
 
 #include <stdlib.h>
@@ -20,8 +21,12 @@ VECTORISED static void apply_slope(const float *x, const float *dy, size_t count
     }
 }
 
+static struct elementwise silu(void) {
+    return (struct elementwise){apply, silu_of_bf16()};
+}
+
 static void forward(const struct call *call) {
-    cpu_elementwise_forward(call, apply);
+    cpu_elementwise_forward(call, silu());
 }
 
 static void backward(const struct call *call) {
@@ -29,7 +34,7 @@ static void backward(const struct call *call) {
 }
 
 static void forward_rows(const struct call *call, size_t image, struct row_span rows) {
-    cpu_elementwise_rows(call, apply, image, rows);
+    cpu_elementwise_rows(call, silu(), image, rows);
 }
 
 const struct row_kernel silu_rows = {NULL, NULL, forward_rows};
