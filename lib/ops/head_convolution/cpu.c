@@ -2,6 +2,7 @@
 // scaled by 1 / (1 - probability).
 #include "backend/cpu/cpu.h"
 #include "backend/bf16.h"
+#include "backend/cpu/number.h"
 #include "core/simd.h"
 #include "ops/cpu_operation.h"
 #include "ops/head_convolution/head_convolution.h"
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #define MAX_CHANNELS 512
+#define LANES 8 // channels of backward's sums that stay in registers
+#define INLINED __attribute__((always_inline)) static inline
 
 struct state {
     size_t images, pixels, channels; // pixels of one image
@@ -125,24 +128,60 @@ static void forward_rows(const struct call *call, size_t image, struct row_span 
     }
 }
 
-// Sums over pixels of dy * x, a channel each.
-VECTORISED static void weight_sums(const float *x, const float *dy, size_t pixels, size_t channels,
-                                   float *sums) {
-    memset(sums, 0, channels * sizeof *sums);
-    for (size_t pixel = 0; pixel < pixels; pixel++) {
-        for (size_t c = 0; c < channels; c++) {
-            sums[c] += dy[pixel] * x[pixel * channels + c];
+// A block's pixels: their channels, and the output's gradient.
+struct pixels {
+    size_t count, channels;
+    const void *x;
+    const float *dy;
+};
+
+// At most LANES channels of a block's pixels: sums over them of dy * x, and the input's gradient,
+// dy
+// * weights, on top of what is there if asked. `lanes` and `add` are constants where this is
+// called.
+INLINED void backward_lanes(enum precision precision, size_t lanes, bool add,
+                            const struct pixels *pixels, size_t channel, const float *weights,
+                            float *sums, void *gradient) {
+    const struct pixels from = *pixels;
+    float sum[LANES] = {0};
+    float weight[LANES];
+    memcpy(weight, weights + channel, lanes * sizeof *weight);
+    for (size_t pixel = 0; pixel < from.count; pixel++) {
+        const size_t first = pixel * from.channels + channel;
+        const float dy = from.dy[pixel];
+        float x[LANES];
+#pragma omp simd
+        for (size_t lane = 0; lane < lanes; lane++) {
+            x[lane] = cpu_load(precision, from.x, first + lane);
         }
+#pragma omp simd
+        for (size_t lane = 0; lane < lanes; lane++) {
+            const float before = add ? cpu_load(precision, gradient, first + lane) : 0;
+            sum[lane] += dy * x[lane];
+            cpu_store(precision, before + dy * weight[lane], gradient, first + lane);
+        }
+    }
+    memcpy(sums + channel, sum, lanes * sizeof *sum);
+}
+
+INLINED void backward_by(enum precision precision, bool add, const struct pixels *pixels,
+                         const float *weights, float *sums, void *gradient) {
+    size_t channel = 0;
+    for (; channel + LANES <= pixels->channels; channel += LANES) {
+        backward_lanes(precision, LANES, add, pixels, channel, weights, sums, gradient);
+    }
+    for (; channel < pixels->channels; channel++) {
+        backward_lanes(precision, 1, add, pixels, channel, weights, sums, gradient);
     }
 }
 
-// dx += dy * weights.
-VECTORISED static void add_input_gradient(const float *dy, const float *weights, size_t pixels,
-                                          size_t channels, float *dx) {
-    for (size_t pixel = 0; pixel < pixels; pixel++) {
-        for (size_t c = 0; c < channels; c++) {
-            dx[pixel * channels + c] += dy[pixel] * weights[c];
-        }
+VECTORISED static void backward_pixels(enum precision stored, bool adds,
+                                       const struct pixels *pixels, const float *weights,
+                                       float *sums, void *gradient) {
+    if (adds) {
+        CPU_FOR_PRECISION(stored, backward_by(precision, true, pixels, weights, sums, gradient));
+    } else {
+        CPU_FOR_PRECISION(stored, backward_by(precision, false, pixels, weights, sums, gradient));
     }
 }
 
@@ -159,18 +198,14 @@ static void backward_block(const struct state *state, const struct call *call, s
     float factors[MAX_CHANNELS];
     float weights[MAX_CHANNELS];
     float of_weights[MAX_CHANNELS];
-    float of_x[CPU_BLOCK];
-    float of_dx[CPU_BLOCK];
     draw(state, call, image, factors);
     for (size_t c = 0; c < channels; c++) {
         weights[c] = factors[c] * call->parameter[0][c];
     }
-    weight_sums(cpu_read(state->precision, call->in[0], first * channels, pixels * channels, of_x),
-                dy, pixels, channels, of_weights);
-    float *dx = cpu_target(state->precision, call->in_gradient[0], first * channels,
-                           pixels * channels, call->add[0], of_dx);
-    add_input_gradient(dy, weights, pixels, channels, dx);
-    cpu_write(state->precision, call->in_gradient[0], first * channels, pixels * channels, dx);
+    const size_t offset = first * channels * precision_size(state->precision);
+    const struct pixels block = {pixels, channels, (const char *)call->in[0] + offset, dy};
+    backward_pixels(state->precision, call->add[0], &block, weights, of_weights,
+                    (char *)call->in_gradient[0] + offset);
     sums[channels] = 0;
     for (size_t i = 0; i < pixels; i++) {
         sums[channels] += dy[i];
