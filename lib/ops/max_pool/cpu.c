@@ -157,46 +157,104 @@ static void forward_rows(const struct call *call, size_t image, struct row_span 
     }
 }
 
-VECTORISED static void add_where(const float *dy, const uint8_t *from, uint8_t index,
-                                 size_t channels, float *dx) {
-    for (size_t c = 0; c < channels; c++) {
-        dx[c] += from[c] == index ? dy[c] : 0;
-    }
-}
+// The windows over an input pixel, at most two by two: their gradients, which of their pixels the
+// maxima are, and which of them the input pixel is.
+struct windows_over {
+    size_t count;
+    const void *dy[4];
+    const uint8_t *from[4];
+    uint8_t index[4];
+};
 
-// Adds what reaches one input pixel from the at most four windows over it.
-static void gather(const struct state *state, const struct call *call, size_t row, size_t x,
-                   float *dx) {
+static struct windows_over windows_over(const struct state *state, const struct call *call,
+                                        size_t row, size_t x) {
     const struct shape out = state->out;
     const size_t image = row / state->in.h;
     const size_t y = row % state->in.h;
-    float temporary[CPU_BLOCK];
     const size_t pad = state->pad;
-    for (size_t oy = max_pool_first(y); oy <= max_pool_last(y, pad); oy++) {
-        for (size_t ox = max_pool_first(x); ox <= max_pool_last(x, pad); ox++) {
-            if (oy < out.h && ox < out.w) {
-                const size_t offset = ((image * out.h + oy) * out.w + ox) * out.c;
-                const size_t index = (y + pad - 2 * oy) * state->window + (x + pad - 2 * ox);
-                add_where(cpu_read(state->precision, call->out_gradient, offset, out.c, temporary),
-                          (const uint8_t *)call->saved + offset, (uint8_t)index, out.c, dx);
-            }
+    struct windows_over over = {.count = 0};
+    for (size_t oy = max_pool_first(y); oy <= max_pool_last(y, pad) && oy < out.h; oy++) {
+        for (size_t ox = max_pool_first(x); ox <= max_pool_last(x, pad) && ox < out.w; ox++) {
+            const size_t offset = ((image * out.h + oy) * out.w + ox) * out.c;
+            over.dy[over.count] =
+                (const char *)call->out_gradient + offset * precision_size(state->precision);
+            over.from[over.count] = (const uint8_t *)call->saved + offset;
+            over.index[over.count++] =
+                (uint8_t)((y + pad - 2 * oy) * state->window + (x + pad - 2 * ox));
         }
+    }
+    return over;
+}
+
+// The windows over the pixel two to the right: one to the right each, where there are as many.
+static void move_windows(const struct state *state, struct windows_over *over) {
+    for (size_t k = 0; k < over->count; k++) {
+        over->dy[k] = (const char *)over->dy[k] + state->out.c * precision_size(state->precision);
+        over->from[k] += state->out.c;
+    }
+}
+
+// dx = what reaches one input pixel from `count` windows, or with `add` += it: both are constants.
+__attribute__((always_inline)) static inline void gather_by(enum precision precision, size_t count,
+                                                            bool add,
+                                                            const struct windows_over *windows,
+                                                            size_t channels, void *dx) {
+    const struct windows_over over = *windows;
+#pragma omp simd
+    for (size_t c = 0; c < channels; c++) {
+        float sum = add ? cpu_load(precision, dx, c) : 0;
+#pragma GCC unroll 4
+        for (size_t k = 0; k < count; k++) {
+            const float dy = cpu_load(precision, over.dy[k], c);
+            sum += over.from[k][c] == over.index[k] ? dy : 0;
+        }
+        cpu_store(precision, sum, dx, c);
+    }
+}
+
+__attribute__((always_inline)) static inline void gather_some(enum precision precision, bool add,
+                                                              const struct windows_over *over,
+                                                              size_t channels, void *dx) {
+    switch (over->count) {
+    case 0: gather_by(precision, 0, add, over, channels, dx); break;
+    case 1: gather_by(precision, 1, add, over, channels, dx); break;
+    case 2: gather_by(precision, 2, add, over, channels, dx); break;
+    default: gather_by(precision, 4, add, over, channels, dx); break;
+    }
+}
+
+VECTORISED static void gather(enum precision stored, bool add, const struct windows_over *over,
+                              size_t channels, void *dx) {
+    if (add) {
+        CPU_FOR_PRECISION(stored, gather_some(precision, true, over, channels, dx));
+    } else {
+        CPU_FOR_PRECISION(stored, gather_some(precision, false, over, channels, dx));
+    }
+}
+
+// Every second pixel of an input row, from `first` on.
+static void backward_pixels(const struct state *state, const struct call *call, size_t row,
+                            size_t first) {
+    const struct shape in = state->in;
+    struct windows_over over = {.count = 0};
+    for (size_t x = first; x < in.w; x += 2) {
+        const size_t offset = (row * in.w + x) * in.c;
+        if (x == first || max_pool_last(x, state->pad) >= state->out.w) {
+            over = windows_over(state, call, row, x);
+        } else {
+            move_windows(state, &over);
+        }
+        gather(state->precision, call->add[0], &over, in.c,
+               (char *)call->in_gradient[0] + offset * precision_size(state->precision));
     }
 }
 
 static void backward(const struct call *call) {
     const struct state *state = call->state;
-    const struct shape in = state->in;
 #pragma omp parallel for schedule(static) num_threads(state->threads)
-    for (size_t row = 0; row < in.n * in.h; row++) {
-        for (size_t x = 0; x < in.w; x++) {
-            const size_t offset = (row * in.w + x) * in.c;
-            float temporary[CPU_BLOCK];
-            float *dx = cpu_target(state->precision, call->in_gradient[0], offset, in.c,
-                                   call->add[0], temporary);
-            gather(state, call, row, x, dx);
-            cpu_write(state->precision, call->in_gradient[0], offset, in.c, dx);
-        }
+    for (size_t row = 0; row < state->in.n * state->in.h; row++) {
+        backward_pixels(state, call, row, 0);
+        backward_pixels(state, call, row, 1);
     }
 }
 
