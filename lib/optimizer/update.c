@@ -9,12 +9,17 @@
 
 enum { BLOCK = 1 << 14 }; // parameters that a thread takes at a time
 
+// Bits of magnitudes are compared: integers' order of work is free, floats' sums are not.
 VECTORISED static bool all_finite(const float *numbers, size_t count) {
-    float sum = 0;
+    const uint32_t infinity = 0x7F800000; // NaN is above
+    uint32_t greatest = 0;
     for (size_t i = 0; i < count; i++) {
-        sum += numbers[i] * 0.0F; // NaN of a NaN and of an infinity
+        uint32_t bits;
+        memcpy(&bits, &numbers[i], sizeof bits);
+        bits &= 0x7FFFFFFF;
+        greatest = bits > greatest ? bits : greatest;
     }
-    return !isnan(sum);
+    return greatest < infinity;
 }
 
 static size_t block_count(size_t first, size_t end) {
