@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#define MAX_BLOCKS 9
+#define FEW_BLOCKS 9 // each a team
+#define MAX_BLOCKS 73
 
 // What has been done with each block, and whether somebody works on it.
 struct seen {
@@ -53,28 +54,68 @@ static void end(const void *context, size_t block, int thread) {
     atomic_fetch_add(&seen->ended[block], 1);
 }
 
-static void each_pair_comes_once(void **state) {
-    (void)state;
-    for (size_t blocks = 1; blocks <= MAX_BLOCKS; blocks++) {
-        for (int threads = 1; threads <= 3; threads++) {
-            struct seen seen = {.blocks = blocks};
-            struct seen *const context = &seen;
-            const struct position_pair_schedule schedule = {blocks, threads, &context,
-                                                            begin,  pair,    end};
-            position_pair_schedule_run(&schedule);
-            assert_int_equal(seen.faults, 0);
-            for (size_t block = 0; block < blocks; block++) {
-                assert_int_equal(seen.begun[block], 1);
-                assert_int_equal(seen.ended[block], 1);
-                for (size_t other = block + 1; other < blocks; other++) {
-                    assert_int_equal(seen.pairs[block][other], 1);
-                }
-            }
+static void check(size_t blocks, int threads) {
+    struct seen seen = {.blocks = blocks};
+    struct seen *const context = &seen;
+    const struct position_pair_schedule schedule = {blocks, threads, &context, begin, pair, end};
+    position_pair_schedule_run(&schedule);
+    assert_int_equal(seen.faults, 0);
+    for (size_t block = 0; block < blocks; block++) {
+        assert_int_equal(seen.begun[block], 1);
+        assert_int_equal(seen.ended[block], 1);
+        for (size_t other = block + 1; other < blocks; other++) {
+            assert_int_equal(seen.pairs[block][other], 1);
         }
     }
 }
 
+static void each_pair_comes_once(void **state) {
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++) {
+        for (size_t blocks = 1; blocks <= FEW_BLOCKS; blocks++) {
+            check(blocks, threads);
+        }
+        check(49, threads); // teams of two, an odd number of them, the last one of one
+        check(72, threads); // of three
+        check(MAX_BLOCKS, threads);
+    }
+}
+
+// The pairs of each block in their order, as the lists of the others.
+struct order {
+    size_t met[MAX_BLOCKS][MAX_BLOCKS];
+    size_t count[MAX_BLOCKS];
+};
+
+static void begin_nothing(const void *context, size_t block, int thread) {
+    (void)context;
+    (void)block;
+    (void)thread;
+}
+
+static void note(const void *context, size_t block, size_t other, int thread) {
+    struct order *order = *(struct order *const *)context;
+    (void)thread;
+    order->met[block][order->count[block]++] = other;
+    order->met[other][order->count[other]++] = block;
+}
+
+static void threads_do_not_change_a_blocks_order(void **state) {
+    static struct order orders[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct order *const context = &orders[i];
+        const struct position_pair_schedule schedule = {MAX_BLOCKS,    1 + 2 * i, &context,
+                                                        begin_nothing, note,      begin_nothing};
+        position_pair_schedule_run(&schedule);
+    }
+    assert_memory_equal(&orders[0], &orders[1], sizeof orders[0]);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_pair_comes_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_pair_comes_once),
+        cmocka_unit_test(threads_do_not_change_a_blocks_order),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

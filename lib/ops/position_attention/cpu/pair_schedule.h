@@ -1,14 +1,15 @@
-// A schedule for work on pairs of blocks by several threads: the round-robin tournament's, in whose
-// rounds each block is in one pair. So no two threads work on one block at a time, and a block's
-// pairs come in the same order for any number of threads: sums that pairs add to a block need no
-// atomics, and have the same bytes.
+// A schedule for work on pairs of blocks by several threads: the round-robin tournament's between
+// teams of neighbouring blocks, in whose rounds each team meets one other. So no two threads work
+// on one block at a time, and a block's pairs come in the same order for any number of threads:
+// sums that pairs add to a block need no atomics, and have the same bytes.
 #ifndef PLEURA_OPS_POSITION_ATTENTION_CPU_PAIR_SCHEDULE_H
 #define PLEURA_OPS_POSITION_ATTENTION_CPU_PAIR_SCHEDULE_H
 
 #include <stddef.h>
 
-// What is done: `begin` with each block, then `pair` with each two (block < other), then `end` with
-// each block. `thread` is the number of the thread that does it, below `threads`.
+// What is done: `begin` with each block, then `pair` with it and each other (block < other) that
+// has begun, then `end` with each block. `thread` is the number of the thread that does it, below
+// `threads`.
 struct position_pair_schedule {
     size_t blocks;
     int threads;
