@@ -50,7 +50,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
     done
     echo "section parity/cuda $huge $keeping $here/parity/run.sh $build/parity cuda"
     filter "$here"/filters/networks/learning.bats
-    echo "section parity $huge $here/parity/run.sh $build/parity"
+    echo "section parity $huge $keeping $here/parity/run.sh $build/parity"
     for name in adding data train report kills repair validate hosts_hostile package profiles attack norms predict weights settings readme gpu_check cuda; do
         filter "$here"/filters/*/"$name.bats"
     done
@@ -70,7 +70,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
-    echo "section parity/bf16 $huge $here/parity/run.sh $build/parity cpu bf16"
+    echo "section parity/bf16 $huge $keeping $here/parity/run.sh $build/parity cpu bf16"
     if [ -e "$build/arm64" ]; then
         awk '$1 == "test" { print $2 }' "$here/arm64/tests.txt" | while read -r name; do
             echo "section arm64/$name $here/arm64/run.sh $build $name"

@@ -93,7 +93,7 @@ each_kill() {
 python_with() {
     sed -n '/^```python$/,/^```$/{/^```/!p}' "$ROOT/docs/stream.md" >tensor_stream.py
     grep -q '^def write' tensor_stream.py
-    for python in python3 /usr/bin/python3 none; do
+    for python in /usr/bin/python3 python3 none; do
         $python -c 'import msgpack, msgpack_numpy, numpy, xxhash' 2>/dev/null && break
     done
     [ $python != none ] || skip "python3 with msgpack, msgpack_numpy and xxhash absent"

@@ -24,7 +24,7 @@ train() {
 # near MOST A B: tensors of two streams, in L2
 near() {
     local python
-    for python in python3 /usr/bin/python3 none; do
+    for python in /usr/bin/python3 python3 none; do
         $python -c 'import msgpack, msgpack_numpy, numpy' 2>/dev/null && break
     done
     [ $python != none ] || skip "python3 with msgpack, msgpack_numpy and numpy absent"

@@ -58,15 +58,15 @@ made_up() { # made_up WHO HOW MS TAKEN
         made_up "PyTorch 2" '"how":"graphs",' 24 5000
         made_up "PyTorch 2" '"how":"tuned",' 18 2000
     } >lines
-    python3 "$GPU/document.py" lines >table
+    /usr/bin/python3 "$GPU/document.py" lines >table
     grep -q "^Measured in one run on A GPU: 50 TFLOP/s in bf16, 5.0 in float32, a copy moves 4.00 TB/s. PyTorch 2; bf16.$" table
     grep -qxF "| n | training step, 6 of 768 x 768 | 100 | 2.00 | 2.00 | 0.50 | 3.00 |" table
     grep -qxF "| n | training step, 6 of 768 x 768 | 12.00 | 36.00 | 18.00 | 3.00 | 1.50 | 3.00 | 0.25 |" table
     grep -qxF "| n | training step | 1000 | 3000 | 2000 | - | - | 3.00 | 2.00 |" table
     printf 'a\n<!-- speed: by tests/gpu/document.py -->\nold\n<!-- end of speed -->\nb\n' >page
-    python3 "$GPU/document.py" lines page
+    /usr/bin/python3 "$GPU/document.py" lines page
     cmp page <(echo a; echo '<!-- speed: by tests/gpu/document.py -->'; cat table; echo '<!-- end of speed -->'; echo b)
     echo nothing >page
-    fails 1 "has no line" python3 "$GPU/document.py" lines page
+    fails 1 "has no line" /usr/bin/python3 "$GPU/document.py" lines page
     [ "$(cat page)" = nothing ]
 }

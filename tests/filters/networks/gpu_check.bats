@@ -76,9 +76,9 @@ in_bundle() {
     learn >"$OUT/two"
     cmp "$OUT/one" "$OUT/two"
     learn --device cpu >"$OUT/cpu"
-    python3 tests/gpu/curves.py near 0.02 "$OUT/cpu" "$OUT/one"
+    /usr/bin/python3 tests/gpu/curves.py near 0.02 "$OUT/cpu" "$OUT/one"
     learn --seed 2 >"$OUT/other"
-    no python3 tests/gpu/curves.py near 0.02 "$OUT/cpu" "$OUT/other"
+    no /usr/bin/python3 tests/gpu/curves.py near 0.02 "$OUT/cpu" "$OUT/other"
 }
 
 @test "curves are compared by their ends" {
@@ -90,9 +90,9 @@ in_bundle() {
     run_of 9 9.5 diverged
     local bundle=$PWD
     cd "$OUT"
-    python3 "$bundle/tests/gpu/curves.py" spread a b -- inside a
-    no python3 "$bundle/tests/gpu/curves.py" spread a b -- outside b
-    no python3 "$bundle/tests/gpu/curves.py" spread a diverged -- diverged
+    /usr/bin/python3 "$bundle/tests/gpu/curves.py" spread a b -- inside a
+    no /usr/bin/python3 "$bundle/tests/gpu/curves.py" spread a b -- outside b
+    no /usr/bin/python3 "$bundle/tests/gpu/curves.py" spread a diverged -- diverged
     echo '{"losses":[NaN]}' >nan
-    no python3 "$bundle/tests/gpu/curves.py" near 1 a nan
+    no /usr/bin/python3 "$bundle/tests/gpu/curves.py" near 1 a nan
 }

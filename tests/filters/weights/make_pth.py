@@ -209,9 +209,12 @@ def write_old(item, protocol):
     return made
 
 
-if __name__ == "__main__":
-    out, case = sys.argv[1:3]
-    protocol = int(sys.argv[3]) if len(sys.argv) > 3 else 2
-    form = write_old if sys.argv[4:] == ["old"] else write_zip
+def save(out, case, protocol="2", form="zip"):
+    Storage.count = 0
+    made = (write_old if form == "old" else write_zip)(make(case), int(protocol))
     with open(out, "wb") as file:
-        file.write(form(make(case), protocol))
+        file.write(made)
+
+
+if __name__ == "__main__":
+    save(*sys.argv[1:])

@@ -3,22 +3,22 @@ load ../helpers
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
+    coproc FILES { PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 "$BATS_TEST_DIRNAME/files.py" 3>&-; }
+}
+
+# files COMMAND ARGUMENT...: see files.py
+files() {
+    local status said
+    printf '%s\0' $# "$@" >&"${FILES[1]}"
+    IFS= read -r -d '' status <&"${FILES[0]}"
+    IFS= read -r -d '' said <&"${FILES[0]}"
+    printf %s "$said"
+    return "$status"
 }
 
 # safetensors FILE NAME=SIDES...: a file of zeros of float32; SIDES are separated by commas.
 safetensors() {
-    /usr/bin/python3 - "$@" <<'PYTHON'
-import json, math, struct, sys
-header, at = {}, 0
-for argument in sys.argv[2:]:
-    name, sides = argument.rsplit("=", 1)
-    shape = [int(side) for side in sides.split(",") if side]
-    size = 4 * math.prod(shape)
-    header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
-    at += size
-text = json.dumps(header).encode()
-open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + bytes(at))
-PYTHON
+    files safetensors "$@"
 }
 
 # torchvision NETWORK: the names and sides of torchvision's ResNet, or of timm's seresnext50_32x4d.
@@ -136,24 +136,14 @@ PYTHON
     [ ! -e x.mpk ]
 }
 
-# pth FILE CASE [PROTOCOL] [zip|old]
+# pth FILE CASE [PROTOCOL] [zip|old]: see make_pth.py
 pth() {
-    /usr/bin/python3 "$BATS_TEST_DIRNAME/make_pth.py" "$@"
+    files pth "$@"
 }
 
 # values FILE: what weights reads, as lines of NAME SIDES = NUMBERS, in the names' order.
 values() {
-    weights -q "$1" -o values.safetensors && /usr/bin/python3 - values.safetensors <<'PYTHON'
-import json, struct, sys
-data = open(sys.argv[1], "rb").read()
-length = struct.unpack("<Q", data[:8])[0]
-header = json.loads(data[8:8 + length])
-header.pop("__metadata__", None)
-for name in sorted(header):
-    start, end = header[name]["data_offsets"]
-    numbers = struct.unpack(f"<{(end - start) // 4}f", data[8 + length + start:8 + length + end])
-    print(name, "x".join(map(str, header[name]["shape"])) or "1", "=", *("%g" % number for number in numbers))
-PYTHON
+    weights -q "$1" -o values.safetensors && files values values.safetensors
 }
 
 usual='bn1.weight 3 = 1 2 3
@@ -413,11 +403,9 @@ PYTHON
     [ "$(values <(cat x.pth))" = "$usual" ]
 }
 
-# raw_safetensors FILE HEADER BYTES: a header as it is, and so many zeros.
+# raw_safetensors FILE HEADER N: a header as it is, and the bytes 1 to N.
 raw_safetensors() {
-    /usr/bin/python3 -c 'import struct, sys
-header = sys.argv[2].encode()
-open(sys.argv[1], "wb").write(struct.pack("<Q", len(header)) + header + bytes(range(1, int(sys.argv[3]) + 1)))' "$@"
+    files raw "$@"
 }
 
 @test ".safetensors: every type, foreign metadata, true reasons" {
