@@ -6,6 +6,8 @@
 #include "backend/backend.h"
 #include "backend/bf16.h"
 
+#include <stdbool.h>
+
 __attribute__((always_inline)) static inline float cpu_load(enum precision precision,
                                                             const void *numbers, size_t i) {
     return precision == PRECISION_F32 ? ((const float *)numbers)[i]
@@ -21,16 +23,22 @@ __attribute__((always_inline)) static inline void cpu_store(enum precision preci
     }
 }
 
-// Makes a call for each precision, which is a constant of the name `precision` there.
-#define CPU_FOR_PRECISION(value, call)                                                             \
+// Makes a call for either of two constants, `name` there: the first where `condition` holds.
+#define CPU_FOR_EITHER(type, name, first, second, condition, call)                                 \
     do {                                                                                           \
-        if ((value) == PRECISION_F32) {                                                            \
-            const enum precision precision = PRECISION_F32;                                        \
+        if (condition) {                                                                           \
+            const type name = (first);                                                             \
             call;                                                                                  \
         } else {                                                                                   \
-            const enum precision precision = PRECISION_BF16;                                       \
+            const type name = (second);                                                            \
             call;                                                                                  \
         }                                                                                          \
     } while (0)
+
+// For each precision, `precision` there; for each value of a flag, `name` there.
+#define CPU_FOR_PRECISION(value, call)                                                             \
+    CPU_FOR_EITHER(enum precision, precision, PRECISION_F32, PRECISION_BF16,                       \
+                   (value) == PRECISION_F32, call)
+#define CPU_FOR_FLAG(name, value, call) CPU_FOR_EITHER(bool, name, true, false, value, call)
 
 #endif

@@ -16,19 +16,7 @@ INLINED void put(enum precision precision, bool add, float number, void *numbers
     cpu_store(precision, add ? cpu_load(precision, numbers, i) + number : number, numbers, i);
 }
 
-// Calls something for each value of a flag and of a kind of mask, which is a constant named `name`
-// and `mask` in each.
-#define FOR_BOTH(name, value, call)                                                                \
-    do {                                                                                           \
-        if (value) {                                                                               \
-            const bool name = true;                                                                \
-            call;                                                                                  \
-        } else {                                                                                   \
-            const bool name = false;                                                               \
-            call;                                                                                  \
-        }                                                                                          \
-    } while (0)
-
+// Makes a call for each kind of mask, which is a constant of the name `mask` there.
 #define FOR_MASK(value, call)                                                                      \
     do {                                                                                           \
         if ((value) == NORM_MASK_BY_INPUT) {                                                       \
@@ -124,9 +112,9 @@ INLINED void apply(enum precision precision, bool adds, const void *x, const voi
 VECTORISED void norm_apply(enum precision stored, const void *x, const void *residual, size_t rows,
                            size_t channels, struct norm_affine affine, bool relu, void *y) {
     const float minimum = relu ? 0 : -INFINITY; // NaN is to stay, and to be found
-    CPU_FOR_PRECISION(
-        stored, FOR_BOTH(adds, residual != NULL,
-                         apply(precision, adds, x, residual, rows, channels, affine, minimum, y)));
+    CPU_FOR_PRECISION(stored, CPU_FOR_FLAG(adds, residual != NULL,
+                                           apply(precision, adds, x, residual, rows, channels,
+                                                 affine, minimum, y)));
 }
 
 // ---- backward
@@ -177,7 +165,7 @@ VECTORISED void norm_mask(const struct block *block, size_t channels, bool adds,
     CPU_FOR_PRECISION(
         block->precision,
         FOR_MASK(block->mask,
-                 FOR_BOTH(add, adds, mask_rows(precision, mask, add, block, channels, dz))));
+                 CPU_FOR_FLAG(add, adds, mask_rows(precision, mask, add, block, channels, dz))));
 }
 
 INLINED void add_gradients(enum precision precision, enum norm_mask mask, size_t rows, size_t first,
@@ -240,8 +228,9 @@ VECTORISED void norm_input_gradient(const struct block *block, const struct fact
                                     size_t channels, bool adds, void *dx) {
     CPU_FOR_PRECISION(
         block->precision,
-        FOR_MASK(block->mask, FOR_BOTH(weighted, factors->weight != NULL,
-                                       FOR_BOTH(add, adds,
-                                                input_gradient(precision, mask, weighted, add,
-                                                               block, factors, channels, dx)))));
+        FOR_MASK(block->mask,
+                 CPU_FOR_FLAG(weighted, factors->weight != NULL,
+                              CPU_FOR_FLAG(add, adds,
+                                           input_gradient(precision, mask, weighted, add, block,
+                                                          factors, channels, dx)))));
 }
