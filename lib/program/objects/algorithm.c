@@ -34,7 +34,7 @@ static void describe_weights(struct algorithm *algorithm, const struct option_fi
         (void)snprintf(algorithm->version, sizeof algorithm->version, "xxh3 %016llx",
                        (unsigned long long)digest);
     }
-    (void)snprintf(algorithm->name, sizeof algorithm->name, "Pleura%s%s",
+    (void)snprintf(algorithm->name, sizeof algorithm->name, "Pleura%s%.40s",
                    network[0] != '\0' ? " " : "", network);
     free(digests);
 }
