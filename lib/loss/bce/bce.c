@@ -6,6 +6,7 @@
 
 #include "core/simd.h"
 #include "loss/loss.h"
+#include "loss/sum.h"
 
 enum { BLOCK = 256 };
 
@@ -24,15 +25,8 @@ VECTORISED static void add_block(const float *logits, const uint8_t *masks, size
         empty[i] = loss * (1.0f - t);
         gradient[i] += derivative * (t * weight_lesion + (1.0f - t) * weight_empty);
     }
-    // Summed in order: vector lanes would make the sum depend on their number.
-    double of_lesion = 0;
-    double of_empty = 0;
-    for (size_t i = 0; i < count; i++) {
-        of_lesion += (double)lesion[i];
-        of_empty += (double)empty[i];
-    }
-    *sum_lesion += of_lesion;
-    *sum_empty += of_empty;
+    *sum_lesion += loss_sum(lesion, count);
+    *sum_empty += loss_sum(empty, count);
 }
 
 static double add(const struct loss_part *part) {

@@ -4,6 +4,7 @@
 
 #include "core/simd.h"
 #include "loss/loss.h"
+#include "loss/sum.h"
 
 enum { BLOCK = 256 };
 
@@ -11,16 +12,12 @@ enum { BLOCK = 256 };
 VECTORISED static double add_block(const float *logits, const uint8_t *mask, size_t count,
                                    float gamma, float weight, float *gradient) {
     float losses[BLOCK];
-    double sum = 0;
     for (size_t i = 0; i < count; i++) {
         float derivative;
         losses[i] = focal_of_logit(logits[i], mask[i], gamma, &derivative);
         gradient[i] += weight * derivative;
     }
-    for (size_t i = 0; i < count; i++) { // in order, for the same bytes on every processor
-        sum += (double)losses[i];
-    }
-    return sum;
+    return loss_sum(losses, count);
 }
 
 static double add(const struct loss_part *part) {
