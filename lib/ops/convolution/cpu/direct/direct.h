@@ -24,6 +24,9 @@ void direct_convolve_rows(const struct phase_plan *plan, const void *input, cons
                           struct epilogue epilogue, void *output, struct convolution_rows rows,
                           void *workspace);
 
+void direct_convolve_phases(const struct phase_job *jobs, size_t count, const void *output_gradient,
+                            void *input_gradient, void *workspace);
+
 size_t direct_gradient_workspace(const struct phase_plan *plan);
 void direct_weight_gradient(const struct phase_plan *plan, const void *input,
                             const void *output_gradient, float *gradient, void *workspace);

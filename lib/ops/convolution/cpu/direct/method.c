@@ -9,6 +9,7 @@ static const struct phased_convolution passes = {.complete = direct_complete,
                                                  .convolve = direct_convolve,
                                                  .row_workspace = direct_row_workspace,
                                                  .convolve_rows = direct_convolve_rows,
+                                                 .convolve_phases = direct_convolve_phases,
                                                  .gradient_workspace = direct_gradient_workspace,
                                                  .weight_gradient = direct_weight_gradient};
 
