@@ -235,16 +235,16 @@ INLINED void NAME(fetch_pixels)(const char *at, size_t step, size_t pixels, size
 // Fetches what other blocks take in the vector from `channel` on: the input that blocks below read,
 // and the output of the block to the right, or its gradient; NULL: none. Processors do not foresee
 // which pixels, apart from each other, come next; so what lies together, all channels of some
-// pixels of float32, is fetched in its order, as much of it for each vector. A line of the cache
-// may hold two vectors of bf16, and is fetched once. Many lines come faster where they are not
-// asked for all at once: of the input, rows `part`, + `parts`, ... are fetched, and the output with
-// part 0.
+// pixels whose vectors are lines of the cache, is fetched in its order, as much of it for each
+// vector. A line may hold two vectors of bf16, and is fetched once. Many lines come faster where
+// they are not asked for all at once: of the input, rows `part`, + `parts`, ... are fetched, and
+// the output with part 0.
 INLINED void NAME(fetch)(const struct grouped_layer *layer, const struct grouped_block *block,
                          size_t stride, bool halves, const void *input, const void *output,
                          size_t channel, size_t part, size_t parts) {
     const size_t size = halves ? sizeof(uint16_t) : precision_size(layer->precision);
     const size_t before = (channel - block->channel) * size;
-    const bool together = size == sizeof(float) && block->vectors * LANES == layer->tap;
+    const bool together = LANES * size == LINE && block->vectors * LANES == layer->tap;
     if (stride == 1 && before % LINE != 0) {
         return;
     }
