@@ -178,11 +178,9 @@ INLINED void backward_by(enum precision precision, bool add, const struct pixels
 VECTORISED static void backward_pixels(enum precision stored, bool adds,
                                        const struct pixels *pixels, const float *weights,
                                        float *sums, void *gradient) {
-    if (adds) {
-        CPU_FOR_PRECISION(stored, backward_by(precision, true, pixels, weights, sums, gradient));
-    } else {
-        CPU_FOR_PRECISION(stored, backward_by(precision, false, pixels, weights, sums, gradient));
-    }
+    CPU_FOR_PRECISION(
+        stored,
+        CPU_FOR_FLAG(add, adds, backward_by(precision, add, pixels, weights, sums, gradient)));
 }
 
 // The input's gradient may lie where the input does, which is read first.

@@ -225,11 +225,8 @@ __attribute__((always_inline)) static inline void gather_some(enum precision pre
 
 VECTORISED static void gather(enum precision stored, bool add, const struct windows_over *over,
                               size_t channels, void *dx) {
-    if (add) {
-        CPU_FOR_PRECISION(stored, gather_some(precision, true, over, channels, dx));
-    } else {
-        CPU_FOR_PRECISION(stored, gather_some(precision, false, over, channels, dx));
-    }
+    CPU_FOR_PRECISION(stored,
+                      CPU_FOR_FLAG(adds, add, gather_some(precision, adds, over, channels, dx)));
 }
 
 // Every second pixel of an input row, from `first` on.
