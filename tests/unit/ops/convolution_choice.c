@@ -124,7 +124,12 @@ static void processors_differ_in_bf16(void **state) {
     expect("runs-amx", other, CONVOLUTION_FORWARD, PRECISION_BF16, intel_amx);
     other.out_channels = 16;
     expect("runs-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
-    other.out_channels = 32;
+    other.out_channels = other.channels = 512; // many weights for few pixels
+    expect("runs-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    other.height = other.width = 12;
+    expect("winograd-int16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);
+    expect("direct", other, CONVOLUTION_FORWARD, PRECISION_F32, amd_bf16);
+    other = narrow;
     other.train = true;
     other.channels = 8; // are written backward
     expect("onednn-bf16", other, CONVOLUTION_FORWARD, PRECISION_BF16, amd_bf16);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define WEIGHTS_A_PIXEL 512 // channels x channels, at most
+#define MIN_PIXELS 128      // that save more than the weights' transforms take
 // Channels, on both sides, from which on transformed weights, four times the weights, are not kept:
 // in prediction, and in training, where small tiles' are less than twice the weights.
 #define WIDE ((size_t)128)
@@ -41,18 +42,25 @@ struct winograd winograd_tiles_for(const struct convolution_problem *problem, si
 #define SAVING_CHANNELS_ROUNDED 32
 
 // Transformed weights and their gradients cost the same whatever there is to convolve: with few
-// pixels to many channels they take more than they save. In prediction each image counts alone: its
-// bytes must not depend on the others.
+// pixels to many channels they take more than they save. In bf16's prediction a transform takes as
+// long as the products of eight tiles. In prediction each image counts alone: its bytes must not
+// depend on the others.
+static bool has_pixels(const struct convolution_problem *problem) {
+    const struct convolution_shape *shape = &problem->shape;
+    const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
+    return pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels ||
+           (!shape->train && problem->precision == PRECISION_BF16 && pixels >= MIN_PIXELS);
+}
+
 bool winograd_takes(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     const struct winograd tiles = winograd_tiles_for(problem, 4);
-    const size_t pixels = shape->height * shape->width * (shape->train ? shape->images : 1);
     return problem->processor.f32_products && shape->groups == 1 && shape->window == 3 &&
            shape->stride == 1 && shape->pad == 1 && cpu_winograd_suits(&tiles) &&
            winograd_has_channels(problem, shape->train ? MIN_CHANNELS_TRAINED : MIN_CHANNELS) &&
            (problem->pass != CONVOLUTION_WEIGHT_GRADIENT ||
             shape->channels % WINOGRAD_LANES == 0) &&
-           pixels * WEIGHTS_A_PIXEL >= shape->channels * shape->out_channels;
+           has_pixels(problem);
 }
 
 // Where the processor's products of bf16 are ahead the method must save so many products that those
