@@ -84,6 +84,16 @@ static inline int memory_file(void) {
     return descriptor;
 }
 
+// The same as stdin, for readers one after the other: to open it takes longer than to read it.
+static inline int memory_stdin(void) {
+    const int descriptor = memory_file();
+    assert_int_equal(dup2(descriptor, STDIN_FILENO), STDIN_FILENO);
+    if (descriptor != STDIN_FILENO) {
+        (void)close(descriptor);
+    }
+    return STDIN_FILENO;
+}
+
 // Makes `bytes` the file's content and opens it as a stream.
 static inline struct stream_reader *open_bytes(int descriptor, const void *bytes, size_t length,
                                                size_t max_record, struct error *error) {
@@ -91,6 +101,10 @@ static inline struct stream_reader *open_bytes(int descriptor, const void *bytes
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
     assert_int_equal(pwrite(descriptor, bytes, length, 0), length);
     assert_int_equal(ftruncate(descriptor, (off_t)length), 0);
+    if (descriptor == STDIN_FILENO) {
+        assert_int_equal(lseek(descriptor, 0, SEEK_SET), 0);
+        return stream_open("-", max_record, error);
+    }
     return stream_open(path, max_record, error);
 }
 

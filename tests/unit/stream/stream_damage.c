@@ -77,14 +77,13 @@ static void every_cut_is_refused(void **state) {
     struct raw *raw = calloc(1, sizeof *raw);
     struct error error;
     uint64_t sum;
-    const int file = memory_file();
+    const int file = memory_stdin();
     add_everything(raw);
     for (size_t length = 0; length < raw->length; length++) {
         assert_false(read_all(file, raw->bytes, length, &sum, &error));
         assert_named(&error);
     }
     assert_true(read_all(file, raw->bytes, raw->length, &sum, &error));
-    (void)close(file);
     free(raw);
 }
 
@@ -93,7 +92,7 @@ static void every_changed_byte_is_refused(void **state) {
     struct raw *raw = calloc(1, sizeof *raw);
     struct error error;
     uint64_t sum;
-    const int file = memory_file();
+    const int file = memory_stdin();
     add_everything(raw);
     for (size_t i = 0; i < raw->length; i++) {
         for (int change = 1; change < 256; change++) {
@@ -103,7 +102,6 @@ static void every_changed_byte_is_refused(void **state) {
             raw->bytes[i] = (unsigned char)(raw->bytes[i] ^ change);
         }
     }
-    (void)close(file);
     free(raw);
 }
 
@@ -186,7 +184,7 @@ static void mutations_end_in_an_error_or_in_a_stream(void **state) {
     uint64_t sum;
     uint64_t sum_of_copy;
     size_t accepted = 0;
-    const int file = memory_file();
+    const int file = memory_stdin();
     add_everything(raw);
     const size_t end = raw->length - stream_end_mark((unsigned char[32]){0}, 32, 3, UINT64_MAX);
     assert_memory_equal(raw->bytes + end,
@@ -211,7 +209,6 @@ static void mutations_end_in_an_error_or_in_a_stream(void **state) {
         assert_int_equal(sum, sum_of_copy);
     }
     assert_true(accepted > MUTATIONS / 1000);
-    (void)close(file);
     free(raw);
     free(mutant);
     free(copy);
