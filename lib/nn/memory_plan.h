@@ -14,8 +14,10 @@ struct buffer {
 
 // Gives every buffer an offset such that those that live together never overlap: largest first,
 // each at the lowest offset that is free (greedy by size; Pisarchyk and Lee 2020), or by size times
-// steps where that takes less. Offsets are multiples of 64. Returns the block's size in *bytes.
-// Fails where the sizes together are more than a size_t holds, or without memory.
+// steps, where that takes less; and until no more is taken than what lives together, again with
+// those that end beyond that earlier in the order, for a bounded number of times. Offsets are
+// multiples of 64. Returns the block's size in *bytes. Fails where the sizes together are more than
+// a size_t holds, or without memory.
 CHECKED bool memory_plan(struct buffer *buffers, size_t count, size_t *bytes, struct error *error);
 
 // False: there is no memory for a network of so many bytes of buffers at a batch and so many of
