@@ -32,25 +32,25 @@ section() {
 export -f section
 export sections
 
-# Programs with networks ask for huge pages themselves, for which they start anew.
-huge="env GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
+# What programs with networks set themselves, and start anew for.
+tunables="env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072"
 
 filter() { # filter FILE: the section of a file of pipe tests
     local name=${1#"$here/"} with=
-    [[ $name != filters/networks/* ]] || with=$huge
+    [[ $name != filters/networks/* ]] || with=$tunables
     echo "section ${name%.bats} $with bats --formatter tap $1"
 }
 
 # Memory that is freed stays with the program: to map the networks' anew again and again takes half of the tests' time.
-keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824"
+keeping="env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=1073741824"
 
 { # the longest first
     for name in pipeline plan hosts slurm serve; do
         filter "$here"/filters/*/"$name.bats"
     done
-    echo "section parity/cuda $huge $keeping $here/parity/run.sh $build/parity cuda"
+    echo "section parity/cuda $keeping $here/parity/run.sh $build/parity cuda"
     filter "$here"/filters/networks/learning.bats
-    echo "section parity $huge $keeping $here/parity/run.sh $build/parity"
+    echo "section parity $keeping $here/parity/run.sh $build/parity"
     for name in adding data train report kills repair validate hosts_hostile package profiles attack norms predict weights settings readme gpu_check cuda; do
         filter "$here"/filters/*/"$name.bats"
     done
@@ -70,7 +70,7 @@ keeping="env MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
         echo "section unit/attention/$level env PLEURA_CPU=$level $build/tests/unit/ops/attention"
         echo "section unit/bf16_products/$level env PLEURA_CPU=$level $build/tests/unit/backend/bf16_products"
     done
-    echo "section parity/bf16 $huge $keeping $here/parity/run.sh $build/parity cpu bf16"
+    echo "section parity/bf16 $keeping $here/parity/run.sh $build/parity cpu bf16"
     if [ -e "$build/arm64" ]; then
         awk '$1 == "test" { print $2 }' "$here/arm64/tests.txt" | while read -r name; do
             echo "section arm64/$name $here/arm64/run.sh $build $name"

@@ -14,9 +14,9 @@
 // Turns of a thread that waits, before it sleeps.
 #define SPINS "2000"
 
-// Huge pages; and blocks that come from the system on their own go back to it when they are freed,
-// however large those were that have gone before: the library would raise its threshold with them.
-#define TUNABLES "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=131072"
+// Blocks that come from the system on their own go back to it when they are freed, however large
+// those were that have gone before: the library would raise its threshold with them.
+#define TUNABLES "glibc.malloc.mmap_threshold=131072"
 
 static bool is_cuda(const char *device) {
     return strncmp(device, "cuda", 4) == 0 && (device[4] == '\0' || device[4] == ':');
@@ -41,11 +41,11 @@ static bool set_where_unset(const char *name, const char *value) {
 
 void backend_prepare(char **argv) {
     const bool waits = set_where_unset("OMP_WAIT_POLICY", "passive");
-    const bool pages = set_where_unset("GLIBC_TUNABLES", TUNABLES);
+    const bool blocks = set_where_unset("GLIBC_TUNABLES", TUNABLES);
     if (waits) {
         (void)set_where_unset("GOMP_SPINCOUNT", SPINS);
     }
-    if (waits || pages) {
+    if (waits || blocks) {
         (void)execv("/proc/self/exe", argv); // where that fails, slower is better than not at all
     }
 }

@@ -80,10 +80,10 @@ struct backend {
 };
 
 // To be called first in main. Threads that wait for each other should soon sleep: beside other
-// programs on the same processors spinning costs ten times the work; and large memory should come
-// in huge pages, and be given back when it is freed. libgomp and the C library read
-// OMP_WAIT_POLICY, GOMP_SPINCOUNT and GLIBC_TUNABLES when they are loaded, so where the user has
-// not set them the program sets them and starts itself anew.
+// programs on the same processors spinning costs ten times the work; and large memory should be
+// given back when it is freed. libgomp and the C library read OMP_WAIT_POLICY, GOMP_SPINCOUNT and
+// GLIBC_TUNABLES when they are loaded, so where the user has not set them the program sets them and
+// starts itself anew.
 void backend_prepare(char **argv);
 
 // Opens a device: "auto", "cpu", "cuda" or "cuda:N" (GPU number N). NULL with *error where there is

@@ -30,8 +30,9 @@ struct limit {
     double seconds;
 };
 
-static void *allocate(size_t bytes) {
-    void *memory = aligned_alloc(64, (bytes + 64) / 64 * 64);
+// In large pages, as a network's memory.
+static void *allocate(const struct limit *limit, size_t bytes) {
+    void *memory = limit->backend->calls->alloc(limit->backend, bytes);
     if (memory == NULL) {
         die("no memory");
     }
@@ -71,18 +72,18 @@ static double time_convolution(const struct limit *limit, const struct convoluti
     const size_t out = shape->images * shape->out_height * shape->out_width * shape->out_channels;
     const size_t weights = convolution_weights(shape);
     struct trial trial = {.convolution = cpu_convolution_plan(limit->backend, shape, &error),
-                          .input = allocate(in * size),
-                          .output = allocate(out * size),
-                          .gradient = allocate(in * size),
-                          .weights = allocate(weights * sizeof(float)),
-                          .bias = allocate(shape->out_channels * sizeof(float)),
-                          .bias_gradient = allocate(shape->out_channels * sizeof(float)),
+                          .input = allocate(limit, in * size),
+                          .output = allocate(limit, out * size),
+                          .gradient = allocate(limit, in * size),
+                          .weights = allocate(limit, weights * sizeof(float)),
+                          .bias = allocate(limit, shape->out_channels * sizeof(float)),
+                          .bias_gradient = allocate(limit, shape->out_channels * sizeof(float)),
                           .train = limit->train,
                           .input_gradient = shape->input_gradient};
     if (trial.convolution == NULL) {
         die("%s", error.text);
     }
-    trial.workspace = allocate(cpu_convolution_workspace(trial.convolution));
+    trial.workspace = allocate(limit, cpu_convolution_workspace(trial.convolution));
     cpu_convolution_prepare(trial.convolution, trial.weights);
     double seconds[ROUNDS];
     run_convolution(&trial);
@@ -135,9 +136,9 @@ static double time_product(const struct limit *limit, size_t wanted, size_t inne
         const double start = clock_seconds();
 #pragma omp parallel num_threads(threads)
         {
-            float *a = allocate(TILE * inner * sizeof *a);
-            float *b = allocate(columns * inner * sizeof *b);
-            float *c = allocate(TILE * columns * sizeof *c);
+            float *a = allocate(limit, TILE * inner * sizeof *a);
+            float *b = allocate(limit, columns * inner * sizeof *b);
+            float *c = allocate(limit, TILE * columns * sizeof *c);
 #pragma omp for schedule(static)
             for (int i = 0; i < calls; i++) {
                 multiply(bf16, columns, inner, a, b, c);
