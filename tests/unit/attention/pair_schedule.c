@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,9 @@
 #include <cmocka.h>
 
 #define FEW_BLOCKS 9 // each a team
-#define MAX_BLOCKS 73
+#define MAX_BLOCKS 144
+#define TEAMS_OF_THREE 73 // blocks, the last one a team of its own
+#define MANY_THREADS 8    // whom pairs of teams would leave waiting, so that teams take turns
 
 // What has been done with each block, and whether somebody works on it.
 struct seen {
@@ -77,8 +80,10 @@ static void each_pair_comes_once(void **state) {
         }
         check(49, threads); // teams of two, an odd number of them, the last one of one
         check(72, threads); // of three
-        check(MAX_BLOCKS, threads);
+        check(TEAMS_OF_THREE, threads);
     }
+    check(TEAMS_OF_THREE, MANY_THREADS);
+    check(MAX_BLOCKS, MANY_THREADS); // of six
 }
 
 // The pairs of each block in their order, as the lists of the others.
@@ -100,16 +105,27 @@ static void note(const void *context, size_t block, size_t other, int thread) {
     order->met[other][order->count[other]++] = block;
 }
 
+static void note_order(size_t blocks, int threads, struct order *order) {
+    struct order *const context = order;
+    const struct position_pair_schedule schedule = {blocks,        threads, &context,
+                                                    begin_nothing, note,    begin_nothing};
+    memset(order, 0, sizeof *order);
+    position_pair_schedule_run(&schedule);
+}
+
 static void threads_do_not_change_a_blocks_order(void **state) {
-    static struct order orders[2];
+    static const size_t blocks[] = {TEAMS_OF_THREE, MAX_BLOCKS};
+    static const int threads[] = {3, MANY_THREADS, 40};
+    static struct order alone;
+    static struct order together;
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct order *const context = &orders[i];
-        const struct position_pair_schedule schedule = {MAX_BLOCKS,    1 + 2 * i, &context,
-                                                        begin_nothing, note,      begin_nothing};
-        position_pair_schedule_run(&schedule);
+        note_order(blocks[i], 1, &alone);
+        for (int j = 0; j < 3; j++) {
+            note_order(blocks[i], threads[j], &together);
+            assert_memory_equal(&alone, &together, sizeof alone);
+        }
     }
-    assert_memory_equal(&orders[0], &orders[1], sizeof orders[0]);
 }
 
 int main(void) {
