@@ -87,28 +87,29 @@ void winograd_multiply(const struct winograd *shape, const struct block *block,
     }
 }
 
-static void store_panel(const struct winograd *shape, const float *from, size_t step,
-                        struct epilogue epilogue, size_t channel, void *output,
-                        const struct pixels *pixels, const struct pixels *next) {
+// By AVX-512's rounding where that is there; NULL: by transform_output.
+static output_transform *rounding_transform(const struct winograd *shape) {
     const bool bf16 = shape->tile == MAX_TILE && shape->precision == PRECISION_BF16;
-    output_transform *rounding = bf16 ? transform_output_bf16() : NULL;
-    if (rounding != NULL) {
-        rounding(from, step, epilogue, channel, output, pixels, next);
-    } else {
-        transform_output(shape->tile, from, step, epilogue, channel, output, pixels, next);
-    }
+    return bf16 ? transform_output_bf16() : NULL;
 }
 
 void winograd_store_tiles(const struct winograd *shape, const struct block *block,
                           struct epilogue epilogue, void *output) {
+    output_transform *rounding = rounding_transform(shape);
     struct pixels pixels[2];
     find_output(shape, block, 0, &pixels[0]);
     for (size_t tile = 0; tile < block->tiles; tile++) {
         find_output(shape, block, tile + 1, &pixels[(tile + 1) % 2]);
         for (size_t panel = 0; panel < block->panels; panel++) {
-            store_panel(shape, block->out + tile * block->out_tile + panel * LANES, block->out_step,
-                        epilogue, (block->panel + panel) * LANES, output, &pixels[tile % 2],
-                        &pixels[(tile + 1) % 2]);
+            const float *from = block->out + tile * block->out_tile + panel * LANES;
+            const size_t channel = (block->panel + panel) * LANES;
+            const struct pixels *next = &pixels[(tile + 1) % 2];
+            if (rounding != NULL) {
+                rounding(from, block->out_step, epilogue, channel, output, &pixels[tile % 2], next);
+            } else {
+                transform_output(shape->tile, from, block->out_step, epilogue, channel, output,
+                                 &pixels[tile % 2], next);
+            }
         }
     }
 }
