@@ -36,14 +36,15 @@ static size_t panels_of(size_t columns) {
 static struct run_gradient plan_of(const struct convolution_problem *problem) {
     const struct convolution_shape *shape = &problem->shape;
     struct run_gradient plan = {.problem = *problem,
-                                .turned = shape->out_channels <= TURNED,
+                                .transposed = shape->out_channels <= MAX_TRANSPOSED,
                                 .pairs = size_divide_up(shape->out_width, 2),
                                 .inner = shape->window * shape->channels,
                                 .parts = size_min(shape->images * shape->out_height, MAX_PARTS)};
-    plan.rows = plan.turned ? shape->out_channels : plan.inner;
-    plan.columns = panels_of(plan.turned ? plan.inner : shape->out_channels) * PANEL;
-    plan.paired = plan.turned ? plan.pairs * plan.columns
-                              : 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
+    plan.rows = plan.transposed ? shape->out_channels : plan.inner;
+    plan.columns = panels_of(plan.transposed ? plan.inner : shape->out_channels) * PANEL;
+    plan.paired = plan.transposed
+                      ? plan.pairs * plan.columns
+                      : 2 * (plan.pairs - 1) * shape->stride * shape->channels + plan.inner;
     return plan;
 }
 
@@ -97,12 +98,12 @@ static void add_products(const struct run_gradient *plan, const cpu_bf16_pair *p
                          const uint16_t *outputs, float *sums) {
     const struct convolution_shape *shape = &plan->problem.shape;
     const uint16_t *inputs = (const uint16_t *)paired;
-    const struct cpu_bf16_a turned_a = {outputs, 2, 2 * shape->out_channels};
-    const struct cpu_bf16_b turned_b = {inputs, 2 * PANEL * plan->pairs};
+    const struct cpu_bf16_a transposed_a = {outputs, 2, 2 * shape->out_channels};
+    const struct cpu_bf16_b transposed_b = {inputs, 2 * PANEL * plan->pairs};
     const struct cpu_bf16_a a = {inputs, 2, 4 * shape->stride * shape->channels};
     const struct cpu_bf16_b b = {outputs, cpu_bf16_panel(shape->out_width)};
-    cpu_bf16_gemm(plan->rows, plan->columns, plan->pairs, plan->turned ? turned_a : a,
-                  plan->turned ? turned_b : b, true, sums, plan->columns);
+    cpu_bf16_gemm(plan->rows, plan->columns, plan->pairs, plan->transposed ? transposed_a : a,
+                  plan->transposed ? transposed_b : b, true, sums, plan->columns);
 }
 
 // Adds an output row. The window's rows from `next` on, of the input's, are not paired yet.
@@ -158,12 +159,12 @@ static void join_parts(const struct run_gradient *plan, const float *sums, size_
         const size_t y = i / plan->inner;
         const size_t x = i % plan->inner / shape->channels;
         const size_t c = i % shape->channels;
-        const float *turned = sums + y * plan->rows * plan->columns + i % plan->inner;
+        const float *transposed = sums + y * plan->rows * plan->columns + i % plan->inner;
         float *to = first + (c * window + y) * window + x;
         float sum[PANEL] = {0};
         for (size_t part = 0; part < plan->parts; part++) {
-            if (plan->turned) {
-                add_panel(turned + part * sums_of(plan), plan->columns, outputs, sum);
+            if (plan->transposed) {
+                add_panel(transposed + part * sums_of(plan), plan->columns, outputs, sum);
             } else {
                 add_panel(sums + part * sums_of(plan) + i * plan->columns + panel * PANEL, 1, PANEL,
                           sum);

@@ -6,13 +6,13 @@
 #include "ops/convolution/cpu/method.h"
 
 #define PANEL ((size_t)CPU_BF16_PANEL)
-#define TURNED ((size_t)8) // output channels of a turned product, at most
+#define MAX_TRANSPOSED ((size_t)8) // output channels of a transposed product, at most
 
 // A window row's product has its numbers as rows and output channels as columns. Of few output
-// channels it is turned: panels of them would be half empty.
+// channels it is transposed: panels of them would be half empty.
 struct run_gradient {
     struct convolution_problem problem;
-    bool turned;
+    bool transposed;
     size_t pairs;         // of an output row's pixels
     size_t inner;         // numbers of a window's row
     size_t rows, columns; // of a product; whole panels
@@ -21,10 +21,10 @@ struct run_gradient {
 };
 
 // Pairs of an input row: each number, with its padding, and the one that the next output pixel
-// reads in its place; of turned products (panel, pair of output pixels, number).
+// reads in its place; of transposed products (panel, pair of output pixels, number).
 void run_gradient_inputs(const struct run_gradient *plan, const uint16_t *row, cpu_bf16_pair *to);
 
-// Pairs of an output row's pixels: panels of channels; of turned products (pair, channel).
+// Pairs of an output row's pixels: panels of channels; of transposed products (pair, channel).
 void run_gradient_outputs(const struct run_gradient *plan, const uint16_t *row, uint16_t *to);
 
 #endif

@@ -73,8 +73,8 @@ static void pair_panels_at_edges(const struct run_gradient *plan, const uint16_t
 }
 
 // Pairs all of whose numbers are inside of the row are those between the edges.
-static void pair_row_turned(const struct run_gradient *plan, const uint16_t *row,
-                            cpu_bf16_pair *to) {
+static void pair_row_transposed(const struct run_gradient *plan, const uint16_t *row,
+                                cpu_bf16_pair *to) {
     const struct convolution_shape *shape = &plan->problem.shape;
     const size_t apart = shape->stride * shape->channels;
     const size_t before = shape->pad * shape->channels;
@@ -95,7 +95,7 @@ __attribute__((always_inline)) static inline void pair_pixels(size_t channels, c
                                                               size_t pairs, cpu_bf16_pair *to) {
     for (size_t pair = 0; pair < pairs; pair++) {
         const uint16_t *low = row + 2 * pair * channels;
-        uint32_t both[TURNED] = {0};
+        uint32_t both[MAX_TRANSPOSED] = {0};
         for (size_t c = 0; c < channels; c++) {
             both[c] = (uint32_t)low[channels + c] << 16 | low[c];
         }
@@ -108,8 +108,8 @@ VECTORISED static void pair_outputs(const struct run_gradient *plan, const uint1
                                     cpu_bf16_pair *to) {
     const size_t channels = plan->problem.shape.out_channels;
     const size_t width = plan->problem.shape.out_width;
-    if (channels == TURNED) {
-        pair_pixels(TURNED, row, width / 2, to);
+    if (channels == MAX_TRANSPOSED) {
+        pair_pixels(MAX_TRANSPOSED, row, width / 2, to);
     } else {
         pair_pixels(channels, row, width / 2, to);
     }
@@ -119,8 +119,8 @@ VECTORISED static void pair_outputs(const struct run_gradient *plan, const uint1
 }
 
 void run_gradient_inputs(const struct run_gradient *plan, const uint16_t *row, cpu_bf16_pair *to) {
-    if (plan->turned) {
-        pair_row_turned(plan, row, to);
+    if (plan->transposed) {
+        pair_row_transposed(plan, row, to);
     } else {
         pair_row(plan, row, to);
     }
@@ -128,7 +128,7 @@ void run_gradient_inputs(const struct run_gradient *plan, const uint16_t *row, c
 
 void run_gradient_outputs(const struct run_gradient *plan, const uint16_t *row, uint16_t *to) {
     const struct convolution_shape *shape = &plan->problem.shape;
-    if (plan->turned) {
+    if (plan->transposed) {
         pair_outputs(plan, row, (cpu_bf16_pair *)to);
     } else {
         cpu_bf16_pack(row, shape->out_channels, 1, shape->out_width, shape->out_channels, to);
