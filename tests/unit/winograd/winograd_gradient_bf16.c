@@ -2,30 +2,11 @@
 // define them, that bytes do not depend on threads, and that numbers which are not finite show.
 #include "ops/convolution/cpu/winograd/winograd.h"
 
-#include "backend/bf16.h"
-#include "core/numbers/random.h"
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-// cmocka, which calls a macro of its own `fail`, comes behind our headers.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "normal.h"
 
 // Both factors are rounded to 8 bits at the points, and transforms make errors larger.
 #define MAX_ERROR 1.1e-2
 #define BEFORE 0.5F // what gradients are added to
-
-static void *need(size_t bytes) {
-    void *memory = aligned_alloc(64, bytes / 64 * 64 + 64);
-    assert_non_null(memory);
-    return memory;
-}
 
 struct layer {
     struct winograd shape;
@@ -33,33 +14,16 @@ struct layer {
     uint16_t *input, *gradient; // gradient: of the output
 };
 
-static float normal(struct random *random) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++) {
-        sum += random_uniform(random);
-    }
-    return (float)sum;
-}
-
 // What ReLU leaves of normal numbers, and gradients of all signs.
 static struct layer open_layer(size_t images, size_t height, size_t width, size_t channels,
                                size_t out_channels) {
     struct random random = random_seed(5, channels, out_channels);
-    struct layer layer = {.shape = {.tile = 4,
-                                    .precision = PRECISION_BF16,
-                                    .images = images,
-                                    .height = height,
-                                    .width = width,
-                                    .channels = channels,
-                                    .out_channels = out_channels,
-                                    .rounds = true},
+    struct layer layer = {.shape = shape_of(images, height, width, channels, out_channels),
                           .pixels = images * height * width,
                           .weights = 9 * channels * out_channels};
-    layer.input = need(layer.pixels * channels * sizeof *layer.input);
+    layer.shape.rounds = true;
+    layer.input = draw_input(&layer.shape, &random);
     layer.gradient = need(layer.pixels * out_channels * sizeof *layer.gradient);
-    for (size_t i = 0; i < layer.pixels * channels; i++) {
-        layer.input[i] = bf16_from(fmaxf(normal(&random), 0));
-    }
     for (size_t i = 0; i < layer.pixels * out_channels; i++) {
         layer.gradient[i] = bf16_from(normal(&random) * 1e-6F);
     }
@@ -71,7 +35,7 @@ static void close_layer(struct layer *layer) {
     free(layer->gradient);
 }
 
-static float *made(const struct layer *layer, int threads, float before) {
+static float *gradient_by(const struct layer *layer, int threads, float before) {
     struct winograd shape = layer->shape;
     shape.threads = threads;
     float *result = need(layer->weights * sizeof *result);
@@ -105,7 +69,7 @@ static void add_pixel(const struct layer *layer, size_t pixel, size_t tap, doubl
 // The root mean square of what is made less the sums, over that of the sums.
 static double error_of(const struct layer *layer) {
     double *sums = need(layer->weights * sizeof *sums);
-    float *result = made(layer, 1, 0);
+    float *result = gradient_by(layer, 1, 0);
     double apart = 0;
     double length = 0;
     memset(sums, 0, layer->weights * sizeof *sums);
@@ -144,9 +108,9 @@ static void bytes_do_not_depend_on_threads(void **state) {
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const size_t *l = layers[i];
         struct layer layer = open_layer(l[0], l[1], l[2], l[3], l[4]);
-        float *expected = made(&layer, 1, BEFORE);
+        float *expected = gradient_by(&layer, 1, BEFORE);
         for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
-            float *result = made(&layer, threads[k], BEFORE);
+            float *result = gradient_by(&layer, threads[k], BEFORE);
             assert_memory_equal(result, expected, layer.weights * sizeof *result);
             free(result);
         }
@@ -162,7 +126,7 @@ static void what_is_not_finite_shows(void **state) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct layer layer = open_layer(1, 9, 12, 64, 64);
         layer.input[(size_t)50 * 64 + 7] = bf16_from(numbers[i]);
-        float *result = made(&layer, 2, BEFORE);
+        float *result = gradient_by(&layer, 2, BEFORE);
         for (size_t k = 0; k < layer.weights; k++) {
             assert_true(isfinite(result[k]) == (k / 9 % 64 != 7));
         }

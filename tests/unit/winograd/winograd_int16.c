@@ -3,27 +3,7 @@
 // that are not finite, or huge, or tiny, give what they ought to.
 #include "ops/convolution/cpu/winograd_int16/int16.h"
 
-#include "backend/bf16.h"
-#include "core/numbers/random.h"
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-// cmocka, which calls a macro of its own `fail`, comes behind our headers.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-static void *need(size_t bytes) {
-    void *memory = aligned_alloc(64, bytes / 64 * 64 + 64);
-    assert_non_null(memory);
-    memset(memory, 0, bytes / 64 * 64 + 64);
-    return memory;
-}
+#include "normal.h"
 
 struct layer {
     struct winograd shape;
@@ -32,33 +12,15 @@ struct layer {
     float *weights, *bias;
 };
 
-static float normal(struct random *random) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++) {
-        sum += random_uniform(random);
-    }
-    return (float)sum;
-}
-
 // What ReLU leaves of normal numbers, and weights of all signs.
 static struct layer open_layer(size_t images, size_t height, size_t width, size_t channels,
                                size_t out_channels) {
     struct random random = random_seed(7, channels, out_channels);
-    struct layer layer = {.shape = {.tile = 4,
-                                    .precision = PRECISION_BF16,
-                                    .images = images,
-                                    .height = height,
-                                    .width = width,
-                                    .channels = channels,
-                                    .out_channels = out_channels,
-                                    .threads = 1},
+    struct layer layer = {.shape = shape_of(images, height, width, channels, out_channels),
                           .pixels = images * height * width};
-    layer.input = need(layer.pixels * channels * sizeof *layer.input);
+    layer.input = draw_input(&layer.shape, &random);
     layer.weights = need(9 * channels * out_channels * sizeof *layer.weights);
     layer.bias = need(out_channels * sizeof *layer.bias);
-    for (size_t i = 0; i < layer.pixels * channels; i++) {
-        layer.input[i] = bf16_from(fmaxf(normal(&random), 0));
-    }
     for (size_t i = 0; i < 9 * channels * out_channels; i++) {
         layer.weights[i] = normal(&random) * 0.05F;
     }
