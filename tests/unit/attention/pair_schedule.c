@@ -13,10 +13,11 @@
 
 #include <cmocka.h>
 
-#define FEW_BLOCKS 9 // each a team
+#define FEW_BLOCKS 9 // each a superblock
 #define MAX_BLOCKS 144
-#define TEAMS_OF_THREE 73 // blocks, the last one a team of its own
-#define MANY_THREADS 8    // whom pairs of teams would leave waiting, so that teams take turns
+#define SUPERBLOCKS_OF_THREE 73 // blocks, the last one a superblock of its own
+#define MANY_THREADS                                                                               \
+    8 // whom pairs of superblocks would leave waiting, so that superblocks take turns
 
 // What has been done with each block, and whether somebody works on it.
 struct seen {
@@ -78,17 +79,17 @@ static void each_pair_comes_once(void **state) {
         for (size_t blocks = 1; blocks <= FEW_BLOCKS; blocks++) {
             check(blocks, threads);
         }
-        check(49, threads); // teams of two, an odd number of them, the last one of one
+        check(49, threads); // superblocks of two, an odd number of them, the last one of one
         check(72, threads); // of three
-        check(TEAMS_OF_THREE, threads);
+        check(SUPERBLOCKS_OF_THREE, threads);
     }
-    check(TEAMS_OF_THREE, MANY_THREADS);
+    check(SUPERBLOCKS_OF_THREE, MANY_THREADS);
     check(MAX_BLOCKS, MANY_THREADS); // of six
 }
 
 // The pairs of each block in their order, as the lists of the others.
 struct order {
-    size_t met[MAX_BLOCKS][MAX_BLOCKS];
+    size_t others[MAX_BLOCKS][MAX_BLOCKS];
     size_t count[MAX_BLOCKS];
 };
 
@@ -101,8 +102,8 @@ static void begin_nothing(const void *context, size_t block, int thread) {
 static void note(const void *context, size_t block, size_t other, int thread) {
     struct order *order = *(struct order *const *)context;
     (void)thread;
-    order->met[block][order->count[block]++] = other;
-    order->met[other][order->count[other]++] = block;
+    order->others[block][order->count[block]++] = other;
+    order->others[other][order->count[other]++] = block;
 }
 
 static void note_order(size_t blocks, int threads, struct order *order) {
@@ -114,7 +115,7 @@ static void note_order(size_t blocks, int threads, struct order *order) {
 }
 
 static void threads_do_not_change_a_blocks_order(void **state) {
-    static const size_t blocks[] = {TEAMS_OF_THREE, MAX_BLOCKS};
+    static const size_t blocks[] = {SUPERBLOCKS_OF_THREE, MAX_BLOCKS};
     static const int threads[] = {3, MANY_THREADS, 40};
     static struct order alone;
     static struct order together;

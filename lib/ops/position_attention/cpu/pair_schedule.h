@@ -1,5 +1,5 @@
-// A schedule for work on pairs of blocks by several threads: the round-robin tournament's between
-// teams of neighbouring blocks, in whose rounds each team meets one other. So no two threads work
+// A schedule for work on pairs of blocks by several threads: round-robin between superblocks of
+// neighbouring blocks: in each round a superblock is paired with one other. So no two threads work
 // on one block at a time, and a block's pairs come in the same order for any number of threads:
 // sums that pairs add to a block need no atomics, and have the same bytes.
 #ifndef PLEURA_OPS_POSITION_ATTENTION_CPU_PAIR_SCHEDULE_H
