@@ -136,9 +136,8 @@ struct pixels {
 };
 
 // At most LANES channels of a block's pixels: sums over them of dy * x, and the input's gradient,
-// dy
-// * weights, on top of what is there if asked. `lanes` and `add` are constants where this is
-// called.
+// which is dy * weights, on top of what is there if asked. `lanes` and `add` are constants where
+// this is called.
 INLINED void backward_lanes(enum precision precision, size_t lanes, bool add,
                             const struct pixels *pixels, size_t channel, const float *weights,
                             float *sums, void *gradient) {
