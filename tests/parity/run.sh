@@ -20,6 +20,7 @@ done
 [ ${#chosen[@]} != 0 ] || exit 0
 # One process for all, which keeps its memory: that of a new one the system must clear first.
 lines=$("$parity" --device "$device" --precision "$precision" "${chosen[@]}") || bad=1
+[ "$(grep -c . <<<"$lines")" -ge ${#chosen[@]} ] || lines+=$'\n'"fewer lines than the ${#chosen[@]} fixtures have"
 while IFS= read -r line; do
     number=$((number + 1))
     case $line in
